@@ -1,0 +1,56 @@
+# latephase: `make` lists what can be made. Needs python3 (3.11 or later) and a package index that pip can reach.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n auto --maxprocesses 4
+REPRODUCE_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_BENCH := $(VENV)/.ready-bench
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test lint format bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## make .venv with everything pinned in constraints.txt
+
+reproduce: $(READY) ## the paper: report, figures, data, and the table of claims (REPRODUCE_ARGS="--trials 1000")
+	@$(BIN)/latephase reproduce $(REPRODUCE_ARGS)
+
+test: $(READY) ## run the tests (PYTEST_ARGS="-k fatou")
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY) ## style, formatting, types and the order of the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## mend what the style checker can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY_BENCH) ## speed as ratios, measured in one run (adds PyTorch to .venv)
+	@$(BIN)/python benchmarks/run.py
+
+clean: ## remove .venv, caches and builds (never reports or stores)
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last, so an interrupted set-up is made again and a finished one is not.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "latephase needs Python 3.11 or later, got: $$($(PYTHON) --version 2>&1); name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "setting up $(VENV) (a minute or two, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(READY_BENCH): $(READY)
+	@echo "adding what the benchmarks compare with (PyTorch, a large download, once)"
+	@$(PIP_INSTALL) --editable '.[dev,bench]'
+	@touch $@
