@@ -1,0 +1,7 @@
+"""How a network moves, one step at a time: training methods stepped in JAX, many trials at once."""
+
+from __future__ import annotations
+
+from latephase.training.loop import Stepped, advance
+
+__all__ = ["Stepped", "advance"]

@@ -1,0 +1,50 @@
+"""Gradient descent with a constant step size: theta <- theta - step_size * grad L(theta)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from latephase.training.base import (
+    UNIT_ROUNDOFF,
+    Array,
+    Data,
+    Family,
+    LossWeights,
+    Parameters,
+    State,
+    add,
+    curvature_bound,
+    descent,
+    pulls,
+)
+
+
+def hyperparameters(method: Any) -> tuple[float, ...]:
+    return (float(method.step_size),)
+
+
+def init(parameters: Parameters, error: Array) -> State:
+    return State(parameters, error)
+
+
+def step(state: State, data: Data, loss_weights: LossWeights, hyper: tuple[Array, ...]) -> State:
+    """One update of every trial, and of its error estimate.
+
+    Inside an activation pattern an update is theta -> theta - step_size * grad L, with Jacobian
+    I - step_size * Hessian, of norm at most max(1, step_size * curvature - 1): an error is at
+    most multiplied by that. The update itself is rounded at a few 2^-53 of its own size.
+    """
+    (step_size,) = hyper
+    pull = step_size * pulls(state.parameters, data, loss_weights)
+    weights, biases = descent(pull, data)
+    length = jnp.abs(weights).sum(axis=(0, 1)) + jnp.abs(biases).sum(axis=0)
+    growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
+    parameters = Parameters(
+        add(state.parameters.weights, weights), add(state.parameters.biases, biases)
+    )
+    return State(parameters, state.error * growth + 4.0 * UNIT_ROUNDOFF * length)
+
+
+FAMILY = Family(hyperparameters, init, step)
