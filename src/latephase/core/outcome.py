@@ -1,0 +1,41 @@
+"""Why a run stopped, how it ends, and how sure a number is: enums whose values are the messages.
+
+What is stored and printed is the name (`Outcome.settled.name == "settled"`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Outcome(Enum):
+    """Why the simulation stopped and what it found."""
+
+    settled = "the run settled in a terminal regime; every later time is known"
+    transient = "the horizon was reached before the run settled in a terminal regime"
+    budget_exhausted = "the step budget was used up before the run settled; raise max_steps"
+    overflowed = "the parameters left the range of float64; take a smaller step size"
+    stepped = "stepped to the horizon; no late phase is known for this network, loss or method"
+    stepped_to_budget = (
+        "stepped to max_steps, short of the horizon; no late phase is known for this network, "
+        "loss or method"
+    )
+
+
+class Regime(Enum):
+    """How a run of two neurons on two points ends (docs/theory.md, "Activation patterns")."""
+
+    specialised = "each neuron is active on its own point only; the loss tends to 0"
+    double_slide = "both neurons chatter around a kink at the other's point; the loss tends to 0"
+    single_slide = "one neuron chatters around a kink at the other's point; the loss tends to 0"
+    one_dead = "one neuron is inactive on both points for ever; the loss tends to 1"
+    both_dead = "both neurons are inactive on both points for ever; the loss stays 2"
+
+
+class Rigour(Enum):
+    """How sure a number is, from the surest down."""
+
+    proved = "enclosed by ball arithmetic or a proved bound"
+    exact = "a closed form evaluated in float64"
+    estimated = "with an error estimate that is not a bound"
+    measured = "read off a simulation"

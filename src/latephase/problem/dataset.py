@@ -1,0 +1,93 @@
+"""Dataset: inputs and their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from latephase.core import InputError, Words
+from latephase.problem.checks import Array, finite_array
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Dataset:
+    """Labelled points: inputs (n, d) float64, labels (n,) of -1 and +1, both read-only.
+
+    Inputs (n,) are read as (n, 1); the order of the points is kept.  The inputs are the exact
+    binary doubles given.  Raises InputError on NaN, infinities, empty or ragged input, shapes that
+    do not match, labels other than -1 and +1, a single class, equal inputs with opposite labels.
+    """
+
+    inputs: Array
+    labels: NDArray[np.int64]
+
+    def __init__(self, inputs: ArrayLike, labels: ArrayLike) -> None:
+        points = _points(inputs)
+        signs = _signs(labels)
+        if len(points) != len(signs):
+            got = Words(f"{len(points)} inputs and {len(signs)} labels")
+            raise InputError("as many labels as inputs", got, "give one label per input")
+        _refuse_contradiction(points, signs)
+        object.__setattr__(self, "inputs", points)
+        object.__setattr__(self, "labels", signs)
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return self.inputs.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Dimension of the inputs."""
+        return self.inputs.shape[1]
+
+    @property
+    def optimal_margin(self) -> float:
+        """Half the smallest Euclidean distance between points of opposite labels.
+
+        No classifier that is right on the data has a larger robustness margin.  Unit: that of the
+        inputs; error: a few ulp.
+        """
+        positive = self.inputs[self.labels == 1]
+        negative = self.inputs[self.labels == -1]
+        return min(float(np.min(_lengths(negative - point))) for point in positive) / 2
+
+
+def _points(inputs: ArrayLike) -> Array:
+    """Inputs as (n, d)."""
+    points = finite_array(inputs, "inputs", "(n,) or (n, d)")
+    if points.ndim not in (1, 2):
+        raise InputError("inputs of shape (n,) or (n, d)", inputs, "give one row per input")
+    return points[:, None] if points.ndim == 1 else points
+
+
+def _signs(labels: ArrayLike) -> NDArray[np.int64]:
+    """Labels as (n,) integers, both signs present."""
+    values = finite_array(labels, "labels", "(n,)")
+    if values.ndim != 1:
+        raise InputError("labels of shape (n,)", labels, "give one label per input")
+    wrong = values[np.abs(values) != 1.0]
+    if wrong.size:
+        raise InputError("labels -1 and +1", float(wrong[0]), "relabel the two classes as -1 and +1")
+    if np.all(values == values[0]):
+        raise InputError("labels of both classes", labels, "give at least one -1 and one +1")
+    signs = values.astype(np.int64)
+    signs.setflags(write=False)
+    return signs
+
+
+def _refuse_contradiction(points: Array, signs: NDArray[np.int64]) -> None:
+    """No network is right on both of two equal inputs with opposite labels."""
+    positive = {tuple(row) for row in points[signs == 1].tolist()}
+    for row in points[signs == -1].tolist():
+        if tuple(row) in positive:
+            got = Words(f"the input {row} with both labels")
+            raise InputError("distinct inputs for opposite labels", got, "remove one of them")
+
+
+def _lengths(vectors: Array) -> Array:
+    """Euclidean lengths (k,) of the rows of (k, d), scaled so that no square overflows."""
+    largest = np.max(np.abs(vectors), axis=1)
+    return np.asarray(largest * np.linalg.norm(vectors / largest[:, None], axis=1))
