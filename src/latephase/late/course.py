@@ -1,0 +1,128 @@
+"""What all pieces of the fast-forward share: the problem, the clock and the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime
+from latephase.problem import TwoPoint
+
+from .observe import OBSERVED, observe
+from .response import Response, response
+
+Array = NDArray[np.float64]
+_BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this size fit the cache
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Sorted sample times: `time` (S,) as float64 (inf beyond 1e308) and `log` (S,), and the horizon."""
+
+    time: Array
+    log: Array
+    horizon: float
+    log_horizon: float
+
+    @classmethod
+    def of(cls, samples: list[LogTime], until: LogTime | None) -> Clock:
+        """until None: no horizon (run until settled)."""
+        horizon = (np.inf, np.inf) if until is None else (until.as_float, until.log)
+        return cls(
+            np.array([t.as_float for t in samples], float),
+            np.array([t.log for t in samples], float),
+            *horizon,
+        )
+
+    def index_after(self, time: Array, log_time: Array) -> NDArray[np.int64]:
+        """Index of the first sample later than `time`, (R,)."""
+        finite = np.searchsorted(self.time, time, side="right")
+        return np.where(time < 1e300, finite, np.searchsorted(self.log, log_time, side="right"))
+
+
+@dataclass(frozen=True)
+class Record:
+    """The samples of all trials: parameters (2 neurons, 2, T, S), observed variables (T, S),
+    error (T, S) relative, exact (T, S): rigour of the sample is `exact`, else `estimated`."""
+
+    parameters: Array
+    observed: dict[str, Array]
+    error: Array
+    exact: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, trials: int, samples: int) -> Record:
+        def nans(*shape: int) -> Array:
+            return np.full((*shape, trials, samples), np.nan)
+
+        return cls(
+            nans(2, 2), {v: nans() for v in OBSERVED}, nans(), np.zeros((trials, samples), bool)
+        )
+
+
+@dataclass(frozen=True)
+class Course:
+    """The problem that the trials run on.
+
+    log_step: ln of the step size (0 for gradient flow);  discrete: gradient descent.
+    """
+
+    geometry: TwoPoint
+    discrete: bool
+    log_step: float
+    clock: Clock
+    record: Record
+    slide_tolerance: float
+    _responses: dict[int, Response] = field(default_factory=dict)
+
+    def response(self, code: int) -> Response:
+        if code not in self._responses:
+            self._responses[code] = response(self.geometry, code)
+        return self._responses[code]
+
+    def blocks(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[tuple[object, slice]]:
+        """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice)."""
+        rows = np.flatnonzero(last > first)
+        rows = rows[np.lexsort((last[rows], first[rows]))]
+        size = max(1, _BLOCK // max(1, len(self.clock.time)))
+        parts = [rows[i : i + size] for i in range(0, len(rows), size)]
+        return [(part, slice(int(first[part].min()), int(last[part].max()))) for part in parts]
+
+    def write(
+        self,
+        trials: NDArray[np.int64],
+        columns: slice,
+        inside: NDArray[np.bool_],
+        parameters: Array,
+        a: Array,
+        error: Array,
+        exact: NDArray[np.bool_],
+        log_lean: Array | None = None,
+    ) -> None:
+        """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds."""
+        values = observe(self.geometry, parameters, a, log_lean)
+        targets = [(self.record.observed[name], value) for name, value in values.items()]
+        targets += [(self.record.error, _relative(error, parameters))]
+        targets += [(self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)]
+        for target, value in targets:
+            _store(target, trials, columns, inside, value)
+        _store(self.record.exact, trials, columns, inside, inside & exact[:, None])
+
+
+def _relative(error: Array, parameters: Array) -> Array:
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin cannot move and does not count."""
+    norms = np.hypot(parameters[:, 0], parameters[:, 1])
+    norms = np.where(norms == 0, np.inf, norms)
+    relative: Array = error / norms.min(axis=0)
+    return np.maximum(relative, 2.0**-52)
+
+
+def _store(target: NDArray, trials: NDArray[np.int64], columns: slice, inside: NDArray, value: NDArray) -> None:  # type: ignore[type-arg]
+    if inside.all():
+        target[trials, columns] = value
+    else:
+        view = target[trials, columns]
+        np.copyto(view, value, where=inside)
+        target[trials, columns] = view

@@ -1,0 +1,243 @@
+"""Piece: a decoupled phase, in which each margin obeys its own scalar map.
+
+Valid while the activation pattern stands and is decoupled (k12 = 0, or no neuron is active on both
+points); ends at the first step at which a pre-activation changes sign, found by inverting the
+Fatou coordinate; exact up to rounding.  The same code follows a slide that keeps kinks at zero,
+where the scalar maps hold up to the amplitude of the chatter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .course import Course
+from .fatou import Orbits, first_passage, increments, log_gap, orbits
+from .response import ACTIVE, INACTIVE, SLIDING, Response
+from .state import State, later, margins
+
+Array = NDArray[np.float64]
+_ROUNDING = 2.0**-50  # relative error of an increment and of the sums that use it
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A decoupled phase of the rows that share one pattern.
+
+    moving: the points whose loss still acts;  orbits: their scalar maps;
+    n, log_n (R,): steps until the phase ends, inf if never;
+    crossing (2, 2, R): the pre-activations that change sign then.
+    """
+
+    response: Response
+    state: State
+    moving: tuple[int, ...]
+    orbits: dict[int, Orbits]
+    n: Array
+    log_n: Array
+    crossing: NDArray[np.bool_]
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Phase:
+        tracks = {p: track[rows] for p, track in self.orbits.items()}
+        return Phase(
+            self.response,
+            self.state[rows],
+            self.moving,
+            tracks,
+            self.n[rows],
+            self.log_n[rows],
+            self.crossing[..., rows],
+        )
+
+
+def phase(course: Course, state: State, code: int) -> Phase:
+    """The phase that begins at `state`, whose trials all have the pattern `code`."""
+    reply = course.response(code)
+    rates = reply.rates
+    moving = tuple(p for p in (0, 1) if rates[p] > 0)
+    levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
+    tracks = {
+        p: orbits(levels[p], np.full(levels[p].shape, course.log_step + np.log(rates[p])), discrete=course.discrete)
+        for p in moving
+    }
+    rows = state.time.size
+    n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
+    rises = _rises(reply, state.preactivations)
+    for p in moving:
+        nearest = rises[:, :, p].min(axis=(0, 1))
+        finite = np.flatnonzero(np.isfinite(nearest))
+        steps = first_passage(tracks[p][finite], nearest[finite])
+        sooner = steps[1] < log_n[finite]
+        n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
+    crossing = _crossings(tracks, rises, n, log_n)
+    if reply.sliding:
+        gram = np.array([[course.geometry.k11, course.geometry.k12], [course.geometry.k12, course.geometry.k22]])
+        released, kinks = _release(reply, gram, tracks)
+        first = released < n
+        n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
+        crossing = np.where(first, kinks, crossing)
+    return Phase(reply, state, moving, tracks, n, log_n, crossing)
+
+
+def _rises(reply: Response, a: Array) -> Array:
+    """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
+    rises = np.full((2, 2, 2, a.shape[-1]), np.inf)
+    slopes = reply.slopes
+    for j, i, p in np.argwhere(slopes != 0):
+        falls = reply.status[j, i] == ACTIVE and slopes[j, i, p] < 0
+        climbs = reply.status[j, i] == INACTIVE and slopes[j, i, p] > 0
+        if falls or climbs:
+            rises[j, i, p] = np.abs(a[j, i]) / abs(slopes[j, i, p])
+    return rises
+
+
+def _release(reply: Response, gram: Array, tracks: dict[int, Orbits]) -> tuple[Array, NDArray[np.bool_]]:
+    """Steps until a sliding kink is let go: its multiplier, a ratio of the two losses, reaches 1."""
+    rows = next(iter(tracks.values())).x.size
+    n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        s = {p: np.exp(track.x - track.base) for p, track in tracks.items()}
+        for j, i in np.argwhere(reply.status == SLIDING):
+            if len(s) == 2:
+                pull, hold = gram[0, 1] * reply.rates[i], gram[i, i] * reply.rates[1 - i]
+                steps = (hold * s[1 - i] - pull * s[i]) / (pull - hold) if pull > hold else np.inf
+                sooner = (steps > 0) & (steps < n)
+                n, which[j, i] = np.where(sooner, np.ceil(steps), n), sooner
+    return n, which
+
+
+def _crossings(tracks: dict[int, Orbits], rises: Array, n: Array, log_n: Array) -> NDArray[np.bool_]:
+    """Which pre-activations have changed sign when the phase ends, (2, 2, R)."""
+    crossed = np.zeros((2, 2, n.size), bool)
+    for p, track in tracks.items():
+        reached = increments(track, n[:, None], log_n[:, None])[:, 0]
+        nearest = rises[:, :, p].min(axis=(0, 1))
+        slack = 1 + 4 * np.finfo(float).eps
+        due = np.isfinite(n) & np.isfinite(nearest) & (reached * slack >= nearest)
+        crossed |= (rises[:, :, p] <= nearest) & due
+    return crossed
+
+
+def follow(course: Course, trials: NDArray[np.int64], ph: Phase) -> State:
+    """Record the samples up to the end of the phase and return the states there."""
+    clock, s = course.clock, ph.state
+    end, log_end = later(s.time, s.log_time, ph.n, ph.log_n)
+    first, last = clock.index_after(s.time, s.log_time), clock.index_after(end, log_end)
+    for rows, columns in course.blocks(first, last):
+        _record(course, trials, ph, rows, columns, first, last)  # type: ignore[arg-type]
+    return _final(course, ph, end, log_end)
+
+
+def _record(
+    course: Course,
+    trials: NDArray[np.int64],
+    ph: Phase,
+    rows: NDArray[np.int64],
+    columns: slice,
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+) -> None:
+    s, clock = ph.state[rows], course.clock
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        n = np.maximum(clock.time[columns] - s.time[:, None], 0.0)
+        late = clock.log[columns] + np.log1p(-np.exp(np.minimum(s.log_time[:, None] - clock.log[columns], 0)))
+        log_n = np.where(s.time[:, None] < 1e300, clock.log[columns], late)
+    n = np.where(np.isnan(n), np.inf, n)
+    tracks = {p: track[rows] for p, track in ph.orbits.items()}
+    parameters, a, deltas = _at(ph.response, s, tracks, n, log_n)
+    index = np.arange(columns.start, columns.stop)
+    inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
+    error = _error(course, ph.response, s, tracks, deltas, parameters)
+    lean = _log_lean(ph.response, s, tracks, deltas)
+    course.write(trials[rows], columns, inside, parameters, a, error, s.exact, lean)
+
+
+def _at(
+    reply: Response, s: State, tracks: dict[int, Orbits], n: Array, log_n: Array
+) -> tuple[Array, Array, dict[int, Array]]:
+    """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps, and the margins' increments."""
+    deltas = {p: increments(track, n, log_n) for p, track in tracks.items()}
+    moved = []
+    for start, slopes in ((s.parameters, reply.parameters), (s.preactivations, reply.preactivations)):
+        value = np.empty((2, 2, *n.shape))
+        for j, c in np.ndindex(2, 2):
+            value[j, c] = start[j, c][:, None]
+            for p, delta in deltas.items():
+                if slopes[j, c, p] != 0:
+                    value[j, c] += delta * (slopes[j, c, p] / reply.rates[p])
+        moved.append(value)
+    return moved[0], moved[1], deltas
+
+
+def _error(
+    course: Course,
+    reply: Response,
+    s: State,
+    tracks: dict[int, Orbits],
+    deltas: dict[int, Array],
+    parameters: Array,
+) -> Array:
+    """Estimated absolute error of the parameters, (R, S): what came in, possibly stretched by a first
+    step beyond the contracting range, rounding, and the uncertainty of the clock."""
+    stretch = np.ones(s.time.shape)
+    for track in tracks.values():
+        if len(track.table) > 1:  # table[1] = c exp(-m), the slope of the first step is 1 - that
+            stretch = np.maximum(stretch, track.table[1])
+    error = (s.error * stretch)[:, None] + _ROUNDING * np.abs(parameters).max(axis=(0, 1))
+    if s.time_error.any():
+        for p, track in tracks.items():
+            speed = np.abs(reply.parameters[:, :, p]).max() / reply.rates[p]
+            level = track.x[:, None] - track.base[:, None] + deltas[p]
+            error = error + s.time_error[:, None] * speed * np.exp(-level)
+    return error
+
+
+def _log_lean(
+    reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
+) -> Array | None:
+    """ln |Q| without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
+    rates = reply.rates
+    serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
+    if len(tracks) < 2 or rates[0] != rates[1] or not serving:
+        return None
+    r, a = reply.preactivations, s.preactivations
+    kappa = ((r[1, 1] - r[0, 1]) - (r[0, 0] - r[1, 0]))[1] / rates[1]
+    wrong = np.where(reply.status == SLIDING, 0.0, 1.0)
+    rest = (wrong[1, 0] * a[1, 0] - wrong[0, 1] * a[0, 1]) + (1 - kappa) * (a[1, 1] - a[0, 0])
+    start = tracks[0].x - tracks[0].base
+    gap = (tracks[1].x - tracks[1].base - start)[:, None] + (deltas[1] - deltas[0])
+    log_size, sign = log_gap(tracks[0], tracks[1], start[:, None] + deltas[0], gap)
+    with np.errstate(divide="ignore"):
+        mixed = np.log(np.abs(rest[:, None] + kappa * sign * np.exp(log_size)))
+    return np.where(rest[:, None] == 0, np.log(abs(kappa)) + log_size, mixed)
+
+
+def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
+    """The states at which the phase ends; those that never end stay as they are."""
+    s = ph.state
+    ends = np.isfinite(ph.log_n)
+    n, log_n = np.where(ends, ph.n, 0.0)[:, None], np.where(ends, ph.log_n, -np.inf)[:, None]
+    parameters, a, deltas = _at(ph.response, s, ph.orbits, n, log_n)
+    a = _cross(course, ph, a[..., 0])
+    error = _error(course, ph.response, s, ph.orbits, deltas, parameters)[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubt = np.where(log_n[:, 0] > 34, np.exp(log_n[:, 0]) * 2.0**-50, 0.0)
+    return State(
+        parameters[..., 0],
+        a,
+        np.where(ends, end, s.time),
+        np.where(ends, log_end, s.log_time),
+        np.where(ends, error, s.error),
+        s.time_error + np.where(ends, doubt, 0.0),
+        s.exact,
+    )
+
+
+def _cross(course: Course, ph: Phase, a: Array) -> Array:
+    """Give the pre-activations that end the phase their new sign, which rounding may have hidden."""
+    tiny = np.finfo(float).tiny
+    active = (ph.response.status == ACTIVE)[:, :, None]
+    landed = np.minimum(a, 0.0) if course.discrete else np.zeros_like(a)  # GF lands on zero exactly
+    return np.where(ph.crossing, np.where(active, landed, np.maximum(a, tiny)), a)

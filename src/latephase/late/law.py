@@ -1,0 +1,84 @@
+"""The law of the late phase: x* - x_inf ~ constant / (ln t + offset), and its limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Regime
+from latephase.problem import TwoPoint
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The laws of many trials; NaN where a trial has none."""
+
+    limit_boundary: Array
+    constant: Array
+    offset: Array
+
+
+def laws(geometry: TwoPoint, regime: NDArray[np.object_], a: Array, log_step: float) -> Laws:
+    """Laws of trials whose regimes and pre-activations (2, 2, T) after entry are given.
+
+    Rigour: exact (closed forms in float64).  log_step: ln of the step size; 0 for gradient flow.
+    Source: docs/theory.md, "The law of the late phase".
+    """
+    result = Laws(*(np.full(a.shape[-1], np.nan) for _ in range(3)))
+    for name, law in _LAWS.items():
+        rows = np.array([r is name for r in regime], bool)
+        if rows.any():
+            for target, value in zip(
+                (result.limit_boundary, result.constant, result.offset),
+                law(geometry, a[..., rows], log_step),
+                strict=True,
+            ):
+                target[rows] = value
+    return result
+
+
+def _specialised(g: TwoPoint, a: Array, log_step: float) -> tuple[float, Array, Array]:
+    """Neuron 1 serves x1 alone and neuron 2 serves x2 alone; the null components decide C."""
+    null1 = (g.k12 * a[0, 0] - g.k11 * a[0, 1]) / (g.x1 - g.x2)  # w1 - x1 b1, conserved
+    null2 = (g.k22 * a[1, 0] - g.k12 * a[1, 1]) / (g.x1 - g.x2)  # w2 - x2 b2, conserved
+    apart = 1 - g.x1 * g.x2
+    scale = g.k11 * g.k22 / ((g.x1 - g.x2) * apart**2)
+    constant = scale * (np.log(g.k22 / g.k11) + (g.x1 * null2 - g.x2 * null1))
+    balance = (
+        g.x1 * (log_step + np.log(g.k11)) / g.k11
+        - g.x2 * (log_step + np.log(g.k22)) / g.k22
+        + null1 / g.k11
+        - null2 / g.k22
+    )
+    return g.x_inf, constant + 0.0, balance * g.k11 * g.k22 / ((g.x1 - g.x2) * apart)
+
+
+def _double_slide(g: TwoPoint, a: Array, log_step: float) -> tuple[float, float, float]:
+    constant = (g.x1 - g.x2) / 4 * np.log(g.k22 / g.k11)
+    return g.midpoint, constant + 0.0, log_step + np.log(g.determinant) - np.log(g.k11 * g.k22) / 2
+
+
+def _single_slide(g: TwoPoint, a: Array, log_step: float) -> tuple[float, float, float]:
+    """The neuron of the nearer input slides, the other serves both points."""
+    alpha = self_similar(g)
+    constant = (g.x1 - g.x2) / 4 * np.log(alpha[0] / alpha[1])
+    return g.midpoint, constant + 0.0, log_step - np.log(alpha[0] * alpha[1]) / 2
+
+
+def self_similar(g: TwoPoint) -> Array:
+    """alpha with exp(-u_i) = alpha_i / (step * t) on the single slide: M alpha = 1, (2,)."""
+    if g.k12 >= g.k11:
+        determinant_pair = np.array([g.k22 + g.determinant / g.k11 + g.k12, g.k11 + g.k12])
+        return determinant_pair / (2 * g.determinant)
+    return np.array([g.k22 + g.k12, g.k11 + g.determinant / g.k22 + g.k12]) / (2 * g.determinant)
+
+
+_LAWS = {
+    Regime.specialised: _specialised,
+    Regime.double_slide: _double_slide,
+    Regime.single_slide: _single_slide,
+}

@@ -1,0 +1,64 @@
+"""What is recorded of a network at a sampled time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.margin import two_neuron_margin
+from latephase.problem import TwoPoint
+
+from .state import margins
+
+Array = NDArray[np.float64]
+
+OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss")
+
+
+def lean(a: Array) -> Array:
+    """Q = (a_22 - a_12) - (a_11 - a_21): the boundary is off the midpoint by half_gap * Q / span."""
+    q: Array = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
+    return q
+
+
+def span(a: Array) -> Array:
+    """(a_11 - a_21) + (a_22 - a_12), the denominator of the boundary; it grows like ln t."""
+    total: Array = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
+    return total
+
+
+def observe(
+    geometry: TwoPoint, parameters: Array, a: Array, log_lean: Array | None = None
+) -> dict[str, Array]:
+    """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
+
+    log_lean: ln |Q| where a piece knows it better than the difference of pre-activations does.
+    """
+    rho = two_neuron_margin(
+        parameters[:, 0],
+        parameters[:, 1],
+        np.array([geometry.x1, geometry.x2]),
+        np.array([1, -1]),
+    )
+    optimal = abs(geometry.half_gap)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = geometry.half_gap * lean(a) / span(a)
+        if log_lean is None:
+            log_offset = np.log(np.abs(offset))
+        else:
+            log_offset = np.log(optimal) + log_lean - np.log(np.abs(span(a)))
+        defined = _both_active_at_boundary(parameters)
+        decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
+        deficit = np.where(decides, np.exp(log_offset), optimal - rho)
+        log_deficit = np.where(decides, log_offset, np.log(deficit))
+    boundary = np.where(defined, geometry.midpoint + offset, np.nan)
+    log_loss = np.logaddexp(*-margins(a))
+    return dict(zip(OBSERVED, (boundary, rho, deficit, log_deficit, log_loss), strict=True))
+
+
+def _both_active_at_boundary(parameters: Array) -> NDArray[np.bool_]:
+    """Both neurons active at x*, or both kinks at x* with N crossing zero there (zero biases)."""
+    (w1, b1), (w2, b2) = parameters
+    height = (w1 * b2 - w2 * b1) * np.sign(w1 - w2)
+    defined: NDArray[np.bool_] = (height > 0) | ((height == 0) & (w1 * w2 < 0))
+    return defined

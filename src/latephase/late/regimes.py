@@ -1,0 +1,65 @@
+"""The automaton of activation patterns: which ones a run can end in, and what they are called."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Regime
+from latephase.problem import TwoPoint
+
+from .response import ACTIVE, INACTIVE, SLIDING, pattern_status
+
+_SLIDES = {
+    (SLIDING, SLIDING): Regime.double_slide,
+    (ACTIVE, SLIDING): Regime.single_slide,
+    (SLIDING, ACTIVE): Regime.single_slide,
+    (INACTIVE, INACTIVE): Regime.specialised,
+}
+
+
+def terminal_regime(code: int) -> Regime | None:
+    """The regime of a pattern that is never left; None for patterns no run can end in.
+
+    Whether it is left is for the piece to say.  Source: docs/theory.md, "Activation patterns".
+    """
+    status = pattern_status(code)
+    serving = int(status[0, 0] == ACTIVE) + int(status[1, 1] == ACTIVE)
+    if serving < 2:
+        return Regime.one_dead if serving else Regime.both_dead
+    return _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
+
+
+def statuses(preactivations: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Statuses (2, 2, T) without sliding: active iff the pre-activation is positive."""
+    return np.where(preactivations > 0, ACTIVE, INACTIVE)
+
+
+def sliding_statuses(
+    geometry: TwoPoint, a: NDArray[np.float64], log_step: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the chatter (T,).
+
+    A wrong-side kink slides (k12 > 0) when it lies within one chatter of zero and the active side
+    pushes it back harder than the inactive side lets it rise.  chatter: how far one step moves a
+    pre-activation.
+    """
+    status = statuses(a)
+    up, down, chatter = _pushes(geometry, a, log_step)
+    for j, i in ((0, 1), (1, 0)):
+        held = (np.abs(a[j, i]) <= up[i] + down[i]) & (up[i] < down[i])
+        status[j, i][held & (status[j, 1 - i] == ACTIVE)] = SLIDING
+    return status, chatter
+
+
+def _pushes(
+    geometry: TwoPoint, a: NDArray[np.float64], log_step: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Per point i, what one step adds to the wrong side there (up) and takes off when active (down)."""
+    r = np.maximum(a, 0.0)
+    with np.errstate(over="ignore"):
+        step1 = np.exp(np.minimum(log_step - r[0, 0] + r[1, 0], 700))
+        step2 = np.exp(np.minimum(log_step - r[1, 1] + r[0, 1], 700))
+    up = np.stack([step2, step1]) * geometry.k12
+    down = np.stack([step1 * geometry.k11, step2 * geometry.k22])
+    return up, down, (np.abs(up) + down).max(axis=0)

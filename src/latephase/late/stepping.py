@@ -1,0 +1,71 @@
+"""Piece: ordinary gradient-descent steps, valid always, exact up to rounding, ends when told.
+
+It carries trials through coupled phases and chatter to where a faster piece takes over.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.problem import GradientDescent
+
+from .course import Course
+from .state import State, later
+
+_SHORTEST, _LONGEST = 16, 4096
+
+
+def step(
+    course: Course, trials: NDArray[np.int64], state: State, taken: NDArray[np.int64], budget: int
+) -> tuple[State, NDArray[np.int64]]:
+    """Step each trial on, to its next sample at the furthest, and record that; returns the states
+    and the numbers of steps.  taken (R,): steps taken so far, which set the length of a chunk."""
+    from latephase.training import advance  # imports JAX: only where steps are needed
+
+    counts = _counts(course, state, taken, budget)
+    g = course.geometry
+    moved = advance(
+        state.parameters[:, 0].T[..., None],
+        state.parameters[:, 1].T,
+        counts,
+        inputs=np.array([[g.x1], [g.x2]]),
+        labels=np.array([1, -1]),
+        output_weights=np.array([1.0, -1.0]),
+        method=GradientDescent(float(np.exp(course.log_step))),
+        error=state.error,
+    )
+    parameters = np.stack([moved.weights[..., 0].T, moved.biases.T], axis=1)
+    a = g.preactivations(moved.weights[..., 0], moved.biases).transpose(1, 2, 0)
+    time, log_time = later(state.time, state.log_time, counts.astype(float), np.log(counts))
+    after = State(parameters, a, time, log_time, moved.error, state.time_error, state.exact)
+    _record(course, trials, after)
+    return after, counts
+
+
+def _counts(course: Course, s: State, taken: NDArray[np.int64], budget: int) -> NDArray[np.int64]:
+    """As many steps as were taken already, but not past the next sample or the budget."""
+    chunk = np.clip(taken, _SHORTEST, _LONGEST)
+    chunk = np.minimum(chunk, np.maximum(budget - taken, 1))
+    times = np.append(course.clock.time, np.inf)
+    ahead = np.minimum(times[course.clock.index_after(s.time, s.log_time)], course.clock.horizon)
+    ahead = ahead - s.time
+    counts: NDArray[np.int64] = np.minimum(chunk, np.maximum(ahead, 1.0)).astype(np.int64)
+    return counts
+
+
+def _record(course: Course, trials: NDArray[np.int64], s: State) -> None:
+    """Record the trials that have just arrived at a sample."""
+    column = course.clock.index_after(s.time, s.log_time) - 1
+    for index in np.unique(column[column >= 0]):
+        here = (column == index) & (s.time == course.clock.time[index])
+        if here.any():
+            record_now(course, trials[here], s[here], int(index))
+
+
+def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) -> None:
+    """Record states at the sample they stand at."""
+    columns = slice(index, index + 1)
+    inside = np.ones((trials.size, 1), bool)
+    parameters, a = s.parameters[..., None], s.preactivations[..., None]
+    course.write(trials, columns, inside, parameters, a, s.error[:, None], s.exact)
