@@ -1,13 +1,22 @@
 """What is trained: data, networks, losses, initial networks, and the names of training methods."""
 
+from latephase.problem import initializers
 from latephase.problem.dataset import Dataset
-from latephase.problem.geometry import TwoPoint, is_two_point
+from latephase.problem.geometry import TwoPointGeometry, is_two_point
+from latephase.problem.initializers import Initializer
+from latephase.problem.losses import LOSSES, Loss
 from latephase.problem.methods import GradientDescent, GradientFlow
+from latephase.problem.network import ShallowReLU
 
 __all__ = [
     "Dataset",
-    "TwoPoint",
+    "ShallowReLU",
+    "TwoPointGeometry",
     "is_two_point",
+    "LOSSES",
+    "Loss",
+    "initializers",
+    "Initializer",
     "GradientDescent",
     "GradientFlow",
 ]

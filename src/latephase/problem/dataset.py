@@ -70,7 +70,7 @@ def _signs(labels: ArrayLike) -> NDArray[np.int64]:
         raise InputError("labels of shape (n,)", labels, "give one label per input")
     wrong = values[np.abs(values) != 1.0]
     if wrong.size:
-        raise InputError("labels -1 and +1", float(wrong[0]), "relabel the two classes as -1 and +1")
+        raise InputError("labels -1 and +1", float(wrong[0]), "relabel the classes as -1 and +1")
     if np.all(values == values[0]):
         raise InputError("labels of both classes", labels, "give at least one -1 and one +1")
     signs = values.astype(np.int64)

@@ -19,7 +19,7 @@ _SPLIT = 134217729.0  # 2^27 + 1 halves a 53-bit significand
 
 
 @dataclass(frozen=True)
-class TwoPoint:
+class TwoPointGeometry:
     """Geometry of the data (x1, +1), (x2, -1) in dimension 1; x1 is the input labelled +1.
 
     Every float is the exact rational number of the given doubles, rounded once.  Units: those of
@@ -48,7 +48,7 @@ class TwoPoint:
     x_inf: float
 
     @staticmethod
-    def of(data: Dataset) -> TwoPoint:
+    def of(data: Dataset) -> TwoPointGeometry:
         """Geometry of a data set of two points in dimension 1.
 
         Raises InputError for other data, and where a Gram number leaves the range of float64.
@@ -62,7 +62,7 @@ class TwoPoint:
         order = (0, 1) if data.labels[0] == 1 else (1, 0)
         x1, x2 = (float(data.inputs[i, 0]) for i in order)
         try:
-            return TwoPoint(x1, x2, order, *_numbers(Fraction(x1), Fraction(x2)))
+            return TwoPointGeometry(x1, x2, order, *_numbers(Fraction(x1), Fraction(x2)))
         except OverflowError:
             raise InputError(
                 "inputs between about 1e-150 and 1e150 apart and in size",
@@ -94,7 +94,7 @@ def is_two_point(data: Dataset) -> bool:
 def _numbers(
     x1: Fraction, x2: Fraction
 ) -> tuple[float, float, float, int, float, float, float, float]:
-    """The fields of TwoPoint from k11 on, each rounded once; OverflowError outside float64."""
+    """The fields from k11 on, each rounded once; OverflowError outside float64."""
     k12 = 1 + x1 * x2
     gram_sign = (k12 > 0) - (k12 < 0)
     midpoint = (x1 + x2) / 2

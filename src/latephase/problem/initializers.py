@@ -1,0 +1,117 @@
+"""Initializers: distributions of initial networks, by their field names.
+
+Draws are counter-based ([salmon2011]): trial i of seed s is the same network however many trials
+are drawn, from whichever start, in whatever order.  Adding an initializer is one `_named` entry.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator, Philox
+
+from latephase.core import InputError
+from latephase.problem.checks import Array, whole_number
+
+BLOCK = 256  # trials per counter: small enough that one trial is cheap, large enough to vectorise
+
+Draw = Callable[[Generator, tuple[int, ...]], Array]
+Scale = Callable[[int, int], float]
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A distribution of weights and biases, independent over neurons and trials.
+
+    name       its field name; part of the key of the generator, so initializers are independent
+    draw       standard normal, or uniform on (-1, 1)
+    scale      (fan_in, fan_out) -> standard deviation, or half-width; fan_in = d, fan_out = m
+    zero_bias  whether biases are 0 instead of drawn like the weights
+    """
+
+    name: str
+    draw: Draw
+    scale: Scale
+    zero_bias: bool
+
+    def __call__(
+        self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
+    ) -> tuple[Array, Array]:
+        """Weights (trials, neurons, features), biases (trials, neurons) of trials start, start+1, ...
+
+        Reproducible on every machine for one version of NumPy's distributions.
+        Raises InputError unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.
+        """
+        first = whole_number(start, "start", 0)
+        last = first + whole_number(trials, "trials", 1)
+        key = (whole_number(seed, "seed", 0, 2**64 - 1), zlib.crc32(self.name.encode()))
+        shape = (whole_number(neurons, "neurons", 1), whole_number(features, "features", 1))
+        blocks = [self._block(key, k, shape) for k in range(first // BLOCK, -(-last // BLOCK))]
+        kept = slice(first % BLOCK, first % BLOCK + last - first)
+        weights, biases = (np.concatenate(part)[kept] for part in zip(*blocks, strict=True))
+        return weights, biases
+
+    def _block(
+        self, key: tuple[int, int], block: int, shape: tuple[int, int]
+    ) -> tuple[Array, Array]:
+        """One block of trials, always drawn whole: a trial never depends on how many are wanted."""
+        neurons, features = shape
+        counter = np.array([0, 0, 0, block], dtype=np.uint64)  # 2^192 draws before blocks meet
+        generator = Generator(Philox(key=np.array(key, dtype=np.uint64), counter=counter))
+        scale = self.scale(features, neurons)
+        weights = scale * self.draw(generator, (BLOCK, neurons, features))
+        if self.zero_bias:
+            return weights, np.zeros((BLOCK, neurons))
+        return weights, scale * self.draw(generator, (BLOCK, neurons))
+
+
+def get(name: str | Initializer) -> Initializer:
+    """The initializer of that name (an Initializer is passed through); InputError if unknown."""
+    if isinstance(name, Initializer):
+        return name
+    if not isinstance(name, str) or name not in _KNOWN:
+        raise InputError("the name of an initializer", name, f"use one of {', '.join(names())}")
+    return _KNOWN[name]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all initializers, in the order of this file."""
+    return tuple(_KNOWN)
+
+
+_KNOWN: dict[str, Initializer] = {}
+
+
+def _named(name: str, draw: Draw, scale: Scale, zero_bias: bool) -> Initializer:
+    """Define an initializer and make it known by its name."""
+    _KNOWN[name] = Initializer(name, draw, scale, zero_bias)
+    return _KNOWN[name]
+
+
+def _normal(generator: Generator, shape: tuple[int, ...]) -> Array:
+    return generator.standard_normal(shape)
+
+
+def _uniform(generator: Generator, shape: tuple[int, ...]) -> Array:
+    return generator.uniform(-1.0, 1.0, shape)
+
+
+# Untruncated, as in the papers; frameworks cut the normal ones at two standard deviations.
+he_normal = _named("he_normal", _normal, lambda i, o: math.sqrt(2 / i), True)  # [he2015]
+he_uniform = _named("he_uniform", _uniform, lambda i, o: math.sqrt(6 / i), True)  # [he2015]
+xavier_normal = _named(  # [glorot2010]
+    "xavier_normal", _normal, lambda i, o: math.sqrt(2 / (i + o)), True
+)
+xavier_uniform = _named(  # [glorot2010]
+    "xavier_uniform", _uniform, lambda i, o: math.sqrt(6 / (i + o)), True
+)
+lecun_normal = _named("lecun_normal", _normal, lambda i, o: math.sqrt(1 / i), True)  # [lecun1998]
+pytorch_default = _named("pytorch_default", _uniform, lambda i, o: 1 / math.sqrt(i), False)
+standard_normal = _named("standard_normal", _normal, lambda i, o: 1.0, False)
+uniform = _named("uniform", _uniform, lambda i, o: 1.0, False)
+small_normal = _named("small_normal", _normal, lambda i, o: 1e-3, False)
+large_normal = _named("large_normal", _normal, lambda i, o: 10.0, False)

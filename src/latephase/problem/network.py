@@ -1,0 +1,86 @@
+"""ShallowReLU: a network of one hidden ReLU layer with fixed output weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from latephase.core import InputError, Words
+from latephase.problem.checks import Array, finite_array
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class ShallowReLU:
+    """N(x) = sum_j v_j relu(w_j . x + b_j): weights w (m, d), biases b (m,), output weights v (m,).
+
+    Weights (m,) are read as (m, 1).  The output weights are fixed in training; they default to
+    (+1, -1) for two neurons, the setting of [smorodinsky2026], and must be given otherwise:
+    there is no honest default.  Arrays are float64, read-only, the exact binary doubles given.
+    Raises InputError on NaN, infinities, empty or ragged input and shapes that do not match.
+    """
+
+    weights: Array
+    biases: Array
+    output_weights: Array
+
+    def __init__(
+        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike | None = None
+    ) -> None:
+        w = _rows(weights)
+        b = _one_per_neuron(biases, "biases", len(w))
+        if output_weights is None:
+            output_weights = _default_output_weights(len(w))
+        v = _one_per_neuron(output_weights, "output_weights", len(w))
+        object.__setattr__(self, "weights", w)
+        object.__setattr__(self, "biases", b)
+        object.__setattr__(self, "output_weights", v)
+
+    @property
+    def m(self) -> int:
+        """Number of neurons."""
+        return self.weights.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Dimension of the inputs."""
+        return self.weights.shape[1]
+
+    def __call__(self, inputs: ArrayLike) -> Array:
+        """Outputs (k,) at inputs (k, d); (k,) is read as (k, 1) if d = 1.
+
+        Error: that of a float64 sum, relative to sum_j |v_j| (|w_j . x| + |b_j|).
+        Raises InputError on other shapes, NaN and infinities.
+        """
+        points = finite_array(inputs, "inputs", f"(k, {self.d})")
+        if points.ndim == 1 and self.d == 1:
+            points = points[:, None]
+        if points.ndim != 2 or points.shape[1] != self.d:
+            raise InputError(f"inputs of shape (k, {self.d})", inputs, "give one row per input")
+        return np.maximum(points @ self.weights.T + self.biases, 0.0) @ self.output_weights
+
+
+def _rows(weights: ArrayLike) -> Array:
+    """Weights as (m, d)."""
+    w = finite_array(weights, "weights", "(m,) or (m, d)")
+    if w.ndim not in (1, 2):
+        raise InputError("weights of shape (m,) or (m, d)", weights, "give one row per neuron")
+    return w[:, None] if w.ndim == 1 else w
+
+
+def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Array:
+    """A vector (m,)."""
+    vector = finite_array(values, name, f"({neurons},)")
+    if vector.shape != (neurons,):
+        raise InputError(f"{name} of shape ({neurons},)", values, "give one per neuron")
+    return vector
+
+
+def _default_output_weights(neurons: int) -> list[float]:
+    """+1 and -1, for two neurons only."""
+    if neurons != 2:
+        raise InputError(
+            "output_weights with other than 2 neurons", Words(f"none for {neurons}"), "pass them"
+        )
+    return [1.0, -1.0]
