@@ -96,7 +96,8 @@ FORBIDDEN = {
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the package and its contracts in which an import can be planted."""
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    rest = shutil.ignore_patterns("__pycache__", ".*_cache")
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=rest)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
