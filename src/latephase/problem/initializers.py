@@ -41,7 +41,7 @@ class Initializer:
     def __call__(
         self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
     ) -> tuple[Array, Array]:
-        """Weights (trials, neurons, features), biases (trials, neurons) of trials start, start+1, ...
+        """Weights (trials, neurons, features), biases (trials, neurons) of trials from start on.
 
         Reproducible on every machine for one version of NumPy's distributions.
         Raises InputError unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.

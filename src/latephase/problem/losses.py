@@ -34,7 +34,8 @@ class Loss:
     def log_loss(self, margins: ArrayLike, axis: int = -1) -> Array:
         """ln sum_i loss(q_i) over the points along `axis`; natural logarithm, never underflows."""
         each = self.log_each(np.asarray(margins, dtype=np.float64))
-        return np.asarray(np.logaddexp.reduce(each, axis=axis))
+        with np.errstate(invalid="ignore"):  # NaN margins of an overflowed trial stay NaN
+            return np.asarray(np.logaddexp.reduce(each, axis=axis))
 
 
 def _negative(margins: Array) -> Array:
@@ -45,13 +46,19 @@ def _negative(margins: Array) -> Array:
 def _log_softplus(margins: Array) -> Array:
     """ln ln(1 + e^-q)."""
     q = np.asarray(margins, dtype=np.float64)
-    near = np.log(np.logaddexp(0.0, -np.minimum(q, _TAIL)))
+    near = np.log(_softplus(-np.minimum(q, _TAIL)))
     return np.where(q > _TAIL, -q, near)
 
 
 def _log_sigmoid(margins: Array) -> Array:
     """ln 1/(1 + e^q)."""
-    return -np.logaddexp(0.0, np.asarray(margins, dtype=np.float64))
+    return -_softplus(np.asarray(margins, dtype=np.float64))
+
+
+def _softplus(x: Array) -> Array:
+    """ln(1 + e^x); NumPy would warn of the NaN margins that an overflowed trial has."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.logaddexp(0.0, x))
 
 
 LOSSES = {

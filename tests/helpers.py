@@ -1,0 +1,45 @@
+"""What tests compare with: relative errors only, never an absolute tolerance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def relative_error(got: ArrayLike, expected: ArrayLike) -> float:
+    """Largest |got - expected| / |expected| over all entries.
+
+    An expected 0, infinity or NaN must be met exactly: any other value is infinitely wrong, and so
+    is another shape.
+    """
+    a, b = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    if a.shape != b.shape:
+        return float("inf")
+    with np.errstate(all="ignore"):
+        error = np.abs(a - b) / np.abs(b)
+    met = (a == b) | (np.isnan(a) & np.isnan(b))
+    error = np.where(met, 0.0, np.where(np.isfinite(error), error, np.inf))
+    return float(np.max(error, initial=0.0))
+
+
+def norm_error(got: ArrayLike, expected: ArrayLike, axis: int = -1) -> float:
+    """Largest |got - expected| / |expected| with Euclidean norms along `axis`."""
+    a, b = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    if a.shape != b.shape:
+        return float("inf")
+    return ratio(np.linalg.norm(a - b, axis=axis), np.asarray(np.linalg.norm(b, axis=axis)))
+
+
+def ratio(distance: ArrayLike, size: ArrayLike) -> float:
+    """Largest distance / size, where a distance of 0 is no error and a NaN is an infinite one."""
+    far, near = np.asarray(distance, dtype=np.float64), np.asarray(size, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        error = np.where(far == 0.0, 0.0, far / near)
+    return float(np.max(np.where(np.isnan(error), np.inf, error), initial=0.0))
+
+
+def message_is_one_line(error: BaseException) -> bool:
+    """Whether the message reads "expected X, got Y; do Z", in one line."""
+    text = str(error)
+    before, _, after = text.partition(", got ")
+    return text.startswith("expected ") and bool(before) and "; " in after and "\n" not in text

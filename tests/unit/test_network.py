@@ -1,0 +1,78 @@
+"""ShallowReLU: its forward pass, its defaults, what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers import message_is_one_line, relative_error
+from latephase.core import InputError
+from latephase.problem import ShallowReLU
+
+BAD = [
+    ([0.7], [0.1, 0.2], None),
+    ([0.7, -0.4], [0.1], None),
+    ([0.7, -0.4], [[0.1], [0.2]], None),
+    ([[[0.7]], [[-0.4]]], [0.1, 0.2], None),
+    ([], [], None),
+    (0.7, 0.1, [1.0]),
+    ([0.7, np.nan], [0.1, 0.2], None),
+    ([0.7, -0.4], [0.1, np.inf], None),
+    ([0.7, -0.4], [0.1, 0.2], [1.0]),
+    ([0.7, -0.4], [0.1, 0.2], [1.0, np.nan]),
+    ([0.7, -0.4], [0.1, 0.2], ["1", "2"]),
+    ([1.0], [0.0], None),
+    ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], None),
+]
+
+
+@pytest.mark.parametrize(("weights", "biases", "output_weights"), BAD)
+def test_bad_networks_are_refused_in_one_line(weights, biases, output_weights):
+    """Ground truth: the contract of a network."""
+    with pytest.raises(InputError) as caught:
+        ShallowReLU(weights, biases, output_weights)
+    assert message_is_one_line(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [([1.0, -1.0], [0.8, -0.6]), ([[1.0], [-1.0]], [0.8, -0.6]), ([0.0], [-0.1]), ([2.0], [1.5])],
+)
+def test_two_neurons_by_hand(inputs, outputs):
+    """Ground truth: relu(0.7 x + 0.1) - relu(-0.4 x + 0.2) by hand."""
+    net = ShallowReLU(weights=[0.7, -0.4], biases=[0.1, 0.2])
+    assert relative_error(net(inputs), outputs) < 1e-15
+    assert net.output_weights.tolist() == [1.0, -1.0]
+
+
+def test_any_width_and_dimension_against_a_loop():
+    """Ground truth: the definition, neuron by neuron, in Python."""
+    rng = np.random.default_rng(1)
+    w, b, v = rng.normal(size=(5, 3)), rng.normal(size=5), rng.normal(size=5)
+    x = rng.normal(size=(7, 3))
+    net = ShallowReLU(w, b, v)
+    expected = [
+        sum(v[j] * max(0.0, sum(w[j, k] * p[k] for k in range(3)) + b[j]) for j in range(5))
+        for p in x
+    ]
+    assert (net.m, net.d) == (5, 3)
+    assert relative_error(net(x), expected) < 1e-13
+
+
+@pytest.mark.parametrize("inputs", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [[1.0, np.nan]], [], 1.0])
+def test_inputs_of_another_shape_are_refused(inputs):
+    """Ground truth: the contract of a call, here in dimension 2."""
+    with pytest.raises(InputError) as caught:
+        ShallowReLU([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0])(inputs)
+    assert message_is_one_line(caught.value)
+
+
+def test_parameters_are_copied_and_read_only():
+    """Ground truth: the parameters at the time of construction."""
+    w = np.array([0.7, -0.4])
+    net = ShallowReLU(w, [0.1, 0.2])
+    w[0] = 99.0
+    assert net.weights.tolist() == [[0.7], [-0.4]]
+    for array in (net.weights, net.biases, net.output_weights):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
