@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime
-from latephase.problem import TwoPoint
+from latephase.problem import TwoPointGeometry
 
 from .observe import OBSERVED, observe
 from .response import Response, response
@@ -69,7 +69,7 @@ class Course:
     log_step: ln of the step size (0 for gradient flow);  discrete: gradient descent.
     """
 
-    geometry: TwoPoint
+    geometry: TwoPointGeometry
     discrete: bool
     log_step: float
     clock: Clock
@@ -82,7 +82,7 @@ class Course:
             self._responses[code] = response(self.geometry, code)
         return self._responses[code]
 
-    def blocks(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[tuple[object, slice]]:
+    def blocks(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], slice]]:
         """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice)."""
         rows = np.flatnonzero(last > first)
         rows = rows[np.lexsort((last[rows], first[rows]))]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Regime
-from latephase.problem import GradientDescent, GradientFlow, TwoPoint
+from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .course import Clock, Course, Record
 from .fastforward import Journey, Progress, fast_forward
@@ -36,7 +36,7 @@ class LatePhase:
 
 
 def run(
-    geometry: TwoPoint,
+    geometry: TwoPointGeometry,
     weights: Array,
     biases: Array,
     method: GradientDescent | GradientFlow,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Regime
-from latephase.problem import TwoPoint
+from latephase.problem import TwoPointGeometry
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ class Laws:
     offset: Array
 
 
-def laws(geometry: TwoPoint, regime: NDArray[np.object_], a: Array, log_step: float) -> Laws:
+def laws(geometry: TwoPointGeometry, regime: NDArray[np.object_], a: Array, log_step: float) -> Laws:
     """Laws of trials whose regimes and pre-activations (2, 2, T) after entry are given.
 
     Rigour: exact (closed forms in float64).  log_step: ln of the step size; 0 for gradient flow.
@@ -41,7 +41,7 @@ def laws(geometry: TwoPoint, regime: NDArray[np.object_], a: Array, log_step: fl
     return result
 
 
-def _specialised(g: TwoPoint, a: Array, log_step: float) -> tuple[float, Array, Array]:
+def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, Array, Array]:
     """Neuron 1 serves x1 alone and neuron 2 serves x2 alone; the null components decide C."""
     null1 = (g.k12 * a[0, 0] - g.k11 * a[0, 1]) / (g.x1 - g.x2)  # w1 - x1 b1, conserved
     null2 = (g.k22 * a[1, 0] - g.k12 * a[1, 1]) / (g.x1 - g.x2)  # w2 - x2 b2, conserved
@@ -57,19 +57,19 @@ def _specialised(g: TwoPoint, a: Array, log_step: float) -> tuple[float, Array, 
     return g.x_inf, constant + 0.0, balance * g.k11 * g.k22 / ((g.x1 - g.x2) * apart)
 
 
-def _double_slide(g: TwoPoint, a: Array, log_step: float) -> tuple[float, float, float]:
+def _double_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
     constant = (g.x1 - g.x2) / 4 * np.log(g.k22 / g.k11)
     return g.midpoint, constant + 0.0, log_step + np.log(g.determinant) - np.log(g.k11 * g.k22) / 2
 
 
-def _single_slide(g: TwoPoint, a: Array, log_step: float) -> tuple[float, float, float]:
+def _single_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
     """The neuron of the nearer input slides, the other serves both points."""
     alpha = self_similar(g)
     constant = (g.x1 - g.x2) / 4 * np.log(alpha[0] / alpha[1])
     return g.midpoint, constant + 0.0, log_step - np.log(alpha[0] * alpha[1]) / 2
 
 
-def self_similar(g: TwoPoint) -> Array:
+def self_similar(g: TwoPointGeometry) -> Array:
     """alpha with exp(-u_i) = alpha_i / (step * t) on the single slide: M alpha = 1, (2,)."""
     if g.k12 >= g.k11:
         determinant_pair = np.array([g.k22 + g.determinant / g.k11 + g.k12, g.k11 + g.k12])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.margin import two_neuron_margin
-from latephase.problem import TwoPoint
+from latephase.margin import margin_from_lines
+from latephase.problem import TwoPointGeometry
 
 from .state import margins
 
@@ -28,26 +28,21 @@ def span(a: Array) -> Array:
 
 
 def observe(
-    geometry: TwoPoint, parameters: Array, a: Array, log_lean: Array | None = None
+    geometry: TwoPointGeometry, parameters: Array, a: Array, log_lean: Array | None = None
 ) -> dict[str, Array]:
     """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
 
     log_lean: ln |Q| where a piece knows it better than the difference of pre-activations does.
     """
-    rho = two_neuron_margin(
-        parameters[:, 0],
-        parameters[:, 1],
-        np.array([geometry.x1, geometry.x2]),
-        np.array([1, -1]),
-    )
+    defined = _both_active_at_boundary(parameters)
     optimal = abs(geometry.half_gap)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rho = margin_from_lines(parameters[:, 0], a, a[0] - a[1], defined, (1, -1))
         offset = geometry.half_gap * lean(a) / span(a)
         if log_lean is None:
             log_offset = np.log(np.abs(offset))
         else:
             log_offset = np.log(optimal) + log_lean - np.log(np.abs(span(a)))
-        defined = _both_active_at_boundary(parameters)
         decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)
         log_deficit = np.where(decides, log_offset, np.log(deficit))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Regime
-from latephase.problem import TwoPoint
+from latephase.problem import TwoPointGeometry
 
 from .response import ACTIVE, INACTIVE, SLIDING, pattern_status
 
@@ -36,7 +36,7 @@ def statuses(preactivations: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def sliding_statuses(
-    geometry: TwoPoint, a: NDArray[np.float64], log_step: float
+    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the chatter (T,).
 
@@ -53,7 +53,7 @@ def sliding_statuses(
 
 
 def _pushes(
-    geometry: TwoPoint, a: NDArray[np.float64], log_step: float
+    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Per point i, what one step adds to the wrong side there (up) and takes off when active (down)."""
     r = np.maximum(a, 0.0)

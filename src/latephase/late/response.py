@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.problem import TwoPoint
+from latephase.problem import TwoPointGeometry
 
 INACTIVE, ACTIVE, SLIDING = 0, 1, 2
 SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
@@ -98,7 +98,7 @@ class Response:
         return np.abs(off)
 
 
-def response(geometry: TwoPoint, code: int) -> Response:
+def response(geometry: TwoPointGeometry, code: int) -> Response:
     """The response of the pattern with this code.  Source: docs/theory.md, "Patterns"."""
     status = pattern_status(code)
     gram = np.array([[geometry.k11, geometry.k12], [geometry.k12, geometry.k22]])

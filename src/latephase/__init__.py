@@ -1,0 +1,66 @@
+"""latephase: what gradient descent converges to, and how fast, to t = 10^1000 and beyond."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
+    from latephase.ensembles import ensemble
+    from latephase.late import Prediction, Run, predict, simulate
+    from latephase.margin import of_network as robustness_margin
+    from latephase.problem import (
+        Dataset,
+        GradientDescent,
+        GradientFlow,
+        ShallowReLU,
+        initializers,
+    )
+
+__version__ = "0.1.0"
+
+_CORE = ("InputError", "LatephaseError", "Law", "LogTime", "Outcome", "Regime", "Rigour")
+_PROBLEM = ("Dataset", "GradientDescent", "GradientFlow", "ShallowReLU", "initializers")
+_HOMES = {
+    **dict.fromkeys(_CORE, ("latephase.core", None)),
+    **dict.fromkeys(_PROBLEM, ("latephase.problem", None)),
+    **dict.fromkeys(("Prediction", "Run", "predict", "simulate"), ("latephase.late", None)),
+    "robustness_margin": ("latephase.margin", "of_network"),
+    "ensemble": ("latephase.ensembles", None),
+}
+
+__all__ = [
+    "Dataset",
+    "GradientDescent",
+    "GradientFlow",
+    "InputError",
+    "LatephaseError",
+    "Law",
+    "LogTime",
+    "Outcome",
+    "Prediction",
+    "Regime",
+    "Rigour",
+    "Run",
+    "ShallowReLU",
+    "ensemble",
+    "initializers",
+    "predict",
+    "robustness_margin",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that importing latephase stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'latephase' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,6 @@
+"""How training moves for ever: the late phase of gradient descent, fast-forwarded."""
+
+from .predict import Prediction, predict
+from .simulate import Run, simulate
+
+__all__ = ["Prediction", "Run", "predict", "simulate"]

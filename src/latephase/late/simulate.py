@@ -1,0 +1,181 @@
+"""`simulate`: one network, from initialisation to any horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, log_spaced
+from latephase.problem import (
+    LOSSES,
+    Dataset,
+    GradientDescent,
+    GradientFlow,
+    ShallowReLU,
+    TwoPointGeometry,
+    is_two_point,
+)
+
+from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, Progress, has_law
+from .engine import run as run_engine
+from .trajectory import dataset, variables
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Method = GradientDescent | GradientFlow
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `simulate` found.
+
+    trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
+    outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
+    law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
+    regime;  rigour: the weakest of the samples' rigours.
+    """
+
+    network: ShallowReLU
+    data: Dataset
+    method: Method
+    trajectory: xr.Dataset
+    outcome: Outcome
+    regime: Regime | None
+    law: Law | None
+    rigour: Rigour
+
+
+def simulate(
+    network: ShallowReLU,
+    data: Dataset,
+    method: Method,
+    *,
+    until: object,
+    at: Sequence[object] | None = None,
+    samples: int = 200,
+    loss: str = "exponential",
+    max_steps: int = MAX_STEPS,
+    slide_tolerance: float = SLIDE_TOLERANCE,
+    progress: Progress | None = None,
+) -> Run:
+    """Train `network` on `data` until time `until` and record it at the times `at`.
+
+    until, at: int, decimal string ("1e1000", "10**6") or LogTime; without `at`, `samples`
+    log-spaced times.  Two neurons with output weights +1 and -1 on two points in dimension 1 have
+    their full late phase; other networks, and the logistic loss, are stepped up to `max_steps`.
+    slide_tolerance: chatter (relative to a pre-activation of 1) below which sliding phases are
+    followed to first order; the error it causes is reported.
+
+    Returns a Run whose trajectory has weights (time, neuron, feature), biases (time, neuron) and,
+    over (time): boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error,
+    rigour.  Samples that could not be reached are NaN; the outcome says why.
+    Raises InputError.  Source: [smorodinsky2026]; docs/theory.md.
+    """
+    times = sample_times(method, until, at, samples)
+    network, loss = check(network, data, loss)
+    if max_steps < 1:
+        raise InputError("max_steps of at least 1", max_steps, "raise it")
+    options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
+    if has_late_phase(network, data) and loss == "exponential":
+        return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
+    if isinstance(method, GradientFlow):
+        raise InputError(
+            "two neurons of output weights +1, -1 on two points with x1 * x2 = -1 for gradient flow",
+            f"{network.m} neurons on {data.n} points with {loss} loss",
+            "use GradientDescent",
+        )
+    from .stepped import simulate_stepped  # imports JAX
+
+    return simulate_stepped(network, data, method, times, loss, max_steps)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Sample times as given (order kept), sorted without repeats, and the horizon."""
+
+    given: list[LogTime]
+    sorted: list[LogTime]
+    until: LogTime
+
+    @property
+    def positions(self) -> list[int]:
+        """Where each given time stands among the sorted ones."""
+        place = {t: i for i, t in enumerate(self.sorted)}
+        return [place[t] for t in self.given]
+
+
+def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
+    """Check the horizon and the sample times.  Raises InputError."""
+    flow = isinstance(method, GradientFlow)
+    horizon = LogTime.parse(until, flow=flow, name="until")
+    if at is None:
+        given = log_spaced(horizon, samples, flow)
+    elif isinstance(at, str) or not isinstance(at, Sequence | np.ndarray) or len(at) == 0:
+        raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
+    else:
+        given = [LogTime.parse(t, flow=flow, name="at") for t in at]
+    for t in given:
+        if t > horizon:
+            raise InputError(f"times `at` up to until = {horizon}", str(t), "raise until")
+    return Times(given, sorted(set(given)), horizon)
+
+
+def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
+    """Check that network, data and loss fit together.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    if not isinstance(network, ShallowReLU):
+        raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
+    if network.d != data.d:
+        raise InputError(
+            f"weights of {data.d} features as the inputs have", f"{network.d}", "match their shapes"
+        )
+    if loss not in LOSSES:
+        raise InputError(f"a loss among {', '.join(LOSSES)}", loss, "choose one of them")
+    return network, loss
+
+
+def has_late_phase(network: ShallowReLU, data: Dataset) -> bool:
+    """Two neurons of output weights +1 and -1 on two points in dimension 1."""
+    return is_two_point(data) and sorted(network.output_weights) == [-1.0, 1.0]
+
+
+def neuron_order(network: ShallowReLU) -> tuple[int, int]:
+    """Which canonical neuron (0: output weight +1) each of the user's neurons is."""
+    return (0, 1) if network.output_weights[0] > 0 else (1, 0)
+
+
+def canonical(network: ShallowReLU) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases (1, 2) with the neuron of output weight +1 first."""
+    order = list(neuron_order(network))
+    return network.weights[order, 0][None], network.biases[order][None]
+
+
+def _late(
+    network: ShallowReLU, data: Dataset, method: Method, times: Times, options: dict[str, Any]
+) -> Run:
+    weights, biases = canonical(network)
+    geometry = TwoPointGeometry.of(data)
+    found = run_engine(
+        geometry, weights, biases, method, times.sorted, times.until, **options
+    )
+    arrays = variables(found.record, neuron_order(network))
+    picked = {name: values[0][times.positions] for name, values in arrays.items()}
+    rigour = Rigour.exact if (picked["rigour"] == Rigour.exact.name).all() else Rigour.estimated
+    trajectory = dataset(picked, times.given)
+    return Run(network, data, method, trajectory, *verdict(found), rigour)
+
+
+def verdict(found: LatePhase, trial: int = 0) -> tuple[Outcome, Regime | None, Law | None]:
+    """Outcome, regime and law of one trial."""
+    regime = found.journey.regime[trial]
+    laws = found.laws
+    law = None
+    if has_law(regime):
+        values = (laws.limit_boundary[trial], laws.constant[trial], laws.offset[trial])
+        law = Law(*(float(v) for v in values))
+    return found.journey.outcome[trial], regime, law

@@ -1,0 +1,50 @@
+"""What is measured on a network: robustness margin, boundary, normalised margin, KKT residual,
+activation pattern. Every function takes arrays and works on many networks at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .boundary import boundary, boundary_offset
+from .kkt import kkt_residual
+from .normalised import margins, normalised_margin, preactivations
+from .patterns import activation_pattern, is_active
+from .robustness import (
+    margin_deficit,
+    margin_from_lines,
+    optimal_margin,
+    robustness_margin,
+    two_neuron_margin,
+)
+
+if TYPE_CHECKING:
+    from latephase.problem import Dataset, ShallowReLU
+
+__all__ = [
+    "activation_pattern",
+    "boundary",
+    "boundary_offset",
+    "is_active",
+    "kkt_residual",
+    "margin_deficit",
+    "margin_from_lines",
+    "margins",
+    "normalised_margin",
+    "of_network",
+    "optimal_margin",
+    "preactivations",
+    "robustness_margin",
+    "two_neuron_margin",
+]
+
+
+def of_network(net: ShallowReLU, data: Dataset) -> float:
+    """Robustness margin of a network on a data set, in units of x.
+
+    The distance from the inputs to the set N = 0; 0 if a point is misclassified, inf if N has no
+    zero.  Rigour: exact.  Raises InputError for inputs of more than one feature.
+    """
+    return float(
+        robustness_margin(net.weights, net.biases, net.output_weights, data.inputs, data.labels)
+    )

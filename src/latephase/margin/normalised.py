@@ -1,0 +1,49 @@
+"""Normalised margin: how well a network separates the data for the size of its parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .lines import Array
+
+
+def normalised_margin(
+    weights: ArrayLike,
+    biases: ArrayLike,
+    output_weights: ArrayLike,
+    inputs: ArrayLike,
+    labels: ArrayLike,
+) -> Array:
+    """min_i y_i N(x_i) / |theta|, theta = all weights and biases; dimensionless, NaN at theta = 0.
+
+    weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
+    (...).  Negative if a point is misclassified.  The network is homogeneous of degree 1 in theta,
+    as the output weights are fixed [lyu2020].  Rigour: exact up to the rounding of N.
+    """
+    w, b = np.asarray(weights, float), np.asarray(biases, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Divided by the largest parameter first: the squares of 1e200 overflow.
+        size = np.maximum(np.abs(w).max(axis=(-2, -1)), np.abs(b).max(axis=-1))
+        w, b = w / size[..., None, None], b / size[..., None]
+        norm = np.sqrt((w**2).sum(axis=(-2, -1)) + (b**2).sum(axis=-1))
+        return margins(w, b, output_weights, inputs, labels).min(axis=-1) / norm
+
+
+def margins(
+    weights: ArrayLike,
+    biases: ArrayLike,
+    output_weights: ArrayLike,
+    inputs: ArrayLike,
+    labels: ArrayLike,
+) -> Array:
+    """y_i N(x_i), shape (..., n); arguments as for `normalised_margin`."""
+    active = np.maximum(preactivations(weights, biases, inputs), 0.0)
+    signs = np.asarray(labels, float)
+    return signs * np.einsum("m,...mn->...n", np.asarray(output_weights, float), active)
+
+
+def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Array:
+    """a_ji = w_j . x_i + b_j, shape (..., m, n), for inputs (n, d); rounded term by term."""
+    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
+    return np.asarray(np.einsum("...md,nd->...mn", w, x) + b[..., None])

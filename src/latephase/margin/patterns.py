@@ -1,0 +1,34 @@
+"""Activation patterns: which neuron is active on which input."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .lines import line_value
+from .normalised import preactivations
+
+
+def is_active(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> NDArray[np.bool_]:
+    """s_ji = [w_j . x_i + b_j > 0], shape (..., m, n).
+
+    weights (..., m, d), biases (..., m), inputs (n, d).  Rigour: exact for d = 1, barring
+    underflow; for wider inputs the sign is that of the rounded sum.
+    """
+    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
+    if x.shape[1] != 1:
+        return preactivations(w, b, x) > 0
+    return line_value((w, np.zeros(())), (b[..., None], np.zeros(())), x[:, 0]) > 0
+
+
+def activation_pattern(
+    weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike
+) -> NDArray[np.str_]:
+    """Activation patterns as texts of m * n digits, shape (...): "1001" = s_11 s_12 s_21 s_22.
+
+    Neurons in order, and for each neuron the inputs in the order given; arguments as for
+    `is_active`.  For two points the paper's order has the input labelled +1 first.
+    """
+    active = is_active(weights, biases, inputs)
+    digits = np.where(active.reshape(*active.shape[:-2], -1), "1", "0")
+    return np.ascontiguousarray(digits).view(f"U{digits.shape[-1]}")[..., 0]
