@@ -1,0 +1,83 @@
+"""Claims and the bench they run on.
+
+For developers: a claim is one file that defines `CLAIM = Claim(...)` and one line in `CLAIMS`
+(experiments/__init__.py).  Its `examine` gets a Bench and returns a Finding; the report does the
+rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from latephase.problem import Dataset, GradientDescent, GradientFlow
+
+from .finding import Finding
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PAPER_DATA = Dataset([1.0, -1.0], [1, -1])
+STEP_SIZE = 0.1
+HORIZON = "1e1000"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper (or beyond it) and how it is put to the test.
+
+    number, key: order and file-safe name;  title: a few words;  statement: the paper's sentence in
+    our words;  criterion: what makes it SUPPORTED, in words, as `examine` decides it;
+    source: theorem or section, with the key of references.bib.
+    """
+
+    number: int
+    key: str
+    title: str
+    statement: str
+    criterion: str
+    source: str
+    examine: Callable[[Bench], Finding]
+
+
+@dataclass
+class Bench:
+    """What experiments share: how many trials, which seed, and ensembles run once for all claims."""
+
+    trials: int = 10_000
+    seed: int = 0
+    progress: Progress | None = None
+    _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
+
+    def ensemble(
+        self,
+        initializer: str,
+        *,
+        data: Dataset = PAPER_DATA,
+        method: GradientDescent | GradientFlow = GradientDescent(STEP_SIZE),
+        until: str = HORIZON,
+        at: tuple[str, ...] | None = None,
+        samples: int = 60,
+        trials: int | None = None,
+    ) -> xr.Dataset:
+        """`lp.ensemble` with this bench's trials and seed; the same call is run only once."""
+        from latephase.ensembles import ensemble
+
+        trials = trials or self.trials
+        points = (tuple(data.inputs.ravel()), tuple(data.labels))
+        key = (initializer, points, repr(method), until, at, samples, trials)
+        if key not in self._cache:
+            self._cache[key] = ensemble(
+                initializer,
+                data,
+                method,
+                trials=trials,
+                seed=self.seed,
+                until=until,
+                at=at,
+                samples=samples,
+            )
+        return self._cache[key]
