@@ -73,6 +73,8 @@ def test_relative_error_upper_is_a_bound_and_sharp():
 def test_a_wide_ball_is_not_close():
     """Ground truth: a ball of radius 1 around 3 holds numbers a third away from its midpoint."""
     assert relative_error_upper(3.0, arb(3, 1)) >= 1 / 2
+    assert relative_error_upper(2.0, arb(3, 1)) >= 1
+    assert relative_error_upper(4.0, arb(3, 1)) >= 1
 
 
 @pytest.mark.parametrize(

@@ -46,16 +46,16 @@ def test_every_initializer_is_tested_here():
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_distribution(name):
-    """Ground truth: the distribution of the literature, by Kolmogorov-Smirnov on 60,000 draws.
+    """Ground truth: the distribution of the literature, by Kolmogorov-Smirnov on 300,000 draws.
 
-    At this size a scale wrong by 3 % is found at the level 1e-6 used (normal and uniform alike).
+    The standard deviation of so many is known to 0.13 %: five of that are allowed.
     """
     scale, law = WEIGHTS[name]
-    w, b = initializers.get(name)(trials=4000, seed=11, features=FAN_IN, neurons=FAN_OUT)
-    assert w.shape == (4000, FAN_OUT, FAN_IN)
-    assert b.shape == (4000, FAN_OUT)
+    w, b = initializers.get(name)(trials=20_000, seed=11, features=FAN_IN, neurons=FAN_OUT)
+    assert w.shape == (20_000, FAN_OUT, FAN_IN)
+    assert b.shape == (20_000, FAN_OUT)
     assert stats.kstest(w.ravel() / scale, law.cdf).pvalue > 1e-6
-    assert relative_error(np.std(w), scale * law.std()) < 0.02
+    assert relative_error(np.std(w), scale * law.std()) < 0.0065
     if name in ZERO_BIAS:
         assert not b.any()
     else:

@@ -10,7 +10,22 @@ from helpers import relative_error
 from latephase.core.balls import exact, precision, relative_error_upper
 from latephase.problem import LOSSES
 
-MARGINS = [-1e300, -2000.0, -30.0, -0.1, 0.0, 1e-9, 1.0, 20.0, 36.0, 39.999, 40.001, 800.0, 1e15]
+MARGINS = [
+    -1e300,
+    -2000.0,
+    -30.0,
+    -0.1,
+    0.0,
+    1e-9,
+    1.0,
+    20.0,
+    25.0,
+    36.0,
+    39.999,
+    40.001,
+    800.0,
+    1e15,
+]
 
 
 def logistic_log_loss(q: float) -> arb:
