@@ -1,0 +1,86 @@
+"""Confidence intervals and summaries that several claims use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Confidence interval(s): estimate, lower and upper end, of any one shape."""
+
+    estimate: Array
+    lower: Array
+    upper: Array
+
+    def contains(self, value: ArrayLike) -> NDArray[np.bool_]:
+        """Whether the interval holds the value, elementwise; False where it is NaN."""
+        wanted = np.asarray(value, float)
+        inside: NDArray[np.bool_] = (self.lower <= wanted) & (wanted <= self.upper)
+        return inside
+
+
+def family_level(level: float, size: int) -> float:
+    """Level of each of `size` intervals that holds them all at `level` together.
+
+    Bonferroni's correction, which needs no independence: fractions that sum to 1 have none.
+    """
+    return 1 - (1 - level) / size
+
+
+def two_sided(level: float) -> float:
+    """How many standard deviations around its mean hold `level` of a normal distribution."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def wilson(successes: ArrayLike, trials: ArrayLike, level: float) -> Interval:
+    """Wilson's score interval of a fraction at `level`, elementwise [wilson1927].
+
+    successes, trials (...);  no trials: the whole of [0, 1] with the estimate NaN.
+    """
+    k, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    z2 = two_sided(level) ** 2
+    centre = (k + z2 / 2) / (n + z2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.sqrt(z2 * (np.where(n > 0, k * (n - k) / n, 0.0) + z2 / 4)) / (n + z2)
+        share = k / n
+    # At k = 0 and k = n the ends are 0 and 1 exactly; rounding would leave them just inside.
+    lower = np.where(k == 0, 0.0, centre - reach)
+    upper = np.where(k == n, 1.0, centre + reach)
+    return Interval(share, lower, upper)
+
+
+def mean_interval(values: ArrayLike, level: float) -> Interval:
+    """Mean of a sample (k,) with its normal confidence interval at `level`; NaN for k < 2."""
+    sample = np.asarray(values, float)
+    mean, error = mean_and_error(sample)
+    reach = two_sided(level) * error
+    return Interval(np.asarray(mean), np.asarray(mean - reach), np.asarray(mean + reach))
+
+
+def mean_and_error(values: ArrayLike) -> tuple[float, float]:
+    """Mean of a sample (k,) and its standard error; NaN for k < 2."""
+    sample = np.asarray(values, float)
+    if sample.size < 2:
+        return float("nan"), float("nan")
+    return float(sample.mean()), float(sample.std(ddof=1) / np.sqrt(sample.size))
+
+
+def quantiles(values: ArrayLike, *shares: float) -> list[float]:
+    """Quantiles of a sample (k,), linearly interpolated, NaN of an empty one; inf may occur."""
+    sample = np.sort(np.asarray(values, float))
+    if not sample.size:
+        return [float("nan")] * len(shares)
+    return [_between(sample, share * (sample.size - 1)) for share in shares]
+
+
+def _between(sample: Array, place: float) -> float:
+    """The sorted sample at a fractional index; two infinities have no difference to interpolate."""
+    low, high = sample[int(np.floor(place))], sample[int(np.ceil(place))]
+    return float(low if low == high else low + (high - low) * (place - np.floor(place)))
