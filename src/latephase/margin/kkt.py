@@ -19,7 +19,7 @@ def kkt_residual(
     labels: ArrayLike,
     kink_tolerance: float = 0.0,
 ) -> Array:
-    """Residual of the KKT conditions of min |theta|^2 / 2 subject to y_i N(x_i) >= 1 [lyu2020].
+    """Residual of the KKT conditions of min |theta|^2 / 2 subject to y_i N(x_i) >= 1 [lyuli2020].
 
     weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
     (...), dimensionless.  theta is scaled to margin 1; over multipliers lambda_i >= 0 and

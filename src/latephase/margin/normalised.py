@@ -19,7 +19,7 @@ def normalised_margin(
 
     weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
     (...).  Negative if a point is misclassified.  The network is homogeneous of degree 1 in theta,
-    as the output weights are fixed [lyu2020].  Rigour: exact up to the rounding of N.
+    as the output weights are fixed [lyuli2020].  Rigour: exact up to the rounding of N.
     """
     w, b = np.asarray(weights, float), np.asarray(biases, float)
     with np.errstate(divide="ignore", invalid="ignore"):

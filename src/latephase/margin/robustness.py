@@ -68,14 +68,15 @@ def margin_from_lines(
     accuracy of the lines.
     """
     w = np.asarray(weights)
-    slope, never_dead = w[0] - w[1], crosses & ((w[0] > 0) != (w[1] > 0))
+    slope = w[0] - w[1]
     margin = np.full(np.shape(crosses), np.inf)
     for first, second, apart, y in zip(*preactivations, difference, np.ravel(labels), strict=True):
         both = (first > 0) & (second > 0)
         output = np.where(both, apart, np.maximum(first, 0) - np.maximum(second, 0))
         to_crossing = np.where(crosses, np.abs(apart / slope), np.inf)
         to_dead = np.maximum(_to_half_line(first, w[0]), _to_half_line(second, w[1]))
-        distance = np.minimum(to_crossing, np.where(never_dead, np.inf, to_dead))
+        # If the two half-lines do not meet, x* lies between them: never farther than the farther.
+        distance = np.minimum(to_crossing, to_dead)
         margin = np.minimum(margin, _signed(distance, y * output))
     return margin
 
@@ -182,9 +183,9 @@ def _nearest_zero(kinks: Array, signs: Array, roots: Array) -> Array:
     start, end = np.concatenate([-far, kinks], -1), np.concatenate([kinks, far], -1)
     left, right = signs[..., :-1], signs[..., 1:]
     crossing = np.where(left * right < 0, np.abs(np.clip(roots, start, end)), np.inf)
-    at_end = np.where(left == 0, np.abs(start), np.where(right == 0, np.abs(end), crossing))
-    all_zero = (left == 0) & (right == 0)
-    return np.where(all_zero, np.maximum(np.maximum(start, -end), 0.0), at_end).min(axis=-1)
+    # An interval of zeros counts by its ends (a point inside it is misclassified anyway), and
+    # every kink is where some piece starts.
+    return np.where(left == 0, np.abs(start), crossing).min(axis=-1)
 
 
 def _active_sum(active: Mask, outer: Array, values: Array) -> tuple[Array, Array]:
