@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 
+from latephase.problem.methods import GradientDescent
 from latephase.training import Stepped, advance
-
-UNIT_ROUNDOFF = 2.0**-53
-
-
-@dataclass(frozen=True)
-class GradientDescent:
-    step_size: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,10 @@ def steps_in_balls(setting: Setting, weights, biases, steps: int, step_size: flo
         [int(y) for y in setting.labels],
         [arb(float(v)) for v in setting.output_weights],
     )
-    theta = [[arb(float(x)) for x in row] + [arb(float(b))] for row, b in zip(weights, biases)]
+    theta = [
+        [arb(float(x)) for x in row] + [arb(float(b))]
+        for row, b in zip(weights, biases, strict=True)
+    ]
     eta = arb(float(step_size))
     for _ in range(steps):
         theta = ball_step(theta, points, labels, output, eta, setting.loss)
@@ -79,14 +75,14 @@ def steps_in_balls(setting: Setting, weights, biases, steps: int, step_size: flo
 
 def ball_step(theta, points, labels, output, eta, loss):  # type: ignore[no-untyped-def]
     new = [list(row) for row in theta]
-    for x, y in zip(points, labels):
-        a = [sum((p * q for p, q in zip(row, x)), arb(0)) for row in theta]
+    for x, y in zip(points, labels, strict=True):
+        a = [sum((p * q for p, q in zip(row, x, strict=True)), arb(0)) for row in theta]
         assert all(b > 0 or b <= 0 for b in a), "the ball of a pre-activation straddles the kink"
-        margin = y * sum((v * b for v, b in zip(output, a) if b > 0), arb(0))
+        margin = y * sum((v * b for v, b in zip(output, a, strict=True) if b > 0), arb(0))
         pull = eta * y * ((-margin).exp() if loss == "exponential" else 1 / (1 + margin.exp()))
-        for row, v, b in zip(new, output, a):
+        for row, v, b in zip(new, output, a, strict=True):
             if b > 0:
-                row[:] = [p + pull * v * q for p, q in zip(row, x)]
+                row[:] = [p + pull * v * q for p, q in zip(row, x, strict=True)]
     return new
 
 
@@ -113,7 +109,7 @@ def precision():  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("points", DATA, ids=str)
 @pytest.mark.parametrize("step_size", [1e-3, 0.1, 2.0])
-def test_two_points_against_balls(points: tuple[float, float], step_size: float) -> None:
+def test_two_points(points: tuple[float, float], step_size: float) -> None:
     """Ground truth: gradient descent by its definition in 192-bit balls, 400 steps."""
     setting = two_points(*points)
     weights, biases = start(setting, 6, seed=11)
@@ -124,3 +120,36 @@ def test_two_points_against_balls(points: tuple[float, float], step_size: float)
         assert absolute <= stepped.error[trial], trial
         # Steps of size 2 amplify rounding errors while they overshoot; `error` knows by how much.
         assert relative <= 1e-15 or step_size == 2.0, trial
+
+
+def test_tiny_steps_are_not_lost() -> None:
+    """Ground truth: 100,000 steps of size 1e-6 in 192-bit balls; uncompensated sums fail by far."""
+    setting = two_points(1.5, -1.1)
+    weights, biases = np.array([[[0.7], [-0.4]]]), np.array([[0.1, 0.2]])
+    stepped = setting.advance(weights, biases, [100_000], 1e-6)
+    truth = steps_in_balls(setting, weights[0], biases[0], 100_000, 1e-6)
+    relative, absolute = errors(stepped, 0, truth)
+    assert relative <= 2e-16
+    assert absolute <= stepped.error[0]
+
+
+def test_logistic_loss_of_three_neurons_on_four_points_in_the_plane() -> None:
+    """Ground truth: gradient descent by its definition in 192-bit balls, 400 steps."""
+    weights, biases = start(LOGISTIC, 5, seed=12)
+    stepped = LOGISTIC.advance(weights, biases, [400] * 5, 0.3)
+    for trial in range(5):
+        truth = steps_in_balls(LOGISTIC, weights[trial], biases[trial], 400, 0.3)
+        relative, absolute = errors(stepped, trial, truth)
+        assert relative <= 1e-15
+        assert absolute <= stepped.error[trial]
+
+
+def test_each_trial_makes_its_own_number_of_steps() -> None:
+    """Ground truth: 0 to 11 steps in 192-bit balls, in one call with mixed counts."""
+    setting = two_points(1.0, -0.3)
+    weights, biases = start(setting, 8, seed=13)
+    counts = [3, 0, 11, 1, 2, 0, 7, 5]
+    stepped = setting.advance(weights, biases, counts, 0.5)
+    for trial, count in enumerate(counts):
+        truth = steps_in_balls(setting, weights[trial], biases[trial], count, 0.5)
+        assert errors(stepped, trial, truth)[0] <= 1e-15

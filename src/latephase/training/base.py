@@ -9,8 +9,9 @@ count) goes into `State.memory`, any pytree whose arrays end in the trial axis. 
 the last one everywhere, so that the short loops over neurons, points and features stay outside
 and every operation is one vector operation over trials.
 
-Parameters are carried as unevaluated sums high + low (compensated summation [dekker1971]): a
-step may be 2^-53 of the parameter it is added to, and 10^5 of them must not be lost.
+Parameters are one array (neuron, feature, trial) whose last feature is the bias: its input is 1.
+They are carried as unevaluated sums high + low (compensated summation [dekker1971]): a step may
+be 2^-53 of the parameter it is added to, and 10^5 of them must not be lost.
 """
 
 from __future__ import annotations
@@ -32,25 +33,18 @@ class Pair(NamedTuple):
     low: Array
 
 
-class Parameters(NamedTuple):
-    """Weights (neuron, feature, trial) and biases (neuron, trial)."""
-
-    weights: Pair
-    biases: Pair
-
-
 class State(NamedTuple):
     """What a step maps: parameters, absolute error estimate (trial,), the method's own memory."""
 
-    parameters: Parameters
+    parameters: Pair
     error: Array
     memory: Any = ()
 
 
 class Data(NamedTuple):
-    """Inputs (point, feature), labels (point,), output weights (neuron,); float64."""
+    """Points (x_i, 1) (point, feature), labels (point,), output weights (neuron,); float64."""
 
-    inputs: Array
+    points: Array
     labels: Array
     output_weights: Array
 
@@ -68,7 +62,7 @@ class Family(NamedTuple):
     """A training method: see the module's paragraph for developers."""
 
     hyperparameters: Callable[[Any], tuple[float, ...]]
-    init: Callable[[Parameters, Array], State]
+    init: Callable[[Pair, Array], State]
     step: Callable[[State, Data, LossWeights, tuple[Array, ...]], State]
 
 
@@ -80,29 +74,29 @@ def add(pair: Pair, change: Array) -> Pair:
     return Pair(total, (pair.high - (total - moved)) + (change - moved))
 
 
-def preactivations(parameters: Parameters, data: Data) -> Array:
+def preactivations(parameters: Pair, data: Data) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size."""
-
-    def forward(weights: Array, biases: Array) -> Array:
-        products = weights[:, None] * data.inputs[None, :, :, None]
-        return products.sum(axis=2) + biases[:, None]
-
-    weights, biases = parameters
-    return forward(weights.high, biases.high) + forward(weights.low, biases.low)
+    high, low = (jnp.einsum("jkt,ik->jit", part, data.points) for part in parameters)
+    return high + low
 
 
-def pulls(parameters: Parameters, data: Data, loss_weights: LossWeights) -> Array:
+def pulls(parameters: Pair, data: Data, loss_weights: LossWeights) -> Array:
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
     preactivation = preactivations(parameters, data)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
-    margins = (signs * jnp.maximum(preactivation, 0.0)).sum(axis=0)
-    return jnp.where(preactivation > 0.0, signs * loss_weights(margins), 0.0)
+    outputs = jnp.einsum("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
+    weights = loss_weights(data.labels[:, None] * outputs)
+    return jnp.where(preactivation > 0.0, signs * weights, 0.0)
 
 
-def descent(pull: Array, data: Data) -> tuple[Array, Array]:
-    """-gradient of the loss: for weights (neuron, feature, trial) and biases (neuron, trial)."""
-    weights = (pull[:, :, None] * data.inputs[None, :, :, None]).sum(axis=1)
-    return weights, pull.sum(axis=1)
+def descent(pull: Array, data: Data) -> Array:
+    """-gradient of the loss, shaped like the parameters."""
+    return jnp.einsum("jit,ik->jkt", pull, data.points)
+
+
+def length_bound(pull: Array, data: Data) -> Array:
+    """Upper bound of the length of `descent`, and of its terms before they cancel, (trial,)."""
+    return jnp.einsum("i,jit->t", jnp.abs(data.points).sum(axis=1), jnp.abs(pull))
 
 
 def curvature_bound(pull: Array, data: Data) -> Array:
@@ -111,6 +105,5 @@ def curvature_bound(pull: Array, data: Data) -> Array:
     The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
     loss'' <= -loss' for both losses; the bound is its trace.
     """
-    squares = 1.0 + (data.inputs**2).sum(axis=1)
-    scale = jnp.abs(data.output_weights)[:, None] * squares
-    return (jnp.abs(pull) * scale[:, :, None]).sum(axis=(0, 1))
+    squares = (data.points**2).sum(axis=1)
+    return jnp.einsum("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))

@@ -12,20 +12,23 @@ from latephase.training.base import (
     Data,
     Family,
     LossWeights,
-    Parameters,
+    Pair,
     State,
     add,
     curvature_bound,
     descent,
+    length_bound,
     pulls,
 )
 
 
 def hyperparameters(method: Any) -> tuple[float, ...]:
+    """The step size."""
     return (float(method.step_size),)
 
 
-def init(parameters: Parameters, error: Array) -> State:
+def init(parameters: Pair, error: Array) -> State:
+    """Gradient descent remembers nothing but the parameters."""
     return State(parameters, error)
 
 
@@ -38,13 +41,10 @@ def step(state: State, data: Data, loss_weights: LossWeights, hyper: tuple[Array
     """
     (step_size,) = hyper
     pull = step_size * pulls(state.parameters, data, loss_weights)
-    weights, biases = descent(pull, data)
-    length = jnp.abs(weights).sum(axis=(0, 1)) + jnp.abs(biases).sum(axis=0)
+    update = descent(pull, data)
     growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
-    parameters = Parameters(
-        add(state.parameters.weights, weights), add(state.parameters.biases, biases)
-    )
-    return State(parameters, state.error * growth + 4.0 * UNIT_ROUNDOFF * length)
+    error = state.error * growth + 4.0 * UNIT_ROUNDOFF * length_bound(pull, data)
+    return State(add(state.parameters, update), error)
 
 
 FAMILY = Family(hyperparameters, init, step)

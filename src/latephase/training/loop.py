@@ -12,27 +12,28 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from latephase.core.errors import InputError
+from latephase.problem.methods import GradientDescent
 from latephase.training import gradient_descent
-from latephase.training.base import LOSS_WEIGHTS, Array, Data, Family, Pair, Parameters, State
+from latephase.training.base import LOSS_WEIGHTS, UNIT_ROUNDOFF, Array, Data, Family, Pair, State
 
 Floats = NDArray[np.float64]
 
-FAMILIES: dict[str, Family] = {"GradientDescent": gradient_descent.FAMILY}
-"""Training methods by the name of their record in `problem.methods`."""
+FAMILIES: dict[type, Family] = {GradientDescent: gradient_descent.FAMILY}
+"""The family of each record in `problem.methods` that can be stepped."""
 
-# A block's state (80 kB at two neurons) stays in a core's cache, and a block ends with its own
-# longest trial. A GPU wants all trials at once.
+# Small enough to stay in a core's cache, large enough to hide the cost of starting a kernel;
+# a block ends with its own longest trial. A GPU wants all trials at once.
 CPU_BLOCK = 512
 STEPS_BETWEEN_CHECKS = 256
-SMALLEST_BLOCK = 1
 
 
 class Stepped(NamedTuple):
     """Parameters after stepping: weights (T, m, d), biases (T, m), error (T,), absolute.
 
-    The parameters are weights + weights_low and biases + biases_low; whoever drops the low parts
-    rounds once, by 2^-53 of each parameter, which `error` does not contain. `error` estimates
-    the Euclidean distance of a trial's parameters from exact gradient descent.
+    The parameters are weights + weights_low and biases + biases_low; the low parts may be
+    dropped. `error` estimates the Euclidean distance of weights and biases, with or without
+    their low parts, from exact gradient descent.
     """
 
     weights: Floats
@@ -48,7 +49,7 @@ def advance(
     counts: NDArray[np.int64],
     *,
     inputs: Floats,
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     output_weights: Floats,
     method: Any,
     loss: str = "exponential",
@@ -67,51 +68,70 @@ def advance(
     expansion bound of the steps within activation patterns, not across a change of pattern that
     rounding could flip.
     """
+    family = _family(method, loss)
+    high = _joined(weights, biases)
+    low = np.zeros_like(high)
+    if weights_low is not None and biases_low is not None:
+        low = _joined(weights_low, biases_low)
+    error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
+    points = _joined(inputs, np.ones(len(inputs)))
+    data = tuple(np.asarray(a, np.float64) for a in (points, labels, output_weights))
+    step = (family, loss, family.hyperparameters(method))
+    high, low, error = _in_blocks((high, low, error), np.asarray(counts), data, *step)
+    error += UNIT_ROUNDOFF * np.abs(high).sum(axis=(1, 2))
+    return Stepped(high[..., :-1], high[..., -1], error, low[..., :-1], low[..., -1])
+
+
+def _family(method: Any, loss: str) -> Family:
+    if type(method) not in FAMILIES:
+        names = " or ".join(sorted(record.__name__ for record in FAMILIES))
+        raise InputError(f"a method that is stepped, {names}", method, "use one of these")
+    if loss not in LOSS_WEIGHTS:
+        raise InputError(f"a loss, {' or '.join(LOSS_WEIGHTS)}", loss, "use one of these")
+    return FAMILIES[type(method)]
+
+
+def _joined(weights: Floats, biases: Floats) -> Floats:
+    """(..., d) and (...) to (..., d + 1): the bias as the last weight."""
+    return np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
+
+
+def _in_blocks(
+    columns: tuple[Floats, ...],
+    counts: NDArray[np.int64],
+    data: tuple[Floats, ...],
+    family: Family,
+    loss: str,
+    hyper: tuple[float, ...],
+) -> list[Floats]:
+    """Columns (trial, ...) stepped, in the order they came in."""
     if len(counts) == 0:
-        return Stepped(
-            *(np.array(a, np.float64) for a in (weights, biases, counts, weights, biases))
-        )
-    low = [_or_zeros(weights_low, weights), _or_zeros(biases_low, biases)]
-    columns = [weights, low[0], biases, low[1], _or_zeros(error, weights[:, 0, 0])]
-    order = _blocks_order(counts)
-    family = FAMILIES[type(method).__name__]
+        return list(columns)
+    order = _by_count(counts)
+    steps = np.where(np.arange(len(order)) < len(order) - len(counts), 0, counts[order])
+    block = min(len(order), CPU_BLOCK) if jax.default_backend() == "cpu" else len(order)
+    turned = tuple(np.moveaxis(a[order], 0, -1) for a in columns)
     with jax.enable_x64(True):
-        data = Data(*(jnp.asarray(a, jnp.float64) for a in (inputs, labels, output_weights)))
-        moved = _run(
-            [np.moveaxis(np.asarray(a, np.float64)[order], 0, -1) for a in columns],
-            *(np.where(np.arange(len(order)) < len(order) - len(counts), 0, counts[order]), data),
-            family.hyperparameters(method),
-            *(family, loss, _block_size(len(order))),
-        )
-    back = np.empty(len(counts), np.int64)
-    back[order] = np.arange(len(order))
-    return Stepped(*(np.moveaxis(np.asarray(a), -1, 0)[back] for a in moved))
+        moved = _run(turned, steps, data, hyper, family, loss, block)
+        back = np.empty(len(counts), np.int64)
+        back[order] = np.arange(len(order))
+        return [np.moveaxis(np.asarray(a), -1, 0)[back] for a in moved]
 
 
-def _or_zeros(array: Floats | None, like: Floats) -> Floats:
-    return np.zeros_like(like, np.float64) if array is None else array
-
-
-def _blocks_order(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Trials by count, so that a block's trials end together, after copies of the first of them
-    that make the number a power of two (one compilation for each)."""
+def _by_count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Trials by count, so that those of a block end together, led by as many copies of the first
+    as make their number a power of two: one compilation for each power."""
     order = np.argsort(counts, kind="stable")
-    return np.concatenate([np.repeat(order[:1], _padded(len(counts)) - len(counts)), order])
+    padded = 1 << (len(counts) - 1).bit_length()
+    return np.concatenate([np.repeat(order[:1], padded - len(counts)), order])
 
 
-def _padded(trials: int) -> int:
-    return max(SMALLEST_BLOCK, 1 << (trials - 1).bit_length())
-
-
-def _block_size(trials: int) -> int:
-    return min(trials, CPU_BLOCK) if jax.default_backend() == "cpu" else trials
-
-
-@partial(jax.jit, static_argnums=(4, 5, 6))
+# XLA's default is 256 bits; where a CPU has 512 a step takes two thirds of the time.
+@partial(jax.jit, static_argnums=(4, 5, 6), compiler_options={"xla_cpu_prefer_vector_width": 512})
 def _run(
-    columns: list[Array],
+    columns: tuple[Array, ...],
     counts: Array,
-    data: Data,
+    data: tuple[Array, ...],
     hyper: tuple[Array, ...],
     family: Family,
     loss: str,
@@ -119,37 +139,37 @@ def _run(
 ) -> tuple[Array, ...]:
     """Columns (..., trial) cut into blocks along the trial axis, stepped, and put together."""
 
-    def run_block(cut: tuple[list[Array], Array]) -> tuple[Array, ...]:
-        (weights, weights_low, biases, biases_low, error), counts = cut
-        parameters = Parameters(Pair(weights, weights_low), Pair(biases, biases_low))
-        step = partial(family.step, data=data, loss_weights=LOSS_WEIGHTS[loss], hyper=hyper)
-        state = _loop(family.init(parameters, error), counts, step)
-        (weights, weights_low), (biases, biases_low) = state.parameters
-        return weights, biases, state.error, weights_low, biases_low
+    def run_block(cut: tuple[tuple[Array, ...], Array]) -> tuple[Array, ...]:
+        (high, low, error), counts = cut
+        state = family.init(Pair(high, low), error)
+        state = _loop(
+            state, counts, lambda s: family.step(s, Data(*data), LOSS_WEIGHTS[loss], hyper)
+        )
+        return *state.parameters, state.error
 
     def cut(a: Array) -> Array:
         return jnp.moveaxis(a.reshape(*a.shape[:-1], -1, block), -2, 0)
 
-    moved = lax.map(run_block, jax.tree.map(cut, (columns, counts)))
-    return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], -1), moved)
+    moved: tuple[Array, ...] = lax.map(run_block, jax.tree.map(cut, (columns, counts)))
+    return tuple(jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], -1) for a in moved)
 
 
 def _loop(state: State, counts: Array, step: Callable[[State], State]) -> State:
     """Lockstep to the largest count of a trial that is still finite, each trial by its own."""
 
     def one_step(done: Array, state: State) -> State:
-        return jax.tree.map(partial(jnp.where, done < counts), step(state), state)
+        moved: State = jax.tree.map(partial(jnp.where, done < counts), step(state), state)
+        return moved
 
-    def wanted(state: State) -> Array:
-        (weights, _), (biases, _) = state.parameters
-        size = jnp.abs(weights).sum(axis=(0, 1)) + jnp.abs(biases).sum(axis=0)
+    def last_step(state: State) -> Array:
+        size = jnp.abs(state.parameters.high).sum(axis=(0, 1))
         return jnp.where(jnp.isfinite(size), counts, 0).max()
 
     def some_steps(carry: tuple[Array, Array, State]) -> tuple[Array, Array, State]:
-        done, until, state = carry
-        stop = jnp.minimum(until, done + STEPS_BETWEEN_CHECKS)
-        state = lax.fori_loop(done, stop, one_step, state)
-        return stop, wanted(state), state
+        done, last, state = carry
+        until = jnp.minimum(last, done + STEPS_BETWEEN_CHECKS)
+        state = lax.fori_loop(done, until, one_step, state)
+        return until, last_step(state), state
 
-    first = (jnp.zeros_like(counts[0]), wanted(state), state)
-    return lax.while_loop(lambda carry: carry[0] < carry[1], some_steps, first)[2]
+    carry = (jnp.zeros_like(counts[0]), last_step(state), state)
+    return lax.while_loop(lambda carry: carry[0] < carry[1], some_steps, carry)[2]
