@@ -56,8 +56,8 @@ def _two_neuron_block(w: Array, b: Array, points: Array, signs: Array) -> Array:
 
 def margin_from_lines(
     weights: ArrayLike,
-    preactivations: Sequence[Sequence[Array]],
-    difference: Sequence[Array],
+    preactivations: Array | Sequence[Sequence[Array]],
+    difference: Array | Sequence[Array],
     crosses: Mask,
     labels: ArrayLike,
 ) -> Array:
