@@ -83,6 +83,13 @@ def test_no_biases():
         check(inputs, 0.1, (weights, 0.0 * biases), 3_000)
 
 
+def test_starts_on_a_kink():
+    """Ground truth: 3,000 steps in 192-bit balls; a_11 or a_12 is exactly 0 at the start."""
+    for inputs in DATA:
+        for j in (0, 1):
+            check(inputs, 0.1, ((0.5, -0.75), (-0.5 * inputs[j], 0.25)), 3_000)
+
+
 def test_metastable_wrong_sides():
     """Ground truth: 80,000 steps in 192-bit balls; neuron 1 is active on the wrong point only, and
     neuron 2 is so right there that nothing moves for 54,056 steps.
