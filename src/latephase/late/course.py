@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime
-from latephase.problem import TwoPointGeometry
+from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .observe import OBSERVED, observe
 from .response import Response, response
@@ -64,25 +66,33 @@ class Record:
 
 @dataclass(frozen=True)
 class Course:
-    """The problem that the trials run on.
-
-    log_step: ln of the step size (0 for gradient flow);  discrete: gradient descent.
-    """
+    """The problem that the trials run on, their clock, and the record they fill."""
 
     geometry: TwoPointGeometry
-    discrete: bool
-    log_step: float
+    method: GradientDescent | GradientFlow
     clock: Clock
     record: Record
     slide_tolerance: float
     _responses: dict[int, Response] = field(default_factory=dict)
+
+    @property
+    def discrete(self) -> bool:
+        """Gradient descent, whose time counts updates; gradient flow's is real."""
+        return isinstance(self.method, GradientDescent)
+
+    @cached_property
+    def log_step(self) -> float:
+        """ln of the step size; 0 for gradient flow."""
+        return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
 
     def response(self, code: int) -> Response:
         if code not in self._responses:
             self._responses[code] = response(self.geometry, code)
         return self._responses[code]
 
-    def blocks(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], slice]]:
+    def blocks(
+        self, first: NDArray[np.int64], last: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.int64], slice]]:
         """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice)."""
         rows = np.flatnonzero(last > first)
         rows = rows[np.lexsort((last[rows], first[rows]))]
@@ -101,11 +111,15 @@ class Course:
         exact: NDArray[np.bool_],
         log_lean: Array | None = None,
     ) -> None:
-        """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds."""
+        """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
+
+        error (2 neurons, rows, columns) absolute;  exact (rows,)."""
         values = observe(self.geometry, parameters, a, log_lean)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
         targets += [(self.record.error, _relative(error, parameters))]
-        targets += [(self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)]
+        targets += [
+            (self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)
+        ]
         for target, value in targets:
             _store(target, trials, columns, inside, value)
         _store(self.record.exact, trials, columns, inside, inside & exact[:, None])
@@ -114,12 +128,13 @@ class Course:
 def _relative(error: Array, parameters: Array) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin cannot move and does not count."""
     norms = np.hypot(parameters[:, 0], parameters[:, 1])
-    norms = np.where(norms == 0, np.inf, norms)
-    relative: Array = error / norms.min(axis=0)
+    relative: Array = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
     return np.maximum(relative, 2.0**-52)
 
 
-def _store(target: NDArray, trials: NDArray[np.int64], columns: slice, inside: NDArray, value: NDArray) -> None:  # type: ignore[type-arg]
+def _store(
+    target: NDArray, trials: NDArray[np.int64], columns: slice, inside: NDArray, value: NDArray
+) -> None:  # type: ignore[type-arg]
     if inside.all():
         target[trials, columns] = value
     else:

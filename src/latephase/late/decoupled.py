@@ -22,7 +22,7 @@ from .state import State, later, margins
 
 Array = NDArray[np.float64]
 _WORKERS = os.cpu_count() or 1
-_ROUNDING = 2.0**-50  # relative error of an increment and of the sums that use it
+_ROUNDING = 2.0**-47  # relative error of an increment and of the sums that use it
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,11 @@ def phase(course: Course, state: State, code: int) -> Phase:
     moving = tuple(p for p in (0, 1) if rates[p] > 0)
     levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
     tracks = {
-        p: orbits(levels[p], np.full(levels[p].shape, course.log_step + np.log(rates[p])), discrete=course.discrete)
+        p: orbits(
+            levels[p],
+            np.full(levels[p].shape, course.log_step + np.log(rates[p])),
+            discrete=course.discrete,
+        )
         for p in moving
     }
     rows = state.time.size
@@ -76,7 +80,9 @@ def phase(course: Course, state: State, code: int) -> Phase:
         n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
     crossing = _crossings(tracks, rises, n, log_n)
     if reply.sliding:
-        gram = np.array([[course.geometry.k11, course.geometry.k12], [course.geometry.k12, course.geometry.k22]])
+        gram = np.array(
+            [[course.geometry.k11, course.geometry.k12], [course.geometry.k12, course.geometry.k22]]
+        )
         released, kinks = _release(reply, gram, tracks)
         first = released < n
         n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
@@ -96,7 +102,9 @@ def _rises(reply: Response, a: Array) -> Array:
     return rises
 
 
-def _release(reply: Response, gram: Array, tracks: dict[int, Orbits]) -> tuple[Array, NDArray[np.bool_]]:
+def _release(
+    reply: Response, gram: Array, tracks: dict[int, Orbits]
+) -> tuple[Array, NDArray[np.bool_]]:
     """Steps until a sliding kink is let go: its multiplier, a ratio of the two losses, reaches 1."""
     rows = next(iter(tracks.values())).x.size
     n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
@@ -111,7 +119,9 @@ def _release(reply: Response, gram: Array, tracks: dict[int, Orbits]) -> tuple[A
     return n, which
 
 
-def _crossings(tracks: dict[int, Orbits], rises: Array, n: Array, log_n: Array) -> NDArray[np.bool_]:
+def _crossings(
+    tracks: dict[int, Orbits], rises: Array, n: Array, log_n: Array
+) -> NDArray[np.bool_]:
     """Which pre-activations have changed sign when the phase ends, (2, 2, R)."""
     crossed = np.zeros((2, 2, n.size), bool)
     for p, track in tracks.items():
@@ -151,14 +161,16 @@ def _record(
     s, clock = ph.state[rows], course.clock
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         n = np.maximum(clock.time[columns] - s.time[:, None], 0.0)
-        late = clock.log[columns] + np.log1p(-np.exp(np.minimum(s.log_time[:, None] - clock.log[columns], 0)))
+        late = clock.log[columns] + np.log1p(
+            -np.exp(np.minimum(s.log_time[:, None] - clock.log[columns], 0))
+        )
         log_n = np.where(s.time[:, None] < 1e300, clock.log[columns], late)
     n = np.where(np.isnan(n), np.inf, n)
     tracks = {p: track[rows] for p, track in ph.orbits.items()}
     parameters, a, deltas = _at(ph.response, s, tracks, n, log_n)
     index = np.arange(columns.start, columns.stop)
     inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
-    error = _error(course, ph.response, s, tracks, deltas, parameters)
+    error = _error(ph.response, s, tracks, deltas, parameters)
     lean = _log_lean(ph.response, s, tracks, deltas)
     course.write(trials[rows], columns, inside, parameters, a, error, s.exact, lean)
 
@@ -169,7 +181,10 @@ def _at(
     """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps, and the margins' increments."""
     deltas = {p: increments(track, n, log_n) for p, track in tracks.items()}
     moved = []
-    for start, slopes in ((s.parameters, reply.parameters), (s.preactivations, reply.preactivations)):
+    for start, slopes in (
+        (s.parameters, reply.parameters),
+        (s.preactivations, reply.preactivations),
+    ):
         value = np.empty((2, 2, *n.shape))
         for j, c in np.ndindex(2, 2):
             value[j, c] = start[j, c][:, None]
@@ -181,25 +196,25 @@ def _at(
 
 
 def _error(
-    course: Course,
     reply: Response,
     s: State,
     tracks: dict[int, Orbits],
     deltas: dict[int, Array],
     parameters: Array,
 ) -> Array:
-    """Estimated absolute error of the parameters, (R, S): what came in, possibly stretched by a first
-    step beyond the contracting range, rounding, and the uncertainty of the clock."""
-    stretch = np.ones(s.time.shape)
-    for track in tracks.values():
+    """Estimated absolute error of the parameters, (2 neurons, R, S): what came in, possibly stretched
+    by a first step beyond the contracting range, rounding, and the uncertainty of the clock."""
+    stretch = np.ones(s.error.shape)
+    for p, track in tracks.items():
         if len(track.table) > 1:  # table[1] = c exp(-m), the slope of the first step is 1 - that
-            stretch = np.maximum(stretch, track.table[1])
-    error = (s.error * stretch)[:, None] + _ROUNDING * np.abs(parameters).max(axis=(0, 1))
+            moves = reply.parameters[:, :, p].any(axis=1)
+            stretch[moves] = np.maximum(stretch[moves], track.table[1])
+    error = (s.error * stretch)[..., None] + _ROUNDING * np.abs(parameters).max(axis=1)
     if s.time_error.any():
         for p, track in tracks.items():
-            speed = np.abs(reply.parameters[:, :, p]).max() / reply.rates[p]
+            speed = np.abs(reply.parameters[:, :, p]).max(axis=1) / reply.rates[p]
             level = track.x[:, None] - track.base[:, None] + deltas[p]
-            error = error + s.time_error[:, None] * speed * np.exp(-level)
+            error += speed[:, None, None] * s.time_error[:, None] * np.exp(-level)
     return error
 
 
@@ -230,7 +245,7 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     n, log_n = np.where(ends, ph.n, 0.0)[:, None], np.where(ends, ph.log_n, -np.inf)[:, None]
     parameters, a, deltas = _at(ph.response, s, ph.orbits, n, log_n)
     a = _cross(course, ph, a[..., 0])
-    error = _error(course, ph.response, s, ph.orbits, deltas, parameters)[:, 0]
+    error = _error(ph.response, s, ph.orbits, deltas, parameters)[..., 0]
     with np.errstate(over="ignore", invalid="ignore"):
         doubt = np.where(log_n[:, 0] > 34, np.exp(log_n[:, 0]) * 2.0**-50, 0.0)
     return State(

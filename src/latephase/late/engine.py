@@ -51,22 +51,20 @@ def run(
 
     samples: sorted times.  until None: until every trial has settled.
     """
-    discrete = isinstance(method, GradientDescent)
-    if not discrete and geometry.gram_sign != 0:
+    if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
         raise InputError(
             "inputs with x1 * x2 = -1 exactly for gradient flow",
             (geometry.x1, geometry.x2),
             "use GradientDescent, or such inputs as 1, -1 or 2, -0.5",
         )
-    log_step = float(np.log(method.step_size)) if isinstance(method, GradientDescent) else 0.0
     record = Record.empty(len(weights), len(samples))
     clock = Clock.of(samples, until)
-    course = Course(geometry, discrete, log_step, clock, record, slide_tolerance)
+    course = Course(geometry, method, clock, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         journey = fast_forward(course, initial_state(parameters, a), max_steps, progress)
-        law = laws(geometry, journey.regime, journey.state.preactivations, log_step)
+        law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
     return LatePhase(record, journey, law)
 
 

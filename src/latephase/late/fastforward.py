@@ -17,7 +17,7 @@ from latephase.core import Outcome, Regime
 from . import decoupled, stepping
 from .course import Course
 from .decoupled import Phase
-from .regimes import sliding_statuses, statuses, terminal_regime
+from .regimes import one_dead_for_ever, sliding_statuses, statuses, terminal_regime
 from .response import SLIDING, Response, pattern_code
 from .state import State, margins
 
@@ -26,13 +26,17 @@ Progress = Callable[[int, int], None]
 
 _WORTHWHILE = 64  # a decoupled phase shorter than this is stepped through
 _CHATTER_FACTOR = 4.0  # covers the error of a slide entered at a given chatter, by brute force
-_KICKS = 64  # rounds of chatter followed exactly before a run with one dead neuron is called sliding
+_MOST_ROUNDS = 1000  # pieces after which a run counts as unsettled
+_KICKS = (
+    64  # rounds of chatter followed exactly before a run with one dead neuron is called sliding
+)
 
 
 @dataclass
 class Journey:
     """How far every trial has come: outcome and regime (T,) objects (None while under way),
-    entry (T,) time of entry into the regime with its logarithm, state at the end, steps (T,) taken."""
+    entry (T,) time of entry into the regime with its logarithm, state at the end, steps (T,) taken,
+    stretch (T,) of them since the last fast piece, rounds (T,) of the chain."""
 
     state: State
     outcome: NDArray[np.object_]
@@ -40,6 +44,7 @@ class Journey:
     entry: Array
     log_entry: Array
     steps: NDArray[np.int64]
+    stretch: NDArray[np.int64]
     rounds: NDArray[np.int64]
 
 
@@ -54,8 +59,7 @@ def fast_forward(
         np.full(trials, None, object),
         np.full(trials, np.nan),
         np.full(trials, np.nan),
-        np.zeros(trials, np.int64),
-        np.zeros(trials, np.int64),
+        *np.zeros((3, trials), np.int64),
     )
     _record_start(course, state)
     open_trials = np.arange(trials)
@@ -64,7 +68,19 @@ def fast_forward(
         open_trials = np.flatnonzero(np.equal(journey.outcome, None))
         if progress:
             progress(trials - open_trials.size, trials)
+    _name_chatter(course, journey)
     return journey
+
+
+def _name_chatter(course: Course, journey: Journey) -> None:
+    """Runs with one dead neuron whose chatter was still followed kick by kick at the horizon."""
+    if course.geometry.gram_sign > 0:
+        a = journey.state.preactivations
+        chatters = np.equal(journey.outcome, Outcome.transient)
+        chatters &= one_dead_for_ever(course.geometry, a, course.log_step)
+        journey.outcome[chatters], journey.regime[chatters] = Outcome.settled, Regime.one_dead
+        journey.entry[chatters] = journey.state.time[chatters]
+        journey.log_entry[chatters] = journey.state.log_time[chatters]
 
 
 def _record_start(course: Course, state: State) -> None:
@@ -80,13 +96,15 @@ def _round(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps:
         group = rows[codes == code]
         phase = decoupled.phase(course, journey.state[group], int(code))
         short = phase.n < _WORTHWHILE
-        if course.geometry.gram_sign == 0 or not phase.response.exact:
+        if course.geometry.gram_sign == 0:
             short[:] = False
         to_step.append(group[short])
         if not short.all():
             _follow(course, journey, group[~short], phase[~short], int(code))
     _step(course, journey, np.concatenate(to_step), max_steps)
     journey.rounds[rows] += 1
+    lost = rows[(journey.rounds[rows] >= _MOST_ROUNDS) & np.equal(journey.outcome[rows], None)]
+    journey.outcome[lost] = Outcome.budget_exhausted
 
 
 def _choose(
@@ -152,7 +170,10 @@ def _widen(
 ) -> None:
     """Add to the error of trials about to slide what the slide leaves out."""
     deviation = _deviation(course, journey.state[rows], codes)
-    journey.state.error[rows] += _CHATTER_FACTOR * chatter + deviation
+    doubt = _CHATTER_FACTOR * chatter + deviation
+    for code in np.unique(codes):
+        here, moves = codes == code, course.response(int(code)).parameters.any(axis=(1, 2))
+        journey.state.error[:, rows[here]] += moves[:, None] * doubt[here]
     journey.state.exact[rows] = False
 
 
@@ -162,7 +183,7 @@ def _follow(
     """Fast-forward rows to the end of their phase, past the horizon, or for ever."""
     after = decoupled.follow(course, rows, phase)
     forever = np.isinf(phase.log_n)
-    regime = terminal_regime(code)
+    regime = terminal_regime(course.geometry, code)
     settled = forever & (regime is not None)
     journey.outcome[rows[settled]], journey.regime[rows[settled]] = Outcome.settled, regime
     journey.entry[rows[settled]] = phase.state.time[settled]
@@ -170,14 +191,17 @@ def _follow(
     beyond = ~settled & (forever | (after.log_time >= course.clock.log_horizon))
     journey.outcome[rows[beyond]] = Outcome.transient
     journey.state[rows] = after
+    journey.stretch[rows] = 0
 
 
 def _step(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps: int) -> None:
     """Step rows on; retire those that overflow, reach the horizon or use up the budget."""
     if not rows.size:
         return
-    after, counts = stepping.step(course, rows, journey.state[rows], journey.steps[rows], max_steps)
+    left = max_steps - journey.steps[rows]
+    after, counts = stepping.step(course, rows, journey.state[rows], journey.stretch[rows], left)
     journey.steps[rows] += counts
+    journey.stretch[rows] += counts
     finite = np.isfinite(after.parameters).all(axis=(0, 1))
     journey.outcome[rows[journey.steps[rows] >= max_steps]] = Outcome.budget_exhausted
     journey.outcome[rows[after.time >= course.clock.horizon]] = Outcome.transient

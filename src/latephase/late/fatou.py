@@ -98,7 +98,11 @@ class Orbits:
     def __getitem__(self, rows: object) -> Orbits:
         table = self.table[:, rows]  # type: ignore[index]
         return Orbits(
-            self.log_c[rows], table, self.ready[rows], self.x[rows], self.discrete  # type: ignore[index]
+            self.log_c[rows],
+            table,
+            self.ready[rows],
+            self.x[rows],
+            self.discrete,  # type: ignore[index]
         )
 
     @property
@@ -125,7 +129,9 @@ def orbits(start: Array, log_c: Array, *, discrete: bool = True) -> Orbits:
     table = [np.zeros_like(start)]
     low = np.exp(np.minimum(x, 50.0)) < START_LEVEL
     while low.any():
-        increment = table[-1] + np.where(low, np.exp(np.clip(log_c - start - table[-1], -745, 709)), 0)
+        increment = table[-1] + np.where(
+            low, np.exp(np.clip(log_c - start - table[-1], -745, 709)), 0
+        )
         table.append(increment)
         ready += low
         x = np.where(low, start + increment - log_c, x)
@@ -199,7 +205,9 @@ def _settle(o: Orbits, rise: Array, n: Array, log_n: Array) -> tuple[Array, Arra
     """Read early passages off the table and move the others by a step where rounding misled."""
     steps = np.arange(len(o.table))[:, None]
     passed = (o.table >= rise) & (steps <= o.ready) & (steps >= 1)
-    n = np.where(passed.any(axis=0), passed.argmax(axis=0), np.maximum(n, o.ready * (~passed.any(axis=0))))
+    n = np.where(
+        passed.any(axis=0), passed.argmax(axis=0), np.maximum(n, o.ready * (~passed.any(axis=0)))
+    )
     exact = n < 2.0**52
     safe = np.where(exact, n, 1.0)
     near = np.stack([safe - 1, safe], axis=1)
@@ -224,4 +232,6 @@ def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Ar
         scaled = shift * inverse
         fine = np.where(level < 30, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level)
         coarse = ~np.isfinite(delta) | (np.abs(gap) > 0.1)
-        return np.where(coarse, np.log(np.abs(gap)), fine), np.where(coarse, np.sign(gap), np.sign(shift))
+        return np.where(coarse, np.log(np.abs(gap)), fine), np.where(
+            coarse, np.sign(gap), np.sign(shift)
+        )

@@ -22,7 +22,9 @@ class Laws:
     offset: Array
 
 
-def laws(geometry: TwoPointGeometry, regime: NDArray[np.object_], a: Array, log_step: float) -> Laws:
+def laws(
+    geometry: TwoPointGeometry, regime: NDArray[np.object_], a: Array, log_step: float
+) -> Laws:
     """Laws of trials whose regimes and pre-activations (2, 2, T) after entry are given.
 
     Rigour: exact (closed forms in float64).  log_step: ln of the step size; 0 for gradient flow.

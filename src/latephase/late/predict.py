@@ -89,5 +89,9 @@ def predict(
         time, log = float(found.journey.entry[0]), float(found.journey.log_entry[0])
         flow = not hasattr(method, "step_size")
         exact = time < 2.0**53
-        entry = LogTime.parse(time if flow else int(time), flow=flow) if exact else LogTime.from_log(log, flow=flow)
+        entry = (
+            LogTime.parse(time if flow else int(time), flow=flow)
+            if exact
+            else LogTime.from_log(log, flow=flow)
+        )
     return Prediction(network, data, method, regime, law, outcome, entry)

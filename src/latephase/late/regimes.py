@@ -18,16 +18,37 @@ _SLIDES = {
 }
 
 
-def terminal_regime(code: int) -> Regime | None:
+def terminal_regime(geometry: TwoPointGeometry, code: int) -> Regime | None:
     """The regime of a pattern that is never left; None for patterns no run can end in.
 
-    Whether it is left is for the piece to say.  Source: docs/theory.md, "Activation patterns".
+    Whether it is left is for the piece to say.  With k12 equal to k11 or k22 (an input at 0) the
+    double slide turns into the single one, which has the same law, ever more slowly.
+    Source: docs/theory.md, "Activation patterns".
     """
     status = pattern_status(code)
     serving = int(status[0, 0] == ACTIVE) + int(status[1, 1] == ACTIVE)
     if serving < 2:
         return Regime.one_dead if serving else Regime.both_dead
-    return _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
+    regime = _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
+    marginal = geometry.k12 >= min(geometry.k11, geometry.k22)
+    return Regime.single_slide if regime is Regime.double_slide and marginal else regime
+
+
+def one_dead_for_ever(
+    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
+) -> NDArray[np.bool_]:
+    """Where one neuron is dead and the kicks of the other's chatter cannot kill it, (T,).
+
+    For k12 > 0 the living neuron is kicked back whenever its wrong side turns active; its right
+    side loses step * k12 then, and has gained more before the next kick, since D > 0.
+    """
+    result = np.zeros(a.shape[-1], bool)
+    for j in (0, 1):
+        right, wrong = a[j, j], a[j, 1 - j]
+        dead = (a[1 - j] <= 0).all(axis=0)
+        kick = np.exp(np.minimum(log_step + np.maximum(wrong, 0.0), 700)) * geometry.k12
+        result |= dead & (right > 2 * kick) & (wrong <= 2 * kick)
+    return result
 
 
 def statuses(preactivations: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -160,9 +160,7 @@ def _late(
 ) -> Run:
     weights, biases = canonical(network)
     geometry = TwoPointGeometry.of(data)
-    found = run_engine(
-        geometry, weights, biases, method, times.sorted, times.until, **options
-    )
+    found = run_engine(geometry, weights, biases, method, times.sorted, times.until, **options)
     arrays = variables(found.record, neuron_order(network))
     picked = {name: values[0][times.positions] for name, values in arrays.items()}
     rigour = Rigour.exact if (picked["rigour"] == Rigour.exact.name).all() else Rigour.estimated

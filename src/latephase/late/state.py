@@ -17,7 +17,7 @@ class State:
     Trials run along the last axis of every array.
     parameters (2 neurons, 2 [weight, bias], T);  preactivations (2 neurons, 2 points, T), carried
     along because frozen ones must stay exact;  time (T,): updates done (GF: flow time), inf beyond
-    1e308;  log_time (T,);  error (T,): estimated absolute error of the parameters;
+    1e308;  log_time (T,);  error (2 neurons, T): estimated absolute error of the parameters;
     time_error (T,): uncertainty of `time`, for runs whose phases outlast 2**53 steps;
     exact (T,): whether nothing but rounding has entered so far.
     """
@@ -41,7 +41,7 @@ class State:
 def initial_state(parameters: Array, preactivations: Array) -> State:
     """Networks at t = 0; their parameters are the exact doubles given."""
     trials = parameters.shape[-1]
-    rounding = 2.0**-53 * np.abs(parameters).max(axis=(0, 1))
+    rounding = 2.0**-53 * np.abs(parameters).max(axis=1)
     zeros = np.zeros(trials)
     never = np.full(trials, -np.inf)
     return State(

@@ -45,14 +45,23 @@ def simulate_stepped(
     if not rows or done < min(times.until.as_float, max_steps):
         last = int(min(times.until.as_float, max_steps))
         state = _advance(state, last - done, network, data, method, loss)
-    arrays: dict[str, Any] = {name: np.array([r[name] for r in rows])[times.positions] for name in rows[0]}
+    arrays: dict[str, Any] = {
+        name: np.array([r[name] for r in rows])[times.positions] for name in rows[0]
+    }
     arrays["rigour"] = np.full(len(times.given), Rigour.measured.name)
     outcome = _outcome(state, times, max_steps)
-    return Run(network, data, method, dataset(arrays, times.given), outcome, None, None, Rigour.measured)
+    return Run(
+        network, data, method, dataset(arrays, times.given), outcome, None, None, Rigour.measured
+    )
 
 
 def _advance(
-    state: Stepped, steps: int, network: ShallowReLU, data: Dataset, method: GradientDescent, loss: str
+    state: Stepped,
+    steps: int,
+    network: ShallowReLU,
+    data: Dataset,
+    method: GradientDescent,
+    loss: str,
 ) -> Stepped:
     return advance(
         state.weights,
@@ -91,7 +100,14 @@ def _observe(state: Stepped, network: ShallowReLU, data: Dataset, loss: str) -> 
 
 
 def _blank(network: ShallowReLU) -> dict[str, Any]:
-    names = ("boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss", "error")
+    names = (
+        "boundary",
+        "robustness_margin",
+        "margin_deficit",
+        "log_margin_deficit",
+        "log_loss",
+        "error",
+    )
     return {
         "weights": np.full((network.m, network.d), np.nan),
         "biases": np.full(network.m, np.nan),

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.problem import GradientDescent
-
 from .course import Course
 from .state import State, later
 
@@ -17,13 +15,14 @@ _SHORTEST, _LONGEST = 16, 4096
 
 
 def step(
-    course: Course, trials: NDArray[np.int64], state: State, taken: NDArray[np.int64], budget: int
+    course: Course, trials: NDArray[np.int64], state: State, stretch: NDArray[np.int64], left: NDArray[np.int64]
 ) -> tuple[State, NDArray[np.int64]]:
     """Step each trial on, to its next sample at the furthest, and record that; returns the states
-    and the numbers of steps.  taken (R,): steps taken so far, which set the length of a chunk."""
+    and the numbers of steps.  stretch (R,): steps in a row so far, which set the length of a
+    chunk;  left (R,): steps left in the budget."""
     from latephase.training import advance  # imports JAX: only where steps are needed
 
-    counts = _counts(course, state, taken, budget)
+    counts = _counts(course, state, stretch, left)
     g = course.geometry
     moved = advance(
         state.parameters[:, 0].T[..., None],
@@ -32,21 +31,22 @@ def step(
         inputs=np.array([[g.x1], [g.x2]]),
         labels=np.array([1, -1]),
         output_weights=np.array([1.0, -1.0]),
-        method=GradientDescent(float(np.exp(course.log_step))),
-        error=state.error,
+        method=course.method,
+        error=state.error.max(axis=0),
     )
     parameters = np.stack([moved.weights[..., 0].T, moved.biases.T], axis=1)
     a = g.preactivations(moved.weights[..., 0], moved.biases).transpose(1, 2, 0)
     time, log_time = later(state.time, state.log_time, counts.astype(float), np.log(counts))
-    after = State(parameters, a, time, log_time, moved.error, state.time_error, state.exact)
+    still = (parameters == state.parameters).all(axis=1)
+    error = np.where(still, state.error, moved.error)
+    after = State(parameters, a, time, log_time, error, state.time_error, state.exact)
     _record(course, trials, after)
     return after, counts
 
 
-def _counts(course: Course, s: State, taken: NDArray[np.int64], budget: int) -> NDArray[np.int64]:
-    """As many steps as were taken already, but not past the next sample or the budget."""
-    chunk = np.clip(taken, _SHORTEST, _LONGEST)
-    chunk = np.minimum(chunk, np.maximum(budget - taken, 1))
+def _counts(course: Course, s: State, stretch: NDArray[np.int64], left: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As many steps as were taken in a row already, but not past the next sample or the budget."""
+    chunk = np.minimum(np.clip(stretch, _SHORTEST, _LONGEST), np.maximum(left, 1))
     times = np.append(course.clock.time, np.inf)
     ahead = np.minimum(times[course.clock.index_after(s.time, s.log_time)], course.clock.horizon)
     ahead = ahead - s.time
@@ -68,4 +68,4 @@ def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) 
     columns = slice(index, index + 1)
     inside = np.ones((trials.size, 1), bool)
     parameters, a = s.parameters[..., None], s.preactivations[..., None]
-    course.write(trials, columns, inside, parameters, a, s.error[:, None], s.exact)
+    course.write(trials, columns, inside, parameters, a, s.error[..., None], s.exact)

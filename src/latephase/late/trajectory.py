@@ -18,7 +18,10 @@ _ABOUT = {
     "weights": ("weights w_j", "1 / input unit"),
     "biases": ("biases b_j", "1"),
     "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
-    "robustness_margin": ("distance from the inputs to N = 0; 0 if one is misclassified", "input unit"),
+    "robustness_margin": (
+        "distance from the inputs to N = 0; 0 if one is misclassified",
+        "input unit",
+    ),
     "margin_deficit": ("optimal robustness margin - robustness margin", "input unit"),
     "log_margin_deficit": ("natural logarithm of the margin deficit", "1"),
     "log_loss": ("natural logarithm of the loss summed over points", "1"),
@@ -27,7 +30,9 @@ _ABOUT = {
 }
 
 
-def dataset(variables: dict[str, NDArray[Any]], samples: list[LogTime], lead: tuple[str, ...] = ()) -> xr.Dataset:
+def dataset(
+    variables: dict[str, NDArray[Any]], samples: list[LogTime], lead: tuple[str, ...] = ()
+) -> xr.Dataset:
     """An xarray.Dataset of variables with dims (*lead, time[, neuron[, feature]])."""
     import xarray as xr
 
