@@ -16,6 +16,7 @@ from .observe import OBSERVED, observe
 from .response import Response, response
 
 Array = NDArray[np.float64]
+EXACT = 1e-12  # a sample whose error may exceed this is not called exact
 _BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this size fit the cache
 
 
@@ -116,13 +117,14 @@ class Course:
         error (2 neurons, rows, columns) absolute;  exact (rows,)."""
         values = observe(self.geometry, parameters, a, log_lean)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
-        targets += [(self.record.error, _relative(error, parameters))]
+        relative = _relative(error, parameters)
+        targets += [(self.record.error, relative)]
         targets += [
             (self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)
         ]
         for target, value in targets:
             _store(target, trials, columns, inside, value)
-        _store(self.record.exact, trials, columns, inside, inside & exact[:, None])
+        _store(self.record.exact, trials, columns, inside, inside & exact[:, None] & (relative <= EXACT))
 
 
 def _relative(error: Array, parameters: Array) -> Array:

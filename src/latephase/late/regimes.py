@@ -62,8 +62,8 @@ def sliding_statuses(
     """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the chatter (T,).
 
     A wrong-side kink slides (k12 > 0) when it lies within one chatter of zero and the active side
-    pushes it back harder than the inactive side lets it rise.  chatter: how far one step moves a
-    pre-activation.
+    pushes it back harder than the inactive side lets it rise.  chatter: how far one step moves the
+    parameters of a neuron at most.
     """
     status = statuses(a)
     up, down, chatter = _pushes(geometry, a, log_step)
@@ -83,4 +83,5 @@ def _pushes(
         step2 = np.exp(np.minimum(log_step - r[1, 1] + r[0, 1], 700))
     up = np.stack([step2, step1]) * geometry.k12
     down = np.stack([step1 * geometry.k11, step2 * geometry.k22])
-    return up, down, (np.abs(up) + down).max(axis=0)
+    lengths = np.sqrt([geometry.k11, geometry.k22])[:, None]
+    return up, down, (np.stack([step1, step2]) * lengths).max(axis=0)
