@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .course import Course
 from .fatou import Orbits, first_passage, increments, log_gap, orbits
+from .regimes import pushes
 from .response import ACTIVE, INACTIVE, SLIDING, Response
 from .state import State, later, margins
 
@@ -113,9 +114,11 @@ def _release(
         for j, i in np.argwhere(reply.status == SLIDING):
             if len(s) == 2:
                 pull, hold = gram[0, 1] * reply.rates[i], gram[i, i] * reply.rates[1 - i]
-                steps = (hold * s[1 - i] - pull * s[i]) / (pull - hold) if pull > hold else np.inf
-                sooner = (steps > 0) & (steps < n)
-                n, which[j, i] = np.where(sooner, np.ceil(steps), n), sooner
+                steps = (hold * s[1 - i] - pull * s[i]) / (pull - hold) if pull > hold else s[i] * np.inf
+                steps = np.maximum(np.ceil(steps), 1.0)  # at once where it is past already
+                which[:, :, steps < n] = False
+                which[j, i] = steps < n
+                n = np.minimum(steps, n)
     return n, which
 
 
@@ -264,4 +267,7 @@ def _cross(course: Course, ph: Phase, a: Array) -> Array:
     tiny = np.finfo(float).tiny
     active = (ph.response.status == ACTIVE)[:, :, None]
     landed = np.minimum(a, 0.0) if course.discrete else np.zeros_like(a)  # GF lands on zero exactly
+    if ph.response.sliding and ph.crossing.any():
+        up, down, _ = pushes(course.geometry, a, course.log_step)
+        tiny = 2 * (up + down)  # a kink that is let go leaves the band in which it would be held
     return np.where(ph.crossing, np.where(active, landed, np.maximum(a, tiny)), a)

@@ -51,12 +51,7 @@ def run(
 
     samples: sorted times.  until None: until every trial has settled.
     """
-    if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
-        raise InputError(
-            "inputs with x1 * x2 = -1 exactly for gradient flow",
-            (geometry.x1, geometry.x2),
-            "use GradientDescent, or such inputs as 1, -1 or 2, -0.5",
-        )
+    check_method(geometry, method)
     record = Record.empty(len(weights), len(samples))
     clock = Clock.of(samples, until)
     course = Course(geometry, method, clock, record, slide_tolerance)
@@ -66,6 +61,16 @@ def run(
         journey = fast_forward(course, initial_state(parameters, a), max_steps, progress)
         law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
     return LatePhase(record, journey, law)
+
+
+def check_method(geometry: TwoPointGeometry, method: GradientDescent | GradientFlow) -> None:
+    """Check that the method's late phase is known on these points.  Raises InputError."""
+    if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
+        raise InputError(
+            "inputs with x1 * x2 = -1 exactly for gradient flow",
+            (geometry.x1, geometry.x2),
+            "use GradientDescent, or such inputs as 1, -1 or 2, -0.5",
+        )
 
 
 def has_law(regime: Regime | None) -> bool:

@@ -66,14 +66,14 @@ def sliding_statuses(
     parameters of a neuron at most.
     """
     status = statuses(a)
-    up, down, chatter = _pushes(geometry, a, log_step)
+    up, down, chatter = pushes(geometry, a, log_step)
     for j, i in ((0, 1), (1, 0)):
         held = (np.abs(a[j, i]) <= up[i] + down[i]) & (up[i] < down[i])
         status[j, i][held & (status[j, 1 - i] == ACTIVE)] = SLIDING
     return status, chatter
 
 
-def _pushes(
+def pushes(
     geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Per point i, what one step adds to the wrong side there (up) and takes off when active (down)."""
