@@ -1,0 +1,181 @@
+"""Folders that latephase writes: whole or not at all, and nobody else's files are touched.
+
+Work goes into a sibling, `<out>.partial`, which takes the place of `<out>` once it is complete.
+A marker tells what latephase wrote, so that only that is replaced without force.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from latephase.core.errors import InputError, LatephaseError, Words
+
+MARKER = ".latephase.json"
+_AUTHOR = "latephase"
+_SIGNATURE = {"written_by": _AUTHOR}
+
+
+def claim_output(path: object, *, force: bool = False, resume: bool = False) -> Path:
+    """Check that the folder `path` may be written, and return its partial sibling, ready for work.
+
+    The sibling is empty but for the marker; with `resume` what an interrupted run left there stays.
+    `path` itself is not touched before `publish`.  Raises InputError where `path` or the sibling
+    holds what latephase did not write (unless `force`), and where the folder cannot be written.
+    """
+    target = output_path(path)
+    partial = partial_of(target)
+    for place in (target, partial):
+        if not force and not is_free(place):
+            raise InputError(
+                "an output that is new, or that latephase wrote",
+                Words(f"{place}, which holds other files"),
+                "choose another output, or replace it with force",
+            )
+    try:
+        if not resume or not is_ours(partial):
+            start_over(partial)
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    return partial
+
+
+def output_path(path: object) -> Path:
+    """`path` made absolute.  Raises InputError on what is no path, and on a folder in use."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError("the path of an output", path, 'pass for example "runs"')
+    try:
+        target = Path(os.fsdecode(path)).expanduser().resolve()
+        in_use = {Path.cwd(), *Path.cwd().parents, Path.home()}
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError("the path of an output", path, f"choose another ({error})") from None
+    if target in in_use:
+        raise InputError("a folder of its own as output", path, "name one inside this one")
+    return target
+
+
+def partial_of(target: Path) -> Path:
+    """The sibling in which `target` is prepared."""
+    return target.with_name(target.name + ".partial")
+
+
+def start_over(partial: Path) -> None:
+    """Make `partial` a folder with nothing but the marker.  Raises OSError."""
+    _remove(partial)
+    partial.mkdir(parents=True)
+    write_marker(partial)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody would miss what stands at `path`: nothing, an empty folder, or our own."""
+    if not path.exists():
+        return True
+    return path.is_dir() and (not any(path.iterdir()) or is_ours(path))
+
+
+def is_ours(path: Path) -> bool:
+    """Whether latephase wrote the folder and nobody has put anything else there since."""
+    if not path.is_dir():
+        return False
+    marker = read_marker(path)
+    if marker is None:
+        return _is_our_store(path)
+    files = marker.get("files")
+    return files is None or set(_files(path)) <= {MARKER, *files}
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """The marker of a folder; None if it has none of ours."""
+    marker = _json(folder / MARKER)
+    return marker if marker.get("written_by") == _AUTHOR else None
+
+
+def write_marker(folder: Path, **notes: Any) -> None:
+    """Mark a folder as latephase's and under way, with notes to self (JSON), at one stroke."""
+    draft = folder / (MARKER + ".draft")
+    draft.write_text(json.dumps({**_SIGNATURE, **notes}))
+    os.replace(draft, folder / MARKER)
+
+
+def seal(folder: Path) -> None:
+    """Mark a folder as complete: a file that is added later is seen to be somebody else's."""
+    write_marker(folder, files=[name for name in _files(folder) if name != MARKER])
+
+
+def publish(partial: Path, path: object) -> Path:
+    """Put the complete folder `partial` in the place of `path`, and remove what stood there.
+
+    Returns the place.  Raises LatephaseError if that fails; then both are as they were.
+    """
+    target = output_path(path)
+    aside = target.with_name(f"{target.name}.replaced-{os.getpid()}")
+    with writing(partial):
+        if target.exists():
+            os.rename(target, aside)
+        try:
+            os.rename(partial, target)
+        except OSError:
+            if aside.exists():
+                os.rename(aside, target)
+            raise
+        _remove(aside)
+    return target
+
+
+@contextmanager
+def writing(partial: Path) -> Iterator[None]:
+    """Tell in one line that a folder under way cannot be written on (a full disk).
+
+    Raises LatephaseError in place of an OSError; what the folder holds is kept.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LatephaseError(
+            f"could not write {partial} ({reason}); what it holds so far was kept"
+        ) from None
+
+
+def _unwritable(target: Path, error: OSError) -> InputError:
+    got = Words(f"{target} ({error.strerror or error})")
+    return InputError("an output that can be written", got, "choose another output")
+
+
+def _is_our_store(path: Path) -> bool:
+    """A Zarr group with our signature among its attributes, and nothing but arrays inside.
+
+    Zarr warns about files it does not know, so a complete store carries no marker file.
+    """
+    attributes = _json(path / "zarr.json").get("attributes")
+    if not isinstance(attributes, dict) or attributes.get("written_by") != _AUTHOR:
+        return False
+    others = (entry for entry in path.iterdir() if entry.name != "zarr.json")
+    return all((entry / "zarr.json").is_file() for entry in others)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none."""
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _files(folder: Path) -> list[str]:
+    """All files below a folder, relative to it, sorted."""
+    return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if not f.is_dir())
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder or file, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
