@@ -1,0 +1,143 @@
+"""What the figures and pages show, as data: JSON, CSV and Zarr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latephase.experiments.base import Claim
+from latephase.experiments.finding import Figure, Finding, Table
+from latephase.report.figures import slug
+
+Examined = Sequence[tuple[Claim, Finding]]
+
+
+def findings_json(findings: Examined, provenance: Mapping[str, Any]) -> str:
+    """Everything but the series of the figures as one JSON object.
+
+    Numbers that are not finite are the strings "nan", "inf", "-inf"; enums are their names.
+    """
+    claims = [_claim(claim, finding) for claim, finding in findings]
+    whole = {"provenance": jsonable(provenance), "claims": claims}
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _claim(claim: Claim, finding: Finding) -> dict[str, Any]:
+    texts = {name: getattr(claim, name) for name in ("number", "key", "title", "statement")}
+    numbers = [
+        {"label": n.label, "value": n.value, "unit": n.unit, "rigour": n.rigour}
+        for n in finding.numbers
+    ]
+    record = {
+        **texts,
+        "source": claim.source,
+        "criterion": claim.criterion,
+        "verdict": finding.verdict,
+        "summary": finding.summary,
+        "run": finding.run,
+        "numbers": numbers,
+        "settings": finding.settings,
+        "deviations": finding.deviations,
+        "tables": [_listed(t, csv_name(t)) for t in finding.tables],
+        "figures": [_listed(f, zarr_name(f)) | {"pdf": pdf_name(f)} for f in finding.figures],
+    }
+    return {name: jsonable(value) for name, value in record.items()}
+
+
+def _listed(item: Table | Figure, file: str) -> dict[str, str]:
+    return {"key": item.key, "caption": item.caption, "data": file}
+
+
+def csv_name(table: Table) -> str:
+    """Where the table lies, from the folder of the report."""
+    return f"tables/{slug(table.key)}.csv"
+
+
+def pdf_name(figure: Figure) -> str:
+    """Where the figure lies, from the folder of the report."""
+    return f"figures/{slug(figure.key)}.pdf"
+
+
+def zarr_name(figure: Figure) -> str:
+    """Where the series of the figure lie, from the folder of the report."""
+    return f"data/{slug(figure.key)}.zarr"
+
+
+def jsonable(value: Any) -> Any:
+    """`value` as JSON knows it; records and other objects become their text."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, (np.generic, np.ndarray)):
+        return jsonable(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        return f"an integer of {value.bit_length()} bits"  # Python refuses to print such digits
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def write_csv(table: Table, path: Path) -> None:
+    """The table with its column names, floats to their last digit."""
+    columns = [list(column) for column in table.columns.values()]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows([_entry(value) for value in row] for row in zip(*columns, strict=True))
+
+
+def _entry(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    plain = jsonable(value)
+    return repr(plain) if isinstance(plain, float) else plain
+
+
+def write_zarr(figure: Figure, path: Path) -> None:
+    """The series of every panel as one Zarr group, readable by `xarray.open_zarr`.
+
+    Variables `panel0_series1_y`, likewise x, y2, z, with the kind, label and role of the series in
+    their attributes; the labels of the axes stand in the attributes of the group.
+    """
+    import xarray as xr
+
+    variables: dict[str, Any] = {}
+    for p, panel in enumerate(figure.panels):
+        for s, series in enumerate(panel.series):
+            facts: dict[str, Any] = {
+                "kind": series.kind,
+                "label": series.label,
+                "role": series.role,
+            }
+            facts |= {"categories": list(series.categories)} if series.categories else {}
+            for part in ("x", "y", "y2", "z"):
+                if (values := getattr(series, part)) is not None:
+                    name = f"panel{p}_series{s}_{part}"
+                    variables[name] = _variable(name, values, facts)
+    xr.Dataset(variables, attrs=_facts(figure)).to_zarr(path, mode="w", consolidated=False)
+
+
+def _variable(name: str, values: Any, facts: dict[str, Any]) -> tuple[Any, ...]:
+    array = np.asarray(values)
+    if array.dtype.kind == "U":
+        array = array.astype(object)  # Zarr 3 has no fixed-length strings
+    return [f"{name}_{axis}" for axis in range(array.ndim)], array, facts
+
+
+def _facts(figure: Figure) -> dict[str, Any]:
+    labels = ("title", "x_label", "y_label", "x_scale", "y_scale", "colour_label")
+    facts: dict[str, Any] = {"key": figure.key, "caption": figure.caption}
+    for p, panel in enumerate(figure.panels):
+        facts |= {f"panel{p}_{name}": getattr(panel, name) for name in labels}
+    return facts

@@ -1,0 +1,257 @@
+"""Drawing of one series: a function per kind, and the brush that a role gives it.
+
+For developers: a new kind is one function `(axes, series, brush) -> None` and one line in DRAWERS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+
+from latephase.experiments.finding import Series
+from latephase.report import typeset
+from latephase.report.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
+
+_LIGHTEST_CLOUD = 300  # from this many points on, dots of one path instead of a marker each
+
+
+@dataclass(frozen=True)
+class Brush:
+    """How a series looks.
+
+    sideways: bars lie, so that x and y of the panel are exchanged;  slot: which of how many groups
+    of bars this is;  places: positions of the panel's categories;  over_map: a halo keeps it
+    legible on any colour.
+    """
+
+    colour: str
+    width: float
+    dash: str
+    opacity: float
+    order: float
+    sideways: bool
+    slot: tuple[int, int]
+    places: dict[str, int]
+    over_map: bool
+
+    def turned(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(x, y) as the axes want them."""
+        return (y, x) if self.sideways else (x, y)
+
+    def positions(self, x: Any) -> np.ndarray:
+        """x as numbers: categories by their place."""
+        values = np.asarray(x)
+        if values.dtype.kind in "OUT":
+            return np.array([self.places[str(name)] for name in values], dtype=float)
+        return values.astype(float)
+
+
+_ON_MAP, _HALO = "#101418", "#ffffff"  # the same on a light and on a dark page, as maps are
+
+# Width, dash, opacity and drawing order by role.
+_LOOKS: dict[str, tuple[float, str, float, float]] = {
+    "reference": (0.9, "-", 1.0, 1.0),
+    "sample": (0.7, "-", 0.4, 2.0),
+    "data": (1.6, "-", 1.0, 3.0),
+    "prediction": (1.2, "--", 1.0, 4.0),
+}
+
+
+def brushes(series: tuple[Series, ...], *, sideways: bool) -> list[Brush]:
+    """A brush for every series of a panel; accents go to data in order, unless chosen."""
+    bars = [i for i, one in enumerate(series) if one.kind == "bars"]
+    places = _places(series)
+    over_map = any(one.kind == "map" for one in series)
+    chosen = {one.colour for one in series if one.colour is not None}
+    free = iter(i for i in range(10_000) if i not in chosen)
+    done = []
+    for i, one in enumerate(series):
+        width, dash, opacity, order = _LOOKS[one.role]
+        colour, lap = _colour(one, free)
+        order += 2 * (one.kind == "points")  # a prediction's line goes under what it predicts
+        dash = ":" if lap and dash == "-" else dash
+        slot = (bars.index(i), len(bars)) if i in bars else (0, 1)
+        colour = _ON_MAP if over_map and colour in (INK, MUTED) else colour
+        done.append(Brush(colour, width, dash, opacity, order, sideways, slot, places, over_map))
+    return done
+
+
+def _colour(series: Series, free: Any) -> tuple[str, int]:
+    """The colour of a series, and how often the accents have been gone through before it."""
+    index = series.colour
+    if index is None:
+        if series.role != "data" or series.kind == "map":
+            return (INK if series.role == "prediction" else MUTED), 0
+        index = next(free)
+    return ACCENTS[index % len(ACCENTS)], index // len(ACCENTS)
+
+
+def _places(series: tuple[Series, ...]) -> dict[str, int]:
+    """Place of every category of the panel, in the order of appearance."""
+    names: dict[str, int] = {}
+    for one in series:
+        values = np.asarray(one.x)
+        for name in values if values.dtype.kind in "OUT" else ():
+            names.setdefault(str(name), len(names))
+    return names
+
+
+def draw_line(axes: Axes, series: Series, brush: Brush) -> None:
+    """A curve through (x, y); NaN leaves a gap."""
+    x, y = brush.turned(brush.positions(series.x), np.asarray(series.y, dtype=float))
+    axes.plot(x, y, brush.dash, **_stroke(series, brush))
+
+
+def draw_points(axes: Axes, series: Series, brush: Brush) -> None:
+    """A dot at every finite (x, y): smaller the more there are, hollow for predictions."""
+    x, y = brush.turned(brush.positions(series.x), np.asarray(series.y, dtype=float))
+    kept = np.isfinite(x) & np.isfinite(y)
+    x, y = x[kept], y[kept]
+    if len(x) >= _LIGHTEST_CLOUD:
+        _draw_cloud(axes, x, y, series, brush)
+    else:
+        axes.plot(x, y, **_marker(series, brush, 4.0 if len(x) < 80 else 2.8))
+
+
+def _draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, series: Series, brush: Brush) -> None:
+    """Thousands of dots as one path of zero-length round strokes: a tenth of the markers' bytes."""
+    size = 2.2 if len(x) < 2000 else 1.5
+    vertices = np.repeat(np.column_stack([x, y]), 2, axis=0)
+    codes = np.tile([Path.MOVETO, Path.LINETO], len(x)).astype(Path.code_type)
+    path = Path(vertices, codes)
+    path.should_simplify = False  # simplifying would drop strokes of no length
+    axes.add_artist(
+        PathPatch(
+            path,
+            fill=False,
+            edgecolor=brush.colour,
+            linewidth=size,
+            capstyle="round",
+            alpha=brush.opacity,
+            zorder=brush.order,
+        )
+    )
+    axes.update_datalim(vertices[::2])
+    axes.autoscale_view()
+    axes.plot([], [], **_marker(series, brush, 3.0))  # for the legend
+
+
+def draw_band(axes: Axes, series: Series, brush: Brush) -> None:
+    """The area between y and y2."""
+    fill = axes.fill_betweenx if brush.sideways else axes.fill_between
+    y, y2 = np.asarray(series.y, dtype=float), np.asarray(series.y2, dtype=float)
+    fill(
+        brush.positions(series.x),
+        y,
+        y2,
+        facecolor=brush.colour,
+        alpha=0.22 * brush.opacity,
+        linewidth=0,
+        zorder=brush.order - 1.5,
+        label=_label(series),
+    )
+
+
+def draw_bars(axes: Axes, series: Series, brush: Brush) -> None:
+    """A bar per category, beside those of the panel's other bars; y2 are ends of error bars."""
+    slot, slots = brush.slot
+    thickness = min(0.78 / slots, 0.5)
+    at = brush.positions(series.x) + thickness * (slot - (slots - 1) / 2)
+    height = np.asarray(series.y, dtype=float)
+    look: dict[str, Any] = {
+        "color": brush.colour,
+        "label": _label(series),
+        "zorder": brush.order - 1,
+    }
+    if brush.sideways:
+        axes.barh(at, height, height=0.9 * thickness, linewidth=0, **look)
+    else:
+        axes.bar(at, height, width=0.9 * thickness, linewidth=0, **look)
+    if series.y2 is not None:
+        ends = np.asarray(series.y2, dtype=float)
+        lines = axes.hlines if brush.sideways else axes.vlines
+        lines(at, ends[0], ends[1], color=INK, linewidth=1.0, zorder=brush.order)
+
+
+def draw_steps(axes: Axes, series: Series, brush: Brush) -> None:
+    """A histogram: its outline, with a faint filling if it is data."""
+    y, edges = np.asarray(series.y, dtype=float), np.asarray(series.x, dtype=float)
+    if series.role == "data":
+        axes.stairs(y, edges, fill=True, color=brush.colour, alpha=0.18, zorder=brush.order - 1)
+    axes.stairs(y, edges, linestyle=brush.dash, **_stroke(series, brush))
+
+
+def draw_map(axes: Axes, series: Series, brush: Brush) -> None:
+    """Values or categories z over (x, y); NaN stays empty."""
+    z = np.ma.masked_invalid(np.asarray(series.z, dtype=float))
+    grid: dict[str, Any] = {"shading": "nearest", "rasterized": True, "zorder": 0.5}
+    if series.categories:
+        count = len(series.categories)
+        fills = [FILLS[i % len(FILLS)] for i in range(count)]
+        grid |= {"cmap": ListedColormap(fills), "vmin": -0.5, "vmax": count - 0.5}
+        grid |= {"alpha": FILL_OPACITY}
+        for fill, name in zip(fills, series.categories, strict=True):
+            axes.add_patch(_swatch(fill, typeset.plain(name)))
+    else:
+        grid |= {"cmap": "cividis"}
+    axes.pcolormesh(np.asarray(series.x, float), np.asarray(series.y, float), z, **grid)
+    axes.grid(False)
+
+
+def _swatch(fill: str, name: str) -> Patch:
+    """An invisible patch that gives the legend a category."""
+    return Rectangle((0, 0), 0, 0, facecolor=fill, alpha=FILL_OPACITY, linewidth=0, label=name)
+
+
+def colour_mesh(axes: Axes, series: tuple[Series, ...]) -> QuadMesh | None:
+    """The mesh that needs a colour bar, if the panel has a map of values."""
+    if not any(one.kind == "map" and not one.categories for one in series):
+        return None
+    return next(mesh for mesh in axes.collections if isinstance(mesh, QuadMesh))
+
+
+def _label(series: Series) -> str:
+    """matplotlib leaves labels that start with an underscore out of the legend."""
+    return typeset.plain(series.label) if series.label else "_"
+
+
+def _stroke(series: Series, brush: Brush) -> dict[str, Any]:
+    halo = [withStroke(linewidth=brush.width + 1.8, foreground=_HALO)] if brush.over_map else None
+    return {
+        "color": brush.colour,
+        "linewidth": brush.width,
+        "alpha": brush.opacity,
+        "zorder": brush.order,
+        "label": _label(series),
+        "path_effects": halo,
+    }
+
+
+def _marker(series: Series, brush: Brush, size: float) -> dict[str, Any]:
+    hollow = series.role == "prediction"
+    return _stroke(series, brush) | {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": size + 1.5 if hollow else size,
+        "markerfacecolor": "none" if hollow else brush.colour,
+        "markeredgewidth": 1.1 if hollow else 0.0,
+    }
+
+
+DRAWERS: dict[str, Callable[[Axes, Series, Brush], None]] = {
+    "line": draw_line,
+    "points": draw_points,
+    "band": draw_band,
+    "bars": draw_bars,
+    "steps": draw_steps,
+    "map": draw_map,
+}

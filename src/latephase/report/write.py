@@ -1,0 +1,70 @@
+"""The report as a folder: page, findings, figures, tables and data, put in place when complete."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latephase.core.output import claim_output, publish, seal
+from latephase.experiments.base import Claim
+from latephase.experiments.finding import Finding
+from latephase.report.data import Examined
+
+PAGE = "report.html"
+
+
+def write_report(
+    findings: list[tuple[Claim, Finding]],
+    out: Path,
+    provenance: Mapping[str, Any],
+    *,
+    lead: str = "",
+    force: bool = False,
+) -> Path:
+    """Write report.html, findings.json, figures/, tables/ and data/ into the folder `out`.
+
+    provenance: what the footer says (versions, seed, trials, git commit, command), in order;
+    lead: the result in a sentence or two, for the head of the page.  Returns the path of the page.
+    An earlier report in `out` is replaced once the new one is complete.  InputError if `out` holds
+    what latephase did not write (unless `force`) or cannot be written.
+    """
+    _refuse_repeated_keys(findings)
+    partial = claim_output(out, force=force)
+    try:
+        _build(partial, findings, provenance, lead)
+        seal(partial)
+        return publish(partial, out) / PAGE
+    except BaseException:  # a report is made again faster than resumed: leave nothing behind
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _build(folder: Path, findings: Examined, provenance: Mapping[str, Any], lead: str) -> None:
+    """Fill the empty folder."""
+    from latephase.report import data, figures
+    from latephase.report.page import page
+
+    for name in ("figures", "tables", "data"):
+        (folder / name).mkdir()
+    with figures.plot_style():
+        (folder / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
+        for _, finding in findings:
+            for figure in finding.figures:
+                (folder / data.pdf_name(figure)).write_bytes(figures.pdf(figure))
+                data.write_zarr(figure, folder / data.zarr_name(figure))
+            for table in finding.tables:
+                data.write_csv(table, folder / data.csv_name(table))
+    text = data.findings_json(findings, provenance)
+    (folder / "findings.json").write_text(text, encoding="utf-8")
+
+
+def _refuse_repeated_keys(findings: Examined) -> None:
+    """Two figures or tables of one key would overwrite each other's files."""
+    for kind in ("figures", "tables"):
+        keys = Counter(item.key for _, finding in findings for item in getattr(finding, kind))
+        repeated = [key for key, count in keys.items() if count > 1]
+        if repeated:
+            raise ValueError(f"{kind} with the same key: {', '.join(repeated)}; rename all but one")
