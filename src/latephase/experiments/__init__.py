@@ -1,0 +1,44 @@
+"""The paper's claims, one file per claim, and what they find: data for the report, no plotting."""
+
+from __future__ import annotations
+
+from . import (
+    boundary,
+    cross_check,
+    data_plane,
+    flow_against_descent,
+    flow_direction,
+    he_initialisation,
+    how_slow,
+    initializers,
+    patterns,
+    rate,
+)
+from .base import Bench, Claim
+from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
+
+CLAIMS: tuple[Claim, ...] = (
+    flow_direction.CLAIM,
+    rate.CLAIM,
+    boundary.CLAIM,
+    initializers.CLAIM,
+    he_initialisation.CLAIM,
+    flow_against_descent.CLAIM,
+    patterns.CLAIM,
+    how_slow.CLAIM,
+    data_plane.CLAIM,
+    cross_check.CLAIM,
+)
+
+__all__ = [
+    "CLAIMS",
+    "Bench",
+    "Claim",
+    "Figure",
+    "Finding",
+    "Number",
+    "Panel",
+    "Series",
+    "Table",
+    "Verdict",
+]
