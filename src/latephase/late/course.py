@@ -22,7 +22,7 @@ _BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this 
 
 @dataclass(frozen=True)
 class Clock:
-    """Sorted sample times: `time` (S,) as float64 (inf beyond 1e308) and `log` (S,), and the horizon."""
+    """Sorted sample times `time` (S,), inf beyond 1e308, their logarithms `log`, the horizon."""
 
     time: Array
     log: Array
@@ -124,11 +124,12 @@ class Course:
         ]
         for target, value in targets:
             _store(target, trials, columns, inside, value)
-        _store(self.record.exact, trials, columns, inside, inside & exact[:, None] & (relative <= EXACT))
+        sure = inside & exact[:, None] & (relative <= EXACT)
+        _store(self.record.exact, trials, columns, inside, sure)
 
 
 def _relative(error: Array, parameters: Array) -> Array:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin cannot move and does not count."""
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin never moves: not counted."""
     norms = np.hypot(parameters[:, 0], parameters[:, 1])
     relative: Array = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
     return np.maximum(relative, 2.0**-52)

@@ -1,139 +1,23 @@
-"""Piece: a decoupled phase, in which each margin obeys its own scalar map.
-
-Valid while the activation pattern stands and is decoupled (k12 = 0, or no neuron is active on both
-points); ends at the first step at which a pre-activation changes sign, found by inverting the
-Fatou coordinate; exact up to rounding.  The same code follows a slide that keeps kinks at zero,
-where the scalar maps hold up to the amplitude of the chatter.
-"""
+"""Piece: follow a decoupled phase (late/phase.py) to its end, recording the samples on the way."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .course import Course
-from .fatou import Orbits, first_passage, increments, log_gap, orbits
+from .fatou import Orbits, increments, log_gap
+from .phase import Phase
 from .regimes import pushes
-from .response import ACTIVE, INACTIVE, SLIDING, Response
-from .state import State, later, margins
+from .response import ACTIVE, SLIDING, Response
+from .state import State, later
 
 Array = NDArray[np.float64]
 _WORKERS = os.cpu_count() or 1
 _ROUNDING = 2.0**-47  # relative error of an increment and of the sums that use it
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A decoupled phase of the rows that share one pattern.
-
-    moving: the points whose loss still acts;  orbits: their scalar maps;
-    n, log_n (R,): steps until the phase ends, inf if never;
-    crossing (2, 2, R): the pre-activations that change sign then.
-    """
-
-    response: Response
-    state: State
-    moving: tuple[int, ...]
-    orbits: dict[int, Orbits]
-    n: Array
-    log_n: Array
-    crossing: NDArray[np.bool_]
-
-    def __getitem__(self, rows: NDArray[np.bool_]) -> Phase:
-        tracks = {p: track[rows] for p, track in self.orbits.items()}
-        return Phase(
-            self.response,
-            self.state[rows],
-            self.moving,
-            tracks,
-            self.n[rows],
-            self.log_n[rows],
-            self.crossing[..., rows],
-        )
-
-
-def phase(course: Course, state: State, code: int) -> Phase:
-    """The phase that begins at `state`, whose trials all have the pattern `code`."""
-    reply = course.response(code)
-    rates = reply.rates
-    moving = tuple(p for p in (0, 1) if rates[p] > 0)
-    levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
-    tracks = {
-        p: orbits(
-            levels[p],
-            np.full(levels[p].shape, course.log_step + np.log(rates[p])),
-            discrete=course.discrete,
-        )
-        for p in moving
-    }
-    rows = state.time.size
-    n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
-    rises = _rises(reply, state.preactivations)
-    for p in moving:
-        nearest = rises[:, :, p].min(axis=(0, 1))
-        finite = np.flatnonzero(np.isfinite(nearest))
-        steps = first_passage(tracks[p][finite], nearest[finite])
-        sooner = steps[1] < log_n[finite]
-        n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
-    crossing = _crossings(tracks, rises, n, log_n)
-    if reply.sliding:
-        gram = np.array(
-            [[course.geometry.k11, course.geometry.k12], [course.geometry.k12, course.geometry.k22]]
-        )
-        released, kinks = _release(reply, gram, tracks)
-        first = released < n
-        n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
-        crossing = np.where(first, kinks, crossing)
-    return Phase(reply, state, moving, tracks, n, log_n, crossing)
-
-
-def _rises(reply: Response, a: Array) -> Array:
-    """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
-    rises = np.full((2, 2, 2, a.shape[-1]), np.inf)
-    slopes = reply.slopes
-    for j, i, p in np.argwhere(slopes != 0):
-        falls = reply.status[j, i] == ACTIVE and slopes[j, i, p] < 0
-        climbs = reply.status[j, i] == INACTIVE and slopes[j, i, p] > 0
-        if falls or climbs:
-            rises[j, i, p] = np.abs(a[j, i]) / abs(slopes[j, i, p])
-    return rises
-
-
-def _release(
-    reply: Response, gram: Array, tracks: dict[int, Orbits]
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Steps until a sliding kink is let go: its multiplier, a ratio of the two losses, reaches 1."""
-    rows = next(iter(tracks.values())).x.size
-    n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
-    with np.errstate(over="ignore", invalid="ignore"):
-        s = {p: np.exp(track.x - track.base) for p, track in tracks.items()}
-        for j, i in np.argwhere(reply.status == SLIDING):
-            if len(s) == 2:
-                pull, hold = gram[0, 1] * reply.rates[i], gram[i, i] * reply.rates[1 - i]
-                steps = (hold * s[1 - i] - pull * s[i]) / (pull - hold) if pull > hold else s[i] * np.inf
-                steps = np.maximum(np.ceil(steps), 1.0)  # at once where it is past already
-                which[:, :, steps < n] = False
-                which[j, i] = steps < n
-                n = np.minimum(steps, n)
-    return n, which
-
-
-def _crossings(
-    tracks: dict[int, Orbits], rises: Array, n: Array, log_n: Array
-) -> NDArray[np.bool_]:
-    """Which pre-activations have changed sign when the phase ends, (2, 2, R)."""
-    crossed = np.zeros((2, 2, n.size), bool)
-    for p, track in tracks.items():
-        reached = increments(track, n[:, None], log_n[:, None])[:, 0]
-        nearest = rises[:, :, p].min(axis=(0, 1))
-        slack = 1 + 4 * np.finfo(float).eps
-        due = np.isfinite(n) & np.isfinite(nearest) & (reached * slack >= nearest)
-        crossed |= (rises[:, :, p] <= nearest) & due
-    return crossed
 
 
 def follow(course: Course, trials: NDArray[np.int64], ph: Phase) -> State:
@@ -181,7 +65,7 @@ def _record(
 def _at(
     reply: Response, s: State, tracks: dict[int, Orbits], n: Array, log_n: Array
 ) -> tuple[Array, Array, dict[int, Array]]:
-    """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps, and the margins' increments."""
+    """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps; the margins' increments."""
     deltas = {p: increments(track, n, log_n) for p, track in tracks.items()}
     moved = []
     for start, slopes in (
@@ -205,8 +89,11 @@ def _error(
     deltas: dict[int, Array],
     parameters: Array,
 ) -> Array:
-    """Estimated absolute error of the parameters, (2 neurons, R, S): what came in, possibly stretched
-    by a first step beyond the contracting range, rounding, and the uncertainty of the clock."""
+    """Estimated absolute error of the parameters, (2 neurons, R, S).
+
+    What came in, possibly stretched by a first step beyond the contracting range; rounding; and
+    the uncertainty of the clock.
+    """
     stretch = np.ones(s.error.shape)
     for p, track in tracks.items():
         if len(track.table) > 1:  # table[1] = c exp(-m), the slope of the first step is 1 - that
@@ -263,8 +150,8 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
 
 
 def _cross(course: Course, ph: Phase, a: Array) -> Array:
-    """Give the pre-activations that end the phase their new sign, which rounding may have hidden."""
-    tiny = np.finfo(float).tiny
+    """Give the pre-activations that end the phase their new sign, which rounding may hide."""
+    tiny: Array = np.full((2, 1), np.finfo(float).tiny)
     active = (ph.response.status == ACTIVE)[:, :, None]
     landed = np.minimum(a, 0.0) if course.discrete else np.zeros_like(a)  # GF lands on zero exactly
     if ph.response.sliding and ph.crossing.any():

@@ -16,7 +16,8 @@ from latephase.core import Outcome, Regime
 
 from . import decoupled, stepping
 from .course import Course
-from .decoupled import Phase
+from .phase import Phase
+from .phase import phase as phase_from
 from .regimes import one_dead_for_ever, sliding_statuses, statuses, terminal_regime
 from .response import SLIDING, Response, pattern_code
 from .state import State, margins
@@ -45,6 +46,11 @@ class Journey:
     stretch: NDArray[np.int64]
     rounds: NDArray[np.int64]
 
+    @property
+    def under_way(self) -> NDArray[np.bool_]:
+        """Trials that have no outcome yet, (T,)."""
+        return np.array([outcome is None for outcome in self.outcome], bool)
+
 
 def fast_forward(
     course: Course, state: State, max_steps: int, progress: Progress | None = None
@@ -63,7 +69,7 @@ def fast_forward(
     open_trials = np.arange(trials)
     while open_trials.size:
         _round(course, journey, open_trials, max_steps)
-        open_trials = np.flatnonzero(np.equal(journey.outcome, None))
+        open_trials = np.flatnonzero(journey.under_way)
         if progress:
             progress(trials - open_trials.size, trials)
     _name_chatter(course, journey)
@@ -74,7 +80,7 @@ def _name_chatter(course: Course, journey: Journey) -> None:
     """Runs with one dead neuron whose chatter was still followed kick by kick at the horizon."""
     if course.geometry.gram_sign > 0:
         a = journey.state.preactivations
-        chatters = np.equal(journey.outcome, Outcome.transient)
+        chatters = np.array([o is Outcome.transient for o in journey.outcome], bool)
         chatters &= one_dead_for_ever(course.geometry, a, course.log_step)
         journey.outcome[chatters], journey.regime[chatters] = Outcome.settled, Regime.one_dead
         journey.entry[chatters] = journey.state.time[chatters]
@@ -92,7 +98,7 @@ def _round(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps:
     to_step = [rows[codes < 0]]
     for code in np.unique(codes[codes >= 0]):
         group = rows[codes == code]
-        phase = decoupled.phase(course, journey.state[group], int(code))
+        phase = phase_from(course, journey.state[group], int(code))
         short = phase.n < _WORTHWHILE
         if course.geometry.gram_sign == 0:
             short[:] = False
@@ -101,7 +107,7 @@ def _round(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps:
             _follow(course, journey, group[~short], phase[~short], int(code))
     _step(course, journey, np.concatenate(to_step), max_steps)
     journey.rounds[rows] += 1
-    lost = rows[(journey.rounds[rows] >= _MOST_ROUNDS) & np.equal(journey.outcome[rows], None)]
+    lost = rows[(journey.rounds[rows] >= _MOST_ROUNDS) & journey.under_way[rows]]
     journey.outcome[lost] = Outcome.budget_exhausted
 
 
@@ -170,8 +176,9 @@ def _widen(
     deviation = _deviation(course, journey.state[rows], codes)
     doubt = _CHATTER_FACTOR * chatter + deviation
     for code in np.unique(codes):
-        here, moves = codes == code, course.response(int(code)).parameters.any(axis=(1, 2))
-        journey.state.error[:, rows[here]] += moves[:, None] * doubt[here]
+        here = codes == code
+        moves = course.response(int(code)).parameters.any(axis=2).any(axis=1)
+        journey.state.error[:, rows[here]] += np.outer(moves, doubt[here])
     journey.state.exact[rows] = False
 
 

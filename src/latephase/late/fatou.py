@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,15 +96,9 @@ class Orbits:
     x: Array
     discrete: bool
 
-    def __getitem__(self, rows: object) -> Orbits:
-        table = self.table[:, rows]  # type: ignore[index]
-        return Orbits(
-            self.log_c[rows],
-            table,
-            self.ready[rows],
-            self.x[rows],
-            self.discrete,  # type: ignore[index]
-        )
+    def __getitem__(self, rows: NDArray[Any]) -> Orbits:
+        table = self.table[:, rows]
+        return Orbits(self.log_c[rows], table, self.ready[rows], self.x[rows], self.discrete)
 
     @property
     def base(self) -> Array:

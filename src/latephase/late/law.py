@@ -34,12 +34,9 @@ def laws(
     for name, law in _LAWS.items():
         rows = np.array([r is name for r in regime], bool)
         if rows.any():
-            for target, value in zip(
-                (result.limit_boundary, result.constant, result.offset),
-                law(geometry, a[..., rows], log_step),
-                strict=True,
-            ):
-                target[rows] = value
+            limit, constant, offset = law(geometry, a[..., rows], log_step)
+            result.limit_boundary[rows] = limit
+            result.constant[rows], result.offset[rows] = constant, offset
     return result
 
 

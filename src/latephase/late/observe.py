@@ -16,7 +16,7 @@ OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_defic
 
 
 def lean(a: Array) -> Array:
-    """Q = (a_22 - a_12) - (a_11 - a_21): the boundary is off the midpoint by half_gap * Q / span."""
+    """Q = (a_22 - a_12) - (a_11 - a_21): the boundary is half_gap * Q / span off the midpoint."""
     q: Array = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
     return q
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from latephase.core import InputError, Law, LogTime, Outcome, Regime
+from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
 
 from .engine import MAX_STEPS
@@ -19,7 +17,7 @@ _HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends t
 
 @dataclass(frozen=True)
 class Prediction:
-    """How a run ends.  entry: the step at which it enters its regime, None if it does not settle."""
+    """How a run ends.  entry: the time at which it enters its regime, None if it never settles."""
 
     network: ShallowReLU
     data: Dataset
@@ -76,7 +74,7 @@ def predict(
     if not has_late_phase(network, data):
         raise InputError(
             "two neurons with output weights +1, -1 on two points in dimension 1",
-            f"{network.m} neurons on {data.n} points in dimension {data.d}",
+            Words(f"{network.m} neurons on {data.n} points in dimension {data.d}"),
             "use simulate, which steps any network",
         )
     weights, biases = canonical(network)

@@ -76,7 +76,10 @@ def sliding_statuses(
 def pushes(
     geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Per point i, what one step adds to the wrong side there (up) and takes off when active (down)."""
+    """What a step adds to the wrong side at point i (up), takes off it when active (down), (2, T).
+
+    And the chatter (T,), see `sliding_statuses`.
+    """
     r = np.maximum(a, 0.0)
     with np.errstate(over="ignore"):
         step1 = np.exp(np.minimum(log_step - r[0, 0] + r[1, 0], 700))

@@ -1,7 +1,7 @@
 """How a network moves inside one activation pattern, as a linear response to the two losses.
 
-Let A_p be the accumulated step * loss of point p.  While the pattern stands, everything is affine in
-(A_1, A_2): the parameters, the pre-activations and the margins u_p = y_p N(x_p).  A pattern is
+Let A_p be the accumulated step * loss of point p.  While the pattern stands, everything is affine
+in (A_1, A_2): the parameters, the pre-activations and the margins u_p = y_p N(x_p).  A pattern is
 *decoupled* when u_1 depends on A_1 alone and u_2 on A_2 alone: that happens exactly when
 k12 = 0 or no neuron is active on both points.  A kink held by sliding counts as half active: its
 multiplier is the one that keeps the pre-activation still (Filippov).
@@ -82,8 +82,10 @@ class Response:
 
     @cached_property
     def slopes(self) -> NDArray[np.float64]:
-        """Pre-activation (j, i) per unit rise of margin p, (2, 2, 2); along the self-similar solution
-        both margins rise alike, and margin 0 stands for both."""
+        """Pre-activation (j, i) per unit rise of margin p, (2, 2, 2).
+
+        Along the self-similar solution both margins rise alike: margin 0 stands for both.
+        """
         moving = self.rates > 0
         slopes = np.where(moving, self.preactivations / np.where(moving, self.rates, 1.0), 0.0)
         if self.decoupled:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, log_spaced
+from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
 from latephase.problem import (
     LOSSES,
     Dataset,
@@ -19,8 +19,9 @@ from latephase.problem import (
     is_two_point,
 )
 
-from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, Progress, has_law
+from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
+from .fastforward import Progress
 from .trajectory import dataset, variables
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def simulate(
         return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
     if isinstance(method, GradientFlow):
         raise InputError(
-            "two neurons of output weights +1, -1 on two points with x1 * x2 = -1 for gradient flow",
-            f"{network.m} neurons on {data.n} points with {loss} loss",
+            "two neurons of output weights +1, -1, two points with x1 * x2 = -1 for gradient flow",
+            Words(f"{network.m} neurons on {data.n} points with {loss} loss"),
             "use GradientDescent",
         )
     from .stepped import simulate_stepped  # imports JAX
@@ -120,7 +121,7 @@ def sample_times(method: Method, until: object, at: Sequence[object] | None, sam
         given = [LogTime.parse(t, flow=flow, name="at") for t in at]
     for t in given:
         if t > horizon:
-            raise InputError(f"times `at` up to until = {horizon}", str(t), "raise until")
+            raise InputError(f"times `at` up to until = {horizon}", Words(str(t)), "raise until")
     return Times(given, sorted(set(given)), horizon)
 
 
@@ -132,7 +133,7 @@ def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
         raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
     if network.d != data.d:
         raise InputError(
-            f"weights of {data.d} features as the inputs have", f"{network.d}", "match their shapes"
+            f"weights of {data.d} features as the inputs have", network.d, "match their shapes"
         )
     if loss not in LOSSES:
         raise InputError(f"a loss among {', '.join(LOSSES)}", loss, "choose one of them")

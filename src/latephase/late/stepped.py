@@ -111,7 +111,7 @@ def _blank(network: ShallowReLU) -> dict[str, Any]:
     return {
         "weights": np.full((network.m, network.d), np.nan),
         "biases": np.full(network.m, np.nan),
-        **{name: np.nan for name in names},
+        **dict.fromkeys(names, np.nan),
     }
 
 

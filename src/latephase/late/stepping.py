@@ -15,7 +15,11 @@ _SHORTEST, _LONGEST = 16, 4096
 
 
 def step(
-    course: Course, trials: NDArray[np.int64], state: State, stretch: NDArray[np.int64], left: NDArray[np.int64]
+    course: Course,
+    trials: NDArray[np.int64],
+    state: State,
+    stretch: NDArray[np.int64],
+    left: NDArray[np.int64],
 ) -> tuple[State, NDArray[np.int64]]:
     """Step each trial on, to its next sample at the furthest, and record that; returns the states
     and the numbers of steps.  stretch (R,): steps in a row so far, which set the length of a
@@ -44,7 +48,9 @@ def step(
     return after, counts
 
 
-def _counts(course: Course, s: State, stretch: NDArray[np.int64], left: NDArray[np.int64]) -> NDArray[np.int64]:
+def _counts(
+    course: Course, s: State, stretch: NDArray[np.int64], left: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """As many steps as were taken in a row already, but not past the next sample or the budget."""
     chunk = np.minimum(np.clip(stretch, _SHORTEST, _LONGEST), np.maximum(left, 1))
     times = np.append(course.clock.time, np.inf)
