@@ -130,7 +130,7 @@ class Course:
 
 def _relative(error: Array, parameters: Array) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin never moves: not counted."""
-    norms = np.hypot(parameters[:, 0], parameters[:, 1])
+    norms = np.maximum(np.abs(parameters[:, 0]), np.abs(parameters[:, 1]))  # at most the length
     relative: Array = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
     return np.maximum(relative, 2.0**-52)
 

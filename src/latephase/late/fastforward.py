@@ -177,7 +177,7 @@ def _widen(
     doubt = _CHATTER_FACTOR * chatter + deviation
     for code in np.unique(codes):
         here = codes == code
-        moves = course.response(int(code)).parameters.any(axis=2).any(axis=1)
+        moves = np.abs(course.response(int(code)).parameters).max(axis=(1, 2)) > 0
         journey.state.error[:, rows[here]] += np.outer(moves, doubt[here])
     journey.state.exact[rows] = False
 

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 TERMS = 8
 START_LEVEL = 20.0
 _STEPS = int(START_LEVEL) + 2  # s grows by at least 1 a step, and is at least e after the first
+# Newton's rounds by ln(s_n): each gains a factor of about 6 s^2, from an error of ln(s) / (2 s).
+_NEWTON_ROUNDS = ((0.0, 7.0, 4), (7.0, 40.0, 2))
 _LOG_NEGLIGIBLE = 40.0  # beyond s = e^40 the correction ln(s)/(2 s) is below one ulp of ln(s)
 
 
@@ -162,16 +164,18 @@ def _log_growth(x: Array, log_ratio: Array, discrete: bool) -> Array:
     if far_below.any():
         y[far_below] = np.exp(log_ratio[far_below])
     if discrete:
-        small = x + y < _LOG_NEGLIGIBLE
-        if small.any():
-            y[small] = _refine(x[small], y[small])
+        level = x + y
+        for low, high, rounds in _NEWTON_ROUNDS:
+            here = (level >= low) & (level < high)
+            if here.any():
+                y[here] = _refine(x[here], y[here], rounds)
     return y
 
 
-def _refine(x: Array, base: Array) -> Array:
+def _refine(x: Array, base: Array, rounds: int) -> Array:
     """Solve y = base + log1p(q (y/2 - S(x + y) + S(x))), q = 1/(s_0 + n), by Newton's method."""
     q, at_start, y = np.exp(-x - base), _series(np.exp(-x)), base
-    for _ in range(4):
+    for _ in range(rounds):
         inner = q * (y / 2 - _series(np.exp(-x - y)) + at_start)
         y = y + (base + np.log1p(inner) - y) / (1 - q / 2 / (1 + inner))
     return y
@@ -225,7 +229,7 @@ def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Ar
         if first.discrete:
             shift = delta + gap / 2 - (_series(inverse * np.exp(-gap)) - _series(inverse))
         scaled = shift * inverse
-        fine = np.where(level < 30, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level)
+        fine = np.where(level < 600, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level)
         coarse = ~np.isfinite(delta) | (np.abs(gap) > 0.1)
         return np.where(coarse, np.log(np.abs(gap)), fine), np.where(
             coarse, np.sign(gap), np.sign(shift)

@@ -34,7 +34,7 @@ def laws(
     for name, law in _LAWS.items():
         rows = np.array([r is name for r in regime], bool)
         if rows.any():
-            limit, constant, offset = law(geometry, a[..., rows], log_step)
+            limit, constant, offset = map(np.asarray, law(geometry, a[..., rows], log_step))
             result.limit_boundary[rows] = limit
             result.constant[rows], result.offset[rows] = constant, offset
     return result
