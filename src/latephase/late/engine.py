@@ -65,6 +65,8 @@ def run(
 
 def check_method(geometry: TwoPointGeometry, method: GradientDescent | GradientFlow) -> None:
     """Check that the method's late phase is known on these points.  Raises InputError."""
+    if not isinstance(method, GradientDescent | GradientFlow):  # else it would pass for a flow
+        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
     if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
         raise InputError(
             "inputs with x1 * x2 = -1 exactly for gradient flow",
