@@ -15,7 +15,7 @@ import numpy as np
 from latephase.core import InputError
 from latephase.core.output import claim_output, output_path, publish
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
-from latephase.late.simulate import Method
+from latephase.late.run import Method
 from latephase.problem import Dataset, Initializer
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template

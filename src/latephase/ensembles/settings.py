@@ -10,7 +10,7 @@ import numpy as np
 
 from latephase.core import InputError, Words
 from latephase.late.engine import check_method
-from latephase.late.simulate import Method, Times, sample_times
+from latephase.late.run import Method, Times, sample_times
 from latephase.problem import (
     Dataset,
     GradientDescent,

@@ -1,6 +1,7 @@
 """How training moves for ever: the late phase of gradient descent, fast-forwarded."""
 
 from .predict import Prediction, predict
-from .simulate import Run, simulate
+from .run import Run
+from .simulate import simulate
 
 __all__ = ["Prediction", "Run", "predict", "simulate"]

@@ -229,7 +229,9 @@ def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Ar
         if first.discrete:
             shift = delta + gap / 2 - (_series(inverse * np.exp(-gap)) - _series(inverse))
         scaled = shift * inverse
-        fine = np.where(level < 600, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level)
+        fine = np.where(
+            level < 600, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level
+        )
         coarse = ~np.isfinite(delta) | (np.abs(gap) > 0.1)
         return np.where(coarse, np.log(np.abs(gap)), fine), np.where(
             coarse, np.sign(gap), np.sign(shift)

@@ -10,7 +10,8 @@ from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
 
 from .engine import MAX_STEPS
 from .engine import run as run_engine
-from .simulate import Method, canonical, check, has_late_phase, verdict
+from .run import Method
+from .simulate import canonical, check, has_late_phase, simulate, verdict
 
 _HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends there
 
@@ -45,8 +46,6 @@ class Prediction:
 
     def _follow(self, eps: float, flow: bool) -> LogTime:
         """Bisect ln t on the simulated boundary: for runs faster than the law's 1/ln t."""
-        from .simulate import simulate
-
         low, high = max(self.entry.log, 0.0), 10.0  # type: ignore[union-attr]
         limit = math.log(eps)
 

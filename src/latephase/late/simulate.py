@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
 from latephase.problem import (
     LOSSES,
     Dataset,
-    GradientDescent,
     GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
@@ -22,32 +20,9 @@ from latephase.problem import (
 from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .fastforward import Progress
+from .run import Method, Run, Times, sample_times
+from .stepped import simulate_stepped
 from .trajectory import dataset, variables
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-Method = GradientDescent | GradientFlow
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `simulate` found.
-
-    trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
-    outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
-    law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
-    regime;  rigour: the weakest of the samples' rigours.
-    """
-
-    network: ShallowReLU
-    data: Dataset
-    method: Method
-    trajectory: xr.Dataset
-    outcome: Outcome
-    regime: Regime | None
-    law: Law | None
-    rigour: Rigour
 
 
 def simulate(
@@ -89,40 +64,7 @@ def simulate(
             Words(f"{network.m} neurons on {data.n} points with {loss} loss"),
             "use GradientDescent",
         )
-    from .stepped import simulate_stepped  # imports JAX
-
     return simulate_stepped(network, data, method, times, loss, max_steps)
-
-
-@dataclass(frozen=True)
-class Times:
-    """Sample times as given (order kept), sorted without repeats, and the horizon."""
-
-    given: list[LogTime]
-    sorted: list[LogTime]
-    until: LogTime
-
-    @property
-    def positions(self) -> list[int]:
-        """Where each given time stands among the sorted ones."""
-        place = {t: i for i, t in enumerate(self.sorted)}
-        return [place[t] for t in self.given]
-
-
-def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
-    """Check the horizon and the sample times.  Raises InputError."""
-    flow = isinstance(method, GradientFlow)
-    horizon = LogTime.parse(until, flow=flow, name="until")
-    if at is None:
-        given = log_spaced(horizon, samples, flow)
-    elif isinstance(at, str) or not isinstance(at, Sequence | np.ndarray) or len(at) == 0:
-        raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
-    else:
-        given = [LogTime.parse(t, flow=flow, name="at") for t in at]
-    for t in given:
-        if t > horizon:
-            raise InputError(f"times `at` up to until = {horizon}", Words(str(t)), "raise until")
-    return Times(given, sorted(set(given)), horizon)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from latephase.core import Outcome, Rigour
 from latephase.margin import boundary, robustness_margin
 from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU
-from latephase.training import Stepped, advance
 
-from .simulate import Run, Times
+from .run import Run, Times
 from .trajectory import dataset
+
+if TYPE_CHECKING:
+    from latephase.training import Stepped  # imports JAX: only where steps are taken
 
 Array = NDArray[np.float64]
 
@@ -27,6 +29,8 @@ def simulate_stepped(
     max_steps: int,
 ) -> Run:
     """Step a single network through the sample times that lie within the budget."""
+    from latephase.training import Stepped
+
     state = Stepped(
         network.weights[None],
         network.biases[None],
@@ -63,6 +67,8 @@ def _advance(
     method: GradientDescent,
     loss: str,
 ) -> Stepped:
+    from latephase.training import advance
+
     return advance(
         state.weights,
         state.biases,

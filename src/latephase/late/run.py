@@ -1,0 +1,68 @@
+"""The records of a run: when it is sampled, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Method = GradientDescent | GradientFlow
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `simulate` found.
+
+    trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
+    outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
+    law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
+    regime;  rigour: the weakest of the samples' rigours.
+    """
+
+    network: ShallowReLU
+    data: Dataset
+    method: Method
+    trajectory: xr.Dataset
+    outcome: Outcome
+    regime: Regime | None
+    law: Law | None
+    rigour: Rigour
+
+
+@dataclass(frozen=True)
+class Times:
+    """Sample times as given (order kept), sorted without repeats, and the horizon."""
+
+    given: list[LogTime]
+    sorted: list[LogTime]
+    until: LogTime
+
+    @property
+    def positions(self) -> list[int]:
+        """Where each given time stands among the sorted ones."""
+        place = {t: i for i, t in enumerate(self.sorted)}
+        return [place[t] for t in self.given]
+
+
+def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
+    """Check the horizon and the sample times.  Raises InputError."""
+    flow = isinstance(method, GradientFlow)
+    horizon = LogTime.parse(until, flow=flow, name="until")
+    if at is None:
+        given = log_spaced(horizon, samples, flow)
+    elif isinstance(at, str) or not isinstance(at, Sequence | np.ndarray) or len(at) == 0:
+        raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
+    else:
+        given = [LogTime.parse(t, flow=flow, name="at") for t in at]
+    for t in given:
+        if t > horizon:
+            raise InputError(f"times `at` up to until = {horizon}", Words(str(t)), "raise until")
+    return Times(given, sorted(set(given)), horizon)
