@@ -231,7 +231,7 @@ def _figure(side: Array, limits: Array, rates: Array, spots: list[Spot]) -> Figu
         f"{np.nanmin(limits):.0%} elsewhere. Right: the rate; only on the diagonal between the "
         "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
         "with "
-        "the map; crosses, if any, where they do not."
+        "the map; in another colour, if any, where they do not."
     )
     marks = [*hyperbola(), *_marks(spots)]
     margin = Series("map", side, side, z=limits)
