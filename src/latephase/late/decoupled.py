@@ -149,12 +149,23 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     )
 
 
+def _landing(a: Array, step: Array) -> Array:
+    """Where gradient descent lands: below zero by at most one step, which rounding may not resolve.
+
+    Exactly zero would claim that the constant of the law vanishes; half a step does not.
+    """
+    landed = np.where(a < 0, a, -step / 2)
+    return np.where(step < 1e-9, np.maximum(landed, -step), landed)
+
+
 def _cross(course: Course, ph: Phase, a: Array) -> Array:
     """Give the pre-activations that end the phase their new sign, which rounding may hide."""
     tiny: Array = np.full((2, 1), np.finfo(float).tiny)
     active = (ph.response.status == ACTIVE)[:, :, None]
-    landed = np.minimum(a, 0.0) if course.discrete else np.zeros_like(a)  # GF lands on zero exactly
-    if ph.response.sliding and ph.crossing.any():
+    landed = np.zeros_like(a)  # where gradient flow lands, exactly
+    if ph.crossing.any() and course.discrete:
         up, down, _ = pushes(course.geometry, a, course.log_step)
-        tiny = 2 * (up + down)  # a kink that is let go leaves the band in which it would be held
+        landed = _landing(a, down)
+        if ph.response.sliding:
+            tiny = 2 * (up + down)  # a kink that is let go leaves the band that would hold it
     return np.where(ph.crossing, np.where(active, landed, np.maximum(a, tiny)), a)
