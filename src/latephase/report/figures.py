@@ -15,6 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -25,6 +27,7 @@ from latephase.report.palette import STYLE
 from latephase.report.series import DRAWERS, brushes, colour_mesh
 
 WIDE, NARROW = 6.6, 4.0  # inches: a panel alone on a desk, a panel of several or on a phone
+_DPI = 160  # of maps, which are pixels inside the drawing
 _LEGEND_ROW, _CHARACTER = 11.4, 4.55  # points: a row of the legend, a letter of it
 _LONGEST_ROW = 42  # letters of category names that fit side by side under a narrow panel
 
@@ -75,14 +78,18 @@ def _svg(panel: Panel, width: float, height: float, prefix: str, label: str) -> 
 
 
 def _canvas(width: float, height: float) -> Canvas:
-    canvas = Canvas(figsize=(width, height), layout="constrained")
+    canvas = Canvas(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(canvas)
     return canvas
 
 
 def _written(canvas: Canvas, kind: str, metadata: dict[str, str | None]) -> bytes:
+    """The figure as a file; unlike savefig, which draws everything once more to measure it."""
     out = io.BytesIO()
-    canvas.savefig(out, format=kind, metadata=metadata)
+    if kind == "svg":
+        FigureCanvasSVG(canvas).print_svg(out, metadata=metadata)
+    else:
+        FigureCanvasPdf(canvas).print_pdf(out, metadata=metadata)
     return out.getvalue()
 
 

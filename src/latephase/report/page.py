@@ -18,12 +18,16 @@ from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
 from latephase.report.figures import panel_svgs
 from latephase.report.palette import THEME
 
+LEAD = (
+    "What two ReLU neurons learn from two points: every statement tested by its own numbers, on "
+    "runs followed from initialisation to t = 10^1000."
+)
 TITLE = "What gradient descent converges to, and how fast"
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.NOT_SUPPORTED: "✗", Verdict.UNDECIDED: "?"}
 _LONG = 12  # rows from which on a table starts folded
 
 
-def page(findings: Examined, provenance: Mapping[str, Any], lead: str = "") -> str:
+def page(findings: Examined, provenance: Mapping[str, Any], lead: str | None = None) -> str:
     """The whole page; lead: the result in a sentence or two, put before the count of verdicts."""
     works = references.cited(_texts(findings))
     names = {work.key: work.short for work in works}
@@ -32,7 +36,7 @@ def page(findings: Examined, provenance: Mapping[str, Any], lead: str = "") -> s
         title=TITLE,
         theme=THEME,
         style=Markup(_resource("style.css")),
-        lead=lead,
+        lead=lead or LEAD,
         tally=_tally(findings),
         findings=findings,
         rigours=list(Rigour),

@@ -61,8 +61,6 @@ STYLE: dict[str, Any] = {
     "legend.handletextpad": 0.5,
     "legend.labelspacing": 0.35,
     "lines.solid_capstyle": "round",
-    "pdf.fonttype": 42,
-    "savefig.dpi": 160,
     "svg.fonttype": "none",
     "svg.hashsalt": "latephase",
     "xtick.color": MUTED,

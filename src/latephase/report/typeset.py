@@ -14,9 +14,19 @@ _SUPERSCRIPT = str.maketrans("0123456789-+.n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻�
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCIENTIFIC = re.compile(r"(?<![\w.^])([-−]?)(\d+(?:\.\d+)?)e([+-]?\d+)\b")
 _POWER = re.compile(r"\^(\{[^{}]+\}|[-−]?\d+(?:\.\d+)?(?![\w])|[A-Za-z]\w*)")
-_INDEX = re.compile(r"(?<![A-Za-z0-9_`])([A-Za-zη])_(\{[^{}]+\}|[A-Za-z0-9]{1,3})(?![A-Za-z0-9_])")
-_GREEK = {"Theta": "Θ", "theta": "θ", "eta": "η", "rho": "ρ", "beta": "β", "alpha": "α"}
-_SYMBOLS = {"+-": "±", "!=": "≠", "<=": "≤", ">=": "≥", " - ": " − "}
+_INDEX = re.compile(
+    r"(?<![A-Za-z0-9_`])([A-Za-zη]|max|min)_(\{[^{}]+\}|[A-Za-z0-9]{1,3})(?![A-Za-z0-9_])"
+)
+_GREEK = {
+    "Theta": "Θ",
+    "theta": "θ",
+    "eta": "η",
+    "rho": "ρ",
+    "beta": "β",
+    "alpha": "α",
+    "Delta": "Δ",
+}
+_SYMBOLS = {"+-": "±", "!=": "≠", "<=": "≤", ">=": "≥", " - ": " − ", " * ": " · ", "->": "→"}
 _GREEK_WORD = re.compile(rf"(?<![\w`])({'|'.join(_GREEK)})(?=_|\b)")
 
 
@@ -56,7 +66,7 @@ def _real(value: float) -> str:
 
 def ten_to(mantissa: str, power: str) -> str:
     """`mantissa × 10^{power}` in the notation that `html` and `plain` understand."""
-    return f"10^{{{power}}}" if mantissa == "1" else f"{mantissa} × 10^{{{power}}}"
+    return f"10^{{{power}}}" if mantissa == "1" else f"{mantissa}\u00a0×\u00a010^{{{power}}}"
 
 
 def html(text: object, names: dict[str, str] | None = None) -> Markup:
@@ -97,6 +107,8 @@ def _spelt(text: str) -> str:
         text = text.replace(typed, sign)
     text = _GREEK_WORD.sub(lambda m: _GREEK[m[1]], text)
     text = re.sub(r"(?<![\w)\]}^.-])-(?=[\d.])", "−", text)
+    text = re.sub(r"(?<=[=<>≤≥≠(,] )-(?=\w)", "−", text)
+    text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
     text = re.sub(r"(?<=\d) %", "\u00a0%", text)
     return _SCIENTIFIC.sub(_spell_out, text)
 

@@ -21,7 +21,7 @@ def write_report(
     out: Path,
     provenance: Mapping[str, Any],
     *,
-    lead: str = "",
+    lead: str | None = None,
     force: bool = False,
 ) -> Path:
     """Write report.html, findings.json, figures/, tables/ and data/ into the folder `out`.
@@ -42,7 +42,9 @@ def write_report(
         raise
 
 
-def _build(folder: Path, findings: Examined, provenance: Mapping[str, Any], lead: str) -> None:
+def _build(
+    folder: Path, findings: Examined, provenance: Mapping[str, Any], lead: str | None
+) -> None:
     """Fill the empty folder."""
     from latephase.report import data, figures
     from latephase.report.page import page
