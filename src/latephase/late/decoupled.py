@@ -72,12 +72,12 @@ def _at(
         (s.parameters, reply.parameters),
         (s.preactivations, reply.preactivations),
     ):
-        value = np.empty((2, 2, *n.shape))
+        value, felt = np.empty((2, 2, *n.shape)), slopes @ reply.gains
         for j, c in np.ndindex(2, 2):
             value[j, c] = start[j, c][:, None]
             for p, delta in deltas.items():
-                if slopes[j, c, p] != 0:
-                    value[j, c] += delta * (slopes[j, c, p] / reply.rates[p])
+                if felt[j, c, p] != 0:
+                    value[j, c] += delta * felt[j, c, p]
         moved.append(value)
     return moved[0], moved[1], deltas
 

@@ -19,7 +19,7 @@ from .course import Course
 from .phase import Phase
 from .phase import phase as phase_from
 from .regimes import one_dead_for_ever, sliding_statuses, statuses, terminal_regime
-from .response import SLIDING, Response, pattern_code
+from .response import SLIDING, Response, pattern_code, pattern_status
 from .state import State, margins
 
 Array = NDArray[np.float64]
@@ -180,6 +180,25 @@ def _widen(
         moves = np.abs(course.response(int(code)).parameters).max(axis=(1, 2)) > 0
         journey.state.error[:, rows[here]] += np.outer(moves, doubt[here])
     journey.state.exact[rows] = False
+    _rest_on_kinks(course, journey.state, rows, codes)
+
+
+def _rest_on_kinks(
+    course: Course, state: State, rows: NDArray[np.int64], codes: NDArray[np.int64]
+) -> None:
+    """Put sliding pre-activations on their kink, where the shrinking chatter leaves them, along the
+    direction in which it kicks them: what is left of a kick would spoil the law for ever."""
+    g = course.geometry
+    points = ((g.x1, g.k11), (g.x2, g.k22))
+    for code in np.unique(codes):
+        here = rows[codes == code]
+        for j, i in np.argwhere(pattern_status(int(code)) == SLIDING):
+            x, k = points[i]
+            kick = state.preactivations[j, i, here] / k
+            state.parameters[j, 0, here] -= kick * x
+            state.parameters[j, 1, here] -= kick
+            state.preactivations[j, 1 - i, here] -= kick * g.k12
+            state.preactivations[j, i, here] = 0.0
 
 
 def _follow(

@@ -92,6 +92,14 @@ class Response:
             return slopes
         return np.stack([slopes.sum(axis=-1), np.zeros((2, 2))], axis=-1)
 
+    @cached_property
+    def gains(self) -> NDArray[np.float64]:
+        """Accumulated step * loss A_p per rise of margin q, (2 p, 2 q): the margins that the scalar
+        maps give and the parameters then agree, whatever the deviation they started from."""
+        if self.decoupled:
+            return np.diag(np.where(self.rates > 0, 1 / np.where(self.rates > 0, self.rates, 1), 0))
+        return np.linalg.inv(self.margins)
+
     def deviation(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
         if self.decoupled:
