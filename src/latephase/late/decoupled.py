@@ -150,12 +150,11 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
 
 
 def _landing(a: Array, step: Array) -> Array:
-    """Where gradient descent lands: below zero by at most one step, which rounding may not resolve.
+    """Where gradient descent lands: below zero, if only by a part of one step that rounding hides.
 
     Exactly zero would claim that the constant of the law vanishes; half a step does not.
     """
-    landed = np.where(a < 0, a, -step / 2)
-    return np.where(step < 1e-9, np.maximum(landed, -step), landed)
+    return np.where(a < 0, a, -step / 2)
 
 
 def _cross(course: Course, ph: Phase, a: Array) -> Array:
