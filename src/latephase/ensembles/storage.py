@@ -77,7 +77,7 @@ class Store:
                 chunks=tuple(chunks[d] for d in variable.dims),
                 dtype=variable.dtype,
                 fill_value=np.nan if variable.dtype.kind == "f" else "",
-                compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
+                compressors=BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
                 dimension_names=[str(d) for d in variable.dims],
                 attributes=dict(variable.attrs),
             )

@@ -1,0 +1,288 @@
+"""Stores that are interrupted, resumed, replaced, refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import latephase as lp
+from helpers import message_is_one_line
+
+DATA = lp.Dataset([1.0, -1.0], [1, -1])
+SETTINGS = {"trials": 25, "seed": 1, "until": "1e1000", "samples": 5, "batch": 6}
+
+
+def store(out: Path, init: str = "he_normal", **options) -> xr.Dataset:
+    data, method = options.pop("data", DATA), options.pop("method", lp.GradientDescent(0.1))
+    return lp.ensemble(init, data, method, out=out, **{**SETTINGS, **options})
+
+
+def interrupt_at(trials: int):
+    """A progress callback during which Ctrl-C is pressed."""
+
+    def progress(done: int, total: int) -> None:
+        if done >= trials:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def interrupted(out: Path, trials: int = 13) -> Path:
+    """The partial store of a run interrupted in its third batch."""
+    with pytest.raises(KeyboardInterrupt):
+        store(out, progress=interrupt_at(trials))
+    return out.with_name(out.name + ".partial")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {
+        f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()
+    }
+
+
+def test_a_store_holds_what_memory_would(tmp_path: Path):
+    """Ground truth: the same ensemble without `out`."""
+    stored = store(tmp_path / "runs.zarr")
+    assert not stored.variables["weights"]._in_memory
+    expected = lp.ensemble("he_normal", DATA, lp.GradientDescent(0.1), **SETTINGS)
+    xr.testing.assert_identical(stored.load(), expected)
+    assert [p.name for p in tmp_path.iterdir()] == ["runs.zarr"]
+
+
+@pytest.mark.parametrize("trials", [1, 6, 7, 13, 25])
+def test_resumed_ends_as_if_never_interrupted(tmp_path: Path, trials: int):
+    """Ground truth: the bytes of every file of an uninterrupted run."""
+    store(tmp_path / "whole.zarr")
+    interrupted(tmp_path / "cut.zarr", trials)
+    assert not (tmp_path / "cut.zarr").exists()
+    store(tmp_path / "cut.zarr", resume=True)
+    assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
+    assert not (tmp_path / "cut.zarr.partial").exists()
+
+
+def test_finished_batches_are_not_run_again(tmp_path: Path):
+    """Ground truth: the first trial that progress is told of after resuming."""
+    interrupted(tmp_path / "runs.zarr", 13)
+    seen: list[int] = []
+    store(tmp_path / "runs.zarr", resume=True, progress=lambda done, total: seen.append(done))
+    assert min(seen) >= 12
+
+
+def test_chunks_that_a_killed_run_had_begun_are_removed(tmp_path: Path):
+    """Ground truth: the bytes of an uninterrupted run."""
+    store(tmp_path / "whole.zarr")
+    partial = interrupted(tmp_path / "cut.zarr")
+    (partial / "weights" / "c" / "2.0123abcd.partial").write_bytes(b"half a chunk")
+    store(tmp_path / "cut.zarr", resume=True)
+    assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
+
+
+def test_resuming_from_before_the_first_array_starts_over(tmp_path: Path):
+    """Ground truth: the bytes of an uninterrupted run."""
+    store(tmp_path / "whole.zarr")
+    partial = tmp_path / "cut.zarr.partial"
+    partial.mkdir()
+    (partial / ".latephase.json").write_text('{"written_by": "latephase"}')
+    (partial / "zarr.json").write_text("{")
+    store(tmp_path / "cut.zarr", resume=True)
+    assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
+
+
+def test_a_killed_process_is_resumed(tmp_path: Path):
+    """Ground truth: the bytes of an uninterrupted run; the process ends without any clean-up."""
+    store(tmp_path / "whole.zarr")
+    code = (
+        "import os, sys, latephase as lp\n"
+        "def die(done, total):\n"
+        "    if done >= 13: os._exit(9)\n"
+        "lp.ensemble('he_normal', lp.Dataset([1., -1.], [1, -1]), lp.GradientDescent(0.1),\n"
+        f"    out=sys.argv[1], progress=die, **{SETTINGS!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "cut.zarr")])
+    assert done.returncode == 9
+    store(tmp_path / "cut.zarr", resume=True)
+    assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("seed", {"seed": 2}),
+        ("trials", {"trials": 26}),
+        ("batch", {"batch": 5}),
+        ("until", {"until": "1e999"}),
+        ("at", {"at": ["0", "1e1000"]}),
+        ("at", {"samples": 6}),
+        ("step_size", {"method": lp.GradientDescent(0.2)}),
+        ("method", {"method": lp.GradientFlow()}),
+        ("initializer", {"init": "uniform"}),
+        ("inputs", {"data": lp.Dataset([2.0, -1.0], [1, -1])}),
+        ("labels", {"data": lp.Dataset([1.0, -1.0], [-1, 1])}),
+        ("max_steps", {"max_steps": 5}),
+        ("slide_tolerance", {"slide_tolerance": 1e-3}),
+    ],
+)
+def test_resuming_with_other_settings_is_refused(tmp_path: Path, name: str, other: dict):
+    """Ground truth: the setting that differs, which the message must name."""
+    partial = interrupted(tmp_path / "runs.zarr")
+    before = contents(partial)
+    with pytest.raises(lp.InputError, match=f"the {name} of the ensemble to resume") as caught:
+        store(tmp_path / "runs.zarr", resume=True, **other)
+    assert message_is_one_line(caught.value)
+    assert contents(partial) == before
+
+
+def test_resuming_a_complete_store_opens_it(tmp_path: Path):
+    """Ground truth: the store as it was; no batch is run."""
+    first = store(tmp_path / "runs.zarr").load()
+    seen: list[int] = []
+    again = store(tmp_path / "runs.zarr", resume=True, progress=lambda *done: seen.append(1))
+    xr.testing.assert_identical(again.load(), first)
+    assert not seen
+    with pytest.raises(lp.InputError, match="the seed of the ensemble"):
+        store(tmp_path / "runs.zarr", resume=True, seed=2)
+
+
+def test_our_own_store_is_replaced_only_once_the_new_one_is_complete(tmp_path: Path):
+    """Ground truth: the bytes of the old and the new store."""
+    store(tmp_path / "new.zarr", seed=2)
+    out = tmp_path / "runs.zarr"
+    store(out)
+    before = contents(out)
+    with pytest.raises(KeyboardInterrupt):
+        store(out, seed=2, progress=interrupt_at(13))
+    assert contents(out) == before
+    store(out, seed=2)
+    assert contents(out) == contents(tmp_path / "new.zarr")
+    assert {p.name for p in tmp_path.iterdir()} == {"new.zarr", "runs.zarr"}
+
+
+def a_folder(out: Path) -> None:
+    out.mkdir()
+    (out / "thesis.tex").write_text("years of work")
+
+
+def a_file(out: Path) -> None:
+    out.write_text("years of work")
+
+
+def notes_in_our_store(out: Path) -> None:
+    store(out)
+    (out / "notes.txt").write_text("years of work")
+
+
+def another_zarr(out: Path) -> None:
+    xr.Dataset({"x": ("t", [1.0])}).to_zarr(out, consolidated=False, zarr_format=3)
+
+
+SOMEBODY_ELSES = [a_folder, a_file, notes_in_our_store, another_zarr]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("make", SOMEBODY_ELSES)
+@pytest.mark.parametrize("name", ["runs.zarr", "runs.zarr.partial"])
+def test_somebody_elses_files_are_refused(tmp_path: Path, name: str, make, resume: bool):
+    """Ground truth: the files as they were, and nothing else beside them."""
+    make(tmp_path / name)
+    before = contents(tmp_path)
+    with pytest.raises(lp.InputError) as caught:
+        store(tmp_path / "runs.zarr", resume=resume)
+    assert message_is_one_line(caught.value)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("make", SOMEBODY_ELSES)
+def test_force_replaces_somebody_elses_files(tmp_path: Path, make):
+    """Ground truth: the bytes of a store written to a free place."""
+    store(tmp_path / "free.zarr")
+    make(tmp_path / "runs.zarr")
+    store(tmp_path / "runs.zarr", force=True)
+    assert contents(tmp_path / "runs.zarr") == contents(tmp_path / "free.zarr")
+
+
+def test_an_empty_folder_is_free(tmp_path: Path):
+    """Ground truth: nobody misses an empty folder."""
+    (tmp_path / "runs.zarr").mkdir()
+    assert store(tmp_path / "runs.zarr").sizes["trial"] == 25
+
+
+def test_a_folder_in_use_is_refused_even_with_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Ground truth: the working folder and those above it must stay."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path))  # not the tester's: the guard may be broken
+    for out in (".", "..", "~"):
+        with pytest.raises(lp.InputError) as caught:
+            store(Path(out), force=True)
+        assert message_is_one_line(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["work"]
+
+
+def refuse_to_work(done: int, total: int) -> None:
+    raise AssertionError("work began before the output was checked")
+
+
+def test_a_place_below_a_file_is_refused_before_any_work(tmp_path: Path):
+    """Ground truth: no folder can be made below a file."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(lp.InputError, match="an output that can be written") as caught:
+        store(tmp_path / "file" / "runs.zarr", progress=refuse_to_work)
+    assert message_is_one_line(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused_before_any_work(tmp_path: Path):
+    """Ground truth: the permissions of the folder."""
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(lp.InputError, match="an output that can be written") as caught:
+        store(tmp_path / "locked" / "runs.zarr", progress=refuse_to_work)
+    assert message_is_one_line(caught.value)
+
+
+def test_bad_input_leaves_nothing_behind(tmp_path: Path):
+    """Ground truth: the folder is as empty as before."""
+    flow = {"method": lp.GradientFlow(), "data": lp.Dataset([1.0, -2.0], [1, -1])}
+    for bad in ({"trials": 0}, {"until": "abc"}, {"init": "he"}, flow):
+        with pytest.raises(lp.InputError):
+            store(tmp_path / "runs.zarr", **bad)
+    assert not list(tmp_path.iterdir())
+
+
+FULL_DISK = """
+import resource, sys
+import latephase as lp
+data, method = lp.Dataset([1.0, -1.0], [1, -1]), lp.GradientDescent(0.1)
+lp.ensemble("he_normal", data, method, trials=1, seed=0, until=10)  # compile and import first
+def limit(done, total):
+    if done == 4000:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+settings = dict(trials=12_000, seed=1, until="1e1000", samples=5, batch=4000)
+try:
+    lp.ensemble("he_normal", data, method, out=sys.argv[1], progress=limit, **settings)
+except lp.LatephaseError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+lp.ensemble("he_normal", data, method, out=sys.argv[1], resume=True, **settings)
+lp.ensemble("he_normal", data, method, out=sys.argv[1] + ".whole", **settings)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the operating system")
+def test_a_full_disk_is_told_in_one_line_and_the_rest_kept(tmp_path: Path):
+    """Ground truth: the system, which refuses larger files; then the uninterrupted run."""
+    out = tmp_path / "runs.zarr"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.startswith(f"could not write {out}.partial (")
+    assert contents(out) == contents(tmp_path / "runs.zarr.whole")
