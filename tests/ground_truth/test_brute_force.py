@@ -45,7 +45,17 @@ def check(inputs, step_size, network, horizon, labels=(1, -1)) -> lp.Run:
         off = distance(path.weights.values[i, :, 0], path.biases.values[i], truth[t])
         assert off <= path.error.values[i], f"step {t}: off by {off}, said {path.error.values[i]}"
         assert off <= EXACT or rigour[i] != "exact", f"step {t}: off by {off}, said to be exact"
+        if rigour[i] == "exact" and np.isfinite(path.boundary.values[i]):
+            assert boundary_distance(float(path.boundary[i]), inputs, truth[t]) <= 1e-9
     return run
+
+
+def boundary_distance(boundary: float, inputs, truth) -> float:
+    """Distance from the true x*, in gaps between the inputs, relative to how steep N is there."""
+    w1, b1, w2, b2 = truth
+    steepness = float(abs(w1 - w2) / (abs(w1) + abs(w2)))
+    off = abs(float((b2 - b1) / (w1 - w2)) - boundary)
+    return off / abs(inputs[0] - inputs[1]) * steepness / (1 + abs(boundary))
 
 
 @pytest.mark.parametrize("step_size", STEP_SIZES)
@@ -74,6 +84,15 @@ def test_long_runs(inputs, step_size):
 def test_hundred_thousand_steps(inputs):
     """Ground truth: 100,000 steps in 192-bit balls."""
     check(inputs, 0.3, start(21), 100_000)
+
+
+def test_jump_far_over_a_kink():
+    """Ground truth: 3,000 steps in 192-bit balls; the first step takes a wrong side from 6 to -43."""
+    run = check((1, -1), 0.2, ([0.75, 2.8], [-0.25, 3.2]), 3_000)
+    assert run.regime is lp.Regime.specialised
+    frozen = run.trajectory.weights.values[-1, 1, 0] + run.trajectory.biases.values[-1, 1]
+    assert run.law is not None
+    assert relative_error(run.law.constant, (frozen + 1.0) / 2) < 1e-12
 
 
 def test_no_biases():
