@@ -239,11 +239,13 @@ def test_a_place_below_a_file_is_refused_before_any_work(tmp_path: Path):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_refused_before_any_work(tmp_path: Path):
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o500])
+def test_a_locked_folder_is_refused_before_any_work(tmp_path: Path, mode: int, resume: bool):
     """Ground truth: the permissions of the folder."""
-    (tmp_path / "locked").mkdir(mode=0o500)
+    (tmp_path / "locked").mkdir(mode=mode)
     with pytest.raises(lp.InputError, match="an output that can be written") as caught:
-        store(tmp_path / "locked" / "runs.zarr", progress=refuse_to_work)
+        store(tmp_path / "locked" / "runs.zarr", progress=refuse_to_work, resume=resume)
     assert message_is_one_line(caught.value)
 
 

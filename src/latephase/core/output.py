@@ -30,19 +30,27 @@ def claim_output(path: object, *, force: bool = False, resume: bool = False) -> 
     """
     target = output_path(path)
     partial = partial_of(target)
-    for place in (target, partial):
-        if not force and not is_free(place):
-            raise InputError(
-                "an output that is new, or that latephase wrote",
-                Words(f"{place}, which holds other files"),
-                "choose another output, or replace it with force",
-            )
-    try:
+    with claiming(target):
+        for place in (target, partial):
+            if not force and not is_free(place):
+                raise InputError(
+                    "an output that is new, or that latephase wrote",
+                    Words(f"{place}, which holds other files"),
+                    "choose another output, or replace it with force",
+                )
         if not resume or not is_ours(partial):
             start_over(partial)
-    except OSError as error:
-        raise _unwritable(target, error) from None
     return partial
+
+
+@contextmanager
+def claiming(target: Path) -> Iterator[None]:
+    """Tell that an output cannot be read or written before work begins: InputError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        got = Words(f"{target} ({error.strerror or error})")
+        raise InputError("an output that can be written", got, "choose another output") from None
 
 
 def output_path(path: object) -> Path:
@@ -140,11 +148,6 @@ def writing(partial: Path) -> Iterator[None]:
         raise LatephaseError(
             f"could not write {partial} ({reason}); what it holds so far was kept"
         ) from None
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    got = Words(f"{target} ({error.strerror or error})")
-    return InputError("an output that can be written", got, "choose another output")
 
 
 def _is_our_store(path: Path) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from latephase.core import InputError
 from latephase.core.output import (
     MARKER,
+    claiming,
     is_ours,
     partial_of,
     read_marker,
@@ -108,7 +109,9 @@ def open_store(folder: Path, names: list[str]) -> xr.Dataset:
 
 def is_complete(target: Path) -> bool:
     """Whether a complete store of ours stands at `target`, and none is under way beside it."""
-    return (target / "zarr.json").is_file() and is_ours(target) and not partial_of(target).exists()
+    with claiming(target):
+        whole = (target / "zarr.json").is_file() and is_ours(target)
+        return whole and not partial_of(target).exists()
 
 
 def check_same(folder: Path, empty: xr.Dataset) -> None:
