@@ -98,8 +98,7 @@ class Response:
         maps give and the parameters then agree, whatever the deviation they started from."""
         if self.decoupled:
             return np.diag(np.where(self.rates > 0, 1 / np.where(self.rates > 0, self.rates, 1), 0))
-        inverse: NDArray[np.float64] = np.linalg.inv(self.margins)
-        return inverse
+        return np.asarray(np.linalg.inv(self.margins), dtype=np.float64)
 
     def deviation(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
