@@ -1,0 +1,102 @@
+"""`latephase predict`: how a run will end and how fast, without following it there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latephase.cli import flags, printing
+from latephase.cli.progress import spinner
+
+if TYPE_CHECKING:
+    from latephase.core import LogTime
+    from latephase.late import Prediction
+
+NAME = "predict"
+HELP = "Say how a run will end, and how many steps it takes to come within a distance of that."
+EXAMPLES = r"""Examples
+
+latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
+  --step-size 0.1 --eps 0.1,0.001
+"""
+
+
+def command(
+    inputs: flags.Inputs,
+    labels: flags.Labels,
+    weights: flags.Weights,
+    biases: flags.Biases,
+    output_weights: flags.OutputWeights = None,
+    method: flags.Method = "gd",
+    step_size: flags.StepSize = None,
+    eps: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EPS,...",
+            help="Distances of the boundary from its limit; may be repeated. "
+            "[default: 0.1,0.01,0.001]",
+        ),
+    ] = None,
+    max_steps: flags.MaxSteps = "1e6",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Predict and print."""
+    with spinner("predicting"):
+        asked = flags.problem(inputs, labels, weights, biases, output_weights, method, step_size)
+        wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
+        from latephase.late import predict
+
+        steps = flags.whole(max_steps, "--max-steps")
+        found = predict(asked.network, asked.data, asked.method, max_steps=steps)
+        within = [(distance, found.steps_within(distance)) for distance in wanted]
+    if json:
+        printing.print_json(_record(found, within))
+    else:
+        _print(found, within, asked.flags)
+
+
+_DEFAULT = ["0.1", "0.01", "0.001"]
+Within = list[tuple[float, "LogTime | None"]]
+
+
+def _record(found: Prediction, within: Within) -> dict[str, Any]:
+    return {
+        "outcome": found.outcome.name,
+        "regime": found.regime.name if found.regime else None,
+        "law": printing.law_record(found.law),
+        "entry": _time(found.entry),
+        "within": [{"eps": eps, **(_time(t) or {"t": None, "log10_t": None})} for eps, t in within],
+    }
+
+
+def _time(t: LogTime | None) -> dict[str, Any] | None:
+    return None if t is None else {"t": t.text, "log10_t": t.log10}
+
+
+def _print(found: Prediction, within: Within, problem_flags: str) -> None:
+    if found.regime is None:
+        printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
+        printing.line("next", "raise --max-steps, or lower --step-size")
+        return
+    printing.line("regime", f"{found.regime.name}: {found.regime.value}")
+    printing.line("entry", f"t = {found.entry}")
+    if found.law is None:
+        printing.line("law", "none: the loss does not tend to 0")
+        return
+    printing.line("law", printing.law_text(found.law))
+    printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
+    printing.line("constant", repr(found.law.constant))
+    printing.line("offset", repr(found.law.offset))
+    printing.blank()
+    printing.console().print(_table(within))
+    printing.blank()
+    printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
+
+
+def _table(within: Within) -> Any:
+    table = printing.table(("|x* - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right"))
+    for eps, t in within:
+        time = printing.NOTHING if t is None else t.text
+        table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))
+    return table

@@ -1,0 +1,86 @@
+"""What the commands print with: a console, numbers, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from latephase.core import Law
+
+NOTHING = "–"
+
+
+def console() -> Console:
+    """Standard output, with colours where it is a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False)
+
+
+def line(label: str, text: str) -> None:
+    """A labelled line, never broken, so that it can be copied."""
+    from rich.text import Text
+
+    console().print(Text.assemble((f"{label:<9}", "bold"), text), soft_wrap=True)
+
+
+def blank() -> None:
+    """An empty line."""
+    console().print()
+
+
+def table(*columns: tuple[str, str]) -> Table:
+    """An empty table with columns of (heading, "left" or "right")."""
+    from rich import box
+    from rich.table import Table
+
+    empty = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading, side in columns:
+        empty.add_column(heading, justify="left" if side == "left" else "right")
+    return empty
+
+
+def show(value: float, digits: int = 6) -> str:
+    """A number for readers; a dash for one that is undefined."""
+    return NOTHING if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def law_text(law: Law) -> str:
+    """The law as a formula with its numbers."""
+    constant, offset = _signed(law.constant), _signed(law.offset)
+    return f"x* ~ {show(law.limit_boundary)} {constant} / (ln t {offset})"
+
+
+def _signed(value: float) -> str:
+    """A term to be added: "+ 0.2" or "- 0.2"."""
+    return f"{'-' if value < 0 else '+'} {show(abs(value))}"
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """One object on standard output; NaN and infinities, which JSON lacks, are null."""
+    sys.stdout.write(json.dumps(_finite(record), allow_nan=False) + "\n")
+
+
+def law_record(law: Law | None) -> dict[str, float] | None:
+    """The law as a JSON object."""
+    if law is None:
+        return None
+    return {
+        "limit_boundary": law.limit_boundary,
+        "constant": law.constant,
+        "offset": law.offset,
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,61 @@
+"""Progress of long work, on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_EVERY = 5.0  # seconds between two lines where there is no terminal
+
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def progress(label: str, unit: str) -> Iterator[Progress]:
+    """Yield what the work calls as progress(done, total); `unit` is what is counted."""
+    if not sys.stderr.isatty():
+        yield _Lines(label, unit)
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.SpinnerColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        rich.TimeElapsedColumn(),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def spinner(label: str) -> Iterator[None]:
+    """A sign of life on a terminal, nothing elsewhere, for work that takes a second or two."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(label):
+        yield
+
+
+class _Lines:
+    """Says how far the work is, every few seconds."""
+
+    def __init__(self, label: str, unit: str) -> None:
+        self.label, self.unit = label, unit
+        self.began = self.said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self.said >= _EVERY:
+            self.said = now
+            text = f"{self.label}: {done:,} of {total:,} {self.unit} ({now - self.began:.0f} s)"
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()

@@ -1,0 +1,135 @@
+"""`latephase reproduce`: the paper's claims, put to the test, with a report."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latephase.cli import flags, interrupt, printing
+
+if TYPE_CHECKING:
+    from latephase.experiments import Claim, Finding
+
+    Examined = list[tuple[Claim, Finding]]
+
+NAME = "reproduce"
+HELP = "Put the paper's claims to the test, print the verdicts and write a report."
+EXAMPLES = """Examples
+
+latephase reproduce
+
+latephase reproduce --trials 1000 --out quick-report
+"""
+_COLOURS = {"SUPPORTED": "green", "NOT_SUPPORTED": "red", "UNDECIDED": "yellow"}
+
+
+def command(
+    out: Annotated[
+        str, typer.Option(metavar="DIR", help="Folder of the report; an earlier one is replaced.")
+    ] = "latephase-report",
+    trials: flags.Trials = "10000",
+    seed: flags.Seed = "0",
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also what goes beyond the paper; so far there is nothing more."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
+    ] = False,
+) -> None:
+    """Examine every claim, write the report, print the table."""
+    began = time.monotonic()
+    number, start = flags.whole(trials, "--trials"), flags.whole(seed, "--seed")
+    interrupt.on_interruption(lambda: "no report was written; start again to make it")
+    with _reserved(out, force):
+        findings = _examine(number, start)
+        page = _write(findings, out, number, start, force)
+    _print(findings)
+    printing.line("report", str(page))
+    printing.line("time", f"{time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _reserved(out: str, force: bool) -> Iterator[None]:
+    """Refuse an output that cannot be written before the work, not after it."""
+    from latephase.core.output import claim_output
+
+    partial = claim_output(out, force=force)
+    try:
+        yield
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # gone already if the report was put in place
+
+
+def _examine(trials: int, seed: int) -> Examined:
+    from latephase.experiments import CLAIMS, Bench
+    from latephase.problem.checks import whole_number
+
+    bench = Bench(whole_number(trials, "trials", 1), seed)
+    findings = []
+    with _watched(len(CLAIMS)) as (begin, end):
+        for claim in CLAIMS:
+            begin(claim)
+            findings.append((claim, claim.examine(bench)))
+            end(*findings[-1])
+    return findings
+
+
+@contextmanager
+def _watched(claims: int) -> Iterator[tuple[Callable[..., None], Callable[..., None]]]:
+    """Yield what to call before and after each claim."""
+    from rich import progress as rich
+    from rich.console import Console
+
+    stderr = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    columns = (
+        rich.SpinnerColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.description}", markup=False),
+        rich.TimeElapsedColumn(),
+    )
+    with rich.Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=claims)
+
+        def end(claim: Claim, finding: Finding) -> None:
+            bar.advance(task)
+            stderr.print(f"{claim.number:>2}/{claims} {_words(finding)}: {claim.title}")
+
+        yield lambda claim: bar.update(task, description=claim.title), end
+
+
+def _write(findings: Examined, out: str, trials: int, seed: int, force: bool) -> Path:
+    from latephase.ensembles.provenance import provenance
+    from latephase.report import write_report
+
+    made = {"command": shlex.join(["latephase", *sys.argv[1:]]), "trials": trials, "seed": seed}
+    return write_report(findings, Path(out), {**provenance(), **made}, force=force)
+
+
+def _print(findings: Examined) -> None:
+    from rich.text import Text
+
+    table = printing.table(
+        ("", "right"), ("claim", "left"), ("verdict", "left"), ("what was found", "left")
+    )
+    for claim, finding in findings:
+        verdict = Text(_words(finding), style=_COLOURS[finding.verdict.name])
+        table.add_row(str(claim.number), claim.title, verdict, finding.summary)
+    printing.console().print(table)
+    printing.blank()
+
+
+def _words(finding: Any) -> str:
+    return str(finding.verdict.name).replace("_", " ")

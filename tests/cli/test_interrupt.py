@@ -1,0 +1,123 @@
+"""Ctrl-C: real signals to real processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import latephase as lp
+
+TRIALS = 30_000
+COMMAND = [sys.executable, "-m", "latephase"]
+PATIENCE = 60  # seconds until a test gives up
+
+
+def ctrl_c_works() -> None:
+    """A background job of a shell inherits an ignored SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=ctrl_c_works,
+    )
+
+
+def finished(partial: Path) -> int:
+    """Trials in a store under way."""
+    try:
+        return json.loads((partial / ".latephase.json").read_text()).get("finished_trials", 0)
+    except (OSError, ValueError):
+        return 0
+
+
+def wait_for_trials(partial: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while finished(partial) == 0:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def ensemble(drawn: list[str]) -> list[str]:
+    flags = ["--trials", str(TRIALS), "--batch", "500", "--at", "0,1e1000", "--out", "runs.zarr"]
+    return [*COMMAND, "ensemble", *drawn, *flags]
+
+
+def test_an_interrupted_ensemble_is_kept_and_resumed(ensemble, tmp_path):
+    """Ground truth: the same ensemble in memory, without an interruption."""
+    partial = tmp_path / "runs.zarr.partial"
+    process = start(ensemble, tmp_path)
+    wait_for_trials(partial, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    kept = finished(partial)
+    assert (process.returncode, out) == (130, "")
+    assert 0 < kept < TRIALS
+    assert f"interrupted; {kept:,} of {TRIALS:,} trials are kept" in err.splitlines()[-1]
+    assert err.strip().endswith("--resume")
+    assert "Traceback" not in err
+    assert not (tmp_path / "runs.zarr").exists()
+
+    done = subprocess.run([*ensemble, "--resume"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not partial.exists()
+    whole = lp.ensemble(
+        "he_normal",
+        lp.Dataset([1.0, -1.0], [1, -1]),
+        lp.GradientDescent(0.1),
+        trials=TRIALS,
+        seed=0,
+        until="1e1000",
+        at=["0", "1e1000"],
+    )
+    stored = xr.open_zarr(tmp_path / "runs.zarr", consolidated=False)
+    for name in ("weights", "biases", "log_margin_deficit", "regime", "law_constant"):
+        equal_nan = stored[name].dtype.kind == "f"
+        assert np.array_equal(stored[name].values, whole[name].values, equal_nan=equal_nan)
+
+
+# A compiled loop that never ends (cos stays below 2): Python alone would not see the signal.
+COMPILED = """
+import sys
+from latephase.cli import app, run
+
+def endless(**_):
+    import jax
+    loop = jax.jit(lambda x: jax.lax.while_loop(lambda y: y < 2, jax.numpy.cos, x))
+    loop = loop.lower(1.0).compile()
+    print("at work", flush=True)
+    loop(1.0).block_until_ready()
+
+app.app.registered_commands[:] = []
+app.app.command("endless")(lambda: endless())
+app.app.command("other")(lambda: None)
+app.main(["endless"])
+"""
+
+
+def test_compiled_code_does_not_hold_up_ctrl_c(tmp_path):
+    """Ground truth: an endless compiled loop, ended within seconds of the signal."""
+    process = start([sys.executable, "-c", COMPILED], tmp_path)
+    assert process.stdout.readline() == "at work\n", process.stderr.read()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 20
+    assert err == "latephase: interrupted; nothing was kept\n"

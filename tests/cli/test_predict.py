@@ -1,0 +1,51 @@
+"""`latephase predict`."""
+
+from __future__ import annotations
+
+import json
+
+import latephase as lp
+
+
+def prediction() -> lp.Prediction:
+    data = lp.Dataset([1.0, -1.0], [1, -1])
+    return lp.predict(lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), data, lp.GradientDescent(0.1))
+
+
+def test_json_is_what_predict_returns(latephase, problem):
+    """Ground truth: lp.predict, called with the same doubles."""
+    ended = latephase("predict", *problem, "--eps", "0.1,0.01", "--eps", "1e-3", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found, expected = json.loads(ended.out), prediction()
+    assert (found["outcome"], found["regime"]) == ("settled", "specialised")
+    assert found["law"]["constant"] == expected.law.constant
+    assert [entry["eps"] for entry in found["within"]] == [0.1, 0.01, 0.001]
+    for entry in found["within"]:
+        assert entry["t"] == expected.steps_within(entry["eps"]).text
+
+
+def test_text_tells_regime_law_entry_and_three_distances(latephase, problem):
+    """Ground truth: lp.predict, and 0.1, 0.01, 0.001 as distances by default."""
+    out = latephase("predict", *problem).out
+    expected = prediction()
+    assert "specialised" in out
+    assert f"entry    t = {expected.entry}" in out
+    assert repr(expected.law.constant) in out
+    for eps in (0.1, 0.01, 0.001):
+        assert expected.steps_within(eps).text in out
+
+
+def test_a_dead_network_has_no_law(latephase, dead):
+    """Ground truth: both neurons are inactive on both points, so the loss stays 2."""
+    assert "both_dead" in latephase("predict", *dead).out
+    found = json.loads(latephase("predict", *dead, "--eps", "0.1", "--json").out)
+    assert found["law"] is None
+    assert found["within"] == [{"eps": 0.1, "t": None, "log10_t": None}]
+
+
+def test_a_budget_too_small_is_told(latephase):
+    """Ground truth: 3 steps of 0.01 do not carry this start out of its coupled pattern."""
+    start = ["--inputs", "2,1", "--labels", "1,-1", "--weights", "0.1,0.2", "--biases", "1,1"]
+    ended = latephase("predict", *start, "--step-size", "0.01", "--max-steps", "3")
+    assert ended.code == 0
+    assert "raise --max-steps" in ended.out

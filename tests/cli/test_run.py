@@ -1,0 +1,128 @@
+"""`latephase run`."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import latephase as lp
+
+KEYS = ["t", "log10_t", "weights", "biases", "boundary", "robustness_margin", "margin_deficit"]
+KEYS += ["log_margin_deficit", "log_loss", "error"]
+TIMES = ["1e3", "0", "1", "1e1000"]
+
+
+def refuse(token: str) -> None:
+    raise AssertionError(f"bare {token}")
+
+
+def parsed(text: str) -> Any:
+    """The one JSON object, without the tokens that Python writes and JSON lacks."""
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=refuse)
+
+
+def simulated(at: list[str]) -> lp.Run:
+    data = lp.Dataset([1.0, -1.0], [1, -1])
+    network = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    return lp.simulate(network, data, lp.GradientDescent(0.1), until=at[-1], at=at)
+
+
+def test_json_is_what_simulate_returns(latephase, problem):
+    """Ground truth: lp.simulate, called with the same doubles."""
+    ended = latephase("run", *problem, "--until", "1e1000", "--at", ",".join(TIMES), "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found, run = parsed(ended.out), simulated(TIMES)
+    assert list(found) == ["outcome", "regime", "law", "samples"]
+    assert (found["outcome"], found["regime"]) == ("settled", "specialised")
+    assert found["law"] == {name: getattr(run.law, name) for name in run.law.__dataclass_fields__}
+    assert [sample["t"] for sample in found["samples"]] == TIMES
+    for i, sample in enumerate(found["samples"]):
+        assert list(sample) == KEYS
+        at = run.trajectory.isel(time=i)
+        assert sample["weights"] == at.weights.values[:, 0].tolist()
+        assert sample["biases"] == at.biases.values.tolist()
+        assert [sample[key] for key in KEYS[4:]] == [float(at[key]) for key in KEYS[4:]]
+
+
+def test_undefined_and_infinite_numbers_are_null(latephase, dead):
+    """Ground truth: a network dead on both points has no boundary, and t = 0 no logarithm."""
+    ended = latephase("run", *dead, "--until", "10", "--at", "0,10", "--json")
+    found = parsed(ended.out)
+    assert (found["regime"], found["law"]) == ("both_dead", None)
+    assert found["samples"][0]["log10_t"] is None
+    assert found["samples"][1]["boundary"] is None
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        "--inputs -1,1 --labels -1,1 --weights -0.4,0.7 --biases -0.1,0.2 --output-weights -1,1",
+        "--inputs=-1,1 --labels=-1,1 --weights=-0.4,0.7 --biases=-0.1,0.2 --output-weights=-1,1",
+    ],
+)
+def test_values_may_begin_with_a_minus_sign(latephase, signs):
+    """Ground truth: the sample at t = 0 is the network that was given."""
+    ended = latephase(
+        "run", *signs.split(), "--step-size", "0.1", "--until", "5", "--at", "0", "--json"
+    )
+    start = parsed(ended.out)["samples"][0]
+    assert (start["weights"], start["biases"]) == ([-0.4, 0.7], [-0.1, 0.2])
+
+
+def test_gradient_flow_takes_times_that_are_no_integers(latephase, problem):
+    """Ground truth: on symmetric data GF's loss, summed over two points, shrinks from below 2."""
+    flow = [word for word in problem if word not in ("--step-size", "0.1")]
+    times = ["--method", "gf", "--until", "2.5", "--at", "0.5,2.5", "--json"]
+    samples = parsed(latephase("run", *flow, *times).out)["samples"]
+    assert [sample["t"] for sample in samples] == ["0.5", "2.5"]
+    assert samples[1]["log_loss"] < samples[0]["log_loss"] < math.log(2.0)
+
+
+def test_logistic_loss_is_stepped(latephase, problem):
+    """Ground truth: the contract: no law, and nothing said of steps beyond --max-steps."""
+    ended = latephase(
+        *("run", *problem, "--loss", "logistic", "--until", "50", "--at", "50"),
+        *("--max-steps", "20", "--json"),
+    )
+    found = parsed(ended.out)
+    assert (found["outcome"], found["law"]) == ("stepped_to_budget", None)
+    assert found["samples"][0]["weights"] == [None, None]
+
+
+def test_points_in_the_plane_are_rows(latephase):
+    """Ground truth: at t = 0 the weights (2, 2) that were given, nested in the JSON."""
+    plane = ["--inputs", "1,0;0,1", "--labels", "1,-1", "--weights", "1,0.5;0,1"]
+    more = ["--biases", "0.1,0.2", "--step-size", "0.1", "--until", "3", "--at", "0", "--json"]
+    found = parsed(latephase("run", *plane, *more).out)
+    assert found["samples"][0]["weights"] == [[1.0, 0.5], [0.0, 1.0]]
+
+
+def test_the_table_shows_times_numbers_and_what_to_do_next(latephase, problem):
+    """Ground truth: the numbers of lp.simulate, to the digits shown."""
+    ended = latephase("run", *problem, "--until", "1e1000", "--at", "0,1e1000")
+    last = simulated(["0", "1e1000"]).trajectory.isel(time=1)
+    assert ended.code == 0
+    for text in (f"{float(last.boundary):.6g}", f"{float(last.log_margin_deficit):.6g}", "1e1000"):
+        assert text in ended.out
+    assert "specialised" in ended.out
+    hint = ended.out.split("latephase predict ")[1]
+    assert sorted(hint.split()) == sorted(problem)
+
+
+def test_many_samples_are_thinned_on_the_terminal_only(latephase, problem):
+    """Ground truth: 200 samples by default, at most 20 lines of them in the table."""
+    run = ["run", *problem, "--until", "1e1000"]
+    assert len(parsed(latephase(*run, "--json").out)["samples"]) == 200
+    assert "20 of 200 shown" in latephase(*run).out
+
+
+def test_json_numbers_are_the_doubles(latephase, problem):
+    """Ground truth: Python's shortest representation, which reads back to the same double."""
+    ended = latephase("run", *problem, "--until", "1e6", "--at", "1e6", "--json")
+    biases = parsed(ended.out)["samples"][0]["biases"]
+    assert np.array_equal(biases, simulated(["1e6"]).trajectory.biases.values[0])

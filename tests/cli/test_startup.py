@@ -1,0 +1,59 @@
+"""What starts fast, and what its help shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("reproduce", "run", "predict", "ensemble")
+SLOW = ("numpy", "scipy", "jax", "xarray", "zarr", "matplotlib", "flint")
+LOOK = """
+import json, sys
+from latephase.cli import main
+try:
+    main({arguments!r})
+except SystemExit as end:
+    assert not end.code, end.code
+print()
+print(json.dumps([name for name in {slow!r} if name in sys.modules]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], [], *([name, "--help"] for name in COMMANDS)]
+)
+def test_help_loads_nothing_slow(arguments):
+    """Ground truth: sys.modules of a fresh interpreter."""
+    code = LOOK.format(arguments=arguments, slow=SLOW)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_shows_an_example(latephase, command):
+    """Ground truth: a line of the help that calls the command."""
+    ended = latephase(command, "--help")
+    assert ended.code == 0
+    assert re.search(rf"Examples\s+latephase {command}", ended.out)
+
+
+def test_help_lists_the_commands(latephase):
+    """Ground truth: the commands of the contract."""
+    out = latephase("--help").out
+    assert all(re.search(rf"\b{command} ", out) for command in COMMANDS)
+    assert "latephase reproduce" in out
+
+
+def test_version_is_that_of_the_package(latephase):
+    """Ground truth: the version in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ended = latephase("--version")
+    assert (ended.code, ended.out) == (0, f"latephase {project['version']}\n")
