@@ -32,7 +32,7 @@ RATE_NAMES = (
 
 
 def rate(geometry: TwoPointGeometry) -> Rate:
-    """The rate class, by the exact sign of k12.  Source: docs/theory.md, "Law"."""
+    """The rate class, by the exact sign of k12.  Source: docs/theory.md, "Laws"."""
     if geometry.gram_sign < 0:
         return Rate.start
     if geometry.gram_sign == 0:
