@@ -87,7 +87,7 @@ def test_hundred_thousand_steps(inputs):
 
 
 def test_jump_far_over_a_kink():
-    """Ground truth: 3,000 steps in 192-bit balls; the first step takes a wrong side from 6 to -43."""
+    """Ground truth: 3,000 steps in balls; the first step takes a wrong side from 6 to -43."""
     run = check((1, -1), 0.2, ([0.75, 2.8], [-0.25, 3.2]), 3_000)
     assert run.regime is lp.Regime.specialised
     frozen = run.trajectory.weights.values[-1, 1, 0] + run.trajectory.biases.values[-1, 1]

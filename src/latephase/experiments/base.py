@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAPER_DATA = Dataset([1.0, -1.0], [1, -1])
 STEP_SIZE = 0.1
+PAPER_METHOD = GradientDescent(STEP_SIZE)
 HORIZON = "1e1000"
 
 Progress = Callable[[int, int], None]
@@ -45,7 +46,7 @@ class Claim:
 
 @dataclass
 class Bench:
-    """What experiments share: how many trials, which seed, and ensembles run once for all claims."""
+    """What experiments share: number of trials, seed, and ensembles run once for all claims."""
 
     trials: int = 10_000
     seed: int = 0
@@ -57,7 +58,7 @@ class Bench:
         initializer: str,
         *,
         data: Dataset = PAPER_DATA,
-        method: GradientDescent | GradientFlow = GradientDescent(STEP_SIZE),
+        method: GradientDescent | GradientFlow = PAPER_METHOD,
         until: str = HORIZON,
         at: tuple[str, ...] | None = None,
         samples: int = 60,
