@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +27,19 @@ def ctrl_c_works() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=ctrl_c_works,
-    )
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[list[str]], subprocess.Popen[str]]]:
+    """Starts a command in tmp_path; whatever becomes of the test, the process ends with it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with ExitStack() as ends:
+
+        def run(command: list[str]) -> subprocess.Popen[str]:
+            process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=ctrl_c_works, **pipes)
+            ends.enter_context(process)  # waits for the process, after the next line has killed it
+            ends.callback(process.kill)
+            return process
+
+        yield run
 
 
 def finished(partial: Path) -> int:
@@ -58,10 +64,10 @@ def ensemble(drawn: list[str]) -> list[str]:
     return [*COMMAND, "ensemble", *drawn, *flags]
 
 
-def test_an_interrupted_ensemble_is_kept_and_resumed(ensemble, tmp_path):
+def test_an_interrupted_ensemble_is_kept_and_resumed(start, ensemble, tmp_path):
     """Ground truth: the same ensemble in memory, without an interruption."""
     partial = tmp_path / "runs.zarr.partial"
-    process = start(ensemble, tmp_path)
+    process = start(ensemble)
     wait_for_trials(partial, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
@@ -110,9 +116,9 @@ app.main(["endless"])
 """
 
 
-def test_compiled_code_does_not_hold_up_ctrl_c(tmp_path):
+def test_compiled_code_does_not_hold_up_ctrl_c(start):
     """Ground truth: an endless compiled loop, ended within seconds of the signal."""
-    process = start([sys.executable, "-c", COMPILED], tmp_path)
+    process = start([sys.executable, "-c", COMPILED])
     assert process.stdout.readline() == "at work\n", process.stderr.read()
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
