@@ -21,8 +21,8 @@ NAME = "ensemble"
 HELP = "Draw many networks from an initializer, train each to any horizon, and count how they end."
 EXAMPLES = r"""Examples
 
-latephase ensemble --init he_normal --trials 10000 --inputs 1,-1 --labels 1,-1 \
-  --step-size 0.1 --until 1e1000 --seed 0 --out runs.zarr
+latephase ensemble --init he_normal --trials 10000 --inputs 1,-1 \
+  --labels 1,-1 --step-size 0.1 --until 1e1000 --seed 0 --out runs.zarr
 
 The same with --resume goes on after an interruption; without --out there is only the table.
 """
