@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latephase.core import LogTime
 from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
-from .observe import OBSERVED, observe
+from .observe import OBSERVED, Lean, observe
 from .response import Response, response
 
 Array = NDArray[np.float64]
@@ -110,12 +110,12 @@ class Course:
         a: Array,
         error: Array,
         exact: NDArray[np.bool_],
-        log_lean: Array | None = None,
+        lean: Lean | None = None,
     ) -> None:
         """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
 
         error (2 neurons, rows, columns) absolute;  exact (rows,)."""
-        values = observe(self.geometry, parameters, a, log_lean)
+        values = observe(self.geometry, parameters, a, lean)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
         relative = _relative(error, parameters)
         targets += [(self.record.error, relative)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .course import Course
 from .fatou import Orbits, increments, log_gap
+from .observe import Lean
 from .phase import Phase
 from .regimes import pushes
 from .response import ACTIVE, SLIDING, Response
@@ -58,7 +59,7 @@ def _record(
     index = np.arange(columns.start, columns.stop)
     inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
     error = _error(ph.response, s, tracks, deltas, parameters)
-    lean = _log_lean(ph.response, s, tracks, deltas)
+    lean = _lean(ph.response, s, tracks, deltas)
     course.write(trials[rows], columns, inside, parameters, a, error, s.exact, lean)
 
 
@@ -108,10 +109,10 @@ def _error(
     return error
 
 
-def _log_lean(
+def _lean(
     reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
-) -> Array | None:
-    """ln |Q| without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
+) -> Lean | None:
+    """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
     rates = reply.rates
     serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
     if len(tracks) < 2 or rates[0] != rates[1] or not serving:
@@ -123,9 +124,12 @@ def _log_lean(
     start = tracks[0].x - tracks[0].base
     gap = (tracks[1].x - tracks[1].base - start)[:, None] + (deltas[1] - deltas[0])
     log_size, sign = log_gap(tracks[0], tracks[1], start[:, None] + deltas[0], gap)
+    mixed = rest[:, None] + kappa * sign * np.exp(log_size)
     with np.errstate(divide="ignore"):
-        mixed = np.log(np.abs(rest[:, None] + kappa * sign * np.exp(log_size)))
-    return np.where(rest[:, None] == 0, np.log(abs(kappa)) + log_size, mixed)
+        log_mixed = np.log(np.abs(mixed))
+    vanishing = rest[:, None] == 0
+    log = np.where(vanishing, np.log(abs(kappa)) + log_size, log_mixed)
+    return Lean(np.where(vanishing, np.sign(kappa) * sign, np.sign(mixed)), log)
 
 
 def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +17,21 @@ Array = NDArray[np.float64]
 OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss")
 
 
-def lean(a: Array) -> Array:
-    """Q = (a_22 - a_12) - (a_11 - a_21): the boundary is half_gap * Q / span off the midpoint."""
-    q: Array = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
-    return q
+@dataclass(frozen=True)
+class Lean:
+    """Q = (a_22 - a_12) - (a_11 - a_21) as its sign and ln |Q|, since it may underflow.
+
+    The boundary is half_gap * Q / span off the midpoint.
+    """
+
+    sign: Array
+    log: Array
+
+    @classmethod
+    def of(cls, a: Array) -> Lean:
+        """Q as the difference of pre-activations (2, 2, ...)."""
+        q = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
+        return cls(np.sign(q), np.log(np.abs(q)))
 
 
 def span(a: Array) -> Array:
@@ -28,21 +41,20 @@ def span(a: Array) -> Array:
 
 
 def observe(
-    geometry: TwoPointGeometry, parameters: Array, a: Array, log_lean: Array | None = None
+    geometry: TwoPointGeometry, parameters: Array, a: Array, lean: Lean | None = None
 ) -> dict[str, Array]:
     """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
 
-    log_lean: ln |Q| where a piece knows it better than the difference of pre-activations does.
+    lean: where a piece knows it better than the difference of pre-activations does.
     """
     defined = _both_active_at_boundary(parameters)
     optimal = abs(geometry.half_gap)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rho = margin_from_lines(parameters[:, 0], a, a[0] - a[1], defined, (1, -1))
-        offset = geometry.half_gap * lean(a) / span(a)
-        if log_lean is None:
-            log_offset = np.log(np.abs(offset))
-        else:
-            log_offset = np.log(optimal) + log_lean - np.log(np.abs(span(a)))
+        lean = lean or Lean.of(a)
+        log_offset = np.log(optimal) + lean.log - np.log(np.abs(span(a)))
+        side = np.sign(geometry.half_gap) * lean.sign * np.sign(span(a))
+        offset = side * np.exp(log_offset)
         decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)
         log_deficit = np.where(decides, log_offset, np.log(deficit))
