@@ -1,0 +1,71 @@
+"""Draw the figure of the README and print its table of claims, from a report.
+
+    python docs/images/draw.py latephase-report
+
+The report has the findings; the figure is the one of claim 5, in a light and a dark version.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from latephase.experiments import Bench, he_initialisation
+from latephase.experiments.finding import Figure
+from latephase.report.figures import panel_svgs, plot_style
+from latephase.report.palette import THEME
+
+HERE = Path(__file__).parent
+LOST_AND_REGAINED = slice(1, 3)  # the panels to 10^20 and to 10^1000
+GAP = 14.0
+HEAD = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+    'font-family="DejaVu Sans, Verdana, sans-serif">'
+)
+
+
+def main(report: Path) -> None:
+    """Write he-margin-light.svg and he-margin-dark.svg, and print the table in Markdown."""
+    findings = json.loads((report / "findings.json").read_text())
+    settings = findings["provenance"]
+    bench = Bench(int(settings["trials"]), int(settings["seed"]))
+    figure = he_initialisation.CLAIM.examine(bench).figures[0]
+    for scheme in (0, 1):
+        name = f"he-margin-{('light', 'dark')[scheme]}.svg"
+        (HERE / name).write_text(drawn(figure, scheme), encoding="utf-8")
+    print(table(findings["claims"]))
+
+
+def drawn(figure: Figure, scheme: int) -> str:
+    """The panels side by side in one file, in the colours of scheme 0 (light) or 1 (dark)."""
+    with plot_style():
+        panels = [text for _, text in panel_svgs(figure)][LOST_AND_REGAINED]
+    placed, left, height = [], 0.0, 0.0
+    for text in panels:
+        size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
+        if size is None:
+            raise ValueError("a panel without a viewBox; see report/svg.py")
+        width, height = float(size[1]), max(height, float(size[2]))
+        place = f'<svg x="{left:g}" width="{size[1]}" height="{size[2]}" '
+        placed.append(text.replace("<svg ", place, 1))
+        left += width + GAP
+    colours = {name: values[scheme] for name, values in THEME.items()}
+    text = re.sub(r"var\((--\w+)\)", lambda found: colours[found[1]], "\n".join(placed))
+    return f"{HEAD.format(width=left - GAP, height=height)}\n{text}\n</svg>\n"
+
+
+def table(claims: list[dict[str, Any]]) -> str:
+    """Number, title, verdict and summary of every claim."""
+    rows = ["| | claim | verdict | what was found |", "|---|---|---|---|"]
+    for claim in claims:
+        verdict = claim["verdict"].replace("_", " ")
+        cells = (str(claim["number"]), claim["title"], verdict, claim["summary"])
+        rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,163 @@
+"""The documentation holds: blocks run and print what is shown, links and citations lead on."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from helpers import relative_error
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+EXECUTED = ("README.md", "docs/tutorial.md", "docs/how-to.md", "docs/extending.md")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+HEADING = re.compile(r"^#+ +(.+)$", re.M)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+SHORT = ("run", "predict", "ensemble", "--version")  # commands a test has the time for
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """(language, content) of the fenced blocks, in order."""
+    return [(found[1], found[2]) for found in BLOCK.finditer(text)]
+
+
+def headings(text: str) -> list[str]:
+    """Headings without their numbers; what stands in fenced blocks is none."""
+    return [re.sub(r"^\d+\. ", "", title) for title in HEADING.findall(BLOCK.sub("", text))]
+
+
+def anchors(text: str) -> set[str]:
+    """Targets of #links, as the usual renderers make them."""
+    titles = HEADING.findall(BLOCK.sub("", text))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def cited_sections(text: str) -> tuple[set[str], set[int]]:
+    """Titles and numbers that a text cites of docs/theory.md, across line breaks."""
+    plain = re.sub(r"[\s#]+", " ", re.sub(r"[\"']\s*\n\s*[\"']", "", text))
+    titles, numbers = set(), set()
+    for rest in plain.split("docs/theory.md")[1:]:
+        listed = re.match(r', ((?:(?:, | and )?"[^"]+")+)', rest)
+        titles |= set(re.findall(r'"([^"]+)"', listed[1])) if listed else set()
+        counted = re.match(r", sections? ((?:(?:, | and )?\d+)+)", rest)
+        numbers |= {int(n) for n in re.findall(r"\d+", counted[1])} if counted else set()
+    return titles, numbers
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_python_blocks_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
+    """Ground truth: the text block after a Python block, where there is one."""
+    monkeypatch.chdir(tmp_path)
+    listed = [*blocks((ROOT / page).read_text()), ("", "")]
+    space: dict[str, object] = {"__name__": "documentation"}
+    monkeypatch.setitem(sys.modules, "documentation", type(sys)("documentation"))
+    ran = 0
+    for (language, code), (after, shown) in pairwise(listed):
+        if language == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, page, "exec"), space)
+            ran += 1
+            if after == "text":
+                assert printed.getvalue().rstrip() == shown.rstrip()
+    assert ran > 0
+
+
+def console_commands() -> list[tuple[str, str]]:
+    """(command, output) of the console blocks of all pages; a backslash continues a command."""
+    found = []
+    for page in PAGES:
+        for language, text in blocks(page.read_text()):
+            parts = re.split(r"^\$ ", text, flags=re.M)[1:] if language == "console" else []
+            for part in parts:
+                command, _, output = part.replace("\\\n", "").partition("\n")
+                found.append((command, output))
+    return found
+
+
+def same(printed: str, shown: str) -> bool:
+    """Equal words, and numbers equal to 5 digits; those of the size of rounding may differ."""
+    words = [re.findall(r"[^\s,\[\]{}]+", text) for text in (printed, shown)]
+    return len(words[0]) == len(words[1]) and all(map(alike, *words))
+
+
+def alike(printed: str, shown: str) -> bool:
+    """Whether two words are equal, or stand for about the same number."""
+    try:
+        one, other = float(printed), float(shown)
+    except ValueError:
+        return printed == shown
+    tiny = abs(one) < 1e-12 and abs(other) < 1e-12
+    return tiny or one == other or relative_error(one, other) < 1e-5
+
+
+def test_numbers_are_compared():
+    """Ground truth: three pairs of outputs, judged by eye."""
+    assert same("x 1.000001  7.1e-15 (a)", "x 1  7.4e-15 (a)")
+    assert not same("x 1.001", "x 1")
+    assert not same("x -inf", "y -inf")
+
+
+@pytest.mark.parametrize(("command", "output"), console_commands())
+def test_console_commands_print_what_is_shown(command, output, tmp_path):
+    """Ground truth: the output below the command.  `make` and `reproduce` take too long here."""
+    words = shlex.split(command)
+    if words[0] != "latephase" or words[1] not in SHORT:
+        assert words[:2] in (["make", "reproduce"], ["make", "test"], ["latephase", "reproduce"])
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "latephase", *words[1:]],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT / "src")},
+        timeout=60,
+    )
+    assert same(done.stdout, output), done.stdout + done.stderr
+
+
+def test_the_table_of_claims_is_complete():
+    """Ground truth: the list of claims; README shows all of them, in order, with a verdict each."""
+    from latephase.experiments import CLAIMS
+
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \|", (ROOT / "README.md").read_text(), re.M)
+    assert [(int(n), title) for n, title, _ in rows] == [(c.number, c.title) for c in CLAIMS]
+    assert {verdict for *_, verdict in rows} <= {"SUPPORTED", "NOT SUPPORTED", "UNDECIDED"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """Ground truth: the files of the repository and the headings in them."""
+    text = BLOCK.sub("", page.read_text())
+    targets = [*LINK.findall(text), *re.findall(r'src(?:set)?="([^"]+)"', text)]
+    for target in (t for t in targets if "://" not in t):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text()), target
+
+
+def test_cited_sections_exist():
+    """Ground truth: the headings of docs/theory.md."""
+    text = (ROOT / "docs" / "theory.md").read_text()
+    numbered = {int(n) for n in re.findall(r"^## (\d+)\. ", text, re.M)}
+    for file in [*ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py"), *PAGES]:
+        if file != Path(__file__).resolve():
+            titles, numbers = cited_sections(file.read_text())
+            assert titles <= set(headings(text)), file
+            assert numbers <= numbered, file
+
+
+def test_citations_are_recognised():
+    """Ground truth: citations as docstrings write them, read by eye."""
+    text = '(docs/theory.md,\n    "The system" and "Patterns"). docs/theory.md, sections 2 and 3.'
+    assert cited_sections(text) == ({"The system", "Patterns"}, {2, 3})
