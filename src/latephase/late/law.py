@@ -62,7 +62,7 @@ def _double_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float
 
 
 def _single_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
-    """The neuron of the nearer input slides, the other serves both points."""
+    """The neuron of the input nearer to 0 serves both points, the other slides at that input."""
     alpha = self_similar(g)
     constant = (g.x1 - g.x2) / 4 * np.log(alpha[0] / alpha[1])
     return g.midpoint, constant + 0.0, log_step - np.log(alpha[0] * alpha[1]) / 2
