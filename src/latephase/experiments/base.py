@@ -23,8 +23,6 @@ STEP_SIZE = 0.1
 PAPER_METHOD = GradientDescent(STEP_SIZE)
 HORIZON = "1e1000"
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -50,7 +48,6 @@ class Bench:
 
     trials: int = 10_000
     seed: int = 0
-    progress: Progress | None = None
     _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
 
     def ensemble(
