@@ -54,6 +54,8 @@ def _record(
         )
         log_n = np.where(s.time[:, None] < 1e300, clock.log[columns], late)
     n = np.where(np.isnan(n), np.inf, n)
+    if not ph.moving:  # nothing moves any more: one column stands for all
+        n, log_n = n[:, :1], log_n[:, :1]
     tracks = {p: track[rows] for p, track in ph.orbits.items()}
     parameters, a, deltas = _at(ph.response, s, tracks, n, log_n)
     index = np.arange(columns.start, columns.stop)
