@@ -157,7 +157,7 @@ def examine(bench: Bench) -> Finding:
 def _summary(limits: Array, spots: list[Spot]) -> str:
     agree = sum(s.limit_agrees and s.rate_agrees for s in spots)
     return (
-        f"Off x1 x2 >= -1 the limiting margin falls to {np.nanmin(limits):.1%} of the optimum on "
+        f"Where x1 x2 < -1 the limiting margin falls to {np.nanmin(limits):.1%} of the optimum on "
         f"[-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. Stepping "
         f"agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of inputs."
     )

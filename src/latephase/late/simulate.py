@@ -17,7 +17,7 @@ from latephase.problem import (
     is_two_point,
 )
 
-from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, has_law
+from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, check_known, has_law
 from .engine import run as run_engine
 from .fastforward import Progress
 from .run import Method, Run, Times, sample_times
@@ -51,6 +51,7 @@ def simulate(
     rigour.  Samples that could not be reached are NaN; the outcome says why.
     Raises InputError.  Source: [smorodinsky2026]; docs/theory.md.
     """
+    check_known(method)
     times = sample_times(method, until, at, samples)
     network, loss = check(network, data, loss)
     if max_steps < 1:
