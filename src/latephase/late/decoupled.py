@@ -102,7 +102,8 @@ def _error(
         if len(track.table) > 1:  # table[1] = c exp(-m), the slope of the first step is 1 - that
             moves = reply.parameters[:, :, p].any(axis=1)
             stretch[moves] = np.maximum(stretch[moves], track.table[1])
-    error = (s.error * stretch)[..., None] + _ROUNDING * np.abs(parameters).max(axis=1)
+    size = np.maximum(np.abs(parameters), np.abs(s.parameters)[..., None]).max(axis=1)
+    error = (s.error * stretch)[..., None] + _ROUNDING * size
     if s.time_error.any():
         for p, track in tracks.items():
             speed = np.abs(reply.parameters[:, :, p]).max(axis=1) / reply.rates[p]
@@ -143,7 +144,7 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     a = _cross(course, ph, a[..., 0])
     error = _error(ph.response, s, ph.orbits, deltas, parameters)[..., 0]
     with np.errstate(over="ignore", invalid="ignore"):
-        doubt = np.where(log_n[:, 0] > 34, np.exp(log_n[:, 0]) * 2.0**-50, 0.0)
+        doubt = np.where(log_n[:, 0] > 34, np.exp(np.minimum(log_n[:, 0], 690)) * 2.0**-50, 0.0)
     return State(
         parameters[..., 0],
         a,

@@ -146,10 +146,13 @@ def _ready(
     max_steps: int,
 ) -> NDArray[np.bool_]:
     """Where a first-order slide is accurate enough: the chatter is small and the two margins rise
-    alike, or no affordable number of steps would make them.  With one neuron dead the chatter
-    never shrinks: its first kicks are followed exactly."""
+    alike.  A slide entered so late that no affordable number of steps would make them alike is
+    followed too, and says so in its error; a coupled phase without slides is not, since it ends.
+    With one neuron dead the chatter never shrinks: its first kicks are followed exactly."""
     deviation = _deviation(course, journey.state[rows], codes)
-    alike = (deviation <= 10 * course.slide_tolerance) | (chatter * max_steps < 1)
+    late = (chatter * max_steps < 1) & (journey.state.log_time[rows] > np.log(max_steps))
+    late &= _each(course, codes, lambda r: r.sliding)
+    alike = (deviation <= 10 * course.slide_tolerance) | late
     one_dead = _each(course, codes, lambda r: r.sliding and r.rates.min() == 0)
     lasting = one_dead & (journey.rounds[rows] > _KICKS)
     return ((chatter <= course.slide_tolerance) & alike) | lasting

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.margin import margin_from_lines
+from latephase.margin import margin_from_lines, rescaled
 from latephase.problem import TwoPointGeometry
 
 from .state import margins
@@ -65,7 +65,7 @@ def observe(
 
 def _both_active_at_boundary(parameters: Array) -> NDArray[np.bool_]:
     """Both neurons active at x*, or both kinks at x* with N crossing zero there (zero biases)."""
-    (w1, b1), (w2, b2) = parameters
+    (w1, w2), (b1, b2) = rescaled(parameters[:, 0], parameters[:, 1], axis=0)
     height = (w1 * b2 - w2 * b1) * np.sign(w1 - w2)
     defined: NDArray[np.bool_] = (height > 0) | ((height == 0) & (w1 * w2 < 0))
     return defined

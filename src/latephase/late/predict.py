@@ -34,8 +34,10 @@ class Prediction:
         ln t = |constant| / eps - offset, accurate to O(ln t / t); where the constant is 0 the
         boundary itself is followed.  None without a law.  Rigour: estimated.
         """
-        if not (isinstance(eps, int | float) and 0 < eps < math.inf):
-            raise InputError("eps > 0, a distance in input units", eps, "pass for example 0.01")
+        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
+            raise InputError(
+                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
+            )
         if self.law is None or self.entry is None:
             return None
         flow = not hasattr(self.method, "step_size")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
+from .lines import rescaled
 from .normalised import margins, normalised_margin, preactivations
 from .patterns import activation_pattern, is_active
 from .robustness import (
@@ -34,6 +35,7 @@ __all__ = [
     "of_network",
     "optimal_margin",
     "preactivations",
+    "rescaled",
     "robustness_margin",
     "two_neuron_margin",
 ]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from latephase.problem.geometry import two_sum
 
-from .lines import Array, cross_product, line_value
+from .lines import Array, cross_product, line_value, rescaled
 
 
 def boundary(weights: ArrayLike, biases: ArrayLike) -> Array:
@@ -40,7 +40,7 @@ def boundary_offset(weights: ArrayLike, biases: ArrayLike, first: float, second:
 
 def _pairs(weights: ArrayLike, biases: ArrayLike) -> tuple[Array, Array]:
     w, b = np.broadcast_arrays(np.asarray(weights, float), np.asarray(biases, float))
-    return w, b
+    return rescaled(w, b, axis=0)
 
 
 def _crosses(w: Array, b: Array) -> Array:

@@ -21,6 +21,20 @@ CANCELLED = 1 / 16  # a sum smaller than this share of a term has lost four bits
 SWEEPS = 4  # each sweep of the error-free summation adds 53 bits
 
 
+def rescaled(weights: Array, biases: Array, axis: int) -> tuple[Array, Array]:
+    """Networks multiplied by a power of two that brings their largest parameter near 1.
+
+    The zeros of N stay where they are, and products of parameters neither vanish nor overflow.
+    Networks of ordinary size are returned as they are.
+    """
+    largest = np.maximum(np.abs(weights).max(axis=axis), np.abs(biases).max(axis=axis))
+    odd = (largest > 0) & ((largest < 1e-100) | (largest > 1e100)) & np.isfinite(largest)
+    if not odd.any():
+        return weights, biases
+    exponent = np.expand_dims(np.where(odd, -np.frexp(largest)[1], 0), axis)
+    return np.ldexp(weights, exponent), np.ldexp(biases, exponent)
+
+
 def accurate_sum(terms: Sequence[Array]) -> Array:
     """Sum over the sequence without loss by cancellation; an exact zero is 0.0 [dekker1971]."""
     parts = [np.asarray(term) for term in terms]

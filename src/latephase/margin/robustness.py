@@ -16,7 +16,7 @@ from latephase.core.errors import InputError
 from latephase.problem import Dataset
 from latephase.problem.geometry import two_product, two_sum
 
-from .lines import Array, cross_product, line_value
+from .lines import Array, cross_product, line_value, rescaled
 
 Mask = NDArray[np.bool_]
 BLOCK = 1 << 15  # networks at a time: temporaries that stay in the cache are three times as fast
@@ -34,6 +34,7 @@ def two_neuron_margin(
     distance to an intersection of two half-lines is the larger of the two distances.
     """
     w, b = np.broadcast_arrays(np.asarray(weights, float), np.asarray(biases, float))
+    w, b = rescaled(w, b, axis=0)
     shape, w, b = w.shape[1:], w.reshape(2, -1), b.reshape(2, -1)
     points = np.asarray(inputs, float).ravel()
     signs = np.asarray(labels, float).ravel()
@@ -107,6 +108,7 @@ def robustness_margin(
     Raises InputError for inputs of more than one feature.
     """
     w, b, outer, points, signs = _checked(weights, biases, output_weights, inputs, labels)
+    w, b = rescaled(w, b, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         network = _Network(w, b, outer, _signs_at_kinks(w, b, outer))
         margins = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
