@@ -44,8 +44,11 @@ def step(
     a = g.preactivations(moved.weights[..., 0], moved.biases).transpose(1, 2, 0)
     time, log_time = later(state.time, state.log_time, counts.astype(float), np.log(counts))
     still = (parameters == state.parameters).all(axis=1)
-    doubtful = _on_a_kink(course, state.parameters, state.preactivations)
-    doubtful |= _on_a_kink(course, parameters, a)
+    near = _near_a_kink(course, state.parameters, state.preactivations)
+    if abs(course.geometry.k12) > _UNDECIDED:  # then an exact zero is left by more than rounding
+        near &= state.preactivations != 0
+    near |= _near_a_kink(course, parameters, a)
+    doubtful = (near.any(axis=1) & ~still).any(axis=0)
     error = np.where(still, state.error, moved.error)
     error = np.where(doubtful, np.abs(parameters).max(axis=1), error)
     exact = state.exact & ~doubtful
@@ -54,15 +57,14 @@ def step(
     return after, counts
 
 
-def _on_a_kink(course: Course, parameters: Array, a: Array) -> NDArray[np.bool_]:
-    """Where a pre-activation is so near zero that rounding decides the pattern, (T,).
+def _near_a_kink(course: Course, parameters: Array, a: Array) -> NDArray[np.bool_]:
+    """Where rounding decides the sign of a pre-activation, (2 neurons, 2 points, T).
 
     Steps of a tiny k12 are lost in the parameters then: of such runs nothing is claimed.
     """
     points = np.abs([course.geometry.x1, course.geometry.x2])[:, None]
     terms = np.abs(parameters[:, :1]) * points + np.abs(parameters[:, 1:])
-    lost = (a != 0) & (np.abs(a) < _UNDECIDED * terms)
-    return np.asarray(lost.any(axis=(0, 1)))
+    return np.asarray(np.abs(a) < _UNDECIDED * terms)
 
 
 def _counts(
