@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,10 +123,11 @@ class Course:
         targets += [
             (self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)
         ]
+        ragged = _ragged(inside)
         for target, value in targets:
-            _store(target, trials, columns, inside, value)
+            _store(target, trials, columns, inside, value, ragged)
         sure = inside & exact[:, None] & (relative <= EXACT)
-        _store(self.record.exact, trials, columns, inside, sure)
+        _store(self.record.exact, trials, columns, inside, sure, ragged)
 
 
 def _relative(error: Array, parameters: Array) -> Array:
@@ -135,12 +137,25 @@ def _relative(error: Array, parameters: Array) -> Array:
     return np.maximum(relative, 2.0**-52)
 
 
+def _ragged(inside: NDArray[np.bool_]) -> int:
+    """Number of leading columns that not all rows reach."""
+    whole = np.asarray(inside.all(axis=0))
+    return 0 if whole.all() else len(whole) - int(np.argmin(whole[::-1]))
+
+
 def _store(
-    target: NDArray, trials: NDArray[np.int64], columns: slice, inside: NDArray, value: NDArray
-) -> None:  # type: ignore[type-arg]
-    if inside.all():
-        target[trials, columns] = value
-    else:
-        view = target[trials, columns]
-        np.copyto(view, value, where=inside)
-        target[trials, columns] = view
+    target: NDArray[Any],
+    trials: NDArray[np.int64],
+    columns: slice,
+    inside: NDArray[np.bool_],
+    value: NDArray[Any],
+    ragged: int,
+) -> None:
+    """Keep the values where `inside` holds, which is everywhere after the ragged columns."""
+    value = np.broadcast_to(value, inside.shape)
+    target[trials, columns.start + ragged : columns.stop] = value[:, ragged:]
+    if ragged:
+        head = slice(columns.start, columns.start + ragged)
+        view = target[trials, head]
+        np.copyto(view, value[:, :ragged], where=inside[:, :ragged])
+        target[trials, head] = view

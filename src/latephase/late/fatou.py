@@ -25,7 +25,7 @@ TERMS = 8
 START_LEVEL = 20.0
 _STEPS = int(START_LEVEL) + 2  # s grows by at least 1 a step, and is at least e after the first
 # Newton's rounds by ln(s_n): each gains a factor of about 6 s^2, from an error of ln(s) / (2 s).
-_NEWTON_ROUNDS = ((0.0, 7.0, 4), (7.0, 40.0, 2))
+_NEWTON_ROUNDS = ((0.0, 5.0, 4), (5.0, 7.0, 3), (7.0, 40.0, 2))
 _LOG_NEGLIGIBLE = 40.0  # beyond s = e^40 the correction ln(s)/(2 s) is below one ulp of ln(s)
 
 
