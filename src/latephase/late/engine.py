@@ -65,19 +65,14 @@ def run(
 
 def check_method(geometry: TwoPointGeometry, method: GradientDescent | GradientFlow) -> None:
     """Check that the method's late phase is known on these points.  Raises InputError."""
-    check_known(method)
+    if not isinstance(method, GradientDescent | GradientFlow):  # else it would pass for a flow
+        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
     if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
         raise InputError(
             "inputs with x1 * x2 = -1 exactly for gradient flow",
             (geometry.x1, geometry.x2),
             "use GradientDescent, or such inputs as 1, -1 or 2, -0.5",
         )
-
-
-def check_known(method: object) -> None:
-    """Check that this is a training method.  Raises InputError."""
-    if not isinstance(method, GradientDescent | GradientFlow):
-        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
 
 
 def has_law(regime: Regime | None) -> bool:

@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 TERMS = 8
 START_LEVEL = 20.0
 _STEPS = int(START_LEVEL) + 2  # s grows by at least 1 a step, and is at least e after the first
-# Newton's rounds by ln(s_n): each gains a factor of about 6 s^2, from an error of ln(s) / (2 s).
-_NEWTON_ROUNDS = ((0.0, 5.0, 4), (5.0, 7.0, 3), (7.0, 40.0, 2))
+# ln(s_n) from, to, Newton's rounds, terms of the series: a round gains a factor of about 6 s^2.
+_NEWTON_ROUNDS = ((0.0, 5.0, 4, 8), (5.0, 7.0, 3, 6), (7.0, 40.0, 2, 4))
 _LOG_NEGLIGIBLE = 40.0  # beyond s = e^40 the correction ln(s)/(2 s) is below one ulp of ln(s)
 
 
@@ -75,10 +75,10 @@ def _tail(a: tuple[Fraction, ...], s0: Fraction, terms: int, last: int) -> Fract
 _SERIES = np.array([float(a) for a in reversed(coefficients())])
 
 
-def _series(inverse: Array) -> Array:
+def _series(inverse: Array, terms: int = TERMS) -> Array:
     """sum_k a_k s^-k from 1/s, by Horner's rule."""
-    total = np.full_like(inverse, _SERIES[0])
-    for a in _SERIES[1:]:
+    total = np.full_like(inverse, _SERIES[-terms])
+    for a in _SERIES[TERMS - terms + 1 :]:
         total *= inverse
         total += a
     return total * inverse
@@ -147,7 +147,7 @@ def increments(o: Orbits, n: Array, log_n: Array) -> Array:
     early = after <= 0
     with np.errstate(divide="ignore", invalid="ignore"):
         log_ratio = np.where(n < 1e300, np.log(np.where(early, 1.0, after)), log_n) - x
-    y = _log_growth(np.broadcast_to(x, n.shape), log_ratio, o.discrete)
+    y = _log_growth(o.x, log_ratio, o.discrete)
     result: Array = o.base[:, None] + y
     if early.any():
         r, c = np.nonzero(early)
@@ -156,7 +156,7 @@ def increments(o: Orbits, n: Array, log_n: Array) -> Array:
 
 
 def _log_growth(x: Array, log_ratio: Array, discrete: bool) -> Array:
-    """y = ln(s_n / s_0) for x = ln s_0 and log_ratio = ln(n / s_0)."""
+    """y = ln(s_n / s_0) for x = ln s_0, (R,), and log_ratio = ln(n / s_0), (R, S)."""
     y = np.maximum(log_ratio, 0.0)
     near = np.abs(log_ratio) < _LOG_NEGLIGIBLE
     y[near] += np.log1p(np.exp(-np.abs(log_ratio[near])))
@@ -164,19 +164,20 @@ def _log_growth(x: Array, log_ratio: Array, discrete: bool) -> Array:
     if far_below.any():
         y[far_below] = np.exp(log_ratio[far_below])
     if discrete:
-        level = x + y
-        for low, high, rounds in _NEWTON_ROUNDS:
+        start, series = (np.broadcast_to(v[:, None], y.shape) for v in (x, _series(np.exp(-x))))
+        level = start + y
+        for low, high, rounds, terms in _NEWTON_ROUNDS:
             here = (level >= low) & (level < high)
             if here.any():
-                y[here] = _refine(x[here], y[here], rounds)
+                y[here] = _refine(start[here], series[here], y[here], rounds, terms)
     return y
 
 
-def _refine(x: Array, base: Array, rounds: int) -> Array:
+def _refine(x: Array, at_start: Array, base: Array, rounds: int, terms: int) -> Array:
     """Solve y = base + log1p(q (y/2 - S(x + y) + S(x))), q = 1/(s_0 + n), by Newton's method."""
-    q, at_start, y = np.exp(-x - base), _series(np.exp(-x)), base
+    q, y = np.exp(-x - base), base
     for _ in range(rounds):
-        inner = q * (y / 2 - _series(np.exp(-x - y)) + at_start)
+        inner = q * (y / 2 - _series(np.exp(-x - y), terms) + at_start)
         y = y + (base + np.log1p(inner) - y) / (1 - q / 2 / (1 + inner))
     return y
 

@@ -11,13 +11,14 @@ from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
 from latephase.problem import (
     LOSSES,
     Dataset,
+    GradientDescent,
     GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
 )
 
-from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, check_known, has_law
+from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .fastforward import Progress
 from .run import Method, Run, Times, sample_times
@@ -51,13 +52,13 @@ def simulate(
     rigour.  Samples that could not be reached are NaN; the outcome says why.
     Raises InputError.  Source: [smorodinsky2026]; docs/theory.md.
     """
-    check_known(method)
     times = sample_times(method, until, at, samples)
     network, loss = check(network, data, loss)
     if max_steps < 1:
         raise InputError("max_steps of at least 1", max_steps, "raise it")
     options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
-    if has_late_phase(network, data) and loss == "exponential":
+    known = isinstance(method, GradientDescent | GradientFlow) and loss == "exponential"
+    if known and has_late_phase(network, data):
         return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
     if isinstance(method, GradientFlow):
         raise InputError(
