@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from helpers import relative_error
+from latephase.problem import initializers
+from latephase.training import loop
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -57,6 +59,9 @@ def cited_sections(text: str) -> tuple[set[str], set[int]]:
 def test_python_blocks_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
     """Ground truth: the text block after a Python block, where there is one."""
     monkeypatch.chdir(tmp_path)
+    # What a recipe registers must not outlive it: other tests list what is known.
+    monkeypatch.setattr(initializers, "_KNOWN", dict(initializers._KNOWN))
+    monkeypatch.setattr(loop, "FAMILIES", dict(loop.FAMILIES))
     listed = [*blocks((ROOT / page).read_text()), ("", "")]
     space: dict[str, object] = {"__name__": "documentation"}
     monkeypatch.setitem(sys.modules, "documentation", type(sys)("documentation"))
