@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 
 TERMS = 8
 START_LEVEL = 20.0
-_STEPS = int(START_LEVEL) + 2  # s grows by at least 1 a step, and is at least e after the first
 # ln(s_n) from, to, Newton's rounds, terms of the series: a round gains a factor of about 6 s^2.
 _NEWTON_ROUNDS = ((0.0, 5.0, 4, 8), (5.0, 7.0, 3, 6), (7.0, 40.0, 2, 4))
 _LOG_NEGLIGIBLE = 40.0  # beyond s = e^40 the correction ln(s)/(2 s) is below one ulp of ln(s)

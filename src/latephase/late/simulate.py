@@ -44,8 +44,8 @@ def simulate(
     until, at: int, decimal string ("1e1000", "10**6") or LogTime; without `at`, `samples`
     log-spaced times.  Two neurons with output weights +1 and -1 on two points in dimension 1 have
     their full late phase; other networks, and the logistic loss, are stepped up to `max_steps`.
-    slide_tolerance: chatter (relative to a pre-activation of 1) below which sliding phases are
-    followed to first order; the error it causes is reported.
+    slide_tolerance: chatter (how far a step moves a neuron's parameters) below which sliding phases
+    are followed to first order; the error it causes is reported.
 
     Returns a Run whose trajectory has weights (time, neuron, feature), biases (time, neuron) and,
     over (time): boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error,
