@@ -1,7 +1,8 @@
 """Ten thousand trials from initialisation to any horizon, against stepping them.
 
-Rows are measured in one run, in turns, and compared by medians; the rivals make their 10^4 steps in
-full and record nothing, latephase records 200 samples of every trial.
+Rows are measured in one run, in turns, and compared by medians. Against the rivals like is compared
+with like: first all return the networks at 10^4 alone, then all keep the same log-spaced samples
+(the rivals weights, biases and boundary; latephase also margin, deficit, loss and error).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from rivals import LABELS, STEP_SIZE, TRIALS, Runner, medians, naive_jax, torch_loop
 
 import latephase as lp
+from latephase.core import LogTime, log_spaced
 from latephase.problem import Dataset
 
+END = 10_000
 DATA = Dataset([1.0, -1.0], LABELS.astype(int))
 
 
@@ -18,6 +21,12 @@ def ensemble(until: str, trials: int = TRIALS, data: Dataset = DATA) -> Runner:
     """A He ensemble with 200 samples."""
     he, method = lp.initializers.he_normal, lp.GradientDescent(STEP_SIZE)
     return lambda: lp.ensemble(he, data, method, trials=trials, seed=0, until=until, samples=200)
+
+
+def at_times(times: list[str]) -> Runner:
+    """The He ensemble on the points +-1 at the given times."""
+    he, method = lp.initializers.he_normal, lp.GradientDescent(STEP_SIZE)
+    return lambda: lp.ensemble(he, DATA, method, trials=TRIALS, seed=0, until=END, at=times)
 
 
 def show(title: str, seconds: dict[str, float], unit: str) -> None:
@@ -39,14 +48,25 @@ def main() -> None:
         ),
     }
     show("latephase, 200 samples", medians(horizons, 5), "10,000 trials to 10^1000")
-    rivals = {
-        "latephase, 200 samples": ensemble("1e4"),
-        "jax.grad in lax.fori_loop": naive_jax(10_000),
-        "PyTorch autograd loop, one thread": torch_loop(10_000, threads=1),
+    for samples, title in (
+        (0, "10,000 trials to 10^4, the end alone"),
+        (200, "the same, 200 samples"),
+    ):
+        print()
+        show(title, medians(rivals(samples), 3), "latephase")
+
+
+def rivals(samples: int) -> dict[str, Runner]:
+    """latephase and what a user would write instead, to 10^4; 0 samples: the end alone."""
+    times = log_spaced(LogTime.parse(END), samples)[1:] if samples else [LogTime.parse(END)]
+    kept = [int(t.as_float) for t in times]
+    table = {
+        "latephase": at_times([str(t) for t in times]),
+        "jax.grad in lax.fori_loop": naive_jax(END, kept),
+        "PyTorch autograd loop": torch_loop(END, samples=set(kept)),
+        "PyTorch autograd loop, one thread": torch_loop(END, threads=1, samples=set(kept)),
     }
-    present = {name: run for name, run in rivals.items() if run is not None}
-    print()
-    show("10,000 trials to 10^4", medians(present, 1), "latephase, 200 samples")
+    return {name: run for name, run in table.items() if run is not None}
 
 
 if __name__ == "__main__":

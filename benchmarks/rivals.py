@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +26,18 @@ def draw() -> tuple[np.ndarray, np.ndarray]:
     return normal(size=(TRIALS, 2, 1)), normal(size=(TRIALS, 2))
 
 
-def torch_loop(steps: int, threads: int | None = None) -> Runner | None:
-    """A batched autograd loop, PyTorch's threads or as many as given; None without PyTorch."""
+def boundary(weights: Any, biases: Any) -> Any:
+    """x* of every trial, the least that somebody who follows the margin records."""
+    return (biases[:, 1] - biases[:, 0]) / (weights[:, 0, 0] - weights[:, 1, 0])
+
+
+def torch_loop(
+    steps: int, threads: int | None = None, samples: Collection[int] = ()
+) -> Runner | None:
+    """A batched autograd loop, PyTorch's threads or as many as given; None without PyTorch.
+
+    After the steps named in `samples` it keeps weights, biases and boundary.
+    """
     try:
         import torch
     except ImportError:
@@ -37,20 +48,23 @@ def torch_loop(steps: int, threads: int | None = None) -> Runner | None:
     def run() -> object:
         torch.set_num_threads(threads)
         weights, biases = (torch.tensor(a, requires_grad=True) for a in draw())
-        for _ in range(steps):
+        kept = []
+        for done in range(1, steps + 1):
             hidden = torch.relu(torch.einsum("tjk,ik->tji", weights, x) + biases[:, :, None])
             loss = torch.exp(-y * torch.einsum("j,tji->ti", v, hidden)).sum()
             slopes = torch.autograd.grad(loss, (weights, biases))
             with torch.no_grad():
                 weights -= STEP_SIZE * slopes[0]
                 biases -= STEP_SIZE * slopes[1]
-        return weights
+                if done in samples:
+                    kept.append((weights.clone(), biases.clone(), boundary(weights, biases)))
+        return weights, kept
 
     return run
 
 
-def naive_jax(steps: int) -> Runner:
-    """jax.grad in jax.lax.fori_loop, jitted."""
+def naive_jax(steps: int, samples: Sequence[int] = ()) -> Runner:
+    """jax.grad in jax.lax.fori_loop, jitted; from sample to sample if there are `samples`."""
 
     def loss(parameters: tuple[jax.Array, jax.Array]) -> jax.Array:
         weights, biases = parameters
@@ -62,8 +76,18 @@ def naive_jax(steps: int) -> Runner:
         slopes = jax.grad(loss)(parameters)
         return tuple(p - STEP_SIZE * s for p, s in zip(parameters, slopes, strict=True))
 
-    loop = jax.jit(lambda parameters: jax.lax.fori_loop(0, steps, one, parameters))
-    return in_x64(lambda: loop(tuple(jnp.array(a) for a in draw())))
+    loop = jax.jit(lambda n, parameters: jax.lax.fori_loop(0, n, one, parameters))
+    observe = jax.jit(lambda parameters: (*parameters, boundary(*parameters)))
+    stops = [*samples] if samples else [steps]
+
+    def run() -> object:
+        parameters, kept = tuple(jnp.array(a) for a in draw()), []
+        for n in np.diff([0, *stops]):
+            parameters = loop(int(n), parameters)
+            kept.append(observe(parameters))
+        return kept
+
+    return in_x64(run)
 
 
 def in_x64(run: Runner) -> Runner:
