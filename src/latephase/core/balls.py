@@ -16,7 +16,18 @@ from flint import arb, ctx, fmpz
 
 from latephase.core.errors import InputError
 
-__all__ = ["arb", "precision", "exact", "bounds", "relative_error_upper"]
+__all__ = [
+    "arb",
+    "precision",
+    "bits",
+    "exact",
+    "point",
+    "dyadic",
+    "bounds",
+    "whole_part",
+    "plus_minus",
+    "relative_error_upper",
+]
 
 
 @contextmanager
@@ -32,12 +43,19 @@ def precision(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
+def bits() -> int:
+    """The precision in force."""
+    return int(ctx.prec)
+
+
 def exact(x: float | int | Fraction) -> arb:
-    """The ball of radius 0 at x; a fraction is enclosed at the precision in force.
+    """The ball of radius 0 at x; where x is a fraction that is not dyadic, a ball around it.
 
     Raises InputError on NaN and infinities.
     """
     if isinstance(x, Fraction):
+        if x.denominator & (x.denominator - 1) == 0:
+            return point(x.numerator, 1 - x.denominator.bit_length())
         return arb(fmpz(x.numerator)) / arb(fmpz(x.denominator))
     ball = arb(fmpz(x)) if isinstance(x, int) else arb(float(x))
     if not ball.is_finite():
@@ -45,11 +63,35 @@ def exact(x: float | int | Fraction) -> arb:
     return ball
 
 
+def point(mantissa: int, exponent: int) -> arb:
+    """The ball of radius 0 at mantissa * 2^exponent, whatever the precision in force."""
+    return arb((fmpz(mantissa), fmpz(exponent)))
+
+
+def dyadic(ball: arb) -> tuple[int, int]:
+    """(mantissa, exponent) of a ball of radius 0.  Raises InputError on other balls."""
+    if not (ball.is_finite() and ball.is_exact()):
+        raise InputError("a finite ball of radius 0", ball, "take its lower() or upper() end")
+    mantissa, exponent = ball.man_exp()
+    return int(mantissa), int(exponent)
+
+
+def whole_part(ball: arb) -> int | None:
+    """floor(x) of every x in the ball, None where it is not the same for all.  Rigour: proved."""
+    whole = ball.floor().unique_fmpz() if ball.is_finite() else None
+    return None if whole is None else int(whole)
+
+
+def plus_minus(radius: arb) -> arb:
+    """The ball around 0 that reaches to the upper end of |radius|."""
+    return arb(0, radius.abs_upper())
+
+
 def bounds(ball: arb) -> tuple[Fraction, Fraction]:
     """(lower, upper): exact rational ends of the ball.  Rigour: proved."""
     if not ball.is_finite():
         raise InputError("a finite ball", ball, "raise the precision")
-    middle, radius = _dyadic(ball.mid()), _dyadic(ball.rad())
+    middle, radius = _fraction(ball.mid()), _fraction(ball.rad())
     return middle - radius, middle + radius
 
 
@@ -68,7 +110,7 @@ def relative_error_upper(value: float, truth: arb) -> float:
     return float(distance / nearest_zero) if nearest_zero else float("inf")
 
 
-def _dyadic(point: arb) -> Fraction:
+def _fraction(ball: arb) -> Fraction:
     """The exact value of a ball of radius 0."""
-    mantissa, exponent = point.man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    mantissa, exponent = dyadic(ball)
+    return Fraction(mantissa) * Fraction(2) ** exponent

@@ -1,0 +1,117 @@
+"""Two neurons on two points as exact rational numbers: what a certificate is about.
+
+Canonical order: neuron 0 has output weight +1, point 0 has label +1.  Every number is the exact
+binary double that was given; the signs at the start and the sign of k12 are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from latephase.core import InputError, Words
+from latephase.core.balls import arb, exact
+from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+
+Pair = tuple[Fraction, Fraction]
+Method = GradientDescent | GradientFlow
+
+
+@dataclass(frozen=True)
+class System:
+    """Points x1 (label +1) and x2 (label -1), weights and biases of the two neurons, step size
+    (None: gradient flow); all exact."""
+
+    x1: Fraction
+    x2: Fraction
+    weights: Pair
+    biases: Pair
+    step: Fraction | None
+
+    @staticmethod
+    def of(network: ShallowReLU, data: Dataset, method: Method) -> System:
+        """Raises InputError unless two neurons of output weights +1, -1 meet two points of R."""
+        _check(network, data, method)
+        points = sorted(zip(data.labels, data.inputs[:, 0], strict=True), reverse=True)
+        neurons = sorted(
+            zip(network.output_weights, network.weights[:, 0], network.biases, strict=True),
+            reverse=True,
+        )
+        x1, x2 = (Fraction(float(x)) for _, x in points)
+        weights, biases = zip(
+            *((Fraction(float(w)), Fraction(float(b))) for _, w, b in neurons), strict=True
+        )
+        step = Fraction(method.step_size) if isinstance(method, GradientDescent) else None
+        return System(x1, x2, weights, biases, step)
+
+    @cached_property
+    def k11(self) -> Fraction:
+        return 1 + self.x1 * self.x1
+
+    @cached_property
+    def k22(self) -> Fraction:
+        return 1 + self.x2 * self.x2
+
+    @cached_property
+    def k12(self) -> Fraction:
+        return 1 + self.x1 * self.x2
+
+    @property
+    def determinant(self) -> Fraction:
+        return (self.x1 - self.x2) ** 2
+
+    @property
+    def points(self) -> Pair:
+        return self.x1, self.x2
+
+    @property
+    def half_gap(self) -> Fraction:
+        """(x1 - x2) / 2, signed; its absolute value is the optimal margin."""
+        return (self.x1 - self.x2) / 2
+
+    @property
+    def midpoint(self) -> Fraction:
+        return (self.x1 + self.x2) / 2
+
+    @property
+    def limit_boundary(self) -> Fraction:
+        """Where the boundary tends to if the loss tends to 0 (theory, section 2)."""
+        return self.midpoint if self.k12 > 0 else (self.x1 + self.x2) / (1 - self.x1 * self.x2)
+
+    @cached_property
+    def start(self) -> tuple[Pair, Pair]:
+        """a_ji at t = 0, neuron first."""
+        (w1, w2), (b1, b2) = self.weights, self.biases
+        return (
+            (w1 * self.x1 + b1, w1 * self.x2 + b1),
+            (w2 * self.x1 + b2, w2 * self.x2 + b2),
+        )
+
+    @cached_property
+    def nulls(self) -> Pair:
+        """w_j - x_j b_j: what training on its own point alone does not change in neuron j."""
+        (w1, w2), (b1, b2) = self.weights, self.biases
+        return w1 - self.x1 * b1, w2 - self.x2 * b2
+
+    def gram(self) -> tuple[tuple[arb, arb], tuple[arb, arb]]:
+        """Balls around the Gram matrix, at the precision in force."""
+        k12 = exact(self.k12)
+        return (exact(self.k11), k12), (k12, exact(self.k22))
+
+
+def _check(network: ShallowReLU, data: Dataset, method: Method) -> None:
+    if data.n != 2 or data.d != 1:
+        raise InputError(
+            "two inputs in dimension 1",
+            Words(f"{data.n} inputs in dimension {data.d}"),
+            "certificates cover two neurons on two points of the line",
+        )
+    if sorted(network.output_weights) != [-1.0, 1.0] or network.d != 1:
+        raise InputError(
+            "two neurons with output weights +1 and -1, one feature each",
+            Words(f"{network.m} neurons on {network.d} features"),
+            "certificates cover two neurons on two points of the line",
+        )
+    if not isinstance(method, GradientDescent | GradientFlow):
+        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
