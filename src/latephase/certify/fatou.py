@@ -48,18 +48,24 @@ class Series:
             total = (total + a) * inverse
         return total
 
-    def inverse(self, value: arb) -> arb:
-        """The ball of all s >= level with Phi_K(s) in the ball `value`, by contraction.
+    def roughly(self, value: arb) -> arb:
+        """A wide ball around all s >= level with Phi_K(s) in the ball `value`, at little cost.
 
         s = value + ln(s)/2 - tail(s) lies in [value, 13/12 value] since 0 < ln(s)/2 - tail(s) and
-        ln(s) / 2 < s / 13 for s >= 20; each round shrinks that by a factor of about 2 s.
+        ln(s) / 2 < s / 13 for s >= 20.
         """
         if self.flow:
             return value
         if not value > 18:  # Phi(20) = 18.51
             raise Undecided("a level below the range of the Fatou coordinate")
-        s = value.union(value * 13 / 12)
-        accuracy = -1
+        return value.union(value * 13 / 12)
+
+    def inverse(self, value: arb) -> arb:
+        """The ball of all s >= level with Phi_K(s) in the ball `value`, by contraction: each round
+        shrinks the rough one by a factor of about 2 s."""
+        s, accuracy = self.roughly(value), -1
+        if self.flow:
+            return s
         while s.rel_accuracy_bits() > accuracy:
             accuracy = s.rel_accuracy_bits()
             s = value + s.log() / 2 - self.tail(s)
@@ -121,9 +127,17 @@ class Orbit:
         """The orbit that is at level s at that time."""
         return Orbit(series, log_c, series.phi(s) - time, time)
 
+    def coordinate(self, t: arb) -> arb:
+        """Phi(s_t)."""
+        return self.phase + t + plus_minus(self.series.remainder())
+
     def level(self, t: arb) -> arb:
         """s_t."""
-        return self.series.inverse(self.phase + t + plus_minus(self.series.remainder()))
+        return self.series.inverse(self.coordinate(t))
+
+    def rough_level(self, t: arb) -> arb:
+        """s_t in a ball that is up to 8 % wide."""
+        return self.series.roughly(self.coordinate(t))
 
     def value(self, t: arb) -> arb:
         """m_t."""

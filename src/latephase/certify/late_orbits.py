@@ -92,8 +92,8 @@ class LateOrbits:
         """|y| <= |s2 - s1| / min s, and |s2 - s1| <= |phase2 - phase1| + 2 R + 0.51 |y|."""
         if self.alike:
             return arb(0)
-        least = self._levels(t)
-        low = least[0].lower().min(least[1].lower())
+        levels = [orbit.rough_level(t) for orbit in self.orbits]
+        low = levels[0].lower().min(levels[1].lower())
         return self._apart().abs_upper() / (low - 1)
 
     def offset_error(self, t: arb) -> arb:
@@ -131,8 +131,13 @@ class LateOrbits:
     def boundary_decides(self, t: arb) -> bool:
         """a11 a22 - a12 a21 is bilinear in (m1, m2), which only grow: positive with non-negative
         derivatives at t, it stays so."""
-        a = self.preactivations(self._values(t))
-        s = self.system
+        s, (first, second) = self.system, self.orbits
+        a = self.preactivations(
+            (
+                first.log_c + first.rough_level(t).log(),
+                second.log_c + second.rough_level(t).log(),
+            )
+        )
         down1, down2 = exact(s.k12 / s.k11), exact(s.k12 / s.k22)
         by_first = a[1][1] - down1 * a[1][0]
         by_second = a[0][0] - down2 * a[0][1]
