@@ -73,9 +73,7 @@ def margin_figure() -> Figure:
         "measured C (input units)",
         "Constant of the law",
     )
-    caption = (
-        "Left: the margin drops, then recovers like 1/ln t [lyuli2020, Theorem 4.1]. Right: C."
-    )
+    caption = "(a) The margin drops, then recovers like 1/ln t [lyuli2020, Theorem 4.1]. (b) C."
     return Figure("margin", caption, [left, right])
 
 

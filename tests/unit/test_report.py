@@ -136,6 +136,19 @@ def test_labels_are_text(page: str):
         assert f">{label}</text>" in page
 
 
+def test_panels_of_several_are_lettered(page: str):
+    """Ground truth: the made-up figures: panels with a title or without."""
+    titles = re.findall(r">(\([a-z]\).*?)</text>", page)
+    assert titles == [
+        "(a) He initialisation",
+        "(b) Constant of the law",
+        "(a)",
+        "(b)",
+        "(a) Limiting margin",
+        "(b) Rate",
+    ]
+
+
 def test_the_same_findings_give_the_same_bytes(folder: Path, tmp_path: Path):
     """Ground truth: a second report from the same findings."""
     again = write_report(

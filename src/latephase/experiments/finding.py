@@ -81,7 +81,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels side by side, with a caption that says what to see."""
+    """Panels with a caption that says what to see.
+
+    Several panels are drawn with the letters (a), (b), ... in order, and the caption names them by
+    these: side by side on a desk, they stand below each other on a phone.
+    """
 
     key: str
     caption: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib.style
@@ -41,13 +43,14 @@ def plot_style() -> Iterator[None]:
 
 def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
     """(class, SVG element) of each panel: "wide" and "narrow" of a single one, else "panel"."""
-    if len(figure.panels) == 1:
-        sizes = [("wide", WIDE, figure.panels[0]), ("narrow", NARROW, figure.panels[0])]
+    panels = _lettered(figure.panels)
+    if len(panels) == 1:
+        sizes = [("wide", WIDE, panels[0]), ("narrow", NARROW, panels[0])]
     else:
-        sizes = [("panel", NARROW, panel) for panel in figure.panels]
+        sizes = [("panel", NARROW, panel) for panel in panels]
     done = []
     for i, (name, width, panel) in enumerate(sizes):
-        height = max(_height(one, width) for one in figure.panels)
+        height = max(_height(one, width) for one in panels)
         prefix = f"fig-{slug(figure.key)}-{i}"
         done.append((name, _svg(panel, width, height, prefix, panel.title or figure.caption)))
     return done
@@ -55,7 +58,7 @@ def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
 
 def pdf(figure: Figure) -> bytes:
     """The figure on white, panels side by side."""
-    panels = figure.panels
+    panels = _lettered(figure.panels)
     width = WIDE if len(panels) == 1 else NARROW
     height = max(_height(panel, width) for panel in panels)
     canvas = _canvas(width * len(panels), height)
@@ -63,6 +66,15 @@ def pdf(figure: Figure) -> bytes:
     for axes, panel in zip(grid, panels, strict=True):
         draw_panel(axes, panel, width)
     return _written(canvas, "pdf", {"CreationDate": None, "Title": typeset.plain(figure.key)})
+
+
+def _lettered(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with (a), (b), ... before their titles, unless there is only one."""
+    if len(panels) == 1:
+        return list(panels)
+    heads = [f"({letter}) " for letter in ascii_lowercase[: len(panels)]]
+    titles = [(head + one.title).rstrip() for head, one in zip(heads, panels, strict=True)]
+    return [replace(one, title=title) for one, title in zip(panels, titles, strict=True)]
 
 
 def slug(key: str) -> str:
