@@ -144,7 +144,7 @@ def _next(run: Run, problem_flags: str) -> str:
     from latephase.core import Outcome
 
     if run.outcome is Outcome.settled and run.law:
-        return f"steps to any margin: latephase predict {problem_flags}"
+        return f"steps to any distance from the limit: latephase predict {problem_flags}"
     advice = {
         Outcome.settled: "nothing moves any more; try other --weights or --biases",
         Outcome.transient: f"a later --until, or: latephase predict {problem_flags}",
