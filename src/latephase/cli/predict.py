@@ -20,8 +20,8 @@ HELP = (
 )
 EXAMPLES = r"""Examples
 
-latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
-  --step-size 0.1 --eps 0.1,0.001
+latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
 A step is that of the law, not the first at which the boundary is so close.
 The law leaves out O(ln t / t): early steps may be off, in either direction,

@@ -18,10 +18,11 @@ NAME = "run"
 HELP = "Train one network to any horizon, 10^1000 say, and print what it does on the way."
 EXAMPLES = r"""Examples
 
-latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
-  --step-size 0.1 --until 1e1000 --at 0,1,1e3,1e1000
+latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --until 1e1000 --at 0,1,1e3,1e1000
 
-With --json a program can read it; --method gf is gradient flow and takes no --step-size.
+With --json a program can read it; --method gf is gradient flow and takes no
+--step-size.
 """
 _ROWS = 20  # that a terminal shows when the times were not asked for one by one
 _SCALARS = (
