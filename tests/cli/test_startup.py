@@ -62,6 +62,18 @@ def test_examples_can_be_copied_at_80_columns(latephase, monkeypatch, arguments)
         assert after.startswith("   ") == line.endswith("\\")
 
 
+@pytest.mark.parametrize(
+    ("command", "help_text"),
+    [
+        ("predict", "may be repeated. [default: 0.1,0.01,0.001]"),
+        ("ensemble", "writes to --out. [default: 10000]"),
+    ],
+)
+def test_help_shows_defaults_written_by_hand(latephase, command, help_text):
+    """Ground truth: the help as typed; unescaped brackets would be taken for markup."""
+    assert help_text in re.sub(r"[\s│|]+", " ", latephase(command, "--help").out)
+
+
 def test_help_lists_the_commands(latephase):
     """Ground truth: the commands of the contract."""
     out = latephase("--help").out

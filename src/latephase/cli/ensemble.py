@@ -59,7 +59,7 @@ def command(
     ] = False,
     batch: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Trials between two writes to --out. [default: 10000]"),
+        typer.Option(metavar="N", help="Trials between two writes to --out. \\[default: 10000]"),
     ] = None,
     max_steps: flags.MaxSteps = "1e6",
 ) -> None:

@@ -42,7 +42,7 @@ def command(
         typer.Option(
             metavar="EPS,...",
             help="Distances of the boundary from its limit; may be repeated. "
-            "[default: 0.1,0.01,0.001]",
+            "\\[default: 0.1,0.01,0.001]",
         ),
     ] = None,
     max_steps: flags.MaxSteps = "1e6",
