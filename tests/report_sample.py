@@ -89,6 +89,17 @@ def bars_figure() -> Figure:
     return Figure("regimes", "Fractions agree.", [Panel(series, "initializer", "fraction")])
 
 
+def ranges_figure() -> Figure:
+    """Two rows of ranges over six initializers on a logarithmic axis, one with an end at 0."""
+    series = []
+    for deficit, exponent in ((0.1, 2.0), (0.01, 20.0)):
+        y = exponent * (1 + np.arange(len(NAMES)))
+        low = np.where(np.arange(len(NAMES)) == 2, 0.0, y / 3)
+        series.append(Series("ranges", NAMES, y, f"deficit {deficit:g}", y2=np.stack([low, 3 * y])))
+    panel = Panel(series, "initializer", "log10 steps", y_scale="log")
+    return Figure("exponents", "A digit more is ten times the exponent.", [panel])
+
+
 def steps_figure() -> Figure:
     """A histogram against its expectation, and a ladder on logarithmic axes."""
     edges = np.linspace(0, 1, 31)
@@ -193,7 +204,7 @@ def findings() -> list[tuple[Claim, Finding]]:
                 numbers(),
                 settings,
                 [short_table(), long_table()],
-                [margin_figure(), bars_figure()],
+                [margin_figure(), bars_figure(), ranges_figure()],
                 ["The theory page has 1/ln t [smorodinsky2026]; the offset beta is ours."],
             ),
         ),

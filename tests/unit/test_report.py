@@ -198,7 +198,8 @@ def test_series_are_kept_as_zarr(folder: Path):
     """Ground truth: the made-up series, bit by bit."""
     import xarray as xr
 
-    for figure in (sample.margin_figure(), sample.bars_figure(), sample.map_figure()):
+    figures = (sample.margin_figure(), sample.bars_figure(), sample.ranges_figure())
+    for figure in (*figures, sample.map_figure()):
         path = folder / "data" / f"{figure.key}.zarr"
         stored = xr.open_zarr(path, consolidated=False).load()
         for p, panel in enumerate(figure.panels):
