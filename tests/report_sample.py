@@ -73,9 +73,7 @@ def margin_figure() -> Figure:
         "measured C (input units)",
         "Constant of the law",
     )
-    caption = (
-        "Left: the margin drops, then recovers like 1/ln t [lyuli2020, Theorem 4.1]. Right: C."
-    )
+    caption = "(a) The margin drops, then recovers like 1/ln t [lyuli2020, Theorem 4.1]. (b) C."
     return Figure("margin", caption, [left, right])
 
 
@@ -89,6 +87,17 @@ def bars_figure() -> Figure:
     series.append(Series("line", [-0.5, 5.5], [0.25, 0.25], "exact 1/4, 1/2", role="reference"))
     series.append(Series("line", [-0.5, 5.5], [0.5, 0.5], "exact 1/4, 1/2", role="reference"))
     return Figure("regimes", "Fractions agree.", [Panel(series, "initializer", "fraction")])
+
+
+def ranges_figure() -> Figure:
+    """Two rows of ranges over six initializers on a logarithmic axis, one with an end at 0."""
+    series = []
+    for deficit, exponent in ((0.1, 2.0), (0.01, 20.0)):
+        y = exponent * (1 + np.arange(len(NAMES)))
+        low = np.where(np.arange(len(NAMES)) == 2, 0.0, y / 3)
+        series.append(Series("ranges", NAMES, y, f"deficit {deficit:g}", y2=np.stack([low, 3 * y])))
+    panel = Panel(series, "initializer", "log10 steps", y_scale="log")
+    return Figure("exponents", "A digit more is ten times the exponent.", [panel])
 
 
 def steps_figure() -> Figure:
@@ -195,7 +204,7 @@ def findings() -> list[tuple[Claim, Finding]]:
                 numbers(),
                 settings,
                 [short_table(), long_table()],
-                [margin_figure(), bars_figure()],
+                [margin_figure(), bars_figure(), ranges_figure()],
                 ["The theory page has 1/ln t [smorodinsky2026]; the offset beta is ours."],
             ),
         ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ def main(report: Path) -> None:
 
 
 def drawn(figure: Figure, scheme: int) -> str:
-    """The panels side by side in one file, in the colours of scheme 0 (light) or 1 (dark)."""
+    """Two panels side by side in one file, in the colours of scheme 0 (light) or 1 (dark)."""
+    shown = replace(figure, panels=figure.panels[LOST_AND_REGAINED])
     with plot_style():
-        panels = [text for _, text in panel_svgs(figure)][LOST_AND_REGAINED]
+        panels = [text for _, text in panel_svgs(shown)]
     placed, left, height = [], 0.0, 0.0
     for text in panels:
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)

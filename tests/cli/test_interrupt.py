@@ -16,6 +16,7 @@ import pytest
 import xarray as xr
 
 import latephase as lp
+from latephase.cli import reproduce
 
 TRIALS = 30_000
 COMMAND = [sys.executable, "-m", "latephase"]
@@ -98,17 +99,18 @@ def test_an_interrupted_ensemble_is_kept_and_resumed(start, ensemble, tmp_path):
 
 
 # A compiled loop that never ends (cos stays below 2): Python alone would not see the signal.
-COMPILED = """
-import sys
-from latephase.cli import app, run
+ENDLESS = """
+from latephase.cli import app, reproduce
 
-def endless(**_):
+def endless(*_):
     import jax
     loop = jax.jit(lambda x: jax.lax.while_loop(lambda y: y < 2, jax.numpy.cos, x))
     loop = loop.lower(1.0).compile()
     print("at work", flush=True)
     loop(1.0).block_until_ready()
-
+"""
+COMPILED = f"""
+{ENDLESS}
 app.app.registered_commands[:] = []
 app.app.command("endless")(lambda: endless())
 app.app.command("other")(lambda: None)
@@ -127,3 +129,48 @@ def test_compiled_code_does_not_hold_up_ctrl_c(start):
     assert process.returncode == 130
     assert time.monotonic() - began < 20
     assert err == "latephase: interrupted; nothing was kept\n"
+
+
+REPRODUCE = f"""
+{ENDLESS}
+reproduce._examine = endless
+app.main(["reproduce"])
+"""
+
+
+def test_an_interrupted_report_leaves_nothing_even_while_compiled_code_runs(start, tmp_path):
+    """Ground truth: the folder, empty before; Python never gets to unwind here."""
+    process = start([sys.executable, "-c", REPRODUCE])
+    assert process.stdout.readline() == "at work\n", process.stderr.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["latephase-report.partial"]
+    time.sleep(0.3)  # until the loop runs
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert err.startswith("latephase: interrupted; no report was written and nothing was kept; ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_report_does_not_stand_in_the_way(start, tmp_path):
+    """Ground truth: the folder that a killed process leaves, which the next one takes over."""
+    for _ in range(2):
+        process = start([sys.executable, "-c", REPRODUCE])
+        assert process.stdout.readline() == "at work\n", process.stderr.read()
+        process.kill()
+        process.wait()
+        assert [path.name for path in tmp_path.iterdir()] == ["latephase-report.partial"]
+
+
+def test_an_interruption_after_the_report_says_where_it_is(latephase, monkeypatch, tmp_path):
+    """Ground truth: the path that was written before the table is printed."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "_examine", lambda *_: [])
+    monkeypatch.setattr(reproduce, "_write", lambda *_: tmp_path / "report.html")
+    monkeypatch.setattr(reproduce, "_print", interrupted)
+    ended = latephase("reproduce")
+    told = f"latephase: interrupted; the report is complete: {tmp_path / 'report.html'}\n"
+    assert (ended.code, ended.err) == (130, told)

@@ -35,6 +35,23 @@ def test_text_tells_regime_law_entry_and_three_distances(latephase, problem):
         assert expected.steps_within(eps).text in out
 
 
+def test_steps_are_said_to_be_those_of_the_law(latephase, problem):
+    """Ground truth: the run itself, which comes within 0.08 of its limit before the law does."""
+    out = latephase("predict", *problem, "--eps", "0.08").out
+    step = int(prediction().steps_within(0.08).text)
+    run = latephase("run", *problem, "--until", str(step), "--at", f"0,{step - 1}", "--json").out
+    assert abs(json.loads(run)["samples"][-1]["boundary"]) < 0.08
+    assert "rigour   estimated: by the law" in out
+
+
+def test_without_a_constant_the_steps_are_found_on_the_run(latephase):
+    """Ground truth: symmetric inputs below 1, whose law has the constant 0 (docs/theory.md)."""
+    start = ["--inputs", "0.5,-0.5", "--labels", "1,-1", "--weights", "0.7,-0.4"]
+    out = latephase("predict", *start, "--biases", "0.1,0.2", "--step-size", "0.1").out
+    assert "constant 0.0\n" in out
+    assert "rigour   estimated: found by following the run" in out
+
+
 def test_a_dead_network_has_no_law(latephase, dead):
     """Ground truth: both neurons are inactive on both points, so the loss stays 2."""
     assert "both_dead" in latephase("predict", *dead).out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -43,6 +45,33 @@ def test_every_help_shows_an_example(latephase, command):
     ended = latephase(command, "--help")
     assert ended.code == 0
     assert re.search(rf"Examples\s+latephase {command}", ended.out)
+
+
+@pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])
+def test_examples_can_be_copied_at_80_columns(latephase, monkeypatch, arguments):
+    """Ground truth: a shell's rules: one line each, or a backslash with nothing after it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, examples = latephase(*arguments, "--help").out.partition(" Examples\n")
+    lines = examples.splitlines()
+    assert max(map(len, lines)) <= 80
+    commands = re.sub(r"\\\n", "", examples).splitlines()
+    called = [shlex.split(line) for line in commands if line.startswith(" latephase ")]
+    assert called
+    assert not any(word.strip() in ("", "\\") for words in called for word in words)
+    for line, after in itertools.pairwise(lines):
+        assert after.startswith("   ") == line.endswith("\\")
+
+
+@pytest.mark.parametrize(
+    ("command", "help_text"),
+    [
+        ("predict", "may be repeated. [default: 0.1,0.01,0.001]"),
+        ("ensemble", "writes to --out. [default: 10000]"),
+    ],
+)
+def test_help_shows_defaults_written_by_hand(latephase, command, help_text):
+    """Ground truth: the help as typed; unescaped brackets would be taken for markup."""
+    assert help_text in re.sub(r"[\s│|]+", " ", latephase(command, "--help").out)
 
 
 def test_help_lists_the_commands(latephase):

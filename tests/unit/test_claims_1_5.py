@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -57,6 +58,8 @@ def test_finding_is_whole_and_light(module: ModuleType, findings: dict[str, Find
     assert finding.tables
     for table in finding.tables:
         assert len({len(column) for column in table.columns.values()}) == 1
+    captions = " ".join(figure.caption for figure in finding.figures)
+    assert not re.search(r"\b(left|right|middle)\b", captions, re.I)
     for panel in (panel for figure in finding.figures for panel in figure.panels):
         for series in panel.series:
             extra = series.kind == "steps"

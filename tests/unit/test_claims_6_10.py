@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -34,6 +35,7 @@ def _sound(finding: Finding) -> None:
         assert len({len(c) for c in table.columns.values()}) == 1
     for figure in finding.figures:
         assert len(figure.caption) > 80
+        assert not re.search(r"\b(left|right|middle)\b", figure.caption, re.I)
         for series in (s for panel in figure.panels for s in panel.series):
             size = np.size(series.y) if series.z is None else np.size(series.z)
             assert 0 < size <= 2000

@@ -136,6 +136,19 @@ def test_labels_are_text(page: str):
         assert f">{label}</text>" in page
 
 
+def test_panels_of_several_are_lettered(page: str):
+    """Ground truth: the made-up figures: panels with a title or without."""
+    titles = re.findall(r">(\([a-z]\).*?)</text>", page)
+    assert titles == [
+        "(a) He initialisation",
+        "(b) Constant of the law",
+        "(a)",
+        "(b)",
+        "(a) Limiting margin",
+        "(b) Rate",
+    ]
+
+
 def test_the_same_findings_give_the_same_bytes(folder: Path, tmp_path: Path):
     """Ground truth: a second report from the same findings."""
     again = write_report(
@@ -185,7 +198,8 @@ def test_series_are_kept_as_zarr(folder: Path):
     """Ground truth: the made-up series, bit by bit."""
     import xarray as xr
 
-    for figure in (sample.margin_figure(), sample.bars_figure(), sample.map_figure()):
+    figures = (sample.margin_figure(), sample.bars_figure(), sample.ranges_figure())
+    for figure in (*figures, sample.map_figure()):
         path = folder / "data" / f"{figure.key}.zarr"
         stored = xr.open_zarr(path, consolidated=False).load()
         for p, panel in enumerate(figure.panels):

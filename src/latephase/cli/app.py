@@ -9,27 +9,30 @@ from typing import Annotated, Any
 
 import typer
 
-from latephase.cli import ensemble, failures, interrupt, predict, reproduce, run
+from latephase.cli import ensemble, examples, failures, interrupt, predict, reproduce, run
 
 _EPILOG = r"""Examples
 
 latephase reproduce
 
-latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
-  --step-size 0.1 --until 1e1000
+latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --until 1e1000
 
 latephase COMMAND --help
 """
 
 app = typer.Typer(
     name="latephase",
+    cls=examples.Group,
     help="What gradient descent converges to, and how fast, to t = 10^1000 and beyond.",
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 for _command in (reproduce, run, predict, ensemble):
-    app.command(_command.NAME, help=_command.HELP, epilog=_command.EXAMPLES)(_command.command)
+    app.command(_command.NAME, cls=examples.Command, help=_command.HELP, epilog=_command.EXAMPLES)(
+        _command.command
+    )
 
 
 def _version(wanted: bool) -> None:

@@ -24,7 +24,8 @@ EXAMPLES = r"""Examples
 latephase ensemble --init he_normal --trials 10000 --inputs 1,-1 \
   --labels 1,-1 --step-size 0.1 --until 1e1000 --seed 0 --out runs.zarr
 
-The same with --resume goes on after an interruption; without --out there is only the table.
+The same with --resume goes on after an interruption; without --out there is
+only the table.
 """
 _LEVEL = 0.95
 
@@ -58,7 +59,7 @@ def command(
     ] = False,
     batch: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Trials between two writes to --out. [default: 10000]"),
+        typer.Option(metavar="N", help="Trials between two writes to --out. \\[default: 10000]"),
     ] = None,
     max_steps: flags.MaxSteps = "1e6",
 ) -> None:

@@ -23,7 +23,11 @@ _consequence: list[Callable[[], str]] = []
 
 
 def on_interruption(consequence: Callable[[], str]) -> None:
-    """Say from now on, if interrupted, what that leaves behind and how to go on."""
+    """Say from now on, if interrupted, what that leaves behind and how to go on.
+
+    `consequence` may also put things in order first; it is called once, from any thread, and soon
+    after it the process ends.
+    """
     _consequence[:] = [consequence]
 
 

@@ -10,15 +10,22 @@ from latephase.cli import flags, printing
 from latephase.cli.progress import spinner
 
 if TYPE_CHECKING:
-    from latephase.core import LogTime
+    from latephase.core import Law, LogTime
     from latephase.late import Prediction
 
 NAME = "predict"
-HELP = "Say how a run will end, and how many steps it takes to come within a distance of that."
+HELP = (
+    "Say how a run will end, and from which step on it stays within a distance of that, by the law "
+    "of its late phase."
+)
 EXAMPLES = r"""Examples
 
-latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
-  --step-size 0.1 --eps 0.1,0.001
+latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
+
+A step is that of the law, not the first at which the boundary is so close.
+The law leaves out O(ln t / t): early steps may be off, in either direction,
+late ones hardly. To follow the run itself: latephase run.
 """
 
 
@@ -35,7 +42,7 @@ def command(
         typer.Option(
             metavar="EPS,...",
             help="Distances of the boundary from its limit; may be repeated. "
-            "[default: 0.1,0.01,0.001]",
+            "\\[default: 0.1,0.01,0.001]",
         ),
     ] = None,
     max_steps: flags.MaxSteps = "1e6",
@@ -91,7 +98,18 @@ def _print(found: Prediction, within: Within, problem_flags: str) -> None:
     printing.blank()
     printing.console().print(_table(within))
     printing.blank()
+    printing.line("rigour", _rigour(found.law))
     printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
+
+
+def _rigour(law: Law) -> str:
+    """How the steps are known: `Prediction.steps_within`."""
+    from latephase.core import Rigour
+
+    known = "by the law; the earlier the step, the more the run may differ from it, either way"
+    if law.constant == 0:
+        known = "found by following the run from its entry on"
+    return f"{Rigour.estimated.name}: {known}"
 
 
 def _table(within: Within) -> Any:

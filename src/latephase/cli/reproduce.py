@@ -50,10 +50,10 @@ def command(
     """Examine every claim, write the report, print the table."""
     began = time.monotonic()
     number, start = flags.whole(trials, "--trials"), flags.whole(seed, "--seed")
-    interrupt.on_interruption(lambda: "no report was written; start again to make it")
     with _reserved(out, force):
         findings = _examine(number, start)
         page = _write(findings, out, number, start, force)
+    interrupt.on_interruption(lambda: f"the report is complete: {page}")
     _print(findings)
     printing.line("report", str(page))
     printing.line("time", f"{time.monotonic() - began:.0f} s")
@@ -65,10 +65,18 @@ def _reserved(out: str, force: bool) -> Iterator[None]:
     from latephase.core.output import claim_output
 
     partial = claim_output(out, force=force)
+    # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
+    interrupt.on_interruption(lambda: _withdrawn(partial))
     try:
         yield
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # gone already if the report was put in place
+
+
+def _withdrawn(partial: Path) -> str:
+    """Remove what was begun: a report is made again faster than resumed.  Returns what to say."""
+    shutil.rmtree(partial, ignore_errors=True)
+    return "no report was written and nothing was kept; start again to make it"
 
 
 def _examine(trials: int, seed: int) -> Examined:

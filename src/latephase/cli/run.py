@@ -18,10 +18,11 @@ NAME = "run"
 HELP = "Train one network to any horizon, 10^1000 say, and print what it does on the way."
 EXAMPLES = r"""Examples
 
-latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 \
-  --step-size 0.1 --until 1e1000 --at 0,1,1e3,1e1000
+latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --until 1e1000 --at 0,1,1e3,1e1000
 
-With --json a program can read it; --method gf is gradient flow and takes no --step-size.
+With --json a program can read it; --method gf is gradient flow and takes no
+--step-size.
 """
 _ROWS = 20  # that a terminal shows when the times were not asked for one by one
 _SCALARS = (
@@ -144,7 +145,7 @@ def _next(run: Run, problem_flags: str) -> str:
     from latephase.core import Outcome
 
     if run.outcome is Outcome.settled and run.law:
-        return f"steps to any margin: latephase predict {problem_flags}"
+        return f"steps to any distance from the limit: latephase predict {problem_flags}"
     advice = {
         Outcome.settled: "nothing moves any more; try other --weights or --biases",
         Outcome.transient: f"a later --until, or: latephase predict {problem_flags}",

@@ -190,7 +190,7 @@ def _figure() -> Figure:
         "network_function",
         "One network, scaled by its value at the data: the boundary (dots on the axis) is thrown "
         f"off the midpoint and creeps back, x* = {places} at the four times, while the function is "
-        "as good as converged. On the right the neighbourhood of the midpoint.",
+        "as good as converged. (a) is all of it, (b) the neighbourhood of the midpoint.",
         [
             Panel(series, *labels, "the network"),
             Panel(series, *labels, "at the boundary", x_limits=(-0.1, 0.4), y_limits=(-0.25, 0.4)),

@@ -225,10 +225,10 @@ def _table(spots: list[Spot]) -> Table:
 
 def _figure(side: Array, limits: Array, rates: Array, spots: list[Spot]) -> Figure:
     caption = (
-        "Left: margin that gradient descent tends to, relative to the best possible: optimal "
+        "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
         "between "
         "the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
-        f"{np.nanmin(limits):.0%} elsewhere. Right: the rate; only on the diagonal between the "
+        f"{np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the "
         "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
         "with "
         "the map; in another colour, if any, where they do not."

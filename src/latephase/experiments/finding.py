@@ -44,16 +44,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve, cloud, band, row of bars or map of a panel.
+    """One curve, cloud, band, row of bars or ranges, or map of a panel.
 
     kind: line (x, y), points (x, y), band (x, y lower, y2 upper), bars (x categories, y heights,
-    y2 optional (2, k) lower and upper ends of error bars), steps (histogram: x edges (k + 1,),
-    y (k,)), map (x (nx,), y (ny,), z (ny, nx) values or category indices).
+    y2 optional (2, k) lower and upper ends of error bars), ranges (x categories, y middles,
+    y2 (2, k) ends; on a log scale, which has no 0 for bars to stand on), steps (histogram: x edges
+    (k + 1,), y (k,)), map (x (nx,), y (ny,), z (ny, nx) values or category indices).
     role: what it is, which decides its looks: data (accent colours in order), prediction (dashed),
     reference (thin grey), sample (thin, faint).
     """
 
-    kind: Literal["line", "points", "band", "bars", "steps", "map"]
+    kind: Literal["line", "points", "band", "bars", "ranges", "steps", "map"]
     x: ArrayLike
     y: ArrayLike
     label: str = ""
@@ -81,7 +82,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels side by side, with a caption that says what to see."""
+    """Panels with a caption that says what to see.
+
+    Several panels are drawn with the letters (a), (b), ... in order, and the caption names them by
+    these: side by side on a desk, they stand below each other on a phone.
+    """
 
     key: str
     caption: str

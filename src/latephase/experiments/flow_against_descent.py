@@ -220,9 +220,9 @@ def _figures(bench: Bench, runs: _Runs) -> list[Figure]:
     if not runs.both.any() or not runs.one.any():
         return []
     caption = (
-        "Left: with both wrong sides positive at the start the constant of gradient descent is "
+        "(a) With both wrong sides positive at the start the constant of gradient descent is "
         "proportional to the step size, and so is its distance from gradient flow's with one "
-        "positive (medians; band: 5 to 95 % of trials). Right: one start in the same training "
+        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training "
         "time; gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, "
         "the later the smaller its step."
     )
@@ -243,7 +243,14 @@ def _ladder_panel(runs: _Runs) -> Panel:
         Series("line", LADDER, _quantile(one, 0.5), "|C of GD - C of GF|, one positive", colour=1),
         Series("line", LADDER, LADDER, "step size", role="reference"),
     ]
-    return Panel(series, "step size", "constant C (input units)", x_scale="log", y_scale="log")
+    return Panel(
+        series,
+        "step size",
+        "constant C (input units)",
+        "the constant",
+        x_scale="log",
+        y_scale="log",
+    )
 
 
 def _course_panel(bench: Bench, runs: _Runs) -> Panel:

@@ -198,8 +198,8 @@ def _figure(found: Sequence[Direction]) -> Figure:
     return Figure(
         "flow_direction",
         "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t (left, middle), the normalised margin like 1/(ln t)^2 "
-        "(right), because the direction has its largest margin at the limit.",
+        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 "
+        "(c), because the direction has its largest margin at the limit.",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
             for name, label, title in (

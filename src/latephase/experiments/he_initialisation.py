@@ -171,7 +171,7 @@ def _figure(runs: Trained) -> Figure:
     return Figure(
         "he_margin",
         "The margin of trained He networks: it starts at the optimum, drops within the first steps "
-        "(left) and takes ever longer to recover (middle, right). Band: 5 % to 95 % of runs; "
+        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; "
         "line: median; thin lines: single runs.",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),

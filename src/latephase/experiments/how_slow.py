@@ -208,24 +208,29 @@ def _table(runs: dict[str, LatePhase]) -> Table:
 
 def _figure(runs: dict[str, LatePhase]) -> Figure:
     caption = (
-        "Steps to a deficit, median of trained runs (bars) and the range from 10 to 90 % of them "
-        "(whiskers): each further digit of the margin multiplies the exponent by ten. The line is "
-        "what 10^9 steps per second do in the age of the universe."
+        "Steps to a deficit: the median of trained runs (dots) and the range from 10 to 90 % of "
+        "them (lines). What is plotted is the exponent, on an axis that is logarithmic itself: at "
+        "10^2 it takes 10^100 steps. Each further digit of the margin multiplies the exponent by "
+        "about ten, except after a very small start. The upright line is what 10^9 steps per "
+        "second do in the age of the universe."
     )
-    return Figure("how_slow", caption, [_panel(runs, deficit) for deficit in DEFICITS])
+    return Figure("how_slow", caption, [_panel(runs)])
 
 
-def _panel(runs: dict[str, LatePhase], deficit: float) -> Panel:
+def _panel(runs: dict[str, LatePhase]) -> Panel:
     names = list(runs)
+    universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
+    series = [_range(runs, deficit) for deficit in DEFICITS]
+    limit = Series("line", names, [universe] * len(names), "age of the universe", role="reference")
+    return Panel([*series, limit], "initializer", "log10 steps", y_scale="log")
+
+
+def _range(runs: dict[str, LatePhase], deficit: float) -> Series:
     middle, low, high = (
         [_log10_quantile(f, deficit, q) for f in runs.values()] for q in (0.5, 0.1, 0.9)
     )
-    universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
-    series = [
-        Series("bars", names, middle, "median", y2=np.array([low, high])),
-        Series("line", names, [universe] * len(names), "age of the universe", role="reference"),
-    ]
-    return Panel(series, "initializer", "log10 steps", f"deficit {deficit:g}", y_scale="symlog")
+    ends = np.array([low, high])
+    return Series("ranges", list(runs), middle, f"deficit {deficit:g}", y2=ends)
 
 
 CLAIM = Claim(

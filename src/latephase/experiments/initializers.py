@@ -258,9 +258,9 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
     diagonal = Series("line", [-2.5, 2.5], [-2.5, 2.5], "equal", role="reference")
     return Figure(
         "constants",
-        "Left: the constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
+        "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
         "the one predicted from the weights after entry into the last regime; all points lie on "
-        "the diagonal. Right: how |C| is distributed; the peak at 0 is "
+        "the diagonal. (b) How |C| is distributed; the peak at 0 is "
         "of networks whose neurons both start active on both points, which overshoot by a step.",
         [
             Panel(

@@ -224,9 +224,9 @@ ROWS, COLUMNS = 40, 48
 
 def _figure(codes: Codes, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
     caption = (
-        f"Left: {ROWS} runs, one per row, coloured by their activation pattern: within a few "
+        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few "
         "hundred "
-        "steps most have reached the pattern in which they stay. Right: share of specialised runs "
+        "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
         f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
         "(dashed): "
         "the distance between the curves is the wait inside the specialised pattern."

@@ -192,7 +192,7 @@ def _figure(runs: Trained) -> Figure:
         "rate",
         "1/|x*| against ln t for four He networks, from step 10^3 to 10^1000: the measured points "
         "lie on the predicted lines (dashed) of slope 1/|C|, so the boundary comes no faster than "
-        "|C| / ln t. On the right the first stretch, up to step 10^20.",
+        "|C| / ln t. (a) is the whole run, (b) its first stretch, up to step 10^20.",
         [
             _panel(series, "the whole run", None),
             _panel(series, "up to step 10^20", 20 * np.log(10)),

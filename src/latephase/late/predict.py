@@ -29,10 +29,12 @@ class Prediction:
     entry: LogTime | None
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which |x* - limit_boundary| <= eps, in steps (GF: flow time).
+        """The time from which on |x* - limit_boundary| <= eps by the law, in steps (GF: flow time).
 
-        ln t = |constant| / eps - offset, accurate to O(ln t / t); where the constant is 0 the
-        boundary itself is followed.  None without a law.  Rigour: estimated.
+        ln t = |constant| / eps - offset, and not before the entry; where the constant is 0 the
+        boundary itself is followed.  None without a law.  Rigour: estimated.  It is no first
+        passage: the boundary may have been as close before, on its way, and the law leaves out
+        O(ln t / t), so that early times may be off by a factor in either direction.
         """
         if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
             raise InputError(

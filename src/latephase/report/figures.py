@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib.style
@@ -24,11 +26,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from latephase.experiments.finding import Figure, Panel, Series
 from latephase.report import svg, typeset
 from latephase.report.palette import STYLE
-from latephase.report.series import DRAWERS, brushes, colour_mesh
+from latephase.report.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_mesh
 
 WIDE, NARROW = 6.6, 4.0  # inches: a panel alone on a desk, a panel of several or on a phone
 _DPI = 160  # of maps, which are pixels inside the drawing
 _LEGEND_ROW, _CHARACTER = 11.4, 4.55  # points: a row of the legend, a letter of it
+_ROW = {"bars": 0.16, "ranges": 0.11}  # inches: of one that lies
 _LONGEST_ROW = 42  # letters of category names that fit side by side under a narrow panel
 
 
@@ -41,13 +44,14 @@ def plot_style() -> Iterator[None]:
 
 def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
     """(class, SVG element) of each panel: "wide" and "narrow" of a single one, else "panel"."""
-    if len(figure.panels) == 1:
-        sizes = [("wide", WIDE, figure.panels[0]), ("narrow", NARROW, figure.panels[0])]
+    panels = _lettered(figure.panels)
+    if len(panels) == 1:
+        sizes = [("wide", WIDE, panels[0]), ("narrow", NARROW, panels[0])]
     else:
-        sizes = [("panel", NARROW, panel) for panel in figure.panels]
+        sizes = [("panel", NARROW, panel) for panel in panels]
     done = []
     for i, (name, width, panel) in enumerate(sizes):
-        height = max(_height(one, width) for one in figure.panels)
+        height = max(_height(one, width) for one in panels)
         prefix = f"fig-{slug(figure.key)}-{i}"
         done.append((name, _svg(panel, width, height, prefix, panel.title or figure.caption)))
     return done
@@ -55,7 +59,7 @@ def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
 
 def pdf(figure: Figure) -> bytes:
     """The figure on white, panels side by side."""
-    panels = figure.panels
+    panels = _lettered(figure.panels)
     width = WIDE if len(panels) == 1 else NARROW
     height = max(_height(panel, width) for panel in panels)
     canvas = _canvas(width * len(panels), height)
@@ -63,6 +67,15 @@ def pdf(figure: Figure) -> bytes:
     for axes, panel in zip(grid, panels, strict=True):
         draw_panel(axes, panel, width)
     return _written(canvas, "pdf", {"CreationDate": None, "Title": typeset.plain(figure.key)})
+
+
+def _lettered(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with (a), (b), ... before their titles, unless there is only one."""
+    if len(panels) == 1:
+        return list(panels)
+    heads = [f"({letter}) " for letter in ascii_lowercase[: len(panels)]]
+    titles = [(head + one.title).rstrip() for head, one in zip(heads, panels, strict=True)]
+    return [replace(one, title=title) for one, title in zip(panels, titles, strict=True)]
 
 
 def slug(key: str) -> str:
@@ -96,9 +109,9 @@ def _written(canvas: Canvas, kind: str, metadata: dict[str, str | None]) -> byte
 def _height(panel: Panel, width: float) -> float:
     """Inches: the legend and lying bars take what they need, maps are nearly square."""
     head = (_legend_rows(panel, width)[1] * _LEGEND_ROW + 18 * bool(panel.title)) / 72
-    bars = [one for one in panel.series if one.kind == "bars"]
-    if bars and _sideways(panel):
-        return head + 0.75 + 0.16 * sum(len(np.asarray(one.x)) for one in bars) + 0.06 * len(bars)
+    rows = [one for one in panel.series if one.kind in SIDE_BY_SIDE]
+    if rows and _sideways(panel):
+        return head + 0.75 + sum(0.06 + _ROW[one.kind] * len(np.asarray(one.x)) for one in rows)
     tall = any(one.kind == "map" for one in panel.series)
     return head + (0.5 if width == WIDE else 0.66) * width + (0.9 if tall else 0.0)
 
@@ -162,11 +175,11 @@ def _smallest(panel: Panel) -> float:
 
 
 def _sideways(panel: Panel) -> bool:
-    """Bars lie when the names of their categories would not fit side by side."""
+    """Bars and ranges lie when the names of their categories would not fit side by side."""
     names = [
         sum(len(str(name)) + 2 for name in np.asarray(one.x))
         for one in panel.series
-        if one.kind == "bars"
+        if one.kind in SIDE_BY_SIDE
     ]
     return bool(names) and max(names) > _LONGEST_ROW
 

@@ -21,6 +21,7 @@ from latephase.experiments.finding import Series
 from latephase.report import typeset
 from latephase.report.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
 
+SIDE_BY_SIDE = ("bars", "ranges")  # kinds of which several share the place of a category
 _LIGHTEST_CLOUD = 300  # from this many points on, dots of one path instead of a marker each
 
 
@@ -28,9 +29,9 @@ _LIGHTEST_CLOUD = 300  # from this many points on, dots of one path instead of a
 class Brush:
     """How a series looks.
 
-    sideways: bars lie, so that x and y of the panel are exchanged;  slot: which of how many groups
-    of bars this is;  places: positions of the panel's categories;  over_map: a halo keeps it
-    legible on any colour.
+    sideways: bars lie, so that x and y of the panel are exchanged;  slot: which of how many rows
+    of bars or ranges this is;  places: positions of the panel's categories;  over_map: a halo keeps
+    it legible on any colour.
     """
 
     colour: str
@@ -54,6 +55,17 @@ class Brush:
             return np.array([self.places[str(name)] for name in values], dtype=float)
         return values.astype(float)
 
+    @property
+    def thickness(self) -> float:
+        """Of a bar and the gap beside it, in places."""
+        return min(0.78 / self.slot[1], 0.5)
+
+    def row(self, x: Any) -> np.ndarray:
+        """Categories by their place, beside those of the panel's other rows."""
+        slot, slots = self.slot
+        at: np.ndarray = self.positions(x) + self.thickness * (slot - (slots - 1) / 2)
+        return at
+
 
 _ON_MAP, _HALO = "#101418", "#ffffff"  # the same on a light and on a dark page, as maps are
 
@@ -68,7 +80,7 @@ _LOOKS: dict[str, tuple[float, str, float, float]] = {
 
 def brushes(series: tuple[Series, ...], *, sideways: bool) -> list[Brush]:
     """A brush for every series of a panel; accents go to data in order, unless chosen."""
-    bars = [i for i, one in enumerate(series) if one.kind == "bars"]
+    rows = [i for i, one in enumerate(series) if one.kind in SIDE_BY_SIDE]
     places = _places(series)
     over_map = any(one.kind == "map" for one in series)
     chosen = {one.colour for one in series if one.colour is not None}
@@ -79,7 +91,7 @@ def brushes(series: tuple[Series, ...], *, sideways: bool) -> list[Brush]:
         colour, lap = _colour(one, free)
         order += 2 * (one.kind == "points")  # a prediction's line goes under what it predicts
         dash = ":" if lap and dash == "-" else dash
-        slot = (bars.index(i), len(bars)) if i in bars else (0, 1)
+        slot = (rows.index(i), len(rows)) if i in rows else (0, 1)
         colour = _ON_MAP if over_map and colour in (INK, MUTED) else colour
         done.append(Brush(colour, width, dash, opacity, order, sideways, slot, places, over_map))
     return done
@@ -163,9 +175,7 @@ def draw_band(axes: Axes, series: Series, brush: Brush) -> None:
 
 def draw_bars(axes: Axes, series: Series, brush: Brush) -> None:
     """A bar per category, beside those of the panel's other bars; y2 are ends of error bars."""
-    slot, slots = brush.slot
-    thickness = min(0.78 / slots, 0.5)
-    at = brush.positions(series.x) + thickness * (slot - (slots - 1) / 2)
+    at, thickness = brush.row(series.x), 0.9 * brush.thickness
     height = np.asarray(series.y, dtype=float)
     look: dict[str, Any] = {
         "color": brush.colour,
@@ -173,13 +183,23 @@ def draw_bars(axes: Axes, series: Series, brush: Brush) -> None:
         "zorder": brush.order - 1,
     }
     if brush.sideways:
-        axes.barh(at, height, height=0.9 * thickness, linewidth=0, **look)
+        axes.barh(at, height, height=thickness, linewidth=0, **look)
     else:
-        axes.bar(at, height, width=0.9 * thickness, linewidth=0, **look)
+        axes.bar(at, height, width=thickness, linewidth=0, **look)
     if series.y2 is not None:
         ends = np.asarray(series.y2, dtype=float)
         lines = axes.hlines if brush.sideways else axes.vlines
         lines(at, ends[0], ends[1], color=INK, linewidth=1.0, zorder=brush.order)
+
+
+def draw_ranges(axes: Axes, series: Series, brush: Brush) -> None:
+    """A dot per category on a line from end to end, beside those of the panel's other ranges."""
+    at, ends = brush.row(series.x), np.asarray(series.y2, dtype=float)
+    # One line with gaps: it keeps its other ends in view where one of them is 0 on a log scale.
+    along = np.column_stack([*ends, np.full(len(at), np.nan)]).ravel()
+    axes.plot(*brush.turned(np.repeat(at, 3), along), color=brush.colour, zorder=brush.order)
+    x, y = brush.turned(at, np.asarray(series.y, dtype=float))
+    axes.plot(x, y, **_marker(series, brush, 5.0))
 
 
 def draw_steps(axes: Axes, series: Series, brush: Brush) -> None:
@@ -252,6 +272,7 @@ DRAWERS: dict[str, Callable[[Axes, Series, Brush], None]] = {
     "points": draw_points,
     "band": draw_band,
     "bars": draw_bars,
+    "ranges": draw_ranges,
     "steps": draw_steps,
     "map": draw_map,
 }
