@@ -162,9 +162,10 @@ def prove(system: System, bits: int, max_bits: int, max_steps: int) -> Proof:
             with precision(bits):
                 return _prove(system, bits, max_steps)
         except Undecided as question:
-            if 2 * bits > max_bits:
+            more = max(2 * bits, question.bits)
+            if more > max_bits:
                 raise Undecided(f"{question} is not decided at {bits} bits") from None
-        bits *= 2
+        bits = more
 
 
 def _prove(system: System, bits: int, max_steps: int) -> Proof:

@@ -14,8 +14,9 @@ from latephase.core.balls import arb, whole_part
 from .dynamics import BOTH, Active, Balls, State, margin, moving, nulls_after
 from .fatou import Orbit, Series
 from .system import System
-from .verdict import Undecided
+from .verdict import Undecided, Unprovable
 
+FORESEEN = 10_000  # ln of a number of steps beyond which no end of a phase is looked for
 WORTHWHILE = 32  # a shorter phase is stepped through
 
 
@@ -97,11 +98,18 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit]) -> int:
     for m in ends:
         needed = margin(state, m.p) + abs(state.a[m.neuron][m.point]) / abs(m.slope)
         track = tracks[m.p]
-        end = track.series.phi((needed - track.log_c).exp()) - track.phase - state.time
+        log_s = needed - track.log_c
+        if log_s > FORESEEN:
+            continue
+        end = track.series.phi(log_s.exp()) - track.phase - state.time
         whole = whole_part(end + arb(0, track.series.remainder()))
         if whole is None:
-            raise Undecided("the step at which a long phase ends")
+            raise Undecided(
+                "the step at which a long phase ends", int(float(log_s.upper()) * 1.5) + 128
+            )
         steps.append(whole + 1)
+    if not steps:
+        raise Unprovable(f"a phase outlasts e^{FORESEEN} steps; what follows is not decided")
     return min(steps)
 
 

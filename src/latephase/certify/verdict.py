@@ -22,7 +22,14 @@ class Verdict(Enum):
 
 
 class Undecided(LatephaseError):
-    """Something the balls do not decide at this precision; more bits may."""
+    """Something the balls do not decide at this precision; more bits may.
+
+    bits: how many will, where that is known (0: twice as many are tried).
+    """
+
+    def __init__(self, what: str, bits: int = 0) -> None:
+        super().__init__(what)
+        self.bits = bits
 
 
 class Unprovable(LatephaseError):
