@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from latephase.certify import Certificate, Verdict, certify
     from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
     from latephase.ensembles import ensemble
     from latephase.late import Prediction, Run, predict, simulate
@@ -28,9 +29,11 @@ _HOMES = {
     **dict.fromkeys(("Prediction", "Run", "predict", "simulate"), ("latephase.late", None)),
     "robustness_margin": ("latephase.margin", "of_network"),
     "ensemble": ("latephase.ensembles", None),
+    **dict.fromkeys(("Certificate", "Verdict", "certify"), ("latephase.certify", None)),
 }
 
 __all__ = [
+    "Certificate",
     "Dataset",
     "GradientDescent",
     "GradientFlow",
@@ -44,6 +47,8 @@ __all__ = [
     "Rigour",
     "Run",
     "ShallowReLU",
+    "Verdict",
+    "certify",
     "ensemble",
     "initializers",
     "predict",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from latephase.core import LogTime
+from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import exact, precision
+from latephase.core.output import claiming, output_path, partial_of
 
 from . import flow
 from .certificate import Certificate, Proof, deficit_at
@@ -55,6 +57,35 @@ def record(certificate: Certificate) -> Record:
         with precision(certificate.proof.bits):
             body["claims"] = list(_claims(system, certificate.proof))
     return {**body, "digest": digest(body)}
+
+
+def save(certificate: Certificate, path: object, *, force: bool = False) -> Path:
+    """Write the certificate to a file: complete or not at all.
+
+    Raises InputError where the file cannot be written, and where one stands that is no certificate
+    (unless `force`).
+    """
+    target = output_path(path)
+    text = json.dumps(record(certificate), indent=1) + "\n"
+    with claiming(target):
+        if target.exists() and not force and not _is_certificate(target):
+            raise InputError(
+                "an output that is new, or a certificate",
+                Words(f"{target}, which is something else"),
+                "choose another output, or replace it with force",
+            )
+        draft = partial_of(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text)
+        os.replace(draft, target)
+    return target
+
+
+def _is_certificate(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return FORMAT.encode() in content.read(100)
 
 
 def digest(body: Record) -> str:

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from latephase.cli import ensemble, examples, failures, interrupt, predict, reproduce, run
+from latephase.cli import (
+    certify,
+    ensemble,
+    examples,
+    failures,
+    interrupt,
+    predict,
+    reproduce,
+    run,
+    verify,
+)
 
 _EPILOG = r"""Examples
 
@@ -29,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (reproduce, run, predict, ensemble):
+for _command in (reproduce, run, predict, ensemble, certify, verify):
     app.command(_command.NAME, cls=examples.Command, help=_command.HELP, epilog=_command.EXAMPLES)(
         _command.command
     )
@@ -62,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `latephase` with the arguments (those of the process by default) and exit.
 
     Exit codes: 0 done, 1 unforeseen or the reader of the output went away, 2 bad input,
-    3 undecided, 4 refuted (both kept for certificates), 130 interrupted.
+    3 undecided, 4 refuted, 130 interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     with interrupt.guarded():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latephase.cli import flags, interrupt, printing
+from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.progress import progress
 from latephase.core import InputError
 
@@ -80,31 +77,12 @@ def command(
         "batch": None if batch is None else flags.whole(batch, "--batch"),
         "max_steps": flags.whole(max_steps, "--max-steps"),
     }
-    interrupt.on_interruption(_kept(out, options["trials"]))
+    interrupt.on_interruption(kept.trials_in(out, options["trials"]))
     with progress(f"ensemble {init}", "trials") as shown:
         from latephase.ensembles import ensemble
 
         found = ensemble(init, data, trained, **options, progress=shown)
     _print(found, out)
-
-
-def _kept(out: str | None, trials: int) -> Callable[[], str]:
-    """What an interruption leaves behind, in words, when asked."""
-    if out is None:
-        return lambda: "nothing was kept, for there is no --out"
-    return lambda: _kept_in(out, trials)
-
-
-def _kept_in(out: str, trials: int) -> str:
-    from latephase.core.output import output_path, partial_of, read_marker
-
-    partial = partial_of(output_path(out))
-    finished = (read_marker(partial) or {}).get("finished_trials")
-    if finished is None:
-        return "nothing was kept: no trial was finished"
-    again = [word for word in sys.argv[1:] if word != "--resume"]
-    command = shlex.join(["latephase", *again, "--resume"])
-    return f"{finished:,} of {trials:,} trials are kept in {partial}; go on with: {command}"
 
 
 def _print(found: xr.Dataset, out: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ def table(*columns: tuple[str, str]) -> Table:
 def show(value: float, digits: int = 6) -> str:
     """A number for readers; a dash for one that is undefined."""
     return NOTHING if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def short(text: str, longest: int = 12) -> str:
+    """A time of bounded length: integers may be written out with all their digits."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def whole(n: int) -> str:
+    """An integer; beyond 15 digits in scientific notation."""
+    return f"{n:,}" if abs(n) < 10**15 else f"{Decimal(n):.6e}"
 
 
 def law_text(law: Law) -> str:

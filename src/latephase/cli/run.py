@@ -131,13 +131,8 @@ def _table(trajectory: xr.Dataset) -> Any:
     for t, row in zip(trajectory.time.values, rows, strict=True):
         *values, error = row
         cells = (printing.show(float(value)) for value in values)
-        table.add_row(_short(str(t)), *cells, printing.show(float(error), 2))
+        table.add_row(printing.short(str(t)), *cells, printing.show(float(error), 2))
     return table
-
-
-def _short(t: str) -> str:
-    """A time in at most twelve characters: integers may be written out with all their digits."""
-    return t if len(t) <= 12 else f"{t[:9]}..."
 
 
 def _next(run: Run, problem_flags: str) -> str:

@@ -1,0 +1,213 @@
+"""`latephase certify`: prove how a run ends and how fast, in ball arithmetic."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latephase.cli import flags, interrupt, kept, printing
+from latephase.cli.progress import progress, spinner
+from latephase.core import InputError
+
+if TYPE_CHECKING:
+    from latephase.certify import Certificate
+    from latephase.certify.many import Row
+
+NAME = "certify"
+HELP = "Prove, in ball arithmetic, how a run ends and how fast, for all later steps."
+EXAMPLES = r"""Examples
+
+latephase certify --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --out run.cert.json
+
+latephase certify --init he_normal --trials 10000 --seed 0 --inputs 1,-1 \
+  --labels 1,-1 --step-size 0.1 --out certs/
+
+Exit codes: 0 proved, 3 undecided, 4 refuted (an ensemble: 0 once all are done).
+Check the files with: latephase verify run.cert.json
+"""
+EXIT_CODES = {"PROVED": 0, "UNDECIDED": 3, "REFUTED": 4}
+_TIMES = ("1e6", "1e100", "1e1000")
+
+
+def command(
+    inputs: flags.Inputs,
+    labels: flags.Labels,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="W1,W2", help="Initial weights.", rich_help_panel=flags.PROBLEM),
+    ] = None,
+    biases: Annotated[
+        str | None,
+        typer.Option(metavar="B1,B2", help="Initial biases.", rich_help_panel=flags.PROBLEM),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of weights and biases: draw --trials networks from this initializer.",
+            rich_help_panel=flags.PROBLEM,
+        ),
+    ] = None,
+    output_weights: flags.OutputWeights = None,
+    method: flags.Method = "gd",
+    step_size: flags.StepSize = None,
+    trials: flags.Trials = "10000",
+    seed: flags.Seed = "0",
+    claim: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What to prove or refute: settled, trained, optimal_margin, slow, or a regime.",
+        ),
+    ] = "settled",
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="File to write, or folder of files with --init."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted folder.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the certificate as one JSON object.")
+    ] = False,
+) -> int:
+    """Certify one run, or an ensemble of them."""
+    if init is not None:
+        if weights is not None or biases is not None or json or output_weights is not None:
+            given = "--weights, --biases, --output-weights or --json beside it"
+            raise InputError("--init alone", given, "leave these out")
+        asked = (init, inputs, labels, method, step_size, trials, seed, claim)
+        return _ensemble(*asked, out=out, resume=resume, force=force)
+    if weights is None or biases is None:
+        raise InputError(
+            "--weights and --biases, or --init", None, "add for example --init he_normal"
+        )
+    with spinner("proving"):
+        asked_for = flags.problem(
+            inputs, labels, weights, biases, output_weights, method, step_size
+        )
+        from latephase.certify import certify
+
+        found = certify(asked_for.network, asked_for.data, asked_for.method, claim=claim)
+        if out is not None:
+            from latephase.certify.file import save
+
+            save(found, out, force=force)
+    if json:
+        from latephase.certify.file import record
+
+        printing.print_json(record(found))
+    else:
+        _print(found, out, asked_for.flags)
+    return EXIT_CODES[found.verdict.name]
+
+
+def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
+    printing.line("claim", found.claim)
+    printing.line("verdict", f"{found.verdict.name}: {found.verdict.value}")
+    if found.proof is None:
+        printing.line("reason", found.reason)
+        printing.line("next", f"simulate it: latephase run {problem_flags} --until 1e1000")
+        return
+    assert found.regime is not None
+    printing.line("regime", f"{found.regime.name}: {found.regime.value}")
+    printing.line("because", found.reason)
+    entry = printing.whole(found.entry_step or 0)
+    printing.line("entry", f"t = {entry}; every sign up to there is decided")
+    _print_law(found)
+    printing.blank()
+    printing.console().print(_table(found))
+    printing.blank()
+    printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
+    again = f"latephase certify {problem_flags} --out run.cert.json"
+    printing.line(
+        "next", f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
+    )
+
+
+def _print_law(found: Certificate) -> None:
+    if found.constant is None or found.rate is None or found.limit_boundary is None:
+        printing.line("margin", "0 for ever: one point is not on its side")
+        return
+    lower, upper, since, clock = found.rate
+    printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
+    printing.line("constant", f"C = {_both(found.constant)}")
+    bounds = f"{lower:.6g} <= |x*(t) - limit| * {clock} <= {upper:.6g}"
+    printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
+
+
+def _both(ends: Any) -> str:
+    """An enclosure by the digits that both of its ends share."""
+    lower, upper = ends
+    return f"{lower:.20g}" if lower == upper else f"{lower:.20g} (within {upper - lower:.1e})"
+
+
+def _table(found: Certificate) -> Any:
+    table = printing.table(
+        ("t", "left"), ("margin deficit, at least", "right"), ("at most", "right")
+    )
+    for t in _TIMES:
+        lower, upper = found.deficit(t)
+        table.add_row(t, f"{lower:.17e}", f"{upper:.17e}")
+    return table
+
+
+def _ensemble(
+    init: str,
+    inputs: str,
+    labels: str,
+    method: str,
+    step_size: str | None,
+    trials: str,
+    seed: str,
+    claim: str,
+    *,
+    out: str | None,
+    resume: bool,
+    force: bool,
+) -> int:
+    data, trained = flags.dataset(inputs, labels), flags.method_of(method, step_size)
+    count = flags.whole(trials, "--trials")
+    if out is None and (resume or force):
+        raise InputError("--out with --resume and --force", None, "name the folder: --out certs")
+    interrupt.on_interruption(kept.trials_in(out, count))
+    with progress(f"certify {init}", "trials") as shown:
+        from latephase.certify.many import certify_ensemble
+
+        rows = certify_ensemble(
+            init,
+            data,
+            trained,
+            trials=count,
+            seed=flags.whole(seed, "--seed"),
+            claim=claim,
+            out=out,
+            resume=resume,
+            force=force,
+            processes=os.cpu_count() or 1,
+            progress=shown,
+        )
+    printing.console().print(_counts(rows))
+    printing.blank()
+    printing.line("claim", claim)
+    printing.line("rigour", "proved: every number is enclosed in balls")
+    follow = "keep the certificates: add --out certs" if out is None else "check them: "
+    printing.line("next", follow + ("" if out is None else f"latephase verify {out}"))
+    return 0
+
+
+def _counts(rows: list[Row]) -> Any:
+    """How many trials have which verdict, regime and reason."""
+    columns = (("verdict", "left"), ("regime", "left"), ("because", "left"), ("trials", "right"))
+    table = printing.table(*columns)
+    counts = Counter((row.verdict, row.regime or printing.NOTHING, row.reason) for row in rows)
+    for (verdict, regime, reason), count in counts.most_common():
+        table.add_row(verdict, regime, reason, f"{count:,}")
+    return table

@@ -1,0 +1,41 @@
+"""`latephase verify`: check certificates by an independent program."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latephase.cli import printing
+from latephase.cli.progress import progress
+
+NAME = "verify"
+HELP = "Check certificates: re-derive every claim from the file alone, by an independent program."
+EXAMPLES = r"""Examples
+
+latephase verify run.cert.json
+
+latephase verify certs/
+
+Exit codes: 0 valid, 1 invalid (says which claim), 2 not a certificate.
+"""
+_SHOWN = 20  # faults, of the many that a folder may have
+
+
+def command(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A file, or a folder of them.")],
+) -> int:
+    """Verify and print."""
+    from latephase.certify.check import verify_all
+
+    with progress("verify", "certificates") as shown:
+        found = verify_all(path, shown)
+    faults = [f"{name}: {fault}" for name, report in found for fault in report.faults]
+    for fault in faults[:_SHOWN]:
+        printing.line("invalid", fault)
+    if len(faults) > _SHOWN:
+        printing.line("invalid", f"and {len(faults) - _SHOWN:,} more")
+    good = sum(report.valid for _, report in found)
+    claims = sum(report.claims for _, report in found)
+    printing.line("valid", f"{good:,} of {len(found):,} certificates; {claims:,} claims re-derived")
+    return 1 if faults else 0
