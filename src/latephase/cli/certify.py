@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.progress import progress, spinner
-from latephase.core import InputError
+from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
     from latephase.certify import Certificate
@@ -86,8 +87,9 @@ def command(
         asked = (init, inputs, labels, method, step_size, trials, seed, claim)
         return _ensemble(*asked, out=out, resume=resume, force=force)
     if weights is None or biases is None:
+        got = Words("neither of the two" if weights is biases else "one of the two")
         raise InputError(
-            "--weights and --biases, or --init", None, "add for example --init he_normal"
+            "--weights and --biases, or --init", got, "add for example --init he_normal"
         )
     with spinner("proving"):
         asked_for = flags.problem(
@@ -116,9 +118,11 @@ def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
         printing.line("reason", found.reason)
         printing.line("next", f"simulate it: latephase run {problem_flags} --until 1e1000")
         return
+    from latephase.certify.arguments import ARGUMENTS
+
     assert found.regime is not None
     printing.line("regime", f"{found.regime.name}: {found.regime.value}")
-    printing.line("because", found.reason)
+    printing.line("because", ARGUMENTS[found.reason])
     entry = printing.whole(found.entry_step or 0)
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
@@ -127,9 +131,8 @@ def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
     printing.blank()
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     again = f"latephase certify {problem_flags} --out run.cert.json"
-    printing.line(
-        "next", f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
-    )
+    following = f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
+    printing.line("next", following)
 
 
 def _print_law(found: Certificate) -> None:
@@ -139,7 +142,8 @@ def _print_law(found: Certificate) -> None:
     lower, upper, since, clock = found.rate
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")
-    bounds = f"{lower:.6g} <= |x*(t) - limit| * {clock} <= {upper:.6g}"
+    least, most = _outward(lower, upper, 6)
+    bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
     printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
 
 
@@ -149,13 +153,19 @@ def _both(ends: Any) -> str:
     return f"{lower:.20g}" if lower == upper else f"{lower:.20g} (within {upper - lower:.1e})"
 
 
+def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
+    """Both to that many digits, rounded away from each other."""
+    wide = {"prec": digits, "Emin": MIN_EMIN, "Emax": MAX_EMAX}
+    down = Context(rounding=ROUND_FLOOR, **wide).plus(lower)
+    return str(down), str(Context(rounding=ROUND_CEILING, **wide).plus(upper))
+
+
 def _table(found: Certificate) -> Any:
     table = printing.table(
         ("t", "left"), ("margin deficit, at least", "right"), ("at most", "right")
     )
     for t in _TIMES:
-        lower, upper = found.deficit(t)
-        table.add_row(t, f"{lower:.17e}", f"{upper:.17e}")
+        table.add_row(t, *_outward(*found.deficit(t), 18))
     return table
 
 
