@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Any, TypeVar
 
 from latephase.core import InputError, LogTime, Regime, Words
-from latephase.core.balls import arb, exact, precision
+from latephase.core.balls import exact, precision
 from latephase.problem import Dataset, ShallowReLU
 
-from . import flow, margins
+from . import trace
 from .claims import CLAIMS
 from .decimals import Bounds, outward
-from .dynamics import State
-from .late_orbits import LateOrbits
-from .late_slide import LateSlide
-from .law import Rate, Tail, constant, rate
-from .path import MAX_STEPS, Arrival, Walk
+from .law import constant
+from .path import MAX_STEPS
+from .proof import Proof, prove
 from .system import Method, System
 from .verdict import Undecided, Unprovable, Verdict
 
+T = TypeVar("T")
 BITS, MAX_BITS = 128, 16384
-_ACCURACY = 48  # bits of the constant, below which more precision is tried
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was proved about a run, at a working precision of `bits`.
-
-    entry: the first step in the regime (flow: the first whole time);  arrival: the state from
-    which the tail starts (None for a flow);  tail: what holds from then on (None where L does
-    not tend to 0: the margin is 0 then);  rates: from the earliest time found, and later ones.
-    """
-
-    bits: int
-    regime: Regime
-    reason: str
-    entry: int
-    arrival: Arrival | None
-    tail: Tail | None
-    rate: Rate | None
 
 
 @dataclass(frozen=True)
@@ -106,11 +88,38 @@ class Certificate:
         Decimals rounded outward, in input units.  Rigour: proved.  Raises InputError for times
         that cannot be read, and where nothing is proved about the run.
         """
+        return self._enclosed(lambda *at: outward(trace.deficit(*at).nonnegative_part()), t)
+
+    def boundary(self, t: object) -> Bounds | None:
+        """(lower, upper) of x* at time t; None unless both neurons are proved to be active there.
+
+        As `deficit`.
+        """
+
+        def ends(system: System, proof: Proof, time: LogTime) -> Bounds | None:
+            ball = trace.boundary(system, proof, time)
+            return None if ball is None else outward(ball)
+
+        return self._enclosed(ends, t)
+
+    def preactivations(self, t: object) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
+        """(lower, upper) of a_ji at time t in canonical order: neuron of output weight +1 first,
+        point labelled +1 first.  As `deficit`; raises InputError late in a run with one dead neuron
+        for x1 x2 > -1, where the survivor is followed step by step only."""
+
+        def ends(*at: Any) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
+            (a11, a12), (a21, a22) = trace.preactivations(*at)
+            return (outward(a11), outward(a12)), (outward(a21), outward(a22))
+
+        return self._enclosed(ends, t)
+
+    def _enclosed(self, ends: Callable[[System, Proof, LogTime], T], t: object) -> T:
+        """Ends of an enclosure at time t, at the precision of the proof."""
         time = LogTime.parse(t, flow=self._flow, name="t")
         if self.proof is None:
             raise InputError("a certificate with a proof", Words(self.reason), "see its verdict")
         with precision(self.proof.bits):
-            return outward(deficit_at(self.system, self.proof, time).nonnegative_part())
+            return ends(self.system, self.proof, time)
 
     @property
     def _flow(self) -> bool:
@@ -153,72 +162,3 @@ def certify(
     except (Undecided, Unprovable) as open_question:
         verdict, reason = Verdict.UNDECIDED, str(open_question)
     return Certificate(network, data, method, claim, verdict, reason, proof)
-
-
-def prove(system: System, bits: int, max_bits: int, max_steps: int) -> Proof:
-    """The proof at the lowest precision that decides everything."""
-    while True:
-        try:
-            with precision(bits):
-                return _prove(system, bits, max_steps)
-        except Undecided as question:
-            more = max(2 * bits, question.bits)
-            if more > max_bits:
-                raise Undecided(f"{question} is not decided at {bits} bits") from None
-        bits = more
-
-
-def _prove(system: System, bits: int, max_steps: int) -> Proof:
-    if system.step is None:
-        return _prove_flow(system, bits)
-    arrival = Walk(system, max_steps).arrive()
-    tail = _tail(system, arrival)
-    return Proof(bits, arrival.regime, arrival.reason, arrival.entry, arrival, tail, _rate(tail))
-
-
-def _prove_flow(system: System, bits: int) -> Proof:
-    flow.check(system)
-    regime = flow.regime(system)
-    tail = flow.tail(system) if regime is Regime.specialised else None
-    entry = flow.entry_step(system)
-    return Proof(bits, regime, "closed form", entry, None, tail, _rate(tail))
-
-
-def _tail(system: System, arrival: Arrival) -> Tail | None:
-    if arrival.regime is Regime.specialised:
-        orbits = arrival.orbits[0], arrival.orbits[1]
-        return LateOrbits.of(system, arrival.state, orbits)
-    if arrival.slide is not None and system.step is not None:
-        return LateSlide.of(system, arrival.state, arrival.slide, exact(system.step))
-    return None
-
-
-def _rate(tail: Tail | None) -> Rate | None:
-    """The rate, once the constant is known to be exactly zero or clearly not."""
-    if tail is None:
-        return None
-    if tail.lean is not None and tail.lean.rel_accuracy_bits() < _ACCURACY:
-        raise Undecided("whether the constant of the law is zero")
-    return rate(tail)
-
-
-def deficit_at(system: System, proof: Proof, time: LogTime) -> arb:
-    """The margin deficit at any time, at the precision in force."""
-    log_t = exact(time.log) if time.value != 0 else arb("-inf")
-    t = log_t.exp() if time.value is None else exact(time.value)
-    since = proof.tail.since if proof.tail else proof.entry
-    if time.value is None or time.value >= since:
-        if proof.tail is None:
-            return abs(exact(system.half_gap))
-        return proof.tail.deficit(t, log_t)
-    if proof.arrival is None:
-        return margins.deficit(system, flow.preactivations(system, t))
-    return margins.deficit(system, _walk_to(system, proof.arrival, int(time.value)).a)
-
-
-def _walk_to(system: System, arrival: Arrival, steps: int) -> State:
-    """The state after that many steps, along the legs of the arrival."""
-    walk = Walk(system)
-    for leg in arrival.legs:
-        walk.follow(replace(leg, steps=min(leg.steps, steps - walk.state.time)))
-    return walk.state

@@ -14,13 +14,14 @@ from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import exact, precision
 from latephase.core.output import claiming, output_path, partial_of
 
-from . import flow
-from .certificate import Certificate, Proof, deficit_at
+from . import flow, trace
+from .certificate import Certificate
 from .dynamics import BOTH, Balls
 from .fatou import Orbit
 from .late_orbits import LateOrbits
 from .law import Rate, Tail, constant, rate
 from .numbers import at_least, at_most, interval, number, rational, text
+from .proof import Proof
 from .sandwich import Sandwich
 from .system import System
 from .verdict import Undecided
@@ -217,7 +218,7 @@ def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Record]:
     for name in TIMES:
         time = LogTime.parse(name)
         if time.value is not None and time.value >= tail.since:
-            deficit = deficit_at(system, proof, time).nonnegative_part()
+            deficit = trace.deficit(system, proof, time).nonnegative_part()
             yield {
                 "kind": "deficit",
                 "rests_on": [late],

@@ -158,7 +158,11 @@ class LateOrbits:
         second = (k12 * m[1] + gap * self.nulls[1]) / exact(s.k22)
         return (m[0], first), (second, m[1])
 
-    def gap(self, t: arb, log_t: arb) -> arb:
+    def at(self, t: arb) -> Balls:
+        """a_ji at t."""
+        return self.preactivations(self._values(t))
+
+    def gap(self, t: arb) -> arb:
         """x* - x_inf at t."""
         m = self._values(t)
         width = self._shares[0] * m[0] + self._shares[1] * m[1] + self._rest
@@ -185,13 +189,13 @@ class LateOrbits:
             y = ((apart + half) / first).log1p()
         return y
 
-    def deficit(self, t: arb, log_t: arb) -> arb:
+    def deficit(self, t: arb) -> arb:
         """|x* - midpoint| where x* is defined, else from the breakpoints."""
-        a = self.preactivations(self._values(t))
+        a = self.at(t)
         if margins.crosses(a) is not True:
             return margins.deficit(self.system, a)
         off = exact(self.system.limit_boundary - self.system.midpoint)
-        return abs(off + self.gap(t, log_t))
+        return abs(off + self.gap(t))
 
 
 def nulls_of(system: System, state: State) -> Nulls:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from latephase.core.balls import arb, exact, plus_minus
 
-from .dynamics import State
+from .dynamics import Balls, State
 from .sandwich import Growth, Sandwich, growth, start_levels
 from .system import System
 
@@ -136,12 +136,18 @@ class LateSlide:
         b = (second * rate / exact(s.k11)).log() + self._ratios[1] * r
         return a, b
 
+    def at(self, t: arb) -> Balls:
+        """a_ji at t."""
+        p, r = self._kinks(self._clock(t))
+        a, b = self._right_sides(t)
+        return (a, p), (r, b)
+
     def _log_ratio(self, t: arb, first: arb) -> arb:
         """ln(s_B / s_A) without cancellation."""
         error = plus_minus(2 * self._slack() * self._harmonic(self._clock(t)))
         return ((self.levels[1] - self.levels[0] + error) / first).log1p()
 
-    def gap(self, t: arb, log_t: arb) -> arb:
+    def gap(self, t: arb) -> arb:
         """x* - midpoint at t."""
         first, _ = self._at(t)
         p, r = self._kinks(self._clock(t))
@@ -150,6 +156,6 @@ class LateSlide:
         lean = y if self.lean is None else self.lean + y
         return exact(self.system.half_gap) * lean / ((a - r) + (b - p))
 
-    def deficit(self, t: arb, log_t: arb) -> arb:
+    def deficit(self, t: arb) -> arb:
         """|x* - midpoint|."""
-        return abs(self.gap(t, log_t))
+        return abs(self.gap(t))

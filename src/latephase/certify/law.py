@@ -61,11 +61,11 @@ class Tail(Protocol):
         zero between the points and the deficit is |x* - midpoint|."""
         ...
 
-    def gap(self, t: arb, log_t: arb) -> arb:
+    def gap(self, t: arb) -> arb:
         """x*(t) - x_inf."""
         ...
 
-    def deficit(self, t: arb, log_t: arb) -> arb:
+    def deficit(self, t: arb) -> arb:
         """The margin deficit at t."""
         ...
 

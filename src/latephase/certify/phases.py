@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from latephase.core.balls import arb, whole_part
+from latephase.core.balls import arb, exact, whole_part
 
 from .dynamics import BOTH, Active, Balls, State, margin, moving, nulls_after
 from .fatou import Orbit, Series
@@ -117,10 +117,14 @@ def land(
     system: System, state: State, gram: Balls, tracks: dict[int, Orbit], n: int
 ) -> tuple[Balls, State]:
     """Pre-activations after n steps of the phase, and the state but for its signs."""
-    t = arb(state.time + n)
+    a = moved(system, state, gram, tracks, exact(state.time + n))
+    return a, State(a, state.active, nulls_after(state), state.time + n)
+
+
+def moved(system: System, state: State, gram: Balls, tracks: dict[int, Orbit], t: arb) -> Balls:
+    """Pre-activations at time t of the phase that holds in the state."""
     rises = {p: track.value(t) - margin(state, p) for p, track in tracks.items()}
     a = [list(row) for row in state.a]
     for m in motions(system, state.active, gram):
         a[m.neuron][m.point] = state.a[m.neuron][m.point] + m.slope * rises[m.p]
-    moved = (a[0][0], a[0][1]), (a[1][0], a[1][1])
-    return moved, State(moved, state.active, nulls_after(state), state.time + n)
+    return (a[0][0], a[0][1]), (a[1][0], a[1][1])

@@ -155,9 +155,9 @@ def _both(ends: Any) -> str:
 
 def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
     """Both to that many digits, rounded away from each other."""
-    wide = {"prec": digits, "Emin": MIN_EMIN, "Emax": MAX_EMAX}
-    down = Context(rounding=ROUND_FLOOR, **wide).plus(lower)
-    return str(down), str(Context(rounding=ROUND_CEILING, **wide).plus(upper))
+    down = Context(prec=digits, rounding=ROUND_FLOOR, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    up = Context(prec=digits, rounding=ROUND_CEILING, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    return str(down.plus(lower)), str(up.plus(upper))
 
 
 def _table(found: Certificate) -> Any:
