@@ -120,6 +120,8 @@ class LateOrbits:
         drift = self._drift(self.orbits[0], t).abs_upper()
         drift = drift.max(self._drift(self.orbits[1], t).abs_upper()).upper()
         apart = self._apart()
+        if not drift + 1 / t < 0.5:  # the bound is poor, and further on it has the wrong sign
+            return "t ln t", arb(0), arb("inf")
         upper = apart.abs_upper() / (1 - drift - 1 / t)
         return "t ln t", apart.abs_lower() / (1 + drift), upper
 
@@ -173,7 +175,10 @@ class LateOrbits:
         if self.alike:
             return arb(0) if self.lean is None else self.lean
         y = (m[1] - self.orbits[1].log_c) - (m[0] - self.orbits[0].log_c)
-        return self._difference(t, y) if self.lean is None else self.lean + y
+        if self.lean is None:
+            return self._difference(t, y)
+        bound = plus_minus(self.lean_error(t))  # narrower where t is known by its logarithm only
+        return self.lean + (y if y.rad() < bound.rad() else bound)
 
     def _difference(self, t: arb, y: arb) -> arb:
         """y from s2 - s1 = phase2 - phase1 + y/2 - (tail2 - tail1) +- 2 R, by contraction."""

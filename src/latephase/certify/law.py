@@ -120,6 +120,8 @@ def _rate_from(tail: Tail, log_from: float) -> Rate | None:
     low, high = shift.lower().min(arb(0)), shift.upper().max(arb(0))
     if tail.lean is None:
         clock, least, most = tail.vanishing(t, log_t)
+        if not most.is_finite():
+            return None
         least, most = least / abs(tail.pace) / (1 + high), most / abs(tail.pace) / (1 + low)
         return Rate(clock, log_from, least.lower().max(arb(0)), most.upper())
     share = y / abs(tail.lean)

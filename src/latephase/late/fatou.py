@@ -220,7 +220,8 @@ def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Ar
     """ln |ln(s2 / s1)| and its sign for two orbits with equal c after the same number of steps.
 
     level (R, S): ln s1 now;  gap (R, S): ln(s2 / s1) as the difference of two levels, which has
-    lost its digits where it is small: there the conserved Phi2 - Phi1 gives it.
+    lost its digits where it is small: there the conserved Phi2 - Phi1 gives it, once the levels
+    are high enough for the series.
     """
     delta = (second.phase - first.phase)[:, None]
     inverse = np.exp(-level)
@@ -233,6 +234,8 @@ def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Ar
             level < 600, np.log(np.abs(np.log1p(scaled))), np.log(np.abs(shift)) - level
         )
         coarse = ~np.isfinite(delta) | (np.abs(gap) > 0.1)
+        if first.discrete:  # below START_LEVEL the series is worse than the difference
+            coarse |= np.minimum(level, level + gap) < np.log(START_LEVEL)
         return np.where(coarse, np.log(np.abs(gap)), fine), np.where(
             coarse, np.sign(gap), np.sign(shift)
         )
