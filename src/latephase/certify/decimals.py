@@ -10,6 +10,7 @@ from latephase.core.balls import arb, dyadic, precision
 DIGITS = 40
 Bounds = tuple[Decimal, Decimal]
 _LARGEST_POWER = 20_000  # of two, that is written out; beyond, logarithms are taken
+_LARGEST_EXPONENT = MAX_EMAX // 2
 _GUARD = 128
 
 
@@ -38,6 +39,18 @@ def _scaled(mantissa: int, exponent: int, context: Context) -> Decimal:
     with precision(_GUARD + abs(exponent).bit_length() + 4 * context.prec):
         log10 = exponent * arb(2).log() / arb(10).log()
         whole = math.floor(float(log10.mid()))
+        if abs(whole) > _LARGEST_EXPONENT:
+            return _beyond(mantissa, whole, context)
         rest = mantissa * ((log10 - whole) * arb(10).log()).exp()
         end = rest.lower() if context.rounding == ROUND_FLOOR else rest.upper()
         return decimal(*dyadic(end), context.prec, context.rounding).scaleb(whole, context)
+
+
+def _beyond(mantissa: int, whole: int, context: Context) -> Decimal:
+    """A number with an exponent that no decimal has, rounded in the context's direction."""
+    sign = 1 if mantissa > 0 else -1
+    outward = (sign > 0) == (context.rounding == ROUND_CEILING)
+    if whole < 0:
+        return Decimal(sign).scaleb(-_LARGEST_EXPONENT, context) if outward else Decimal(0)
+    largest = Decimal("Infinity") if outward else Decimal(1).scaleb(_LARGEST_EXPONENT, context)
+    return largest if sign > 0 else largest.copy_negate()
