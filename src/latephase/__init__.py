@@ -23,13 +23,15 @@ __version__ = "0.1.0"
 
 _CORE = ("InputError", "LatephaseError", "Law", "LogTime", "Outcome", "Regime", "Rigour")
 _PROBLEM = ("Dataset", "GradientDescent", "GradientFlow", "ShallowReLU", "initializers")
+_ITSELF = ""  # the room, which is callable: `import` binds its name here in any case
 _HOMES = {
     **dict.fromkeys(_CORE, ("latephase.core", None)),
     **dict.fromkeys(_PROBLEM, ("latephase.problem", None)),
     **dict.fromkeys(("Prediction", "Run", "predict", "simulate"), ("latephase.late", None)),
     "robustness_margin": ("latephase.margin", "of_network"),
     "ensemble": ("latephase.ensembles", None),
-    **dict.fromkeys(("Certificate", "Verdict", "certify"), ("latephase.certify", None)),
+    **dict.fromkeys(("Certificate", "Verdict"), ("latephase.certify", None)),
+    "certify": ("latephase.certify", _ITSELF),
 }
 
 __all__ = [
@@ -62,7 +64,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'latephase' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    value = getattr(importlib.import_module(module), attribute or name)
+    home = importlib.import_module(module)
+    value = home if attribute == _ITSELF else getattr(home, attribute or name)
     globals()[name] = value
     return value
 

@@ -1,0 +1,246 @@
+"""Certificates: verdicts, claims, what is undecided and why, folders of them."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import jsonschema
+import pytest
+
+import latephase as lp
+from latephase.certify import many
+from latephase.certify.arguments import ARGUMENTS
+from latephase.certify.claims import CLAIMS
+from latephase.certify.decimals import outward
+from latephase.certify.file import digest, record, save, schema
+from latephase.core.balls import exact, precision
+from latephase.core.output import partial_of
+
+PM1 = lp.Dataset([1, -1], [1, -1])
+GD = lp.GradientDescent(0.1)
+TRAINED = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+ONE_DEAD = lp.ShallowReLU([0.7, 0.4], [0.1, 0.2])
+DEAD = lp.ShallowReLU([0.1, 0.1], [-1, -1])
+
+
+@pytest.mark.parametrize(
+    ("network", "points", "true"),
+    [
+        (TRAINED, [1, -1], {"settled", "trained", "optimal_margin", "slow", "specialised"}),
+        (TRAINED, [3, -1], {"settled", "trained", "specialised"}),
+        (TRAINED, [0.5, -0.5], {"settled", "trained", "optimal_margin", "double_slide"}),
+        (TRAINED, [0.5, -0.8], {"settled", "trained", "optimal_margin", "slow", "double_slide"}),
+        (ONE_DEAD, [1, -1], {"settled", "one_dead"}),
+        (DEAD, [1, -1], {"settled", "both_dead"}),
+    ],
+)
+def test_every_claim_is_proved_or_refuted(network, points, true):
+    """Ground truth: theory.md, sections 2 and 3: which regimes and limits these runs have."""
+    data = lp.Dataset(points, [1, -1])
+    for claim in CLAIMS:
+        found = lp.certify(network, data, GD, claim=claim)
+        expected = lp.Verdict.PROVED if claim in true else lp.Verdict.REFUTED
+        assert found.verdict is expected, claim
+
+
+UNDECIDED = {
+    "single slide": (TRAINED, [1, 3], GD, "no proof"),
+    "flow elsewhere": (TRAINED, [2, -1], lp.GradientFlow(), "closed form"),
+    "beyond balls": (lp.ShallowReLU([-1e30, 1], [0, 0]), [1, -1], GD, "range of balls"),
+    "too long": (lp.ShallowReLU([-1e5, -2e5], [1, 1]), [1, -1], GD, "e^10000"),
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_undecided_says_why_and_claims_nothing(name):
+    """Ground truth: what docs/certificates.md says has no proof."""
+    network, points, method, words = UNDECIDED[name]
+    if name == "single slide":
+        network = lp.ShallowReLU([-0.7, 0.4], [0.9, 1.2])
+    found = lp.certify(network, lp.Dataset(points, [1, -1]), method)
+    assert found.verdict is lp.Verdict.UNDECIDED, found
+    assert words in found.reason
+    assert (found.regime, found.entry_step, found.constant, found.rate) == (None,) * 4
+    with pytest.raises(lp.InputError, match="certificate with a proof"):
+        found.deficit("1e6")
+    body = record(found)
+    assert (body["claims"], body["path"], body["bits"]) == ([], [], None)
+
+
+def test_the_step_budget_is_a_reason():
+    """Ground truth: a run that needs more than the steps allowed."""
+    found = lp.certify(lp.ShallowReLU([0.3, -0.2], [1, 0.9]), PM1, GD, max_steps=3)
+    assert found.verdict is lp.Verdict.UNDECIDED
+    assert "step budget" in found.reason
+
+
+def test_precision_escalates_and_gives_up():
+    """Ground truth: a phase of e^50 steps, whose last step 64 bits cannot tell."""
+    network = lp.ShallowReLU([3.0, -3.5], [25, 25.5])
+    assert lp.certify(network, PM1, GD, bits=64).proof.bits > 64
+    given_up = lp.certify(network, PM1, GD, bits=64, max_bits=64)
+    assert "is not decided at 64 bits" in given_up.reason
+
+
+def test_a_verdict_is_no_bool():
+    """Ground truth: three values do not fit into two."""
+    with pytest.raises(TypeError, match="three values"):
+        bool(lp.Verdict.UNDECIDED)
+    assert str(lp.Verdict.PROVED) == "PROVED"
+
+
+def test_constant_of_zero_biases_is_the_difference_of_the_weights():
+    """Ground truth: theory.md, section 3: C = (|w1| - |w2|)/2, exact rationals."""
+    found = lp.certify(lp.ShallowReLU([0.75, -0.5], [0, 0]), PM1, GD)
+    assert found.constant == (Decimal("0.125"), Decimal("0.125"))
+    assert found.deficit(0) == (Decimal(0), Decimal(0))
+
+
+def test_labels_neurons_and_signs_may_come_in_any_order():
+    """Ground truth: the same problem, written in canonical order and mirrored."""
+    straight = lp.certify(TRAINED, PM1, GD)
+    swapped = lp.certify(
+        lp.ShallowReLU([-0.4, 0.7], [0.2, 0.1], [-1, 1]), lp.Dataset([-1, 1], [-1, 1]), GD
+    )
+    mirrored = lp.certify(lp.ShallowReLU([-0.7, 0.4], [0.1, 0.2]), lp.Dataset([-1, 1], [1, -1]), GD)
+    for other in (swapped, mirrored):
+        assert other.deficit("1e50") == straight.deficit("1e50")
+    assert swapped.constant == straight.constant
+    assert mirrored.constant == tuple(end.copy_negate() for end in reversed(straight.constant))
+
+
+@pytest.mark.parametrize("t", ["-1", "abc", 0.5, "10**10**10", 1e400, True])
+def test_bad_times_are_refused(t):
+    """Ground truth: the rules for times of the public contract."""
+    with pytest.raises(lp.InputError):
+        lp.certify(TRAINED, PM1, GD).deficit(t)
+
+
+@pytest.mark.parametrize(
+    ("network", "data", "method"),
+    [
+        (lp.ShallowReLU([1, 2, 3], [0, 0, 0], [1, -1, 1]), PM1, GD),
+        (TRAINED, lp.Dataset([1, -1, 2], [1, -1, 1]), GD),
+        (TRAINED, lp.Dataset([[1, 0], [0, 1]], [1, -1]), GD),
+        (TRAINED, PM1, "gd"),
+    ],
+)
+def test_other_problems_are_refused(network, data, method):
+    """Ground truth: the scope in docs/certificates.md."""
+    with pytest.raises(lp.InputError):
+        lp.certify(network, data, method)
+
+
+def test_decimals_are_rounded_outward():
+    """Ground truth: 1/3 and 2^-100000 in exact arithmetic."""
+    with precision(200):
+        lower, upper = outward(exact(1) / 3, digits=5)
+        assert (lower, upper) == (Decimal("0.33333"), Decimal("0.33334"))
+        lower, upper = outward(exact(2) ** -100000, digits=5)
+    assert (str(lower), str(upper)) == ("1.0009E-30103", "1.0010E-30103")
+    ends = outward((-(exact(2) ** 100)).exp(), digits=5)
+    assert ends[0] == 0 < ends[1]
+    ends = outward(-(exact(2) ** 100).exp(), digits=5)
+    assert ends[0] == Decimal("-Infinity") < ends[1] < 0
+
+
+RECORDED = {
+    "trained": (TRAINED, [1, -1], GD),
+    "slide": (TRAINED, [0.5, -0.8], GD),
+    "kicked": (ONE_DEAD, [0.5, -0.5], GD),
+    "dead": (DEAD, [1, -1], GD),
+    "sinking": (TRAINED, [3, -1], GD),
+    "flow": (TRAINED, [1, -1], lp.GradientFlow()),
+    "undecided": (TRAINED, [2, -1], lp.GradientFlow()),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_files_meet_the_schema(name):
+    """Ground truth: jsonschema's validator for draft 2020-12, and the schema's own meta-schema."""
+    jsonschema.Draft202012Validator.check_schema(schema())
+    network, points, method = RECORDED[name]
+    body = record(lp.certify(network, lp.Dataset(points, [1, -1]), method))
+    jsonschema.validate(body, schema(), jsonschema.Draft202012Validator)
+    assert body["digest"] == digest(json.loads(json.dumps(body)))
+
+
+def test_every_argument_is_explained_and_allowed():
+    """Ground truth: the arguments that the schema lists, and those that runs give."""
+    kinds = schema()["$defs"]["claim"]["oneOf"]
+    absorbed = next(k for k in kinds if k["properties"]["kind"]["const"] == "absorbed")
+    assert set(absorbed["properties"]["argument"]["enum"]) == set(ARGUMENTS)
+    given = {
+        lp.certify(network, lp.Dataset(points, [1, -1]), method).reason
+        for network, points, method in RECORDED.values()
+    }
+    assert given >= set(ARGUMENTS)
+
+
+def test_files_are_replaced_only_if_they_are_certificates(tmp_path):
+    """Ground truth: what stands in the folder afterwards."""
+    found, place = lp.certify(TRAINED, PM1, GD), tmp_path / "run.cert.json"
+    save(found, place)
+    save(found, place)
+    assert json.loads(place.read_text())["verdict"] == "PROVED"
+    place.write_text("my notes")
+    with pytest.raises(lp.InputError, match="something else"):
+        save(found, place)
+    assert place.read_text() == "my notes"
+    save(found, place, force=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.cert.json"]
+
+
+def test_an_ensemble_certifies_the_networks_of_ensemble():
+    """Ground truth: certify on each of the initializer's own draws."""
+    rows = many.certify_ensemble("standard_normal", PM1, GD, trials=300, seed=3)
+    weights, biases = lp.initializers.standard_normal(trials=300, seed=3)
+    assert len(rows) == 300
+    for i in (0, 5, 255, 256, 299):
+        alone = many.row_of(lp.certify(lp.ShallowReLU(weights[i], biases[i]), PM1, GD))
+        assert alone[:3] == rows[i][:3]
+        assert str(alone[3:]) == str(rows[i][3:])
+
+
+def test_an_interrupted_folder_ends_the_same(tmp_path):
+    """Ground truth: the bytes of a folder that was not interrupted."""
+    settings = {"trials": 600, "seed": 1}
+
+    class Stop(Exception):
+        pass
+
+    def stop(done, total):
+        raise Stop
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=whole)
+    with pytest.raises(Stop):
+        many.certify_ensemble("he_normal", PM1, GD, **settings, out=broken, progress=stop)
+    assert many.finished(partial_of(broken)) == many.PART
+    assert not broken.exists()
+    with pytest.raises(lp.InputError, match="seed"):
+        many.certify_ensemble("he_normal", PM1, GD, trials=600, seed=2, out=broken, resume=True)
+    again = many.certify_ensemble("he_normal", PM1, GD, **settings, out=broken, resume=True)
+    assert [row[:3] for row in again] == [row[:3] for row in rows]
+    files = sorted(p.relative_to(whole) for p in whole.rglob("*") if p.is_file())
+    assert len(files) == 5
+    for name in files:
+        assert (whole / name).read_bytes() == (broken / name).read_bytes()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    """Ground truth: the file in it."""
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "thesis.tex").write_text("mine")
+    with pytest.raises(lp.InputError):
+        many.certify_ensemble("he_normal", PM1, GD, trials=5, seed=0, out=tmp_path / "certs")
+    assert (tmp_path / "certs" / "thesis.tex").read_text() == "mine"
+
+
+def test_processes_change_nothing():
+    """Ground truth: the rows of one process."""
+    settings = {"trials": 300, "seed": 0}
+    one = many.certify_ensemble("he_normal", PM1, GD, **settings)
+    two = many.certify_ensemble("he_normal", PM1, GD, **settings, processes=2)
+    assert str(one) == str(two)
