@@ -21,10 +21,18 @@ from latephase.training import loop
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 EXECUTED = ("README.md", "docs/tutorial.md", "docs/how-to.md", "docs/extending.md")
+EXECUTED += ("docs/certificates.md",)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 HEADING = re.compile(r"^#+ +(.+)$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-SHORT = ("run", "predict", "ensemble", "--version")  # commands a test has the time for
+SHORT = (
+    "run",
+    "predict",
+    "ensemble",
+    "certify",
+    "verify",
+    "--version",
+)  # commands a test has the time for
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -77,15 +85,14 @@ def test_python_blocks_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
     assert ran > 0
 
 
-def console_commands() -> list[tuple[str, str]]:
-    """(command, output) of the console blocks of all pages; a backslash continues a command."""
+def console_commands(page: Path) -> list[tuple[str, str]]:
+    """(command, output) of the console blocks of a page; a backslash continues a command."""
     found = []
-    for page in PAGES:
-        for language, text in blocks(page.read_text()):
-            parts = re.split(r"^\$ ", text, flags=re.M)[1:] if language == "console" else []
-            for part in parts:
-                command, _, output = part.replace("\\\n", "").partition("\n")
-                found.append((command, output))
+    for language, text in blocks(page.read_text()):
+        parts = re.split(r"^\$ ", text, flags=re.M)[1:] if language == "console" else []
+        for part in parts:
+            command, _, output = part.replace("\\\n", "").partition("\n")
+            found.append((command, output))
     return found
 
 
@@ -112,22 +119,32 @@ def test_numbers_are_compared():
     assert not same("x -inf", "y -inf")
 
 
-@pytest.mark.parametrize(("command", "output"), console_commands())
-def test_console_commands_print_what_is_shown(command, output, tmp_path):
-    """Ground truth: the output below the command.  `make` and `reproduce` take too long here."""
-    words = shlex.split(command)
-    if words[0] != "latephase" or words[1] not in SHORT:
-        assert words[:2] in (["make", "reproduce"], ["make", "test"], ["latephase", "reproduce"])
-        return
-    done = subprocess.run(
-        [sys.executable, "-m", "latephase", *words[1:]],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT / "src")},
-        timeout=60,
-    )
-    assert same(done.stdout, output), done.stdout + done.stderr
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if console_commands(page)], ids=lambda page: page.name
+)
+def test_console_commands_print_what_is_shown(page, tmp_path):
+    """Ground truth: the output below each command of a page, in one folder, one after the other.
+
+    `make` and `reproduce` take too long here.
+    """
+    for command, output in console_commands(page):
+        words = shlex.split(command)
+        if words[0] != "latephase" or words[1] not in SHORT:
+            assert words[:2] in (
+                ["make", "reproduce"],
+                ["make", "test"],
+                ["latephase", "reproduce"],
+            )
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "latephase", *words[1:]],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT / "src")},
+            timeout=60,
+        )
+        assert same(done.stdout, output), command + done.stdout + done.stderr
 
 
 def test_the_table_of_claims_is_complete():
