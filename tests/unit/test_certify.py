@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 
 import jsonschema
 import pytest
@@ -13,8 +14,10 @@ from latephase.certify import many
 from latephase.certify.arguments import ARGUMENTS
 from latephase.certify.claims import CLAIMS
 from latephase.certify.decimals import outward
+from latephase.certify.dynamics import positive
 from latephase.certify.file import digest, record, save, schema
-from latephase.core.balls import exact, precision
+from latephase.certify.verdict import Undecided
+from latephase.core.balls import exact, plus_minus, precision
 from latephase.core.output import partial_of
 
 PM1 = lp.Dataset([1, -1], [1, -1])
@@ -244,3 +247,32 @@ def test_processes_change_nothing():
     one = many.certify_ensemble("he_normal", PM1, GD, **settings)
     two = many.certify_ensemble("he_normal", PM1, GD, **settings, processes=2)
     assert str(one) == str(two)
+
+
+def test_a_sign_that_is_open_is_never_taken_for_closed():
+    """Ground truth: a ball around 0 has both signs in it."""
+    with pytest.raises(Undecided, match="sign"):
+        positive(plus_minus(exact(1e-30)))
+    assert positive(exact(1e-300)) is True
+    assert positive(exact(0)) is False
+
+
+def test_a_kick_that_kills_is_not_survived():
+    """Ground truth: by hand: the first kick lifts w to 1.4, the next step takes 6 off a = 2.4."""
+    data = lp.Dataset([0.5, -0.5], [1, -1])
+    network = lp.ShallowReLU([0.051, 0.1], [0.0245, -1.0])
+    found = lp.certify(network, data, lp.GradientDescent(2.0))
+    assert found.regime is lp.Regime.both_dead
+    assert found.entry_step == 2
+
+
+def test_times_that_only_logarithms_hold_are_enclosed():
+    """Ground truth: the law itself, x* = C/(ln t + beta), whose remainder is below 10^-19990."""
+    found = lp.certify(lp.ShallowReLU([0.75, -0.5], [0, 0]), PM1, GD)
+    lower, upper = found.deficit("1e20000")
+    with precision(256):
+        log_t = 20000 * exact(10).log()
+        law = exact(0.125) / (log_t + exact(2 * 0.1).log() + exact(0.625))  # p2 = -1/2, q1 = -3/4
+        assert exact(Fraction(lower)) <= law
+        assert law <= exact(Fraction(upper))
+    assert (upper - lower) / lower < Decimal("1e-14")
