@@ -74,6 +74,7 @@ def two_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims that take no time, in the place of the paper's."""
     claims = (claim(1, Verdict.SUPPORTED), claim(2, Verdict.NOT_SUPPORTED))
     monkeypatch.setattr(experiments, "CLAIMS", claims)
+    monkeypatch.setattr(experiments, "BEYOND", (claim(3, Verdict.UNDECIDED),))
 
 
 @pytest.mark.usefixtures("two_claims")
@@ -84,7 +85,8 @@ def test_reproduce_prints_verdicts_and_says_where_the_report_is(latephase, tmp_p
     assert re.search(r"1 +Claim number 1 +SUPPORTED +7 trials of seed 5", ended.out)
     assert re.search(r"2 +Claim number 2 +NOT SUPPORTED", ended.out)
     assert str(tmp_path / "r" / "report.html") in ended.out
-    assert "2/2 NOT SUPPORTED: Claim number 2" in ended.err
+    assert "2/3 NOT SUPPORTED: Claim number 2" in ended.err
+    assert "3/3 UNDECIDED: Claim number 3" in ended.err  # --all
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
     assert "Claim number 2" in (tmp_path / "r" / "report.html").read_text()
 

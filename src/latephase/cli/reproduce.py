@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -27,6 +28,8 @@ EXAMPLES = """Examples
 latephase reproduce
 
 latephase reproduce --trials 1000 --out quick-report
+
+latephase reproduce --all
 """
 _COLOURS = {"SUPPORTED": "green", "NOT_SUPPORTED": "red", "UNDECIDED": "yellow"}
 
@@ -39,9 +42,7 @@ def command(
     seed: flags.Seed = "0",
     everything: Annotated[
         bool,
-        typer.Option(
-            "--all", help="Also what goes beyond the paper; so far there is nothing more."
-        ),
+        typer.Option("--all", help="Also what goes beyond the paper: certificates of every run."),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
@@ -51,7 +52,7 @@ def command(
     began = time.monotonic()
     number, start = flags.whole(trials, "--trials"), flags.whole(seed, "--seed")
     with _reserved(out, force):
-        findings = _examine(number, start)
+        findings = _examine(number, start, everything)
         page = _write(findings, out, number, start, force)
     interrupt.on_interruption(lambda: f"the report is complete: {page}")
     _print(findings)
@@ -79,14 +80,15 @@ def _withdrawn(partial: Path) -> str:
     return "no report was written and nothing was kept; start again to make it"
 
 
-def _examine(trials: int, seed: int) -> Examined:
-    from latephase.experiments import CLAIMS, Bench
+def _examine(trials: int, seed: int, everything: bool) -> Examined:
+    from latephase.experiments import BEYOND, CLAIMS, Bench
     from latephase.problem.checks import whole_number
 
-    bench = Bench(whole_number(trials, "trials", 1), seed)
+    bench = Bench(whole_number(trials, "trials", 1), seed, os.cpu_count() or 1)
+    claims = (*CLAIMS, *(BEYOND if everything else ()))
     findings = []
-    with _watched(len(CLAIMS)) as (begin, end):
-        for claim in CLAIMS:
+    with _watched(len(claims)) as (begin, end):
+        for claim in claims:
             begin(claim)
             findings.append((claim, claim.examine(bench)))
             end(*findings[-1])

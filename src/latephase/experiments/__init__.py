@@ -12,6 +12,7 @@ from . import (
     how_slow,
     initializers,
     patterns,
+    proved,
     rate,
 )
 from .base import Bench, Claim
@@ -30,7 +31,11 @@ CLAIMS: tuple[Claim, ...] = (
     cross_check.CLAIM,
 )
 
+BEYOND: tuple[Claim, ...] = (proved.CLAIM,)
+"""What goes beyond the paper and takes longer: `reproduce --all`."""
+
 __all__ = [
+    "BEYOND",
     "CLAIMS",
     "Bench",
     "Claim",

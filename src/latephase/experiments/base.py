@@ -48,6 +48,7 @@ class Bench:
 
     trials: int = 10_000
     seed: int = 0
+    processes: int = 1  # for certificates; more than 1 needs an importable main module
     _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
 
     def ensemble(
