@@ -14,12 +14,11 @@ from pathlib import Path
 
 from latephase.certify.check_form import Body, NotACertificate, faults, read, value, whole
 from latephase.certify.check_late import Slide, Specialised
-from latephase.certify.check_run import ZERO, Problem, Walk, Wrong, need
+from latephase.certify.check_run import EXACT, ZERO, Problem, Walk, Wrong, need
 from latephase.core.balls import arb, bits, point, precision
 
 __all__ = ["NotACertificate", "Report", "verify"]
 
-_EXACT = 1 << 14  # bits that hold every sum of products of five doubles
 _MANY = 1 << 13  # bits beyond which nothing is tried again with more
 _TIMES = {"1e6": 10**6, "1e100": 10**100, "1e1000": 10**1000}
 _CLAIMS = {
@@ -58,7 +57,7 @@ def verify(source: str | bytes | Path | Body) -> Report:
 def _derived(body: Body) -> tuple[int, list[str]]:
     """How many claims hold, and what is wrong at every precision that is tried."""
     try:
-        with precision(_EXACT):
+        with precision(EXACT):
             problem = Problem(body["problem"])
     except Wrong as error:
         return 0, [f"problem: {error}"]
@@ -191,11 +190,12 @@ class _Check:
 
     def no_margin(self, claim: Body) -> None:
         since = whole(claim["since"])
-        if self.p.flow:  # the first whole time
-            need(self._landing() <= since and self._landing() > since - 1, "since is not entry")
+        entry = self.body["claims"][0]["entry"]
+        if self.p.flow:  # the first whole time that the file knows to be late enough
+            least = value(entry["upper"]) > since - 1
+            need(bool(least and self._landing() <= since), "since is not entry")
         else:
-            entry = self.body["claims"][0]["entry"]
-            need(claim["since"] == entry, "since is not entry")
+            need(since == whole(entry), "since is not entry")
 
     def orbits(self, claim: Body) -> None:
         late = self.late = Specialised(self.walk, claim)
@@ -220,7 +220,7 @@ class _Check:
         need(claim["zero"] == late.zero, "zero is the opposite")
         need(late.zero or not late.lean.contains(0), "the sign of the constant is not decided")
         self._inside(claim["limit"], late.limit, late.limit)
-        self._inside(claim["constant"], late.lean / late.pace, late.lean / late.pace)
+        self._inside(claim["constant"], late.constant, late.constant)
 
     def rate(self, claim: Body) -> None:
         late, log = self._tail(), value(claim["log_from"])
@@ -228,14 +228,16 @@ class _Check:
         t = log.exp()
         begun = t >= self._landing() if self.p.flow else t >= self.walk.t
         need(bool(begun and t >= 3), "log_from is too early")
-        (low, high), stray = late.size(t, log), late.strays(t)
-        most = 1 + ((late.offset + stray) / log).max(ZERO)
-        least = 1 + ((late.offset - stray) / log).min(ZERO)
-        need(bool(least > 0), "log_from is too early")
-        lower, upper = low / abs(late.pace) / most, high / abs(late.pace) / least
+        low, high = late.size(t, log)
+        if not high.is_zero():
+            stray, pace = late.strays(t), abs(late.pace)
+            least = 1 + ((late.offset - stray) / log).min(ZERO)
+            need(bool(least > 0), "log_from is too early")
+            low = low / pace / (1 + ((late.offset + stray) / log).max(ZERO))
+            high = high / pace / least
         claimed = value(claim["lower"])
-        need(bool(claimed <= 0 or claimed <= lower), "the lower bound is smaller")
-        need(bool(value(claim["upper"]) >= upper), "the upper bound is larger")
+        need(bool(claimed <= 0 or claimed <= low), "the lower bound is smaller")
+        need(bool(value(claim["upper"]) >= high), "the upper bound is larger")
 
     def deficit(self, claim: Body) -> None:
         self._inside(claim["deficit"], *self._tail().deficit(_TIMES[claim["t"]]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from latephase.certify.check_form import Body, value
 from latephase.certify.check_run import (
+    EXACT,
     ONE,
     TERMS,
     ZERO,
@@ -37,6 +38,7 @@ class Specialised:
         )
         self.twins = p.mirror or p.twins
         self.zero = p.mirror or (p.balanced and not any(crossed))
+        self.optimal = bool(p.k12.is_zero() or p.middle.is_zero())
         self.c = p.eta * p.k11, p.eta * p.k22
         self._law()
         self._orbits(walk.a)
@@ -46,12 +48,21 @@ class Specialised:
         lean = (p.k22 / p.k11).log() + (p.x1 * null2 - p.x2 * null1) / p.gap
         self.lean = ZERO if self.zero else lean
         self.shares = share1, share2 = p.x1 / p.k11, p.x2 / p.k22
-        self.slope, self.frame = share1 - share2, 1 - p.x1 * p.x2
+        self.slope, self.frame = share1 - share2, p.frame
         self.pace = self.frame * self.slope
+        self.constant = self._constant()
         self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
         self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
-        self.limit = (p.x1 + p.x2) / self.frame
-        self.optimal = bool(p.k12.is_zero() or (p.x1 + p.x2).is_zero())
+        self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
+
+    def _constant(self) -> arb:
+        """lean/pace with one rounding, at the end: where k11 = k22 it can be exact."""
+        p, (null1, null2) = self.problem, self.nulls
+        with precision(EXACT):
+            gram, square = p.k11 * p.k22, (p.gap * self.frame) ** 2
+            top = gram * (p.x1 * null2 - p.x2 * null1)
+        unequal = (p.k22 / p.k11).log() * gram * p.gap / square if p.k11 != p.k22 else ZERO
+        return ZERO if self.zero else top / square + unequal
 
     def _orbits(self, a: Four) -> None:
         """Phases with the terms of the file, and better ones with as many as there are."""
@@ -86,6 +97,8 @@ class Specialised:
         apart, blur = abs(self.phases[1] - self.phases[0]), 2 * self.error
         if self.twins:
             apart = blur = ZERO
+        if self.zero and self.twins:
+            return ZERO, ZERO
         if self.zero:
             h1, h2 = self._off(t)
             least = 1 - h1.max(h2) - 1 / t
@@ -123,7 +136,7 @@ class Specialised:
             y = ZERO if self.twins else (s2 / s1).log()
             if a11 * a22 > a12 * a21:
                 spread = self.frame * (self.shares[0] * a11 - self.shares[1] * a22 + self.drift)
-                limit = ZERO if self.optimal else self.limit - (p.x1 + p.x2) / 2
+                limit = ZERO if self.optimal else self.limit - p.middle
                 deficit = abs(limit + (self.lean + y) / spread)
                 return deficit, deficit, abs(4 * self.error / (s1.min(s2) * spread))
             need(bool(a11 * a22 < a12 * a21), "where the boundary is is not decided")
@@ -149,7 +162,8 @@ class Slide:
         self.s = tuple(x.exp() / y for x, y in zip(self.grown, self.scale, strict=True))
         self.zero, self.optimal = bool(p.k11 == p.k22), True
         self.lean = ZERO if self.zero else (p.k22 / p.k11).log()
-        self.pace, self.limit = 4 / p.gap, (p.x1 + p.x2) / 2
+        self.pace, self.limit = 4 / p.gap, p.middle
+        self.constant = self.lean / self.pace
         self.offset = (self.scale[0] * self.scale[1]).log() / 2
         self._strides()
         self._induction(walk)

@@ -16,6 +16,7 @@ Two = tuple[arb, arb]
 Four = tuple[arb, arb, arb, arb]  # a11, a12, a21, a22
 Signs = tuple[bool, ...]  # s11, s12, s21, s22
 
+EXACT = 1 << 14  # bits that hold every sum of products of a few doubles
 TERMS = 64  # of the Fatou coordinate, where the file does not say
 _LEVEL = 50  # likewise
 ZERO, ONE = arb(0), arb(1)
@@ -109,7 +110,8 @@ class Problem:
         (w1, w2), (b1, b2) = ([_double(body[n][j]) for j in neurons] for n in ("weights", "biases"))
         self.start = a11, a12, a21, a22 = w1 * x1 + b1, w1 * x2 + b1, w2 * x1 + b2, w2 * x2 + b2
         self.k11, self.k12, self.k22 = 1 + x1 * x1, 1 + x1 * x2, 1 + x2 * x2
-        self.gap, self.flow = x1 - x2, body["method"] == "gradient_flow"
+        self.frame = 1 - x1 * x2
+        self.gap, self.middle, self.flow = x1 - x2, (x1 + x2) / 2, body["method"] == "gradient_flow"
         need(self.flow == (body["step_size"] is None), "a step size is for descent, not for flow")
         self.eta = ONE if self.flow else _double(body["step_size"])
         need(bool(self.eta > 0) and not self.gap.is_zero(), "no step, or one point twice")
