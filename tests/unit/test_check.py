@@ -15,7 +15,7 @@ import pytest
 
 from certificates import RUNS, certificate, exact, number, signed
 from helpers import message_is_one_line
-from latephase.certify import check_form, check_run
+from latephase.certify import check_form, check_late, check_run
 from latephase.certify.check import NotACertificate, verify
 from latephase.core.balls import arb, bounds, precision
 
@@ -146,6 +146,142 @@ def test_orbit_is_so_many_steps(u: float) -> None:
         at_once = check_run._later(arb(u), c, 2000)
         assert at_once.overlaps(stepped)
         assert (at_once - stepped).abs_upper() < 1e-60
+
+
+@pytest.mark.parametrize(("steps", "why"), [(707, "ends before"), (709, "goes on after")])
+def test_an_orbit_ends_where_a_sign_changes(steps: int, why: str) -> None:
+    """Ground truth: docs/certificates.md, on a leg that is one step too short or too long."""
+    body = certificate("tiny steps")
+    orbit = body["path"][0]
+    assert orbit["by"] == "orbit"
+    orbit["steps"] = str(int(orbit["steps"]) + steps - 708)
+    (fault,) = verify(signed(body)).faults
+    assert f"an orbit {why}" in fault
+
+
+def test_sandwich_holds_the_run() -> None:
+    """Ground truth: 3000 further steps of the same run, one by one, in balls."""
+    body = certificate("double slide")
+    with precision(check_run.EXACT):
+        problem = check_run.Problem(body["problem"])
+    with precision(128):
+        walk = check_run.Walk(problem, body["path"])
+        slide = check_late.Slide(walk, body["claims"][2])
+        n, before = slide.sigma, slide.s
+        for _ in range(3000):
+            walk._step()
+            after = s_of(walk, slide)
+            for old, new, down, extra in zip(before, after, slide.down, slide.extra):
+                assert 1 - down / n <= new - old <= 1 + extra / n
+            n, before = n + 1, after
+            assert all(slide.theta * n <= x <= slide.top * n for x in after)
+            assert -slide.low_p <= n * walk.a[1] <= slide.up_p
+            assert -slide.low_r <= n * walk.a[2] <= slide.up_r
+            assert -slide.down[0] <= n * drift(walk, slide)[0] <= slide.up[0]
+            assert -slide.down[1] <= n * drift(walk, slide)[1] <= slide.up[1]
+
+
+def s_of(walk, slide):
+    """s_A and s_B."""
+    a11, a12, a21, a22 = walk.a
+    grown = a11 - slide.r2 * a12, a22 - slide.r1 * a21
+    return [x.exp() / y for x, y in zip(grown, slide.scale)]
+
+
+def drift(walk, slide):
+    """dA and dB."""
+    _, a12, a21, _ = walk.a
+    zero = arb(0)
+    return (
+        (a21 if a21 > 0 else zero) - slide.r2 * a12,
+        (a12 if a12 > 0 else zero) - slide.r1 * a21,
+    )
+
+
+@pytest.mark.parametrize("run", ["double slide", "even slide"])
+@pytest.mark.parametrize("name", ["sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r"])
+def test_every_number_of_the_sandwich_counts(name: str, run: str) -> None:
+    """Ground truth: the conditions of docs/certificates.md: none leaves a number free."""
+    why = set()
+    for value in {"theta": ("0.9999", "1"), "top": ("1.0001", "1")}.get(name, ("1/8", "8")):
+        body = certificate(run)
+        claim = body["claims"][2]
+        at = Fraction(value) * (1 if name in ("theta", "top") else exact(claim[name]))
+        claim[name] = number(Fraction(float(at)))
+        why |= {x.partition(": ")[2] for x in verify(signed(body)).faults if "sandwich" in x}
+    assert why, name
+
+
+def test_a_sandwich_that_s_leaves() -> None:
+    """Ground truth: theta close to 1 leaves s_A no room below, top close to 1 none above."""
+    for name, value in (("theta", "0.9999"), ("top", "1.0001")):
+        body = certificate("double slide")
+        body["claims"][2][name] = number(Fraction(float(value)))
+        assert "claim 3 (sandwich): s leaves theta N and top N" in verify(signed(body)).faults
+
+
+def test_a_sandwich_that_a_wrong_side_leaves() -> None:
+    """Ground truth: a bound that the next step passes, though a12 is inside it now."""
+    body = certificate("double slide")
+    claim, a12 = body["claims"][2], exact(body["claims"][0]["preactivations"][0][1]["lower"])
+    claim["low_p"] = number(Fraction(float(-a12 * exact(claim["sigma"]) * 2)))
+    fault = "claim 3 (sandwich): a wrong side may jump beyond its bound"
+    assert fault in verify(signed(body)).faults
+
+
+@pytest.mark.parametrize(
+    ("low", "here", "up", "why"),
+    [
+        (1.0, 0.0, 1.0, None),
+        (1.0, 0.1, 1.0, "is beyond"),
+        (1.0, 0.0, 0.05, "may jump"),
+        (0.5, 0.0, 1.0, "may jump"),
+        (1.0, 0.0, 14.0, "is too slow"),
+        (3.0, 0.0, 1.0, "is too slow"),
+    ],
+)
+def test_a_wrong_side_is_kept(low: float, here: float, up: float, why: str | None) -> None:
+    """Ground truth: by hand: it falls by 0.8 and rises by 0.2, both over N, and sigma is 10."""
+    slide = object.__new__(check_late.Slide)
+    slide.sigma = arb(10)
+    numbers = (arb(low), arb(here), arb(up)), arb(1), arb(1), (arb(1), arb(1)), (arb(0.2), arb(0.2))
+    if why is None:
+        slide._kink(*numbers)
+    else:
+        with pytest.raises(check_run.Wrong, match=why):
+            slide._kink(*numbers)
+
+
+def test_a_kick_that_is_too_strong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ground truth: a step of 5 lifts w by up to 3 and may then turn the living neuron off."""
+    monkeypatch.setitem(RUNS, "weak", ((0.5, -0.8), (0.7, 0.4), (0.0, -1.0), 0.01))
+    body = certificate("weak")
+    assert body["reason"] == "kicked back"
+    assert verify(body).valid
+    body["problem"]["step_size"] = number(Fraction(5))
+    (fault,) = verify(signed(body)).faults
+    assert fault == "claim 2 (absorbed): the argument does not give this regime"
+
+
+def test_no_rate_before_the_boundary_is_between_the_kinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ground truth: with a12, a21 near -49, a11 a22 > a12 a21 only long after step 1000."""
+    monkeypatch.setitem(RUNS, "apart", ((1, -1), (25, -24), (-24, -23.5), 0.1))
+    body = certificate("apart")
+    assert verify(body).valid
+    rate = body["claims"][4]
+    rate.update(log_from=number(Fraction(7)), lower=number(Fraction(0)))
+    rate["upper"] = number(Fraction(2) ** 99)
+    (fault,) = verify(signed(body)).faults
+    assert fault == "claim 5 (rate): x* is not defined from log_from on"
+
+
+def test_claims_rest_on_earlier_ones() -> None:
+    """Ground truth: docs/certificates.md: each claim rests on earlier ones."""
+    body = certificate("specialised")
+    body["claims"][1]["rests_on"] = ["orbits"]
+    assert verify(signed(body)).faults == (
+        "claim 2 (absorbed): it rests on what is not claimed before",
+    )
 
 
 def test_precision_is_restored() -> None:
