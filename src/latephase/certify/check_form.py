@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -30,7 +28,6 @@ _SHOWN = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _WHOLE = Context(prec=50_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # room for 12000 digits times 2^5000
 _ERRORS = Decimal("-1e-40"), Decimal("1e-40")  # many times those of a logarithm of 80 digits
 _FINE = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
-_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 
 
 class NotACertificate(InputError):
@@ -85,7 +82,7 @@ def _no(token: str) -> None:
 
 def _refuse(body: Any, numbers: list[Number]) -> None:
     """Raise NotACertificate on another form and on what would take too long."""
-    if not _fits(body, _schema()):
+    if not _fits(body):
         raise NotACertificate(f"another form of {_misshapen(body)}")
     legs = body["path"]
     steps = sum(_ORBIT if x["by"] == "orbit" else whole(x["steps"]) for x in legs)
@@ -102,46 +99,55 @@ def _schema() -> dict[str, Any]:
     return schema
 
 
-def _fits(x: Any, schema: Any) -> bool:
-    """Whether x has the form that a JSON Schema states, in the keywords that ours uses.
+def _fits(body: Any) -> bool:
+    """Whether the file has the form of the schema: the whole, and each claim by its kind.
 
-    It cannot say why not, and is ten times as fast as jsonschema, with which the tests compare it.
+    A third of the time that jsonschema takes to try every kind for every claim.
     """
-    if type(schema) is bool:
-        return schema
-    if "$ref" in schema:
-        return _fits(x, _schema()["$defs"][schema["$ref"].rpartition("/")[2]])
-    if "type" in schema and type(x) is not _TYPES.get(schema["type"], type(None)):
+    whole_file, claim_of_kind = _validators()
+    if not whole_file.is_valid(body):
         return False
-    if "const" in schema or "enum" in schema:
-        choices = schema.get("enum") or [schema["const"]]
-        return type(x) is type(choices[0]) and x in choices
-    if "oneOf" in schema and sum(_fits(x, choice) for choice in schema["oneOf"]) != 1:
-        return False
-    return _fits_inside(x, schema)
+    kinds = [claim.get("kind") if isinstance(claim, dict) else None for claim in body["claims"]]
+    known = all(isinstance(kind, str) and kind in claim_of_kind for kind in kinds)
+    return known and all(
+        claim_of_kind[kind].is_valid(claim)
+        for kind, claim in zip(kinds, body["claims"], strict=True)
+    )
 
 
-def _fits_inside(x: Any, schema: dict[str, Any]) -> bool:
-    """Whether the size of x and what it holds are as stated."""
-    get = schema.get
-    if isinstance(x, dict):
-        known, others = get("properties", {}), get("additionalProperties", True)
-        inside = all(_fits(value, known.get(key, others)) for key, value in x.items())
-        few = len(x) <= get("maxProperties", math.inf)
-        return few and all(key in x for key in get("required", ())) and inside
-    if isinstance(x, list):
-        few = get("minItems", 0) <= len(x) <= get("maxItems", math.inf)
-        return few and all(_fits(value, get("items", True)) for value in x)
-    if isinstance(x, str):  # fullmatch: "$" alone would let a line end through
-        short = len(x) <= get("maxLength", math.inf)
-        return short and (not (rule := get("pattern")) or re.fullmatch(rule, x) is not None)
-    return x is None or get("minimum", -math.inf) <= x <= get("maximum", math.inf)
+@cache
+def _validators() -> tuple[Any, dict[str, Any]]:
+    """Validators of the file with claims of any form, and of each kind of claim."""
+    from jsonschema import Draft202012Validator as Validator
+
+    schema = _inlined(_schema())
+    parts = schema["properties"]
+    claim = parts["claims"]["items"]
+    kinds = {choice["properties"]["kind"]["const"]: choice for choice in claim.pop("oneOf")}
+    whole_file = {**schema, "properties": {**parts, "claims": {**parts["claims"], "items": True}}}
+    checks = {kind: Validator({"allOf": [claim, choice]}) for kind, choice in kinds.items()}
+    return Validator(whole_file), checks
+
+
+def _inlined(part: Any) -> Any:
+    """A part of the schema with its references replaced, which saves jsonschema a third."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            return _inlined(_schema()["$defs"][part["$ref"].rpartition("/")[2]])
+        return {name: _inlined(value) for name, value in part.items() if name != "$defs"}
+    return [_inlined(value) for value in part] if isinstance(part, list) else part
 
 
 def _misshapen(body: Any) -> str:
-    """The names of the parts that do not have their form."""
-    parts = _schema()["properties"].items() if isinstance(body, dict) else ()
-    return ", ".join(k for k, v in parts if k not in body or not _fits(body[k], v)) or "the whole"
+    """What jsonschema finds most wrong, in one line."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(_schema()).iter_errors(body))
+    if error is None:
+        return "the whole"
+    place = "/".join(map(str, error.absolute_path)) or "the whole"
+    return f"{place[:60]}: {error.message[:90]}"
 
 
 def faults(body: Body, numbers: list[Number]) -> list[str]:

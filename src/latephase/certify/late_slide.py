@@ -104,7 +104,8 @@ class LateSlide:
     def offset_error(self, t: arb) -> arb:
         """e = (ln(s_A/t) + ln(s_B/t))/2 + parts of a12, a21."""
         n, moved = self._clock(t), t - self.since
-        if not moved > exact(self.constants.sigma) * 3:
+        # Then H >= ln 4 > 1.3 >= t/N, so that (|s - since| + slack H)/t falls.
+        if not (moved > exact(self.constants.sigma) * 3 and t < 1.3 * n):
             return arb("inf")
         drift = arb(0)
         for level in self.levels:

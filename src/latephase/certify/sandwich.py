@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 
 from latephase.core.balls import arb, exact
 
@@ -156,6 +157,8 @@ def sandwich(system: System, state: State, step: arb) -> Sandwich | None:
         if not (0.125 < theta < 1 < top < 8 and sum(bands) < levels[0]):
             return None
         numbers = (sum(levels) / 2, theta, top, *bands)
+        if not all(map(isfinite, numbers)):
+            return None
         guess = Sandwich(state.time, *map(Fraction, numbers))
         theta, top, bands = _widened(system, state, guess, levels)
     return guess if holds(system, state, step, guess) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -26,16 +28,20 @@ def command(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A file, or a folder of them.")],
 ) -> int:
     """Verify and print."""
-    from latephase.certify.check import verify_all
+    from latephase.certify.check_many import verify_all
 
-    with progress("verify", "certificates") as shown:
-        found = verify_all(path, shown)
+    with progress("verify", "files") as shown:
+        found = verify_all(path, shown, os.cpu_count() or 1)
     faults = [f"{name}: {fault}" for name, report in found for fault in report.faults]
     for fault in faults[:_SHOWN]:
         printing.line("invalid", fault)
     if len(faults) > _SHOWN:
         printing.line("invalid", f"and {len(faults) - _SHOWN:,} more")
     good = sum(report.valid for _, report in found)
+    verdicts = Counter(report.verdict for _, report in found if report.valid)
     claims = sum(report.claims for _, report in found)
     printing.line("valid", f"{good:,} of {len(found):,} certificates; {claims:,} claims re-derived")
+    if verdicts:
+        counts = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
+        printing.line("verdicts", counts)
     return 1 if faults else 0
