@@ -31,7 +31,7 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
             got = Words(f"{path}, which is not there")
             raise InputError("a certificate file, or a folder of them", got, "check the path")
         return [(place.name, verify(place))]
-    parts = sorted(p for p in place.glob("*.json*") if p.name != _SETTINGS)
+    parts = sorted(p for p in place.glob("[!.]*.json*") if p.name != _SETTINGS)
     if not parts:
         got = Words(f"{path}, without any .json or .jsonl file")
         raise InputError("a folder of certificates", got, "check the path")
