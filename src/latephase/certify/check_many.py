@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from latephase.certify.check import NotACertificate, Report, verify
+from latephase.certify.workers import workers
 from latephase.core.errors import InputError, Words
 
 Progress = Callable[[int, int], None]
@@ -47,7 +46,7 @@ def _each(parts: list[Path], processes: int) -> Iterator[list[Named]]:
     if processes == 1 or len(parts) == 1:
         yield from map(verify_part, parts)
         return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with workers(processes) as pool:
         yield from pool.map(verify_part, parts)
 
 

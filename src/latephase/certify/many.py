@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +31,7 @@ from .certificate import Certificate, certify
 from .claims import CLAIMS
 from .file import FORMAT, record
 from .system import Method
+from .workers import workers
 
 PART = 256
 SETTINGS = "settings.json"
@@ -177,7 +176,7 @@ def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int
 def _in_processes(
     plan: Plan, folder: Path | None, todo: list[int], processes: int
 ) -> Iterator[tuple[int, list[Row]]]:
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent)
+    pool = workers(processes)
     try:
         waiting: dict[Future[list[Row]], int] = {
             pool.submit(run_part, plan, folder, start): start for start in todo
@@ -187,10 +186,6 @@ def _in_processes(
                 yield waiting.pop(future), future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_part(plan: Plan, folder: Path | None, start: int) -> list[Row]:

@@ -1,0 +1,143 @@
+"""`latephase certify` and `latephase verify`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import latephase as lp
+from latephase.certify.file import record
+from latephase.core.output import partial_of
+
+DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]
+NETWORK = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+
+
+def test_file_and_json_are_those_of_lp_certify(latephase, problem, tmp_path):
+    """Ground truth: the record of lp.certify on the same problem."""
+    ended = latephase("certify", *problem, "--out", "run.cert.json")
+    assert ended.code == 0
+    found = lp.certify(NETWORK, lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1))
+    known = json.loads(json.dumps(record(found)))
+    assert json.loads((tmp_path / "run.cert.json").read_text()) == known
+    assert json.loads(latephase("certify", *problem, "--json").out) == known
+    assert "latephase verify run.cert.json" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "word"),
+    [
+        ("--weights 0.7,-0.4 --biases 0.1,0.2", 0, "PROVED"),
+        ("--weights 0.7,-0.4 --biases 0.1,0.2 --claim one_dead", 4, "REFUTED"),
+        ("--weights -1e30,1 --biases 0,0", 3, "UNDECIDED"),
+    ],
+)
+def test_exit_code_is_the_verdict(latephase, flags, code, word):
+    """Ground truth: the contract: 0 proved, 3 undecided, 4 refuted."""
+    ended = latephase("certify", *DATA, *flags.split())
+    assert ended.code == code
+    assert re.search(rf"^verdict +{word}:", ended.out, re.M)
+
+
+def test_printed_bounds_enclose_the_deficit(latephase, problem):
+    """Ground truth: the decimals of lp.certify, which the printed ones must not cut."""
+    ended = latephase("certify", *problem)
+    found = lp.certify(NETWORK, lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1))
+    for t in ("1e6", "1e100", "1e1000"):
+        printed = re.search(rf"^{t} +(\S+) +(\S+)$", ended.out, re.M)
+        lower, upper = found.deficit(t)
+        assert Decimal(printed[1]) <= lower <= upper <= Decimal(printed[2])
+
+
+def test_verify_says_valid_invalid_and_not_a_certificate(latephase, problem, tmp_path):
+    """Ground truth: the contract: 0 valid, 1 invalid and which claim, 2 not a certificate."""
+    latephase("certify", *problem, "--out", "run.cert.json")
+    ended = latephase("verify", "run.cert.json")
+    assert ended.code == 0
+    assert "1 of 1 certificates; 9 claims" in ended.out
+    body = json.loads((tmp_path / "run.cert.json").read_text())
+    body["claims"][3]["zero"] = True
+    (tmp_path / "edited.json").write_text(json.dumps(body))
+    ended = latephase("verify", "edited.json")
+    assert ended.code == 1
+    assert "claim 4 (constant)" in ended.out
+    text = (tmp_path / "run.cert.json").read_text()
+    (tmp_path / "cut.json").write_text(text[: len(text) // 2])
+    (tmp_path / "empty").mkdir()
+    for name in ("cut.json", "absent.json", "empty"):
+        ended = latephase("verify", name)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert ended.err.startswith("latephase: expected ")
+
+
+def test_folder_is_written_resumed_and_verified(latephase, tmp_path):
+    """Ground truth: the files of a run that was not interrupted."""
+    flags = ["certify", *DATA, "--init", "he_normal", "--trials", "300", "--out"]
+    ended = latephase(*flags, "certs")
+    assert ended.code == 0
+    assert re.search(r"PROVED +one_dead +wrong sides frozen +\d+", ended.out)
+    again = latephase(*flags, "other", "--resume")
+    assert again.code == 0
+    for file in (tmp_path / "certs").iterdir():
+        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+    ended = latephase("verify", "certs")
+    assert (ended.code, "300 of 300 certificates" in ended.out) == (0, True)
+    part = tmp_path / "certs" / "certificates-00000.jsonl"
+    lines = part.read_text().splitlines(keepends=True)
+    part.write_text("".join(lines[:-1]) + lines[-1].replace("PROVED", "REFUTED"))
+    ended = latephase("verify", "certs")
+    assert ended.code == 1
+    assert "certificates-00000.jsonl:256" in ended.out
+    part.write_text("".join(lines[:-1]))
+    assert "299 certificates, and the settings say 300" in latephase("verify", "certs").out
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        ("--weights 0.7,-0.4", "--biases"),
+        ("", "--init"),
+        ("--init he_normal --weights 1,1 --biases 0,0", "--init alone"),
+        ("--init he_norm", "he_norm"),
+        ("--init he_normal --trials 0", "trials"),
+        ("--init he_normal --resume", "--out"),
+        ("--weights 0.7,-0.4 --biases 0.1,0.2 --claim best", "best"),
+        ("--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1", "two neurons"),
+        ("--weights nan,1 --biases 0,0", "nan"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(latephase, tmp_path, flags, word):
+    """Ground truth: the contract: exit code 2, expected, got, what to do; nothing written."""
+    ended = latephase("certify", *DATA, *flags.split())
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert ended.err.startswith("latephase: expected ")
+    assert word in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_keeps_the_finished_parts(tmp_path):
+    """Ground truth: the folder left behind, and the same command with --resume."""
+    out = tmp_path / "certs"
+    command = [sys.executable, "-m", "latephase", "certify", *DATA, "--init", "he_normal"]
+    command += ["--trials", "40000", "--out", str(out)]
+    env = {**os.environ, "PYTHONPATH": str(Path(lp.__file__).parents[1])}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as running:
+        deadline = time.monotonic() + 60
+        while not list(partial_of(out).glob("*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        err = running.stderr.read()
+    assert running.returncode == 130, err
+    assert "latephase: interrupted; " in err
+    assert "--resume" in err
+    assert not out.exists()
+    assert list(partial_of(out).glob("certificates-*.jsonl"))
