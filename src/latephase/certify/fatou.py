@@ -3,7 +3,7 @@
 s = exp(m) / c obeys s <- s exp(1/s).  Phi_K(s) = s - ln(s)/2 + sum_{k<=K} a_k s^-k grows by 1 in
 each step, up to a defect whose sum over *all* later steps is at most `remainder(K, S0)` from any
 s >= S0 on.  Gradient flow obeys s' = 1: Phi(s) = s, no remainder.
-Source: docs/theory.md, "The n-th iterate in O(1)"; Fatou's coordinate of a parabolic point.
+Source: docs/theory.md, "Fatou coordinate".
 """
 
 from __future__ import annotations

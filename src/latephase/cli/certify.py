@@ -27,7 +27,7 @@ latephase certify --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
 latephase certify --init he_normal --trials 10000 --seed 0 --inputs 1,-1 \
   --labels 1,-1 --step-size 0.1 --out certs/
 
-Exit codes: 0 proved, 3 undecided, 4 refuted (an ensemble: 0 once all are done).
+Exit codes: 0 proved, 3 undecided, 4 refuted (ensembles: 0 once all are done).
 Check the files with: latephase verify run.cert.json
 """
 EXIT_CODES = {"PROVED": 0, "UNDECIDED": 3, "REFUTED": 4}
