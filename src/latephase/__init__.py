@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latephase.certify import Certificate, Verdict, certify
+    from latephase.certify.check import verify
+    from latephase.certify.probability import certified_distribution
     from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
     from latephase.ensembles import ensemble
     from latephase.late import Prediction, Run, predict, simulate
@@ -32,6 +34,8 @@ _HOMES = {
     "ensemble": ("latephase.ensembles", None),
     **dict.fromkeys(("Certificate", "Verdict"), ("latephase.certify", None)),
     "certify": ("latephase.certify", _ITSELF),
+    "certified_distribution": ("latephase.certify.probability", None),
+    "verify": ("latephase.certify.check", None),
 }
 
 __all__ = [
@@ -50,12 +54,14 @@ __all__ = [
     "Run",
     "ShallowReLU",
     "Verdict",
+    "certified_distribution",
     "certify",
     "ensemble",
     "initializers",
     "predict",
     "robustness_margin",
     "simulate",
+    "verify",
 ]
 
 

@@ -2,17 +2,20 @@
 
 A ball encloses the true value; its width says how well it is known.  Traps of python-flint that
 every user of this module must avoid: `==`, `min`, `max`, `sorted` and `if ball:` are meaningless on
-balls that are not exact, and the precision is global to the process, hence the context manager.
+balls that are not exact, `ball ** 2` is NaN where the ball may be negative (multiply instead), and
+the precision is global to the process, hence the context manager.
 Balls by Arb [johansson2017].
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
+import numpy as np
 from flint import arb, ctx, fmpz
+from numpy.typing import NDArray
 
 from latephase.core.errors import InputError
 
@@ -24,6 +27,7 @@ __all__ = [
     "point",
     "dyadic",
     "bounds",
+    "float_bounds",
     "whole_part",
     "plus_minus",
     "relative_error_upper",
@@ -93,6 +97,20 @@ def bounds(ball: arb) -> tuple[Fraction, Fraction]:
         raise InputError("a finite ball", ball, "raise the precision")
     middle, radius = _fraction(ball.mid()), _fraction(ball.rad())
     return middle - radius, middle + radius
+
+
+def float_bounds(balls: Sequence[arb]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(lower, upper): doubles that enclose each of k balls, (k,) each; beyond 1e308 an infinity.
+
+    A thousand times faster than `bounds`, and at most a few ulp wider.  Rigour: proved.
+    """
+    # Middle and radius come rounded to the nearest double, and so does their sum: a neighbour each.
+    middles = np.array([float(ball) for ball in balls], dtype=np.float64)
+    radii = np.nextafter(np.array([float(ball.rad()) for ball in balls]), np.inf)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lower, upper = np.nextafter(middles, -np.inf) - radii, np.nextafter(middles, np.inf) + radii
+    lower, upper = np.nextafter(lower, -np.inf), np.nextafter(upper, np.inf)
+    return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
 
 
 def relative_error_upper(value: float, truth: arb) -> float:

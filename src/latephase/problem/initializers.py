@@ -38,6 +38,13 @@ class Initializer:
     scale: Scale
     zero_bias: bool
 
+    @property
+    def law(self) -> str:
+        """What a weight divided by its scale follows: "normal", "uniform" on (-1, 1) or "other"."""
+        if self.draw is _normal:
+            return "normal"
+        return "uniform" if self.draw is _uniform else "other"
+
     def __call__(
         self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
     ) -> tuple[Array, Array]:
