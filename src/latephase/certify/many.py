@@ -7,10 +7,13 @@ renamed into place when it is complete, so an interrupted folder goes on where i
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,14 +42,14 @@ Progress = Callable[[int, int], None]
 
 
 class Row(NamedTuple):
-    """What is counted of a certificate: names of verdict and regime ("" if none), the reason, and
-    decimal bounds of the constant as floats (NaN without one)."""
+    """What is counted of a certificate: names of verdict and regime ("" if none), the reason, the
+    middle of the enclosed constant, and the width of the enclosure relative to it (NaN if none)."""
 
     verdict: str
     regime: str
     reason: str
-    constant_lower: float
-    constant_upper: float
+    constant: float
+    constant_width: float
 
 
 @dataclass(frozen=True)
@@ -214,9 +217,19 @@ def _certificates(plan: Plan, start: int) -> Iterator[Certificate]:
 
 def row_of(found: Certificate) -> Row:
     """What is counted of a certificate."""
-    ends = found.constant or ("nan", "nan")
     regime = found.regime.name if found.regime else ""
-    return Row(found.verdict.name, regime, found.reason, *map(float, ends))
+    return Row(found.verdict.name, regime, found.reason, *_middle(found.constant))
+
+
+def _middle(ends: tuple[Fraction | Decimal, Fraction | Decimal] | None) -> tuple[float, float]:
+    """Middle and relative width of an enclosure, exact before they are rounded."""
+    if ends is None:
+        return math.nan, math.nan
+    lower, upper = map(Fraction, ends)
+    if lower == upper:
+        return float(lower), 0.0
+    size = min(abs(lower), abs(upper))
+    return float((lower + upper) / 2), float((upper - lower) / size) if size else math.inf
 
 
 def _rows_of(file: Path) -> list[Row]:
@@ -227,11 +240,15 @@ def _rows_of(file: Path) -> list[Row]:
 def _row_of_record(body: dict[str, Any]) -> Row:
     claims = {claim["kind"]: claim for claim in body["claims"]}
     regime = claims["absorbed"]["regime"] if "absorbed" in claims else ""
-    ends = [float("nan")] * 2
+    ends = None
     if "constant" in claims:
         interval = claims["constant"]["constant"]
-        ends = [float(interval[end]["decimal"]) for end in ("lower", "upper")]
-    return Row(body["verdict"], regime, body["reason"], *ends)
+        ends = _exact(interval["lower"]), _exact(interval["upper"])
+    return Row(body["verdict"], regime, body["reason"], *_middle(ends))
+
+
+def _exact(number: dict[str, str]) -> Fraction:
+    return int(number["mantissa"]) * Fraction(2) ** int(number["exponent"])
 
 
 def finished(folder: Path) -> int:

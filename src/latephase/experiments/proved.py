@@ -116,12 +116,9 @@ def _collected(
         row.verdict == "PROVED" and row.regime != other
         for row, other in zip(rows, simulated, strict=True)
     )
-    ends = np.array([row[3:] for row in proved], float).reshape(-1, 2)
-    ends = ends[np.isfinite(ends[:, 0])]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        widths = np.where(ends[:, 1] == ends[:, 0], 0.0, np.ptp(ends, axis=1) / np.abs(ends[:, 0]))
-    width = float(widths.max(initial=0.0))
-    sizes = np.abs(ends.mean(axis=1))
+    trained = [row for row in proved if np.isfinite(row.constant)]
+    width = max((row.constant_width for row in trained), default=0.0)
+    sizes = np.abs(np.array([row.constant for row in trained], float))
     return Proven(name, len(rows), len(proved), differ, sizes, width, certified, scale)
 
 
@@ -173,9 +170,10 @@ def _summary(found: Sequence[Proven]) -> str:
     return (
         f"{proved:,} of {trials:,} runs are proved to end as they do, and the simulator agrees "
         f"with all but {sum(f.disagreements for f in found)}; the constants are known to "
-        f"{max(f.width for f in found):.1e}. P(trained) is proved to be 1/4 to "
-        f"{max(f.certified.trained[1] - f.certified.trained[0] for f in found):.1e}, and the "
-        f"distribution of |C| to {sharp:.1e} (uniform biases: "
+        f"{max(f.width for f in found):.1e} (relative). P(trained) is proved to lie between "
+        f"{min(f.certified.trained[0] for f in found):.12g} and "
+        f"{max(f.certified.trained[1] for f in found):.12g}, and the distribution of |C| is proved "
+        f"to {sharp:.1e} (uniform biases: "
         f"{max(f.certified.undecided for f in found):.1e})."
     )
 
@@ -245,7 +243,8 @@ def _letters(found: Sequence[Proven]) -> str:
 def _panel(f: Proven) -> Panel:
     c, lower, upper = (np.array(part) for part in _band(f))
     series = [
-        Series("band", c, lower, "proved to lie here", y2=upper, colour=0),
+        Series("band", c, lower, y2=upper, colour=0),
+        Series("line", c, (lower + upper) / 2, "proved to lie here", colour=0),
         Series("points", c, f.empirical, f"{f.trials:,} trials", colour=1),
     ]
     return Panel(series, "c (input units)", "P(trained and |C| <= c)", f.initializer)
