@@ -225,7 +225,7 @@ def _middle(ends: tuple[Fraction | Decimal, Fraction | Decimal] | None) -> tuple
     """Middle and relative width of an enclosure, exact before they are rounded."""
     if ends is None:
         return math.nan, math.nan
-    lower, upper = map(Fraction, ends)
+    lower, upper = Fraction(ends[0]), Fraction(ends[1])
     if lower == upper:
         return float(lower), 0.0
     size = min(abs(lower), abs(upper))
