@@ -25,7 +25,8 @@ SHARE = 0.99  # of trials that must be proved
 WIDTH = 1e-12  # relative, of the enclosure of a constant
 UNDECIDED, COUPLED = 1e-3, 1e-2  # probability mass; with uniform biases the neurons' sides couple
 LEVEL = 0.99  # that all empirical distributions lie in their bands
-GRID = np.linspace(0.0, 2.4, 25)  # |C| in units of the initializer's scale
+# |C| in units of the initializer's scale; finer where landings put much mass near 0
+GRID = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 2.4, 24)])
 UNIFORM_BIASES = ("pytorch_default", "uniform")
 SHOWN = ("he_normal", "standard_normal", "pytorch_default")
 PROBABILITIES = {"trained": 0.25, "one dead": 0.5, "both dead": 0.25}
@@ -157,7 +158,7 @@ def examine(bench: Bench) -> Finding:
             "seed": bench.seed,
             "inputs": [1.0, -1.0],
             "step_size": STEP_SIZE,
-            "grid": "|C| = scale * (0, 0.1, ..., 2.4)",
+            "grid_in_units_of_the_scale": GRID.round(4).tolist(),
         },
         tables=[_table(found)],
         figures=[_figure(found), _zoom(found)],
@@ -170,12 +171,16 @@ def _summary(found: Sequence[Proven]) -> str:
     return (
         f"{proved:,} of {trials:,} runs are proved to end as they do, and the simulator agrees "
         f"with all but {sum(f.disagreements for f in found)}; the constants are known to "
-        f"{max(f.width for f in found):.1e} (relative). P(trained) is proved to lie between "
-        f"{min(f.certified.trained[0] for f in found):.12g} and "
-        f"{max(f.certified.trained[1] for f in found):.12g}, and the distribution of |C| is proved "
+        f"{max(f.width for f in found):.1e} (relative). P(trained) is proved to be "
+        f"{_between([f.certified.trained for f in found])}, and the distribution of |C| is proved "
         f"to {sharp:.1e} (uniform biases: "
         f"{max(f.certified.undecided for f in found):.1e})."
     )
+
+
+def _between(bounds: Sequence[tuple[float, float]]) -> str:
+    lower, upper = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return f"{lower:g}" if lower == upper else f"between {lower:.12g} and {upper:.12g}"
 
 
 def _numbers(found: Sequence[Proven]) -> list[Number]:
