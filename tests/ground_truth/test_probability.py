@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from flint import ctx
 from scipy import integrate, stats
+from scipy.special import ndtr
 
 from helpers import message_is_one_line
 from latephase.certify.landing import after_one_step, ladder
@@ -230,21 +231,30 @@ def test_landed_values_lie_in_their_cells(c, half_width):
     assert np.median(found.high - found.low) < 5 * 2**FRACTION_BITS
 
 
-def test_a_landing_law_in_closed_form():
-    """Ground truth: with a step beyond every start L = (S - u_1) / 2; quadrature over u_0."""
-    c, s = 40.0, 0.1
-    law = stats.norm(scale=2 * s)
-    found = normal_landing(c, s, 100, 1e-4)
-    for x in (-45.0, -40.0, -38.0):
-
-        def slice_of(u, x=x):
-            top = u + 2 * c * np.exp(-u) + 2 * x
-            return law.pdf(u) * max(0.0, law.cdf(top) - law.cdf(abs(u)))
-
-        truth, _ = integrate.quad(slice_of, -1.6, 1.6, limit=500, points=[0.0])
+@pytest.mark.parametrize(
+    ("c", "s", "points"),
+    [
+        (0.2, 1.0, (-0.5, -0.1, -0.03, -0.01, -0.003)),
+        (40.0, 0.1, (-45.0, -40.0, -38.0)),  # L = (S - u_1) / 2 whatever the start
+        (2e-3, 0.05, (-1.5e-3, -1e-3, -3e-4)),  # |u_0| lies many steps from u_0
+    ],
+)
+def test_landing_law_of_independent_normals(c, s, points):
+    """Ground truth: midpoint rule over 40,000 u_0, all orbits stepped in float64, S by ndtr."""
+    found = normal_landing(c, s, 20, 0.9 * min(map(abs, points)))
+    edges = np.linspace(-16 * s, 16 * s, 40_001)
+    u = start = (edges[1:] + edges[:-1]) / 2
+    truth = np.zeros(len(points))
+    lowest = np.abs(start)
+    for _ in range(400):
+        u, before = u + 2 * c * np.exp(-u), np.maximum(lowest, u)
+        for k, x in enumerate(points):
+            lot = ndtr(np.maximum(u + 2 * x, before) / (2 * s)) - ndtr(before / (2 * s))
+            truth[k] += np.sum(lot * stats.norm.pdf(start, scale=2 * s)) * (edges[1] - edges[0])
+    for x, value in zip(points, truth):
         low, high = (bound / 2**RESULT_BITS for bound in found.below(x))
-        assert low * (1 - 1e-6) <= truth <= high * (1 + 1e-6)
-        assert high - low < 4e-3
+        assert low * (1 - 1e-6) <= value <= high * (1 + 1e-6)
+        assert high - low < 0.04
 
 
 GRID = np.array([-3.0, -2.0, -0.5, 0.0])

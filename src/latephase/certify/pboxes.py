@@ -56,6 +56,8 @@ def refined(distribution: Distribution, points: Array, most: int) -> tuple[Array
     for _ in range(ROUNDS):
         grid = np.array(sorted(known))
         lower, upper = np.array([known[float(x)] for x in grid], dtype=np.int64).T
+        if np.any(lower > upper):  # a mistake in the bounds would be halved without end
+            raise ArithmeticError("a lower bound exceeds its upper bound: please report this")
         middle = grid[:-1] / 2 + grid[1:] / 2
         split = (lower[1:] - upper[:-1] > most) & (grid[:-1] < middle) & (middle < grid[1:])
         if not split.any():
