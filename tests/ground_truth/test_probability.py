@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from helpers import message_is_one_line
 from latephase.certify.landing import after_one_step, ladder
-from latephase.certify.normal_biases import RESULT_BITS, normal_landing
+from latephase.certify.normal_biases import RESULT_BITS, S_BITS, normal_landing
 from latephase.certify.pboxes import exceedance
 from latephase.certify.probability import certified_distribution
 from latephase.certify.uniform_biases import FRACTION_BITS, landed_on_cells
@@ -231,29 +231,47 @@ def test_landed_values_lie_in_their_cells(c, half_width):
     assert np.median(found.high - found.low) < 5 * 2**FRACTION_BITS
 
 
-@pytest.mark.parametrize(
-    ("c", "s", "points"),
-    [
-        (0.2, 1.0, (-0.5, -0.1, -0.03, -0.01, -0.003)),
-        (40.0, 0.1, (-45.0, -40.0, -38.0)),  # L = (S - u_1) / 2 whatever the start
-        (2e-3, 0.05, (-1.5e-3, -1e-3, -3e-4)),  # |u_0| lies many steps from u_0
-    ],
-)
-def test_landing_law_of_independent_normals(c, s, points):
-    """Ground truth: midpoint rule over 40,000 u_0, all orbits stepped in float64, S by ndtr."""
-    found = normal_landing(c, s, 20, 0.9 * min(map(abs, points)))
-    edges = np.linspace(-16 * s, 16 * s, 40_001)
-    u = start = (edges[1:] + edges[:-1]) / 2
-    truth = np.zeros(len(points))
-    lowest = np.abs(start)
+LANDING = [
+    (0.2, 1.0, (-0.5, -0.1, -0.03, -0.01, -0.003)),
+    (40.0, 0.1, (-45.0, -40.0, -38.0)),  # L = (S - u_1) / 2 whatever the start
+    (2e-3, 0.05, (-1.5e-3, -1e-3, -3e-4)),  # |u_0| lies many steps from u_0
+]
+
+
+def landing_share(start, x, c, s):
+    """P(S > |u_0|, L <= x | u_0 = start), orbits stepped in float64; S of deviation 2 s."""
+    u, share = start, np.zeros_like(start)
     for _ in range(400):
-        u, before = u + 2 * c * np.exp(-u), np.maximum(lowest, u)
-        for k, x in enumerate(points):
-            lot = ndtr(np.maximum(u + 2 * x, before) / (2 * s)) - ndtr(before / (2 * s))
-            truth[k] += np.sum(lot * stats.norm.pdf(start, scale=2 * s)) * (edges[1] - edges[0])
-    for x, value in zip(points, truth):
+        before = np.maximum(np.abs(start), u)
+        u = u + 2 * c * np.exp(-u)
+        share += ndtr(np.maximum(u + 2 * x, before) / (2 * s)) - ndtr(before / (2 * s))
+    return share
+
+
+@pytest.mark.parametrize(("c", "s", "points"), LANDING)
+def test_landing_law_holds_for_each_orbit_of_a_cell(c, s, points):
+    """Ground truth: orbits from the ends and the inside of cells, stepped in float64."""
+    found = normal_landing(c, s, 8, 0.9 * min(map(abs, points)))
+    for x in points:
+        cells, *bands = found.within_cells(x)
+        low, high = (band / 2**S_BITS for band in bands)
+        for part in (1e-9, 0.3, 0.7, 1 - 1e-9):
+            share = landing_share(cells.begin + part * (cells.end - cells.begin), x, c, s)
+            assert np.all(low <= share + 1e-12)
+            assert np.all(share <= high + 1e-12)
+
+
+@pytest.mark.parametrize(("c", "s", "points"), LANDING)
+def test_landing_law_of_independent_normals(c, s, points):
+    """Ground truth: midpoint rule over 20,000 u_0, all orbits stepped in float64."""
+    found = normal_landing(c, s, 20, 0.9 * min(map(abs, points)))
+    edges = np.linspace(-16 * s, 16 * s, 20_001)
+    start = (edges[1:] + edges[:-1]) / 2
+    weights = stats.norm.pdf(start, scale=2 * s) * np.diff(edges)
+    for x in points:
         low, high = (bound / 2**RESULT_BITS for bound in found.below(x))
-        assert low * (1 - 1e-6) <= value <= high * (1 + 1e-6)
+        truth = np.dot(landing_share(start, x, c, s), weights)
+        assert low * (1 - 1e-6) <= truth <= high * (1 + 1e-6)
         assert high - low < 0.04
 
 

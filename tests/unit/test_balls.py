@@ -10,7 +10,7 @@ from flint import arb, ctx
 
 from helpers import message_is_one_line
 from latephase.core import InputError
-from latephase.core.balls import bounds, exact, precision, relative_error_upper
+from latephase.core.balls import bounds, exact, float_bounds, precision, relative_error_upper
 
 
 @pytest.mark.parametrize("x", [0, 0.1, -3, 2**300 + 1, 5e-324, 1.7e308])
@@ -85,3 +85,24 @@ def test_a_wide_ball_is_not_close():
 def test_relative_error_upper_at_zero_and_infinity(value, ball, error):
     """Ground truth: zero must be met exactly, infinities and NaN are never close."""
     assert relative_error_upper(value, ball) == error
+
+
+def test_outward_doubles_enclose_and_are_close():
+    """Ground truth: the exact rational ends of the balls."""
+    with precision(80):
+        balls = [exact(x).exp() for x in (-700.0, -1.0, 0.0, 0.1, 1.0, 700.0)]
+        balls += [-ball for ball in balls] + [arb(1, 1e-3), exact(0.1), exact(5e-324), arb(0)]
+    lower, upper = float_bounds(balls)
+    for ball, low, high in zip(balls, lower.tolist(), upper.tolist()):
+        least, most = bounds(ball)
+        assert Fraction(low) <= least <= most <= Fraction(high)
+        assert Fraction(high) - Fraction(low) <= (most - least) + 6 * Fraction(math.ulp(high))
+
+
+def test_outward_doubles_of_what_no_double_reaches():
+    """Ground truth: e^1000 > 1.7e308, and nothing is known of 1/[-1, 1]."""
+    lower, upper = float_bounds([exact(1000.0).exp(), -exact(1000.0).exp(), arb(1) / arb(0, 1)])
+    assert upper[0] == upper[2] == math.inf
+    assert lower[0] < math.inf
+    assert lower[1] == lower[2] == -math.inf
+    assert upper[1] > -math.inf

@@ -63,6 +63,16 @@ def test_distribution(name):
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
+def test_law_names_the_distribution(name):
+    """Ground truth: the distribution of the literature; a draw of one's own has no name."""
+    init = initializers.get(name)
+    assert (init.law == "normal") == (WEIGHTS[name][1] is stats.norm)
+    assert init.law in ("normal", "uniform")
+    own = initializers.Initializer("own", lambda g, shape: g.random(shape), init.scale, True)
+    assert own.law == "other"
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
 def test_trial_is_the_same_however_it_is_drawn(name):
     """Ground truth: 700 trials drawn at once."""
     init = initializers.get(name)

@@ -48,6 +48,7 @@ class Cells:
 
     Every orbit from the cell with S > |u_0| lands on its first rung above |u_0|, or on a later one.
 
+    begin, end                  ends of the cell
     mass_lower, mass_upper      P(u_0 in the cell), units of 2^-U_BITS
     bottom_lower, bottom_upper  P(0 < S < start), units of 2^-S_BITS: that rung serves start < S
     top_lower, top_upper        that rung, in units of the table of erf
@@ -55,6 +56,8 @@ class Cells:
     reach                       twice the largest |L|
     """
 
+    begin: Array
+    end: Array
     mass_lower: Integers
     mass_upper: Integers
     bottom_lower: Integers
@@ -98,6 +101,15 @@ class NormalLanding:
 
         In units of 2^-RESULT_BITS.  Rigour: proved.
         """
+        cells, low, high = self.within_cells(x)
+        beyond = 1 << RESULT_BITS - 48
+        return int(np.dot(cells.mass_lower, low)), int(np.dot(cells.mass_upper, high)) + beyond
+
+    def within_cells(self, x: float) -> tuple[Cells, Integers, Integers]:
+        """Bounds of P(S > |u_0|, L <= x) given any u_0 of a cell, units of 2^-S_BITS.
+
+        For the cells where it is not 0, up to the mass of S beyond `top`.
+        """
         shift = _in_units(np.array([2 * x]), self.unit)
         later_lower, later_upper = self._later(-2 * x, shift)
         cells = self.cells.at(np.flatnonzero(self.cells.reach > -2 * x))
@@ -105,8 +117,7 @@ class NormalLanding:
         first_upper = _psi_upper(_up(cells.top_upper + shift[1])) - cells.bottom_lower
         low = np.maximum(first_lower, 0) + _extreme(np.minimum, later_lower, cells)
         high = np.maximum(first_upper, 0) + _extreme(np.maximum, later_upper, cells)
-        beyond = 1 << RESULT_BITS - 48
-        return int(np.dot(cells.mass_lower, low)), int(np.dot(cells.mass_upper, high)) + beyond
+        return cells, low, high
 
     def _later(self, least: float, shift: tuple[Array, Array]) -> tuple[Integers, Integers]:
         """P(S > u, L <= x) for an orbit at u between rungs i and i + 1, from there on.
@@ -178,6 +189,8 @@ def _cells(
     top_lower, top_upper, served, a, b = _first_rungs(near, far, first, steps)
     later = np.append(steps.steps, 0.0)[np.minimum(a, len(steps.steps))]
     cells = Cells(
+        ends[:-1],
+        ends[1:],
         *masses,
         _psi_lower(_in_units(near, unit)[0]),
         _psi_upper(_in_units(np.maximum(far, served), unit)[1]),

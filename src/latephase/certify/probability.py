@@ -40,6 +40,7 @@ __all__ = ["CertifiedDistribution", "certified_distribution"]
 
 BITS = 96
 MASS_BITS = 30  # of p-boxes: products of two stay below 2^63
+LEAST_WANTED = 5e-4  # a smaller width takes no more work than this: at most 20 s
 SMALLEST_SCALE = 1e-280  # so that no unit of length is subnormal
 HALF = 1 << MASS_BITS - 1  # P(r > 0)
 FINENESS, CELLS = 1.0, 2  # cells for the wanted width; measured, no part of the proof
@@ -88,7 +89,8 @@ def certified_distribution(
     data         x = +1 labelled +1 and x = -1 labelled -1, in either order
     constants    (k,) values c >= 0, unit of the inputs; in any order
     undecided    wanted largest width of a bound, in (0, 1).  It sets the work, and what could not
-                 be decided shows in the widths: nothing is raised if they are larger.
+                 be decided shows in the widths: nothing is raised if they are larger.  Below 5e-4
+                 (1e-2 for uniform biases) no more work is done.
 
     Rigour: proved (balls, exact integers), for the exact doubles of step size, scale and constants.
     Zero biases: closed forms.  Raises InputError on other data, other methods, constants that are
@@ -101,7 +103,7 @@ def certified_distribution(
     if not 0 < wanted < 1:
         raise InputError("undecided in (0, 1)", undecided, "give the largest width wanted")
     with precision(BITS):
-        distribution = _distribution(chosen, method.step_size, points, wanted)
+        distribution = _distribution(chosen, method.step_size, points, max(wanted, LEAST_WANTED))
         found = [_at(distribution, c) for c in points]
     return CertifiedDistribution(
         trained=(0.25, 0.25),

@@ -84,7 +84,7 @@ def _one_lands(landed: Landed, distance: Fraction) -> Interval:
     # The frozen one is uniform on (-(2h - r), 0): lengths of its overlap with L +- distance.
     shortest = np.minimum(landed.low + near, 0) - np.maximum(landed.high - near, -ends[1:])
     longest = np.minimum(landed.high + far, 0) - np.maximum(landed.low - far, -ends[:-1])
-    unit = Fraction(1, 4 * n**4 << FRACTION_BITS)
+    unit = Fraction(1, 4 * n**4 << FRACTION_BITS)  # sums stay below n^4 2^15 <= 2^59
     lower, upper = (int(np.sum(np.maximum(k, 0) * weights)) for k in (shortest, longest))
     return lower * unit, upper * unit
 

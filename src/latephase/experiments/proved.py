@@ -26,7 +26,7 @@ WIDTH = 1e-12  # relative, of the enclosure of a constant
 UNDECIDED, COUPLED = 1e-3, 1e-2  # probability mass; with uniform biases the neurons' sides couple
 LEVEL = 0.99  # that all empirical distributions lie in their bands
 # |C| in units of the initializer's scale; finer where landings put much mass near 0
-GRID = np.concatenate([[0.0, 0.005, 0.01, 0.02, 0.05], np.linspace(0.1, 2.4, 24)])
+GRID = np.concatenate([[0.0, 0.01, 0.02, 0.05], np.linspace(0.1, 2.4, 24)])
 UNIFORM_BIASES = ("pytorch_default", "uniform")
 SHOWN = ("he_normal", "standard_normal", "pytorch_default")
 PROBABILITIES = {"trained": 0.25, "one dead": 0.5, "both dead": 0.25}
