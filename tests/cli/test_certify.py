@@ -79,6 +79,30 @@ def test_verify_says_valid_invalid_and_not_a_certificate(latephase, problem, tmp
         assert ended.err.startswith("latephase: expected ")
 
 
+def test_resuming_a_complete_folder_keeps_it_or_refuses(latephase, tmp_path):
+    """Ground truth: the bytes of the folder; other settings are bad input."""
+    flags = ["certify", *DATA, "--init", "he_normal", "--trials", "20", "--out", "certs"]
+    latephase(*flags)
+    before = {p.name: p.read_bytes() for p in (tmp_path / "certs").iterdir()}
+    ended = latephase(*flags, "--resume")
+    assert (ended.code, "PROVED" in ended.out) == (0, True)
+    for other in (["--seed", "6"], ["--claim", "slow"]):
+        ended = latephase(*flags, "--resume", *other)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert other[0].lstrip("-") in ended.err
+    assert {p.name: p.read_bytes() for p in (tmp_path / "certs").iterdir()} == before
+
+
+def test_late_starts_are_printed_with_their_exponent(latephase):
+    """Ground truth: the time in the Python result, which the printed one must not precede."""
+    ended = latephase("certify", *DATA[:4], "--step-size", "1e-300", "--weights", "0.7,-0.4",
+                      "--biases", "0.1,0.2")  # fmt: skip
+    found = lp.certify(NETWORK, lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(1e-300))
+    printed = re.search(r"for all t >= (\S+)", ended.out)[1]
+    assert Decimal(printed) >= Decimal(found.rate[2].text)
+    assert Decimal(printed) < Decimal(found.rate[2].text) * Decimal("1.001")
+
+
 def test_folder_is_written_resumed_and_verified(latephase, tmp_path):
     """Ground truth: the files of a run that was not interrupted."""
     flags = ["certify", *DATA, "--init", "he_normal", "--trials", "300", "--out"]
@@ -97,6 +121,8 @@ def test_folder_is_written_resumed_and_verified(latephase, tmp_path):
     ended = latephase("verify", "certs")
     assert ended.code == 1
     assert "certificates-00000.jsonl:256" in ended.out
+    part.write_text("".join(lines[1:2] + lines[1:]))
+    assert "certificates-00000.jsonl:1: not about trial 0" in latephase("verify", "certs").out
     part.write_text("".join(lines[:-1]))
     assert "299 certificates, and the settings say 300" in latephase("verify", "certs").out
 
@@ -110,6 +136,8 @@ def test_folder_is_written_resumed_and_verified(latephase, tmp_path):
         ("--init he_norm", "he_norm"),
         ("--init he_normal --trials 0", "trials"),
         ("--init he_normal --resume", "--out"),
+        ("--weights 0.7,-0.4 --biases 0.1,0.2 --trials 5", "--trials"),
+        ("--weights 0.7,-0.4 --biases 0.1,0.2 --resume", "--resume"),
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --claim best", "best"),
         ("--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1", "two neurons"),
         ("--weights nan,1 --biases 0,0", "nan"),

@@ -113,7 +113,34 @@ def test_labels_neurons_and_signs_may_come_in_any_order():
     assert mirrored.constant == tuple(end.copy_negate() for end in reversed(straight.constant))
 
 
-@pytest.mark.parametrize("t", ["-1", "abc", 0.5, "10**10**10", 1e400, True])
+def test_rate_from_a_time_is_tighter_the_later_it_is():
+    """Ground truth: the limit |C| = 0.2 of |x*| ln t, which all bounds enclose."""
+    found, width = lp.certify(TRAINED, PM1, GD), Decimal(1)
+    for t in ("1e3", "1e100", "1e1000", "1e20000"):
+        lower, upper, since, clock = found.rate_from(t)
+        assert (since.text, clock) == (t, "ln t")
+        assert lower < Decimal("0.2") < upper
+        assert upper - lower < width / 2
+        width = upper - lower
+    with pytest.raises(lp.InputError, match="later"):
+        found.rate_from(2)
+
+
+def test_precisions_that_make_no_sense_are_refused():
+    """Ground truth: the bounds that the schema of the files puts on `bits`."""
+    for options in ({"bits": 8}, {"bits": 256, "max_bits": 128}):
+        with pytest.raises(lp.InputError, match="bits"):
+            lp.certify(TRAINED, PM1, GD, **options)
+
+
+def test_save_writes_what_verify_reads(tmp_path):
+    """Ground truth: the checker, on the name of the file as text."""
+    lp.certify(TRAINED, PM1, GD).save(tmp_path / "run.cert.json")
+    assert lp.verify(str(tmp_path / "run.cert.json")).valid
+    assert repr(lp.certify(TRAINED, PM1, GD)).startswith("Certificate(settled: PROVED, specialised")
+
+
+@pytest.mark.parametrize("t", ["1e1000000000000", "-1", "abc", 0.5, "10**10**10", 1e400, True])
 def test_bad_times_are_refused(t):
     """Ground truth: the rules for times of the public contract."""
     with pytest.raises(lp.InputError):
@@ -127,6 +154,7 @@ def test_bad_times_are_refused(t):
         (TRAINED, lp.Dataset([1, -1, 2], [1, -1, 1]), GD),
         (TRAINED, lp.Dataset([[1, 0], [0, 1]], [1, -1]), GD),
         (TRAINED, PM1, "gd"),
+        (PM1, TRAINED, GD),
     ],
 )
 def test_other_problems_are_refused(network, data, method):

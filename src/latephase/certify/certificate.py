@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from latephase.core import InputError, LogTime, Regime, Words
@@ -15,17 +16,18 @@ from latephase.problem import Dataset, ShallowReLU
 from . import trace
 from .claims import CLAIMS
 from .decimals import Bounds, outward
-from .law import constant
+from .law import constant, rate
 from .path import MAX_STEPS
 from .proof import Proof, prove
 from .system import Method, System
 from .verdict import Undecided, Unprovable, Verdict
 
 T = TypeVar("T")
-BITS, MAX_BITS = 128, 16384
+BITS, MAX_BITS, LEAST_BITS = 128, 16384, 64
+LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """What is proved about one run; see `latephase.certify`.
 
@@ -82,9 +84,41 @@ class Certificate:
         since = LogTime.from_log(found.log_from * (1 + 2**-50), flow=self._flow)
         return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
 
-    def deficit(self, t: object) -> Bounds:
-        """(lower, upper) of the margin deficit at time t, as in `simulate`'s `at`; any t >= 0.
+    def rate_from(self, t: object) -> tuple[Decimal, Decimal, LogTime, str] | None:
+        """As `rate`, with the constants that hold from time t on: the later, the tighter.
 
+        Raises InputError where none are proved from t on: before `rate`'s own time, mostly.
+        """
+        if self.proof is None or self.proof.tail is None:
+            return None
+        since = LogTime.parse(t, flow=self._flow, name="t")
+        try:
+            with precision(self.proof.bits):
+                found = rate(self.proof.tail, max(since.log, 0.0) * (1 - 2**-50))
+        except Undecided:
+            got = Words(since.text)
+            raise InputError(
+                "a time from which a rate is proved", got, "take a later one"
+            ) from None
+        return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
+
+    def save(self, path: object, *, force: bool = False) -> Path:
+        """Write the certificate file, complete or not at all; `latephase verify` checks it.
+
+        Raises InputError where it cannot be written, or something else stands there (no `force`).
+        """
+        from .file import save
+
+        return save(self, path, force=force)
+
+    def __repr__(self) -> str:
+        regime = self.regime.name if self.regime else "no regime"
+        return f"Certificate({self.claim}: {self.verdict}, {regime}; {self.reason})"
+
+    def deficit(self, t: object) -> Bounds:
+        """(lower, upper) of the margin deficit at time t, as in `simulate`'s `at`, ln t <= 1e12.
+
+        About 30 digits are known up to t = 10^10000, 15 beyond, where only ln t is known.
         Decimals rounded outward, in input units.  Rigour: proved.  Raises InputError for times
         that cannot be read, and where nothing is proved about the run.
         """
@@ -117,7 +151,12 @@ class Certificate:
         """Ends of an enclosure at time t, at the precision of the proof."""
         time = LogTime.parse(t, flow=self._flow, name="t")
         if self.proof is None:
-            raise InputError("a certificate with a proof", Words(self.reason), "see its verdict")
+            got = Words(f"one that is undecided ({self.reason})")
+            raise InputError("a certificate with a proof", got, "see its verdict")
+        if time.log > LATEST:
+            raise InputError(
+                f"a time up to e^{LATEST:g}", Words(time.text), "ask for an earlier one"
+            )
         with precision(self.proof.bits):
             return ends(self.system, self.proof, time)
 
@@ -136,7 +175,7 @@ def certify(
     data: Dataset,
     method: Method,
     *,
-    claim: str = "settled",
+    claim: str | Regime = "settled",
     bits: int = BITS,
     max_bits: int = MAX_BITS,
     max_steps: int = MAX_STEPS,
@@ -152,8 +191,12 @@ def certify(
     Raises InputError for other networks, data and methods.  Independent of `simulate`.
     Source: docs/certificates.md.
     """
-    if claim not in CLAIMS:
+    claim = claim.name if isinstance(claim, Regime) else claim
+    if not isinstance(claim, str) or claim not in CLAIMS:
         raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    if not LEAST_BITS <= bits <= max_bits:
+        got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
+        raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")
     system = System.of(network, data, method)
     verdict, reason, proof = Verdict.PROVED, "", None
     try:

@@ -43,7 +43,7 @@ class Report:
 
 
 def verify(source: str | bytes | Path | Body) -> Report:
-    """Derive the claims of a certificate again: of its JSON, the Path of its file, or the object.
+    """Derive the claims of a certificate again: of its JSON, the path of its file, or the object.
 
     Rigour: proved, in balls of more bits than the file's. Raises NotACertificate, an InputError, on
     what is none or cannot be checked in reasonable time; everything else that is wrong is a fault.
@@ -101,7 +101,8 @@ class _Check:
         need(re.fullmatch(order, " ".join(kinds)) is not None, "one is missing or too many")
         if self.regime in ("specialised", "double_slide"):
             times = sorted(c["t"] for c in claims if c["kind"] == "deficit")
-            need(times == [t for t in sorted(_TIMES) if self._reached(_TIMES[t])], "the deficits")
+            due = [t for t in sorted(_TIMES) if self._reached(_TIMES[t])]
+            need(times == due, f"deficits at {due} are due, each once")
         verdict = "PROVED" if self._truth(claims) else "REFUTED"
         need(self.body["verdict"] == verdict, f"the verdict is {verdict}")
 

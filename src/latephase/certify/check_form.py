@@ -72,6 +72,8 @@ def _parsed(text: str) -> tuple[Any, list[Number]]:
 
 def _text(source: object) -> str:
     """The text of a source, of which no more is read than a certificate may have."""
+    if isinstance(source, str) and len(source) < 4096 and not source.lstrip().startswith("{"):
+        source = Path(source)  # no certificate: the name of a file
     if isinstance(source, Path):
         with source.open("rb") as file:
             source = file.read(_BYTES + 1)

@@ -20,6 +20,9 @@ from typing import Any, NamedTuple
 from latephase.core import InputError
 from latephase.core.output import (
     claim_output,
+    is_ours,
+    output_path,
+    partial_of,
     publish,
     read_marker,
     seal,
@@ -96,6 +99,9 @@ def certify_ensemble(
     Raises InputError;  LatephaseError if the folder cannot be written on.
     """
     plan = _plan(initializer, data, method, trials, seed, claim)
+    if resume and out is not None and _is_complete(output_path(out)):
+        check_settings(output_path(out), plan)
+        return [row for file in _parts(output_path(out)) for row in _rows_of(file)]
     folder = None if out is None else claim_output(out, force=force, resume=resume)
     if folder is not None:
         _settle(folder, plan)
@@ -142,18 +148,31 @@ def _network(initializer: Initializer, seed: int, trial: int) -> ShallowReLU:
 
 def _settle(folder: Path, plan: Plan) -> None:
     """Keep the settings in the folder.  Raises InputError if it holds others."""
-    place = folder / SETTINGS
-    if place.exists():
-        stored = json.loads(place.read_text())
-        for name, value in plan.record().items():
-            if stored.get(name) != value:
-                raise InputError(
-                    f"the {name} of the certificates to resume, {stored.get(name)!r}",
-                    value,
-                    "repeat their settings, or start over without resume",
-                )
+    if (folder / SETTINGS).exists():
+        check_settings(folder, plan)
     with writing(folder):
-        place.write_text(json.dumps(plan.record(), indent=1) + "\n")
+        (folder / SETTINGS).write_text(json.dumps(plan.record(), indent=1) + "\n")
+
+
+def check_settings(folder: Path, plan: Plan) -> None:
+    """Raises InputError if the folder was made with other settings."""
+    stored = json.loads((folder / SETTINGS).read_text())
+    for name, value in plan.record().items():
+        if stored.get(name) != value:
+            raise InputError(
+                f"the {name} of the certificates to resume, {stored.get(name)!r}",
+                value,
+                "repeat their settings, or start over without resume",
+            )
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether a complete folder of ours stands there, and none is under way beside it."""
+    return (folder / SETTINGS).is_file() and is_ours(folder) and not partial_of(folder).exists()
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("certificates-*.jsonl"))
 
 
 def part_file(folder: Path, start: int) -> Path:
@@ -179,16 +198,13 @@ def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int
 def _in_processes(
     plan: Plan, folder: Path | None, todo: list[int], processes: int
 ) -> Iterator[tuple[int, list[Row]]]:
-    pool = workers(processes)
-    try:
+    with workers(processes) as pool:
         waiting: dict[Future[list[Row]], int] = {
             pool.submit(run_part, plan, folder, start): start for start in todo
         }
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def run_part(plan: Plan, folder: Path | None, start: int) -> list[Row]:

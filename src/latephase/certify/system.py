@@ -101,6 +101,10 @@ class System:
 
 
 def _check(network: ShallowReLU, data: Dataset, method: Method) -> None:
+    if not isinstance(network, ShallowReLU):
+        raise InputError("a ShallowReLU as network", network, "pass certify(net, data, method)")
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset as data", data, "pass certify(net, data, method)")
     if data.n != 2 or data.d != 1:
         raise InputError(
             "two inputs in dimension 1",
@@ -110,7 +114,7 @@ def _check(network: ShallowReLU, data: Dataset, method: Method) -> None:
     if sorted(network.output_weights) != [-1.0, 1.0] or network.d != 1:
         raise InputError(
             "two neurons with output weights +1 and -1, one feature each",
-            Words(f"{network.m} neurons on {network.d} features"),
+            Words(f"{network.m} of output weights {network.output_weights.tolist()}"),
             "certificates cover two neurons on two points of the line",
         )
     if not isinstance(method, GradientDescent | GradientFlow):

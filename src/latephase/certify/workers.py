@@ -5,16 +5,42 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 
 
-def workers(processes: int) -> ProcessPoolExecutor:
+@contextmanager
+def workers(processes: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of fresh interpreters; the main module must be one that can be imported.
 
-    They leave Ctrl-C to the parent, and end when it ends, however it does.
+    They never see Ctrl-C, stop at once if the block is left by an exception, and end when the
+    parent ends, however it does.
     """
-    return ProcessPoolExecutor(processes, get_context("spawn"), _start)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start)
+    try:
+        with _interrupts_held_back():  # inherited: not even their imports are interrupted
+            pool.submit(os.getpid)
+        yield pool
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start() -> None:

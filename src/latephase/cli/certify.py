@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.progress import progress, spinner
-from latephase.core import InputError, Words
+from latephase.core import InputError, LogTime, Words
 
 if TYPE_CHECKING:
     from latephase.certify import Certificate
@@ -32,6 +33,7 @@ Check the files with: latephase verify run.cert.json
 """
 EXIT_CODES = {"PROVED": 0, "UNDECIDED": 3, "REFUTED": 4}
 _TIMES = ("1e6", "1e100", "1e1000")
+_LATE = "1e1000"  # from which the constants of the rate are tight
 
 
 def command(
@@ -56,8 +58,17 @@ def command(
     output_weights: flags.OutputWeights = None,
     method: flags.Method = "gd",
     step_size: flags.StepSize = None,
-    trials: flags.Trials = "10000",
-    seed: flags.Seed = "0",
+    trials: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="With --init: networks to draw. \\[default: 10000]"),
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="N", help="With --init: their seed. \\[default: 0]")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="T,T,...", help="Times of the table. \\[default: 1e6,1e100,1e1000]"),
+    ] = None,
     claim: Annotated[
         str,
         typer.Option(
@@ -80,12 +91,19 @@ def command(
     ] = False,
 ) -> int:
     """Certify one run, or an ensemble of them."""
+    of_one = {
+        "--weights": weights,
+        "--biases": biases,
+        "--output-weights": output_weights,
+        "--at": at,
+        "--json": json or None,
+    }
+    of_many = {"--trials": trials, "--seed": seed, "--resume": resume or None}
     if init is not None:
-        if weights is not None or biases is not None or json or output_weights is not None:
-            given = "--weights, --biases, --output-weights or --json beside it"
-            raise InputError("--init alone", given, "leave these out")
-        asked = (init, inputs, labels, method, step_size, trials, seed, claim)
+        _alone("--init", of_one)
+        asked = (init, inputs, labels, method, step_size, trials or "10000", seed or "0", claim)
         return _ensemble(*asked, out=out, resume=resume, force=force)
+    _alone("--weights and --biases", of_many)
     if weights is None or biases is None:
         got = Words("neither of the two" if weights is biases else "one of the two")
         raise InputError(
@@ -107,11 +125,20 @@ def command(
 
         printing.print_json(record(found))
     else:
-        _print(found, out, asked_for.flags)
+        times = flags.words(at) if at is not None else list(_TIMES)
+        _print(found, out, asked_for.flags, times)
     return EXIT_CODES[found.verdict.name]
 
 
-def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
+def _alone(flag: str, others: Mapping[str, object]) -> None:
+    """Refuse flags that mean nothing beside `flag`."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        got = Words(f"{', '.join(given)} beside it")
+        raise InputError(f"{flag} alone", got, "leave one of them out")
+
+
+def _print(found: Certificate, out: str | None, problem_flags: str, times: list[str]) -> None:
     printing.line("claim", found.claim)
     printing.line("verdict", f"{found.verdict.name}: {found.verdict.value}")
     if found.proof is None:
@@ -127,7 +154,7 @@ def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
     printing.blank()
-    printing.console().print(_table(found))
+    printing.console().print(_table(found, times))
     printing.blank()
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     again = f"latephase certify {problem_flags} --out run.cert.json"
@@ -137,14 +164,22 @@ def _print(found: Certificate, out: str | None, problem_flags: str) -> None:
 
 def _print_law(found: Certificate) -> None:
     if found.constant is None or found.rate is None or found.limit_boundary is None:
-        printing.line("margin", "0 for ever: one point is not on its side")
+        since = printing.whole(found.entry_step or 0)
+        printing.line("margin", f"0 for all t >= {since}: one point is not on its side")
         return
-    lower, upper, since, clock = found.rate
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")
-    least, most = _outward(lower, upper, 6)
-    bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
-    printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
+    _print_rate(found.rate)
+    if found.rate[2].log < LogTime.parse(_LATE).log:
+        _print_rate(found.rate_from(_LATE))
+
+
+def _print_rate(rate: tuple[Decimal, Decimal, LogTime, str] | None) -> None:
+    if rate is not None:
+        lower, upper, since, clock = rate
+        least, most = _outward(lower, upper, 6)
+        bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
+        printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
 
 
 def _both(ends: Any) -> str:
@@ -160,11 +195,11 @@ def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
     return str(down.plus(lower)), str(up.plus(upper))
 
 
-def _table(found: Certificate) -> Any:
+def _table(found: Certificate, times: list[str]) -> Any:
     table = printing.table(
         ("t", "left"), ("margin deficit, at least", "right"), ("at most", "right")
     )
-    for t in _TIMES:
+    for t in times:
         table.add_row(t, *_outward(*found.deficit(t), 18))
     return table
 

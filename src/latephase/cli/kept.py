@@ -15,9 +15,12 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
 
 
 def _trials_in(out: str, trials: int) -> str:
-    from latephase.core.output import output_path, partial_of, read_marker
+    from latephase.core.output import is_ours, output_path, partial_of, read_marker
 
-    partial = partial_of(output_path(out))
+    target = output_path(out)
+    partial = partial_of(target)
+    if not partial.exists() and is_ours(target):
+        return f"the output is complete: {target}"
     finished = (read_marker(partial) or {}).get("finished_trials")
     if finished is None:
         return "nothing was kept: no trial was finished"

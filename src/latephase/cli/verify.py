@@ -20,6 +20,8 @@ latephase verify run.cert.json
 latephase verify certs/
 
 Exit codes: 0 valid, 1 invalid (says which claim), 2 not a certificate.
+An undecided certificate claims nothing: it is valid, with 0 claims. In a
+folder, each network must also be the one of its trial and its settings.
 """
 _SHOWN = 20  # faults, of the many that a folder may have
 
@@ -38,9 +40,10 @@ def command(
     if len(faults) > _SHOWN:
         printing.line("invalid", f"and {len(faults) - _SHOWN:,} more")
     good = sum(report.valid for _, report in found)
+    total = sum(name != "settings.json" for name, _ in found)
     verdicts = Counter(report.verdict for _, report in found if report.valid)
     claims = sum(report.claims for _, report in found)
-    printing.line("valid", f"{good:,} of {len(found):,} certificates; {claims:,} claims re-derived")
+    printing.line("valid", f"{good:,} of {total:,} certificates; {claims:,} claims re-derived")
     if verdicts:
         counts = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
         printing.line("verdicts", counts)
