@@ -11,9 +11,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from latephase.certify.check import verify
-
 import latephase as lp
+from latephase.certify.check import verify
 from latephase.certify.file import record
 from latephase.core.balls import exact, precision
 
