@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from latephase.core import InputError, LogTime, Regime, Words
-from latephase.core.balls import exact, precision
+from latephase.core.balls import exact, precision, whole_part
 from latephase.problem import Dataset, ShallowReLU
 
 from . import trace
@@ -24,6 +24,7 @@ from .verdict import Undecided, Unprovable, Verdict
 
 T = TypeVar("T")
 BITS, MAX_BITS, LEAST_BITS = 128, 16384, 64
+MOST_WRITTEN = 2e4  # ln t up to which times are exact integers
 LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
 
 
@@ -81,8 +82,17 @@ class Certificate:
         if self.proof is None or self.proof.rate is None:
             return None
         found = self.proof.rate
-        since = LogTime.from_log(found.log_from * (1 + 2**-50), flow=self._flow)
+        since = self._since(found.log_from)
         return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
+
+    def _since(self, log_from: float) -> LogTime:
+        """The first step (flow: a time) whose logarithm is at least log_from."""
+        if not self._flow and log_from < MOST_WRITTEN:
+            with precision(128 + int(2 * log_from)):
+                whole = whole_part(-exact(log_from).exp())
+            if whole is not None:
+                return LogTime.parse(-whole)
+        return LogTime.from_log(log_from * (1 + 2**-50), flow=self._flow)
 
     def rate_from(self, t: object) -> tuple[Decimal, Decimal, LogTime, str] | None:
         """As `rate`, with the constants that hold from time t on: the later, the tighter.
@@ -157,8 +167,12 @@ class Certificate:
             raise InputError(
                 f"a time up to e^{LATEST:g}", Words(time.text), "ask for an earlier one"
             )
-        with precision(self.proof.bits):
-            return ends(self.system, self.proof, time)
+        try:
+            with precision(self.proof.bits):
+                return ends(self.system, self.proof, time)
+        except Undecided as question:
+            expected = "a time at which everything is decided"
+            raise InputError(expected, Words(f"{time.text}: {question}"), "take another") from None
 
     @property
     def _flow(self) -> bool:

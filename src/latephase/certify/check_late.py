@@ -191,7 +191,7 @@ class Slide:
             low = s - theta * sigma - down / sigma >= 0 and sigma * (1 - theta) >= down
             high = top * sigma - s - extra / sigma >= 0 and sigma * (top - 1) >= extra
             need(bool(low and high), "s leaves theta N and top N")
-        need(self._right(sigma, self.grown) is not None, "a right side may turn off")
+        self._leads()
 
     def _kink(self, sides: tuple[arb, arb, arb], k: arb, q: arb, back: Two, lift: Two) -> None:
         """A wrong side stays between multiples of 1/N: pushed back while on, lifted while off."""
@@ -205,22 +205,20 @@ class Slide:
         need(bool(room), "a wrong side may jump beyond its bound")
         need(bool((sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low), "it is too slow")
 
-    def _right(self, n: arb, grown: Two) -> Two | None:
-        """Lower bounds of a11 and a22 from those of A and B; None unless they are positive."""
-        a11, a22 = grown[0] - self.r2 * self.low_p / n, grown[1] - self.r1 * self.low_r / n
-        return (a11, a22) if a11 > 0 and a22 > 0 else None
-
-    def _meets(self, n: arb) -> None:
-        """Both neurons are active at x* from here on: a11 a22 > a12 a21."""
-        grown = [(y * self.theta * n).log() for y in self.scale]
-        right = self._right(n, (grown[0], grown[1])) or (ZERO, ZERO)
-        wrong = (self.up_p * self.up_r).max(self.low_p * self.low_r) / n**2
-        need(bool(right[0] * right[1] > wrong), "x* is not defined")
+    def _leads(self) -> None:
+        """At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
+        max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined."""
+        up_p, low_p, up_r, low_r = (
+            x / self.sigma for x in (self.up_p, self.low_p, self.up_r, self.low_r)
+        )
+        a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
+        need(bool(a11 > 0 and a22 > 0), "a right side may turn off")
+        need(bool(a11 > up_r and a22 > up_p), "a point may not be on its side")
+        need(bool(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r), "x* is not defined")
 
     def size(self, t: arb, log: arb) -> Two:
         """Bounds of |lean + y|, or of t |y| / ln t where lean is 0, from time t on."""
         n, most = self.sigma + t - self.base, self.most
-        self._meets(n)
         kinks = (1 + self.r1) * self.up_r.max(self.low_r) + (1 + self.r2) * self.up_p.max(
             self.low_p
         )
@@ -251,9 +249,9 @@ class Slide:
         """Bounds of the margin deficit at time t."""
         steps = arb(t - self.base)
         n = self.sigma + steps
-        self._meets(n)
         least, most = self._lean(steps, n)
         low, high = self._spans(steps, n)
+        need(bool(low > 0), "the span is not known to be positive")
         if least <= 0 and most >= 0:
             return ZERO, self.half * (-least).max(most) / low, ZERO
         nearer, further = abs(least).min(abs(most)), abs(least).max(abs(most))
@@ -262,7 +260,10 @@ class Slide:
     def _levels(self, steps: arb, n: arb) -> tuple[list[arb], list[arb]]:
         """Bounds of s_A and s_B."""
         h = self._harmonic(n)
-        low = [s + steps - down * h for s, down in zip(self.s, self.down, strict=True)]
+        low = [
+            (s + steps - down * h).max(s)  # they only grow
+            for s, down in zip(self.s, self.down, strict=True)
+        ]
         return low, [s + steps + extra * h for s, extra in zip(self.s, self.extra, strict=True)]
 
     def _lean(self, steps: arb, n: arb) -> Two:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
-from latephase.core.balls import arb, dyadic, precision
+from latephase.core.balls import arb, dyadic, exact, precision, whole_part
 
 DIGITS = 40
 Bounds = tuple[Decimal, Decimal]
@@ -35,22 +34,23 @@ def decimal(mantissa: int, exponent: int, digits: int, rounding: str) -> Decimal
 
 
 def _scaled(mantissa: int, exponent: int, context: Context) -> Decimal:
-    """The same where the power of two is not written out: 2^exponent = 10^whole * rest."""
-    with precision(_GUARD + abs(exponent).bit_length() + 4 * context.prec):
-        log10 = exponent * arb(2).log() / arb(10).log()
-        whole = math.floor(float(log10.mid()))
-        if abs(whole) > _LARGEST_EXPONENT:
+    """The same where the power of two is not written out: 10^whole times a number near 1 to 10."""
+    with precision(_GUARD + exponent.bit_length() + mantissa.bit_length() + 4 * context.prec):
+        log10 = (exact(abs(mantissa)).log() + exponent * arb(2).log()) / arb(10).log()
+        whole = whole_part(log10.mid()) or 0
+        if abs(whole) >= _LARGEST_EXPONENT:
             return _beyond(mantissa, whole, context)
-        rest = mantissa * ((log10 - whole) * arb(10).log()).exp()
+        rest = ((log10 - whole) * arb(10).log()).exp() * (1 if mantissa > 0 else -1)
         end = rest.lower() if context.rounding == ROUND_FLOOR else rest.upper()
         return decimal(*dyadic(end), context.prec, context.rounding).scaleb(whole, context)
 
 
 def _beyond(mantissa: int, whole: int, context: Context) -> Decimal:
-    """A number with an exponent that no decimal has, rounded in the context's direction."""
-    sign = 1 if mantissa > 0 else -1
-    outward = (sign > 0) == (context.rounding == ROUND_CEILING)
-    if whole < 0:
-        return Decimal(sign).scaleb(-_LARGEST_EXPONENT, context) if outward else Decimal(0)
-    largest = Decimal("Infinity") if outward else Decimal(1).scaleb(_LARGEST_EXPONENT, context)
-    return largest if sign > 0 else largest.copy_negate()
+    """A number of size 10^whole to 10^(whole+1) that no decimal has, in the context's direction."""
+    outward = (mantissa > 0) == (context.rounding == ROUND_CEILING)
+    if whole < 0:  # below 10^(1 - largest)
+        size = Decimal(1).scaleb(2 - _LARGEST_EXPONENT, context) if outward else Decimal(0)
+    else:  # above 10^(largest - 1)
+        inward = Decimal(1).scaleb(_LARGEST_EXPONENT - 2, context)
+        size = Decimal("Infinity") if outward else inward
+    return size if mantissa > 0 else size.copy_negate()

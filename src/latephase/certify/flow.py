@@ -17,6 +17,7 @@ from latephase.core.balls import arb, exact, whole_part
 from .dynamics import BOTH, Balls
 from .fatou import Orbit, Series
 from .late_orbits import LateOrbits, symmetry
+from .phases import FORESEEN
 from .system import System
 from .verdict import Undecided, Unprovable
 
@@ -42,8 +43,15 @@ def entry(system: System) -> arb:
 
 
 def entry_step(system: System) -> int:
-    """A whole time by which the last wrong side has landed: the first one, up to rounding."""
-    return -(whole_part(-entry(system).upper()) or 0)
+    """A whole time by which the last wrong side has landed: the first one, up to rounding.
+
+    Raises Unprovable beyond e^FORESEEN.
+    """
+    last = entry(system)
+    whole = whole_part(-last.upper()) if last.is_finite() and last < exact(FORESEEN).exp() else None
+    if whole is None:
+        raise Unprovable(f"a wrong side lands later than e^{FORESEEN}")
+    return -whole
 
 
 def _landing(system: System, p: int) -> arb:

@@ -89,12 +89,15 @@ class LateOrbits:
         return self.nulls[0] / exact(s.k11) - self.nulls[1] / exact(s.k22)
 
     def lean_error(self, t: arb) -> arb:
-        """|y| <= |s2 - s1| / min s, and |s2 - s1| <= |phase2 - phase1| + 2 R + 0.51 |y|."""
+        """|y| <= |s2 - s1| / min s and |s2 - s1| <= |phase2 - phase1| + 2 R + 0.51 |y|, without the
+        last term for a flow."""
         if self.alike:
             return arb(0)
         levels = [orbit.rough_level(t) for orbit in self.orbits]
         low = levels[0].lower().min(levels[1].lower())
-        return self._apart().abs_upper() / (low - 1)
+        if not self.orbits[0].series.flow:
+            low = low - 1
+        return self._apart().abs_upper() / low if low > 0 else arb("inf")
 
     def offset_error(self, t: arb) -> arb:
         """From |ln(s_j/t)| <= -ln(1 - H_j)."""

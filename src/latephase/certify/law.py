@@ -19,6 +19,7 @@ from latephase.core.balls import arb, exact
 from .system import System
 from .verdict import Undecided
 
+_ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds
 
 
@@ -123,12 +124,19 @@ def _rate_from(tail: Tail, log_from: float) -> Rate | None:
         if not most.is_finite():
             return None
         least, most = least / abs(tail.pace) / (1 + high), most / abs(tail.pace) / (1 + low)
-        return Rate(clock, log_from, least.lower().max(arb(0)), most.upper())
+        return Rate(clock, log_from, _less(least).max(arb(0)), _more(most))
     share = y / abs(tail.lean)
     if not share < 0.5:
         return None
     size = abs(constant(tail))
-    return Rate(
-        "ln t", log_from, (size * (1 - share) / (1 + high)).lower(),
-        (size * (1 + share) / (1 + low)).upper(),
-    )  # fmt: skip
+    lower, upper = size * (1 - share) / (1 + high), size * (1 + share) / (1 + low)
+    return Rate("ln t", log_from, _less(lower), _more(upper))
+
+
+def _less(x: arb) -> arb:
+    """A little below a positive ball: exact bounds are decided by nobody who rounds otherwise."""
+    return (x * (1 - _ROOM)).lower()
+
+
+def _more(x: arb) -> arb:
+    return (x * (1 + _ROOM)).upper()

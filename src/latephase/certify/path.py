@@ -16,7 +16,7 @@ from .fatou import Orbit, Series
 from .sandwich import Sandwich, sandwich
 from .solitary import stays_alive
 from .system import System
-from .verdict import Unprovable
+from .verdict import Undecided, Unprovable
 
 MAX_STEPS = 100_000
 _PATIENCE = 1000  # steps of chatter after which a single slide is taken for one
@@ -95,7 +95,11 @@ class Walk:
             self.advance(self.pulls())
 
     def cross(self, n: int, tracks: dict[int, Orbit]) -> None:
-        """n steps of a decoupled phase at once."""
+        """n steps of a decoupled phase at once, of which only the last changes signs."""
+        t = exact(self.state.time + n - 1)
+        before = phases.moved(self.system, self.state, self.gram, tracks, t)
+        if signs(before, self.state) != self.state.active:
+            raise Undecided("which sign ends a long phase")
         a, moved = phases.land(self.system, self.state, self.gram, tracks, n)
         self.state = replace(moved, active=signs(a, self.state))
         self._walked("orbit", n)
@@ -166,7 +170,7 @@ class Walk:
         if not all(s > self.series.level for s in levels.values()):
             return False
         tracks = phases.orbits(self.state, self.gram, self.step, self.series, levels)
-        self.cross(phases.length(self.state, ends, tracks), tracks)
+        self.cross(phases.length(self.state, ends, tracks, levels), tracks)
         return True
 
 

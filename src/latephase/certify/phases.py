@@ -88,8 +88,10 @@ def orbits(
     }
 
 
-def length(state: State, ends: list[Motion], tracks: dict[int, Orbit]) -> int:
-    """Steps until the first sign changes.  Raises Undecided where two ends or steps are too close.
+def length(state: State, ends: list[Motion], tracks: dict[int, Orbit], s: dict[int, arb]) -> int:
+    """Steps until the first sign changes, for the levels s now.
+
+    Raises Undecided where two ends or steps are too close, Unprovable beyond e^FORESEEN steps.
 
     The phase ends at the first n with rise_n >= needed; that n is the next integer above
     Phi(level needed) - Phi(level now), decided only if the ball lies between two integers.
@@ -100,6 +102,7 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit]) -> int:
         track = tracks[m.p]
         log_s = needed - track.log_c
         if log_s > FORESEEN:
+            _beyond_reach(s[m.p], needed - margin(state, m.p))
             continue
         end = track.series.phi(log_s.exp()) - track.phase - state.time
         whole = whole_part(end + arb(0, track.series.remainder()))
@@ -111,6 +114,15 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit]) -> int:
     if not steps:
         raise Unprovable(f"a phase outlasts e^{FORESEEN} steps; what follows is not decided")
     return min(steps)
+
+
+def _beyond_reach(s: arb, rise: arb) -> None:
+    """Raise Unprovable unless the margin takes more than e^FORESEEN steps to rise that far.
+
+    It takes at least (s_end - s)/2 steps, since Phi' <= 1 and s_end - s >= s expm1(rise).
+    """
+    if not (rise > FORESEEN or (s / 2).log() + rise.expm1().log() > FORESEEN):
+        raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
 
 
 def land(

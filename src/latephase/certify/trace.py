@@ -18,11 +18,14 @@ from .system import System
 
 def deficit(system: System, proof: Proof, time: LogTime) -> arb:
     """The margin deficit."""
-    if not _late(proof, time):
-        return margins.deficit(system, preactivations(system, proof, time))
-    if proof.tail is None:
-        return abs(exact(system.half_gap))
-    return proof.tail.deficit(_ball(time))
+    optimal = abs(exact(system.half_gap))
+    if proof.tail is None and _late(proof, time):
+        return optimal
+    if proof.tail is not None and _late(proof, time):
+        found = proof.tail.deficit(_ball(time))
+    else:
+        found = margins.deficit(system, preactivations(system, proof, time))
+    return found if found.is_finite() else arb(0).union(optimal)
 
 
 def boundary(system: System, proof: Proof, time: LogTime) -> arb | None:
@@ -53,7 +56,7 @@ def preactivations(system: System, proof: Proof, time: LogTime) -> Balls:
 def _late(proof: Proof, time: LogTime) -> bool:
     """Whether the time lies where the tail (or the zero margin) holds."""
     since = proof.tail.since if proof.tail else proof.entry
-    return time.value is None or time.value >= since
+    return bool(_ball(time) >= exact(since)) if time.value is None else time.value >= since
 
 
 def _ball(time: LogTime) -> arb:
@@ -65,7 +68,7 @@ def _ball(time: LogTime) -> arb:
 
 def _walk(system: System, arrival: Arrival, steps: int) -> State:
     """The state after that many steps, along the legs of the arrival."""
-    walk = Walk(system)
+    walk = Walk(system, steps)
     for leg in arrival.legs:
         walk.follow(replace(leg, steps=min(leg.steps, steps - walk.state.time)))
     return walk.state

@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+_LARGEST_WHOLE = arb((fmpz(1), fmpz(1 << 20)))
+
+
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
     """Compute with `bits` bits inside the block; the former precision is restored in any case."""
@@ -81,8 +84,12 @@ def dyadic(ball: arb) -> tuple[int, int]:
 
 
 def whole_part(ball: arb) -> int | None:
-    """floor(x) of every x in the ball, None where it is not the same for all.  Rigour: proved."""
-    whole = ball.floor().unique_fmpz() if ball.is_finite() else None
+    """floor(x) of every x in the ball, None where it is not the same for all.  Rigour: proved.
+
+    None also beyond 2^(2^20): FLINT ends the process over integers that fill the memory.
+    """
+    near = ball.is_finite() and abs(ball) < _LARGEST_WHOLE
+    whole = ball.floor().unique_fmpz() if near else None
     return None if whole is None else int(whole)
 
 
