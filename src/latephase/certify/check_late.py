@@ -104,7 +104,9 @@ class Specialised:
             least = 1 - h1.max(h2) - 1 / t
             need(bool(least > 0), "log_from is too early")
             return (apart - blur) / (1 + h1.max(h2)), (apart + blur) / least
-        y = (apart + blur) / (s[0].min(s[1]) - 1)
+        room = s[0].min(s[1]) - (0 if self.problem.flow else 1)
+        need(bool(room > 0), "log_from is too early")
+        y = (apart + blur) / room
         return abs(self.lean) - y, abs(self.lean) + y
 
     def _meets(self, s: Two) -> None:
