@@ -139,8 +139,9 @@ class Specialised:
             if a11 * a22 > a12 * a21:
                 spread = self.frame * (self.shares[0] * a11 - self.shares[1] * a22 + self.drift)
                 limit = ZERO if self.optimal else self.limit - p.middle
-                deficit = abs(limit + (self.lean + y) / spread)
-                return deficit, deficit, abs(4 * self.error / (s1.min(s2) * spread))
+                off = limit + (self.lean + y) / spread
+                cost = abs(4 * self.error / (s1.min(s2) * spread))
+                return off.abs_lower(), off.abs_upper(), cost
             need(bool(a11 * a22 < a12 * a21), "where the boundary is is not decided")
             nearer = (a11 / (a11 - a12)).min(a22 / (a22 - a21))
             deficit = abs(p.gap) * (ONE / 2 - nearer)

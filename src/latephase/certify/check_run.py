@@ -101,6 +101,11 @@ def _later(u: arb, c: arb, n: int) -> arb:
     return (c * inverse(phase, TERMS, _LEVEL)).log()
 
 
+def _added(a: arb, change: arb) -> arb:
+    """a + change; what does not move keeps all its bits, however many."""
+    return a if change.is_zero() else a + change
+
+
 class Problem:
     """Two points, two neurons and a step size in canonical order, exactly; and how they move."""
 
@@ -131,10 +136,10 @@ class Problem:
         up1, down1 = pull1 if s[0] else ZERO, pull2 if s[1] else ZERO
         down2, up2 = pull1 if s[2] else ZERO, pull2 if s[3] else ZERO
         return (
-            a[0] + up1 * self.k11 - down1 * self.k12,
-            a[1] + up1 * self.k12 - down1 * self.k22,
-            a[2] + up2 * self.k12 - down2 * self.k11,
-            a[3] + up2 * self.k22 - down2 * self.k12,
+            _added(a[0], up1 * self.k11 - down1 * self.k12),
+            _added(a[1], up1 * self.k12 - down1 * self.k22),
+            _added(a[2], up2 * self.k12 - down2 * self.k11),
+            _added(a[3], up2 * self.k22 - down2 * self.k12),
         )
 
     def step(self, a: Four, s: Signs) -> Four:
