@@ -129,7 +129,9 @@ class _Check:
         lower, upper = value(claimed["lower"]), value(claimed["upper"])
         need(bool(lower <= low and high <= upper), "the re-derived value is not in the interval")
         known = (high - low).abs_upper() * self.spare + cost
-        fine = (low.abs_upper() + high.abs_upper()) * point(1, -80)
+        # What a sum of terms of size 1 costs: tiny results of a cancellation are not known better.
+        rounding = point(1, -self.body["bits"])
+        fine = (low.abs_upper() + high.abs_upper()) * point(1, -80) + rounding
         wide = upper - lower > (known + fine) * (1 << 20)
         need(not wide, _WIDE)
 

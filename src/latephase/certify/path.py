@@ -96,10 +96,11 @@ class Walk:
 
     def cross(self, n: int, tracks: dict[int, Orbit]) -> None:
         """n steps of a decoupled phase at once, of which only the last changes signs."""
-        t = exact(self.state.time + n - 1)
-        before = phases.moved(self.system, self.state, self.gram, tracks, t)
-        if signs(before, self.state) != self.state.active:
-            raise Undecided("which sign ends a long phase")
+        if n > 1:
+            t = exact(self.state.time + n - 1)
+            before = phases.moved(self.system, self.state, self.gram, tracks, t)
+            if signs(before, self.state) != self.state.active:
+                raise Undecided("which sign ends a long phase")
         a, moved = phases.land(self.system, self.state, self.gram, tracks, n)
         self.state = replace(moved, active=signs(a, self.state))
         self._walked("orbit", n)
