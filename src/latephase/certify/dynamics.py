@@ -17,7 +17,7 @@ from .verdict import Undecided, Unprovable
 Active = tuple[tuple[bool, bool], tuple[bool, bool]]
 Balls = tuple[tuple[arb, arb], tuple[arb, arb]]
 BOTH = (0, 1)
-LARGEST_EXPONENT = 2.0**57  # beyond, e^u has an exponent that no decimal and no file has
+LARGEST_EXPONENT = 1e18  # beyond, e^u has an exponent that no decimal and no file has
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def loss_step(state: State, p: int, step: arb) -> arb:
     """step * exp(-u_p).  Raises Unprovable where it leaves the range of balls."""
     u = margin(state, p)
     if not abs(u) < LARGEST_EXPONENT:
-        raise Unprovable("a pre-activation beyond 2^57: its loss leaves the range of balls")
+        raise Unprovable("a pre-activation beyond 10^18: its loss leaves the range of balls")
     return step * (-u).exp()
 
 
