@@ -278,10 +278,37 @@ def test_no_rate_before_the_boundary_is_between_the_kinks(monkeypatch: pytest.Mo
 def test_claims_rest_on_earlier_ones() -> None:
     """Ground truth: docs/certificates.md: each claim rests on earlier ones."""
     body = certificate("specialised")
-    body["claims"][1]["rests_on"] = ["orbits"]
+    body["claims"][4]["rests_on"] = ["sandwich", "constant"]
     assert verify(signed(body)).faults == (
-        "claim 2 (absorbed): it rests on what is not claimed before",
+        "claim 5 (rate): it rests on what is not claimed before",
     )
+
+
+def test_words_say_no_more_than_numbers() -> None:
+    """Ground truth: docs/certificates.md: statements are fixed, and the reason is the argument."""
+    honest = certificate("sinking", claim="optimal_margin")
+    assert (honest["verdict"], verify(honest).faults) == ("REFUTED", ())
+    for i, claim in enumerate(honest["claims"]):
+        body = copy.deepcopy(honest)
+        body["claims"][i]["statement"] = "the margin tends to the largest possible one"
+        body["claims"][i]["statement"] += claim["statement"][-30:]
+        assert not accepted(signed(body))
+        body = copy.deepcopy(honest)
+        body["claims"][i]["rests_on"] = [*claim["rests_on"], "entry"][1:]
+        assert body["claims"][i]["rests_on"] == claim["rests_on"] or not accepted(signed(body))
+    body = {**honest, "reason": "x1 x2 = -1: the margin tends to the optimal one"}
+    assert not accepted(signed(body))
+    body = copy.deepcopy(honest)
+    body["claims"][1]["statement"] = "the run stays one_dead for ever: wrong sides sink"
+    assert not accepted(signed(body))
+
+
+def accepted(body: dict) -> bool:
+    """Whether the checker takes it for a valid certificate."""
+    try:
+        return verify(body).valid
+    except NotACertificate:
+        return False
 
 
 def test_precision_is_restored() -> None:

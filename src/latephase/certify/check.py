@@ -167,6 +167,9 @@ class _Check:
 
     def absorbed(self, claim: Body) -> None:
         need(self._regime() == claim["regime"], "the argument does not give this regime")
+        words = f"the run stays {self.regime} for ever: {self.argument}"
+        need(claim["statement"] == words, "the statement is another")
+        need(self.body["reason"] == self.argument, "the reason of the verdict is another")
 
     def _regime(self) -> str | None:
         """The regime that the argument proves, None if it does not hold."""
@@ -229,6 +232,7 @@ class _Check:
     def rate(self, claim: Body) -> None:
         late, log = self._tail(), value(claim["log_from"])
         need(claim["clock"] == (late.clock if late.zero else "ln t"), "the clock is another")
+        need(f"({claim['clock']})" in claim["statement"], "the statement is another")
         t = log.exp()
         begun = t >= self._landing() if self.p.flow else t >= self.walk.t
         need(bool(begun and t >= 3), "log_from is too early")
@@ -244,4 +248,5 @@ class _Check:
         need(bool(value(claim["upper"]) >= high), "the upper bound is larger")
 
     def deficit(self, claim: Body) -> None:
+        need(claim["statement"].endswith(f"t = {claim['t']}"), "the statement is another")
         self._inside(claim["deficit"], *self._tail().deficit(_TIMES[claim["t"]]))

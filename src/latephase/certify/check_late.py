@@ -210,13 +210,15 @@ class Slide:
 
     def _leads(self) -> None:
         """At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
-        max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined."""
+        max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined;
+        a11 > a12 and a22 > a21, so that no neuron turns off beyond its own point: no other zero."""
         up_p, low_p, up_r, low_r = (
             x / self.sigma for x in (self.up_p, self.low_p, self.up_r, self.low_r)
         )
         a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
         need(bool(a11 > 0 and a22 > 0), "a right side may turn off")
         need(bool(a11 > up_r and a22 > up_p), "a point may not be on its side")
+        need(bool(a11 > up_p and a22 > up_r), "N may vanish beyond the points")
         need(bool(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r), "x* is not defined")
 
     def size(self, t: arb, log: arb) -> Two:

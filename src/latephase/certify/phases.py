@@ -119,7 +119,7 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit], s: dict[i
 def _beyond_reach(s: arb, rise: arb) -> None:
     """Raise Unprovable unless the margin takes more than e^FORESEEN steps to rise that far.
 
-    It takes at least (s_end - s)/2 steps, since Phi' <= 1 and s_end - s >= s expm1(rise).
+    It takes at least (s_end - s)/2 steps, since Phi' >= 1/2, and s_end - s = s expm1(rise).
     """
     if not (rise > FORESEEN or (s / 2).log() + rise.expm1().log() > FORESEEN):
         raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")

@@ -141,14 +141,15 @@ def _right_sides_lead(system: System, state: State, c: Sandwich) -> bool:
     """a11 = A + (k12/k22) a12 > 0 for ever, since A only grows; and the mirror image.
 
     Moreover a11 > a21, a22 > a12 and a11 a22 > a12 a21 for ever: both points are on their sides,
-    and x* is defined.
+    and x* is defined; and a11 > a12, a22 > a21: each neuron grows towards its own point, so N has
+    no zero beyond the points.
     """
     sigma = exact(c.sigma)
     ratio_p, ratio_r = exact(system.k12 / system.k22), exact(system.k12 / system.k11)
     a = state.a[0][0] - ratio_p * state.a[0][1] - ratio_p * exact(c.low_p) / sigma
     b = state.a[1][1] - ratio_r * state.a[1][0] - ratio_r * exact(c.low_r) / sigma
     up_p, low_p, up_r, low_r = (exact(x) / sigma for x in (c.up_p, c.low_p, c.up_r, c.low_r))
-    leads = a > 0 and b > 0 and a > up_r and b > up_p
+    leads = a > 0 and b > 0 and a > up_r and b > up_p and a > up_p and b > up_r
     return bool(leads and a * b > up_p * up_r and a * b > low_p * low_r)
 
 
