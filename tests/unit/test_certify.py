@@ -18,7 +18,7 @@ from latephase.certify.dynamics import positive
 from latephase.certify.file import digest, record, save, schema
 from latephase.certify.verdict import Undecided
 from latephase.core.balls import exact, plus_minus, precision
-from latephase.core.output import partial_of
+from latephase.core.output import partial_of, read_marker
 
 PM1 = lp.Dataset([1, -1], [1, -1])
 GD = lp.GradientDescent(0.1)
@@ -248,7 +248,7 @@ def test_an_interrupted_folder_ends_the_same(tmp_path):
     rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=whole)
     with pytest.raises(Stop):
         many.certify_ensemble("he_normal", PM1, GD, **settings, out=broken, progress=stop)
-    assert many.finished(partial_of(broken)) == many.PART
+    assert read_marker(partial_of(broken))["finished_trials"] == many.PART
     assert not broken.exists()
     with pytest.raises(lp.InputError, match="seed"):
         many.certify_ensemble("he_normal", PM1, GD, trials=600, seed=2, out=broken, resume=True)

@@ -24,7 +24,6 @@ from latephase.core.output import (
     output_path,
     partial_of,
     publish,
-    read_marker,
     seal,
     write_marker,
     writing,
@@ -265,8 +264,3 @@ def _row_of_record(body: dict[str, Any]) -> Row:
 
 def _exact(number: dict[str, str]) -> Fraction:
     return int(number["mantissa"]) * Fraction(2) ** int(number["exponent"])
-
-
-def finished(folder: Path) -> int:
-    """How many trials of an interrupted folder are kept."""
-    return int((read_marker(folder) or {}).get("finished_trials", 0))
