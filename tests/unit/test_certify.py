@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from decimal import Decimal
 from fractions import Fraction
 
@@ -221,6 +223,45 @@ def test_files_are_replaced_only_if_they_are_certificates(tmp_path):
     assert place.read_text() == "my notes"
     save(found, place, force=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run.cert.json"]
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk with no room for a complete file."""
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_leaves_no_half_certificate(tmp_path):
+    """Ground truth: the folder, which stays empty; one line says why."""
+    with pytest.raises(lp.InputError, match="No space left"):
+        save(lp.certify(TRAINED, PM1, GD), tmp_path / "run.cert.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch):
+    """Ground truth: the finished part, with which the folder is resumed to the same end."""
+    replace = os.replace
+
+    def fail_at_the_second_part(source, target):
+        if str(target).endswith("-00001.jsonl"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    settings, out = {"trials": 300, "seed": 1}, tmp_path / "certs"
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fail_at_the_second_part)
+        with pytest.raises(lp.LatephaseError, match="No space left"):
+            many.certify_ensemble("he_normal", PM1, GD, **settings, out=out)
+    assert not out.exists()
+    assert many.part_file(partial_of(out), 0).exists()
+    rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=out, resume=True)
+    assert len(rows) == 300
+    assert not list(out.glob("*.draft"))
 
 
 def test_an_ensemble_certifies_the_networks_of_ensemble():

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from .dynamics import BOTH, Balls
 from .fatou import Orbit
 from .late_orbits import LateOrbits
 from .law import Rate, Tail, constant, rate
-from .numbers import at_least, at_most, interval, number, rational, text
+from .numbers import at_least, at_most, interval, rational, text
 from .proof import Proof
 from .sandwich import Sandwich
 from .system import System
@@ -77,8 +78,12 @@ def save(certificate: Certificate, path: object, *, force: bool = False) -> Path
             )
         draft = partial_of(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text)
-        os.replace(draft, target)
+        try:
+            draft.write_text(text)
+            os.replace(draft, target)
+        except OSError:  # a full disk: half a certificate is of no use
+            draft.unlink(missing_ok=True)
+            raise
     return target
 
 
@@ -103,12 +108,7 @@ def schema() -> Record:
 
 
 def _float(x: Any) -> Record:
-    return number(*_man_exp(float(x)))
-
-
-def _man_exp(x: float) -> tuple[int, int]:
-    numerator, denominator = x.as_integer_ratio()
-    return numerator, 1 - denominator.bit_length()
+    return rational(Fraction(float(x)))
 
 
 def _path(proof: Proof) -> list[Record]:

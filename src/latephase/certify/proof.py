@@ -24,7 +24,7 @@ class Proof:
 
     entry: the first step in the regime (flow: the first whole time);  arrival: the state from
     which the tail starts (None for a flow);  tail: what holds from then on (None where L does
-    not tend to 0: the margin is 0 then);  rates: from the earliest time found, and later ones.
+    not tend to 0: the margin is 0 then);  rate: from the earliest time found.
     """
 
     bits: int

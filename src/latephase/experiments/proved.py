@@ -149,8 +149,9 @@ def examine(bench: Bench) -> Finding:
         run=(
             f"Certificates of {bench.trials} networks for each of {len(found)} initializers on "
             f"x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with every sign "
-            "decided, and an argument for all later steps. Probabilities by cutting the space of "
-            "initial networks into boxes and proving each box at once."
+            "decided, and an argument for all later steps. Probabilities by closed forms in balls "
+            "without biases, else by cutting the space of initial networks into cells and "
+            "following each cell at once."
         ),
         numbers=_numbers(found),
         settings={
