@@ -17,6 +17,7 @@ from .state import initial_state
 
 Array = NDArray[np.float64]
 MAX_STEPS = 1_000_000
+TOLERANCE = 1e-10
 SLIDE_TOLERANCE = 1e-4
 
 
