@@ -6,7 +6,8 @@ beta <- beta + P F(q0 + P^T beta). With M = P^T P, D = diag F', D2 = diag F'' th
     beta' = P [F - D M F / 2 + D M D M F / 3 + D2 (M F)^2 / 12]
 
 goes through its iterates up to O(F^4) a step (order 2; order 0 is F alone: gradient flow).
-independent variable is s = ln(t + c), t counted from the entry into the mode: then everything stays O(1) however late it is, and nothing underflows.
+The independent variable is s = ln(t + c), t counted from the entry into the mode: then everything
+stays O(1) however late it is, and nothing underflows.
 Source: docs/theory.md, "Any shallow network"; backward error analysis [hairer2006].
 """
 

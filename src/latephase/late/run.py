@@ -25,8 +25,9 @@ class Run:
     trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
     outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
     law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
-    regime;  rigour: the weakest of the samples' rigours;  pattern (m, n): 0 inactive, 1 active,
-    2 sliding at the last time reached, None where the regime says it.
+    regime;  rigour: the weakest of the samples' rigours;  loss: its name;
+    pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding),
+    None where they were not followed.
     """
 
     network: ShallowReLU

@@ -18,6 +18,7 @@ from .robustness import (
     robustness_margin,
     two_neuron_margin,
 )
+from .zeros import zeros_on_line
 
 if TYPE_CHECKING:
     from latephase.problem import Dataset, ShallowReLU
@@ -38,6 +39,7 @@ __all__ = [
     "rescaled",
     "robustness_margin",
     "two_neuron_margin",
+    "zeros_on_line",
 ]
 
 
