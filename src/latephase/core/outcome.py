@@ -14,13 +14,13 @@ class Outcome(Enum):
     settled = "the run settled in a terminal regime; every later time is known"
     transient = "the horizon was reached before the run settled in a terminal regime"
     budget_exhausted = (
-        "the budget was used up before the run could be followed to the horizon; raise max_steps, or "
-        "take a smaller step size"
+        "the budget was used up before the run could be followed to the horizon; raise max_steps, "
+        "or take a smaller step size"
     )
     overflowed = "the parameters left the range of float64; take a smaller step size"
     unfitted = (
-        "the run settled, but the active neurons never fit every point: the loss tends to a positive "
-        "constant"
+        "the run settled, but the active neurons never fit every point: the loss tends to a "
+        "positive constant"
     )
 
 

@@ -53,7 +53,8 @@ class Chain:
     now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
     followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;  held
     (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
-    kicked: rounds in which chatter was too large to be averaged;  step_error: absolute, of rounding in steps taken."""
+    kicked: rounds in which chatter was too large to be averaged;  step_error: absolute, of rounding
+    in the steps taken."""
 
     setting: Setting
     goal: Goal
@@ -117,7 +118,7 @@ def run_chain(
 
 def _round(chain: Chain) -> None:
     """One piece: steps where they are needed, else the mode to its end."""
-    here, must_step = _next(chain)
+    here, must_step = next_piece(chain)
     if must_step:
         if chain.steps >= chain.goal.max_steps:
             chain.outcome = Outcome.budget_exhausted
@@ -127,7 +128,7 @@ def _round(chain: Chain) -> None:
     _follow(chain, here)
 
 
-def _next(chain: Chain) -> tuple[Mode, bool]:
+def next_piece(chain: Chain) -> tuple[Mode, bool]:
     """The mode to follow from here, and whether gradient descent must be stepped instead."""
     setting, theta = chain.setting, chain.theta
     a = setting.preactivations(theta)
@@ -289,6 +290,7 @@ def _on_kinks(chain: Chain, here: Mode) -> Mode:
 def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
     """Move the chain to the end of a segment."""
     before = chain.now
+    chain.entry = before
     chain.theta = here.parameters(found.beta)
     chain.low = np.zeros_like(chain.theta)
     whole = chain.setting.discrete and not here.sliding

@@ -28,8 +28,11 @@ def kink_statuses(
     log_pull (n,): logarithms of the points' pulls, of which only the ratios count.
     """
     result = status.copy()
-    pull = np.exp(log_pull - log_pull.max())
     for j in np.flatnonzero(near.any(axis=1)):
+        # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
+        serving = (status[j] == ACTIVE) | (near[j] & (setting.signs[j] > 0))
+        top = log_pull[serving].max(initial=-np.inf)
+        pull = np.exp(np.minimum(log_pull - (top if np.isfinite(top) else log_pull.max()), 700.0))
         result[j] = _neuron(setting.points, setting.signs[j] * pull, status[j], near[j])
     return result
 

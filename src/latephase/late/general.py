@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core import Outcome, Rigour
+from latephase.core import LogTime, Rigour
 from latephase.margin import boundary, robustness_margin
 from latephase.problem import LOSSES, Dataset, ShallowReLU
 
 from .chain import Chain, Goal, run_chain
-from .mode import statuses
-from .response import SLIDING
+from .ending import ending, pattern
 from .run import Method, Run, Times
 from .setting import Setting
 from .trajectory import dataset
@@ -40,7 +39,7 @@ def simulate_general(
     """Run a network to its horizon; samples that could not be reached are NaN."""
     setting = Setting.of(network, data, method, loss)
     theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
-    fine, error = compared(setting, theta, times, goal)
+    fine, error = compared(setting, theta, times.sorted, times.until, goal)
     arrays = observe(network, data, loss, fine.recorded)
     arrays["error"] = error
     rigour = np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name)
@@ -52,7 +51,7 @@ def simulate_general(
         data,
         method,
         dataset(picked, times.given),
-        fine.outcome or Outcome.transient,
+        ending(fine),
         None,
         None,
         weakest,
@@ -61,16 +60,18 @@ def simulate_general(
     )
 
 
-def compared(setting: Setting, theta: Array, times: Times, goal: Goal) -> tuple[Chain, Array]:
+def compared(
+    setting: Setting, theta: Array, times: list[LogTime], until: LogTime, goal: Goal
+) -> tuple[Chain, Array]:
     """The more cautious of two chains, and the relative error (S,) that comparing them shows."""
     caution = 2.0 if setting.discrete else 10.0
     careful = Goal(
         goal.tolerance, goal.slide_tolerance, goal.max_steps, goal.order, goal.caution * caution
     )
-    fine = run_chain(setting, theta, times.sorted, times.until, careful)
+    fine = run_chain(setting, theta, times, until, careful)
     explosive = fine.step_error > _EXPLOSIVE * np.abs(fine.theta).max()
     start = _nudged(theta) if explosive else theta
-    coarse = run_chain(setting, start, times.sorted, times.until, goal)
+    coarse = run_chain(setting, start, times, until, goal)
     return fine, _error(fine, coarse, explosive)
 
 
@@ -90,14 +91,6 @@ def _error(fine: Chain, coarse: Chain, explosive: bool) -> Array:
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(fine.recorded).all(axis=(1, 2)), relative, np.nan)
-
-
-def pattern(chain: Chain) -> NDArray[np.int64]:
-    """Statuses (m, n) at the end of a chain."""
-    found = statuses(chain.setting.preactivations(chain.theta))
-    if chain.status is not None:
-        found = np.where(chain.status == SLIDING, SLIDING, found)
-    return found
 
 
 def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:

@@ -44,10 +44,11 @@ class Guards:
         if len(self.mode.slides) == 0:
             return np.zeros(0)
         log = self.mode.setting.log_pull(self.mode.margins_at(beta))
-        pull = np.exp(log - log.max())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = (self.mode.multipliers @ pull) / pull[self.mode.slides[:, 1]]
-        return np.nan_to_num(share, nan=0.5, posinf=2.0, neginf=-1.0)
+        used = np.where(self.mode.multipliers != 0, log, -np.inf)
+        top = used.max(axis=1, initial=-1e300)  # far below the pull of a point that is never fitted
+        held = (self.mode.multipliers * np.exp(used - top[:, None])).sum(axis=1)
+        room = np.clip(top - log[self.mode.slides[:, 1]], -1e4, 700.0)
+        return np.asarray(np.clip(held * np.exp(room), -1.0, 2.0))
 
     def broken(self, beta: Array) -> NDArray[np.bool_]:
         """The pairs (m, n) whose guard is below 0."""

@@ -2,7 +2,9 @@
 
 The solver is SciPy's LSODA, stepped by hand for its dense output. To ln t = 10^6 at a tolerance of
 1e-10 it takes 5 ms on two neurons and two points and 14 ms on eight and four, SciPy's BDF 30 and
-58 ms, its Radau 62 and 136 ms (all three with the analytic Jacobian, measured in one run).
+58 ms, its Radau 62 and 136 ms (all three with the analytic Jacobian, measured in one run). Entered
+when everything is in balance already, LSODA takes the problem for a non-stiff one and creeps: after
+some steps BDF takes over.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from .modified import Field, pace
 Array = NDArray[np.float64]
 _AT_REST = 25.0  # ln(t l) of a point that pulls this much for so long without moving is at rest
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
+_CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
 _MOST_STEPS = 50_000
 _SMALLEST_LOG = -1e6
 
@@ -65,8 +68,10 @@ class _Follower:
         r = self.mode.basis.shape[1]
         if self.mode.live.size == 0:
             return self._still(r)
-        solver, end = self._solver(r), self.s(self.log_end)
-        for _ in range(_MOST_STEPS):
+        solver, end = self._solver("LSODA", self.log_origin, np.zeros(r)), self.s(self.log_end)
+        for steps in range(_MOST_STEPS):
+            if steps == _CREEPS + 100 * r and solver.status == "running":
+                solver = self._solver("BDF", solver.t, solver.y)
             if solver.status == "finished":
                 return self._end(self.log_end, solver.y, failed=False)
             solver.step()
@@ -95,16 +100,16 @@ class _Follower:
         self.sampled = [np.zeros(r)] * len(self.log_times)
         return self._end(self.log_end, np.zeros(r), failed=False)
 
-    def _solver(self, r: int) -> Any:
-        from scipy.integrate import LSODA
+    def _solver(self, name: str, s: float, beta: Array) -> Any:
+        from scipy import integrate
 
         norms = np.linalg.norm(self.mode.theta, axis=1)
         scale = min(1.0, max(norms[norms > 0].min(initial=1.0), 1e-6))
-        return LSODA(
+        return getattr(integrate, name)(
             self.field,
-            self.log_origin,
-            np.zeros(r),
-            max(self.s(self.log_end), math.nextafter(self.log_origin, math.inf)),
+            s,
+            beta,
+            max(self.s(self.log_end), math.nextafter(s, math.inf)),
             rtol=self.tolerance,
             atol=self.tolerance * scale,
             jac=self.field.jacobian,

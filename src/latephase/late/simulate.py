@@ -11,7 +11,6 @@ from latephase.core import InputError, Law, Outcome, Regime, Rigour
 from latephase.problem import (
     LOSSES,
     Dataset,
-    GradientDescent,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
@@ -61,10 +60,8 @@ def simulate(
     if max_steps < 1:
         raise InputError("max_steps of at least 1", max_steps, "raise it")
     options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
-    if loss == "exponential" and in_closed_form(network, data, method):
-        run = _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
-        if run.outcome is not Outcome.budget_exhausted:
-            return run
+    if loss == "exponential" and has_late_phase(network, data):
+        return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
     goal = Goal(tolerance, slide_tolerance, max_steps)
     return simulate_general(network, data, method, times, loss, goal)
 
@@ -87,13 +84,6 @@ def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
 def has_late_phase(network: ShallowReLU, data: Dataset) -> bool:
     """Two neurons of output weights +1 and -1 on two points in dimension 1."""
     return is_two_point(data) and sorted(network.output_weights) == [-1.0, 1.0]
-
-
-def in_closed_form(network: ShallowReLU, data: Dataset, method: Method) -> bool:
-    """Whether the two-neuron pieces carry the run: gradient flow needs x1 * x2 = -1 for that."""
-    if not has_late_phase(network, data):
-        return False
-    return isinstance(method, GradientDescent) or TwoPointGeometry.of(data).gram_sign == 0
 
 
 def neuron_order(network: ShallowReLU) -> tuple[int, int]:
