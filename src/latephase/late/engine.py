@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,8 @@ def run(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(parameters, a)
         if course.discrete or geometry.gram_sign == 0:
-            journey = fast_forward(course, state, min(max_steps, WORTH_STEPPING), progress)
+            worth = max(WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
+            journey = fast_forward(course, state, min(max_steps, worth), progress)
         else:
             journey = unmoved(state)
         _finish(course, journey, np.stack([weights, biases], axis=-1), samples, until, goal)

@@ -108,7 +108,7 @@ def limit(run: Run) -> Limit:
     """What a run converges to, from the mode that it is in at its last sample.
 
     Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern.
-    Source: docs/theory.md, "Limits".
+    Source: docs/theory.md, "Any shallow network".
     """
     theta, log_t = _last_sample(run)
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0

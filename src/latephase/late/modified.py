@@ -47,10 +47,15 @@ class Field:
         return np.asarray(p @ (f * factor))
 
     def jacobian(self, s: float, beta: Array) -> Array:
-        """Its leading part (r, r), which is what a stiff solver needs."""
+        """Its Jacobian (r, r) as it is near balance, M F = 0, which is where it is stiff."""
         p = self.mode.pull
         f, first, _ = self._pulls(s, beta)
-        return np.asarray(-(p * (f * first)) @ p.T)
+        slope = (p * (f * first)) @ p.T
+        if self.order == 0:
+            return -slope
+        step = math.exp(-max(s, -_LARGEST)) * slope
+        series = slope + slope @ step / 2
+        return -(series + slope @ step @ step / 3 if self.order > 1 else series)
 
     def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
         """e^s F, -F'/F and F''/F at the live points."""

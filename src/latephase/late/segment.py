@@ -21,7 +21,8 @@ from .mode import Mode
 from .modified import Field, pace
 
 Array = NDArray[np.float64]
-_AT_REST = 25.0  # ln(t l) of a point that pulls this much for so long without moving is at rest
+_PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
+_BALANCED = 1e-11  # of its pull: what is left of it when it is at rest against others
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 _CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
 _MOST_STEPS = 50_000
@@ -61,22 +62,32 @@ class _Follower:
         self.log_origin = -pace(mode).log_rate  # c is the mode's own time at entry
         self.guards = Guards(mode)
         self.tolerance = tolerance
+        self.rank = mode.basis.shape[1]
         self.sampled: list[Array] = []
 
     def run(self) -> Segment:
         """Step until something ends the segment."""
-        r = self.mode.basis.shape[1]
         if self.mode.live.size == 0:
-            return self._still(r)
-        solver, end = self._solver("LSODA", self.log_origin, np.zeros(r)), self.s(self.log_end)
-        for steps in range(_MOST_STEPS):
-            if steps == _CREEPS + 100 * r and solver.status == "running":
-                solver = self._solver("BDF", solver.t, solver.y)
-            if solver.status == "finished":
-                return self._end(self.log_end, solver.y, failed=False)
+            return self._still()
+        found = self._solve(
+            "LSODA", _CREEPS + 100 * self.rank, self.log_origin, np.zeros(self.rank)
+        )
+        if isinstance(found, Segment):
+            return found
+        found = self._solve("BDF", _MOST_STEPS, *found)
+        if isinstance(found, Segment):
+            return found
+        s, beta = found
+        return self._end(self.log_time(s), beta, failed=True)
+
+    def _solve(self, name: str, most: int, s: float, beta: Array) -> Segment | tuple[float, Array]:
+        """The segment by one solver, or where that got stuck."""
+        solver, end = self._solver(name, s, beta), self.s(self.log_end)
+        for _ in range(most):
+            last = solver.t, solver.y.copy()
             solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
-                break
+                return last
             if (self.guards(solver.y) < 0).any():
                 found = self._break(solver, end)
                 if found is not None:
@@ -84,7 +95,9 @@ class _Follower:
             self._sample(solver, solver.t)
             if self._resting(solver.t, solver.y).any():
                 return self._end(self.log_time(solver.t), solver.y, failed=False)
-        return self._end(self.log_time(solver.t_old or solver.t), self._last(solver), failed=True)
+            if solver.status == "finished":
+                return self._end(self.log_end, solver.y, failed=False)
+        return solver.t, solver.y.copy()
 
     def s(self, log_time: float) -> float:
         """The solver's variable ln(t + c) at a time since entry."""
@@ -96,9 +109,9 @@ class _Follower:
             return _SMALLEST_LOG
         return s + math.log(-math.expm1(self.log_origin - s))
 
-    def _still(self, r: int) -> Segment:
-        self.sampled = [np.zeros(r)] * len(self.log_times)
-        return self._end(self.log_end, np.zeros(r), failed=False)
+    def _still(self) -> Segment:
+        self.sampled = [np.zeros(self.rank)] * len(self.log_times)
+        return self._end(self.log_end, np.zeros(self.rank), failed=False)
 
     def _solver(self, name: str, s: float, beta: Array) -> Any:
         from scipy import integrate
@@ -129,9 +142,10 @@ class _Follower:
         s = min(self._noticed(s), end)
         while solver.t < s:
             self._sample(solver, solver.t)
+            last = solver.y.copy()
             solver.step()
             if solver.status == "failed":
-                return self._end(self.log_time(solver.t_old), self._last(solver), failed=True)
+                return self._end(self.log_time(solver.t_old), last, failed=True)
         beta = solver.dense_output()(s)
         self._sample(solver, s)
         broken = self.guards.broken(beta)
@@ -177,11 +191,10 @@ class _Follower:
         if self.mode.live.size == 0:
             return result
         log = s + self.mode.setting.log_pull(self.mode.margins_at(beta)[self.mode.live])
-        result[self.mode.live[log > _AT_REST]] = True
+        if log.max() > _PULLS:
+            left = np.log(np.abs(self.field(s, beta)).max() + 1e-300)
+            result[self.mode.live[log > max(_PULLS, left - math.log(_BALANCED))]] = True
         return result
-
-    def _last(self, solver: Any) -> Array:
-        return np.where(np.isfinite(solver.y), solver.y, 0.0)
 
     def _end(
         self,
