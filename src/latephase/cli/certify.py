@@ -86,7 +86,7 @@ def command(
         refuse_beside("--init", of_one)
         drawn = (trials or "10000", seed or "0", claim)
         return _ensemble(init, asked, *drawn, out=out, resume=resume, force=force)
-    if not any(asked.of(Start).values()):
+    if all(text is None for text in asked.of(Start).values()):
         ways = "--weights and --biases, --network, or --init"
         raise InputError(ways, Words("none of them"), "add for example --init he_normal")
     refuse_beside("one network", of_many)

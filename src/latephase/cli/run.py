@@ -91,8 +91,11 @@ def command(
         latest(run).save(save)
     if json:
         printing.print_json(record(run))
-    else:
-        _print(run, at is None, asked.again())
+        return
+    _print(run, at is None)
+    if save is not None:
+        printing.line("saved", f"the network at t = {_latest_sample(run).time.values}: {save}")
+    printing.line("next", _next(run, asked.again()))
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -109,13 +112,18 @@ def latest(run: Run) -> ShallowReLU:
     """The network of the latest sample that was reached.  Raises InputError if none was."""
     from latephase.problem import ShallowReLU
 
-    found = run.trajectory
-    reached = found.weights.notnull().all(("neuron", "feature"))
+    at = _latest_sample(run)
+    return ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights)
+
+
+def _latest_sample(run: Run) -> xr.Dataset:
+    """Samples come in the order asked for, and those that were not reached are NaN."""
+    reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
     if not reached.any():
         got = Words(f"none: {run.outcome.value}")
         raise InputError("a sample that was reached, to save", got, "raise --max-steps")
-    last = found.isel(time=int(found.log10_t.where(reached).argmax()))
-    return ShallowReLU(last.weights.values, last.biases.values, run.network.output_weights)
+    found = run.trajectory.isel(time=reached)
+    return found.isel(time=found.log10_t.values.argmax())
 
 
 def _sample(at: xr.Dataset) -> dict[str, Any]:
@@ -130,20 +138,22 @@ def _sample(at: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _print(run: Run, thin: bool, problem_flags: str) -> None:
+def _print(run: Run, thin: bool) -> None:
     shown = _rows(run.trajectory.time.size, thin)
     printing.console().print(_table(run.trajectory.isel(time=shown)))
     printing.blank()
     if len(shown) < run.trajectory.time.size:
         total = run.trajectory.time.size
         printing.line("samples", f"{len(shown)} of {total} shown; --json has all, --at chooses")
+    if not _is_simplest(run.trajectory):
+        sizes = f"{run.network.m} neurons, {run.data.n} points in dimension {run.data.d}"
+        printing.line("problem", sizes)
     printing.line("outcome", f"{run.outcome.name}: {run.outcome.value}")
     if run.regime:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
         printing.line("law", printing.law_text(run.law))
     printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
-    printing.line("next", _next(run, problem_flags))
 
 
 def _rows(samples: int, thin: bool) -> list[int]:
@@ -169,7 +179,7 @@ def _columns(trajectory: xr.Dataset) -> dict[str, str]:
 
     Of other networks the loss, and what is defined somewhere: in the plane there is no x*.
     """
-    if (trajectory.sizes["neuron"], trajectory.sizes["feature"]) == (2, 1):
+    if _is_simplest(trajectory):
         return {name: text for name, text in _HEADINGS.items() if name != "log_loss"}
     always = ("log10_t", "log_loss", "error")
     return {
@@ -177,6 +187,11 @@ def _columns(trajectory: xr.Dataset) -> dict[str, str]:
         for name, text in _HEADINGS.items()
         if name in always or trajectory[name].notnull().any()
     }
+
+
+def _is_simplest(trajectory: xr.Dataset) -> bool:
+    """Two neurons on a line."""
+    return (trajectory.sizes["neuron"], trajectory.sizes["feature"]) == (2, 1)
 
 
 def _next(run: Run, problem_flags: str) -> str:

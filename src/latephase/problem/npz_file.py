@@ -43,7 +43,7 @@ def writable(path: object, *, force: bool = False) -> Path:
             raise InputError(
                 "an output that is new, or a network",
                 Words(f"{target}, which is something else"),
-                "choose another output, or replace it with force",
+                "choose another path",
             )
     return target
 
