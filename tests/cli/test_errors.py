@@ -152,7 +152,7 @@ def broken(*_: object, **__: object) -> None:
 
 def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
     """Ground truth: an error planted in a command; exit code 1."""
-    monkeypatch.setattr(cli.run.flags, "problem", broken)
+    monkeypatch.setattr(cli.run.Problem, "read", broken)
     ended = latephase(*changed("run", RUN, {}))
     assert ended.code == 1
     assert ended.err.count("\n") == 1
@@ -163,7 +163,7 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
 @pytest.mark.parametrize("how", ["flag", "environment"])
 def test_the_traceback_can_be_seen(latephase, monkeypatch, how):
     """Ground truth: the name of the function in which the error was planted."""
-    monkeypatch.setattr(cli.run.flags, "problem", broken)
+    monkeypatch.setattr(cli.run.Problem, "read", broken)
     if how == "environment":
         monkeypatch.setenv("LATEPHASE_TRACEBACK", "1")
     ended = latephase(*(["--traceback"] if how == "flag" else []), *changed("run", RUN, {}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from importlib.metadata import version
@@ -13,7 +12,7 @@ from typing import Any
 
 from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import exact, precision
-from latephase.core.output import claiming, output_path, partial_of
+from latephase.core.output import claiming, output_path, replace_file
 
 from . import flow, trace
 from .certificate import Certificate
@@ -76,14 +75,7 @@ def save(certificate: Certificate, path: object, *, force: bool = False) -> Path
                 Words(f"{target}, which is something else"),
                 "choose another output, or replace it with force",
             )
-        draft = partial_of(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(text)
-            os.replace(draft, target)
-        except OSError:  # a full disk: half a certificate is of no use
-            draft.unlink(missing_ok=True)
-            raise
+        replace_file(target, text.encode())
     return target
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latephase.cli import flags, interrupt, kept, printing
+from latephase.cli.problem import Problem, Start, refuse_beside, stated
 from latephase.cli.progress import progress, spinner
 from latephase.core import InputError, LogTime, Words
 
@@ -36,17 +36,9 @@ _TIMES = ("1e6", "1e100", "1e1000")
 _LATE = "1e1000"  # from which the constants of the rate are tight
 
 
+@stated
 def command(
-    inputs: flags.Inputs,
-    labels: flags.Labels,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="W1,W2", help="Initial weights.", rich_help_panel=flags.PROBLEM),
-    ] = None,
-    biases: Annotated[
-        str | None,
-        typer.Option(metavar="B1,B2", help="Initial biases.", rich_help_panel=flags.PROBLEM),
-    ] = None,
+    asked: Problem,
     init: Annotated[
         str | None,
         typer.Option(
@@ -55,9 +47,6 @@ def command(
             rich_help_panel=flags.PROBLEM,
         ),
     ] = None,
-    output_weights: flags.OutputWeights = None,
-    method: flags.Method = "gd",
-    step_size: flags.StepSize = None,
     trials: Annotated[
         str | None,
         typer.Option(metavar="N", help="With --init: networks to draw. \\[default: 10000]"),
@@ -91,31 +80,21 @@ def command(
     ] = False,
 ) -> int:
     """Certify one run, or an ensemble of them."""
-    of_one = {
-        "--weights": weights,
-        "--biases": biases,
-        "--output-weights": output_weights,
-        "--at": at,
-        "--json": json or None,
-    }
+    of_one = {**asked.of(Start), "--at": at, "--json": json or None}
     of_many = {"--trials": trials, "--seed": seed, "--resume": resume or None}
     if init is not None:
-        _alone("--init", of_one)
-        asked = (init, inputs, labels, method, step_size, trials or "10000", seed or "0", claim)
-        return _ensemble(*asked, out=out, resume=resume, force=force)
-    _alone("--weights and --biases", of_many)
-    if weights is None or biases is None:
-        got = Words("neither of the two" if weights is biases else "one of the two")
-        raise InputError(
-            "--weights and --biases, or --init", got, "add for example --init he_normal"
-        )
+        refuse_beside("--init", of_one)
+        drawn = (trials or "10000", seed or "0", claim)
+        return _ensemble(init, asked, *drawn, out=out, resume=resume, force=force)
+    if all(text is None for text in asked.of(Start).values()):
+        ways = "--weights and --biases, --network, or --init"
+        raise InputError(ways, Words("none of them"), "add for example --init he_normal")
+    refuse_beside("one network", of_many)
     with spinner("proving"):
-        asked_for = flags.problem(
-            inputs, labels, weights, biases, output_weights, method, step_size
-        )
+        problem = asked.read()
         from latephase.certify import certify
 
-        found = certify(asked_for.network, asked_for.data, asked_for.method, claim=claim)
+        found = certify(*problem, claim=claim)
         if out is not None:
             from latephase.certify.file import save
 
@@ -126,16 +105,8 @@ def command(
         printing.print_json(record(found))
     else:
         times = flags.words(at) if at is not None else list(_TIMES)
-        _print(found, out, asked_for.flags, times)
+        _print(found, out, asked.again(), times)
     return EXIT_CODES[found.verdict.name]
-
-
-def _alone(flag: str, others: Mapping[str, object]) -> None:
-    """Refuse flags that mean nothing beside `flag`."""
-    given = [name for name, value in others.items() if value is not None]
-    if given:
-        got = Words(f"{', '.join(given)} beside it")
-        raise InputError(f"{flag} alone", got, "leave one of them out")
 
 
 def _print(found: Certificate, out: str | None, problem_flags: str, times: list[str]) -> None:
@@ -206,10 +177,7 @@ def _table(found: Certificate, times: list[str]) -> Any:
 
 def _ensemble(
     init: str,
-    inputs: str,
-    labels: str,
-    method: str,
-    step_size: str | None,
+    asked: Problem,
     trials: str,
     seed: str,
     claim: str,
@@ -218,7 +186,7 @@ def _ensemble(
     resume: bool,
     force: bool,
 ) -> int:
-    data, trained = flags.dataset(inputs, labels), flags.method_of(method, step_size)
+    data, trained = asked.dataset(), asked.trained()
     count = flags.whole(trials, "--trials")
     if out is None and (resume or force):
         raise InputError("--out with --resume and --force", None, "name the folder: --out certs")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latephase.cli import flags, interrupt, kept, printing
+from latephase.cli.problem import Task, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError
 
@@ -27,7 +28,9 @@ only the table.
 _LEVEL = 0.95
 
 
+@stated
 def command(
+    asked: Task,
     init: Annotated[
         str,
         typer.Option(
@@ -36,11 +39,7 @@ def command(
             rich_help_panel=flags.PROBLEM,
         ),
     ],
-    inputs: flags.Inputs,
-    labels: flags.Labels,
     until: flags.Until,
-    method: flags.Method = "gd",
-    step_size: flags.StepSize = None,
     trials: flags.Trials = "10000",
     seed: flags.Seed = "0",
     at: flags.At = None,
@@ -63,8 +62,7 @@ def command(
     """Run the ensemble and print how its trials end."""
     if out is None and (resume or force):
         raise InputError("--out with --resume and --force", None, "name the store: --out runs.zarr")
-    data = flags.dataset(inputs, labels)
-    trained = flags.method_of(method, step_size)
+    data, trained = asked.dataset(), asked.trained()
     options: dict[str, Any] = {
         "trials": flags.whole(trials, "--trials"),
         "seed": flags.whole(seed, "--seed"),

@@ -1,10 +1,7 @@
-"""The flags that state a problem, shared by the commands, and how their text is read."""
+"""The flags that several commands share, and how their text is read."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,13 +9,13 @@ import typer
 from latephase.core import InputError, LogTime
 
 if TYPE_CHECKING:
-    from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+    from latephase.problem import GradientDescent, GradientFlow
 
 _LARGEST = 2**64 - 1  # the largest seed; no other whole number comes near
 PROBLEM = "The problem"
 
 Inputs = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="X1,X2",
         help="Inputs; in more dimensions one point per semicolon: '1,0;0,1'.",
@@ -26,11 +23,35 @@ Inputs = Annotated[
     ),
 ]
 Labels = Annotated[
-    str,
+    str | None,
     typer.Option(metavar="Y1,Y2", help="Labels, -1 or 1 each.", rich_help_panel=PROBLEM),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.csv",
+        help="Instead of inputs and labels: a CSV file with a header, one point per line.",
+        rich_help_panel=PROBLEM,
+    ),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="With --data: the column of labels; all others are inputs. \\[default: label]",
+        rich_help_panel=PROBLEM,
+    ),
+]
+Positive = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VALUE",
+        help="With --data: the label that counts as 1; the one other label is -1.",
+        rich_help_panel=PROBLEM,
+    ),
+]
 Weights = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="W1,W2",
         help="Initial weights; in more dimensions one neuron per semicolon.",
@@ -38,13 +59,21 @@ Weights = Annotated[
     ),
 ]
 Biases = Annotated[
-    str, typer.Option(metavar="B1,B2", help="Initial biases.", rich_help_panel=PROBLEM)
+    str | None, typer.Option(metavar="B1,B2", help="Initial biases.", rich_help_panel=PROBLEM)
 ]
 OutputWeights = Annotated[
     str | None,
     typer.Option(
         metavar="V1,V2",
         help="Output weights, fixed in training; 1,-1 for two neurons.",
+        rich_help_panel=PROBLEM,
+    ),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.npz",
+        help="Instead of weights and biases: a file of lp.ShallowReLU.save.",
         rich_help_panel=PROBLEM,
     ),
 ]
@@ -72,56 +101,6 @@ At = Annotated[
 Samples = Annotated[str, typer.Option(metavar="N", help="How many log-spaced times to record.")]
 Seed = Annotated[str, typer.Option(metavar="N", help="Seed of the random initialisations.")]
 Trials = Annotated[str, typer.Option(metavar="N", help="How many networks to draw.")]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A network, its data and its method, with the flags that state them again."""
-
-    network: ShallowReLU
-    data: Dataset
-    method: GradientDescent | GradientFlow
-    flags: str
-
-
-def problem(
-    inputs: str,
-    labels: str,
-    weights: str,
-    biases: str,
-    output_weights: str | None,
-    method: str,
-    step_size: str | None,
-) -> Problem:
-    """The problem that the flags state.  Raises InputError."""
-    from latephase.problem import ShallowReLU
-
-    points = dataset(inputs, labels)
-    fixed = None if output_weights is None else numbers(output_weights, "--output-weights")
-    network = ShallowReLU(matrix(weights, "--weights"), numbers(biases, "--biases"), fixed)
-    given = {
-        "--inputs": inputs,
-        "--labels": labels,
-        "--weights": weights,
-        "--biases": biases,
-        "--output-weights": output_weights,
-        "--method": None if method == "gd" else method,
-        "--step-size": step_size,
-    }
-    again = flags_text((name, text) for name, text in given.items() if text is not None)
-    return Problem(network, points, method_of(method, step_size), again)
-
-
-def flags_text(given: Iterable[tuple[str, str]]) -> str:
-    """Flags and their values as they are typed."""
-    return " ".join(f"{name} {shlex.quote(text)}" for name, text in given)
-
-
-def dataset(inputs: str, labels: str) -> Dataset:
-    """The data of `--inputs` and `--labels`.  Raises InputError."""
-    from latephase.problem import Dataset
-
-    return Dataset(matrix(inputs, "--inputs"), numbers(labels, "--labels"))
 
 
 def method_of(method: str, step_size: str | None) -> GradientDescent | GradientFlow:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latephase.cli import flags, printing
+from latephase.cli.problem import Problem, stated
 from latephase.cli.progress import spinner
 
 if TYPE_CHECKING:
@@ -29,14 +30,9 @@ late ones hardly. To follow the run itself: latephase run.
 """
 
 
+@stated
 def command(
-    inputs: flags.Inputs,
-    labels: flags.Labels,
-    weights: flags.Weights,
-    biases: flags.Biases,
-    output_weights: flags.OutputWeights = None,
-    method: flags.Method = "gd",
-    step_size: flags.StepSize = None,
+    asked: Problem,
     eps: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,17 +46,17 @@ def command(
 ) -> None:
     """Predict and print."""
     with spinner("predicting"):
-        asked = flags.problem(inputs, labels, weights, biases, output_weights, method, step_size)
+        problem = asked.read()
         wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
         from latephase.late import predict
 
         steps = flags.whole(max_steps, "--max-steps")
-        found = predict(asked.network, asked.data, asked.method, max_steps=steps)
+        found = predict(*problem, max_steps=steps)
         within = [(distance, found.steps_within(distance)) for distance in wanted]
     if json:
         printing.print_json(_record(found, within))
     else:
-        _print(found, within, asked.flags)
+        _print(found, within, asked.again())
 
 
 _DEFAULT = ["0.1", "0.01", "0.001"]

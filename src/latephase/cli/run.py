@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latephase.cli import flags, printing
+from latephase.cli.problem import Problem, stated
 from latephase.cli.progress import spinner
+from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from latephase.late import Run
+    from latephase.problem import ShallowReLU
 
 NAME = "run"
 HELP = "Train one network to any horizon, 10^1000 say, and print what it does on the way."
@@ -20,6 +23,9 @@ EXAMPLES = r"""Examples
 
 latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --until 1e1000 --at 0,1,1e3,1e1000
+
+latephase run --network net.npz --data points.csv --label class \
+  --step-size 0.01 --until 1e5
 
 With --json a program can read it; --method gf is gradient flow and takes no
 --step-size.
@@ -33,17 +39,20 @@ _SCALARS = (
     "log_loss",
     "error",
 )
+_HEADINGS = {
+    "log10_t": "log10 t",
+    "log_loss": "ln loss",
+    "boundary": "boundary",
+    "robustness_margin": "robustness margin",
+    "log_margin_deficit": "ln deficit",
+    "error": "error",
+}
 
 
+@stated
 def command(
-    inputs: flags.Inputs,
-    labels: flags.Labels,
-    weights: flags.Weights,
-    biases: flags.Biases,
+    asked: Problem,
     until: flags.Until,
-    output_weights: flags.OutputWeights = None,
-    method: flags.Method = "gd",
-    step_size: flags.StepSize = None,
     loss: Annotated[
         str,
         typer.Option(
@@ -55,27 +64,38 @@ def command(
     at: flags.At = None,
     samples: flags.Samples = "200",
     max_steps: flags.MaxSteps = "1e6",
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.npz", help="Write the network of the latest sample reached."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Simulate and print."""
     with spinner("training"):
-        asked = flags.problem(inputs, labels, weights, biases, output_weights, method, step_size)
+        problem = asked.read()
+        if save is not None:
+            from latephase.problem.npz_file import writable
+
+            writable(save)  # before the work, not after it
         from latephase.late import simulate
 
         run = simulate(
-            asked.network,
-            asked.data,
-            asked.method,
+            *problem,
             until=until,
             at=None if at is None else flags.words(at),
             samples=flags.whole(samples, "--samples"),
             loss=loss,
             max_steps=flags.whole(max_steps, "--max-steps"),
         )
+    if save is not None:
+        latest(run).save(save)
     if json:
         printing.print_json(record(run))
-    else:
-        _print(run, at is None, asked.flags)
+        return
+    _print(run, at is None)
+    if save is not None:
+        printing.line("saved", f"the network at t = {_latest_sample(run).time.values}: {save}")
+    printing.line("next", _next(run, asked.again()))
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -86,6 +106,24 @@ def record(run: Run) -> dict[str, Any]:
         "law": printing.law_record(run.law),
         "samples": [_sample(run.trajectory.isel(time=i)) for i in range(run.trajectory.time.size)],
     }
+
+
+def latest(run: Run) -> ShallowReLU:
+    """The network of the latest sample that was reached.  Raises InputError if none was."""
+    from latephase.problem import ShallowReLU
+
+    at = _latest_sample(run)
+    return ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights)
+
+
+def _latest_sample(run: Run) -> xr.Dataset:
+    """Samples come in the order asked for, and those that were not reached are NaN."""
+    reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
+    if not reached.any():
+        got = Words(f"none: {run.outcome.value}")
+        raise InputError("a sample that was reached, to save", got, "raise --max-steps")
+    found = run.trajectory.isel(time=reached)
+    return found.isel(time=found.log10_t.values.argmax())
 
 
 def _sample(at: xr.Dataset) -> dict[str, Any]:
@@ -100,20 +138,22 @@ def _sample(at: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _print(run: Run, thin: bool, problem_flags: str) -> None:
+def _print(run: Run, thin: bool) -> None:
     shown = _rows(run.trajectory.time.size, thin)
     printing.console().print(_table(run.trajectory.isel(time=shown)))
     printing.blank()
     if len(shown) < run.trajectory.time.size:
         total = run.trajectory.time.size
         printing.line("samples", f"{len(shown)} of {total} shown; --json has all, --at chooses")
+    if not _is_simplest(run.trajectory):
+        sizes = f"{run.network.m} neurons, {run.data.n} points in dimension {run.data.d}"
+        printing.line("problem", sizes)
     printing.line("outcome", f"{run.outcome.name}: {run.outcome.value}")
     if run.regime:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
         printing.line("law", printing.law_text(run.law))
     printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
-    printing.line("next", _next(run, problem_flags))
 
 
 def _rows(samples: int, thin: bool) -> list[int]:
@@ -124,15 +164,34 @@ def _rows(samples: int, thin: bool) -> list[int]:
 
 
 def _table(trajectory: xr.Dataset) -> Any:
-    columns = ("log10 t", "boundary", "robustness margin", "ln deficit", "error")
-    table = printing.table(("t", "left"), *((name, "right") for name in columns))
-    names = ("log10_t", "boundary", "robustness_margin", "log_margin_deficit", "error")
-    rows = zip(*(trajectory[name].values for name in names), strict=True)
+    shown = _columns(trajectory)
+    table = printing.table(("t", "left"), *((heading, "right") for heading in shown.values()))
+    rows = zip(*(trajectory[name].values for name in shown), strict=True)
     for t, row in zip(trajectory.time.values, rows, strict=True):
         *values, error = row
         cells = (printing.show(float(value)) for value in values)
         table.add_row(printing.short(str(t)), *cells, printing.show(float(error), 2))
     return table
+
+
+def _columns(trajectory: xr.Dataset) -> dict[str, str]:
+    """Variables and their headings; of two neurons on a line all but the loss, which says less.
+
+    Of other networks the loss, and what is defined somewhere: in the plane there is no x*.
+    """
+    if _is_simplest(trajectory):
+        return {name: text for name, text in _HEADINGS.items() if name != "log_loss"}
+    always = ("log10_t", "log_loss", "error")
+    return {
+        name: text
+        for name, text in _HEADINGS.items()
+        if name in always or trajectory[name].notnull().any()
+    }
+
+
+def _is_simplest(trajectory: xr.Dataset) -> bool:
+    """Two neurons on a line."""
+    return (trajectory.sizes["neuron"], trajectory.sizes["feature"]) == (2, 1)
 
 
 def _next(run: Run, problem_flags: str) -> str:

@@ -1,4 +1,4 @@
-"""Folders that latephase writes: whole or not at all, and nobody else's files are touched.
+"""What latephase writes: whole or not at all, and nobody else's files are touched.
 
 Work goes into a sibling, `<out>.partial`, which takes the place of `<out>` once it is complete.
 A marker tells what latephase wrote, so that only that is replaced without force.
@@ -133,6 +133,18 @@ def publish(partial: Path, path: object) -> Path:
             raise
         _remove(aside)
     return target
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file at one stroke: complete, or as it was before.  Raises OSError."""
+    draft = partial_of(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, target)
+    except OSError:  # a full disk: half a file is of no use
+        draft.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

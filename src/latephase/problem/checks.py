@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from latephase.core import InputError
+from latephase.core import InputError, Words
 
 Array = NDArray[np.float64]
 
@@ -67,3 +69,15 @@ def whole_number(value: object, name: str, lowest: int, highest: int | None = No
         if number >= lowest and (highest is None or number <= highest):
             return number
     raise InputError(f"{name} to be an integer >= {lowest}{most}", value, f"change {name}")
+
+
+def file_content(path: object, kind: str) -> bytes:
+    """The bytes of a file; `kind` says which ("CSV").  Raises InputError if it cannot be read."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(f"the path of a {kind} file", path, "pass its name")
+    try:
+        return Path(os.fsdecode(path)).expanduser().read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        got = Words(f"{os.fsdecode(path)!r} ({reason})")
+        raise InputError(f"a {kind} file that can be read", got, "check its path") from None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latephase.core import InputError, Words
+from latephase.problem import csv_file
 from latephase.problem.checks import Array, finite_array
 
 
@@ -32,6 +33,20 @@ class Dataset:
         _refuse_contradiction(points, signs)
         object.__setattr__(self, "inputs", points)
         object.__setattr__(self, "labels", signs)
+
+    @classmethod
+    def from_csv(
+        cls, path: object, label: str = "label", *, positive: object | None = None
+    ) -> Dataset:
+        """The data of a CSV file with a header: labels in the column `label`, inputs in all others.
+
+        Inputs keep the order of the columns, points that of the lines; each number is the double
+        nearest to its decimal.  Labels are -1 and 1, or `positive` (text, number) and one other
+        value, which is -1.  UTF-8, commas, decimal points; blank lines are skipped.
+        Raises InputError naming line and column: missing values, text, NaN, infinities, ragged
+        lines, other labels, and whatever the constructor refuses.
+        """
+        return cls(*csv_file.labelled_points(path, label, positive))
 
     @property
     def n(self) -> int:

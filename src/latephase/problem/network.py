@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError, Words
+from latephase.problem import from_torch, npz_file
 from latephase.problem.checks import Array, finite_array
 
 
@@ -36,6 +38,38 @@ class ShallowReLU:
         object.__setattr__(self, "weights", w)
         object.__setattr__(self, "biases", b)
         object.__setattr__(self, "output_weights", v)
+
+    @classmethod
+    def from_torch(cls, source: object) -> ShallowReLU:
+        """The network of a torch module or its state_dict: Linear, ReLU, Linear with one output.
+
+        Hidden weight (m, d) and bias (m,) (missing: 0) become weights and biases, the output weight
+        (1, m) the output weights; the float64 of each float16, bfloat16, float32 or float64 is
+        exact.  Layers are as listed, unless only the reverse order fits their shapes.  An output
+        bias must be 0: N has none.  In a module other layers are seen and refused (Tanh,
+        convolutions); in a state_dict, and in a `forward` of one's own, the activation cannot be
+        seen: that it is a ReLU is the caller's word.  Where torch trained the output layer too,
+        that is another training than the one here, which keeps it fixed.
+        Raises InputError on anything else, NaN weights included.  Does not import torch.
+        """
+        return cls(*from_torch.parameters(source))
+
+    @classmethod
+    def load(cls, path: object) -> ShallowReLU:
+        """The network in an .npz file: arrays as in the constructor, `output_weights` optional.
+
+        Pickled objects are not read.  Raises InputError, also if the file cannot be read.
+        """
+        return cls(**npz_file.read(path))
+
+    def save(self, path: object, *, force: bool = False) -> Path:
+        """Write an .npz file, complete or not at all; `load` gives the same doubles.  Its path.
+
+        Raises InputError where the file cannot be written, and where one stands that is no network
+        (unless `force`).
+        """
+        arrays = {name: getattr(self, name) for name in npz_file.NAMES}
+        return npz_file.write(path, arrays, force=force)
 
     @property
     def m(self) -> int:

@@ -1,0 +1,126 @@
+"""Parameters of a network trained with PyTorch, read from its module or its state dict.
+
+PyTorch itself is not imported: what is asked of a module and of a tensor is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from latephase.core import InputError, Words
+from latephase.problem.checks import Array
+
+_WANTED = "one hidden Linear, ReLU, and a Linear with one output"
+_TO_LOAD = "pass the module or its state_dict(), for example torch.load(path)"
+_TO_UNWRAP = 'pass for example checkpoint["state_dict"]'
+_NOTHING = ("Identity", "Flatten")  # layers that change no value
+
+
+def parameters(source: object) -> tuple[Array, Array, Array]:
+    """Weights (m, d), biases (m,), output weights (m,) of a module or a state dict.
+
+    Raises InputError; see `ShallowReLU.from_torch` for what is accepted.
+    """
+    state = source
+    if callable(getattr(source, "state_dict", None)):
+        _check_layers(source)
+        state = source.state_dict()  # type: ignore[attr-defined]
+    if not isinstance(state, Mapping):
+        raise InputError("a torch module or its state_dict", source, _TO_LOAD)
+    hidden, output = _two_layers(_layers(state))
+    _refuse_output_bias(output)
+    (_, weights), (_, head) = hidden["weight"], output["weight"]
+    _, biases = hidden.get("bias", ("", np.zeros(len(weights))))
+    return weights, biases, head[0]
+
+
+def _check_layers(module: Any) -> None:
+    """Refuse a module that is seen to compute something else; its `forward` cannot be seen."""
+    kinds = _kinds(module)
+    others = [kind for kind in kinds if kind not in ("Linear", "ReLU")]
+    if others or kinds.count("Linear") != 2 or kinds.count("ReLU") > 1:
+        got = Words(f"{type(module).__name__} of {', '.join(kinds) or 'no layers'}")
+        raise InputError(_WANTED, got, "train such a network")
+    for part in module.modules():
+        kinds = _kinds(part)
+        if _kind(part) == "Sequential" and kinds.count("Linear") == 2 and kinds[1::2] != ["ReLU"]:
+            got = Words(f"Sequential of {', '.join(kinds)}")
+            raise InputError(_WANTED, got, "put the ReLU between the two Linear layers")
+
+
+def _kinds(module: Any) -> list[str]:
+    """Class names of the innermost layers, in order, a layer used twice named twice."""
+    named = module.named_modules(remove_duplicate=False)
+    inner = [part for _, part in named if not any(True for _ in part.children())]
+    return [_kind(part) for part in inner if _kind(part) not in _NOTHING]
+
+
+def _kind(module: object) -> str:
+    return type(module).__name__
+
+
+Layer = dict[str, tuple[str, Array]]  # "weight" or "bias": its full name and its values
+
+
+def _layers(state: Mapping[Any, Any]) -> list[Layer]:
+    """The layers of a state dict, in its order.  Raises InputError unless all are Linear."""
+    layers: dict[str, Layer] = {}
+    for name, tensor in state.items():
+        layer, _, part = str(name).rpartition(".")
+        values = _array(str(name), tensor)
+        if part not in ("weight", "bias") or values.ndim != (2 if part == "weight" else 1):
+            got = Words(f"{name} of shape {values.shape}")
+            raise InputError("weights and biases of Linear layers", got, f"train {_WANTED}")
+        layers.setdefault(layer, {})[part] = (str(name), values)
+    return list(layers.values())
+
+
+def _array(name: str, tensor: Any) -> Array:
+    """A tensor as float64, exactly: float16, bfloat16 and float32 are all contained in it."""
+    floating = getattr(tensor, "is_floating_point", None)
+    if not callable(floating) or not callable(getattr(tensor, "detach", None)):
+        got = Words(f"{name} of type {type(tensor).__name__}")
+        raise InputError(
+            "a state_dict of tensors", got, 'pass for example checkpoint["state_dict"]'
+        )
+    try:
+        if floating():
+            return np.asarray(tensor.detach().cpu().double().numpy())
+    except (RuntimeError, TypeError, NotImplementedError):  # sparse, or without values (meta)
+        pass
+    got = Words(f"{name} of {getattr(tensor, 'dtype', type(tensor).__name__)}")
+    raise InputError("dense tensors of floating-point numbers", got, "convert it with .float()")
+
+
+def _two_layers(layers: list[Layer]) -> tuple[Layer, Layer]:
+    """Hidden and output layer: as listed, or the other way round if only that fits."""
+    if len(layers) != 2 or not all("weight" in layer for layer in layers):
+        names = [name for layer in layers for name, _ in layer.values()]
+        got = Words(f"{len(layers)} layers ({', '.join(names)})")
+        raise InputError("the weights of two Linear layers", got, f"train {_WANTED}")
+    for hidden, output in (layers, layers[::-1]):
+        if output["weight"][1].shape == (1, len(hidden["weight"][1])):
+            return hidden, output
+    raise _wrong_head(*(layer["weight"] for layer in layers))
+
+
+def _wrong_head(hidden: tuple[str, Array], output: tuple[str, Array]) -> InputError:
+    """What is wrong with an output layer that is no row of one weight per neuron."""
+    (_, w), (name, v) = hidden, output
+    do = f"train {_WANTED}"
+    if v.shape == (2, len(w)):
+        do = "pass to ShallowReLU the second row of the head less the first as output weights"
+    got = Words(f"{name} of shape {v.shape}")
+    return InputError(f"an output weight of shape (1, {len(w)})", got, do)
+
+
+def _refuse_output_bias(output: Layer) -> None:
+    """N(x) has no output bias: one that is not 0 would be another network."""
+    name, bias = output.get("bias", ("", np.zeros(1)))
+    if bias.shape != (1,) or bias[0] != 0:
+        got = Words(f"{name} = {bias.tolist()}")
+        do = "train with Linear(m, 1, bias=False), or set it to 0"
+        raise InputError("an output layer without bias, or with bias 0", got, do)

@@ -1,0 +1,78 @@
+"""Networks in .npz files: the arrays `weights`, `biases` and `output_weights`, no pickles."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import InputError, Words
+from latephase.core.output import claiming, output_path, replace_file
+from latephase.problem.checks import Array, file_content
+
+NEEDED = ("weights", "biases")
+NAMES = (*NEEDED, "output_weights")
+_BROKEN = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, MemoryError)
+
+
+def read(path: object) -> dict[str, NDArray[Any]]:
+    """The arrays of a network file, `output_weights` only if it is there.  Raises InputError."""
+    found = _arrays(path, file_content(path, ".npz"))
+    present = Words(f"{path} with {', '.join(sorted(found)) or 'nothing'}")
+    missing = [name for name in NEEDED if name not in found]
+    if missing:
+        raise InputError(f"the arrays {' and '.join(NEEDED)}", present, f"add {missing[0]}")
+    if "output_weights" not in found and len(found) > len(NEEDED):
+        # +1, -1 is the default; a misspelt `output_weight` must not silently become it.
+        wanted = "output_weights beside weights and biases, or these two alone"
+        raise InputError(wanted, present, "add output_weights")
+    return {name: found[name] for name in NAMES if name in found}
+
+
+def writable(path: object, *, force: bool = False) -> Path:
+    """`path` made absolute.  Raises InputError if `write` would refuse it."""
+    target = output_path(path)
+    with claiming(target):
+        if target.is_dir() or (target.exists() and not force and not _is_network(target)):
+            raise InputError(
+                "an output that is new, or a network",
+                Words(f"{target}, which is something else"),
+                "choose another path",
+            )
+    return target
+
+
+def write(path: object, arrays: Mapping[str, Array], *, force: bool = False) -> Path:
+    """Write the arrays: complete or not at all, equal arrays as equal bytes.  Raises InputError."""
+    target = writable(path, force=force)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    with claiming(target):
+        replace_file(target, content.getvalue())
+    return target
+
+
+def _arrays(path: object, content: bytes) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)):  # np.load takes other files for pickles
+            file = np.load(io.BytesIO(content), allow_pickle=False)
+        found = {name: file[name] for name in file.files}
+    except _BROKEN as error:
+        got = Words(f"{path} ({error})")
+        raise InputError("an .npz file of plain arrays", got, "write it with numpy.savez") from None
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
+
+
+def _is_network(target: Path) -> bool:
+    """Whether the file is one that `write` may have written."""
+    try:
+        return set(_arrays(target, target.read_bytes())) == set(NAMES)
+    except (InputError, OSError):
+        return False
