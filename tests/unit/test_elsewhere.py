@@ -333,7 +333,7 @@ def test_another_state_dict_is_refused_in_one_line(state, words):
 
 @pytest.mark.parametrize("source", ["net.pt", None, [1, 2], NET, {"state_dict": STATE, "epoch": 3}])
 def test_what_comes_not_from_torch_is_refused_in_one_line(source):
-    """Ground truth: a path, nothing, a list, a network of ours, a checkpoint around a state dict."""
+    """Ground truth: a path, nothing, a list, a network of ours, a whole checkpoint."""
     assert "state_dict" in refusal(ShallowReLU.from_torch, source)
 
 

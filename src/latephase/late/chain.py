@@ -53,8 +53,8 @@ class Chain:
     now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
     followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;  held
     (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
-    kicked: rounds in which chatter was too large to be averaged;  step_error: absolute, of rounding
-    in the steps taken."""
+    flowed: whether a mode has been followed yet;  kicked: rounds in which
+    chatter was too large to be averaged;  step_error: absolute, of rounding in the steps taken."""
 
     setting: Setting
     goal: Goal
@@ -75,6 +75,7 @@ class Chain:
     steps: int = 0
     stretch: int = 0
     stuck: int = 0
+    flowed: bool = False
     kicked: int = 0
     entry: Instant = field(default_factory=Instant.start)
     outcome: Outcome | None = None
@@ -322,7 +323,7 @@ def _record_here(chain: Chain) -> None:
 
 
 def _record(chain: Chain, here: Mode, found: Segment) -> None:
-    chain.status = here.status
+    chain.flowed = True
     for beta in found.sampled:
         _store(chain, here.parameters(beta))
 
@@ -331,5 +332,5 @@ def _store(chain: Chain, theta: Array) -> None:
     if np.isfinite(theta).all():
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt
-        chain.followed[chain.reached] = chain.status is not None
+        chain.followed[chain.reached] = chain.flowed
     chain.reached += 1

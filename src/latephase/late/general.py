@@ -23,7 +23,7 @@ from .setting import Setting
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
-_FLOW_ERROR = 1e-10  # of a solver that is asked for 1e-11 over the modes of a run
+_FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
 
@@ -86,7 +86,7 @@ def _error(fine: Chain, coarse: Chain, explosive: bool) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,), NaN where not reached."""
     norms = np.linalg.norm(fine.recorded, axis=2)
     rounding = 2.0**-52 if explosive else fine.step_error
-    apart = np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
+    apart = 2 * np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)

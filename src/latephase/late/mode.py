@@ -66,12 +66,22 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
     g = gradients(setting, status)
     g, moving = _projected(g, held)
     live = np.flatnonzero(moving)
-    basis, pull = np.linalg.qr(g[:, live]) if live.size else (g[:, :0], np.zeros((0, 0)))
+    basis, pull = _factors(g[:, live])
     slides, multipliers = _multipliers(setting, status, held)
     margins = margins_of(setting, theta, status)
     return Mode(
         setting, theta, status, held, live, basis, pull, margins, slides, multipliers
     )  # fmt: skip
+
+
+def _factors(g: Array) -> tuple[Array, Array]:
+    """An orthonormal basis of the span of g (k, c) and g in it; rows of neurons that never move are
+    exactly 0 in both, where rounding would set them off."""
+    moved = (g != 0).any(axis=1)
+    inner, pull = np.linalg.qr(g[moved])
+    basis = np.zeros((len(g), inner.shape[1]))
+    basis[moved] = inner
+    return basis, pull
 
 
 def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
