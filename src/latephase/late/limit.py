@@ -35,12 +35,17 @@ class Limit:
     neuron leaves it at which point, and the rest is what would be if it stayed.
     degenerate: ln ln t enters: the offset is not all of the second order.  law: that of two
     neurons, or of the only zero on the line.  distance: of the last sample's direction to the
-    limit's, both of length 1.
-    Rigour: exact in the mode, estimated for the part of the offset that is read off the run.
+    limit's, both of length 1.  remainder: |theta - network_at(t)| at the last sample, which falls
+    like t^-rate.  Rigour: exact in the mode; the part of the offset that is read off the run is
+    estimated, and offset_error, the moves that were still to come, bounds its error once the
+    remainder is small.
     """
 
     network: ShallowReLU
     offset: ShallowReLU
+    offset_error: float
+    remainder: float
+    rate: float
     multipliers: Array
     slide_multipliers: Mapping[Pair, float]
     kkt_residual: float
@@ -125,6 +130,9 @@ def limit(run: Run) -> Limit:
     return Limit(
         network=network,
         offset=rest,
+        offset_error=found.offset_error,
+        remainder=_norm(theta - found.direction * log_t - found.offset),
+        rate=found.rate,
         multipliers=found.multipliers,
         slide_multipliers=found.slide_multipliers,
         kkt_residual=_kkt_residual(found, network, run.data),

@@ -33,7 +33,8 @@ class Mode:
 class Settlement:
     """Whether a mode lasts.  reason: "" if so, else the pair (neuron, point) that leaves it.
 
-    slide_multipliers: for each sliding pair the share of steps on which it counts as active.
+    slide_multipliers: for each sliding pair the share of steps on which it counts as active, put
+    within [0, 1];
     marginal: some slide is held by a multiplier of exactly 0 or 1, and may be let go later.
     """
 
@@ -60,7 +61,7 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
         shares.update(_shares(mode, int(j), direction.margins, log_weights))
     pair, reason = _offender(mode, falls, rises, shares)
     bounds = [abs(share * (1 - share)) <= TIGHT for share in shares.values()]
-    tidy = {p: min(max(share, 0.0), 1.0) if pair is None else share for p, share in shares.items()}
+    tidy = {p: min(max(share, 0.0), 1.0) for p, share in shares.items()}
     return Settlement(pair is None, reason, pair, tidy, any(bounds))
 
 
