@@ -12,9 +12,10 @@ from scipy.optimize import minimize
 import latephase as lp
 from helpers import message_is_one_line, norm_error, relative_error
 from latephase.late.limit_curve import Curve
-from latephase.late.limit_direction import augmented, largest_margin, mode_gradients
+from latephase.late.limit_direction import Direction, augmented, largest_margin, mode_gradients
 from latephase.late.limit_mode import mode_limit
 from latephase.late.limit_offset import convergence_rate, offset
+from latephase.late.limit_settled import Mode, settled
 from latephase.margin import kkt_residual, zeros_on_line
 from modes import parameters, stepped_run, theta_of
 
@@ -92,6 +93,19 @@ def test_constant_and_offset_of_two_neurons(inputs):
     assert limit.margin_constant_error < 1e-9 * abs(x1 - x2)
     time = limit.steps_within(0.01 * abs(law.constant))
     assert relative_error(time.log, 100 - law.offset) < 1e-6
+
+
+def test_flow_counts_time_with_step_size_one():
+    """Ground truth: the law of gradient flow on x1 x2 = -1, from its closed form."""
+    net, data = lp.ShallowReLU([2, -1.5], [0.3, 0.1]), lp.Dataset([2, -0.5], [1, -1])
+    run = lp.simulate(net, data, lp.GradientFlow(), until="1e1000", at=["1e1000"])
+    limit = lp.limit(dataclasses.replace(run, law=None))
+    assert relative_error(limit.law.constant, run.law.constant) < 1e-11
+    assert relative_error(limit.law.offset, run.law.offset) < 1e-11
+    assert limit.remainder < 1e-11
+    last = parameters(run, -1)
+    assert norm_error(theta_of(limit.network_at("1e1000")).ravel(), last.ravel()) < 1e-14
+    assert lp.limit(run).law is run.law
 
 
 @pytest.mark.parametrize("inputs", DOUBLE)
@@ -274,6 +288,22 @@ def test_modes_that_are_left(inputs, pattern, pair):
     assert limit.steps_within(0.1) is None
 
 
+def test_a_kink_that_repels_is_not_held():
+    """Ground truth: relu(x) at 0, label +1: its own loss drives a neuron off the kink, not onto it.
+
+    The points 3 (label +1) and 1 (label -1) pull the pre-activation at 0 down by 1 - 2 = -1; half
+    of the loss at 0 would balance that.
+    """
+    points = augmented(np.array([[0.0], [3.0], [1.0]]))
+    mode = Mode(np.array([[2, 1, 1]]), points, np.array([[1.0, 1.0, -1.0]]))
+    losses, everywhere = np.array([2.0, 1.0, 2.0]), np.ones(3, bool)
+    direction = Direction(np.array([[1.0, 0.0]]), losses, np.ones(3), everywhere, True, False)
+    found = settled(mode, direction, np.zeros((1, 2)), np.log(losses))
+    assert relative_error(found.slide_multipliers[0, 0], 0.5) < 1e-12
+    assert found.pair == (0, 0)
+    assert not found.settled
+
+
 def test_dead_neurons_keep_their_constant():
     """Ground truth: a neuron that is inactive on all points never moves again."""
     data, outer = lp.Dataset([3, -1], [1, -1]), np.array([1.0, -1.0, 1.0])
@@ -314,6 +344,8 @@ def test_zeros_of_networks_on_the_line():
     """Ground truth: functions drawn by hand."""
     tent = ([1, 1, 1], [0, -1, -2], [1, -2, 1])  # 0 outside (0, 2)
     assert zeros_on_line(*tent).tolist() == [0, 2]
+    cancelled = ([1, 1, 1, 1, 1], [0, -1, -2, 0.5, 0.5], [1, -2, 1, 3, -3])
+    assert zeros_on_line(*cancelled).tolist() == [0, 2]
     assert zeros_on_line([1, -1], [-1, -1], [1, -1]).tolist() == [-1, 1]
     assert zeros_on_line([1, -1], [1, 1], [1, -1]).tolist() == [0]
     assert zeros_on_line([1, -1, 0], [0, 0, 1], [1, 1, -1]).tolist() == [-1, 1]  # |x| - 1
