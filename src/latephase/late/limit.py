@@ -18,6 +18,7 @@ from .limit_curve import Curve, boundary_law
 from .limit_direction import augmented
 from .limit_mode import ModeLimit, mode_limit
 from .limit_settled import Pair
+from .response import ACTIVE
 from .run import Run
 from .two_neuron_pattern import regime_pattern
 
@@ -35,12 +36,17 @@ class Limit:
     neuron leaves it at which point, and the rest is what would be if it stayed.
     degenerate: ln ln t enters: the offset is not all of the second order.  law: that of two
     neurons, or of the only zero on the line.  distance: of the last sample's direction to the
-    limit's, both of length 1.
-    Rigour: exact in the mode, estimated for the part of the offset that is read off the run.
+    limit's, both of length 1.  remainder: |theta - network_at(t)| at the last sample, which falls
+    like t^-rate.  Rigour: exact in the mode; the part of the offset that is read off the run is
+    estimated, and offset_error, the moves that were still to come, bounds its error once the
+    remainder is small.
     """
 
     network: ShallowReLU
     offset: ShallowReLU
+    offset_error: float
+    remainder: float
+    rate: float
     multipliers: Array
     slide_multipliers: Mapping[Pair, float]
     kkt_residual: float
@@ -111,9 +117,9 @@ def limit(run: Run) -> Limit:
     Source: docs/theory.md, "Any shallow network".
     """
     theta, log_t = _last_sample(run)
+    pattern, outer = _pattern(run, theta), run.network.output_weights
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0
-    outer = run.network.output_weights
-    found = mode_limit(_pattern(run, theta), theta, run.data, outer, log_t, math.log(step))
+    found = mode_limit(pattern, theta, run.data, outer, log_t, math.log(step))
     if found is None:
         raise InputError(
             "a run whose loss tends to 0",
@@ -121,19 +127,22 @@ def limit(run: Run) -> Limit:
             "the loss stays positive in it; pass a run that fits its data",
         )
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
-    norm = float(np.linalg.norm(found.direction))
+    norm = _norm(found.direction)
     return Limit(
         network=network,
         offset=rest,
+        offset_error=found.offset_error,
+        remainder=_norm(theta - found.direction * log_t - found.offset),
+        rate=found.rate,
         multipliers=found.multipliers,
         slide_multipliers=found.slide_multipliers,
-        kkt_residual=_kkt_residual(found, network, run.data),
+        kkt_residual=_kkt_residual(found, pattern, network, run.data),
         normalised_margin=1 / norm,
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
         law=run.law or boundary_law(found.direction, found.offset, outer),
-        distance=float(np.linalg.norm(theta / np.linalg.norm(theta) - found.direction / norm)),
+        distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
         flow=not isinstance(run.method, GradientDescent),
         _curve=Curve(found.direction, found.offset, outer, run.data),
@@ -163,21 +172,20 @@ def _pattern(run: Run, theta: Array) -> NDArray[np.integer]:
     return regime_pattern(run.regime, run.data, run.network.output_weights, theta)
 
 
-def _kkt_residual(found: ModeLimit, network: ShallowReLU, data: Dataset) -> float:
+def _kkt_residual(
+    found: ModeLimit, pattern: NDArray[np.integer], network: ShallowReLU, data: Dataset
+) -> float:
     """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
 
     An upper bound for it, and cheap where many neurons slide at one point.
     """
-    heights = augmented(data.inputs) @ found.direction.T
-    shares = (heights > 0).T.astype(float)
-    for (j, i), share in found.slide_multipliers.items():
-        shares[j, i] = share
+    shares = (pattern == ACTIVE).astype(float)
+    for pair, share in found.slide_multipliers.items():
+        shares[pair] = share
     pulls = shares * np.outer(network.output_weights, data.labels) * found.multipliers
-    norm = np.linalg.norm(found.direction)
+    norm = _norm(found.direction)
     slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
-    return float(
-        np.hypot(_norm(found.direction - pulls @ augmented(data.inputs)), _norm(slack))
-    ) / float(norm)
+    return math.hypot(_norm(found.direction - pulls @ augmented(data.inputs)), _norm(slack)) / norm
 
 
 def _norm(values: Array) -> float:

@@ -34,7 +34,7 @@ class Curve:
         theta = self.direction + self.offset * e
         network = ShallowReLU(theta[:, :-1], theta[:, -1], self.output_weights)
         try:
-            return of_network(network, self.data)
+            return float(of_network(network, self.data))
         except InputError:  # inputs or networks too wide for the exact margin
             return math.nan
 
@@ -74,10 +74,17 @@ class Curve:
         return table[0], abs(table[0] - last) + rounding
 
     def within(self, eps: float) -> float | None:
-        """The smallest ln t from which on the margin stays within eps of its limit, at least 0."""
-        low, high = 0.0, max(1.0, 4 * abs(self.slope[0]) / eps)
-        if not math.isfinite(high) or high > _FARTHEST:
-            return None if math.isnan(high) else abs(self.slope[0]) / eps
+        """The smallest ln t from which on the margin stays within eps of its limit, at least 0.
+
+        None if the margin cannot be measured; C / eps where that is beyond 1e12.
+        """
+        if math.isnan(self.slope[0]):
+            return None
+        low, high = 0.0, max(1.0, 2 * abs(self.slope[0]) / eps)
+        while high < _FARTHEST and not self._near(high, eps):
+            high *= 2
+        if high >= _FARTHEST:
+            return abs(self.slope[0]) / eps
         for tau in np.geomspace(high, min(1e-2, high / 2), 200):
             if not self._near(float(tau), eps):
                 low = float(tau)

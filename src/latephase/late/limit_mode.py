@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.problem import Dataset
 
 from .limit_direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
-from .limit_offset import offset
+from .limit_offset import convergence_rate, offset
 from .limit_settled import Mode, Pair, settled
 
 Array = NDArray[np.float64]
@@ -21,13 +21,16 @@ Array = NDArray[np.float64]
 class ModeLimit:
     """Where a mode leads, as arrays: theta(t) = direction * ln t + offset + o(1).
 
-    direction, offset (m, d + 1): rows (w_j, b_j);  multipliers (n,);  slide_multipliers: by
-    (neuron, point);  settled, reason: whether the mode lasts, else which pair leaves it;
-    degenerate: a multiplier or slide exactly on its bound, so that ln ln t enters.
+    direction, offset (m, d + 1): rows (w_j, b_j);  offset_error: moves of theta across the support
+    still to come;  rate: the exponent k of the o(1), t^-k;  multipliers (n,);  slide_multipliers:
+    by (neuron, point);  settled, reason, pair: whether the mode lasts, else which pair leaves it;
+    degenerate: a multiplier or slide exactly on its bound, so that ln ln t may enter.
     """
 
     direction: Array
     offset: Array
+    offset_error: float
+    rate: float
     multipliers: Array
     slide_multipliers: Mapping[Pair, float]
     settled: bool
@@ -56,7 +59,7 @@ def mode_limit(
     if direction is None:
         return None
     held = parameters_on_kinks(pattern, points, theta)
-    rest, multipliers = offset(gradients, direction, held, log_t, log_step)
+    rest, multipliers, error = offset(gradients, direction, held, log_t, log_step)
     mode = Mode(pattern, points, np.outer(output_weights, data.labels))
     log_weights = log_step - np.einsum("imc,mc->i", gradients, rest)
     log_weights[direction.support] = np.log(multipliers[direction.support])
@@ -64,6 +67,8 @@ def mode_limit(
     return ModeLimit(
         direction.theta,
         rest,
+        error,
+        convergence_rate(gradients, direction, multipliers),
         multipliers,
         end.slide_multipliers,
         end.settled,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .limit_direction import Direction, span_basis
+from .limit_direction import SEPARATED, Direction, span_basis
 
 Array = NDArray[np.float64]
 
@@ -20,10 +20,15 @@ _NEWTON_STEPS = 200
 
 
 class Offset(NamedTuple):
-    """theta (m, d + 1): the offset;  multipliers (n,): those of the direction that training has."""
+    """theta (m, d + 1): the offset;  multipliers (n,): those of the direction that training has.
+
+    error: how far theta still has to move across the span of the support by the estimate, which
+    bounds what that is wrong by as long as it is right in size.
+    """
 
     theta: Array
     multipliers: Array
+    error: float
 
 
 def offset(
@@ -34,17 +39,22 @@ def offset(
     gradients (n, m, d + 1), direction: see `limit_direction`;  log_t: ln of the time;  log_step: ln
     of the step size, 0 for gradient flow.  Rigour: the part in the span of the support is exact;
     the rest is estimated, read off theta with the moves still to come added to leading order: the
-    error is of the order of their square, t^(2 - 2 s) for the smallest margin s > 1 of the others,
-    and 1/t.  Source: [soudry2018, Theorem 4], carried over to modes.
+    error is of the order of those moves times how far theta is from its asymptotic path.
+    Source: [soudry2018, Theorem 4], carried over to modes.
     """
     flat = gradients.reshape(len(gradients), -1)
     rows = flat[direction.support]
     within, multipliers = _within_span(rows, direction, log_step)
-    rest = theta.ravel() + _still_to_come(flat, direction, theta, log_t, log_step)
-    inside = np.linalg.lstsq(rows.T, rest, rcond=None)[0] @ rows
+    moves = _across(rows, _still_to_come(flat, direction, theta, log_t, log_step))
+    rest = _across(rows, theta.ravel()) + moves
     full = np.zeros(len(flat))
     full[direction.support] = multipliers
-    return Offset((within + rest - inside).reshape(theta.shape), full)
+    return Offset((within + rest).reshape(theta.shape), full, float(np.linalg.norm(moves)))
+
+
+def _across(rows: Array, vector: Array) -> Array:
+    """vector (p,) less its component in the span of rows (k, p)."""
+    return np.asarray(vector - np.linalg.lstsq(rows.T, vector, rcond=None)[0] @ rows)
 
 
 def _still_to_come(
@@ -56,6 +66,25 @@ def _still_to_come(
     logs = log_step + log_t - flat[late] @ theta.ravel() - np.log(slack[late])
     # Beyond 1 the estimate says no more than that theta has not come near its limit yet.
     return np.asarray(np.exp(np.minimum(logs, 0.0)) @ flat[late])
+
+
+def convergence_rate(gradients: Array, direction: Direction, multipliers: Array) -> float:
+    """The exponent k of theta(t) - direction * ln t - offset = O(t^-k), up to powers of ln t.
+
+    The smallest of 1, the eigenvalues of the Gram matrix of the support weighted by its multipliers
+    (deviations of margins from ln t obey delta' = -Gram diag(multipliers) delta in ln t), and the
+    s - 1 of the other points.  0 if degenerate.  Rigour: exact, for gradient flow; numerical for
+    gradient descent on slides.
+    """
+    if direction.degenerate:
+        return 0.0
+    flat = gradients.reshape(len(gradients), -1)
+    support = direction.support
+    rows = flat[support] * np.sqrt(multipliers[support])[:, None]
+    sizes = np.linalg.svd(rows, compute_uv=False)
+    stiffness = sizes[sizes > SEPARATED * sizes.max()] ** 2
+    slack = (direction.margins - 1)[~support]
+    return float(min(1.0, stiffness.min(), slack.min(initial=1.0)))
 
 
 def _within_span(rows: Array, direction: Direction, log_step: float) -> tuple[Array, Array]:

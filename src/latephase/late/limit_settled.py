@@ -33,7 +33,8 @@ class Mode:
 class Settlement:
     """Whether a mode lasts.  reason: "" if so, else the pair (neuron, point) that leaves it.
 
-    slide_multipliers: for each sliding pair the share of steps on which it counts as active.
+    slide_multipliers: for each sliding pair the share of steps on which it counts as active, put
+    within [0, 1];
     marginal: some slide is held by a multiplier of exactly 0 or 1, and may be let go later.
     """
 
@@ -56,12 +57,14 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
     falls = (mode.pattern == ACTIVE) & ((slopes < 0) | ((slopes == 0) & (constants <= -slack)))
     rises = (mode.pattern == INACTIVE) & ((slopes > 0) | ((slopes == 0) & (constants > slack)))
     shares: dict[Pair, float] = {}
+    marginal = False
     for j in np.flatnonzero((mode.pattern == SLIDING).any(axis=1)):
-        shares.update(_shares(mode, int(j), direction.margins, log_weights))
+        found, on_bound = _shares(mode, int(j), direction.margins, log_weights)
+        shares.update(found)
+        marginal |= on_bound
     pair, reason = _offender(mode, falls, rises, shares)
-    bounds = [abs(share * (1 - share)) <= TIGHT for share in shares.values()]
-    tidy = {p: min(max(share, 0.0), 1.0) if pair is None else share for p, share in shares.items()}
-    return Settlement(pair is None, reason, pair, tidy, any(bounds))
+    tidy = {p: min(max(share, 0.0), 1.0) for p, share in shares.items()}
+    return Settlement(pair is None, reason, pair, tidy, marginal)
 
 
 def _slopes(mode: Mode, direction: Direction) -> Array:
@@ -85,15 +88,20 @@ def _offender(
     return None, ""
 
 
-def _shares(mode: Mode, j: int, margins: Array, log_weights: Array) -> dict[Pair, float]:
+def _shares(
+    mode: Mode, j: int, margins: Array, log_weights: Array
+) -> tuple[dict[Pair, float], bool]:
     """Multipliers of the slides of neuron j: what holds the kinks, as a share of what could.
+
+    And whether one is on its bound.  A share that tends to 0 because its own loss is the slower one
+    is not: it stays positive.
 
     Only the slowest losses among the points on which j is active lift it in the end; a kink at a
     point whose loss falls faster than those cannot be held by it.
     """
     kinks, active = (np.flatnonzero(mode.pattern[j] == s) for s in (SLIDING, ACTIVE))
     if len(active) == 0:
-        return {(j, int(i)): 0.0 for i in kinks}
+        return {(j, int(i)): 0.0 for i in kinks}, False
     pace = margins[active].min()
     lead = active[margins[active] <= pace + TIGHT]
     top = log_weights[lead].max()
@@ -105,13 +113,17 @@ def _shares(mode: Mode, j: int, margins: Array, log_weights: Array) -> dict[Pair
         _share(x, float(margins[i] - pace), float(log_weights[i] - top))
         for i, x in zip(kinks, needed, strict=True)
     ]
-    return {(j, int(i)): share for i, share in zip(kinks, shares, strict=True)}
+    same_pace = np.abs(margins[kinks] - pace) <= TIGHT
+    on_bound = [
+        abs(s * (1 - s)) <= TIGHT for s, same in zip(shares, same_pace, strict=True) if same
+    ]
+    return {(j, int(i)): share for i, share in zip(kinks, shares, strict=True)}, any(on_bound)
 
 
 def _share(needed: float, slower: float, log_room: float) -> float:
     """needed / room, where the room at t is exp(log_room) t^-slower, as t tends to infinity."""
     if needed == 0 or abs(slower) <= TIGHT:
-        return float(needed * np.exp(-log_room))
+        return float(needed * np.exp(min(-log_room, 700.0)))
     if needed < 0:
         return -np.inf
     return np.inf if slower > 0 else 0.0

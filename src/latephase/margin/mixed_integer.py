@@ -80,9 +80,9 @@ def _neurons(model: Any, moves: list[Any], w: Array, heights: Array, p: float) -
     for row, height, span in zip(w, heights, reach, strict=True):
         low, high = height - span, height + span
         line = _line(model, row, moves) + float(height)
-        if high <= 0:
+        if high <= _NEGLIGIBLE:
             outputs.append(model.expr(0.0))
-        elif low >= 0:
+        elif low >= -_NEGLIGIBLE:
             outputs.append(line)
         else:
             on, out = model.addBinary(), model.addVariable(lb=0.0, ub=float(high))
