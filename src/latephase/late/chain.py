@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from latephase.core import LogTime, Outcome
 
@@ -106,7 +107,7 @@ def run_chain(
         doubt=np.zeros(m),
         low=np.zeros_like(theta),
     )
-    with np.errstate(over="ignore", under="ignore"):
+    with threadpool_limits(1, "blas"), np.errstate(over="ignore", under="ignore"):
         for _ in range(_MOST_ROUNDS):
             _record_here(chain)
             if chain.log_left == -math.inf or chain.outcome is not None:

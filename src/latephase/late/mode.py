@@ -78,7 +78,8 @@ def _factors(g: Array) -> tuple[Array, Array]:
     """An orthonormal basis of the span of g (k, c) and g in it; rows of neurons that never move are
     exactly 0 in both, where rounding would set them off."""
     moved = (g != 0).any(axis=1)
-    inner, pull = np.linalg.qr(g[moved])
+    wide = g.shape[1] >= moved.sum()  # then every direction is one of motion
+    inner, pull = (np.eye(moved.sum()), g[moved]) if wide else np.linalg.qr(g[moved])
     basis = np.zeros((len(g), inner.shape[1]))
     basis[moved] = inner
     return basis, pull
