@@ -161,6 +161,8 @@ def test_problems_are_what_they_say():
     assert max(sizes)[0] <= 8
     assert max(n for _, n, _ in sizes) <= 8
     assert {d for *_, d in sizes} == {1, 2, 3}
+    assert all(np.all(p.gram > 0) for p in PROBLEMS if p.name.startswith("positive"))
+    assert all(np.any(p.gram < 0) for p in PROBLEMS if p.name.startswith("opposed"))
     entries = [p.gram[~np.eye(len(p.labels), dtype=bool)] for p in PROBLEMS]
     assert sum(np.all(g > 0) for g in entries) >= 60
     assert sum(np.all(g < 0) for g in entries) >= 10
