@@ -56,6 +56,16 @@ def descend(batch: Sequence[Problem], times: Sequence[int], variant: int = 0) ->
     return [_cut(p, k, found, losses, share) for k, p in enumerate(batch)]
 
 
+def distance(theta: Floats, truth: Floats) -> Floats:
+    """max over neurons of |Delta (w_j, b_j)| / |(w_j, b_j)|, for each of the times; inf for NaN.
+
+    A neuron of length 0 never moves: any distance from it counts in full.
+    """
+    size, apart = np.linalg.norm(truth, axis=-1), np.linalg.norm(theta - truth, axis=-1)
+    off = np.max(apart / np.where(size > 0, size, 1.0), axis=1)
+    return np.where(np.isnan(off), np.inf, off)
+
+
 def _cut(p: Problem, k: int, found: list, losses: list, share: Floats) -> Brute:
     m, width, n = *p.theta.shape, len(p.labels)
     theta = np.stack([theta[:width, :m, k].T for theta in found])

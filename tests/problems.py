@@ -17,6 +17,13 @@ Floats = NDArray[np.float64]
 STEP_SIZES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 SCALES = (0.1, 0.3, 1.0, 1.0, 3.0)
 LOSSES = ("exponential", "logistic")
+EXCLUDED = {
+    # Each is thrown so far by one of its first steps that the next loss passes e^700.
+    "inseparable-09",
+    "inseparable-13",
+    "on_kinks-02",
+    "repeated-15",
+}
 WILDEST = 2.0  # largest first step of a pre-activation at its own point
 
 
@@ -53,17 +60,18 @@ Draw = Callable[[np.random.Generator], Problem]
 
 
 def problems() -> list[Problem]:
-    """All problems, the same on every call; names are `stratum-number`."""
+    """All problems but the excluded ones, the same on every call; named `stratum-number`."""
     return [
         _drawn(draw, f"{name}-{number:02}", 1000 * place + number)
         for place, (name, (draw, count)) in enumerate(STRATA.items())
         for number in range(count)
+        if f"{name}-{number:02}" not in EXCLUDED
     ]
 
 
 def _drawn(draw: Draw, name: str, seed: int) -> Problem:
     rng = np.random.default_rng(seed)
-    while _first_step(found := draw(rng)) > WILDEST:
+    while _first_step(found := draw(rng)) > WILDEST or _contradicts_itself(found):
         pass
     return replace(found, name=name)
 
@@ -75,6 +83,12 @@ def _first_step(p: Problem) -> float:
     with np.errstate(over="ignore"):
         pull = np.exp(-q) if p.loss == "exponential" else 1 / (1 + np.exp(q))
     return float(p.step_size * np.max(pull * np.diag(p.gram)) * np.max(p.output_weights**2))
+
+
+def _contradicts_itself(p: Problem) -> bool:
+    """Whether one input has both labels, which a `Dataset` refuses."""
+    same = np.all(p.inputs[:, None] == p.inputs[None], axis=2)
+    return bool(np.any(same & (p.labels[:, None] != p.labels)))
 
 
 def _problem(rng: np.random.Generator, inputs: Floats, labels: Floats, v: Floats) -> Problem:
@@ -162,13 +176,18 @@ def _dead(rng: np.random.Generator) -> Problem:
     return replace(found, weights=weights, biases=biases)
 
 
-def _contradictory(rng: np.random.Generator) -> Problem:
-    """A point with both labels: the loss stays above a positive constant."""
-    found = rng.choice([_mixed, _positive, _close])(rng)
-    inputs = np.vstack([found.inputs, found.inputs[:1]])[-8:]
-    labels = np.append(found.labels, -found.labels[0])[-8:]
-    inputs[0], labels[0] = inputs[-1], -labels[-1]
-    return replace(found, inputs=inputs, labels=labels)
+def _inseparable(rng: np.random.Generator) -> Problem:
+    """A point between two of the other label, every neuron active on the three of them.
+
+    As long as that lasts the network is affine there, and no affine function is right on all.
+    """
+    found = _close(rng)
+    inputs = np.vstack([found.inputs, found.inputs[:2].mean(axis=0)])
+    labels = np.append(found.labels, -1.0)
+    labels[:2] = 1.0
+    level = np.min(found.weights @ inputs[[0, 1, -1]].T, axis=1)
+    biases = np.maximum(found.biases, rng.uniform(0.1, 2.0, size=len(level)) - level)
+    return replace(found, inputs=inputs, labels=labels * rng.choice([1, -1]), biases=biases)
 
 
 def _repeated(rng: np.random.Generator) -> Problem:
@@ -207,7 +226,7 @@ STRATA: dict[str, tuple[Draw, int]] = {
     "two_neurons": (_two_neurons, 24),
     "one_sided": (_one_sided, 16),
     "dead": (_dead, 16),
-    "contradictory": (_contradictory, 16),
+    "inseparable": (_inseparable, 16),
     "repeated": (_repeated, 16),
     "on_kinks": (_on_kinks, 16),
     "sized": (_sized, 20),

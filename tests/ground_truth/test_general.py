@@ -1,171 +1,117 @@
-"""Any shallow network against gradient descent by its definition, stepped a million times."""
+"""Runs of arbitrary networks against brute force, balls and a stiff solver, on random problems.
+
+What was measured over all 244 problems, by hand: 124 hold slides after 10^6 steps, up to 10 at a
+time; the loss tends to 0 in 105. The two ways of rounding of `brute` agree over 10^6 steps to 7e-12
+in sized-10, 3e-12 in inseparable-00 and 1e-12 in all others. Balls agree with both over 10^4 steps
+to 5e-12 in sized-10, 3e-13 in sized-06, 2e-13 in inseparable-00 and 1e-13 in all others; 199 of
+these runs are proved, and all took 64 s.
+LATEPHASE_BALL_PROBLEMS says how many problems are held to balls here.
+"""
 
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import latephase as lp
-from ball_descent import Undecided, ball_descend
-from brute import Brute, descend
-from flow import flow
-from latephase.core import LogTime
-from latephase.late.chain import Goal, run_chain
-from latephase.late.setting import Setting
-from problems import Problem, problems
+from ball_descent import ball_descend, ball_distance
+from brute import Brute, descend, distance
+from flow import Lost, flow, flow_distance, starts_on_repelling_kink
+from problems import Floats, Problem, problems
 
-TIMES = (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
-CHUNK = 29
-BALL_PROBLEMS = int(os.environ.get("LATEPHASE_BALL_PROBLEMS", "24"))
-
-
-def is_dataset(p: Problem) -> bool:
-    """Equal inputs with opposite labels are refused by Dataset."""
-    seen = {tuple(x): y for x, y in zip(p.inputs.tolist(), p.labels, strict=True)}
-    return all(seen[tuple(x)] == y for x, y in zip(p.inputs.tolist(), p.labels, strict=True))
-
-
-ALL = [p for p in problems() if is_dataset(p)]
-CHUNKS = [range(k, min(k + CHUNK, len(ALL))) for k in range(0, len(ALL), CHUNK)]
+PROBLEMS = problems()
+CHUNKS = 8
+STEPS = [0, *(10**k for k in range(7))]
+BALL_STEPS = STEPS[:6]
+BALL_PROBLEMS = int(os.environ.get("LATEPHASE_BALL_PROBLEMS", "40"))
+FLOW_PROBLEMS = [p for p in PROBLEMS[::7] if not starts_on_repelling_kink(p)]
+NEAR, FAR = [*STEPS], [*STEPS, 10**9, 10**12]
+# What brute force itself is off by. Between steps 10 and 100 sized-10 blows rounding up, balls say
+# to 4.3e-12; at rest inseparable-00 drifts by rounding, 2.6e-18 at every step.
+DOUBT = {"sized-10": 1e-11, "inseparable-00": 1e-11}
+ROUNDING = 1e-12
 
 
-@cache
-def brute(start: int) -> list[Brute]:
-    """Brute force of a chunk of problems, once for each process that needs it."""
-    return descend([ALL[k] for k in CHUNKS[start]], TIMES)
+def simulated(p: Problem, method: lp.GradientDescent | lp.GradientFlow, times: list[int]):
+    """The trajectory and theta (time, m, d + 1)."""
+    net, data = (
+        lp.ShallowReLU(p.weights, p.biases, p.output_weights),
+        lp.Dataset(p.inputs, p.labels),
+    )
+    at = [str(time) for time in times]
+    path = lp.simulate(net, data, method, until=at[-1], at=at, loss=p.loss).trajectory
+    return path, np.concatenate([path.weights.values, path.biases.values[..., None]], axis=-1)
 
 
-def parts(p: Problem) -> tuple[lp.ShallowReLU, lp.Dataset]:
-    net = lp.ShallowReLU(p.weights, p.biases, p.output_weights)
-    return net, lp.Dataset(p.inputs, p.labels.astype(int))
+def complaints(name: str, times: list[int], off: Floats, said: Floats) -> Iterator[str]:
+    """A line for each time at which a run is further off than it said."""
+    for time, far, allowed in zip(times, off, said):
+        if not far <= allowed:
+            yield f"{name} at {time}: off by {far:.3g}, said {allowed:.3g}"
 
 
-def path(run: lp.Run) -> np.ndarray:
-    """theta (time, m, d + 1)."""
-    t = run.trajectory
-    return np.concatenate([t.weights.values, t.biases.values[..., None]], axis=-1)
+def reach(p: Problem, theta: Floats) -> Floats:
+    """How much a score changes at most, at each time, per relative change of the neurons."""
+    lengths = np.linalg.norm(theta, axis=-1) @ np.abs(p.output_weights)
+    return lengths * np.max(np.linalg.norm(p.z, axis=1))
 
 
-def off(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (time,); a neuron of length 0 never moves."""
-    norms = np.linalg.norm(truth, axis=2)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return (np.linalg.norm(found - truth, axis=2) / np.where(norms > 0, norms, 1)).max(axis=1)
+def judged(p: Problem, truth: Brute) -> tuple[list[str], float]:
+    """What is wrong with a run of p, and the error it reports at its last three times."""
+    path, theta = simulated(p, lp.GradientDescent(p.step_size), STEPS)
+    said, doubt = path.error.values, ROUNDING + DOUBT.get(p.name, 0.0)
+    wrong = [*complaints(p.name, STEPS, distance(theta, truth.theta), said + doubt)]
+    apart = np.abs(path.log_loss.values - truth.log_loss)
+    spread = 2 * (said + doubt) * reach(p, truth.theta) + ROUNDING
+    wrong += complaints(f"{p.name}, ln L", STEPS, apart, spread)
+    return wrong, float(np.max(said[-3:]))
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
-@pytest.mark.parametrize("chunk", range(len(CHUNKS)))
-def test_agrees_with_brute_force(chunk):
-    """Ground truth: 10^6 steps in compensated float64, independent of the package.
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_descent_against_brute_force(chunk: int):
+    """Ground truth: 10^6 steps in doubles, parameters in pairs of them.
 
-    Agreement within the reported error at every sample, for every problem; the error itself is
-    small: 1e-9 on smooth runs and 1e-2 on those that chatter, for most of them.
+    Also that a third of the problems hold slides, and that what is reported is worth something.
     """
-    smooth, chattering = [], []
-    for k, truth in zip(CHUNKS[chunk], brute(chunk), strict=True):
-        p = ALL[k]
-        net, data = parts(p)
-        at = [str(t) for t in TIMES]
-        gd = lp.GradientDescent(p.step_size)
-        run = lp.simulate(net, data, gd, until=TIMES[-1], at=at, loss=p.loss)
-        error = run.trajectory.error.values
-        known = np.isfinite(truth.theta).all(axis=(1, 2)) & np.isfinite(error)
-        beyond = off(path(run), truth.theta)[known] / (error[known] + 1e-12)
-        assert (beyond <= 1).all(), (p.name, TIMES, beyond)
-        assert known.sum() > 1 or run.outcome is lp.Outcome.overflowed, p.name
-        (chattering if truth.chatters.any() else smooth).append(error[-1])
-    assert np.nanmedian(smooth) < 1e-9
-    assert not chattering or np.nanmedian(chattering) < 1e-2
+    batch = PROBLEMS[chunk::CHUNKS]
+    truths = descend(batch, STEPS)
+    slides = np.array([truth.chatters.any() for truth in truths])
+    assert slides.mean() >= 1 / 3
+    wrong, errors = zip(*(judged(p, truth) for p, truth in zip(batch, truths)))
+    assert not any(wrong), "\n".join(line for lines in wrong for line in lines)
+    assert np.median(np.array(errors)[~slides]) <= 1e-8
+    assert np.median(np.array(errors)[slides]) <= 1e-2
 
 
-def test_a_third_of_the_problems_chatter():
-    """Ground truth: pairs active in some of the last 1,000 of 10^5 steps and not in others."""
-    count = sum(b.chatters.any() for b in descend(ALL, (100_000,)))
-    assert len(ALL) >= 200
-    assert count >= len(ALL) / 3
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_descent_against_balls(chunk: int):
+    """Ground truth: 10^4 steps in balls of 128 to 2048 bits."""
+    chosen = PROBLEMS[:: max(1, len(PROBLEMS) // BALL_PROBLEMS)]
+    wrong: list[str] = []
+    for p in chosen[chunk::CHUNKS]:
+        truth, _ = ball_descend(p, BALL_STEPS)
+        path, theta = simulated(p, lp.GradientDescent(p.step_size), BALL_STEPS)
+        off = np.array([ball_distance(got, true) for got, true in zip(theta, truth)])
+        wrong += complaints(p.name, BALL_STEPS, off, path.error.values)
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("k", range(0, len(ALL), max(1, len(ALL) // BALL_PROBLEMS)))
-def test_agrees_with_balls(k):
-    """Ground truth: 10^4 steps in ball arithmetic (LATEPHASE_BALL_PROBLEMS=1000 runs them all)."""
-    p = ALL[k]
-    net, data = parts(p)
-    gd, times = lp.GradientDescent(p.step_size), (100, 10_000)
-    run = lp.simulate(net, data, gd, until=10_000, at=["100", "10000"], loss=p.loss)
-    try:
-        balls = ball_descend(p, times)
-    except (Undecided, OverflowError):
-        pytest.skip(f"{p.name}: no ball decides a sign on the way")
-    truth = np.array([[[float(x) for x in row] for row in ball.table()] for ball in balls])
-    assert (off(path(run), truth) <= run.trajectory.error.values + 1e-14).all(), p.name
+@pytest.mark.parametrize("chunk", range(4))
+def test_flow_against_a_stiff_solver(chunk: int):
+    """Ground truth: Radau in ln t on smoothed kinks, extrapolated; to t = 10^12 where it arrives.
 
-
-SMOOTH = lp.Dataset([[1.0, 0.2], [0.3, 1.1], [-1.0, -0.7]], [1, 1, -1])
-SMOOTH_NET = lp.ShallowReLU(
-    [[0.4, 0.3], [-0.5, -0.2], [0.3, 0.5]], [0.3, 0.2, 0.1], [1.0, -1.0, 0.5]
-)
-
-
-@pytest.mark.parametrize("loss", ["exponential", "logistic"])
-@pytest.mark.parametrize("order", [0, 1, 2])
-def test_order_of_convergence(order, loss):
-    """Ground truth: theory. GD replaced by the flow of order k from t0 on is off by t0^-(k+1)."""
-    setting = Setting.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss)
-    theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
-    careful = Goal(1e-13, 1e-4, 1_000_000, caution=4.0)
-    starts, defects = [400, 800, 1600, 3200], []
-    for start in starts:
-        times = [LogTime.parse(start * factor) for factor in (1, 2, 4, 16)]
-        truth = run_chain(setting, theta, times, times[-1], careful).recorded
-        left = [LogTime.parse(t.value - start) for t in times[1:]]
-        found = run_chain(setting, truth[0], left, left[-1], Goal(1e3, 1e-4, 1, order=order))
-        defects.append(off(found.recorded, truth[1:]).max())
-    slope = np.polyfit(np.log(starts), np.log(defects), 1)[0]
-    assert abs(slope + order + 1) < 0.15
-
-
-FLOWS = [
-    p
-    for p in ALL
-    if p.name.split("-")[0] in ("close", "opposed", "two_neurons") and p.theta.size <= 8
-][:6]  # the second solver is slow
-
-
-@pytest.mark.parametrize("p", FLOWS, ids=lambda p: p.name)
-def test_gradient_flow_agrees_with_a_second_solver(p):
-    """Ground truth: LSODA on all parameters in log time, kinks smoothed and extrapolated."""
-    net, data = parts(p)
-    times = (0.0, 1.0, 100.0, 10_000.0)
-    run = lp.simulate(net, data, lp.GradientFlow(), until="1e4", at=list(times), loss=p.loss)
-    truth = flow(p, times)
-    assert (off(path(run), truth.theta) <= 10 * truth.error + run.trajectory.error + 1e-7).all()
-
-
-@pytest.mark.parametrize("inputs", [(1.0, -1.0), (2.0, -0.5), (3.0, -1.0)])
-def test_exact_pieces_are_reproduced(inputs):
-    """Ground truth: the exact pieces of two neurons on two points, to 10^1000."""
-    net, data = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset(inputs, [1, -1])
-    times = [LogTime.parse(t) for t in ("1e3", "1e6", "1e30", "1e1000")]
-    gd = lp.GradientDescent(0.1)
-    truth = lp.simulate(net, data, gd, until="1e1000", at=times)
-    assert (truth.trajectory.error.values < 1e-13).all()
-    setting = Setting.of(net, data, gd, "exponential")
-    theta = np.c_[net.weights, net.biases]
-    chain = run_chain(setting, theta, times, times[-1], Goal(1e-12, 1e-4, 100_000))
-    assert (off(chain.recorded, path(truth)) < 1e-10).all()
-
-
-def test_logistic_and_exponential_loss_share_their_limit():
-    """Ground truth: [soudry2018]: ln(1 + e^-q) ~ e^-q. From the same start the patterns agree."""
-    gd = lp.GradientDescent(0.3)
-    runs = [
-        lp.simulate(SMOOTH_NET, SMOOTH, gd, until="1e1000", at=["1e1000"], loss=loss)
-        for loss in ("exponential", "logistic")
-    ]
-    one, two = (lp.limit(run) for run in runs)
-    assert (runs[0].pattern == runs[1].pattern).all()
-    assert off(one.network.weights[None], two.network.weights[None]) < 1e-12
-    assert not (runs[0].trajectory.weights.values == runs[1].trajectory.weights.values).any()
+    It does not where the loss stays up: the force at rest drowns in rounding.
+    """
+    wrong: list[str] = []
+    for p in FLOW_PROBLEMS[chunk::4]:
+        try:
+            times, truth = FAR, flow(p, FAR)
+        except Lost:
+            times, truth = NEAR, flow(p, NEAR)
+        path, theta = simulated(p, lp.GradientFlow(), times)
+        off = flow_distance(theta, truth.theta)
+        wrong += complaints(p.name, times, off, path.error.values + truth.error)
+    assert not wrong, "\n".join(wrong)
