@@ -6,6 +6,7 @@ from . import (
     boundary,
     cross_check,
     data_plane,
+    digits,
     flow_against_descent,
     flow_direction,
     he_initialisation,
@@ -14,6 +15,8 @@ from . import (
     patterns,
     proved,
     rate,
+    transition,
+    wider,
 )
 from .base import Bench, Claim
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
@@ -31,7 +34,7 @@ CLAIMS: tuple[Claim, ...] = (
     cross_check.CLAIM,
 )
 
-BEYOND: tuple[Claim, ...] = (proved.CLAIM,)
+BEYOND: tuple[Claim, ...] = (proved.CLAIM, transition.CLAIM, wider.CLAIM, digits.CLAIM)
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 
 __all__ = [

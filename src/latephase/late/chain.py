@@ -53,7 +53,8 @@ class Chain:
     whether a flow has carried the run there.
 
     now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
-    followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;  held
+    followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;
+    let_go (m, n): status to which a slide has just gone over, else -1;  held
     (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
     flowed: whether a mode has been followed yet;  kicked: rounds in which
     chatter was too large to be averaged;  step_error: absolute, of rounding in the steps taken."""
@@ -68,6 +69,7 @@ class Chain:
     followed: NDArray[np.bool_]
     slid: NDArray[np.bool_]
     held: NDArray[np.bool_]
+    let_go: NDArray[np.int64]
     doubt: Array
     low: Array
     now: Instant = field(default_factory=Instant.start)
@@ -105,6 +107,7 @@ def run_chain(
         followed=np.zeros(samples, bool),
         slid=np.zeros((m, n), bool),
         held=np.zeros(n, bool),
+        let_go=np.full((m, n), -1),
         doubt=np.zeros(m),
         low=np.zeros_like(theta),
     )
@@ -146,6 +149,7 @@ def next_piece(chain: Chain) -> tuple[Mode, bool]:
         base = statuses(a) if chain.status is None else chain.status
         log_pull = setting.log_pull(setting.margins(theta))
         found = kink_statuses(setting, base, near, log_pull)
+        found = np.where((found == SLIDING) & (chain.let_go >= 0), chain.let_go, found)
         return mode(setting, theta, found, chain.held), False
     return _next_of_descent(chain, a)
 
@@ -154,14 +158,15 @@ def _next_of_descent(chain: Chain, a: Array) -> tuple[Mode, bool]:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     setting = chain.setting
     steps = Steps.of(setting, chain.theta, a)
-    sliding = _sliding(chain, a, steps)
+    sliding = _sliding(chain, a, steps) & (chain.let_go < 0)
+    seen = np.where(chain.let_go >= 0, chain.let_go, statuses(a))
     if sliding.any():
         calm = _calm(chain, steps, sliding)
         if calm:
-            status = np.where(sliding, SLIDING, statuses(a))
+            status = np.where(sliding, SLIDING, seen)
             return mode(setting, chain.theta, status, chain.held), False
         chain.kicked += 1
-    here = mode(setting, chain.theta, statuses(a), chain.held)
+    here = mode(setting, chain.theta, seen, chain.held)
     brief = sliding & (steps.left(a) < _WORTHWHILE)
     return here, bool(brief.any()) or _rough(chain, here)
 
@@ -247,7 +252,7 @@ def _step(chain: Chain) -> None:
     chain.low = np.concatenate([moved.weights_low[0], moved.biases_low[0][:, None]], axis=1)
     chain.step_error = float(moved.error[0])
     chain.now, chain.status = chain.now.plus(count), None
-    chain.slid = np.zeros_like(chain.slid)
+    chain.slid, chain.let_go = np.zeros_like(chain.slid), np.full_like(chain.let_go, -1)
     chain.steps += count
     chain.stretch += count
     if not np.isfinite(chain.theta).all():
@@ -313,6 +318,7 @@ def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
         chain.outcome = Outcome.budget_exhausted
     chain.held = chain.held | found.resting
     chain.slid = (here.status == SLIDING) | found.broken
+    chain.let_go = found.let_go
     chain.status = here.status
     chain.stretch = 0
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mode import Mode
-from .response import ACTIVE, SLIDING
+from .response import ACTIVE, INACTIVE, SLIDING
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
@@ -59,4 +59,15 @@ class Guards:
         ends = below[len(self.pairs) :].reshape(2, -1).any(axis=0)
         for pair in self.mode.slides[ends]:
             result[tuple(pair)] = True
+        return result
+
+    def let_go(self, beta: Array, broken: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Statuses (m, n) that the broken slides go over to; -1 elsewhere.
+
+        Asked again where its multiplier is 0 or 1 up to rounding, Filippov's rule may hold a pair.
+        """
+        result = np.full(broken.shape, -1)
+        for (j, i), share in zip(self.mode.slides, self._shares(beta), strict=True):
+            if broken[j, i]:
+                result[j, i] = ACTIVE if share > 0.5 else INACTIVE
         return result

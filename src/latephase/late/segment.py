@@ -35,6 +35,7 @@ class Segment:
 
     log_time: ln of the time since entry at the end, beta (r,) there;  reached: number of samples
     passed, sampled (reached, r) their beta;  broken: pairs (m, n) at whose guards it ended;
+    let_go (m, n): status that a slide goes over to when it ends, else -1;
     resting (n,): points that have come to rest;  failed: the solver gave up.
     """
 
@@ -42,6 +43,7 @@ class Segment:
     beta: Array
     sampled: Array
     broken: NDArray[np.bool_]
+    let_go: NDArray[np.int64]
     resting: NDArray[np.bool_]
     failed: bool
 
@@ -208,4 +210,5 @@ class _Follower:
             broken = np.zeros(self.mode.status.shape, bool)
         resting = self._resting(self.s(log_time), beta)
         sampled = np.array(self.sampled).reshape(len(self.sampled), len(beta))
-        return Segment(log_time, beta, sampled, broken, resting, failed)
+        let_go = self.guards.let_go(beta, broken)
+        return Segment(log_time, beta, sampled, broken, let_go, resting, failed)
