@@ -1,8 +1,8 @@
 """Any shallow network: time to 10^100 and 10^1000, against brute force and LSODA written by hand.
 
-The rival for brute force is the package's own compiled step, run to 10^6 steps. The rival for gradient
-flow is what a user of SciPy would write: LSODA on all parameters in log time, kinks left to its step
-control, at the tolerance that gives the same error; its truth is the general engine at 1e-12.
+The rival for brute force is the package's own compiled step, run to 10^6 steps. The rival for
+gradient flow is what a user of SciPy would write: LSODA on all parameters in log time, kinks left
+to its step control, at the loosest of three tolerances that comes within 1e-8 of the engine.
 """
 
 from __future__ import annotations
@@ -114,37 +114,40 @@ def by_hand(
 
     start = np.c_[net.weights, net.biases].ravel()
     solver = LSODA(field, 0.0, start, log_until, rtol=tolerance, atol=tolerance)
-    while solver.status == "running":
+    began = time.perf_counter()
+    while solver.status == "running" and time.perf_counter() - began < 60:
         solver.step()
     return solver.y.reshape(shape)
 
 
 def second_solver() -> None:
-    """Gradient flow without slides at equal error."""
+    """Gradient flow at equal error, for three sizes."""
     for m, n, d in ((2, 2, 2), (16, 10, 10), (64, 40, 20)):
-        net, _ = random_problem(m, n, d)
-        rng = np.random.default_rng(1)
-        normal = rng.normal(size=d)
-        x = rng.normal(size=(n, d))
-        data = lp.Dataset(x, np.where(x @ normal > np.median(x @ normal), 1, -1))
-        times = ["1e100"]
-        run = lp.simulate(net, data, lp.GradientFlow(), until="1e100", at=times)
-        truth = np.c_[run.trajectory.weights.values[0], run.trajectory.biases.values[0]]
-        log_until = 100 * np.log(10)
-        ours = min(
-            seconds(lambda: lp.simulate(net, data, lp.GradientFlow(), until="1e100", at=times))
-            for _ in range(3)
-        )
-        rival, off = np.inf, np.inf
-        for tolerance in (1e-6, 1e-8, 1e-10):
-            found: list[np.ndarray] = []
-            spent = seconds(lambda t=tolerance, f=found: f.append(by_hand(net, data, log_until, t)))
-            off = float(np.abs(found[0] - truth).max() / np.abs(truth).max())
-            rival = spent
-            if off < 1e-8 or spent > 60:
-                break
-        row(f"flow m = {m}, n = {n}, d = {d} to 10^100: by hand / ours",
-            f"{rival:.2f} s (off {off:.0e}) / {ours:.2f} s = {rival / ours:.1f} times")  # fmt: skip
+        against_by_hand(m, n, d)
+
+
+def against_by_hand(m: int, n: int, d: int) -> None:
+    """One size: the data are separated by a hyperplane."""
+    net, _ = random_problem(m, n, d)
+    rng = np.random.default_rng(1)
+    normal, x = rng.normal(size=d), rng.normal(size=(n, d))
+    data = lp.Dataset(x, np.where(x @ normal > np.median(x @ normal), 1, -1))
+
+    def followed() -> lp.Run:
+        return lp.simulate(net, data, lp.GradientFlow(), until="1e100", at=["1e100"])
+
+    path = followed().trajectory
+    truth = np.c_[path.weights.values[0], path.biases.values[0]]
+    ours = min(seconds(followed) for _ in range(3))
+    for tolerance in (1e-6, 1e-8, 1e-10):
+        before = time.perf_counter()
+        found = by_hand(net, data, 100 * np.log(10), tolerance)
+        rival = time.perf_counter() - before
+        off = float(np.abs(found - truth).max() / np.abs(truth).max())
+        if off < 1e-8 or rival > 60:
+            break
+    row(f"flow m = {m}, n = {n}, d = {d} to 10^100: by hand / ours",
+        f"{rival:.2f} s (off {off:.0e}) / {ours:.2f} s = {rival / ours:.1f} times")  # fmt: skip
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from latephase.training import loop
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 EXECUTED = ("README.md", "docs/tutorial.md", "docs/how-to.md", "docs/extending.md")
-EXECUTED += ("docs/certificates.md",)
+EXECUTED += ("docs/certificates.md", "docs/studies.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 HEADING = re.compile(r"^#+ +(.+)$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -158,8 +158,8 @@ def _table(found: Sequence[Spot]) -> Table:
 def _figure(found: Sequence[Spot]) -> Figure:
     caption = (
         "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
-        "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer c is "
-        "to 1; from c = 1 on it falls like 1/ln t. Dashed: "
+        "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "
+        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: "
         "gradient flow (time in flow units). (b) The constant of the law: 0 on one side, of the "
         "order of the initial weights on the other."
     )

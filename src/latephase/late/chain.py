@@ -21,7 +21,7 @@ from .filippov import Statuses, kink_statuses
 from .mode import Mode, mode, statuses
 from .modified import pace
 from .response import SLIDING
-from .segment import Segment, follow
+from .segment import BALANCED, Segment, follow
 from .setting import Array, Instant, Setting
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
@@ -274,7 +274,8 @@ def _follow(chain: Chain, here: Mode) -> None:
         here = _on_kinks(chain, here)
     logs = np.array([chain.now.log_until(t) for t in chain.times[chain.reached :]])
     order = 0 if here.sliding or not chain.setting.discrete else chain.goal.order
-    found = follow(here, order, logs, chain.log_left, _solver_tolerance(chain))
+    balanced = BALANCED / chain.goal.caution
+    found = follow(here, order, logs, chain.log_left, _solver_tolerance(chain), balanced)
     _record(chain, here, found)
     _arrive(chain, here, found)
 

@@ -22,10 +22,10 @@ from .modified import Field, pace
 
 Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
-_BALANCED = 1e-11  # of its pull: what is left of it when it is at rest against others
+BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 _CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
-_MOST_STEPS = 50_000
+_MOST_STEPS = 5_000
 _SMALLEST_LOG = -1e6
 
 
@@ -48,9 +48,21 @@ class Segment:
     failed: bool
 
 
-def follow(mode: Mode, order: int, log_times: Array, log_end: float, tolerance: float) -> Segment:
-    """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples."""
-    return _Follower(mode, order, log_times, log_end, tolerance).run()
+def follow(
+    mode: Mode,
+    order: int,
+    log_times: Array,
+    log_end: float,
+    tolerance: float,
+    balanced: float = BALANCED,
+) -> Segment:
+    """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
+
+    balanced: share of its pull that may be left of a point that counts as at rest.
+    """
+    follower = _Follower(mode, order, log_times, log_end, tolerance)
+    follower.log_balanced = math.log(balanced)
+    return follower.run()
 
 
 class _Follower:
@@ -63,7 +75,7 @@ class _Follower:
         self.log_times, self.log_end = log_times, log_end
         self.log_origin = -pace(mode).log_rate  # c is the mode's own time at entry
         self.guards = Guards(mode)
-        self.tolerance = tolerance
+        self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.rank = mode.basis.shape[1]
         self.sampled: list[Array] = []
 
@@ -119,7 +131,8 @@ class _Follower:
         from scipy import integrate
 
         norms = np.linalg.norm(self.mode.theta, axis=1)
-        scale = min(1.0, max(norms[norms > 0].min(initial=1.0), 1e-6))
+        # A neuron that a flow has brought to length 0 must not ask for digits that nobody has.
+        scale = min(1.0, max(norms.min(), 1e-2 * norms.max()))
         return getattr(integrate, name)(
             self.field,
             s,
@@ -195,7 +208,7 @@ class _Follower:
         log = s + self.mode.setting.log_pull(self.mode.margins_at(beta)[self.mode.live])
         if log.max() > _PULLS:
             left = np.log(np.abs(self.field(s, beta)).max() + 1e-300)
-            result[self.mode.live[log > max(_PULLS, left - math.log(_BALANCED))]] = True
+            result[self.mode.live[log > max(_PULLS, left - self.log_balanced)]] = True
         return result
 
     def _end(
