@@ -42,7 +42,7 @@ def test_decisions():
 
 
 def test_digits_are_scaled_principal_components():
-    """Ground truth: 183 threes and 174 eights; components are uncorrelated, of variance 1 in all."""
+    """Ground truth: 183 threes, 174 eights; components are uncorrelated, of variance 1 in all."""
     pytest.importorskip("sklearn", reason="pip install 'latephase[studies]'")
     data = digits.digits()
     assert (data.n, data.d, int((data.labels == 1).sum())) == (357, 10, 183)

@@ -151,7 +151,7 @@ def _table(found: Sequence[Outcome]) -> Table:
 def _figure(found: Sequence[Outcome]) -> Figure:
     caption = (
         "(a) Share of runs that settle with every point fitted. (b) Normalised margin of "
-        "the limit by width, one dot for each run on 5 points of the plane: different starts end at "
+        "the limit by width, a dot for each run on 5 points of the plane: different starts end at "
         "different KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
     )
     shares = []
