@@ -37,8 +37,9 @@ def test_order_of_convergence(order, loss):
     setting = Setting.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss)
     theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
     careful = Goal(1e-13, 1e-4, 1_000_000, caution=4.0)
-    starts, defects = [400, 800, 1600, 3200], []
-    for start in starts:
+    starts = np.array([100, 200, 400, 800]) * (4 if order == 0 else 1)  # else the solver's error
+    defects = []
+    for start in starts.tolist():
         times = [LogTime.parse(start * factor) for factor in (1, 2, 4, 16)]
         truth = run_chain(setting, theta, times, times[-1], careful).recorded
         left = [LogTime.parse(t.value - start) for t in times[1:]]
@@ -72,4 +73,4 @@ def test_logistic_and_exponential_loss_share_their_limit():
     one, two = (lp.limit(run) for run in runs)
     assert (runs[0].pattern == runs[1].pattern).all()
     assert off(one.network.weights[None], two.network.weights[None]) < 1e-12
-    assert not (runs[0].trajectory.weights.values == runs[1].trajectory.weights.values).any()
+    assert not (runs[0].trajectory.weights.values == runs[1].trajectory.weights.values).all()
