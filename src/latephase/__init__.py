@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from latephase.certify.probability import certified_distribution
     from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
     from latephase.ensembles import ensemble
-    from latephase.late import Prediction, Run, predict, simulate
+    from latephase.late import Limit, Prediction, Run, limit, predict, simulate
     from latephase.margin import of_network as robustness_margin
     from latephase.problem import (
         Dataset,
@@ -25,11 +25,12 @@ __version__ = "0.1.0"
 
 _CORE = ("InputError", "LatephaseError", "Law", "LogTime", "Outcome", "Regime", "Rigour")
 _PROBLEM = ("Dataset", "GradientDescent", "GradientFlow", "ShallowReLU", "initializers")
+_LATE = ("Limit", "Prediction", "Run", "limit", "predict", "simulate")
 _ITSELF = ""  # the room, which is callable: `import` binds its name here in any case
 _HOMES = {
     **dict.fromkeys(_CORE, ("latephase.core", None)),
     **dict.fromkeys(_PROBLEM, ("latephase.problem", None)),
-    **dict.fromkeys(("Prediction", "Run", "predict", "simulate"), ("latephase.late", None)),
+    **dict.fromkeys(_LATE, ("latephase.late", None)),
     "robustness_margin": ("latephase.margin", "of_network"),
     "ensemble": ("latephase.ensembles", None),
     **dict.fromkeys(("Certificate", "Verdict"), ("latephase.certify", None)),
@@ -46,6 +47,7 @@ __all__ = [
     "InputError",
     "LatephaseError",
     "Law",
+    "Limit",
     "LogTime",
     "Outcome",
     "Prediction",
@@ -58,6 +60,7 @@ __all__ = [
     "certify",
     "ensemble",
     "initializers",
+    "limit",
     "predict",
     "robustness_margin",
     "simulate",

@@ -61,8 +61,8 @@ def test_a_dead_network_has_no_law(latephase, dead):
 
 
 def test_a_budget_too_small_is_told(latephase):
-    """Ground truth: 3 steps of 0.01 do not carry this start out of its coupled pattern."""
+    """Ground truth: 3 steps of 0.1 do not carry this start out of its coupled pattern."""
     start = ["--inputs", "2,1", "--labels", "1,-1", "--weights", "0.1,0.2", "--biases", "1,1"]
-    ended = latephase("predict", *start, "--step-size", "0.01", "--max-steps", "3")
+    ended = latephase("predict", *start, "--step-size", "0.1", "--max-steps", "3")
     assert ended.code == 0
     assert "raise --max-steps" in ended.out

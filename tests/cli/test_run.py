@@ -83,14 +83,15 @@ def test_gradient_flow_takes_times_that_are_no_integers(latephase, problem):
     assert samples[1]["log_loss"] < samples[0]["log_loss"] < math.log(2.0)
 
 
-def test_logistic_loss_is_stepped(latephase, problem):
-    """Ground truth: the contract: no law, and nothing said of steps beyond --max-steps."""
+def test_a_budget_too_small_leaves_nothing_said(latephase):
+    """Ground truth: the contract: no law, and nothing said of what could not be reached."""
+    problem = ["--inputs", "2,1", "--labels", "1,-1", "--weights", "0.1,0.2", "--biases", "1,1"]
     ended = latephase(
-        *("run", *problem, "--loss", "logistic", "--until", "50", "--at", "50"),
-        *("--max-steps", "20", "--json"),
+        *("run", *problem, "--step-size", "0.1", "--until", "1e9", "--at", "1e9"),
+        *("--max-steps", "3", "--json"),
     )
     found = parsed(ended.out)
-    assert (found["outcome"], found["law"]) == ("stepped_to_budget", None)
+    assert (found["outcome"], found["law"]) == ("budget_exhausted", None)
     assert found["samples"][0]["weights"] == [None, None]
 
 

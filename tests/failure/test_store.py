@@ -251,8 +251,8 @@ def test_a_locked_folder_is_refused_before_any_work(tmp_path: Path, mode: int, r
 
 def test_bad_input_leaves_nothing_behind(tmp_path: Path):
     """Ground truth: the folder is as empty as before."""
-    flow = {"method": lp.GradientFlow(), "data": lp.Dataset([1.0, -2.0], [1, -1])}
-    for bad in ({"trials": 0}, {"until": "abc"}, {"init": "he"}, flow):
+    three = {"data": lp.Dataset([1.0, -2.0, 3.0], [1, -1, 1])}
+    for bad in ({"trials": 0}, {"until": "abc"}, {"init": "he"}, three):
         with pytest.raises(lp.InputError):
             store(tmp_path / "runs.zarr", **bad)
     assert not list(tmp_path.iterdir())

@@ -196,7 +196,6 @@ BAD = {
     "three points": {"data": lp.Dataset([1.0, -1.0, 2.0], [1, -1, 1])},
     "dimension 2": {"data": lp.Dataset([[1.0, 0.0], [0.0, 1.0]], [1, -1])},
     "no method": {"method": 0.1},
-    "flow on other points": {"method": lp.GradientFlow(), "data": lp.Dataset([1, -2], [1, -1])},
     "negative horizon": {"until": -1},
     "sample beyond the horizon": {"until": 10, "at": [11]},
     "one sample": {"samples": 1},

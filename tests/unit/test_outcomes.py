@@ -74,12 +74,13 @@ def overflowing() -> lp.Run:
 
 
 def out_of_budget() -> lp.Run:
-    return ended((3, -1), (1, 1, -1, 1), step_size=1e-3, max_steps=50)
+    net, data = lp.ShallowReLU([0.1, 0.2], [1, 1]), lp.Dataset([2, 1], [1, -1])
+    return lp.simulate(net, data, GD, until="1e1000", at=["1e1000"], max_steps=3)
 
 
-def stepped(**options) -> lp.Run:
-    net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
-    return lp.simulate(net, PLUS_MINUS, GD, until=100, loss="logistic", **options)
+def unfitted() -> lp.Run:
+    net, data = lp.ShallowReLU([0.1, -0.1], [5, 5.1]), lp.Dataset([1, 2, 3], [1, -1, 1])
+    return lp.simulate(net, data, lp.GradientDescent(0.02), until="1e1000")
 
 
 OUTCOMES = {
@@ -87,8 +88,7 @@ OUTCOMES = {
     lp.Outcome.transient: lambda: ended((1, -1), (-1, 2, -1, 40), until="1e9"),
     lp.Outcome.budget_exhausted: out_of_budget,
     lp.Outcome.overflowed: overflowing,
-    lp.Outcome.stepped: stepped,
-    lp.Outcome.stepped_to_budget: lambda: stepped(max_steps=10),
+    lp.Outcome.unfitted: unfitted,
 }
 
 

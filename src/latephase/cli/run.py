@@ -57,7 +57,7 @@ def command(
         str,
         typer.Option(
             metavar="NAME",
-            help="exponential, or logistic (stepped only).",
+            help="exponential or logistic.",
             rich_help_panel=flags.PROBLEM,
         ),
     ] = "exponential",
@@ -205,7 +205,6 @@ def _next(run: Run, problem_flags: str) -> str:
         Outcome.transient: f"a later --until, or: latephase predict {problem_flags}",
         Outcome.budget_exhausted: "raise --max-steps",
         Outcome.overflowed: "lower --step-size",
-        Outcome.stepped: "raise --until",
-        Outcome.stepped_to_budget: "raise --max-steps",
+        Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
     }
     return advice[run.outcome]

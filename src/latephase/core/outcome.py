@@ -13,12 +13,14 @@ class Outcome(Enum):
 
     settled = "the run settled in a terminal regime; every later time is known"
     transient = "the horizon was reached before the run settled in a terminal regime"
-    budget_exhausted = "the step budget was used up before the run settled; raise max_steps"
+    budget_exhausted = (
+        "the budget was used up before the run could be followed to the horizon; raise max_steps, "
+        "or take a smaller step size"
+    )
     overflowed = "the parameters left the range of float64; take a smaller step size"
-    stepped = "stepped to the horizon; no late phase is known for this network, loss or method"
-    stepped_to_budget = (
-        "stepped to max_steps, short of the horizon; no late phase is known for this network, "
-        "loss or method"
+    unfitted = (
+        "the run settled, but the active neurons never fit every point: the loss tends to a "
+        "positive constant"
     )
 
 

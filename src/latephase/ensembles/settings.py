@@ -121,7 +121,7 @@ def _check_problem(data: object, method: object) -> None:
             Words(f"{data.n} points in dimension {data.d}"),
             "use simulate for each network",
         )
-    check_method(TwoPointGeometry.of(data), method)
+    check_method(method)
 
 
 def _positive(slide_tolerance: object) -> float:

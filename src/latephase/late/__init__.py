@@ -1,7 +1,8 @@
 """How training moves for ever: the late phase of gradient descent, fast-forwarded."""
 
+from .limit import Limit, limit
 from .predict import Prediction, predict
 from .run import Run
 from .simulate import simulate
 
-__all__ = ["Prediction", "Run", "predict", "simulate"]
+__all__ = ["Limit", "Prediction", "Run", "limit", "predict", "simulate"]

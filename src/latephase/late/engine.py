@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core import InputError, LogTime, Regime
+from latephase.core import InputError, LogTime, Outcome, Regime
 from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
+from .chain import Goal
+from .coupled import entry, follow_row, two_point_setting
 from .course import Clock, Course, Record
-from .fastforward import Journey, Progress, fast_forward
+from .fastforward import Journey, Progress, fast_forward, unmoved
 from .law import Laws, laws
 from .state import initial_state
 
 Array = NDArray[np.float64]
 MAX_STEPS = 1_000_000
+TOLERANCE = 1e-10
 SLIDE_TOLERANCE = 1e-4
+WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it the general chain is faster
 
 
 @dataclass(frozen=True)
@@ -51,28 +56,52 @@ def run(
 
     samples: sorted times.  until None: until every trial has settled.
     """
-    check_method(geometry, method)
+    check_method(method)
     record = Record.empty(len(weights), len(samples))
     clock = Clock.of(samples, until)
     course = Course(geometry, method, clock, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
+    goal = Goal(TOLERANCE, slide_tolerance, max_steps)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        journey = fast_forward(course, initial_state(parameters, a), max_steps, progress)
+        state = initial_state(parameters, a)
+        if course.discrete or geometry.gram_sign == 0:
+            worth = max(WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
+            journey = fast_forward(course, state, min(max_steps, worth), progress)
+        else:
+            journey = unmoved(state)
+        _finish(course, journey, np.stack([weights, biases], axis=-1), samples, until, goal)
         law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
     return LatePhase(record, journey, law)
 
 
-def check_method(geometry: TwoPointGeometry, method: GradientDescent | GradientFlow) -> None:
-    """Check that the method's late phase is known on these points.  Raises InputError."""
+def _finish(
+    course: Course,
+    journey: Journey,
+    theta: Array,
+    samples: list[LogTime],
+    until: LogTime | None,
+    goal: Goal,
+) -> None:
+    """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
+    left = [o is None or o is Outcome.budget_exhausted for o in journey.outcome]
+    setting = two_point_setting(course.geometry, course.method)
+    for row in map(int, np.flatnonzero(left)):
+        chain, outcome, regime = follow_row(
+            setting, course.geometry, theta[row], course.record, row, samples, until, goal
+        )
+        journey.outcome[row], journey.regime[row] = outcome, regime
+        end = chain.theta
+        a = course.geometry.preactivations(end[:, 0], end[:, 1])
+        journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
+        if regime is not None:
+            journey.entry[row], journey.log_entry[row] = entry(chain)
+
+
+def check_method(method: GradientDescent | GradientFlow) -> None:
+    """Check that the method is one whose late phase is known.  Raises InputError."""
     if not isinstance(method, GradientDescent | GradientFlow):  # else it would pass for a flow
         raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
-    if isinstance(method, GradientFlow) and geometry.gram_sign != 0:
-        raise InputError(
-            "inputs with x1 * x2 = -1 exactly for gradient flow",
-            (geometry.x1, geometry.x2),
-            "use GradientDescent, or such inputs as 1, -1 or 2, -0.5",
-        )
 
 
 def has_law(regime: Regime | None) -> bool:

@@ -57,14 +57,7 @@ def fast_forward(
 ) -> Journey:
     """Run all trials to the horizon or into a regime that is never left."""
     trials = state.time.size
-    journey = Journey(
-        state,
-        np.full(trials, None, object),
-        np.full(trials, None, object),
-        np.full(trials, np.nan),
-        np.full(trials, np.nan),
-        *np.zeros((3, trials), np.int64),
-    )
+    journey = unmoved(state)
     _record_start(course, state)
     open_trials = np.arange(trials)
     while open_trials.size:
@@ -74,6 +67,19 @@ def fast_forward(
             progress(trials - open_trials.size, trials)
     _name_chatter(course, journey)
     return journey
+
+
+def unmoved(state: State) -> Journey:
+    """Journeys that have not begun."""
+    trials = state.time.size
+    return Journey(
+        state,
+        np.full(trials, None, object),
+        np.full(trials, None, object),
+        np.full(trials, np.nan),
+        np.full(trials, np.nan),
+        *np.zeros((3, trials), np.int64),
+    )
 
 
 def _name_chatter(course: Course, journey: Journey) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
 from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
@@ -24,7 +25,9 @@ class Run:
     trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
     outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
     law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
-    regime;  rigour: the weakest of the samples' rigours.
+    regime;  rigour: the weakest of the samples' rigours;  loss: its name;
+    pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding),
+    None where they were not followed.
     """
 
     network: ShallowReLU
@@ -35,6 +38,8 @@ class Run:
     regime: Regime | None
     law: Law | None
     rigour: Rigour
+    loss: str = "exponential"
+    pattern: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
+from latephase.core import InputError, Law, Outcome, Regime, Rigour
 from latephase.problem import (
     LOSSES,
     Dataset,
-    GradientDescent,
-    GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
 )
 
-from .engine import MAX_STEPS, SLIDE_TOLERANCE, LatePhase, has_law
+from .chain import Goal
+from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .fastforward import Progress
+from .general import simulate_general
 from .run import Method, Run, Times, sample_times
-from .stepped import simulate_stepped
 from .trajectory import dataset, variables
 
 
@@ -36,14 +35,18 @@ def simulate(
     samples: int = 200,
     loss: str = "exponential",
     max_steps: int = MAX_STEPS,
+    tolerance: float = TOLERANCE,
     slide_tolerance: float = SLIDE_TOLERANCE,
     progress: Progress | None = None,
 ) -> Run:
     """Train `network` on `data` until time `until` and record it at the times `at`.
 
     until, at: int, decimal string ("1e1000", "10**6") or LogTime; without `at`, `samples`
-    log-spaced times.  Two neurons with output weights +1 and -1 on two points in dimension 1 have
-    their full late phase; other networks, and the logistic loss, are stepped up to `max_steps`.
+    log-spaced times.  Two neurons with output weights +1 and -1 on two points in dimension 1 are
+    carried by exact pieces; any other network, and the logistic loss, by the modified flow
+    (docs/theory.md, "Any shallow network").
+    tolerance: relative error to aim at in smooth phases of general networks, which sets when steps
+    give way to the modified flow; the error reached is reported.
     slide_tolerance: chatter (how far a step moves a neuron's parameters) below which sliding phases
     are followed to first order; the error it causes is reported.
 
@@ -57,16 +60,10 @@ def simulate(
     if max_steps < 1:
         raise InputError("max_steps of at least 1", max_steps, "raise it")
     options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
-    known = isinstance(method, GradientDescent | GradientFlow) and loss == "exponential"
-    if known and has_late_phase(network, data):
+    if loss == "exponential" and has_late_phase(network, data):
         return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
-    if isinstance(method, GradientFlow):
-        raise InputError(
-            "two neurons of output weights +1, -1, two points with x1 * x2 = -1 for gradient flow",
-            Words(f"{network.m} neurons on {data.n} points with {loss} loss"),
-            "use GradientDescent",
-        )
-    return simulate_stepped(network, data, method, times, loss, max_steps)
+    goal = Goal(tolerance, slide_tolerance, max_steps)
+    return simulate_general(network, data, method, times, loss, goal)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:

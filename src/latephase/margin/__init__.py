@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latephase.core import InputError
+
 from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
 from .lines import rescaled
@@ -18,11 +20,16 @@ from .robustness import (
     robustness_margin,
     two_neuron_margin,
 )
+from .value import Margin, MarginBounds
+from .wide import margin_of
+from .zeros import zeros_on_line
 
 if TYPE_CHECKING:
     from latephase.problem import Dataset, ShallowReLU
 
 __all__ = [
+    "Margin",
+    "MarginBounds",
     "activation_pattern",
     "boundary",
     "boundary_offset",
@@ -30,6 +37,7 @@ __all__ = [
     "kkt_residual",
     "margin_deficit",
     "margin_from_lines",
+    "margin_of",
     "margins",
     "normalised_margin",
     "of_network",
@@ -38,15 +46,20 @@ __all__ = [
     "rescaled",
     "robustness_margin",
     "two_neuron_margin",
+    "zeros_on_line",
 ]
 
 
-def of_network(net: ShallowReLU, data: Dataset) -> float:
+def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | MarginBounds:
     """Robustness margin of a network on a data set, in units of x.
 
-    The distance from the inputs to the set N = 0; 0 if a point is misclassified, inf if N has no
-    zero.  Rigour: exact.  Raises InputError for inputs of more than one feature.
+    The distance from the inputs to the set N = 0 in the norm 2, inf or 1; 0 if a point is
+    misclassified, inf if N has no zero.  A `Margin`, which is a float and exact, for up to 16
+    neurons, and for any number of them in one dimension and (2-norm) in two; `MarginBounds` with
+    `lower` and `upper` for larger networks.  Raises InputError.
     """
-    return float(
-        robustness_margin(net.weights, net.biases, net.output_weights, data.inputs, data.labels)
-    )
+    if net.d != data.d:
+        raise InputError(
+            f"weights of {data.d} features as the inputs have", net.d, "match their shapes"
+        )
+    return margin_of(net.weights, net.biases, net.output_weights, data.inputs, data.labels, norm)

@@ -24,12 +24,14 @@ class Loss:
 
     `log_each(margins)`     ln loss(q), any shape
     `log_weights(margins)`  ln(-loss'(q)), any shape: the weight of a point in the gradient
-    Both are accurate to a few ulp of max(1, |q|), and finite wherever q is.
+    `slopes(margins)`       -w'/w and w''/w of the weight w = -loss'(q), each of any shape
+    All are accurate to a few ulp of max(1, |q|), and finite wherever q is.
     """
 
     name: str
     log_each: Callable[[Array], Array]
     log_weights: Callable[[Array], Array]
+    slopes: Callable[[Array], tuple[Array, Array]]
 
     def log_loss(self, margins: ArrayLike, axis: int = -1) -> Array:
         """ln sum_i loss(q_i) over the points along `axis`; natural logarithm, never underflows."""
@@ -55,6 +57,18 @@ def _log_sigmoid(margins: Array) -> Array:
     return -_softplus(np.asarray(margins, dtype=np.float64))
 
 
+def _ones(margins: Array) -> tuple[Array, Array]:
+    """w = e^-q has -w' = w'' = w."""
+    one = np.ones_like(np.asarray(margins, dtype=np.float64))
+    return one, one
+
+
+def _sigmoid_slopes(margins: Array) -> tuple[Array, Array]:
+    """w = 1/(1 + e^q) has w' = -w (1 - w) and w'' = w (1 - w) (1 - 2 w)."""
+    w = np.exp(_log_sigmoid(margins))
+    return 1 - w, (1 - w) * (1 - 2 * w)
+
+
 def _softplus(x: Array) -> Array:
     """ln(1 + e^x); NumPy would warn of the NaN margins that an overflowed trial has."""
     with np.errstate(invalid="ignore"):
@@ -64,7 +78,7 @@ def _softplus(x: Array) -> Array:
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("exponential", log_each=_negative, log_weights=_negative),
-        Loss("logistic", log_each=_log_softplus, log_weights=_log_sigmoid),
+        Loss("exponential", log_each=_negative, log_weights=_negative, slopes=_ones),
+        Loss("logistic", log_each=_log_softplus, log_weights=_log_sigmoid, slopes=_sigmoid_slopes),
     )
 }

@@ -1,0 +1,56 @@
+"""How a chain ends: the pattern it stands in, and whether that lasts for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Outcome
+
+from .chain import Chain, next_piece
+from .mode import Mode, mode, statuses
+from .response import SLIDING
+from .segment import follow
+
+FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
+_TOLERANCE = 1e-9
+
+
+def pattern(chain: Chain) -> NDArray[np.int64]:
+    """Statuses (m, n) at the end of a chain."""
+    found = statuses(chain.setting.preactivations(chain.theta))
+    if chain.status is not None:
+        found = np.where(chain.status == SLIDING, SLIDING, found)
+    return found
+
+
+def ending(chain: Chain) -> Outcome:
+    """Settled if the loss tends to 0 in a mode that lasts, unfitted if it lasts and does not.
+
+    The mode is followed on as gradient flow from the horizon to ln t = 10^6.
+    """
+    if chain.outcome is not None:
+        return chain.outcome
+    if not np.isfinite(chain.now.log):  # t = 0 is no end
+        return Outcome.transient
+    here, must_step = next_piece(chain)
+    last = None if must_step else _last(here)
+    if last is None:
+        return Outcome.transient
+    fits = last.live.size == last.held.size
+    return Outcome.settled if fits else Outcome.unfitted
+
+
+def _last(here: Mode) -> Mode | None:
+    """The mode in the far future, with all points at rest that come to rest; None if it is left."""
+    for _ in range(here.held.size + 1):
+        found = follow(here, 0, np.zeros(0), FAR, _TOLERANCE)
+        if found.failed or found.broken.any():
+            return None
+        if not found.resting.any():
+            return replace(here, theta=here.parameters(found.beta))
+        theta = here.parameters(found.beta)
+        here = mode(here.setting, theta, here.status, here.held | found.resting)
+    return None

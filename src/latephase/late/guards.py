@@ -1,0 +1,62 @@
+"""Guards of a mode: what must stay positive while it lasts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mode import Mode
+from .response import ACTIVE, SLIDING
+
+Array = NDArray[np.float64]
+_ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
+
+
+class Guards:
+    """The guards of a mode: pre-activations of watched pairs (positive: on their side), then
+    multipliers and one minus multipliers of its slides.
+
+    Rounding may leave a pair that has just passed its kink an ulp on the wrong side: every guard
+    is measured from where it starts.
+    """
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        basis = mode.basis.reshape(*mode.theta.shape, -1)
+        moves = np.any(basis != 0, axis=(1, 2), keepdims=True)[..., 0]
+        self.pairs = np.argwhere(moves & (mode.status != SLIDING))
+        active = mode.status[tuple(self.pairs.T)] == ACTIVE
+        self._sides = np.where(active, 1.0, -1.0)
+        self._slack = np.zeros(len(self.pairs) + 2 * len(mode.slides))
+        terms = np.abs(mode.theta) @ np.abs(mode.setting.points.T)
+        self._slack[: len(self.pairs)] = _ROUNDING * terms[tuple(self.pairs.T)]
+        self._slack += np.maximum(-self(np.zeros(mode.basis.shape[1])), 0.0)
+
+    def __call__(self, beta: Array) -> Array:
+        """The guards at beta (r,); one below 0 ends the mode."""
+        a = self.mode.setting.preactivations(self.mode.parameters(beta))
+        shares = self._shares(beta)
+        sides = self._sides * a[tuple(self.pairs.T)]
+        return np.concatenate([sides, shares, 1 - shares]) + self._slack
+
+    def _shares(self, beta: Array) -> Array:
+        """The multipliers of the slides, each in [0, 1]."""
+        if len(self.mode.slides) == 0:
+            return np.zeros(0)
+        log = self.mode.setting.log_pull(self.mode.margins_at(beta))
+        used = np.where(self.mode.multipliers != 0, log, -np.inf)
+        top = used.max(axis=1, initial=-1e300)  # far below the pull of a point that is never fitted
+        held = (self.mode.multipliers * np.exp(used - top[:, None])).sum(axis=1)
+        room = np.clip(top - log[self.mode.slides[:, 1]], -1e4, 700.0)
+        return np.asarray(np.clip(held * np.exp(room), -1.0, 2.0))
+
+    def broken(self, beta: Array) -> NDArray[np.bool_]:
+        """The pairs (m, n) whose guard is below 0."""
+        below = self(beta) < 0
+        result = np.zeros(self.mode.status.shape, bool)
+        for pair in self.pairs[below[: len(self.pairs)]]:
+            result[tuple(pair)] = True
+        ends = below[len(self.pairs) :].reshape(2, -1).any(axis=0)
+        for pair in self.mode.slides[ends]:
+            result[tuple(pair)] = True
+        return result

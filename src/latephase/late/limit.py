@@ -1,0 +1,200 @@
+"""`limit`: what a run converges to - network, margins, boundary, multipliers - and how fast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import InputError, Law, LogTime, Words
+from latephase.margin import zeros_on_line
+from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from .limit_curve import Curve, boundary_law
+from .limit_direction import augmented
+from .limit_mode import ModeLimit, mode_limit
+from .limit_settled import Pair
+from .response import ACTIVE
+from .run import Run
+from .two_neuron_pattern import regime_pattern
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a run whose loss tends to 0 converges to; theta = all weights and biases.
+
+    network: the limit of theta / ln t, with smallest margin y N(x) = 1;  offset: theta - network *
+    ln t in the limit;  multipliers (n,) >= 0 and slide_multipliers {(neuron, point): share of
+    the multiplier} of the KKT conditions, which it meets up to kkt_residual;  normalised_margin:
+    1 / |network|.  settled: whether the run stays in its mode for ever; if not, reason says which
+    neuron leaves it at which point, and the rest is what would be if it stayed.
+    degenerate: ln ln t enters: the offset is not all of the second order.  law: that of two
+    neurons, or of the only zero on the line.  distance: of the last sample's direction to the
+    limit's, both of length 1.  remainder: |theta - network_at(t)| at the last sample, which falls
+    like t^-rate.  Rigour: exact in the mode; the part of the offset that is read off the run is
+    estimated, and offset_error, the moves that were still to come, bounds its error once the
+    remainder is small.
+    """
+
+    network: ShallowReLU
+    offset: ShallowReLU
+    offset_error: float
+    remainder: float
+    rate: float
+    multipliers: Array
+    slide_multipliers: Mapping[Pair, float]
+    kkt_residual: float
+    normalised_margin: float
+    settled: bool
+    reason: str
+    degenerate: bool
+    law: Law | None
+    distance: float
+    data: Dataset
+    flow: bool
+    _curve: Curve = field(repr=False)
+
+    @property
+    def robustness_margin(self) -> float:
+        """Limit of the robustness margin, in units of the inputs; NaN if it cannot be measured.
+
+        That of `network`, unless N vanishes on a whole region there: what is left of a dead neuron
+        then decides, for all t, on which side the region is.
+        """
+        return self._curve.start
+
+    @property
+    def margin_constant(self) -> float:
+        """C of robustness_margin - margin(t) ~ C / ln t, in units of the inputs."""
+        return -self._curve.slope[0]
+
+    @property
+    def margin_constant_error(self) -> float:
+        """Estimated error of margin_constant, from its extrapolation."""
+        return self._curve.slope[1]
+
+    @cached_property
+    def boundary(self) -> Array | None:
+        """Zeros of the limit network on the line, ascending (k,); None for wider inputs."""
+        if self.data.d != 1:
+            return None
+        n = self.network
+        return zeros_on_line(n.weights[:, 0], n.biases, n.output_weights)
+
+    def network_at(self, t: object) -> ShallowReLU:
+        """The asymptotic network at time t > 1: network * ln t + offset.  Raises InputError."""
+        time = LogTime.parse(t, flow=self.flow, name="t")
+        if not time.log > 0:
+            raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
+        theta = _theta(self.network) * time.log + _theta(self.offset)
+        return _network(theta, self.network.output_weights)
+
+    def steps_within(self, eps: float) -> LogTime | None:
+        """The time from which on |margin(t) - robustness_margin| <= eps, in steps (GF: flow time).
+
+        By the asymptotic curve network_at(t), which knows nothing of times before the run entered
+        its mode.  None if the run is not settled or its margin cannot be measured.
+        Rigour: estimated.  Raises InputError.
+        """
+        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
+            raise InputError(
+                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
+            )
+        log = self._curve.within(eps) if self.settled else None
+        return None if log is None else LogTime.from_log(log, flow=self.flow)
+
+
+def limit(run: Run) -> Limit:
+    """What a run converges to, from the mode that it is in at its last sample.
+
+    Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern.
+    Source: docs/theory.md, "Any shallow network".
+    """
+    theta, log_t = _last_sample(run)
+    pattern, outer = _pattern(run, theta), run.network.output_weights
+    step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0
+    found = mode_limit(pattern, theta, run.data, outer, log_t, math.log(step))
+    if found is None:
+        raise InputError(
+            "a run whose loss tends to 0",
+            Words("a pattern of activity that does not separate the points"),
+            "the loss stays positive in it; pass a run that fits its data",
+        )
+    network, rest = _network(found.direction, outer), _network(found.offset, outer)
+    norm = _norm(found.direction)
+    return Limit(
+        network=network,
+        offset=rest,
+        offset_error=found.offset_error,
+        remainder=_norm(theta - found.direction * log_t - found.offset),
+        rate=found.rate,
+        multipliers=found.multipliers,
+        slide_multipliers=found.slide_multipliers,
+        kkt_residual=_kkt_residual(found, pattern, network, run.data),
+        normalised_margin=1 / norm,
+        settled=found.settled,
+        reason=found.reason,
+        degenerate=found.degenerate,
+        law=run.law or boundary_law(found.direction, found.offset, outer),
+        distance=_norm(theta / _norm(theta) - found.direction / norm),
+        data=run.data,
+        flow=not isinstance(run.method, GradientDescent),
+        _curve=Curve(found.direction, found.offset, outer, run.data),
+    )
+
+
+def _last_sample(run: Run) -> tuple[Array, float]:
+    """theta (m, d + 1) and ln t of the latest sample that was reached."""
+    samples = run.trajectory
+    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
+    log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
+    k = int(np.argmax(log10_t))
+    if not log10_t[k] > 0:
+        raise InputError(
+            "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
+        )
+    return theta[k], float(log10_t[k]) * math.log(10.0)
+
+
+def _pattern(run: Run, theta: Array) -> NDArray[np.integer]:
+    if run.pattern is not None:
+        return run.pattern
+    if run.regime is None:
+        raise InputError(
+            "a run with a pattern", Words(f"one that ended as {run.outcome.name}"), "raise until"
+        )
+    return regime_pattern(run.regime, run.data, run.network.output_weights, theta)
+
+
+def _kkt_residual(
+    found: ModeLimit, pattern: NDArray[np.integer], network: ShallowReLU, data: Dataset
+) -> float:
+    """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
+
+    An upper bound for it, and cheap where many neurons slide at one point.
+    """
+    shares = (pattern == ACTIVE).astype(float)
+    for pair, share in found.slide_multipliers.items():
+        shares[pair] = share
+    pulls = shares * np.outer(network.output_weights, data.labels) * found.multipliers
+    norm = _norm(found.direction)
+    slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
+    return math.hypot(_norm(found.direction - pulls @ augmented(data.inputs)), _norm(slack)) / norm
+
+
+def _norm(values: Array) -> float:
+    return float(np.linalg.norm(values))
+
+
+def _theta(network: ShallowReLU) -> Array:
+    return np.concatenate([network.weights, network.biases[:, None]], axis=1)
+
+
+def _network(theta: Array, output_weights: Array) -> ShallowReLU:
+    return ShallowReLU(theta[:, :-1], theta[:, -1], output_weights)

@@ -1,0 +1,110 @@
+"""The setting of a run of any shallow ReLU network, and the instants of its clock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime
+from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
+
+Array = NDArray[np.float64]
+_EXACT = 2.0**53
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays fixed while m neurons are trained on n points of d features.
+
+    points (n, d + 1): inputs with a 1 appended;  labels (n,);  outer (m,) output weights;
+    parameters are arrays theta (m, d + 1), the bias last.
+    """
+
+    points: Array
+    labels: Array
+    outer: Array
+    method: GradientDescent | GradientFlow
+    loss: Loss
+
+    @classmethod
+    def of(
+        cls, network: ShallowReLU, data: Dataset, method: GradientDescent | GradientFlow, loss: str
+    ) -> Setting:
+        """The setting of a network on its data."""
+        points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
+        return cls(
+            points, data.labels.astype(float), network.output_weights.copy(), method, LOSSES[loss]
+        )
+
+    @property
+    def discrete(self) -> bool:
+        """Gradient descent, whose time counts updates; gradient flow's is real."""
+        return isinstance(self.method, GradientDescent)
+
+    @cached_property
+    def log_step(self) -> float:
+        """ln of the step size; 0 for gradient flow."""
+        return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
+
+    @cached_property
+    def signs(self) -> Array:
+        """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
+        return np.outer(self.outer, self.labels)
+
+    def preactivations(self, theta: Array) -> Array:
+        """a_ji (..., m, n)."""
+        return np.asarray(theta @ self.points.T)
+
+    def margins(self, theta: Array) -> Array:
+        """q_i = y_i N(x_i), (..., n)."""
+        a = np.maximum(self.preactivations(theta), 0.0)
+        return np.asarray(np.einsum("mn,...mn->...n", self.signs, a))
+
+    def log_pull(self, margins: Array) -> Array:
+        """ln(-step size * dloss/dq_i), (..., n)."""
+        return np.asarray(self.log_step + self.loss.log_weights(margins))
+
+
+@dataclass(frozen=True)
+class Instant:
+    """A time on the clock of a run: exact `value` while it is below 2**53, else None; `log`."""
+
+    value: int | Fraction | None
+    log: float
+
+    @classmethod
+    def start(cls) -> Instant:
+        """t = 0."""
+        return cls(0, -math.inf)
+
+    def log_until(self, time: LogTime) -> float:
+        """ln(time - self); -inf if the time is not later."""
+        if self.value is not None and time.value is not None:
+            left = Fraction(time.value) - self.value
+            if left <= 0:
+                return -math.inf
+            return math.log(left.numerator) - math.log(left.denominator)
+        if time.log <= self.log:
+            return -math.inf
+        return time.log + math.log1p(-math.exp(self.log - time.log))
+
+    def later(self, log_elapsed: float, whole: bool) -> Instant:
+        """The instant a time exp(log_elapsed) later, rounded to an integer if `whole`."""
+        if self.value is not None and log_elapsed < math.log(_EXACT):
+            elapsed = Fraction(math.exp(log_elapsed))
+            return self.plus(round(elapsed) if whole else elapsed)
+        return Instant(None, float(np.logaddexp(self.log, log_elapsed)))
+
+    def plus(self, elapsed: int | Fraction) -> Instant:
+        """The instant `elapsed` later."""
+        if elapsed == 0:
+            return self
+        if self.value is None:
+            return Instant(None, float(np.logaddexp(self.log, math.log(elapsed))))
+        total = self.value + elapsed
+        return Instant(total if total < _EXACT else None, math.log(total))
