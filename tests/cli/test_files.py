@@ -92,6 +92,7 @@ def test_a_network_in_the_plane_has_no_boundary_column(plane):
     assert ended.code == 0
     assert "boundary" not in ended.out
     assert "3 neurons, 3 points in dimension 2" in ended.out
+    assert re.search(r"^next +(a later --until$|.*latephase.limit)", ended.out, re.M)
     for t in (0, 1):
         assert f"{float(run.trajectory.log_loss[t]):.6g}" in ended.out
 
@@ -112,13 +113,16 @@ def test_a_saved_network_goes_on(plane):
     assert np.max(np.abs(np.array(one) - other)) < 1e-14 * np.max(np.abs(other))
 
 
-def test_a_network_that_was_not_reached_is_not_saved(files, tmp_path):
-    """Ground truth: the budget of 20 steps, and the first sample asked for at 50."""
-    stepped = ["--loss", "logistic", "--until", "50", "--at", "50", "--max-steps", "20"]
-    ended = files("run", *FILES, *stepped, "--save", "last.npz")
+def test_a_network_that_was_not_reached_is_not_saved(latephase, tmp_path):
+    """Ground truth: 3 steps of 0.1 do not carry this start out of its coupled pattern."""
+    start = ["--inputs", "2,1", "--labels", "1,-1", "--weights", "0.1,0.2", "--biases", "1,1"]
+    steps = ["--step-size", "0.1", "--max-steps", "3", "--until", "1e9"]
+    ended = latephase("run", *start, *steps, "--at", "1e9", "--save", "last.npz")
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "--max-steps" in ended.err
     assert not (tmp_path / "last.npz").exists()
+    ended = latephase("run", *start, *steps, "--at", "1e9,2", "--save", "last.npz")
+    assert "saved    the network at t = 2: last.npz" in ended.out
 
 
 RUN = ["run", "--until", "9"]
