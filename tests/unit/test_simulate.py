@@ -177,7 +177,9 @@ def test_other_networks():
         assert relative_error(path.weights.values[i], w) < 1e-12
         assert relative_error(path.biases.values[i], b) < 1e-12
         assert relative_error(np.exp(path.log_loss.values[i]), loss) < 1e-11
-    assert np.isnan(path.robustness_margin.values).all()  # of one-dimensional inputs only
+        moved = lp.ShallowReLU(w, b, net.output_weights)
+        rho = lp.robustness_margin(moved, data)
+        assert relative_error(1 + path.robustness_margin.values[i], 1 + rho) < 1e-9
 
 
 def test_logistic_loss():

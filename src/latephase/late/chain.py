@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Outcome
 
@@ -107,7 +108,7 @@ def run_chain(
         doubt=np.zeros(m),
         low=np.zeros_like(theta),
     )
-    with threadpool_limits(1, "blas"), np.errstate(over="ignore", under="ignore"):
+    with _libraries().limit(limits=1, user_api="blas"), np.errstate(over="ignore", under="ignore"):
         for _ in range(_MOST_ROUNDS):
             _record_here(chain)
             if chain.log_left == -math.inf or chain.outcome is not None:
@@ -116,6 +117,12 @@ def run_chain(
         else:
             chain.outcome = Outcome.budget_exhausted
     return chain
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS that is loaded: more threads only wait for one another on matrices of this size."""
+    return ThreadpoolController()
 
 
 def _round(chain: Chain) -> None:

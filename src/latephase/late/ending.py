@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from latephase.core import Outcome
 
 from .chain import Chain, next_piece
+from .guards import Guards
 from .mode import Mode, mode, statuses
+from .modified import Field, pace
 from .response import SLIDING
 from .segment import follow
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-9
+_STRAIGHT = 1e-6
 
 
 def pattern(chain: Chain) -> NDArray[np.int64]:
@@ -45,6 +48,8 @@ def ending(chain: Chain) -> Outcome:
 
 def _last(here: Mode) -> Mode | None:
     """The mode in the far future, with all points at rest that come to rest; None if it is left."""
+    if _is_straight(here):
+        return here
     for _ in range(here.held.size + 1):
         found = follow(here, 0, np.zeros(0), FAR, _TOLERANCE)
         if found.failed or found.broken.any():
@@ -54,3 +59,18 @@ def _last(here: Mode) -> Mode | None:
         theta = here.parameters(found.beta)
         here = mode(here.setting, theta, here.status, here.held | found.resting)
     return None
+
+
+def _is_straight(here: Mode) -> bool:
+    """Whether the run goes straight on in ln t to the far future, without meeting a kink.
+
+    Both pre-activations and multipliers are then what they are at the two ends, or between them.
+    """
+    if here.live.size == 0:
+        return True
+    field, start = Field(here, 0), -pace(here).log_rate
+    at_rest = np.zeros(here.basis.shape[1])
+    first = field(start, at_rest)
+    far = first * (FAR - start)
+    apart = np.abs(field(FAR, far) - first).max()
+    return bool(apart <= _STRAIGHT * np.abs(first).max() and (Guards(here)(far) >= 0).all())

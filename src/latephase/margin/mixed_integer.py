@@ -28,7 +28,7 @@ def nearest_zero(w: Array, b: Array, outer: Array, x: Array, upper: float, p: fl
     if not math.isfinite(upper):
         upper = _far(w, b, x)
     model = highspy.Highs()
-    model.silent()
+    model.setOptionValue("output_flag", False)
     model.setOptionValue("mip_rel_gap", _GAP)
     model.setOptionValue("mip_abs_gap", 0.0)
     model.setOptionValue("mip_feasibility_tolerance", 1e-9)

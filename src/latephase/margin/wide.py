@@ -18,6 +18,7 @@ EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
 PLANE = 2  # features up to which the 2-norm is exact for any width
 CELLS = 300  # that are looked at for each point of a larger network
 _HALVINGS = 60
+_PARTNERS = 8  # nearest points of the other label towards which an upper bound is looked for
 _DUAL = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}
 
 
@@ -84,6 +85,7 @@ def _crossings(w: Array, b: Array, outer: Array, x: Array, y: Array, p: float) -
     found = np.full(len(x), math.inf)
     for i in range(len(x)):
         others = x[y != y[i]]
+        others = others[np.argsort(np.linalg.norm(others - x[i], axis=1))[:_PARTNERS]]
         inside, outside = np.zeros(len(others)), np.ones(len(others))
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2

@@ -1,0 +1,159 @@
+"""Any shallow network: time to 10^100 and 10^1000, against brute force and LSODA written by hand.
+
+The rival for brute force is the package's own compiled step, run to 10^6 steps. The rival for gradient
+flow is what a user of SciPy would write: LSODA on all parameters in log time, kinks left to its step
+control, at the tolerance that gives the same error; its truth is the general engine at 1e-12.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from scipy.integrate import LSODA
+
+import latephase as lp
+from latephase.training import advance
+
+GD, UNTIL = lp.GradientDescent(0.1), "1e1000"
+COUPLED = lp.Dataset([0.9, -0.4], [1, -1])  # k12 > 0: slides
+TRIALS = 1000
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    before = time.perf_counter()
+    run()
+    return time.perf_counter() - before
+
+
+def row(name: str, text: str) -> None:
+    """One line of the table."""
+    print(f"  {name:<58} {text}", flush=True)
+
+
+def two_neurons() -> None:
+    """Coupled two-neuron data to 10^1000: single runs after compilation, and a batch."""
+    for method in (GD, lp.GradientFlow()):
+        weights, biases = lp.initializers.standard_normal(trials=41, seed=1)
+        nets = [lp.ShallowReLU(w, b) for w, b in zip(weights, biases, strict=True)]
+        spent = [
+            seconds(lambda net=net, m=method: lp.simulate(net, COUPLED, m, until=UNTIL, at=[UNTIL]))
+            for net in nets
+        ][1:]
+        name = type(method).__name__
+        row(f"two neurons, {name}, one run (median, slowest of 40)",
+            f"{1e3 * statistics.median(spent):.0f} ms, {1e3 * max(spent):.0f} ms")  # fmt: skip
+        batch = seconds(
+            lambda m=method: lp.ensemble(
+                "standard_normal", COUPLED, m, trials=TRIALS, seed=0, until=UNTIL, at=[UNTIL]
+            )
+        )
+        row(f"two neurons, {name}, {TRIALS} runs", f"{batch:.1f} s")
+
+
+def random_problem(m: int, n: int, d: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
+    """m neurons on n Gaussian points of d features with random labels."""
+    rng = np.random.default_rng(0)
+    outer = np.where(np.arange(m) % 2 == 0, 1.0, -1.0)
+    net = lp.ShallowReLU(rng.normal(size=(m, d)) / np.sqrt(m * d), 0.1 * rng.normal(size=m), outer)
+    labels = np.where(np.arange(n) % 2 == 0, 1, -1)
+    return net, lp.Dataset(rng.normal(size=(n, d)), labels)
+
+
+def wide() -> None:
+    """Width 64, 100 points, 20 features, to 10^100."""
+    net, data = random_problem(64, 100, 20)
+    for method in (lp.GradientDescent(0.01), lp.GradientFlow()):
+        found: list[lp.Run] = []
+        spent = seconds(
+            lambda m=method, f=found: f.append(
+                lp.simulate(net, data, m, until="1e100", at=["1e6", "1e100"])
+            )
+        )
+        error = found[0].trajectory.error.values
+        row(f"width 64, n = 100, d = 20 to 10^100, {type(method).__name__}",
+            f"{spent:.1f} s ({found[0].outcome.name}, error {error[-1]:.0e})")  # fmt: skip
+
+
+def brute_force() -> None:
+    """One run to 10^6 steps: the step kernel against the general engine."""
+    net, data = random_problem(8, 6, 2)
+    gd = lp.GradientDescent(0.05)
+
+    def stepped() -> object:
+        return advance(
+            net.weights[None], net.biases[None], np.array([1_000_000]), inputs=data.inputs,
+            labels=data.labels, output_weights=net.output_weights, method=gd,
+        )  # fmt: skip
+
+    def followed() -> object:
+        return lp.simulate(net, data, gd, until=1_000_000, at=[1_000_000], slide_tolerance=1e-3)
+
+    stepped(), followed()
+    rival, ours = seconds(stepped), min(seconds(followed) for _ in range(3))
+    row("m = 8, n = 6, d = 2 to 10^6: stepping / following", f"{rival:.2f} s / {ours:.3f} s = "
+        f"{rival / ours:.0f} times")  # fmt: skip
+
+
+def by_hand(
+    net: lp.ShallowReLU, data: lp.Dataset, log_until: float, tolerance: float
+) -> np.ndarray:
+    """Gradient flow by LSODA on all parameters, in ln(t + 1)."""
+    z = np.c_[data.inputs, np.ones(data.n)]
+    v, y = net.output_weights, data.labels
+    shape = (net.m, data.d + 1)
+
+    def field(s: float, flat: np.ndarray) -> np.ndarray:
+        a = flat.reshape(shape) @ z.T
+        q = y * (v @ np.maximum(a, 0))
+        pull = np.exp(np.minimum(s - q, 500)) * y
+        return (((a > 0) * v[:, None] * pull) @ z).ravel()
+
+    start = np.c_[net.weights, net.biases].ravel()
+    solver = LSODA(field, 0.0, start, log_until, rtol=tolerance, atol=tolerance)
+    while solver.status == "running":
+        solver.step()
+    return solver.y.reshape(shape)
+
+
+def second_solver() -> None:
+    """Gradient flow without slides at equal error."""
+    for m, n, d in ((2, 2, 2), (16, 10, 10), (64, 40, 20)):
+        net, _ = random_problem(m, n, d)
+        rng = np.random.default_rng(1)
+        normal = rng.normal(size=d)
+        x = rng.normal(size=(n, d))
+        data = lp.Dataset(x, np.where(x @ normal > np.median(x @ normal), 1, -1))
+        times = ["1e100"]
+        run = lp.simulate(net, data, lp.GradientFlow(), until="1e100", at=times)
+        truth = np.c_[run.trajectory.weights.values[0], run.trajectory.biases.values[0]]
+        log_until = 100 * np.log(10)
+        ours = min(
+            seconds(lambda: lp.simulate(net, data, lp.GradientFlow(), until="1e100", at=times))
+            for _ in range(3)
+        )
+        rival, off = np.inf, np.inf
+        for tolerance in (1e-6, 1e-8, 1e-10):
+            found: list[np.ndarray] = []
+            spent = seconds(lambda t=tolerance, f=found: f.append(by_hand(net, data, log_until, t)))
+            off = float(np.abs(found[0] - truth).max() / np.abs(truth).max())
+            rival = spent
+            if off < 1e-8 or spent > 60:
+                break
+        row(f"flow m = {m}, n = {n}, d = {d} to 10^100: by hand / ours",
+            f"{rival:.2f} s (off {off:.0e}) / {ours:.2f} s = {rival / ours:.1f} times")  # fmt: skip
+
+
+def main() -> None:
+    """Print the table."""
+    two_neurons()
+    brute_force()
+    second_solver()
+    wide()
+
+
+if __name__ == "__main__":
+    main()
