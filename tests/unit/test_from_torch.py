@@ -134,9 +134,12 @@ def torch():
 def test_a_torch_module_and_its_network_agree(torch, dtype, bias):
     """Ground truth: PyTorch's own forward pass, in float64 on the exact numbers."""
     torch.manual_seed(3)
+    kind = getattr(torch, dtype)  # from the start: what is drawn in float32 fits into it
     module = torch.nn.Sequential(
-        torch.nn.Linear(4, 7, bias=bias), torch.nn.ReLU(), torch.nn.Linear(7, 1, bias=False)
-    ).to(getattr(torch, dtype))
+        torch.nn.Linear(4, 7, bias=bias, dtype=kind),
+        torch.nn.ReLU(),
+        torch.nn.Linear(7, 1, bias=False, dtype=kind),
+    )
     net, points = ShallowReLU.from_torch(module), torch.randn(9, 4, dtype=torch.float64)
     assert same_bits(net, ShallowReLU.from_torch(module.state_dict()))
     expected = module.double()(points).detach().numpy()[:, 0]
