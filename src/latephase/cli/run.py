@@ -121,7 +121,9 @@ def _latest_sample(run: Run) -> xr.Dataset:
     reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
     if not reached.any():
         got = Words(f"none: {run.outcome.value}")
-        raise InputError("a sample that was reached, to save", got, "raise --max-steps")
+        raise InputError(
+            "a sample that was reached, to save", got, "see --max-steps, --step-size and --at"
+        )
     found = run.trajectory.isel(time=reached)
     return found.isel(time=found.log10_t.values.argmax())
 
@@ -197,12 +199,17 @@ def _is_simplest(trajectory: xr.Dataset) -> bool:
 def _next(run: Run, problem_flags: str) -> str:
     """What to do with what was found."""
     from latephase.core import Outcome
+    from latephase.late.simulate import has_late_phase
 
+    predict = f"latephase predict {problem_flags}"
     if run.outcome is Outcome.settled and run.law:
-        return f"steps to any distance from the limit: latephase predict {problem_flags}"
+        return f"steps to any distance from the limit: {predict}"
+    known = run.loss == "exponential" and has_late_phase(run.network, run.data)
     advice = {
-        Outcome.settled: "nothing moves any more; try other --weights or --biases",
-        Outcome.transient: f"a later --until, or: latephase predict {problem_flags}",
+        Outcome.settled: "nothing moves any more; try other --weights or --biases"
+        if known
+        else "what it converges to, in Python: latephase.limit(run)",
+        Outcome.transient: "a later --until" + (f", or: {predict}" if known else ""),
         Outcome.budget_exhausted: "raise --max-steps",
         Outcome.overflowed: "lower --step-size",
         Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
