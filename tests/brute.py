@@ -1,7 +1,8 @@
 """Gradient descent of arbitrary shallow networks by its definition, many problems side by side.
 
-Nothing here is shared with the package. Parameters are sums of two doubles, so a million small
-steps lose no digits; what is left is the rounding of one step's pre-activations and exponentials.
+Nothing here is shared with the package. JAX is imported when it is needed: once it is loaded in a
+process, tests that fork are warned. Parameters are sums of two doubles, so a million small steps
+lose no digits; what is left is the rounding of one step's pre-activations and exponentials.
 Two ways of rounding are offered: where they disagree, a pre-activation was decided by rounding.
 """
 
@@ -12,10 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from problems import Floats, Problem
 
@@ -41,6 +39,9 @@ def descend(batch: Sequence[Problem], times: Sequence[int], variant: int = 0) ->
 
     Shares of activity are over the last 1,000 steps before the last time.
     """
+    import jax
+    import jax.numpy as jnp
+
     with jax.enable_x64(True):
         fixed, state = _stacked(batch)
         done, found, losses = 0, [], []
@@ -74,6 +75,8 @@ def _cut(p: Problem, k: int, found: list, losses: list, share: Floats) -> Brute:
 
 def _stacked(batch: Sequence[Problem]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     """Arrays with the problem as last axis; what pads them (zeros) is never active."""
+    import jax.numpy as jnp
+
     shape = len(batch)
     m = max(len(p.biases) for p in batch)
     n = max(len(p.labels) for p in batch)
@@ -97,6 +100,8 @@ def _stacked(batch: Sequence[Problem]) -> tuple[dict[str, Any], tuple[Any, Any]]
 @cache
 def _advance(variant: int, counting: bool) -> Any:
     """A compiled function that does so many steps."""
+    import jax
+    from jax import lax
 
     def advance(fixed: Any, state: Any, count: Any, steps: int) -> Any:
         def body(_: Any, carry: Any) -> Any:
@@ -113,6 +118,8 @@ def _advance(variant: int, counting: bool) -> Any:
 
 def _pre_activations(fixed: Any, state: Any, variant: int) -> Any:
     """a_ji (m, n, problems), summed from the first feature or, in variant 1, from the bias."""
+    import jax.numpy as jnp
+
     theta, rest = state
     order = range(theta.shape[0])[:: 1 - 2 * variant]
     a = jnp.zeros(())
@@ -125,11 +132,15 @@ def _pre_activations(fixed: Any, state: Any, variant: int) -> Any:
 
 def _scores(fixed: Any, a: Any) -> Any:
     """q_i (n, problems)."""
+    import jax.numpy as jnp
+
     return fixed["y"] * jnp.sum(fixed["v"][:, None] * jnp.maximum(a, 0.0), axis=0)
 
 
 def _moved(fixed: Any, state: Any, a: Any) -> Any:
     """The state one update later."""
+    import jax.numpy as jnp
+
     pull = jnp.exp(-_scores(fixed, a))
     pull = jnp.minimum(pull, 1e300)  # logistic: infinity over infinity would be no number
     pull = fixed["eta"] * fixed["y"] * pull / (1.0 + fixed["logistic"] * pull)
@@ -144,6 +155,8 @@ def _moved(fixed: Any, state: Any, a: Any) -> Any:
 
 def _log_loss(fixed: Any, state: Any) -> Any:
     """ln L (problems,)."""
+    import jax.numpy as jnp
+
     q = _scores(fixed, _pre_activations(fixed, state, 0))
     each = jnp.where(fixed["logistic"] > 0, jnp.log1p(jnp.exp(-q)), jnp.exp(-q))
     return jnp.log(jnp.sum(fixed["real"] * each, axis=0))

@@ -30,6 +30,8 @@ _CALM = math.log(0.5)  # relaxation per step below which the modified flow may b
 _MOST_ROUNDS = 50_000
 _WORTHWHILE = 64  # a mode that a chattering pair ends sooner than this is stepped through
 _KICKED = 200  # rounds of chatter that are followed kick by kick
+_BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
+_CHURNS = 300  # brief modes in a row, and one for each pair, after which a run counts as unresolved
 _STUCK = 50  # modes in a row that end where they began
 _KICKS = 8.0  # kicks of the chatter by which a slide may be off for ever, by brute force
 
@@ -56,6 +58,7 @@ class Chain:
     followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;
     let_go (m, n): status to which a slide has just gone over, else -1;  held
     (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
+    churned: brief ones in a row;
     flowed: whether a mode has been followed yet;  kicked: rounds in which
     chatter was too large to be averaged;  step_error: absolute, of rounding in the steps taken."""
 
@@ -80,6 +83,7 @@ class Chain:
     stretch: int = 0
     stuck: int = 0
     flowed: bool = False
+    churned: int = 0
     kicked: int = 0
     entry: Instant = field(default_factory=Instant.start)
     outcome: Outcome | None = None
@@ -315,7 +319,9 @@ def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
         else before.later(found.log_time, whole=whole or chain.setting.discrete)
     )
     chain.stuck = chain.stuck + 1 if found.log_time <= -30 else 0
-    if found.failed or chain.stuck > _STUCK:
+    chain.churned = chain.churned + 1 if found.log_time < before.log - _BRIEF else 0
+    churns = chain.churned > _CHURNS + here.status.size
+    if found.failed or chain.stuck > _STUCK or churns:
         chain.outcome = Outcome.budget_exhausted
     chain.held = chain.held | found.resting
     chain.slid = (here.status == SLIDING) | found.broken
