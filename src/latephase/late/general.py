@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
-from latephase.margin import boundary, margin_of, robustness_margin
+from latephase.margin import EXACT_NEURONS, boundary, margin_of, robustness_margin
 from latephase.problem import LOSSES, Dataset, ShallowReLU
 
 from .chain import Chain, Goal, run_chain
@@ -101,7 +101,7 @@ def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dic
     rho = np.full(len(theta), np.nan)
     if network.d == 1 and reached.any():
         rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
-    if network.d == 2:  # exact in milliseconds; beyond, `lp.robustness_margin` takes its time
+    if network.d == 2 and network.m <= EXACT_NEURONS:  # in milliseconds; others take their time
         for k in np.flatnonzero(reached):
             rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
     crossing = np.full(len(theta), np.nan)

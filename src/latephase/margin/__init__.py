@@ -21,13 +21,14 @@ from .robustness import (
     two_neuron_margin,
 )
 from .value import Margin, MarginBounds
-from .wide import margin_of
+from .wide import EXACT_NEURONS, margin_of
 from .zeros import zeros_on_line
 
 if TYPE_CHECKING:
     from latephase.problem import Dataset, ShallowReLU
 
 __all__ = [
+    "EXACT_NEURONS",
     "Margin",
     "MarginBounds",
     "activation_pattern",
