@@ -70,16 +70,17 @@ def _smoothed(p: Problem, times: Sequence[float], eps: float) -> Floats:
     """The flow with step functions of relative width eps."""
     logs = np.log1p(np.asarray(times, dtype=np.float64))  # s = ln(t + 1)
     field = _Field(p, eps)
-    done = solve_ivp(
-        field.value,
-        (logs[0], logs[-1]),
-        p.theta.ravel(),
-        method="Radau",
-        jac=field.jacobian,
-        t_eval=logs,
-        rtol=TOLERANCE,
-        atol=TOLERANCE,
-    )
+    with np.errstate(divide="ignore"):  # Radau divides by its last step, which may be 0
+        done = solve_ivp(
+            field.value,
+            (logs[0], logs[-1]),
+            p.theta.ravel(),
+            method="Radau",
+            jac=field.jacobian,
+            t_eval=logs,
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
+        )
     if not done.success:
         raise Lost(f"{p.name}: {done.message}")
     return done.y.T.reshape(len(logs), *p.theta.shape)

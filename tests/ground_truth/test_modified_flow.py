@@ -7,7 +7,8 @@ import pytest
 
 import latephase as lp
 from latephase.core import LogTime
-from latephase.late.chain import Goal, run_chain
+from latephase.late.chain import run_chain
+from latephase.late.chain_state import Goal
 from latephase.late.setting import Setting
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import InputError, Rigour
+from latephase.core import InputError, Regime, Rigour
 from latephase.problem import Dataset, GradientFlow, ShallowReLU
 
 from .base import Bench, Claim
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
-WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32, 64), (2, 5, 10), (1, 2)
+WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32, 64), (2, 5, 10, 20), (1, 2)
 UNTIL, HORIZON = "1e1000", 1000.0
 RESTARTS = 1  # on each data set; the one with SPREAD (points, features) has MORE
 MORE = 2
@@ -56,7 +56,8 @@ def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Outcome:
 
     net, data = problem(m, n, d, seed, restart)
     run = simulate(net, data, GradientFlow(), until=UNTIL, at=[UNTIL])
-    name = run.outcome.name
+    fits = run.regime not in (Regime.one_dead, Regime.both_dead)  # two neurons on two points
+    name = run.outcome.name if fits else "unfitted"
     nothing = Outcome(m, n, d, name, False, np.nan, np.nan, np.nan, np.nan)
     try:
         end = limit(run)

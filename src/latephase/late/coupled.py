@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from latephase.core import LogTime, Outcome, Regime
 from latephase.problem import LOSSES, GradientDescent, GradientFlow, TwoPointGeometry
 
-from .chain import Chain, Goal
+from .chain_state import Chain, Goal
 from .course import Record
 from .ending import ending, pattern
 from .general import compared

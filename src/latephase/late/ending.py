@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from latephase.core import Outcome
 
-from .chain import Chain, next_piece
+from .chain_state import Chain
 from .guards import Guards
 from .mode import Mode, mode, statuses
 from .modified import Field, pace
+from .next_piece import next_piece
 from .response import SLIDING
 from .segment import follow
 
@@ -22,11 +23,12 @@ _STRAIGHT = 1e-6
 
 
 def pattern(chain: Chain) -> NDArray[np.int64]:
-    """Statuses (m, n) at the end of a chain."""
-    found = statuses(chain.setting.preactivations(chain.theta))
-    if chain.status is not None:
-        found = np.where(chain.status == SLIDING, SLIDING, found)
-    return found
+    """Statuses (m, n) at the end of a chain: a neuron let go of a kink may rest an ulp off it."""
+    seen = statuses(chain.setting.preactivations(chain.theta))
+    if chain.status is None:
+        return seen
+    turned = chain.turned[:, None] & (chain.status != SLIDING)
+    return np.where(turned, seen, chain.status)
 
 
 def ending(chain: Chain) -> Outcome:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.core import InputError, LogTime, Outcome, Regime
 from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
-from .chain import Goal
+from .chain_state import Goal
 from .coupled import entry, follow_row, two_point_setting
 from .course import Clock, Course, Record
 from .fastforward import Journey, Progress, fast_forward, unmoved

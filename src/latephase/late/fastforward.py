@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 _WORTHWHILE = 64  # a decoupled phase shorter than this is stepped through
 _CHATTER_FACTOR = 16.0  # covers the error of a slide entered at a given chatter, by brute force
 _MOST_ROUNDS = 1000  # pieces after which a run counts as unsettled
-_KICKS = 200  # rounds of chatter followed exactly before a one-dead run is called sliding
+_KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
 
 
 @dataclass

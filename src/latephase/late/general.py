@@ -16,7 +16,8 @@ from latephase.core import LogTime, Rigour
 from latephase.margin import EXACT_NEURONS, boundary, margin_of, robustness_margin
 from latephase.problem import LOSSES, Dataset, ShallowReLU
 
-from .chain import Chain, Goal, run_chain
+from .chain import run_chain
+from .chain_state import Chain, Goal
 from .ending import ending, pattern
 from .run import Method, Run, Times
 from .setting import Setting

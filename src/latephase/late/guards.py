@@ -9,6 +9,7 @@ from .mode import Mode
 from .response import ACTIVE, INACTIVE, SLIDING
 
 Array = NDArray[np.float64]
+_REPRESENTABLE = 600.0  # spread of ln l_i below which all pulls are floats on one scale
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
 
@@ -17,26 +18,33 @@ class Guards:
     multipliers and one minus multipliers of its slides.
 
     Rounding may leave a pair that has just passed its kink an ulp on the wrong side: every guard
-    is measured from where it starts.
+    is measured from where it starts.  slack (m, n): how far below 0 a pair's guards may go, as a
+    share of the terms of its pre-activation (of a neuron at least `scale` long), and of 1 for its
+    multiplier.
     """
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, slack: Array | None = None, scale: float = 0.0) -> None:
         self.mode = mode
+        loose = np.zeros(mode.status.shape) if slack is None else slack
         basis = mode.basis.reshape(*mode.theta.shape, -1)
         moves = np.any(basis != 0, axis=(1, 2), keepdims=True)[..., 0]
         self.pairs = np.argwhere(moves & (mode.status != SLIDING))
         active = mode.status[tuple(self.pairs.T)] == ACTIVE
         self._sides = np.where(active, 1.0, -1.0)
+        self._flat = np.ravel_multi_index(tuple(self.pairs.T), mode.status.shape)
         self._slack = np.zeros(len(self.pairs) + 2 * len(mode.slides))
         terms = np.abs(mode.theta) @ np.abs(mode.setting.points.T)
-        self._slack[: len(self.pairs)] = _ROUNDING * terms[tuple(self.pairs.T)]
+        sizes = np.maximum(terms, scale * np.linalg.norm(mode.setting.points, axis=1))
+        allowed = _ROUNDING * terms + loose * sizes
+        self._slack[: len(self.pairs)] = allowed.ravel()[self._flat]
+        self._slack[len(self.pairs) :] = np.tile(loose[tuple(mode.slides.T)], 2)
         self._slack += np.maximum(-self(np.zeros(mode.basis.shape[1])), 0.0)
 
     def __call__(self, beta: Array) -> Array:
         """The guards at beta (r,); one below 0 ends the mode."""
         a = self.mode.setting.preactivations(self.mode.parameters(beta))
         shares = self._shares(beta)
-        sides = self._sides * a[tuple(self.pairs.T)]
+        sides = self._sides * a.ravel()[self._flat]
         return np.concatenate([sides, shares, 1 - shares]) + self._slack
 
     def _shares(self, beta: Array) -> Array:
@@ -44,6 +52,10 @@ class Guards:
         if len(self.mode.slides) == 0:
             return np.zeros(0)
         log = self.mode.setting.log_pull(self.mode.margins_at(beta))
+        if np.ptp(log) < _REPRESENTABLE:
+            pull = np.exp(log - log.max())
+            held = self.mode.multipliers @ pull
+            return np.asarray(np.clip(held / pull[self.mode.slides[:, 1]], -1.0, 2.0))
         used = np.where(self.mode.multipliers != 0, log, -np.inf)
         top = used.max(axis=1, initial=-1e300)  # far below the pull of a point that is never fitted
         held = (self.mode.multipliers * np.exp(used - top[:, None])).sum(axis=1)

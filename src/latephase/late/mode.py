@@ -10,17 +10,20 @@ are coordinates in an orthonormal basis of it. Source: docs/theory.md, "Any shal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .filippov import Statuses
+from .neuron import DEPENDENT, orthonormal
 from .response import ACTIVE, INACTIVE, SLIDING
 from .setting import Setting
 
 Array = NDArray[np.float64]
-_DEPENDENT = 1e-9  # a direction that a projection shortens to this share is nothing but rounding
+
+
+_REGULAR = 1e-3  # smallest share of a column that is new, from which a Gram matrix will do
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Mode:
         q[self.live] += beta @ self.pull
         return q
 
+    def entered(self, theta: Array) -> Mode:
+        """The same mode entered at other parameters (m, d + 1)."""
+        return replace(self, theta=theta, margins=margins_of(self.setting, theta, self.status))
+
     @property
     def sliding(self) -> bool:
         """Whether a pair slides."""
@@ -63,14 +70,16 @@ class Mode:
 
 def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool_]) -> Mode:
     """The mode of statuses (m, n) entered at theta, with the points `held` (n,) at rest."""
-    g = gradients(setting, status)
+    neurons = [setting.neuron(j, status[j], held) for j in range(len(status))]
+    g = np.concatenate([neuron.gradients for neuron in neurons])
     g, moving = _projected(g, held)
     live = np.flatnonzero(moving)
     basis, pull = _factors(g[:, live])
-    slides, multipliers = _multipliers(setting, status, held)
+    slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
+    multipliers = np.concatenate([neuron.multipliers for neuron in neurons])
     margins = margins_of(setting, theta, status)
     return Mode(
-        setting, theta, status, held, live, basis, pull, margins, slides, multipliers
+        setting, theta, status, held, live, basis, pull, margins, slides.reshape(-1, 2), multipliers
     )  # fmt: skip
 
 
@@ -79,10 +88,26 @@ def _factors(g: Array) -> tuple[Array, Array]:
     exactly 0 in both, where rounding would set them off."""
     moved = (g != 0).any(axis=1)
     wide = g.shape[1] >= moved.sum()  # then every direction is one of motion
-    inner, pull = (np.eye(moved.sum()), g[moved]) if wide else np.linalg.qr(g[moved])
+    inner, pull = (np.eye(moved.sum()), g[moved]) if wide else _orthogonal(g[moved])
     basis = np.zeros((len(g), inner.shape[1]))
     basis[moved] = inner
     return basis, pull
+
+
+def _orthogonal(g: Array) -> tuple[Array, Array]:
+    """A basis of the columns of g (k, c), orthonormal up to rounding times their condition, and g
+    in it: by Cholesky's factor of the Gram matrix where that is regular, at a third of the time."""
+    gram = g.T @ g
+    try:
+        factor = np.linalg.cholesky(gram).T
+    except np.linalg.LinAlgError:
+        return np.linalg.qr(g)
+    ends = np.abs(np.diag(factor))
+    if ends.min() < _REGULAR * ends.max():
+        return np.linalg.qr(g)
+    from scipy.linalg.blas import dtrsm
+
+    return np.asarray(dtrsm(1.0, factor, g, side=1)), np.asarray(factor)
 
 
 def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
@@ -91,48 +116,13 @@ def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
     return np.asarray((setting.signs * a).sum(axis=0))
 
 
-def gradients(setting: Setting, status: Statuses) -> Array:
-    """g_i, the gradients of the margins with sliding pairs projected out, (m (d + 1), n)."""
-    pulls = setting.signs * (status == ACTIVE)
-    g = pulls[:, None, :] * setting.points.T
-    for j in np.flatnonzero((status == SLIDING).any(axis=1)):
-        kinks = _orthonormal(setting.points[status[j] == SLIDING].T)
-        g[j] -= kinks @ (kinks.T @ g[j])
-    return np.asarray(g.reshape(-1, g.shape[-1]))
-
-
-def _orthonormal(columns: Array) -> Array:
-    """An orthonormal basis of the span of columns (k, c), (k, rank)."""
-    left, values, _ = np.linalg.svd(columns, full_matrices=False)
-    return left[:, values > _DEPENDENT * values.max(initial=0.0)]
-
-
 def _projected(g: Array, held: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     """g off the span of the held points' gradients, and which points still pull."""
     lengths = np.linalg.norm(g, axis=0)
     if held.any():
-        rest = _orthonormal(g[:, held])
+        rest = orthonormal(g[:, held])
         g = g - rest @ (rest.T @ g)
-    return g, ~held & (np.linalg.norm(g, axis=0) > _DEPENDENT * lengths)
-
-
-def _multipliers(
-    setting: Setting, status: Statuses, held: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], Array]:
-    """Sliding pairs and the linear map from pulls l (n,) to their multiplier times their pull.
-
-    A neuron that serves held points is at rest on its kinks: its multipliers have settled.
-    """
-    slides, rows = [np.zeros((0, 2), np.int64)], [np.zeros((0, len(held)))]
-    for j in np.flatnonzero((status == SLIDING).any(axis=1)):
-        kinks = np.flatnonzero(status[j] == SLIDING)
-        serving = setting.signs[j] * (status[j] == ACTIVE)
-        if (serving[held] != 0).any():
-            continue
-        push = np.linalg.lstsq(setting.points[kinks].T, setting.points.T * serving, rcond=None)[0]
-        rows.append(-push / setting.signs[j, kinks][:, None])
-        slides.append(np.stack([np.full(len(kinks), j), kinks], axis=1))
-    return np.concatenate(slides), np.concatenate(rows)
+    return g, ~held & (np.linalg.norm(g, axis=0) > DEPENDENT * lengths)
 
 
 def statuses(preactivations: Array) -> Statuses:

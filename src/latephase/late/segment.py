@@ -26,6 +26,11 @@ BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against ot
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 _CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
 _MOST_STEPS = 5_000
+_LOOSER = (
+    1.0,
+    1e2,
+    1e4,
+)  # times the tolerance, where rounding of a force at rest keeps one from it
 _SMALLEST_LOG = -1e6
 
 
@@ -55,26 +60,42 @@ def follow(
     log_end: float,
     tolerance: float,
     balanced: float = BALANCED,
+    slack: Array | None = None,
 ) -> Segment:
     """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
 
-    balanced: share of its pull that may be left of a point that counts as at rest.
+    balanced: share of its pull that may be left of a point that counts as at rest;
+    slack (m, n): of the guards.
     """
-    follower = _Follower(mode, order, log_times, log_end, tolerance)
+    follower = _Follower(mode, order, log_times, log_end, tolerance, slack)
     follower.log_balanced = math.log(balanced)
     return follower.run()
+
+
+def _scale(mode: Mode) -> float:
+    """The length to which a solver's tolerance is relative: a neuron that a flow has brought to
+    length 0 must not ask for digits that nobody has."""
+    norms = np.linalg.norm(mode.theta, axis=1)
+    return float(min(1.0, max(norms.min(), 1e-2 * norms.max())))
 
 
 class _Follower:
     """The solver, the samples it has passed, and what it watches for."""
 
     def __init__(
-        self, mode: Mode, order: int, log_times: Array, log_end: float, tolerance: float
+        self,
+        mode: Mode,
+        order: int,
+        log_times: Array,
+        log_end: float,
+        tolerance: float,
+        slack: Array | None,
     ) -> None:
         self.mode, self.field = mode, Field(mode, order)
         self.log_times, self.log_end = log_times, log_end
         self.log_origin = -pace(mode).log_rate  # c is the mode's own time at entry
-        self.guards = Guards(mode)
+        self.scale = _scale(mode)
+        self.guards = Guards(mode, slack, self.scale)
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.rank = mode.basis.shape[1]
         self.sampled: list[Array] = []
@@ -83,20 +104,21 @@ class _Follower:
         """Step until something ends the segment."""
         if self.mode.live.size == 0:
             return self._still()
-        found = self._solve(
-            "LSODA", _CREEPS + 100 * self.rank, self.log_origin, np.zeros(self.rank)
-        )
-        if isinstance(found, Segment):
-            return found
-        found = self._solve("BDF", _MOST_STEPS, *found)
-        if isinstance(found, Segment):
-            return found
-        s, beta = found
+        creeps = _CREEPS + 100 * self.rank
+        s, beta = self.log_origin, np.zeros(self.rank)
+        tries = ("LSODA", creeps, 1.0), *(("BDF", _MOST_STEPS, times) for times in _LOOSER)
+        for name, most, looser in tries:
+            found = self._solve(name, most, looser * self.tolerance, s, beta)
+            if isinstance(found, Segment):
+                return found
+            s, beta = found
         return self._end(self.log_time(s), beta, failed=True)
 
-    def _solve(self, name: str, most: int, s: float, beta: Array) -> Segment | tuple[float, Array]:
+    def _solve(
+        self, name: str, most: int, tolerance: float, s: float, beta: Array
+    ) -> Segment | tuple[float, Array]:
         """The segment by one solver, or where that got stuck."""
-        solver, end = self._solver(name, s, beta), self.s(self.log_end)
+        solver, end = self._solver(name, tolerance, s, beta), self.s(self.log_end)
         for _ in range(most):
             last = solver.t, solver.y.copy()
             solver.step()
@@ -127,19 +149,16 @@ class _Follower:
         self.sampled = [np.zeros(self.rank)] * len(self.log_times)
         return self._end(self.log_end, np.zeros(self.rank), failed=False)
 
-    def _solver(self, name: str, s: float, beta: Array) -> Any:
+    def _solver(self, name: str, tolerance: float, s: float, beta: Array) -> Any:
         from scipy import integrate
 
-        norms = np.linalg.norm(self.mode.theta, axis=1)
-        # A neuron that a flow has brought to length 0 must not ask for digits that nobody has.
-        scale = min(1.0, max(norms.min(), 1e-2 * norms.max()))
         return getattr(integrate, name)(
             self.field,
             s,
             beta,
             max(self.s(self.log_end), math.nextafter(s, math.inf)),
-            rtol=self.tolerance,
-            atol=self.tolerance * scale,
+            rtol=tolerance,
+            atol=tolerance * self.scale,
             jac=self.field.jacobian,
         )
 
@@ -147,10 +166,10 @@ class _Follower:
         """The segment up to where a guard broke in the last step; None if no step noticed it."""
         from scipy.optimize import brentq
 
-        dense = solver.dense_output()
+        dense, below = solver.dense_output(), self.guards(solver.y) < 0
 
         def least(s: float) -> float:
-            return float(self.guards(dense(s)).min())
+            return float(self.guards(dense(s))[below].min())
 
         start = solver.t_old
         s = start if least(start) < 0 else brentq(least, start, solver.t, xtol=1e-15, rtol=1e-14)
@@ -169,12 +188,12 @@ class _Follower:
                 return None  # the pre-activation was on the other side between two steps only
             broken = self.guards.broken(solver.y)
         if not self.mode.setting.discrete and not broken.any():
-            broken = self._nearest(beta)
+            broken = self._nearest(beta, below)
         return self._end(self.log_time(s), beta, failed=False, broken=broken)
 
-    def _nearest(self, beta: Array) -> NDArray[np.bool_]:
-        """The pair at whose guard the root lies, where rounding hides it."""
-        values = self.guards(beta)
+    def _nearest(self, beta: Array, below: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The pair at whose guard the root lies, where rounding hides it: of those below 0 soon."""
+        values = np.where(below, self.guards(beta), np.inf)
         k = int(np.argmin(values))
         result = np.zeros(self.mode.status.shape, bool)
         pairs = len(self.guards.pairs)

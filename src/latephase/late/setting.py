@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from latephase.core import LogTime
 from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
+
+from .neuron import Neuron
 
 Array = NDArray[np.float64]
 _EXACT = 2.0**53
@@ -30,6 +32,9 @@ class Setting:
     outer: Array
     method: GradientDescent | GradientFlow
     loss: Loss
+    _neurons: dict[int, tuple[bytes, Neuron]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(
@@ -55,6 +60,14 @@ class Setting:
     def signs(self) -> Array:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.outer, self.labels)
+
+    def neuron(self, j: int, status: NDArray[np.int64], held: NDArray[np.bool_]) -> Neuron:
+        """Neuron j in a mode of statuses (n,) with points held (n,); the last one asked for is
+        remembered, since most modes differ in one neuron."""
+        key = status.tobytes() + held.tobytes()
+        if self._neurons.get(j, (b"",))[0] != key:
+            self._neurons[j] = key, Neuron.of(self.points, self.signs[j], status, held)
+        return self._neurons[j][1]
 
     def preactivations(self, theta: Array) -> Array:
         """a_ji (..., m, n)."""

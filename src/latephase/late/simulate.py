@@ -16,7 +16,7 @@ from latephase.problem import (
     is_two_point,
 )
 
-from .chain import Goal
+from .chain_state import Goal
 from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .fastforward import Progress

@@ -1,0 +1,112 @@
+"""A run under way: what is asked of it, where it stands, and what it has recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime, Outcome
+
+from .filippov import Statuses
+from .neuron import DEPENDENT
+from .setting import Array, Instant, Setting
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is asked of a chain: relative errors of smooth and of sliding phases, the step budget,
+    the order of the modified flow, and by what its thresholds are divided (`caution`)."""
+
+    tolerance: float
+    slide_tolerance: float
+    max_steps: int
+    order: int = 2
+    caution: float = 1.0
+
+
+@dataclass
+class Chain:
+    """A run under way, and what it has recorded: theta (S, m, d + 1) and doubt (S, m), NaN where
+    not reached; doubt is an absolute error of (w_j, b_j) that chatter leaves, followed (S,) tells
+    whether a flow has carried the run there.
+
+    zero (m,): lengths below which a neuron counts as being at 0;  vanished (m,): whether the last
+    mode brought it there;
+    now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
+    followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;
+    broken (m, n): pairs at whose guards it ended;  churn (m, n): how often in a row a pair ended
+    modes that were brief, or that go on as they were;
+    let_go (m, n): status to which a slide has just gone over, else -1;  held
+    (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
+    churned: brief ones in a row;
+    flowed: whether a mode has been followed yet;  kicked: rounds in which
+    chatter was too large to be averaged;  step_error: absolute, of rounding in the steps taken."""
+
+    setting: Setting
+    goal: Goal
+    times: list[LogTime]
+    until: LogTime
+    theta: Array
+    recorded: Array
+    recorded_doubt: Array
+    followed: NDArray[np.bool_]
+    slid: NDArray[np.bool_]
+    broken: NDArray[np.bool_]
+    churn: NDArray[np.int64]
+    held: NDArray[np.bool_]
+    let_go: NDArray[np.int64]
+    doubt: Array
+    low: Array
+    zero: Array
+    vanished: NDArray[np.bool_]
+    now: Instant = field(default_factory=Instant.start)
+    reached: int = 0
+    status: Statuses | None = None
+    step_error: float = 0.0
+    steps: int = 0
+    stretch: int = 0
+    stuck: int = 0
+    flowed: bool = False
+    churned: int = 0
+    kicked: int = 0
+    entry: Instant = field(default_factory=Instant.start)
+    outcome: Outcome | None = None
+
+    @classmethod
+    def start(
+        cls, setting: Setting, theta: Array, times: list[LogTime], until: LogTime, goal: Goal
+    ) -> Chain:
+        """A run at t = 0, at theta (m, d + 1), with nothing recorded of the sorted `times`."""
+        m, n = setting.signs.shape
+        samples = len(times)
+        return cls(
+            setting,
+            goal,
+            times,
+            until,
+            theta.copy(),
+            recorded=np.full((samples, *theta.shape), np.nan),
+            recorded_doubt=np.full((samples, m), np.nan),
+            followed=np.zeros(samples, bool),
+            slid=np.zeros((m, n), bool),
+            broken=np.zeros((m, n), bool),
+            churn=np.zeros((m, n), int),
+            held=np.zeros(n, bool),
+            let_go=np.full((m, n), -1),
+            doubt=np.zeros(m),
+            low=np.zeros_like(theta),
+            zero=DEPENDENT * np.linalg.norm(theta, axis=1),
+            vanished=np.zeros(m, bool),
+        )
+
+    @property
+    def turned(self) -> NDArray[np.bool_]:
+        """Neurons (m,) at whose kinks the last mode ended."""
+        return np.asarray(self.broken.any(axis=1))
+
+    @property
+    def log_left(self) -> float:
+        """ln of the time left to the horizon."""
+        return self.now.log_until(self.until)
