@@ -11,6 +11,8 @@ from scipy.optimize import linprog, minimize
 import latephase as lp
 from helpers import relative_error
 from latephase.margin import Margin, MarginBounds, margin_of
+from latephase.margin.cells import walk
+from latephase.margin.plane import plane_margin
 
 
 def drawn(seed: int, m: int, n: int, d: int):
@@ -213,3 +215,41 @@ def test_bad_norm(norm):
     net, data = lp.ShallowReLU([1, -1], [0, 0]), lp.Dataset([1, -1], [1, -1])
     with pytest.raises(lp.InputError, match="norm 1, 2 or inf"):
         lp.robustness_margin(net, data, norm=norm)
+
+
+def arranged(seed):
+    """A network of up to 8 neurons in the plane: general, on a grid, with kinks that coincide, or
+    with kinks that are all parallel; and points on which it is right."""
+    rng = np.random.default_rng(seed)
+    while True:
+        m = int(rng.integers(1, 9))
+        w, b, outer = rng.normal(size=(m, 2)), rng.normal(size=m), rng.choice([-1.0, 1.0], m)
+        if seed % 4 == 1:
+            w, b = np.round(2 * w) / 2, np.round(2 * b) / 2
+        if seed % 4 == 2:
+            w[: m // 2], b[: m // 2] = -w[m - m // 2 :], -b[m - m // 2 :]
+        if seed % 4 == 3:
+            w = w[0] * rng.normal(size=(m, 1))
+        x = rng.normal(size=(4, 2))
+        score = outputs(w, b, outer, x)
+        if score.any():
+            return w, b, outer, x[score != 0], np.sign(score[score != 0])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plane_by_two_algorithms(seed):
+    """Ground truth: the walk over cells, which knows nothing of crossings of kink lines."""
+    w, b, outer, x, y = arranged(seed)
+    truth = [walk(w, b, outer * label, point, np.inf).lower for point, label in zip(x, y)]
+    assert plane_margin(w, b, outer, x, y) == pytest.approx(min(truth, default=np.inf), rel=1e-9)
+
+
+def test_a_wide_network_in_the_plane():
+    """Ground truth: 200 neurons of which pairs cancel are none; what is left is |x1| = 1."""
+    rng = np.random.default_rng(0)
+    twins, heights = rng.normal(size=(100, 2)), rng.normal(size=100)
+    w = np.concatenate([twins, twins, [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]]])
+    b = np.concatenate([heights, heights, [0.0, 0.0, 1.0]])
+    outer = np.concatenate([np.ones(100), -np.ones(100), [1.0, 1.0, -1.0]])
+    x, y = np.array([[0.25, 3.0], [-1.5, 2.0]]), np.array([-1.0, 1.0])
+    assert plane_margin(w, b, outer, x, y) == pytest.approx(0.5, rel=1e-9)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
-from latephase.margin import EXACT_NEURONS, boundary, margin_of, robustness_margin
+from latephase.margin import boundary, margin_of, robustness_margin
 from latephase.problem import LOSSES, Dataset, ShallowReLU
 
 from .chain import run_chain
@@ -102,7 +102,7 @@ def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dic
     rho = np.full(len(theta), np.nan)
     if network.d == 1 and reached.any():
         rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
-    if network.d == 2 and network.m <= EXACT_NEURONS:  # in milliseconds; others take their time
+    if network.d == 2:  # in milliseconds; more features take their time
         for k in np.flatnonzero(reached):
             rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
     crossing = np.full(len(theta), np.nan)

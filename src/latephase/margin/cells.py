@@ -3,7 +3,7 @@
 In a cell every neuron is active or not, and N is affine. The straight way from the point to any
 other crosses cells one after the other, none farther than where it ends: so cells are taken in the
 order of their distance, each opening its neighbours, until the next is farther than the nearest
-zero found. In the plane this walks the line arrangement; in any dimension it is exact branch and
+zero found. In any dimension this is exact branch and
 bound with a convex subproblem for each cell.
 """
 

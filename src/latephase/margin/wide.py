@@ -11,11 +11,12 @@ from .cells import walk
 from .lines import Array, rescaled
 from .mixed_integer import nearest_zero
 from .normalised import margins
+from .plane import plane_margin
 from .robustness import robustness_margin
 from .value import Margin, MarginBounds, checked_norm
 
 EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
-PLANE = 2  # features up to which the 2-norm is exact for any width
+PLANE = 2  # features, with which the 2-norm is exact for any width
 CELLS = 300  # that are looked at for each point of a larger network
 _HALVINGS = 60
 _PARTNERS = 8  # nearest points of the other label towards which an upper bound is looked for
@@ -52,10 +53,12 @@ def _margin(
     q = margins(w, b, outer, x, y)
     if not (q > 0).all():
         return Margin(0.0 if np.isfinite(q).all() else math.nan, p)
+    if p == 2 and x.shape[1] == PLANE:
+        return Margin(plane_margin(w, b, outer, x, y), p)
     steepest = float(np.abs(outer) @ np.linalg.norm(w, ord=_DUAL[p], axis=1))
     safe = q / steepest if steepest > 0 else np.full(len(q), math.inf)
     upper = _crossings(w, b, outer, x, y, p)
-    exact = len(outer) <= EXACT_NEURONS or (p == 2 and x.shape[1] <= PLANE)
+    exact = len(outer) <= EXACT_NEURONS
     lower, best = math.inf, float(upper.min(initial=math.inf))
     for i in np.argsort(upper + safe):
         if safe[i] < min(best, lower):
