@@ -9,9 +9,9 @@ from typing import Any
 
 from latephase.certify.check import NotACertificate, Report, verify
 from latephase.certify.check_form import value
-from latephase.certify.workers import workers
 from latephase.core.balls import exact
 from latephase.core.errors import InputError, Words
+from latephase.core.workers import workers
 from latephase.problem import initializers
 
 Progress = Callable[[int, int], None]

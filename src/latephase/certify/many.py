@@ -28,6 +28,7 @@ from latephase.core.output import (
     write_marker,
     writing,
 )
+from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
 from latephase.problem.checks import whole_number
@@ -36,7 +37,6 @@ from .certificate import Certificate, certify
 from .claims import CLAIMS
 from .file import FORMAT, record
 from .system import Method
-from .workers import workers
 
 PART = 256
 SETTINGS = "settings.json"

@@ -82,17 +82,13 @@ def _withdrawn(partial: Path) -> str:
 
 def _examine(trials: int, seed: int, everything: bool) -> Examined:
     from latephase.experiments import BEYOND, CLAIMS, Bench
+    from latephase.experiments.examine import examine
     from latephase.problem.checks import whole_number
 
     bench = Bench(whole_number(trials, "trials", 1), seed, os.cpu_count() or 1)
     claims = (*CLAIMS, *(BEYOND if everything else ()))
-    findings = []
     with _watched(len(claims)) as (begin, end):
-        for claim in claims:
-            begin(claim)
-            findings.append((claim, claim.examine(bench)))
-            end(*findings[-1])
-    return findings
+        return examine(claims, bench, begin, end)
 
 
 @contextmanager

@@ -30,7 +30,8 @@ class Claim:
 
     number, key: order and file-safe name;  title: a few words;  statement: the paper's sentence in
     our words;  criterion: what makes it SUPPORTED, in words, as `examine` decides it;
-    source: theorem or section, with the key of references.bib.
+    source: theorem or section, with the key of references.bib;
+    apart: it shares no ensemble with other claims, so that it may be examined beside them.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Claim:
     criterion: str
     source: str
     examine: Callable[[Bench], Finding]
+    apart: bool = False
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Bench:
 
     trials: int = 10_000
     seed: int = 0
-    processes: int = 1  # for certificates; more than 1 needs an importable main module
+    processes: int = 1  # that share the work; more than 1 needs an importable main module
     _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
 
     def ensemble(

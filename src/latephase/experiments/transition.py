@@ -192,4 +192,5 @@ CLAIM = Claim(
     ),
     source="docs/theory.md, Activation patterns and The law of the late phase",
     examine=examine,
+    apart=True,
 )

@@ -194,4 +194,5 @@ CLAIM = Claim(
     ),
     source="docs/theory.md, Limits; [soudry2018], [lyuli2020]",
     examine=examine,
+    apart=True,
 )

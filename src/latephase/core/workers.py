@@ -1,4 +1,4 @@
-"""Processes that share the work on many certificates, one thread each."""
+"""Processes that share long work."""
 
 from __future__ import annotations
 
