@@ -151,7 +151,7 @@ def _scale(axis: Axis, scale: str, panel: Panel) -> None:
     options = {"linthresh": smallest} if scale == "symlog" else {}
     axis._set_axes_scale(scale, **options)  # type: ignore[attr-defined]
     axis.set_major_formatter(FuncFormatter(lambda value, _: _power_tick(value, smallest)))
-    axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_tick(value, axis)))
 
 
 def _power_tick(value: float, smallest: float) -> str:
@@ -164,6 +164,15 @@ def _power_tick(value: float, smallest: float) -> str:
     if abs(exponent - round(exponent)) > 1e-6:
         return ""
     return ("−" if value < 0 else "") + typeset.power_of_ten(round(exponent))
+
+
+def _minor_tick(value: float, axis: Axis) -> str:
+    """The label of a tick between powers of ten, at 2 and 5, where few powers are in view."""
+    low, high = axis.get_view_interval()
+    if not 0 < low < high < 100 * low or not 1e-3 <= value < 1e4:
+        return ""
+    lead = value / 10.0 ** math.floor(math.log10(value) + 1e-9)
+    return f"{value:g}" if min(abs(lead - 2), abs(lead - 5)) < 1e-6 else ""
 
 
 def _smallest(panel: Panel) -> float:
