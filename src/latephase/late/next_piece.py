@@ -85,10 +85,9 @@ class Steps:
     @classmethod
     def of(cls, setting: Setting, theta: Array, a: Array) -> Steps:
         """The step at theta (m, d + 1) with pre-activations a (m, n)."""
-        gram = setting.points @ setting.points.T
         pull = np.exp(np.minimum(setting.log_pull(setting.margins(theta)), 700.0))
-        rise = (setting.signs * (a > 0) * pull) @ gram
-        lengths = np.sqrt(np.diag(gram))
+        rise = (setting.signs * (a > 0) * pull) @ setting.gram
+        lengths = np.sqrt(np.diag(setting.gram))
         kick = np.abs(setting.signs) * pull * lengths
         swing = np.abs(rise) + kick * lengths
         return cls(rise, kick, swing)

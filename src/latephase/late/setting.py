@@ -61,6 +61,11 @@ class Setting:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.outer, self.labels)
 
+    @cached_property
+    def gram(self) -> Array:
+        """z_i . z_k (n, n)."""
+        return np.asarray(self.points @ self.points.T)
+
     def neuron(self, j: int, status: NDArray[np.int64], held: NDArray[np.bool_]) -> Neuron:
         """Neuron j in a mode of statuses (n,) with points held (n,); the last one asked for is
         remembered, since most modes differ in one neuron."""
