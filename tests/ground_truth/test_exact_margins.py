@@ -12,6 +12,7 @@ import latephase as lp
 from helpers import relative_error
 from latephase.margin import Margin, MarginBounds, margin_of
 from latephase.margin.cells import walk
+from latephase.margin.mixed_integer import nearest_zero
 from latephase.margin.plane import plane_margin
 
 
@@ -242,6 +243,18 @@ def test_the_plane_by_two_algorithms(seed):
     w, b, outer, x, y = arranged(seed)
     truth = [walk(w, b, outer * label, point, np.inf).lower for point, label in zip(x, y)]
     assert plane_margin(w, b, outer, x, y) == pytest.approx(min(truth, default=np.inf), rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [1.0, np.inf])
+@pytest.mark.parametrize("seed", range(24))
+def test_the_plane_in_other_norms(seed, p):
+    """Ground truth: a mixed-integer program for each point, within twice the distance found."""
+    w, b, outer, x, y = arranged(seed)
+    found = plane_margin(w, b, outer, x, y, p)
+    if found < 100:
+        reach = 2 * found
+        each = [nearest_zero(w, b, outer * label, point, reach, p) for point, label in zip(x, y)]
+        assert found == pytest.approx(min(each), rel=1e-6)
 
 
 def test_a_wide_network_in_the_plane():

@@ -24,7 +24,8 @@ _STRAIGHT = 1e-6
 
 def pattern(chain: Chain) -> NDArray[np.int64]:
     """Statuses (m, n) at the end of a chain: a neuron let go of a kink may rest an ulp off it."""
-    seen = statuses(chain.setting.preactivations(chain.theta))
+    with np.errstate(invalid="ignore", over="ignore"):  # of runs that overflowed
+        seen = statuses(chain.setting.preactivations(chain.theta))
     if chain.status is None:
         return seen
     turned = chain.turned[:, None] & (chain.status != SLIDING)

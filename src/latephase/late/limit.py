@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core import InputError, Law, LogTime, Words
+from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
@@ -155,6 +155,8 @@ def _last_sample(run: Run) -> tuple[Array, float]:
     theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
     log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
     k = int(np.argmax(log10_t))
+    if run.outcome is Outcome.overflowed:
+        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     if not log10_t[k] > 0:
         raise InputError(
             "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, Outcome, Regime, Rigour
+from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
 from latephase.problem import (
     LOSSES,
     Dataset,
@@ -74,7 +74,9 @@ def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
         raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
     if network.d != data.d:
         raise InputError(
-            f"weights of {data.d} features as the inputs have", network.d, "match their shapes"
+            f"weights of {data.d} features as the inputs have",
+            Words(f"{network.d} features"),
+            "match their shapes",
         )
     if loss not in LOSSES:
         raise InputError(f"a loss among {', '.join(LOSSES)}", loss, "choose one of them")

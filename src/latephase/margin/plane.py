@@ -3,7 +3,8 @@
 In each cell of the line arrangement N is affine, so its zero set is made of segments that end on
 kink lines. On a kink line N is piecewise linear with breaks where the others cross it: its zeros
 there are all ends of segments. The nearest zero of a point is one of these ends, or the foot of the
-perpendicular on the line through one, if that lies in the segment's own cell. With m neurons there
+perpendicular (in the norm asked for) on the line through one, if it lies in the segment's own cell:
+along the segment the distance is convex. With m neurons there
 are at most m (m + 1) ends, whatever the number of points. The zero set has no ends only where all
 kinks are parallel: then N is a function of one variable.
 """
@@ -43,27 +44,29 @@ class _Lines:
         return cls(*scaled, outer[some] * lengths[some], base)
 
 
-def plane_margin(weights: Array, biases: Array, outer: Array, x: Array, y: Array) -> float:
+def plane_margin(
+    weights: Array, biases: Array, outer: Array, x: Array, y: Array, p: float = 2.0
+) -> float:
     """Smallest distance from points x (n, 2), at which y N > 0, to the zero set of N.
 
-    weights (m, 2), biases (m,), outer (m,).  inf if N has no zero.  Rigour: exact up to about 1e-12
-    of the coordinates.
+    weights (m, 2), biases (m,), outer (m,), p: norm 1, 2 or inf.  inf if N has no zero.
+    Rigour: exact up to about 1e-12 of the coordinates.
     """
     lines = _Lines.of(weights, biases, outer)
+    if len(lines.heights) == 0:
+        return float("inf")
     if _all_parallel(lines):
-        return _in_one_variable(lines, x, y)
-    size = 1.0 + np.abs(x).max() + np.abs(lines.heights).max()
+        return _in_one_variable(lines, x, y) / float(_steepest(lines.normals[:1], p)[1][0])
+    size = np.abs(x).max() + np.abs(lines.heights).max()
     on = _restricted(lines, _TOLERANCE * size)
     at, zero, level = _zeros(lines, on, _TOLERANCE * size)
     j = zero.nonzero()[0]
     ends = on.origin[j] + at[zero][:, None] * on.along[j]
-    best = min(_to_points(x, ends), _to_stretches(x, on, level))
-    return _to_feet(lines, _both_sides(lines, on, zero), x, best, _TOLERANCE * size)
+    best = min(_to_points(x, ends, p), _to_stretches(x, lines, on, level, p))
+    return _to_feet(lines, _both_sides(lines, on, zero), x, best, _TOLERANCE * size, p)
 
 
 def _all_parallel(lines: _Lines) -> bool:
-    if len(lines.heights) == 0:
-        return True
     first = lines.normals[0]
     across = lines.normals @ np.array([-first[1], first[0]])
     return bool((np.abs(across) <= _PARALLEL).all())
@@ -71,8 +74,6 @@ def _all_parallel(lines: _Lines) -> bool:
 
 def _in_one_variable(lines: _Lines, x: Array, y: Array) -> float:
     """N as a function of the distance along the one normal that there is."""
-    if len(lines.heights) == 0:
-        return float("inf")
     normal = lines.normals[0]
     weights = np.append(lines.normals @ normal, 0.0)[:, None]
     biases = np.append(lines.heights, abs(lines.base))
@@ -153,30 +154,48 @@ def _both_sides(lines: _Lines, on: _Restricted, zero: NDArray[np.bool_]) -> Arra
     return np.concatenate([np.where(signs == 0, way * turned, signs) for way in (1.0, -1.0)])
 
 
-def _to_points(x: Array, points: Array) -> float:
+def _steepest(slopes: Array, p: float) -> tuple[Array, Array]:
+    """Ways (z, 2) of p-norm 1 along which slopes (z, 2) rise most, and by how much (z,)."""
+    if p == 2:
+        length = np.linalg.norm(slopes, axis=1)
+        return slopes / np.where(length > 0, length, 1.0)[:, None], length
+    if p == 1:
+        most = np.abs(slopes).argmax(axis=1)[:, None] == np.arange(2)
+        return np.sign(slopes) * most, np.abs(slopes).max(axis=1)
+    return np.sign(slopes), np.abs(slopes).sum(axis=1)
+
+
+def _to_points(x: Array, points: Array, p: float) -> float:
     if len(points) == 0:
         return float("inf")
-    return float(np.linalg.norm(x[:, None] - points, axis=-1).min())
+    return float(np.linalg.norm(x[:, None] - points, ord=p, axis=-1).min())
 
 
-def _to_stretches(x: Array, on: _Restricted, level: NDArray[np.bool_]) -> float:
-    """Distance to the stretches of kink lines on which N = 0."""
+def _to_stretches(
+    x: Array, lines: _Lines, on: _Restricted, level: NDArray[np.bool_], p: float
+) -> float:
+    """Distance to the stretches of kink lines on which N = 0: convex along each of them."""
     if not level.any():
         return float("inf")
     j = level.nonzero()[0]
-    off = x[:, None] - on.origin[j]
-    place = np.clip((off * on.along[j]).sum(axis=-1), on.low[level], on.high[level])
-    return float(np.linalg.norm(off - place[..., None] * on.along[j], axis=-1).min())
+    way, length = _steepest(lines.normals[j], p)
+    feet = x[:, None] - ((x @ lines.normals[j].T + lines.heights[j]) / length)[..., None] * way
+    place = ((feet - on.origin[j]) * on.along[j]).sum(axis=-1)
+    place = np.clip(place, on.low[level], on.high[level])
+    off = x[:, None] - on.origin[j] - place[..., None] * on.along[j]
+    return float(np.linalg.norm(off, ord=p, axis=-1).min())
 
 
-def _to_feet(lines: _Lines, sides: Array, x: Array, best: float, tolerance: float) -> float:
+def _to_feet(
+    lines: _Lines, sides: Array, x: Array, best: float, tolerance: float, p: float
+) -> float:
     """The smaller of `best` and the nearest foot within its cell, which sides (z, k) give."""
     active = lines.gains * (sides > 0)
     slope, value = active @ lines.normals, lines.base + active @ lines.heights
-    length = np.linalg.norm(slope, axis=1)
+    way, length = _steepest(slope, p)
     some = length > _PARALLEL * np.abs(lines.gains).sum()
-    way = slope[some] / length[some, None]
-    away = x @ way.T + value[some] / length[some]  # (n, z), signed
+    way = way[some]
+    away = (x @ slope[some].T + value[some]) / length[some]  # (n, z), signed
     near = np.flatnonzero(np.abs(away).ravel() < best)
     near = near[np.argsort(np.abs(away).ravel()[near])]
     sides = sides[some]

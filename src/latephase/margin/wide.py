@@ -16,7 +16,7 @@ from .robustness import robustness_margin
 from .value import Margin, MarginBounds, checked_norm
 
 EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
-PLANE = 2  # features, with which the 2-norm is exact for any width
+PLANE = 2  # features, with which every margin is exact for any width
 CELLS = 300  # that are looked at for each point of a larger network
 _HALVINGS = 60
 _PARTNERS = 8  # nearest points of the other label towards which an upper bound is looked for
@@ -33,10 +33,10 @@ def margin_of(
 ) -> Margin | MarginBounds:
     """Robustness margin of one network in the given norm, in units of x.
 
-    weights (m, d), biases (m,), output_weights (m,), inputs (n, d), labels (n,).  Exact in one
-    dimension; in the 2-norm for up to two features or 16 neurons (to about 1e-9 relative); in the
-    norms 1 and inf for up to 16 neurons (mixed-integer programs, to about 1e-7 relative); bounds
-    otherwise.  0 if a point is misclassified, inf if N has no zero.  Raises InputError.
+    weights (m, d), biases (m,), output_weights (m,), inputs (n, d), labels (n,).  Exact for one and
+    two features; for more features and up to 16 neurons in the 2-norm (to about 1e-9 relative) and
+    in the norms 1 and inf (mixed-integer programs, to about 1e-7 relative); bounds otherwise.
+    0 if a point is misclassified, inf if N has no zero.  Raises InputError.
     """
     p = checked_norm(norm)
     parts = (np.asarray(a, float) for a in (weights, biases, output_weights, inputs, labels))
@@ -53,8 +53,8 @@ def _margin(
     q = margins(w, b, outer, x, y)
     if not (q > 0).all():
         return Margin(0.0 if np.isfinite(q).all() else math.nan, p)
-    if p == 2 and x.shape[1] == PLANE:
-        return Margin(plane_margin(w, b, outer, x, y), p)
+    if x.shape[1] == PLANE:
+        return Margin(plane_margin(w, b, outer, x, y, p), p)
     steepest = float(np.abs(outer) @ np.linalg.norm(w, ord=_DUAL[p], axis=1))
     safe = q / steepest if steepest > 0 else np.full(len(q), math.inf)
     upper = _crossings(w, b, outer, x, y, p)
@@ -66,7 +66,7 @@ def _margin(
             lower, best = min(lower, low), min(best, high)
     lower = min(lower, best)
     exact = exact or lower >= best * (1 - 1e-12)
-    return Margin(best, p) if exact else MarginBounds(lower, best, p)
+    return Margin(best, p) if exact else MarginBounds(float(lower), best, p)
 
 
 def _point(
