@@ -79,11 +79,11 @@ def wide() -> None:
         found: list[lp.Run] = []
         spent = seconds(
             lambda m=method, f=found: f.append(
-                lp.simulate(net, data, m, until="1e100", at=["1e6", "1e100"])
+                lp.simulate(net, data, m, until="1e100", at=["1e6", "1e100"], processes=2)
             )
         )
         error = found[0].trajectory.error.values
-        row(f"width 64, n = 100, d = 20 to 10^100, {type(method).__name__}",
+        row(f"width 64, n = 100, d = 20 to 10^100, 2 cores, {type(method).__name__}",
             f"{spent:.1f} s ({found[0].outcome.name}, error {error[-1]:.0e})")  # fmt: skip
 
 

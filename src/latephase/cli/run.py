@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -86,6 +87,7 @@ def command(
             samples=flags.whole(samples, "--samples"),
             loss=loss,
             max_steps=flags.whole(max_steps, "--max-steps"),
+            processes=os.cpu_count() or 1,
         )
     if save is not None:
         latest(run).save(save)

@@ -7,12 +7,16 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
+from latephase.core.workers import workers
 from latephase.margin import boundary, margin_of, robustness_margin
 from latephase.problem import LOSSES, Dataset, ShallowReLU
 
@@ -25,6 +29,7 @@ from .trajectory import dataset
 
 Array = NDArray[np.float64]
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
+_WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
 
@@ -36,11 +41,13 @@ def simulate_general(
     times: Times,
     loss: str,
     goal: Goal,
+    processes: int = 1,
 ) -> Run:
     """Run a network to its horizon; samples that could not be reached are NaN."""
     setting = Setting.of(network, data, method, loss)
     theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
-    fine, error = compared(setting, theta, times.sorted, times.until, goal)
+    side_by_side = processes > 1 and network.m * data.n >= _WIDE
+    fine, error = compared(setting, theta, times.sorted, times.until, goal, side_by_side)
     arrays = observe(network, data, loss, fine.recorded)
     arrays["error"] = error
     rigour = np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name)
@@ -62,18 +69,38 @@ def simulate_general(
 
 
 def compared(
-    setting: Setting, theta: Array, times: list[LogTime], until: LogTime, goal: Goal
+    setting: Setting,
+    theta: Array,
+    times: list[LogTime],
+    until: LogTime,
+    goal: Goal,
+    side_by_side: bool = False,
 ) -> tuple[Chain, Array]:
-    """The more cautious of two chains, and the relative error (S,) that comparing them shows."""
+    """The more cautious of two chains, and the relative error (S,) that comparing them shows.
+
+    side_by_side: the other one in a process of its own; needs an importable main module.
+    """
     caution = 2.0 if setting.discrete else 10.0
     careful = Goal(
         goal.tolerance, goal.slide_tolerance, goal.max_steps, goal.order, goal.caution * caution
     )
-    fine = run_chain(setting, theta, times, until, careful)
-    explosive = fine.step_error > _EXPLOSIVE * np.abs(fine.theta).max()
-    start = _nudged(theta) if explosive else theta
-    coarse = run_chain(setting, start, times, until, goal)
+    with _begun(side_by_side, setting, theta, times, until, goal) as begun:
+        fine = run_chain(setting, theta, times, until, careful)
+        explosive = fine.step_error > _EXPLOSIVE * np.abs(fine.theta).max()
+        if begun and not explosive:
+            return fine, _error(fine, begun.result(), explosive)
+    coarse = run_chain(setting, _nudged(theta) if explosive else theta, times, until, goal)
     return fine, _error(fine, coarse, explosive)
+
+
+@contextmanager
+def _begun(side_by_side: bool, *arguments: Any) -> Iterator[Future[Chain] | None]:
+    """A chain begun in another process, if at all."""
+    if not side_by_side:
+        yield None
+        return
+    with workers(1) as pool:
+        yield pool.submit(run_chain, *arguments)
 
 
 def _nudged(theta: Array) -> Array:

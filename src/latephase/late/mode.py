@@ -74,7 +74,7 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
     g = np.concatenate([neuron.gradients for neuron in neurons])
     g, moving = _projected(g, held)
     live = np.flatnonzero(moving)
-    basis, pull = _factors(g[:, live])
+    basis, pull = _factors(g if moving.all() else g[:, live])
     slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
     multipliers = np.concatenate([neuron.multipliers for neuron in neurons])
     margins = margins_of(setting, theta, status)
@@ -86,9 +86,11 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
 def _factors(g: Array) -> tuple[Array, Array]:
     """An orthonormal basis of the span of g (k, c) and g in it; rows of neurons that never move are
     exactly 0 in both, where rounding would set them off."""
-    moved = (g != 0).any(axis=1)
+    moved = g.any(axis=1)
     wide = g.shape[1] >= moved.sum()  # then every direction is one of motion
     inner, pull = (np.eye(moved.sum()), g[moved]) if wide else _orthogonal(g[moved])
+    if moved.all():
+        return inner, pull
     basis = np.zeros((len(g), inner.shape[1]))
     basis[moved] = inner
     return basis, pull
@@ -118,10 +120,11 @@ def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
 
 def _projected(g: Array, held: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     """g off the span of the held points' gradients, and which points still pull."""
+    if not held.any():
+        return g, np.asarray(g.any(axis=0))
     lengths = np.linalg.norm(g, axis=0)
-    if held.any():
-        rest = orthonormal(g[:, held])
-        g = g - rest @ (rest.T @ g)
+    rest = orthonormal(g[:, held])
+    g = g - rest @ (rest.T @ g)
     return g, ~held & (np.linalg.norm(g, axis=0) > DEPENDENT * lengths)
 
 

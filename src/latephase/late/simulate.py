@@ -37,6 +37,7 @@ def simulate(
     max_steps: int = MAX_STEPS,
     tolerance: float = TOLERANCE,
     slide_tolerance: float = SLIDE_TOLERANCE,
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Run:
     """Train `network` on `data` until time `until` and record it at the times `at`.
@@ -49,6 +50,8 @@ def simulate(
     give way to the modified flow; the error reached is reported.
     slide_tolerance: chatter (how far a step moves a neuron's parameters) below which sliding phases
     are followed to first order; the error it causes is reported.
+    processes: with 2, the two runs of a wide network that are compared go side by side; needs a
+    main module that can be imported.
 
     Returns a Run whose trajectory has weights (time, neuron, feature), biases (time, neuron) and,
     over (time): boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error,
@@ -63,7 +66,7 @@ def simulate(
     if loss == "exponential" and has_late_phase(network, data):
         return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
     goal = Goal(tolerance, slide_tolerance, max_steps)
-    return simulate_general(network, data, method, times, loss, goal)
+    return simulate_general(network, data, method, times, loss, goal, processes)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
