@@ -1,4 +1,4 @@
-"""Runs whose slides begin and end without end where they come to rest, and wide runs on two cores."""
+"""Runs whose slides begin and end without end where they come to rest; wide runs on two cores."""
 
 from __future__ import annotations
 
