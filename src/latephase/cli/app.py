@@ -11,6 +11,7 @@ import typer
 
 from latephase.cli import (
     certify,
+    compare,
     ensemble,
     examples,
     failures,
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (reproduce, run, predict, ensemble, certify, verify):
+for _command in (reproduce, run, predict, ensemble, compare, certify, verify):
     app.command(_command.NAME, cls=examples.Command, help=_command.HELP, epilog=_command.EXAMPLES)(
         _command.command
     )

@@ -111,17 +111,22 @@ def batch_size(samples: int) -> int:
 
 
 def _check_problem(data: object, method: object) -> None:
-    if not isinstance(data, Dataset):
-        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    check_points(data)
     if not isinstance(method, GradientDescent | GradientFlow):
         raise InputError("a GradientDescent or GradientFlow", method, "use one of these")
+    check_method(method)
+
+
+def check_points(data: object) -> None:
+    """Check that the data are two points in dimension 1.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
     if not is_two_point(data):
         raise InputError(
             "two points in dimension 1, for the ensemble draws two neurons",
             Words(f"{data.n} points in dimension {data.d}"),
             "use simulate for each network",
         )
-    check_method(method)
 
 
 def _positive(slide_tolerance: object) -> float:

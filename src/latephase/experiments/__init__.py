@@ -15,6 +15,12 @@ from . import (
     patterns,
     proved,
     rate,
+    remedies,
+    remedies_adam,
+    remedies_constant,
+    remedies_rescaling,
+    remedies_sharpness,
+    remedies_sign,
     transition,
     wider,
 )
@@ -34,7 +40,18 @@ CLAIMS: tuple[Claim, ...] = (
     cross_check.CLAIM,
 )
 
-BEYOND: tuple[Claim, ...] = (proved.CLAIM, transition.CLAIM, wider.CLAIM, digits.CLAIM)
+BEYOND: tuple[Claim, ...] = (
+    proved.CLAIM,
+    transition.CLAIM,
+    wider.CLAIM,
+    digits.CLAIM,
+    remedies.CLAIM,
+    remedies_constant.CLAIM,
+    remedies_rescaling.CLAIM,
+    remedies_adam.CLAIM,
+    remedies_sharpness.CLAIM,
+    remedies_sign.CLAIM,
+)
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 
 __all__ = [

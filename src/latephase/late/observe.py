@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.margin import margin_from_lines, rescaled
-from latephase.problem import TwoPointGeometry
+from latephase.problem import LOSSES, TwoPointGeometry
 
 from .state import margins
 
@@ -41,7 +41,11 @@ def span(a: Array) -> Array:
 
 
 def observe(
-    geometry: TwoPointGeometry, parameters: Array, a: Array, lean: Lean | None = None
+    geometry: TwoPointGeometry,
+    parameters: Array,
+    a: Array,
+    lean: Lean | None = None,
+    loss: str = "exponential",
 ) -> dict[str, Array]:
     """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
 
@@ -59,7 +63,7 @@ def observe(
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)
         log_deficit = np.where(decides, log_offset, np.log(deficit))
     boundary = np.where(defined, geometry.midpoint + offset, np.nan)
-    log_loss = np.logaddexp(*-margins(a))
+    log_loss = LOSSES[loss].log_loss(margins(a), axis=0)
     return dict(zip(OBSERVED, (boundary, rho, deficit, log_deficit, log_loss), strict=True))
 
 

@@ -11,7 +11,7 @@ from latephase.core import InputError
 from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
 from .lines import rescaled
-from .normalised import margins, normalised_margin, preactivations
+from .normalised import largest_normalised_margin, margins, normalised_margin, preactivations
 from .patterns import activation_pattern, is_active
 from .robustness import (
     margin_deficit,
@@ -36,6 +36,7 @@ __all__ = [
     "boundary_offset",
     "is_active",
     "kkt_residual",
+    "largest_normalised_margin",
     "margin_deficit",
     "margin_from_lines",
     "margin_of",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from latephase.problem.geometry import TwoPointGeometry
+
 from .lines import Array
 
 
@@ -28,6 +30,23 @@ def normalised_margin(
         w, b = w / size[..., None, None], b / size[..., None]
         norm = np.sqrt((w**2).sum(axis=(-2, -1)) + (b**2).sum(axis=-1))
         return margins(w, b, output_weights, inputs, labels).min(axis=-1) / norm
+
+
+def largest_normalised_margin(geometry: TwoPointGeometry) -> float:
+    """The largest normalised margin of two neurons (output weights +1, -1) on two points.
+
+    1 / |theta| of the shortest theta with both margins at least 1. Where k12 <= 0 each neuron is
+    a multiple of (its point, 1). Where k12 > 0 its kink lies at the other's point, unless k12
+    exceeds k11 or k22: then the neuron of the longer point takes on both points, and the other one
+    takes part of it back (s or r below). Rigour: exact. Source: docs/theory.md, "Remedies".
+    """
+    k11, k22, k12, d = geometry.k11, geometry.k22, geometry.k12, geometry.determinant
+    if geometry.gram_sign <= 0:
+        return float((1 / k11 + 1 / k22) ** -0.5)
+    s, r = max(0.0, k12 / k22 - 1) / 2, max(0.0, k12 / k11 - 1) / 2
+    first = k22 * (1 + s) ** 2 - 2 * k12 * r * (1 + s) + k11 * r**2
+    second = k11 * (1 + r) ** 2 - 2 * k12 * s * (1 + r) + k22 * s**2
+    return float((d / (first + second)) ** 0.5)
 
 
 def margins(

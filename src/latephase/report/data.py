@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latephase.experiments.base import Claim
 from latephase.experiments.finding import Figure, Finding, Table
 from latephase.report.figures import slug
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Examined = Sequence[tuple[Claim, Finding]]
 
@@ -126,6 +129,13 @@ def write_zarr(figure: Figure, path: Path) -> None:
                     name = f"panel{p}_series{s}_{part}"
                     variables[name] = _variable(name, values, facts)
     xr.Dataset(variables, attrs=_facts(figure)).to_zarr(path, mode="w", consolidated=False)
+
+
+def write_runs(runs: xr.Dataset, path: Path) -> None:
+    """Runs as one Zarr group; texts as objects, the one kind that Zarr has specified."""
+    texts = [name for name in runs.variables if runs[name].dtype.kind == "U"]
+    kept = runs.assign_coords({name: runs[name].astype(object) for name in texts})
+    kept.to_zarr(path, mode="w", consolidated=False)
 
 
 def _variable(name: str, values: Any, facts: dict[str, Any]) -> tuple[Any, ...]:

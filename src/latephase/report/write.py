@@ -6,12 +6,15 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latephase.core.output import claim_output, publish, seal
 from latephase.experiments.base import Claim
 from latephase.experiments.finding import Finding
-from latephase.report.data import Examined
+from latephase.report.data import Examined, write_runs
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PAGE = "report.html"
 
@@ -23,11 +26,13 @@ def write_report(
     *,
     lead: str | None = None,
     force: bool = False,
+    runs: xr.Dataset | None = None,
 ) -> Path:
     """Write report.html, findings.json, figures/, tables/ and data/ into the folder `out`.
 
     provenance: what the footer says (versions, seed, trials, git commit, command), in order;
-    lead: the result in a sentence or two, for the head of the page.  Returns the path of the page.
+    lead: the result in a sentence or two, for the head of the page;  runs: what was measured, kept
+    as data/runs.zarr.  Returns the path of the page.
     An earlier report in `out` is replaced once the new one is complete.  InputError if `out` holds
     what latephase did not write (unless `force`) or cannot be written.
     """
@@ -35,6 +40,8 @@ def write_report(
     partial = claim_output(out, force=force)
     try:
         _build(partial, findings, provenance, lead)
+        if runs is not None:
+            write_runs(runs, partial / "data" / "runs.zarr")
         seal(partial)
         return publish(partial, out) / PAGE
     except BaseException:  # a report is made again faster than resumed: leave nothing behind

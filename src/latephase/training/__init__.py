@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from latephase.training.loop import Stepped, advance
+from latephase.training.method import Method
 
-__all__ = ["Stepped", "advance"]
+__all__ = ["Method", "Stepped", "advance"]

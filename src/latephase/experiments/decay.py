@@ -1,0 +1,136 @@
+"""How a gap decays: four models, fitted in closed form and chosen by an information criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+FLOOR = 1e-13  # below it, a gap is rounding
+DECADES = 1.5  # of time that are fitted: the last ones with a gap above FLOOR
+RESOLUTION = 1e-3  # relative misfit that does not count against a model
+_FEWEST = 6  # samples that are worth a fit
+_RESAMPLED = 200
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model fitted to ln gap over time.
+
+    misfit: mean square of the relative residuals;  value: what the model is about (`Decay`).
+    """
+
+    misfit: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The model that the samples speak for.
+
+    model: "1/ln t", "power", "exponential", "stalled", or "vanished" (the gap is below FLOOR);
+    value: its constant, exponent, rate per update, or the gap it stalls at; low, high: its 95 %
+    interval over trials (bootstrap of the median);  weight: Akaike weight among the four.
+    """
+
+    model: str
+    value: float
+    low: float
+    high: float
+    weight: float
+
+    @property
+    def text(self) -> str:
+        """The decay in a few characters."""
+        size, grows = f"{abs(self.value):.3g}", self.value < 0
+        forms = {
+            "1/ln t": f"{size}/(ln t + b)",
+            "power": f"t^{-self.value:.2f}" + (" (grows)" if grows else ""),
+            "exponential": f"exp({'+' if grows else '-'}{size} t)" + (" (grows)" if grows else ""),
+            "stalled": f"stalled at {size}",
+        }
+        return forms.get(self.model, self.model)
+
+
+def decay(times: Array, gaps: Array, seed: int = 0) -> Decay:
+    """The decay of the median of `gaps` (T, S) at `times` (S,), updates.
+
+    Models: gap = a/(ln t + b), a t^-p, a e^(-ct), a; least squares of the relative residuals over
+    the last decade and a half in which the median is above 1e-13; corrected Akaike criterion
+    [hurvich1989].
+    Rigour: estimated; residuals here are misfit, not noise, so that the weight ranks models and is
+    no probability.
+    """
+    middle = np.median(gaps, axis=0)
+    shown = _window(times, middle)
+    if shown.sum() < _FEWEST:
+        return Decay("vanished", 0.0, 0.0, 0.0, 1.0)
+    t = times[shown]
+    fits = {name: fit(t, middle[shown]) for name, (fit, _) in MODELS.items()}
+    scores = {name: _score(fits[name], len(t), MODELS[name][1]) for name in fits}
+    best = min(scores, key=lambda name: scores[name])
+    weight = 1 / sum(np.exp((scores[best] - score) / 2) for score in scores.values())
+    low, high = _interval(MODELS[best][0], t, gaps[:, shown], seed)
+    return Decay(best, fits[best].value, low, high, float(weight))
+
+
+def _window(times: Array, middle: Array) -> NDArray[np.bool_]:
+    """The last DECADES of time in which the median gap is above the floor."""
+    good = (times >= 1) & np.isfinite(middle) & (middle > FLOOR)
+    last = times[good].max(initial=0.0)
+    shown: NDArray[np.bool_] = good & (times >= last * 10**-DECADES)
+    return shown
+
+
+def _logarithmic(t: Array, gap: Array) -> Fit:
+    """gap (ln t + b) = a: a straight line with the relative errors as weights."""
+    columns = np.stack([gap * np.log(t), gap], axis=1)
+    (slope, shift), *_ = np.linalg.lstsq(columns, np.ones(len(t)), rcond=None)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        predicted = 1 / (slope * np.log(t) + shift)
+        usable = slope > 0 and (predicted > 0).all()
+        misfit = float(np.mean(np.log(predicted / gap) ** 2)) if usable else np.inf
+    return Fit(misfit, float(1 / slope) if usable else np.nan)
+
+
+def _line(x: Array, gap: Array) -> Fit:
+    """ln gap = alpha - value x."""
+    slope, shift = np.polyfit(x, np.log(gap), 1)
+    return Fit(float(np.mean((np.log(gap) - slope * x - shift) ** 2)), float(-slope))
+
+
+def _constant(t: Array, gap: Array) -> Fit:
+    level = np.log(gap).mean()
+    return Fit(float(np.mean((np.log(gap) - level) ** 2)), float(np.exp(level)))
+
+
+MODELS: dict[str, tuple[Callable[[Array, Array], Fit], int]] = {
+    "1/ln t": (_logarithmic, 2),
+    "power": (lambda t, gap: _line(np.log(t), gap), 2),
+    "exponential": (_line, 2),
+    "stalled": (_constant, 1),
+}
+"""The fit of each model and how many parameters it has."""
+
+
+def _score(fit: Fit, samples: int, parameters: int) -> float:
+    """Corrected Akaike criterion, with the variance as one parameter more."""
+    k = parameters + 1
+    misfit = max(fit.misfit, RESOLUTION**2)
+    return samples * np.log(misfit) + 2 * k + 2 * k * (k + 1) / (samples - k - 1)
+
+
+def _interval(
+    fit: Callable[[Array, Array], Fit], t: Array, gaps: Array, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the fitted value, trials drawn again with replacement."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(gaps), (_RESAMPLED, len(gaps)))
+    middles = np.maximum(np.median(gaps[drawn], axis=1), FLOOR)
+    values = [fit(t, middle).value for middle in middles]
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)

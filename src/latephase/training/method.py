@@ -1,0 +1,148 @@
+"""The interface of a training method that is stepped, and how its parameters are declared.
+
+For developers. A method is a frozen dataclass with a `name` and two functions of arrays, `init`
+and `step`; one new file, and one line in `methods.py`. Its parameters are declared by `parameter`
+with the range they must lie in; inside `init` and `step` they are traced, so that changing them
+compiles nothing anew (`static` ones are plain values instead). A step says how the parameters
+change, what the method remembers, and what it has spent; adding, counting and sampling are
+`follow.py`'s business alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from jax.core import Tracer
+from jax.tree_util import register_pytree_node
+
+from latephase.core import InputError
+from latephase.problem.checks import real_number, whole_number
+from latephase.training.base import Array, Data, Pair, add
+from latephase.training.gradient import Gradient
+
+RANGES: dict[str, Callable[[float], bool]] = {
+    "> 0": lambda value: value > 0,
+    ">= 0": lambda value: value >= 0,
+    "> 1": lambda value: value > 1,
+    "in [0, 1)": lambda value: 0 <= value < 1,
+    "> -1": lambda value: value > -1,
+}
+
+
+class Step(NamedTuple):
+    """What one update does.
+
+    parameters: the new ones, (neuron, feature, trial);  memory: for the next step;
+    gradient: the one that the update began with;  evaluations: of the gradient of the whole loss.
+    """
+
+    parameters: Pair
+    memory: Any
+    gradient: Gradient
+    evaluations: float = 1.0
+
+
+class At(Protocol):
+    """The gradient at the parameters, moved by `shift`, of the points `keep` (point, trial)."""
+
+    def __call__(self, shift: Array | None = None, keep: Array | None = None) -> Gradient: ...
+
+
+class View(NamedTuple):
+    """What a step sees.
+
+    pair: the parameters as high + low, each (neuron, feature, trial), bias last;  time: updates
+    done, a float64;  gradient: where asked for;  neuron_directions: the gradient with each
+    neuron's rows scaled by themselves;  data: points, labels, output weights;
+    trials (trial,): their numbers in the ensemble.
+    """
+
+    pair: Pair
+    time: Array
+    gradient: At
+    neuron_directions: Callable[[], Array]
+    data: Data
+    trials: Array
+
+    @property
+    def parameters(self) -> Array:
+        """(neuron, feature, trial), rounded to float64."""
+        return self.pair.high
+
+    def moved(self, change: Array) -> Pair:
+        """The parameters plus a change, without losing its low digits."""
+        return add(self.pair, change)
+
+
+def parameter(range_: str, default: float | Any = MISSING) -> Any:
+    """A real number in one of RANGES; traced in steps."""
+    return field(default=default, metadata={"range": range_})
+
+
+def static(default: Any) -> Any:
+    """A whole number >= 0 or a bool that steps see as a plain value."""
+    return field(default=default, metadata={"static": True})
+
+
+@dataclass(frozen=True)
+class Method:
+    """A training method.  Raises InputError on a parameter outside its range."""
+
+    name: ClassVar[str]
+    spans: ClassVar[bool] = True  # updates are combinations of the (x_i, 1) of active points
+
+    def __init_subclass__(cls) -> None:
+        """Make instances known to JAX: parameters are leaves, static ones part of the type."""
+        super().__init_subclass__()
+        register_pytree_node(cls, _flatten, partial(_built, cls))
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
+
+    def init(self, view: View) -> Any:
+        """What the method remembers before its first step, any pytree."""
+        return ()
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        raise NotImplementedError
+
+
+def _checked(one: Any, value: Any) -> Any:
+    if isinstance(value, Tracer):  # made inside a step, from parameters that were checked
+        return value
+    if "range" in one.metadata:
+        words = one.metadata["range"]
+        number = real_number(value, one.name, f"a finite number {words}")
+        if not RANGES[words](number):
+            raise InputError(f"{one.name} {words}", value, f"change {one.name}")
+        return number
+    if isinstance(one.default, bool):
+        if value not in (True, False):
+            raise InputError(f"{one.name} to be 0 or 1", value, f"change {one.name}")
+        return bool(value)
+    if one.metadata.get("static"):
+        return whole_number(value, one.name, 0, 2**31 - 1)
+    return value
+
+
+def _flatten(method: Method) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+    kept = tuple((f.name, getattr(method, f.name)) for f in fields(method) if _static(f))
+    return tuple(getattr(method, f.name) for f in fields(method) if not _static(f)), kept
+
+
+def _built(cls: type[Method], kept: tuple[tuple[str, Any], ...], leaves: Any) -> Method:
+    """The method with traced parameters, unchecked."""
+    method = object.__new__(cls)
+    names = [f.name for f in fields(cls) if not _static(f)]
+    for name, value in (*kept, *zip(names, leaves, strict=True)):
+        object.__setattr__(method, name, value)
+    return method
+
+
+def _static(one: Any) -> bool:
+    return bool(one.metadata.get("static"))

@@ -1,0 +1,96 @@
+"""Gradient descent whose step size follows a rule: theta <- theta - h_t grad L(theta).
+
+Four rules for h_t. All keep theta in its start plus the span of the active points, so that on two
+points they keep the constant C of the late phase and change the clock only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from latephase.training.base import Array
+from latephase.training.gradient import Gradient
+from latephase.training.method import Method, Step, View, parameter
+
+
+@dataclass(frozen=True)
+class PowerStep(Method):
+    """h_t = step_size (t + 1)^exponent; exponent 0 is gradient descent.
+
+    Source: docs/theory.md, "Remedies"; growing steps as in [nacson2019].
+    """
+
+    name: ClassVar[str] = "power_step"
+    step_size: float = parameter("> 0")
+    exponent: float = parameter("> -1", 1.0)
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        now = view.gradient()
+        rate = self.step_size * (view.time + 1.0) ** self.exponent
+        return Step(view.moved(-rate * now.unscaled), memory, now)
+
+
+@dataclass(frozen=True)
+class LossScaled(Method):
+    """h_t = step_size / (L(theta_t) (t + 1)^decay): decay 0 is constant, 1/2 is Nacson's.
+
+    Sources: [jitelgarsky2019] (constant), [nacson2019] (1/sqrt(t + 1)). Ours deviates in dividing
+    by the loss summed over points; both papers use the mean, which rescales the step.
+    """
+
+    name: ClassVar[str] = "loss_scaled"
+    step_size: float = parameter("> 0")
+    decay: float = parameter(">= 0", 0.0)
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        now = view.gradient()
+        rate = self.step_size * (view.time + 1.0) ** -self.decay
+        return Step(view.moved(-rate * now.direction), memory, now)
+
+
+@dataclass(frozen=True)
+class NormalizedGradientDescent(Method):
+    """h_t = step_size / |grad L(theta_t)|: every step has the length step_size.
+
+    Source: [nacson2019]. A gradient of 0 (every neuron dead) leaves theta where it is.
+    """
+
+    name: ClassVar[str] = "normalized_gd"
+    step_size: float = parameter("> 0")
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        now = view.gradient()
+        return Step(view.moved(-self.step_size * unit(now)), memory, now)
+
+
+@dataclass(frozen=True)
+class PolyakStep(Method):
+    """h_t = scale L(theta_t) / |grad L(theta_t)|^2: Polyak's step for the least loss 0.
+
+    Source: [polyak1987]; scale 1 is his. A gradient of 0 leaves theta where it is.
+    """
+
+    name: ClassVar[str] = "polyak_step"
+    scale: float = parameter("> 0", 1.0)
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        now = view.gradient()
+        change = -self.scale * over(now.direction, now.length**2)
+        return Step(view.moved(change), memory, now)
+
+
+def over(direction: Array, size: Array) -> Array:
+    """direction / size, 0 where both are."""
+    return jnp.where(size > 0.0, direction / jnp.where(size > 0.0, size, 1.0), 0.0)
+
+
+def unit(gradient: Gradient) -> Array:
+    """The gradient over its length."""
+    return over(gradient.direction, gradient.length)
