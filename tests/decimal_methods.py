@@ -254,7 +254,5 @@ def after(method: Method, problem: Problem, theta: np.ndarray, steps: int) -> np
     """Parameters (m, 2) after the steps, rounded to float64."""
     getcontext().prec = DIGITS
     runs = method(problem, [Decimal(float(e)) for e in theta.ravel()])
-    last: Vector = []
-    for _, last in zip(range(steps), runs):
-        pass
+    *_, last = (now for _, now in zip(range(steps), runs))
     return np.array([float(e) for e in last]).reshape(theta.shape)

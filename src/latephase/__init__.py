@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from latephase.certify.probability import certified_distribution
     from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
     from latephase.ensembles import ensemble
-    from latephase.late import Limit, Prediction, Run, limit, predict, simulate
+    from latephase.ensembles.compare import compare
+    from latephase.late import Limit, Prediction, Run, Stall, limit, predict, simulate, stall
     from latephase.margin import of_network as robustness_margin
     from latephase.problem import (
         Dataset,
@@ -20,17 +21,55 @@ if TYPE_CHECKING:
         ShallowReLU,
         initializers,
     )
+    from latephase.training.methods import (
+        Adam,
+        DualAcceleration,
+        FixedRadius,
+        HeavyBall,
+        LossBasedSchedule,
+        LossScaled,
+        Nesterov,
+        NormalizedGradientDescent,
+        PolyakStep,
+        PowerStep,
+        ProgressiveRescaling,
+        SharpnessAware,
+        SignDescent,
+        SpanProjection,
+        StochasticGradientDescent,
+        WeightDecay,
+    )
 
 __version__ = "0.1.0"
 
 _CORE = ("InputError", "LatephaseError", "Law", "LogTime", "Outcome", "Regime", "Rigour")
 _PROBLEM = ("Dataset", "GradientDescent", "GradientFlow", "ShallowReLU", "initializers")
-_LATE = ("Limit", "Prediction", "Run", "limit", "predict", "simulate")
+_LATE = ("Limit", "Prediction", "Run", "Stall", "limit", "predict", "simulate", "stall")
+_TRAINING = (
+    "Adam",
+    "DualAcceleration",
+    "FixedRadius",
+    "HeavyBall",
+    "LossBasedSchedule",
+    "LossScaled",
+    "Nesterov",
+    "NormalizedGradientDescent",
+    "PolyakStep",
+    "PowerStep",
+    "ProgressiveRescaling",
+    "SharpnessAware",
+    "SignDescent",
+    "SpanProjection",
+    "StochasticGradientDescent",
+    "WeightDecay",
+)
 _ITSELF = ""  # the room, which is callable: `import` binds its name here in any case
 _HOMES = {
     **dict.fromkeys(_CORE, ("latephase.core", None)),
     **dict.fromkeys(_PROBLEM, ("latephase.problem", None)),
     **dict.fromkeys(_LATE, ("latephase.late", None)),
+    **dict.fromkeys(_TRAINING, ("latephase.training.methods", None)),
+    "compare": ("latephase.ensembles.compare", None),
     "robustness_margin": ("latephase.margin", "of_network"),
     "ensemble": ("latephase.ensembles", None),
     **dict.fromkeys(("Certificate", "Verdict"), ("latephase.certify", None)),
@@ -40,30 +79,49 @@ _HOMES = {
 }
 
 __all__ = [
+    "Adam",
     "Certificate",
     "Dataset",
+    "DualAcceleration",
+    "FixedRadius",
     "GradientDescent",
     "GradientFlow",
+    "HeavyBall",
     "InputError",
     "LatephaseError",
     "Law",
     "Limit",
     "LogTime",
+    "LossBasedSchedule",
+    "LossScaled",
+    "Nesterov",
+    "NormalizedGradientDescent",
     "Outcome",
+    "PolyakStep",
+    "PowerStep",
     "Prediction",
+    "ProgressiveRescaling",
     "Regime",
     "Rigour",
     "Run",
     "ShallowReLU",
+    "SharpnessAware",
+    "SignDescent",
+    "SpanProjection",
+    "Stall",
+    "StochasticGradientDescent",
     "Verdict",
+    "WeightDecay",
     "certified_distribution",
     "certify",
+    "compare",
     "ensemble",
     "initializers",
     "limit",
     "predict",
     "robustness_margin",
     "simulate",
+    "stall",
     "verify",
 ]
 

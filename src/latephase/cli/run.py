@@ -213,6 +213,7 @@ def _next(run: Run, problem_flags: str) -> str:
         else "what it converges to, in Python: latephase.limit(run)",
         Outcome.transient: "a later --until" + (f", or: {predict}" if known else ""),
         Outcome.budget_exhausted: "raise --max-steps",
+        Outcome.stalled: "leave out the arithmetic",
         Outcome.overflowed: "lower --step-size",
         Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
     }

@@ -17,6 +17,9 @@ class Outcome(Enum):
         "the budget was used up before the run could be followed to the horizon; raise max_steps, "
         "or take a smaller step size"
     )
+    stalled = (
+        "no parameter changes any more in this arithmetic: a fixed point of rounding, not a limit"
+    )
     overflowed = "the parameters left the range of float64; take a smaller step size"
     unfitted = (
         "the run settled, but the active neurons never fit every point: the loss tends to a "

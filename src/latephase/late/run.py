@@ -57,7 +57,7 @@ class Times:
         return [place[t] for t in self.given]
 
 
-def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
+def sample_times(method: object, until: object, at: Sequence[object] | None, samples: int) -> Times:
     """Check the horizon and the sample times.  Raises InputError."""
     flow = isinstance(method, GradientFlow)
     horizon = LogTime.parse(until, flow=flow, name="until")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
 from latephase.problem import (
     LOSSES,
     Dataset,
+    GradientDescent,
+    GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
@@ -21,14 +23,18 @@ from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .fastforward import Progress
 from .general import simulate_general
+from .measured import Arithmetic, simulate_method, simulate_rounded
 from .run import Method, Run, Times, sample_times
 from .trajectory import dataset, variables
+
+if TYPE_CHECKING:
+    from latephase.training import Method as Stepped
 
 
 def simulate(
     network: ShallowReLU,
     data: Dataset,
-    method: Method,
+    method: Method | Stepped,
     *,
     until: object,
     at: Sequence[object] | None = None,
@@ -37,6 +43,9 @@ def simulate(
     max_steps: int = MAX_STEPS,
     tolerance: float = TOLERANCE,
     slide_tolerance: float = SLIDE_TOLERANCE,
+    dtype: str | None = None,
+    accumulate: bool = False,
+    rounding: str = "nearest",
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Run:
@@ -50,8 +59,14 @@ def simulate(
     give way to the modified flow; the error reached is reported.
     slide_tolerance: chatter (how far a step moves a neuron's parameters) below which sliding phases
     are followed to first order; the error it causes is reported.
+    dtype: "float64", "float32", "float16" or "bfloat16": gradient descent in this arithmetic, with
+    accumulate and rounding as in `training.real_arithmetic.descend`; a run that stalls says so in a
+    warning.  Without it, the mathematics, not the arithmetic, is followed.
     processes: with 2, the two runs of a wide network that are compared go side by side; needs a
     main module that can be imported.
+
+    Methods of `latephase.training` other than gradient descent are stepped, up to max_steps; their
+    trajectory also has gradient_evaluations and log_flow_time over (time).
 
     Returns a Run whose trajectory has weights (time, neuron, feature), biases (time, neuron) and,
     over (time): boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error,
@@ -62,6 +77,13 @@ def simulate(
     network, loss = check(network, data, loss)
     if max_steps < 1:
         raise InputError("max_steps of at least 1", max_steps, "raise it")
+    if dtype is not None:
+        arithmetic = Arithmetic(dtype, accumulate, rounding)
+        return simulate_rounded(network, data, method, times, loss, arithmetic, max_steps)
+    if not isinstance(method, GradientDescent | GradientFlow):
+        from latephase.training.methods import stepped
+
+        return simulate_method(network, data, stepped(method), times, loss, max_steps)
     options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
     if loss == "exponential" and has_late_phase(network, data):
         return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})

@@ -25,6 +25,8 @@ _ABOUT = {
     "margin_deficit": ("optimal robustness margin - robustness margin", "input unit"),
     "log_margin_deficit": ("natural logarithm of the margin deficit", "1"),
     "log_loss": ("natural logarithm of the loss summed over points", "1"),
+    "gradient_evaluations": ("evaluations of the gradient of the whole loss", "1"),
+    "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
     "error": ("max_j |Delta(w_j, b_j)| / |(w_j, b_j)|", "1"),
     "rigour": ("how `error` and the values were obtained", ""),
 }

@@ -1,23 +1,16 @@
-"""The interface of a training method, and the pieces every gradient method shares.
+"""The pieces that every gradient step shares: parameters as compensated sums, gradients, bounds.
 
-For developers. A method is a `Family` of three functions: `hyperparameters` reads the numbers of
-its record (traced: no recompilation when they change), `init` makes the state from parameters,
-`step` maps a state to the next one. Both are pure functions of arrays, without masks or loops:
-which trial steps how often is `loop.py`'s business alone. A new method is a new file with its
-`FAMILY` and one line in `loop.FAMILIES`; what it remembers between steps (a momentum, a step
-count) goes into `State.memory`, any pytree whose arrays end in the trial axis. The trial axis is
-the last one everywhere, so that the short loops over neurons, points and features stay outside
-and every operation is one vector operation over trials.
-
-Parameters are one array (neuron, feature, trial) whose last feature is the bias: its input is 1.
-They are carried as unevaluated sums high + low (compensated summation [dekker1971]): a step may
-be 2^-53 of the parameter it is added to, and 10^5 of them must not be lost.
+The trial axis is the last one everywhere, so that the short loops over neurons, points and features
+stay outside and every operation is one vector operation over trials. Parameters are one array
+(neuron, feature, trial) whose last feature is the bias: its input is 1. They are carried as
+unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of the
+parameter it is added to, and 10^5 of them must not be lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,11 +27,10 @@ class Pair(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step maps: parameters, absolute error estimate (trial,), the method's own memory."""
+    """What a step of gradient descent maps: parameters and absolute error estimate (trial,)."""
 
     parameters: Pair
     error: Array
-    memory: Any = ()
 
 
 class Data(NamedTuple):
@@ -56,14 +48,6 @@ LOSS_WEIGHTS: dict[str, LossWeights] = {
     "exponential": lambda margins: jnp.exp(-margins),
     "logistic": lambda margins: 1.0 / (1.0 + jnp.exp(margins)),  # no inf / inf at either end
 }
-
-
-class Family(NamedTuple):
-    """A training method: see the module's paragraph for developers."""
-
-    hyperparameters: Callable[[Any], tuple[float, ...]]
-    init: Callable[[Pair, Array], State]
-    step: Callable[[State, Data, LossWeights, tuple[Array, ...]], State]
 
 
 def add(pair: Pair, change: Array) -> Pair:

@@ -16,7 +16,8 @@ class DualAcceleration(Method):
     """g_t = t/(t+1) (g_{t-1} + G_t), theta_{t+1} = theta_t - step_size (g_t + G_t), G = grad L / L.
 
     Source: [jisrebrotelgarsky2021], their Algorithm 1 with beta_t = t/(t+1) and the constant
-    theta_t = step_size. Ours deviates: G_t is the gradient of a ReLU network, where theirs is Z^T q_t of a linear one.
+    theta_t = step_size. Ours deviates: G_t is the gradient of a ReLU network, where theirs is
+    Z^T q_t of a linear one.
     """
 
     name: ClassVar[str] = "dual_acceleration"

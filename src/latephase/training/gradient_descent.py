@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from latephase.training.base import (
     UNIT_ROUNDOFF,
     Array,
     Data,
-    Family,
     LossWeights,
-    Pair,
     State,
     add,
     curvature_bound,
@@ -22,29 +18,15 @@ from latephase.training.base import (
 )
 
 
-def hyperparameters(method: Any) -> tuple[float, ...]:
-    """The step size."""
-    return (float(method.step_size),)
-
-
-def init(parameters: Pair, error: Array) -> State:
-    """Gradient descent remembers nothing but the parameters."""
-    return State(parameters, error)
-
-
-def step(state: State, data: Data, loss_weights: LossWeights, hyper: tuple[Array, ...]) -> State:
+def step(state: State, data: Data, loss_weights: LossWeights, step_size: Array) -> State:
     """One update of every trial, and of its error estimate.
 
     Inside an activation pattern an update is theta -> theta - step_size * grad L, with Jacobian
     I - step_size * Hessian, of norm at most max(1, step_size * curvature - 1): an error is at
     most multiplied by that. The update itself is rounded at a few 2^-53 of its own size.
     """
-    (step_size,) = hyper
     pull = step_size * pulls(state.parameters, data, loss_weights)
     update = descent(pull, data)
     growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
     error = state.error * growth + 4.0 * UNIT_ROUNDOFF * length_bound(pull, data)
     return State(add(state.parameters, update), error)
-
-
-FAMILY = Family(hyperparameters, init, step)

@@ -1,4 +1,7 @@
-"""The loop: every trial makes its own number of steps, ten thousand trials at a time."""
+"""The loop of gradient descent in the late phase: every trial makes its own number of steps.
+
+Ten thousand trials at a time, with an error estimate. `follow.py` has the loop of all methods.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,10 @@ from numpy.typing import NDArray
 
 from latephase.core.errors import InputError
 from latephase.problem.methods import GradientDescent
-from latephase.training import gradient_descent
-from latephase.training.base import LOSS_WEIGHTS, UNIT_ROUNDOFF, Array, Data, Family, Pair, State
+from latephase.training.base import LOSS_WEIGHTS, UNIT_ROUNDOFF, Array, Data, Pair, State
+from latephase.training.gradient_descent import step
 
 Floats = NDArray[np.float64]
-
-FAMILIES: dict[type, Family] = {GradientDescent: gradient_descent.FAMILY}
-"""The family of each record in `problem.methods` that can be stepped."""
 
 # Small enough to stay in a core's cache, large enough to hide the cost of starting a kernel;
 # a block ends with its own longest trial. A GPU wants all trials at once.
@@ -68,7 +68,7 @@ def advance(
     expansion bound of the steps within activation patterns, not across a change of pattern that
     rounding could flip.
     """
-    family = _family(method, loss)
+    _check(method, loss)
     high = _joined(weights, biases)
     low = np.zeros_like(high)
     if weights_low is not None and biases_low is not None:
@@ -76,19 +76,17 @@ def advance(
     error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
     points = _joined(inputs, np.ones(len(inputs)))
     data = tuple(np.asarray(a, np.float64) for a in (points, labels, output_weights))
-    step = (family, loss, family.hyperparameters(method))
-    high, low, error = _in_blocks((high, low, error), np.asarray(counts), data, *step)
+    columns = (high, low, error)
+    high, low, error = _in_blocks(columns, np.asarray(counts), data, loss, method.step_size)
     error += UNIT_ROUNDOFF * np.abs(high).sum(axis=(1, 2))
     return Stepped(high[..., :-1], high[..., -1], error, low[..., :-1], low[..., -1])
 
 
-def _family(method: Any, loss: str) -> Family:
-    if type(method) not in FAMILIES:
-        names = " or ".join(sorted(record.__name__ for record in FAMILIES))
-        raise InputError(f"a method that is stepped, {names}", method, "use one of these")
+def _check(method: Any, loss: str) -> None:
+    if not isinstance(method, GradientDescent):
+        raise InputError("GradientDescent(step_size)", method, "use it, or training.follow")
     if loss not in LOSS_WEIGHTS:
         raise InputError(f"a loss, {' or '.join(LOSS_WEIGHTS)}", loss, "use one of these")
-    return FAMILIES[type(method)]
 
 
 def _joined(weights: Floats, biases: Floats) -> Floats:
@@ -100,9 +98,8 @@ def _in_blocks(
     columns: tuple[Floats, ...],
     counts: NDArray[np.int64],
     data: tuple[Floats, ...],
-    family: Family,
     loss: str,
-    hyper: tuple[float, ...],
+    step_size: float,
 ) -> list[Floats]:
     """Columns (trial, ...) stepped, in the order they came in."""
     if len(counts) == 0:
@@ -112,7 +109,7 @@ def _in_blocks(
     block = min(len(order), CPU_BLOCK) if jax.default_backend() == "cpu" else len(order)
     turned = tuple(np.moveaxis(a[order], 0, -1) for a in columns)
     with jax.enable_x64(True):
-        moved = _run(turned, steps, data, hyper, family, loss, block)
+        moved = _run(turned, steps, data, step_size, loss, block)
         back = np.empty(len(counts), np.int64)
         back[order] = np.arange(len(order))
         return [np.moveaxis(np.asarray(a), -1, 0)[back] for a in moved]
@@ -127,13 +124,12 @@ def _by_count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 # XLA's default is 256 bits; where a CPU has 512 a step takes two thirds of the time.
-@partial(jax.jit, static_argnums=(4, 5, 6), compiler_options={"xla_cpu_prefer_vector_width": 512})
+@partial(jax.jit, static_argnums=(4, 5), compiler_options={"xla_cpu_prefer_vector_width": 512})
 def _run(
     columns: tuple[Array, ...],
     counts: Array,
     data: tuple[Array, ...],
-    hyper: tuple[Array, ...],
-    family: Family,
+    step_size: Array,
     loss: str,
     block: int,
 ) -> tuple[Array, ...]:
@@ -141,9 +137,10 @@ def _run(
 
     def run_block(cut: tuple[tuple[Array, ...], Array]) -> tuple[Array, ...]:
         (high, low, error), counts = cut
-        state = family.init(Pair(high, low), error)
         state = _loop(
-            state, counts, lambda s: family.step(s, Data(*data), LOSS_WEIGHTS[loss], hyper)
+            State(Pair(high, low), error),
+            counts,
+            lambda s: step(s, Data(*data), LOSS_WEIGHTS[loss], step_size),
         )
         return *state.parameters, state.error
 

@@ -26,6 +26,30 @@ from latephase.training.step_sizes import (
 from latephase.training.stochastic import StochasticGradientDescent
 from latephase.training.weight_decay import WeightDecay
 
+__all__ = [
+    "METHODS",
+    "Adam",
+    "DualAcceleration",
+    "FixedRadius",
+    "HeavyBall",
+    "LossBasedSchedule",
+    "LossScaled",
+    "Nesterov",
+    "NormalizedGradientDescent",
+    "PolyakStep",
+    "PowerStep",
+    "ProgressiveRescaling",
+    "SharpnessAware",
+    "SignDescent",
+    "SpanProjection",
+    "StochasticGradientDescent",
+    "WeightDecay",
+    "named",
+    "names",
+    "stepped",
+    "texts_of",
+]
+
 METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (

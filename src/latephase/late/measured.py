@@ -1,0 +1,139 @@
+"""Runs that are made step by step and read off: other methods, and other arithmetics."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import InputError, LogTime, Outcome, Rigour
+from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from .general import observe
+from .run import Run, Times
+from .trajectory import dataset
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a run is computed in: see `training.real_arithmetic.descend`."""
+
+    dtype: str
+    accumulate: bool = False
+    rounding: str = "nearest"
+    seed: int = 0
+
+
+def simulate_method(
+    network: ShallowReLU, data: Dataset, method: Any, times: Times, loss: str, max_steps: int
+) -> Run:
+    """A run of a method of `training.methods`; samples beyond max_steps are NaN."""
+    from latephase.training.follow import follow
+
+    reached = [t for t in times.sorted if t <= LogTime.parse(max_steps)]
+    found = follow(
+        network.weights[None],
+        network.biases[None],
+        [_whole(t) for t in reached],
+        inputs=data.inputs,
+        labels=data.labels,
+        output_weights=network.output_weights,
+        method=method,
+        loss=loss,
+    )
+    theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
+    clocks = {
+        "gradient_evaluations": found.evaluations,
+        "log_flow_time": found.log_flow_time[:, 0],
+    }
+    missing = len(times.sorted) - len(reached)
+    theta, *rows = (_padded(part, missing) for part in (theta, *clocks.values()))
+    outcome = Outcome.budget_exhausted if missing else Outcome.transient
+    if not np.isfinite(theta[: len(reached)]).all():
+        outcome = Outcome.overflowed
+    extra = dict(zip(clocks, rows, strict=True))
+    return _run((network, data, method), theta, times, loss, outcome, extra)
+
+
+def simulate_rounded(
+    network: ShallowReLU,
+    data: Dataset,
+    method: Any,
+    times: Times,
+    loss: str,
+    arithmetic: Arithmetic,
+    max_leaps: int,
+) -> Run:
+    """Gradient descent in floating-point arithmetic; warns where the run stalls before its end.
+
+    After the stall nothing changes, so that every later sample is known.
+    """
+    from latephase.training.real_arithmetic import descend
+
+    if not isinstance(method, GradientDescent):
+        raise InputError("GradientDescent(step_size) with a dtype", method, "leave out dtype")
+    found = descend(
+        network.weights[None],
+        network.biases[None],
+        [float(np.exp(min(t.log, 700.0))) if t.value is None else _number(t) for t in times.sorted],
+        inputs=data.inputs,
+        labels=data.labels,
+        output_weights=network.output_weights,
+        step_size=method.step_size,
+        loss=loss,
+        max_leaps=max_leaps,
+        **vars(arithmetic),
+    )
+    theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
+    return _run((network, data, method), theta, times, loss, _ending(found, theta, arithmetic), {})
+
+
+def _ending(found: Any, theta: Array, arithmetic: Arithmetic) -> Outcome:
+    """How it ended; the stall is also told as a warning, for what follows it is no descent."""
+    if not np.isnan(found.stalled[0]):
+        text = (
+            f"{arithmetic.dtype} stalled at update {found.stalled[0]:.0f}: nothing changes after "
+            "it; latephase.stall predicts this, and without dtype the run goes on"
+        )
+        warnings.warn(text, stacklevel=4)
+        return Outcome.stalled
+    if found.exhausted[0]:
+        return Outcome.budget_exhausted
+    return Outcome.transient if np.isfinite(theta).all() else Outcome.overflowed
+
+
+def _number(time: LogTime) -> float:
+    """A count as float64, the largest one for counts beyond it."""
+    return float(min(_whole(time), 10**300))
+
+
+def _whole(time: LogTime) -> int:
+    assert isinstance(time.value, int)
+    return time.value
+
+
+def _padded(part: Array, missing: int) -> Array:
+    """NaN for samples that were not reached."""
+    return np.concatenate([part, np.full((missing, *part.shape[1:]), np.nan)])
+
+
+def _run(
+    problem: tuple[ShallowReLU, Dataset, Any],
+    theta: Array,
+    times: Times,
+    loss: str,
+    outcome: Outcome,
+    extra: dict[str, Array],
+) -> Run:
+    network, data, method = problem
+    arrays = observe(network, data, loss, theta) | extra
+    arrays["error"] = np.full(len(theta), np.nan)
+    arrays["rigour"] = np.full(len(theta), Rigour.measured.name)
+    picked = {name: values[times.positions] for name, values in arrays.items()}
+    trajectory = dataset(picked, times.given)
+    return Run(network, data, method, trajectory, outcome, None, None, Rigour.measured, loss)
