@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from . import (
+    arithmetic,
+    attacks,
     boundary,
     cross_check,
     data_plane,
@@ -51,6 +53,8 @@ BEYOND: tuple[Claim, ...] = (
     remedies_adam.CLAIM,
     remedies_sharpness.CLAIM,
     remedies_sign.CLAIM,
+    arithmetic.CLAIM,
+    attacks.CLAIM,
 )
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 
