@@ -170,5 +170,4 @@ CLAIM = Claim(
     ),
     source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
     examine=examine,
-    apart=True,
 )

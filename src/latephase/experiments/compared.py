@@ -145,10 +145,15 @@ def null_free_constant(data: Dataset) -> float:
 
 
 def effect(row: Row, yardstick: Row, data: Dataset) -> str:
-    """What a method does to the slow rate, in a few words, from the numbers of its row."""
-    rest = null_free_constant(data)
+    """What a method does to the slow rate, in a few words, from the numbers of its row.
+
+    Where k12 > 0 there is no constant to speak of, and the decay is all there is to say.
+    """
     if row.stuck > 0.5:
         return "breaks: training stops"
+    if TwoPointGeometry.of(data).gram_sign > 0:
+        return row.decay.text
+    rest = null_free_constant(data)
     if row.method == yardstick.method:
         return "the slow rate"
     if row.spans and abs(row.ratio - 1) <= NEAR:
@@ -188,6 +193,26 @@ def table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
     return Table(key, caption, columns)
 
 
+def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Table:
+    """What each method does on each data set: the table to read first."""
+    first = compared[0][1]
+    last = max(first[0].gaps)
+    columns: dict[str, list[Any]] = {"method": [row.method for row in first]}
+    for data, found in compared:
+        columns[f"x = {_points(data)}"] = [effect(row, found[0], data) for row in found]
+    for data, found in compared:
+        columns[f"gap at 10^{last}, x = {_points(data)}"] = [row.gaps[last] for row in found]
+    caption = (
+        "What each method does to the slow rate of gradient descent, and the median gap |x* - "
+        "x_inf| "
+        f"(input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
+        "offset) "
+        "holds, with m the method's ln of flow time; C drifts: its memory goes on changing C. On "
+        "points with k12 > 0 the decay itself is given."
+    )
+    return Table(key, caption, columns, opened=True)
+
+
 def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
     """Every clock at the end of the runs."""
     flow = [LogTime.from_log(row.log_flow_time, flow=True) for row in found]
@@ -219,6 +244,9 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("norm", "|theta|", "log10 of |theta|"),
 )
 """Key, name and axis label of each clock."""
+_EARLIEST = -0.5  # of each clock: before it, no method has moved
+_MOST = 9  # curves that can be told apart
+_ALIKE = ("sgd:replacement=0", "power_step", "normalized_gd", "polyak_step", "sam:radius=1", "sam")
 
 
 def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Row]) -> list[Figure]:
@@ -239,13 +267,15 @@ def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Ro
 
 def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: str) -> Panel:
     series = []
+    if len(methods) > _MOST:
+        methods = [method for method in methods if method not in _ALIKE]
     with np.errstate(all="ignore"):
         for method in methods:
             one = found.sel(algorithm=method)
             chosen = one.isel(trial=np.flatnonzero(one.fitted.values))
             gap = _medians(chosen.limit_gap.values)
             x = np.log10(_clock(chosen, key))
-            shown = np.isfinite(x) & (gap > 1e-13)
+            shown = np.isfinite(x) & (gap > 1e-13) & (x >= _EARLIEST)
             series.append(Series("line", x[shown], gap[shown], method))
     return Panel(series, label, "gap (input units)", title, y_scale="log")
 

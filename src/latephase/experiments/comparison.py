@@ -9,7 +9,7 @@ from latephase.core import Rigour
 from latephase.problem import Dataset, TwoPointGeometry
 
 from .base import Bench, Claim
-from .compared import NEAR, Row, clock_table, figures, rows, table
+from .compared import NEAR, Row, clock_table, figures, overview, rows, table
 from .finding import Finding, Number, Verdict
 from .remedies import FEWEST
 
@@ -47,7 +47,11 @@ def comparison(data: Dataset, found: xr.Dataset) -> tuple[Claim, Finding, list[R
             if row.spans
         ],
         settings=settings,
-        tables=[table("compare", data, measured), clock_table("compare_clocks", data, measured)],
+        tables=[
+            overview("compare", [(data, measured)]),
+            table("compare_gaps", data, measured),
+            clock_table("compare_clocks", data, measured),
+        ],
         figures=figures("compare", data, found, measured),
     )
     return CLAIM, finding, measured

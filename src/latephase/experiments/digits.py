@@ -18,7 +18,7 @@ from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 Array = NDArray[np.float64]
 FEATURES, WIDTH, SEED = 10, 16, 0
 STEP_SIZE, UNTIL = 2e-4, "1e100"
-FEW = ("1e2", "1e4", "1e6", "1e8", "1e12", "1e20", "1e40", "1e70", "1e100")
+FEW = ("1e2", "1e4", "1e8", "1e12", "1e20", "1e40", "1e100")
 USUAL = np.log(1e-7)  # ln of the loss at which training usually ends
 
 

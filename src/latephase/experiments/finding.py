@@ -35,11 +35,15 @@ class Number:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: columns of equal length by name (units in the name), stored as CSV under `key`."""
+    """A table: columns of equal length by name (units in the name), stored as CSV under `key`.
+
+    opened: shown at once even if it is long.
+    """
 
     key: str
     caption: str
     columns: Mapping[str, Sequence[Any]]
+    opened: bool = False
 
 
 @dataclass(frozen=True)

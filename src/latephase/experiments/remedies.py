@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from latephase.core import Rigour
 
 from .base import Bench, Claim
-from .compared import NEAR, SHARE, Row, clock_table, figures, table
+from .compared import NEAR, SHARE, Row, clock_table, figures, overview, table
 from .finding import Finding, Number, Verdict
 from .remedy_runs import Compared, compared, settings, words
 
@@ -56,9 +56,12 @@ def examine(bench: Bench) -> Finding:
         numbers=_numbers(found, worst),
         settings=settings(bench),
         tables=[
-            make(f"remedies{kind}_{i + 1}", one.data, one.rows)
-            for i, one in enumerate(everywhere)
-            for kind, make in (("", table), ("_clocks", clock_table))
+            overview("remedies", [(one.data, one.rows) for one in everywhere]),
+            *(
+                make(f"remedies{kind}_{i + 1}", one.data, one.rows)
+                for i, one in enumerate(everywhere)
+                for kind, make in (("_gaps", table), ("_clocks", clock_table))
+            ),
         ],
         figures=figures("remedies", paper.data, paper.found, paper.rows),
         deviations=_deviations(found),

@@ -110,7 +110,7 @@ def _table(table: Table) -> dict[str, Any]:
     ]
     numeric = [all(map(_is_number, column)) for column in columns]
     head = list(zip(table.columns, numeric, strict=True))
-    return {"head": head, "rows": rows, "folded": len(rows) > _LONG}
+    return {"head": head, "rows": rows, "folded": len(rows) > _LONG and not table.opened}
 
 
 def _is_number(value: Any) -> bool:
