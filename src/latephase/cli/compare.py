@@ -174,8 +174,8 @@ def _reported(
 def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
     from latephase.experiments.compared import effect
 
-    last = max(rows[0].gaps, default=None)
-    heads = ("fitted", "gap" if last is None else f"gap at 1e{last}")
+    last = max(rows[0].gaps)
+    heads = ("fitted", f"gap at 1e{last}")
     table = printing.table(
         ("method", "left"),
         *((head, "right") for head in heads),
@@ -183,7 +183,7 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
         ("effect", "left"),
     )
     for row in rows:
-        gap = float("nan") if last is None else row.gaps[last]
+        gap = row.gaps[last]
         shown = [printing.show(value, 3) for value in (row.fitted, gap)]
         table.add_row(row.method, *shown, row.decay.text, effect(row, rows[0], data))
     printing.console().print(table)

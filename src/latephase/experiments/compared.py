@@ -50,7 +50,7 @@ KEPT = 1e-3  # relative change of C over the second half of ln t that counts as 
 NEAR = 0.15  # relative distance from the law that counts as on it
 STUCK = -3.0  # ln L above which a run that fits both points has not been trained
 SHARE = 0.9
-DECADES = (2, 3, 4, 5)
+DECADES = 4  # powers of ten whose gaps are shown: the last ones of a run
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Row:
     """One method: medians over the trials that it fits.
 
     spans: whether its updates stay in the span of active points;  fitted: share of trials with both
-    points on their side;  stuck: share of these whose loss stays;  gaps: |x* - x_inf| at the powers
-    of ten in DECADES that were run;  decay: its fit;  kept: share of specialised trials whose C no
+    points on their side;  stuck: share of these whose loss stays;  gaps: |x* - x_inf| at the last
+    powers of ten that were run;  decay: its fit;  kept: share of specialised trials whose C no
     longer changes;  ratio: gap (ln s + offset) / |C| at the end, s the flow time;  constant: |C| at
     the end;  log_inverse_loss, norm, log_flow_time, evaluations, normalised_gap, deficit: there.
     """
@@ -101,7 +101,7 @@ def _row(one: xr.Dataset) -> Row:
         bool(one.spans),
         float(fitted.mean()),
         float((chosen.log_loss.values[:, -1] > STUCK).mean()) if fitted.any() else np.nan,
-        {k: _median(_at(times, gaps, 10.0**k)) for k in DECADES if 10.0**k <= times[-1] * 1.001},
+        {k: _median(_at(times, gaps, 10.0**k)) for k in _decades(times[-1])},
         gone,
         _kept(one.log10_t.values, constants),
         _median(gaps[:, -1] / law),
@@ -126,6 +126,12 @@ def _median(values: Array) -> float:
 def _at(times: Array, gaps: Array, t: float) -> Array:
     column: Array = gaps[:, int(np.argmin(np.abs(np.log(np.maximum(times, 0.5) / t))))]
     return column
+
+
+def _decades(last: float) -> list[int]:
+    """The exponents of the last powers of ten up to `last`."""
+    top = int(np.floor(np.log10(max(last, 1.0)) + 1e-6))
+    return list(range(max(0, top - DECADES + 1), top + 1))
 
 
 def _kept(log10_t: Array, constants: Array) -> float:

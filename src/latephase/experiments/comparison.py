@@ -32,7 +32,7 @@ def comparison(data: Dataset, found: xr.Dataset) -> tuple[Claim, Finding, list[R
     measured = rows(found)
     trials = found.sizes["trial"]
     verdict = decide(data, measured, trials)
-    best = min(measured, key=lambda row: list(row.gaps.values())[-1] if row.gaps else row.deficit)
+    best = min(measured, key=lambda row: row.gaps[max(row.gaps)])
     settings = {key: found.attrs[key] for key in _SETTINGS}
     finding = Finding(
         verdict=verdict,

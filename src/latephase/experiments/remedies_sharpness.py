@@ -56,7 +56,9 @@ def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nd
     own, wrong = w * x + b, w * x[::-1] + b[:, [0, 1]]
     active, other = own > 0, wrong > 0
     margins = np.maximum(own, 0) - np.maximum(wrong, 0)[:, ::-1]
-    pull = np.exp(-margins + margins.min(axis=1, keepdims=True))
+    seen = np.where(active | other[:, ::-1], margins, np.inf)
+    with np.errstate(invalid="ignore"):  # nobody active: nothing pulls
+        pull = np.nan_to_num(np.exp(-seen + seen.min(axis=1, keepdims=True)))
     # Ascent lowers a_jj by pull_j and raises a_j at the other's point by that point's pull.
     gw = -pull * active * x + pull[:, ::-1] * other * x[::-1]
     gb = -pull * active + pull[:, ::-1] * other

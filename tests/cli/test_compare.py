@@ -1,0 +1,92 @@
+"""`latephase compare`."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import latephase as lp
+
+QUICK = ["--methods", "gd,loss_scaled,adam:eps=0", "--trials", "60", "--until", "300"]
+
+
+def test_a_folder_with_page_table_figures_and_runs(latephase, tmp_path):
+    """Ground truth: lp.compare with the same settings."""
+    ended = latephase("compare", *QUICK, "--seed", "2", "--out", "found")
+    assert ended.code == 0
+    names = {path.name for path in (tmp_path / "found").iterdir()}
+    assert {"report.html", "findings.json", "tables", "figures", "data"} <= names
+    with (tmp_path / "found/tables/compare_gaps.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["method"] for row in rows] == ["gd", "loss_scaled", "adam:eps=0"]
+    figures = {path.name for path in (tmp_path / "found/figures").iterdir()}
+    clocks = ("steps", "evaluations", "flow_time", "loss", "norm")
+    assert figures == {f"compare_{clock}.pdf" for clock in clocks}
+    stored = xr.open_zarr(tmp_path / "found/data/runs.zarr", consolidated=False)
+    methods = [lp.GradientDescent(0.1), lp.LossScaled(0.1), lp.Adam(0.1, eps=0.0)]
+    data = lp.Dataset([1.0, -1.0], [1, -1])
+    known = lp.compare("standard_normal", data, methods, trials=60, seed=2, until=300, samples=41)
+    np.testing.assert_array_equal(stored.limit_gap.values, known.limit_gap.values)
+    for row in rows:
+        assert row["method"] in ended.out
+        assert row["effect"].split(",")[0] in ended.out
+
+
+def test_without_out_nothing_is_written(latephase, tmp_path):
+    """Ground truth: the folder, which was empty."""
+    ended = latephase("compare", *QUICK)
+    assert ended.code == 0
+    assert "--out comparison" in ended.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_data_set_and_step_size(latephase):
+    """Ground truth: on 3, -1 the gap of gradient descent is counted from 1/2, not from 1."""
+    flags = ["--inputs", "3,-1", "--labels", "1,-1", "--step-size", "0.5"]
+    ended = latephase("compare", "--methods", "gd,polyak_step", *QUICK[2:], *flags)
+    assert ended.code == 0
+    assert "own clock, same C" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--methods", "momentum"], "expected the name of a method, got 'momentum' (str); use one"),
+        (
+            ["--methods", "gd:rate=1"],
+            "expected a parameter of gd, got 'rate'; use one of step_size",
+        ),
+        (["--methods", "heavy_ball:momentum=1.5"], "expected momentum in [0, 1), got 1.5"),
+        (["--methods", "weight_decay:strength=-0.1"], "expected strength >= 0, got -0.1"),
+        (["--methods", "gd,gd"], "expected every method once, got gd twice"),
+        (["--methods", ""], "expected at least one method"),
+        (["--until", "1e9"], "expected a horizon of at most 1e8 updates"),
+        (["--init", "kaiming"], "expected the name of an initializer"),
+        (["--inputs", "1,-1"], "--labels"),
+        (["--force"], "--out"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(latephase, flags, said):
+    ended = latephase("compare", *flags)
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_doubtful_adam_is_a_warning(latephase):
+    flags = ["--methods", "adam:beta1=0.9:beta2=0.5", "--until", "50", "--trials", "30"]
+    ended = latephase("compare", *flags)
+    assert ended.code == 0
+    assert "latephase: warning: Adam with beta2 = 0.5 <= beta1^2 = 0.81" in ended.err
+
+
+def test_a_folder_of_others_is_left_alone(latephase, tmp_path):
+    """Ground truth: the file that was there."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").write_text("x")
+    ended = latephase("compare", *QUICK, "--out", "mine")
+    assert ended.code == 2
+    assert (tmp_path / "mine/thesis.tex").read_text() == "x"
