@@ -16,7 +16,7 @@ import pytest
 
 from helpers import relative_error
 from latephase.problem import initializers
-from latephase.training import loop
+from latephase.training import methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -29,6 +29,7 @@ SHORT = (
     "run",
     "predict",
     "ensemble",
+    "compare",
     "certify",
     "verify",
     "--version",
@@ -69,7 +70,7 @@ def test_python_blocks_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # What a recipe registers must not outlive it: other tests list what is known.
     monkeypatch.setattr(initializers, "_KNOWN", dict(initializers._KNOWN))
-    monkeypatch.setattr(loop, "FAMILIES", dict(loop.FAMILIES))
+    monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
     listed = [*blocks((ROOT / page).read_text()), ("", "")]
     space: dict[str, object] = {"__name__": "documentation"}
     monkeypatch.setitem(sys.modules, "documentation", type(sys)("documentation"))
@@ -78,7 +79,7 @@ def test_python_blocks_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
         if language == "python":
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
-                exec(compile(code, page, "exec"), space)
+                exec(compile(code, page, "exec", dont_inherit=True), space)
             ran += 1
             if after == "text":
                 assert printed.getvalue().rstrip() == shown.rstrip()

@@ -142,9 +142,9 @@ def test_effects_in_words(runs):
     assert said["dual_acceleration"] == "own clock, C drifts"
     assert said["sam:radius=1"] == "breaks: training stops"
     assert said["prgd"] == "stalls"
-    assert said["weight_decay"] == "removes the null part of C"
+    assert said["weight_decay"] == "removes the null part"
     beyond = {row.method: effect(row, wide.rows[0], wide.data) for row in wide.rows}
-    assert beyond["fixed_radius"].startswith("removes the null part of C")
+    assert beyond["fixed_radius"].startswith("removes the null part")
 
 
 def test_arithmetic_decisions():

@@ -166,7 +166,7 @@ def effect(row: Row, yardstick: Row, data: Dataset) -> str:
         return "own clock, same C" if row.kept >= SHARE else "own clock, C drifts"
     found = []
     if abs(row.constant - rest) <= 0.02 * max(yardstick.constant, rest):
-        found.append("removes the null part of C")
+        found.append("removes the null part")
     if row.decay.model == "stalled":
         found.append("stalls")
     return ", ".join(found) or "neither"
