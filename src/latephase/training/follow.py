@@ -12,8 +12,14 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from latephase.training.base import Array, Data, Pair, preactivations
-from latephase.training.gradient import Gradient, gradient, neuron_directions
+from latephase.training.base import Array, Data, Pair
+from latephase.training.gradient import (
+    Gradient,
+    gradient,
+    neuron_directions,
+    preactivations,
+    squares,
+)
 from latephase.training.method import Method, View
 
 Floats = NDArray[np.float64]
@@ -165,19 +171,19 @@ def _difference(now: Pair, before: Pair) -> Array:
 
 def _later(flow_time: FlowTime, change: Array, now: Gradient) -> FlowTime:
     """The sum with |change| / |grad L|; nothing is added where nothing moves."""
-    moved, size = (change**2).sum(axis=(0, 1)), (now.direction**2).sum(axis=(0, 1))
+    moved, size = squares(change), squares(now.direction)
     step = jnp.sqrt(moved / jnp.where(size > 0.0, size, jnp.inf))
     grown = -now.log_loss > flow_time.scale
     less = jnp.exp(-jnp.abs(flow_time.scale + now.log_loss))
     total = jnp.where(grown, flow_time.total * less + step, flow_time.total + step * less)
-    return FlowTime(total, jnp.where(grown, -now.log_loss, flow_time.scale))
+    return FlowTime(total, jnp.maximum(flow_time.scale, -now.log_loss))
 
 
 def _view(parameters: Pair, time: Array, trials: Array, data: Data, loss: str) -> View:
-    here = preactivations(parameters, data)
+    here = preactivations(parameters.high, data) + preactivations(parameters.low, data)
 
     def at(shift: Array | None = None, keep: Array | None = None) -> Gradient:
-        moved = here if shift is None else here + jnp.einsum("jkt,ik->jit", shift, data.points)
+        moved = here if shift is None else here + preactivations(shift, data)
         return gradient(moved, data, loss, keep)
 
     apart = partial(neuron_directions, here, data, loss)

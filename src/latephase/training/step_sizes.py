@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from latephase.training.base import Array
-from latephase.training.gradient import Gradient
+from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Method, Step, View, parameter
 
 
@@ -82,7 +82,7 @@ class PolyakStep(Method):
     def step(self, view: View, memory: Any) -> Step:
         """One update."""
         now = view.gradient()
-        change = -self.scale * over(now.direction, now.length**2)
+        change = -self.scale * over(now.direction, squares(now.direction))
         return Step(view.moved(change), memory, now)
 
 
