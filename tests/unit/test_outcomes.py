@@ -83,12 +83,18 @@ def unfitted() -> lp.Run:
     return lp.simulate(net, data, lp.GradientDescent(0.02), until="1e1000")
 
 
+def stalled() -> lp.Run:
+    with pytest.warns(UserWarning, match="stalled at update"):
+        return ended((1, -1), (1, -1, -1, 1), dtype="float16")
+
+
 OUTCOMES = {
     lp.Outcome.settled: lambda: ended((1, -1), (1, -1, -1, 1)),
     lp.Outcome.transient: lambda: ended((1, -1), (-1, 2, -1, 40), until="1e9"),
     lp.Outcome.budget_exhausted: out_of_budget,
     lp.Outcome.overflowed: overflowing,
     lp.Outcome.unfitted: unfitted,
+    lp.Outcome.stalled: stalled,
 }
 
 

@@ -99,7 +99,7 @@ def test_weights_of_the_losses(loss: str) -> None:
 def test_what_cannot_be_stepped_is_said() -> None:
     """Ground truth: one line naming what is expected."""
     weights, biases = start(1)
-    with pytest.raises(InputError, match="GradientDescent, got GradientFlow"):
+    with pytest.raises(InputError, match=r"GradientDescent\(step_size\), got GradientFlow"):
         run(weights, biases, [1], method=GradientFlow())
     with pytest.raises(InputError, match="exponential or logistic, got 'hinge'"):
         run(weights, biases, [1], loss="hinge")

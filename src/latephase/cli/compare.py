@@ -54,14 +54,7 @@ def command(
             show_default=False,
         ),
     ] = "all",
-    init: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Initializer: he_normal, xavier_uniform, pytorch_default, ...",
-            rich_help_panel=flags.PROBLEM,
-        ),
-    ] = "standard_normal",
+    init: flags.Init = "standard_normal",
     step_size: Annotated[
         str,
         typer.Option(

@@ -31,14 +31,7 @@ _LEVEL = 0.95
 @stated
 def command(
     asked: Task,
-    init: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Initializer: he_normal, xavier_uniform, pytorch_default, ...",
-            rich_help_panel=flags.PROBLEM,
-        ),
-    ],
+    init: flags.Init,
     until: flags.Until,
     trials: flags.Trials = "10000",
     seed: flags.Seed = "0",

@@ -91,6 +91,14 @@ StepSize = Annotated[
         rich_help_panel=PROBLEM,
     ),
 ]
+Init = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Initializer: he_normal, xavier_uniform, pytorch_default, ...",
+        rich_help_panel=PROBLEM,
+    ),
+]
 MaxSteps = Annotated[str, typer.Option(metavar="N", help="Steps that may be taken one by one.")]
 Until = Annotated[
     str, typer.Option(metavar="T", help="The horizon, in updates: 1000, 1e1000, 10**6.")

@@ -200,23 +200,31 @@ def table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
 
 
 def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Table:
-    """What each method does on each data set: the table to read first."""
+    """What each method does, and the gap it leaves on each data set: the table to read first."""
     first = compared[0][1]
     last = max(first[0].gaps)
-    columns: dict[str, list[Any]] = {"method": [row.method for row in first]}
+    columns: dict[str, list[Any]] = {
+        "method": [row.method for row in first],
+        "effect": [_everywhere(i, compared) for i in range(len(first))],
+    }
     for data, found in compared:
-        columns[f"x = {_points(data)}"] = [effect(row, found[0], data) for row in found]
-    for data, found in compared:
-        columns[f"gap at 10^{last}, x = {_points(data)}"] = [row.gaps[last] for row in found]
+        columns[f"gap, x = {_points(data)}"] = [row.gaps[last] for row in found]
     caption = (
         "What each method does to the slow rate of gradient descent, and the median gap |x* - "
         "x_inf| "
         f"(input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
         "offset) "
-        "holds, with m the method's ln of flow time; C drifts: its memory goes on changing C. On "
-        "points with k12 > 0 the decay itself is given."
+        "holds, with m the method's ln of flow time; C drifts: its memory goes on changing C. "
+        "Where "
+        "data sets differ, their effects are separated by a stroke."
     )
     return Table(key, caption, columns, opened=True)
+
+
+def _everywhere(method: int, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> str:
+    """The effects of a method on the data sets that have a constant, each once; else on all."""
+    shown = [one for one in compared if TwoPointGeometry.of(one[0]).gram_sign <= 0] or compared
+    return " / ".join(dict.fromkeys(effect(rows[method], rows[0], data) for data, rows in shown))
 
 
 def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
