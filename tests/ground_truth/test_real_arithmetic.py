@@ -95,6 +95,19 @@ def test_leaps_are_the_steps() -> None:
     np.testing.assert_array_equal(leaping.biases[-1], single.biases[-1])
 
 
+@pytest.mark.parametrize(("dtype", "step_size"), [("bfloat16", 0.25), ("float16", 0.25)])
+def test_leaps_are_the_steps_where_ties_alternate(dtype: str, step_size: float) -> None:
+    """Ground truth: 512 runs made step by step. Starts are multiples of 1/16, so that updates often
+    lie half-way between two numbers: from even and from odd ones they then differ."""
+    weights, biases = initializers.get("standard_normal")(trials=512, seed=9)
+    start_ = np.round(weights * 16) / 16, np.round(biases * 16) / 16
+    settings: dict[str, Any] = {"dtype": dtype, "step_size": step_size, **PAPER}
+    leaping = descend(*start_, [1500], **settings)
+    single = descend(*start_, list(range(1, 1501)), **settings)
+    np.testing.assert_array_equal(leaping.weights[-1], single.weights[-1])
+    np.testing.assert_array_equal(leaping.biases[-1], single.biases[-1])
+
+
 def test_stochastic_rounding_keeps_the_mean_and_does_not_stall() -> None:
     """Ground truth: the mean over 400 copies of one bfloat16 run against the exact one. A copy is
     off by the random walk of its roundings, some units of 2^-8 x 4; their mean by a twentieth."""
