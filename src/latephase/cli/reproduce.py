@@ -121,7 +121,8 @@ def _write(findings: Examined, out: str, trials: int, seed: int, force: bool) ->
     from latephase.report import write_report
 
     made = {"command": shlex.join(["latephase", *sys.argv[1:]]), "trials": trials, "seed": seed}
-    return write_report(findings, Path(out), {**provenance(), **made}, force=force)
+    cores = os.cpu_count() or 1
+    return write_report(findings, Path(out), {**provenance(), **made}, force=force, processes=cores)
 
 
 def _print(findings: Examined) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.output import claim_output, publish, seal
+from latephase.core.workers import workers
 from latephase.experiments.base import Claim
-from latephase.experiments.finding import Finding
+from latephase.experiments.finding import Figure, Finding
 from latephase.report.data import Examined, write_runs
 
 if TYPE_CHECKING:
     import xarray as xr
 
 PAGE = "report.html"
+_WORTH_A_PROCESS = 12  # figures; a process takes as long to start as two of them to draw
 
 
 def write_report(
@@ -27,6 +30,7 @@ def write_report(
     lead: str | None = None,
     force: bool = False,
     runs: xr.Dataset | None = None,
+    processes: int = 1,
 ) -> Path:
     """Write report.html, findings.json, figures/, tables/ and data/ into the folder `out`.
 
@@ -39,7 +43,7 @@ def write_report(
     _refuse_repeated_keys(findings)
     partial = claim_output(out, force=force)
     try:
-        _build(partial, findings, provenance, lead)
+        _build(partial, findings, provenance, lead, processes)
         if runs is not None:
             write_runs(runs, partial / "data" / "runs.zarr")
         seal(partial)
@@ -50,7 +54,11 @@ def write_report(
 
 
 def _build(
-    folder: Path, findings: Examined, provenance: Mapping[str, Any], lead: str | None
+    folder: Path,
+    findings: Examined,
+    provenance: Mapping[str, Any],
+    lead: str | None,
+    processes: int,
 ) -> None:
     """Fill the empty folder."""
     from latephase.report import data, figures
@@ -58,16 +66,37 @@ def _build(
 
     for name in ("figures", "tables", "data"):
         (folder / name).mkdir()
-    with figures.plot_style():
+    drawn = [figure for _, finding in findings for figure in finding.figures]
+    with _beside(processes, folder, drawn), figures.plot_style():
         (folder / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
-        for _, finding in findings:
-            for figure in finding.figures:
-                (folder / data.pdf_name(figure)).write_bytes(figures.pdf(figure))
-                data.write_zarr(figure, folder / data.zarr_name(figure))
-            for table in finding.tables:
-                data.write_csv(table, folder / data.csv_name(table))
+    for _, finding in findings:
+        for table in finding.tables:
+            data.write_csv(table, folder / data.csv_name(table))
     text = data.findings_json(findings, provenance)
     (folder / "findings.json").write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _beside(processes: int, folder: Path, drawn: list[Figure]) -> Iterator[None]:
+    """The files of the figures, written in a process of their own, or after the block."""
+    if processes == 1 or len(drawn) < _WORTH_A_PROCESS:
+        yield
+        _write_figures(folder, drawn)
+        return
+    with workers(1) as pool:
+        written = pool.submit(_write_figures, folder, drawn)
+        yield
+        written.result()
+
+
+def _write_figures(folder: Path, drawn: list[Figure]) -> None:
+    """PDF and Zarr of each figure."""
+    from latephase.report import data, figures
+
+    with figures.plot_style():
+        for figure in drawn:
+            (folder / data.pdf_name(figure)).write_bytes(figures.pdf(figure))
+            data.write_zarr(figure, folder / data.zarr_name(figure))
 
 
 def _refuse_repeated_keys(findings: Examined) -> None:
