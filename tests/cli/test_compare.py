@@ -76,6 +76,32 @@ def test_bad_input_is_one_line_and_code_2(latephase, flags, said):
     assert ended.err.count("\n") == 1
 
 
+def test_the_help_names_every_method(latephase):
+    """Ground truth: the registry."""
+    from latephase.training.methods import names
+
+    said = latephase("compare", "--help").out.split("Methods: ")[1].split(";")[0]
+    assert said.replace(",", " ").split() == list(names())
+
+
+@pytest.mark.parametrize("until", ["0", "10"])
+def test_nobody_fits_so_soon(latephase, until, tmp_path):
+    """Three trials, none of which has both points on their side: dashes instead of numbers."""
+    flags = ["--methods", "gd,sam", "--trials", "3", "--until", until, "--seed", "4"]
+    ended = latephase("compare", *flags, "--out", "none")
+    assert ended.code == 0, ended.err
+    assert "–" in ended.out
+    assert (tmp_path / "none/report.html").exists()
+
+
+def test_too_early_is_not_broken(latephase):
+    """Ground truth: gradient descent itself, at a loss that is still above e^-3."""
+    flags = ["--methods", "gd,adam", "--inputs", "1,2", "--labels", "1,-1"]
+    ended = latephase("compare", *flags, "--trials", "40", "--until", "100")
+    assert ended.code == 0
+    assert "breaks" not in ended.out
+
+
 def test_a_doubtful_adam_is_a_warning(latephase):
     flags = ["--methods", "adam:beta1=0.9:beta2=0.5", "--until", "50", "--trials", "30"]
     ended = latephase("compare", *flags)

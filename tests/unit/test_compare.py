@@ -182,11 +182,17 @@ def test_bad_comparisons_are_refused() -> None:
         ([], PAPER, {}, "at least one method"),
         ([gd, gd], PAPER, {}, "every method once"),
         ([lp.GradientFlow()], PAPER, {}, "a method that is stepped"),
+        (gd, PAPER, {}, "a list of methods"),
         ([gd], lp.Dataset([1.0, 2.0, 3.0], [1, -1, 1]), {}, "two points in dimension 1"),
         ([gd], PAPER, {"until": "1e9"}, "at most 1e8 updates"),
     ):
         with pytest.raises(lp.InputError, match=said):
             lp.compare("he_normal", data, methods, **{**settings, **more})
+
+
+def test_what_is_no_method_is_refused_inside_another() -> None:
+    with pytest.raises(lp.InputError, match=r"a method of latephase\.training, got 3"):
+        lp.SpanProjection(0.1, method=3)
 
 
 def test_simulate_steps_any_method_on_any_network() -> None:

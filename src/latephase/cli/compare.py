@@ -37,8 +37,10 @@ latephase compare --methods gd,loss_scaled,nesterov --init he_normal \
 latephase compare --methods gd,heavy_ball:momentum=0.5,adam:eps=0 \
   --inputs 3,-1 --labels 1,-1 --step-size 0.5
 
-A method is a name with its parameters behind colons; an unknown name or
-parameter is answered with the known ones.
+Methods: gd, power_step, heavy_ball, nesterov, loss_scaled, normalized_gd,
+polyak_step, loss_based, dual_acceleration, prgd, adam, sign_descent, sam,
+weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
+colons, and an unknown one is answered with those that a method has.
 """
 _PAPER = {"--inputs": "1,-1", "--labels": "1,-1"}
 

@@ -84,6 +84,8 @@ def compare(
     from latephase.training.methods import stepped, texts_of
 
     check_points(data)
+    if not isinstance(methods, list | tuple):
+        raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
     texts, step_size = texts_of(methods)
     _check_methods(texts)

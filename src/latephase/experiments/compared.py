@@ -155,7 +155,7 @@ def effect(row: Row, yardstick: Row, data: Dataset) -> str:
 
     Where k12 > 0 there is no constant to speak of, and the decay is all there is to say.
     """
-    if row.stuck > 0.5:
+    if row.stuck > 0.5 >= yardstick.stuck:  # else it is too early to say
         return "breaks: training stops"
     if TwoPointGeometry.of(data).gram_sign > 0:
         return row.decay.text
@@ -229,11 +229,10 @@ def _everywhere(method: int, compared: Sequence[tuple[Dataset, Sequence[Row]]]) 
 
 def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
     """Every clock at the end of the runs."""
-    flow = [LogTime.from_log(row.log_flow_time, flow=True) for row in found]
     columns: dict[str, list[Any]] = {
         "method": [row.method for row in found],
         "gradient evaluations": [row.evaluations for row in found],
-        "flow time (log10)": [time.log10 for time in flow],
+        "flow time (log10)": [_log10(row.log_flow_time) for row in found],
         "ln(1/L)": [row.log_inverse_loss for row in found],
         "|theta|": [row.norm for row in found],
         "margin deficit (input units)": [row.deficit for row in found],
@@ -244,6 +243,12 @@ def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
         "Flow time is the sum of effective step sizes |update| / |grad L|."
     )
     return Table(key, caption, columns)
+
+
+def _log10(log_time: float) -> float:
+    """The decimal logarithm of a flow time; NaN where no trial was fitted."""
+    known = not np.isnan(log_time)
+    return LogTime.from_log(log_time, flow=True).log10 if known else np.nan
 
 
 def _points(data: Dataset) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from latephase.core import InputError
 from latephase.training.base import Array, Data, Pair
 from latephase.training.method import Method, Step, View, parameter
 from latephase.training.step_sizes import PowerStep
@@ -27,6 +28,11 @@ class SpanProjection(Method):
     step_size: float = parameter("> 0")
     at: float = parameter(">= 0", 1000.0)
     method: Method | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.method, Method | None):
+            raise InputError("a method of latephase.training", self.method, "leave it out")
 
     def init(self, view: View) -> Any:
         """What the method remembers."""
