@@ -270,6 +270,62 @@ def test_runs_that_do_not_fit_their_data_are_refused():
         lp.limit(run).steps_within(0)
 
 
+def test_the_points_that_are_not_fitted_are_named():
+    """Ground truth: drawn by hand; and one-dead runs, whose dead neuron served the other point."""
+    from latephase.late.limit_direction import not_separated
+
+    g = np.array([[[1.0, 0.0]], [[-2.0, 0.0]], [[0.3, 1.0]], [[0.0, 0.0]]])
+    assert not_separated(g).tolist() == [True, True, False, True]
+    assert not not_separated(g[2:3]).any()
+    draw, seen = np.random.default_rng(0), []
+    for seed in range(30):  # k12 > 0: the living neuron chatters about a kink at the other point
+        data = lp.Dataset([(1, 3), (0.5, -0.7), (0.9, 0.3)][seed % 3], [1, -1])
+        network = lp.ShallowReLU(*draw.normal(size=(2, 2)))
+        run = lp.simulate(network, data, lp.GradientDescent(0.1), until="1e100", at=["1e100"])
+        if run.regime is not lp.Regime.one_dead:
+            continue
+        with pytest.raises(lp.InputError, match=r"1 of 2 points are not fitted: [01];") as caught:
+            lp.limit(run)
+        assert message_is_one_line(caught.value)
+        dead = int(np.argmin((parameters(run, 0) @ augmented(data.inputs).T).max(axis=1)))
+        seen.append(f"fitted: {dead};" in str(caught.value))
+    assert len(seen) > 5
+    assert all(seen)
+
+
+def test_steps_within_follow_the_run_into_its_mode():
+    """Ground truth: the margins of the run itself, later and shortly before; the entry into the
+    regime is at 3.06e10, the asymptotic curve would say 6."""
+    net, data = lp.ShallowReLU([2.6, -5.17], [-0.4, 0.18]), lp.Dataset([0.8, -0.8], [1, -1])
+    method = lp.GradientDescent(0.1)
+    for until in ("1e13", "1e1000"):
+        found = lp.limit(lp.simulate(net, data, method, until=until, at=[until]))
+        for eps in (1e-3, 1e-9):
+            t = found.steps_within(eps)
+            times = [lp.LogTime.from_log(t.log + x) for x in (-1e-4, 1e-7, 1e-4, 0.1, 1, 5, 20)]
+            path = lp.simulate(net, data, method, until=times[-1], at=times).trajectory
+            off = path.log_margin_deficit.values - np.log(eps)
+            assert off[0] > 0
+            assert (off[1:] < 1e-6).all()
+    assert found.steps_within(1e-100).log > 100 * np.log(10)
+
+
+def test_steps_within_of_a_constant_lost_in_rounding():
+    """Ground truth: the flow itself; five of seven neurons are dead, and what is left of C is 1e-13
+    of a run that has none: the curve is within any eps at all times (issue 12, entry 19)."""
+    weights, outer = [-0.9, -0.1, -1, 0.1, 0.3, 2, -0.2], [-1, 1, 1, -1, -1, 1, 1]
+    network, data = lp.ShallowReLU(weights, [0] * 7, outer), lp.Dataset([0.8, -0.8], [1, -1])
+    run = lp.simulate(network, data, lp.GradientFlow(), until="1e1000", at=["1e1000"])
+    limit = lp.limit(run)
+    t = limit.steps_within(np.float32(0.01))
+    times = [lp.LogTime.from_log(t.log + x, flow=True) for x in (-1e-4, 1e-7, 0.1, 1, 5)]
+    path = lp.simulate(network, data, lp.GradientFlow(), until=times[-1], at=times).trajectory
+    off = np.abs(path.robustness_margin.values - limit.robustness_margin)
+    assert off[0] > np.float32(0.01)
+    assert (off[1:] < np.float32(0.01)).all()
+    assert limit.steps_within(1e-30) is None  # no float64 margin tells
+
+
 @pytest.mark.parametrize(
     ("inputs", "pattern", "pair"),
     [

@@ -94,6 +94,78 @@ def test_steps_within_a_distance_that_already_holds():
     assert found.steps_within(1e3) == found.entry
 
 
+def test_no_answer_before_the_entry():
+    """Ground truth: the entry, 3.06e10 (issue 12, entry 18), and the run on either side of steps
+    after it; C is 0 here, so that an old version searched from e^10 on."""
+    net, data = lp.ShallowReLU([2.6, -5.17], [-0.4, 0.18]), lp.Dataset([0.8, -0.8], [1, -1])
+    found = lp.predict(net, data, lp.GradientDescent(0.1))
+    assert found.entry.value > 3.06e10
+    assert found.steps_within(0.1) == found.steps_within(1e-3) == found.entry
+    for eps in (8e-4, 1e-9, 1e-30):
+        t = found.steps_within(eps)
+        assert passes(found, t, eps)
+
+
+def passes(found: lp.Prediction, t: lp.LogTime, eps: float) -> bool:
+    """Whether the simulated run is within eps of its limit at t and later, and not 1e-4 earlier."""
+    flow = isinstance(found.method, lp.GradientFlow)
+    times = [t, *(lp.LogTime.from_log(t.log + x, flow=flow) for x in (1e-4, 0.1, 1, 3, 10))]
+    earlier = lp.LogTime.from_log(t.log - max(1e-4, 2e-6 * t.log), flow=flow)
+    if not flow and t.log < 9:  # a step before is farther
+        earlier = lp.LogTime.parse(t.value - 1)
+    times = [earlier] * (earlier >= found.entry) + times
+    run = lp.simulate(found.network, found.data, found.method, until=times[-1], at=times).trajectory
+    off = np.log(np.abs(run.boundary.values - found.law.limit_boundary))
+    if found.law.limit_boundary == sum(found.data.inputs[:, 0]) / 2:
+        off = run.log_margin_deficit.values
+    off, late = off - log(eps), len(times) - 6
+    return bool((off[late:] <= 1e-6).all() and (off[:late] > 0).all())
+
+
+@pytest.mark.parametrize("inputs", [*DATA_SETS[:-1], (0.8, -0.8), (1.5, -1.5)], ids=str)
+def test_steps_within_are_last_passages(inputs):
+    """Ground truth: the simulated run, later and shortly before; random starts, eps to 1e-100."""
+    draw = np.random.default_rng(5)
+    for method in (lp.GradientDescent(0.1), lp.GradientFlow()):
+        a = np.abs(draw.normal(size=(2, 2))) * np.array([[1, -0.5], [-0.5, 1]])
+        w = (a[:, 0] - a[:, 1]) / (inputs[0] - inputs[1])
+        net = lp.ShallowReLU(w, a[:, 0] - w * inputs[0])
+        found = lp.predict(net, lp.Dataset(inputs, [1, -1]), method)
+        resolved = isinstance(method, lp.GradientDescent) or found.law.constant != 0
+        for eps in (0.03, 1e-3, 1e-7, *([1e-100] if resolved else [])):
+            t = found.steps_within(eps)
+            assert t >= found.entry
+            assert t.log > 1e5 or t == found.entry or passes(found, t, eps)
+
+
+def test_a_deficit_below_rounding_is_extrapolated():
+    """Ground truth: flow on the double slide of +-0.8 in closed form: e^a_ii = k t + A_i, so that
+    x* t (ln t + beta) is constant; the A_i are read off a sample in 60 digits' worth of e^a."""
+    data, method = lp.Dataset([0.8, -0.8], [1, -1]), lp.GradientFlow()
+    found = lp.predict(lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), data, method)
+    assert found.law.constant == 0.0
+    early = lp.LogTime.parse(2000, flow=True)
+    run = lp.simulate(found.network, data, method, until=early, at=[early]).trajectory
+    w, b = run.weights.values[0, :, 0], run.biases.values[0]
+    right = w * np.array([0.8, -0.8]) + b
+    apart, rate = np.exp(right[1]) - np.exp(right[0]), 1.6**2 / 1.64
+    for eps in (1e-20, 1e-100):
+        t = found.steps_within(eps)
+        # |x*| = 0.8 |a_22 - a_11| / (a_11 + a_22), a_22 - a_11 -> apart / (rate t)
+        there = log(0.8 * abs(apart) / rate) - t.log - log(2 * (log(rate) + t.log))
+        assert abs(there - log(eps)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "eps", [np.float32(0.25), np.float16(0.25), np.array(0.25), np.float64(0.25)], ids=repr
+)
+def test_distances_of_other_types(eps):
+    """Ground truth: the Python float of the same value."""
+    found = lp.predict(NET, PLUS_MINUS, lp.GradientDescent(0.1))
+    assert found.steps_within(eps) == found.steps_within(0.25)
+    assert found.steps_within(np.int64(1)) == found.steps_within(1) == found.steps_within(1.0)
+
+
 def test_no_law_no_steps():
     """Ground truth: a dead neuron leaves the loss at 1: no boundary to come close to."""
     found = lp.predict(lp.ShallowReLU([1.0, 1.0], [0.0, -2.0]), PLUS_MINUS, lp.GradientDescent(0.1))
@@ -116,7 +188,9 @@ def test_phases_too_long_to_step_are_predicted():
         assert relative_error(found.entry.log, truth) < 1e-12
 
 
-@pytest.mark.parametrize("eps", [0.0, -1.0, float("nan"), float("inf"), "0.1"])
+@pytest.mark.parametrize(
+    "eps", [0.0, -1.0, float("nan"), float("inf"), "0.1", None, True, np.True_, 1j, [0.1]], ids=repr
+)
 def test_bad_eps_is_refused(eps):
     """Ground truth: the contract on bad input."""
     with pytest.raises(lp.InputError) as caught:

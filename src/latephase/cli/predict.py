@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 NAME = "predict"
 HELP = (
-    "Say how a run will end, and from which step on it stays within a distance of that, by the law "
-    "of its late phase."
+    "Say how a run will end, and from which step on it stays within a distance of that: by the law "
+    "of its late phase, and by following it where that is not enough."
 )
 EXAMPLES = r"""Examples
 
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
-A step is that of the law, not the first at which the boundary is so close.
-The law leaves out O(ln t / t): early steps may be off, in either direction,
-late ones hardly. To follow the run itself: latephase run.
+From that step on the boundary stays so close; it may have been as close before,
+on its way, and no step is before the entry. Late steps are those of the law;
+where it still leaves something out, O(ln t / t), the run itself is followed.
 """
 
 
@@ -86,6 +86,7 @@ def _print(found: Prediction, within: Within, problem_flags: str) -> None:
     printing.line("entry", f"t = {found.entry}")
     if found.law is None:
         printing.line("law", "none: the loss does not tend to 0")
+        printing.line("next", f"see what is left: latephase run {problem_flags} --until 1e1000")
         return
     printing.line("law", printing.law_text(found.law))
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
@@ -102,7 +103,7 @@ def _rigour(law: Law) -> str:
     """How the steps are known: `Prediction.steps_within`."""
     from latephase.core import Rigour
 
-    known = "by the law; the earlier the step, the more the run may differ from it, either way"
+    known = "late steps by the law, early ones found by following the run from its entry on"
     if law.constant == 0:
         known = "found by following the run from its entry on"
     return f"{Rigour.estimated.name}: {known}"

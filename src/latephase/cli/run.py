@@ -204,9 +204,9 @@ def _next(run: Run, problem_flags: str) -> str:
     from latephase.late.simulate import has_late_phase
 
     predict = f"latephase predict {problem_flags}"
-    if run.outcome is Outcome.settled and run.law:
-        return f"steps to any distance from the limit: {predict}"
     known = run.loss == "exponential" and has_late_phase(run.network, run.data)
+    if run.outcome is Outcome.settled and run.law and known:
+        return f"steps to any distance from the limit: {predict}"
     advice = {
         Outcome.settled: "nothing moves any more; try other --weights or --biases"
         if known

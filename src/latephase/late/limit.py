@@ -15,9 +15,11 @@ from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
 from .limit_curve import Curve, boundary_law
-from .limit_direction import augmented
+from .limit_direction import TIGHT, augmented, mode_gradients, not_separated
 from .limit_mode import ModeLimit, mode_limit
+from .limit_pace import Pace
 from .limit_settled import Pair
+from .passage import distance
 from .response import ACTIVE
 from .run import Run
 from .two_neuron_pattern import regime_pattern
@@ -59,6 +61,8 @@ class Limit:
     data: Dataset
     flow: bool
     _curve: Curve = field(repr=False)
+    _run: Run = field(repr=False)
+    _log_last: float = field(repr=False)
 
     @property
     def robustness_margin(self) -> float:
@@ -98,22 +102,29 @@ class Limit:
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on |margin(t) - robustness_margin| <= eps, in steps (GF: flow time).
 
-        By the asymptotic curve network_at(t), which knows nothing of times before the run entered
-        its mode.  None if the run is not settled or its margin cannot be measured.
-        Rigour: estimated.  Raises InputError.
+        By the curve network_at(t) where the run has come to it; earlier passages are looked for on
+        the run itself, which is followed from its start, to 1e-8 of ln t.  It is the last passage,
+        not the first.  None if the run is not settled, if its margin cannot be measured, and where
+        float64 cannot tell it from its limit.  Rigour: estimated.  Raises InputError.
         """
-        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
-            raise InputError(
-                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
-            )
-        log = self._curve.within(eps) if self.settled else None
-        return None if log is None else LogTime.from_log(log, flow=self.flow)
+        bound = distance(eps)
+        return self._pace.within(bound) if self.settled and self._measured else None
+
+    @property
+    def _measured(self) -> bool:
+        return math.isfinite(self._curve.slope[0])
+
+    @property
+    def _pace(self) -> Pace:
+        slides = bool(self.slide_multipliers)
+        return Pace(self._run, self._curve, self._log_last, self.remainder, self.rate, slides)
 
 
 def limit(run: Run) -> Limit:
     """What a run converges to, from the mode that it is in at its last sample.
 
-    Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern.
+    Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern, and
+    says which points are not fitted.
     Source: docs/theory.md, "Any shallow network".
     """
     theta, log_t = _last_sample(run)
@@ -121,12 +132,11 @@ def limit(run: Run) -> Limit:
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0
     found = mode_limit(pattern, theta, run.data, outer, log_t, math.log(step))
     if found is None:
-        raise InputError(
-            "a run whose loss tends to 0",
-            Words("a pattern of activity that does not separate the points"),
-            "the loss stays positive in it; pass a run that fits its data",
-        )
+        raise _unfitted(not_separated(_gradients(run, pattern)))
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
+    served = run.data.labels * network(run.data.inputs)
+    if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
+        raise _unfitted(served <= TIGHT)
     norm = _norm(found.direction)
     return Limit(
         network=network,
@@ -146,6 +156,23 @@ def limit(run: Run) -> Limit:
         data=run.data,
         flow=not isinstance(run.method, GradientDescent),
         _curve=Curve(found.direction, found.offset, outer, run.data),
+        _run=run,
+        _log_last=log_t,
+    )
+
+
+def _gradients(run: Run, pattern: NDArray[np.integer]) -> Array:
+    points = augmented(run.data.inputs)
+    return mode_gradients(pattern, points, run.data.labels, run.network.output_weights)
+
+
+def _unfitted(points: NDArray[np.bool_]) -> InputError:
+    named = [str(i) for i in np.flatnonzero(points)]
+    shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
+    return InputError(
+        "a run whose loss tends to 0",
+        Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
+        "points count from 0; pass a run that fits its data",
     )
 
 

@@ -17,6 +17,7 @@ from latephase.problem import Dataset, ShallowReLU
 Array = NDArray[np.float64]
 
 _HALVINGS = 6
+_NEAREST = 1e-2  # ln t below which a run has no late phase
 _FARTHEST = 1e12  # ln t beyond which no passage is looked for
 
 
@@ -32,11 +33,9 @@ class Curve:
     def margin(self, e: float) -> float:
         """Robustness margin at e = 1 / ln t; NaN if it cannot be measured exactly."""
         theta = self.direction + self.offset * e
-        network = ShallowReLU(theta[:, :-1], theta[:, -1], self.output_weights)
-        try:
-            return float(of_network(network, self.data))
-        except InputError:  # inputs or networks too wide for the exact margin
-            return math.nan
+        return margin_or_nan(
+            ShallowReLU(theta[:, :-1], theta[:, -1], self.output_weights), self.data
+        )
 
     @cached_property
     def scale(self) -> float:
@@ -74,22 +73,22 @@ class Curve:
         return table[0], abs(table[0] - last) + rounding
 
     def within(self, eps: float) -> float | None:
-        """The smallest ln t from which on the margin stays within eps of its limit, at least 0.
+        """The smallest ln t from which on the margin stays within eps of its limit, at least 0.01.
 
         None if the margin cannot be measured; C / eps where that is beyond 1e12.
         """
         if math.isnan(self.slope[0]):
             return None
-        low, high = 0.0, max(1.0, 2 * abs(self.slope[0]) / eps)
+        high = max(1.0, 2 * abs(self.slope[0]) / eps)
         while high < _FARTHEST and not self._near(high, eps):
             high *= 2
         if high >= _FARTHEST:
             return abs(self.slope[0]) / eps
-        for tau in np.geomspace(high, min(1e-2, high / 2), 200):
-            if not self._near(float(tau), eps):
-                low = float(tau)
-                break
-            high = float(tau)
+        taus = np.geomspace(high, min(_NEAREST, high / 2), 200)
+        outside = next((float(tau) for tau in taus if not self._near(float(tau), eps)), None)
+        if outside is None:
+            return float(taus[-1])
+        low, high = outside, min(float(tau) for tau in taus if tau > outside)
         while high - low > 1e-12 * high:
             middle = (low + high) / 2
             low, high = (low, middle) if self._near(middle, eps) else (middle, high)
@@ -97,6 +96,14 @@ class Curve:
 
     def _near(self, tau: float, eps: float) -> bool:
         return abs(self.margin(1 / tau) - self.start) <= eps
+
+
+def margin_or_nan(network: ShallowReLU, data: Dataset) -> float:
+    """The robustness margin; NaN where inputs or networks are too wide for the exact one."""
+    try:
+        return float(of_network(network, data))
+    except InputError:
+        return math.nan
 
 
 def _second(pair: tuple[float, float]) -> float:

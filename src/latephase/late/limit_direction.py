@@ -170,6 +170,34 @@ def _strict_support(flat: Array, theta: Array, tight: NDArray[np.bool_]) -> NDAr
     return support
 
 
+def not_separated(gradients: Array) -> NDArray[np.bool_]:
+    """The points (n,) whose margins no theta makes positive while all stay non-negative.
+
+    By Motzkin's alternative they are those with a positive multiplier in some sum_i multiplier_i
+    g_i = 0: a linear program makes as many multipliers as possible at least 1.
+    """
+    from scipy.optimize import linprog
+
+    flat = gradients.reshape(len(gradients), -1)
+    lengths = np.linalg.norm(flat, axis=1)
+    moving = lengths > 0
+    stuck = ~moving
+    if not moving.any():
+        return stuck
+    rows = flat[moving] / lengths[moving, None]
+    k = len(rows)
+    found = linprog(
+        np.concatenate([np.zeros(k), -np.ones(k)]),
+        A_ub=np.hstack([-np.eye(k), np.eye(k)]),
+        b_ub=np.zeros(k),
+        A_eq=np.hstack([rows.T, np.zeros((flat.shape[1], k))]),
+        b_eq=np.zeros(flat.shape[1]),
+        bounds=[(0, None)] * k + [(0, 1)] * k,
+    )
+    stuck[moving] = found.x[k:] > 0.5
+    return stuck
+
+
 def span_basis(rows: Array) -> Array:
     """An orthonormal basis (p, r) of the span of rows (k, p)."""
     _, sizes, right = np.linalg.svd(rows, full_matrices=False)

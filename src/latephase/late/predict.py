@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
 
+from .approach import Approach
 from .engine import MAX_STEPS
 from .engine import run as run_engine
+from .passage import distance
 from .run import Method
-from .simulate import canonical, check, has_late_phase, simulate, verdict
-
-_HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends there
+from .simulate import canonical, check, has_late_phase, verdict
 
 
 @dataclass(frozen=True)
@@ -27,43 +27,27 @@ class Prediction:
     law: Law | None
     outcome: Outcome
     entry: LogTime | None
+    _max_steps: int = field(default=MAX_STEPS, repr=False)
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on |x* - limit_boundary| <= eps by the law, in steps (GF: flow time).
+        """The time from which on |x* - limit_boundary| <= eps, in steps (GF: flow time).
 
-        ln t = |constant| / eps - offset, and not before the entry; where the constant is 0 the
-        boundary itself is followed.  None without a law.  Rigour: estimated.  It is no first
-        passage: the boundary may have been as close before, on its way, and the law leaves out
-        O(ln t / t), so that early times may be off by a factor in either direction.
+        It is the last passage, not the first, and never before the entry.  Late ones are the law's,
+        ln t = |constant| / eps - offset; where the law still leaves out more than rounding, or its
+        constant is 0, the run itself is followed from the entry on (to 1e-8 of ln t, or one step).
+        None without a law, and where float64 cannot tell x* from its limit (a constant of 1e-12).
+        Rigour: estimated.  Raises InputError.
         """
-        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
-            raise InputError(
-                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
-            )
+        bound = distance(eps)
+        return None if self._approach is None else self._approach.within(bound)
+
+    @cached_property
+    def _approach(self) -> Approach | None:
         if self.law is None or self.entry is None:
             return None
-        flow = not hasattr(self.method, "step_size")
-        if self.law.constant == 0:
-            return self._follow(eps, flow)
-        log = abs(self.law.constant) / eps - self.law.offset
-        return max(self.entry, LogTime.from_log(max(log, 0.0), flow=flow))
-
-    def _follow(self, eps: float, flow: bool) -> LogTime:
-        """Bisect ln t on the simulated boundary: for runs faster than the law's 1/ln t."""
-        low, high = max(self.entry.log, 0.0), 10.0  # type: ignore[union-attr]
-        limit = math.log(eps)
-
-        def within(log: float) -> bool:
-            t = LogTime.from_log(log, flow=flow)
-            run = simulate(self.network, self.data, self.method, until=t, at=[t])
-            return not float(run.trajectory.log_margin_deficit[0]) > limit
-
-        while not within(max(low, high)) and high < _HORIZON:
-            low, high = high, 2 * high
-        while high - low > 1e-9 * max(1.0, high):
-            middle = (low + high) / 2
-            low, high = (low, middle) if within(middle) else (middle, high)
-        return LogTime.from_log(high, flow=flow)
+        options = {"max_steps": self._max_steps}
+        times = self.entry, self.entry
+        return Approach(self.network, self.data, self.method, self.law, *times, options)
 
 
 def predict(
@@ -95,4 +79,4 @@ def predict(
             if exact
             else LogTime.from_log(log, flow=flow)
         )
-    return Prediction(network, data, method, regime, law, outcome, entry)
+    return Prediction(network, data, method, regime, law, outcome, entry, max_steps)
