@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import cosh, exp, expm1, log
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -308,3 +309,59 @@ def test_equal_frozen_sides_make_descent_fast():
             a11, a22 = (fatou_level(m, 2 * step_size, 10**k) for m in (2.0, 3.0))
             truth = float(abs((a22 - a11) / (a11 + a22 + 2)).log())
         assert abs(expm1(got - truth)) < 1e-13 * max(1, abs(truth) / 100)
+
+
+@pytest.mark.parametrize("inputs", [*SPECIALISED, *DOUBLE, *SINGLE], ids=str)
+def test_one_law_for_all_engines(inputs):
+    """Ground truth: the closed forms from the weights of the last sample: the logistic loss, whose
+    runs no exact piece carries, has the limit, C and beta of the exponential one."""
+    start, data = network_for(inputs), lp.Dataset(inputs, [1, -1])
+    swapped = lp.ShallowReLU(start.weights[::-1], start.biases[::-1], [-1, 1])
+    run = lp.simulate(
+        swapped, data, lp.GradientDescent(0.2), until="1e1000", at=["1e1000"], loss="logistic"
+    )
+    assert run.outcome is lp.Outcome.settled
+    k11, k22, k12, _ = gram(inputs)
+    if k12 <= 0:
+        last = run.trajectory.isel(neuron=[1, 0])
+        limit, constant, offset = specialised_law(inputs, SimpleNamespace(trajectory=last), 0.2)
+    else:
+        law = double_law if k12 < min(k11, k22) else single_law
+        limit, constant, offset = law(inputs, 0.2)
+    assert relative_error(run.law.limit_boundary, limit) < 1e-14
+    assert relative_error(run.law.constant, constant) < 1e-11
+    assert relative_error(exp(run.law.offset), exp(offset)) < 1e-11  # a factor of t
+    assert lp.limit(run).law is run.law
+
+
+def test_laws_of_other_networks_on_the_line():
+    """Ground truth: the pair's own law, as a third neuron is dead or two halves are one neuron."""
+    inputs = (2, -3)
+    start = network_for(inputs)
+    law = run_to_the_end(inputs).law
+    w, b = start.weights[:, 0], start.biases
+    dead = lp.ShallowReLU([*w, 0], [*b, -1], [1, -1, 1])
+    halves = lp.ShallowReLU([w[0], *w[[0, 1, 1]]], [b[0], *b[[0, 1, 1]]], [0.5, 0.5, -0.5, -0.5])
+    for network, step in ((dead, 0.2), (halves, 0.4)):  # halves: theta moves half as far each step
+        run = run_to_the_end(inputs, step, network)
+        assert relative_error(run.law.limit_boundary, law.limit_boundary) < 1e-14
+        assert relative_error(run.law.constant, law.constant) < 1e-9
+        assert relative_error(run.law.offset, law.offset) < 1e-9
+
+
+def test_a_constant_of_rounding_is_zero():
+    """Ground truth: C of +-0.8 is exactly 0; five dead neurons leave its limit as it is."""
+    network = lp.ShallowReLU([-0.9, -0.1, -1, 0.1, 0.3, 2, -0.2], [0] * 7, [-1, 1, 1, -1, -1, 1, 1])
+    run = run_to_the_end((0.8, -0.8), network=network, method=lp.GradientFlow())
+    assert run.law.constant == 0.0
+    assert run_to_the_end((0.8, -0.8), network=network).law.constant == 0.0
+
+
+def test_runs_that_fit_nothing_have_no_law():
+    """Ground truth: one dead neuron leaves the loss at 1 or ln 2, whatever the engine."""
+    network, data = lp.ShallowReLU([1.0, 1.0], [0.0, -2.0]), lp.Dataset([1, -1], [1, -1])
+    for loss in ("exponential", "logistic"):
+        run = lp.simulate(
+            network, data, lp.GradientDescent(0.1), until="1e100", at=["1e100"], loss=loss
+        )
+        assert run.law is None

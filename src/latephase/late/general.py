@@ -23,6 +23,7 @@ from latephase.problem import LOSSES, Dataset, ShallowReLU
 from .chain import run_chain
 from .chain_state import Chain, Goal
 from .ending import ending, pattern
+from .limit_law import law_of
 from .run import Method, Run, Times
 from .setting import Setting
 from .trajectory import dataset
@@ -54,17 +55,19 @@ def simulate_general(
     arrays["rigour"] = rigour
     picked = {name: values[times.positions] for name, values in arrays.items()}
     weakest = Rigour.estimated if fine.followed.any() else Rigour.measured
+    outcome, last = ending(fine), pattern(fine)
+    law = law_of(network, data, method, outcome, last, fine.theta, fine.now.log)
     return Run(
         network,
         data,
         method,
         dataset(picked, times.given),
-        ending(fine),
+        outcome,
         None,
-        None,
+        law,
         weakest,
         loss,
-        pattern(fine),
+        last,
     )
 
 

@@ -151,7 +151,7 @@ def limit(run: Run) -> Limit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or boundary_law(found.direction, found.offset, outer),
+        law=run.law or boundary_law(found.direction, found.offset, outer, log_t),
         distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
         flow=not isinstance(run.method, GradientDescent),

@@ -17,6 +17,7 @@ from latephase.problem import Dataset, ShallowReLU
 Array = NDArray[np.float64]
 
 _HALVINGS = 6
+_ROUNDING = 2.0**-50
 _NEAREST = 1e-2  # ln t below which a run has no late phase
 _FARTHEST = 1e12  # ln t beyond which no passage is looked for
 
@@ -110,9 +111,13 @@ def _second(pair: tuple[float, float]) -> float:
     return pair[1]
 
 
-def boundary_law(direction: Array, offset: Array, output_weights: Array) -> Law | None:
+def boundary_law(
+    direction: Array, offset: Array, output_weights: Array, log_t: float
+) -> Law | None:
     """x*(t) - x_inf = C / (ln t + beta) for networks on the line with a single zero, else None.
 
+    log_t: ln of the time at which the offset was read off: what is conserved is then the difference
+    of parameters of the size direction * log_t, and a constant of the size of their rounding is 0.
     Exact for direction * ln t + offset once no neuron has its kink between x*(t) and x_inf: both
     neighbours of the zero are then on one line A + B x with A, B affine in 1 / ln t.
     """
@@ -129,4 +134,8 @@ def boundary_law(direction: Array, offset: Array, output_weights: Array) -> Law 
     at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
     if slope == 0 or at_kink.any():
         return None
-    return Law(float(zeros[0]), float(-(lift + turn * zeros[0]) / slope) + 0.0, float(turn / slope))
+    sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
+    rounding = _ROUNDING * float(np.abs(output_weights * active) @ sizes @ np.abs(point))
+    rise = float(lift + turn * zeros[0])
+    constant = 0.0 if abs(rise) <= rounding else -rise / slope
+    return Law(float(zeros[0]), float(constant) + 0.0, float(turn / slope))
