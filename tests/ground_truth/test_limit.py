@@ -351,7 +351,9 @@ def test_a_kink_that_repels_is_not_held():
     of the loss at 0 would balance that.
     """
     points = augmented(np.array([[0.0], [3.0], [1.0]]))
-    mode = Mode(np.array([[2, 1, 1]]), points, np.array([[1.0, 1.0, -1.0]]))
+    signs, pattern = np.array([[1.0, 1.0, -1.0]]), np.array([[2, 1, 1]])
+    gradients = mode_gradients(pattern, points, np.array([1, 1, -1]), np.ones(1))
+    mode = Mode(pattern, points, signs, gradients)
     losses, everywhere = np.array([2.0, 1.0, 2.0]), np.ones(3, bool)
     direction = Direction(np.array([[1.0, 0.0]]), losses, np.ones(3), everywhere, True, False)
     found = settled(mode, direction, np.zeros((1, 2)), np.log(losses))

@@ -151,7 +151,7 @@ def limit(run: Run) -> Limit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or boundary_law(found.direction, found.offset, outer, log_t),
+        law=run.law or _law(run, found, log_t),
         distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
         flow=not isinstance(run.method, GradientDescent),
@@ -159,6 +159,11 @@ def limit(run: Run) -> Limit:
         _run=run,
         _log_last=log_t,
     )
+
+
+def _law(run: Run, found: ModeLimit, log_t: float) -> Law | None:
+    outer, size = run.network.output_weights, run.data.optimal_margin
+    return boundary_law(found.direction, found.offset, outer, log_t, size)
 
 
 def _gradients(run: Run, pattern: NDArray[np.integer]) -> Array:

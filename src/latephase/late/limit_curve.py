@@ -112,12 +112,13 @@ def _second(pair: tuple[float, float]) -> float:
 
 
 def boundary_law(
-    direction: Array, offset: Array, output_weights: Array, log_t: float
+    direction: Array, offset: Array, output_weights: Array, log_t: float, size: float
 ) -> Law | None:
     """x*(t) - x_inf = C / (ln t + beta) for networks on the line with a single zero, else None.
 
-    log_t: ln of the time at which the offset was read off: what is conserved is then the difference
-    of parameters of the size direction * log_t, and a constant of the size of their rounding is 0.
+    log_t: ln of the time at which the offset was read off: what is conserved is then a difference
+    of parameters of the size direction * log_t.  A constant below their rounding is 0; None if that
+    rounding is not small, neither against the constant nor against `size`, in input units.
     Exact for direction * ln t + offset once no neuron has its kink between x*(t) and x_inf: both
     neighbours of the zero are then on one line A + B x with A, B affine in 1 / ln t.
     """
@@ -136,6 +137,10 @@ def boundary_law(
         return None
     sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
     rounding = _ROUNDING * float(np.abs(output_weights * active) @ sizes @ np.abs(point))
-    rise = float(lift + turn * zeros[0])
-    constant = 0.0 if abs(rise) <= rounding else -rise / slope
+    constant = -float(lift + turn * zeros[0]) / slope
+    doubt = rounding / abs(slope)
+    if doubt > max(1e-9 * size, 1e-6 * abs(constant)):
+        return None
+    if abs(constant) <= doubt:
+        constant = 0.0
     return Law(float(zeros[0]), float(constant) + 0.0, float(turn / slope))

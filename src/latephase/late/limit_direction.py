@@ -11,10 +11,12 @@ Arrays in, arrays out: theta is (m, d + 1), a row (w_j, b_j) per neuron.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import limit_exact
 from .response import ACTIVE, SLIDING
 
 Array = NDArray[np.float64]
@@ -22,6 +24,7 @@ Pattern = NDArray[np.integer]
 
 SEPARATED = 1e-10  # a margin below this share of the longest gradient is rounding
 TIGHT = 1e-9  # a margin within this of 1 counts as 1, a multiplier below this share as 0
+NOISE = 1e-14  # of a vector: a projection below it is rounding
 _SWEEPS = 4
 
 
@@ -34,6 +37,7 @@ class Direction:
     unique: whether the constraints that are tight have independent gradients, so that no other
     multipliers give theta;  degenerate: whether some tight constraint has multiplier 0 in all of
     them, which adds terms of order ln ln t to the path.
+    low (m, d + 1): what rounding took off theta, None if that is not known.
     """
 
     theta: Array
@@ -42,6 +46,12 @@ class Direction:
     support: NDArray[np.bool_]
     unique: bool
     degenerate: bool
+    low: Array | None = None
+
+    @property
+    def rational(self) -> bool:
+        """Whether it was found in rational arithmetic, on a support that is independent."""
+        return self.low is not None and self.unique
 
 
 def augmented(inputs: Array) -> Array:
@@ -61,46 +71,79 @@ def mode_gradients(
     pulls = (pattern == ACTIVE) * np.outer(output_weights, labels)
     gradients: Array = np.einsum("ji,ic->ijc", pulls, points)
     for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
-        gradients[:, j] = off_kinks(gradients[:, j], points[pattern[j] == SLIDING])
+        gradients[:, j] = pulls[j, :, None] * off_kinks(points, points[pattern[j] == SLIDING])
     return gradients
 
 
 def off_kinks(vectors: Array, kinks: Array) -> Array:
-    """Vectors (..., d + 1) less their component in the span of the kinks (k, d + 1)."""
-    onto = np.linalg.pinv(kinks) @ kinks
+    """Vectors (k, d + 1) less their component in the span of the kinks (k, d + 1).
+
+    In rational arithmetic where that is quick: off (1e7, 1) the point (1e7 + 1, 1) keeps 1e-7, and
+    off (1e-9, 1) a pre-activation needs a bias that is right to 1e-25.
+    """
+    if limit_exact.is_small(np.vstack([vectors, kinks])):
+        return limit_exact.off_span(vectors, kinks)
+    basis = span_basis(kinks / np.linalg.norm(kinks, axis=1, keepdims=True))
+    found = vectors
     for _ in range(2):  # the second time takes off what rounding left
-        vectors = vectors - vectors @ onto
-    return vectors
+        found = found - found @ basis @ basis.T
+    lost = np.linalg.norm(found, axis=1) <= NOISE * np.linalg.norm(vectors, axis=1)
+    return np.where(lost[:, None], 0.0, found)
 
 
 def parameters_on_kinks(pattern: Pattern, points: Array, theta: Array) -> Array:
     """theta (m, d + 1) with its sliding pre-activations put at 0, which they chatter around."""
     held = np.array(theta, dtype=np.float64)
     for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
-        held[j] = off_kinks(held[j], points[pattern[j] == SLIDING])
+        held[j] = off_kinks(held[[j]], points[pattern[j] == SLIDING])[0]
     return held
 
 
 def largest_margin(gradients: Array) -> Direction | None:
     """The direction of largest margin for gradients (n, m, d + 1); None if they do not separate.
 
-    Rigour: exact (active set, then a least-squares solution on it; the error is that of float64
-    times the condition of the support).  None if the margin is below SEPARATED of the longest
-    gradient.  Source: least-distance programming [lawsonhanson1995, Chapter 23].
+    Rigour: exact for the gradients given, in rational arithmetic, where points are few
+    (`limit_exact.is_small`).  Else an active set, then a least-squares solution on it, whose error
+    is that of float64 times the condition of the support, and None if the margin is below SEPARATED
+    of the longest gradient.  Source: least-distance programming [lawsonhanson1995, Chapter 23].
     """
     flat = gradients.reshape(len(gradients), -1)
+    found = _rationally(flat) if limit_exact.is_small(flat) else _numerically(flat)
+    if found is None:
+        return None
+    multipliers, theta, low, margins = found
+    tight = (multipliers > 0) | (margins <= 1 + TIGHT)
+    unique = bool((tight == (multipliers > 0)).all()) or bool(_rank(flat[tight]) == tight.sum())
+    support = multipliers > 0 if unique else _strict_support(flat, theta, tight)
+    degenerate = bool((support != tight).any())
+    shape = gradients.shape[1:]
+    low = None if low is None else low.reshape(shape)
+    return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate, low)
+
+
+Found = tuple[Array, Array, Array | None, Array]
+"""Multipliers (n,), theta (p,), what rounding took off it, margins (n,)."""
+
+
+def _rationally(flat: Array) -> Found | None:
+    rows = limit_exact.rational(flat)
+    multipliers = limit_exact.least_distance(rows)
+    if multipliers is None:
+        return None
+    theta = limit_exact.combined(multipliers, rows)
+    high = limit_exact.rounded(theta)
+    low = limit_exact.rounded([x - Fraction(h) for x, h in zip(theta, high.tolist(), strict=True)])
+    margins = limit_exact.rounded([limit_exact.dot(row, theta) for row in rows])
+    return limit_exact.rounded(multipliers), high, low, margins
+
+
+def _numerically(flat: Array) -> Found | None:
     multipliers = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
     if multipliers is None:
         return None
     multipliers = _polished(flat, multipliers)
     theta = multipliers @ flat
-    margins = flat @ theta
-    tight = (multipliers > 0) | (margins <= 1 + TIGHT)
-    unique = bool(_rank(flat[tight]) == tight.sum())
-    support = multipliers > 0 if unique else _strict_support(flat, theta, tight)
-    degenerate = bool((support != tight).any())
-    shape = gradients.shape[1:]
-    return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate)
+    return multipliers, theta, None, flat @ theta
 
 
 def _least_distance(columns: Array) -> Array | None:

@@ -50,7 +50,8 @@ def law_of(
     found = mode_limit(pattern, theta, data, network.output_weights, log_t, math.log(step))
     if found is None or not found.settled:
         return None
-    return boundary_law(found.direction, found.offset, network.output_weights, log_t)
+    outer, size = network.output_weights, data.optimal_margin
+    return boundary_law(found.direction, found.offset, outer, log_t, size)
 
 
 def _closed_form(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.problem import Dataset
 
 from .limit_direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
-from .limit_offset import convergence_rate, offset
+from .limit_offset import convergence_rate, images, offset
 from .limit_settled import Mode, Pair, settled
 
 Array = NDArray[np.float64]
@@ -59,9 +59,10 @@ def mode_limit(
     if direction is None:
         return None
     held = parameters_on_kinks(pattern, points, theta)
+    flat = gradients.reshape(data.n, -1)
     rest, multipliers, error = offset(gradients, direction, held, log_t, log_step)
-    mode = Mode(pattern, points, np.outer(output_weights, data.labels))
-    log_weights = log_step - np.einsum("imc,mc->i", gradients, rest)
+    mode = Mode(pattern, points, np.outer(output_weights, data.labels), gradients)
+    log_weights = log_step - images(flat, rest.ravel(), direction.rational)
     log_weights[direction.support] = np.log(multipliers[direction.support])
     end = settled(mode, direction, rest, log_weights)
     return ModeLimit(

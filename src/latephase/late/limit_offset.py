@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .limit_direction import SEPARATED, Direction, span_basis
+from .limit_exact import dot, in_span, rational, rounded, slowest
 
 Array = NDArray[np.float64]
 
@@ -44,9 +45,10 @@ def offset(
     """
     flat = gradients.reshape(len(gradients), -1)
     rows = flat[direction.support]
+    across = _across_rationally if direction.rational else _across
     within, multipliers = _within_span(rows, direction, log_step)
-    moves = _across(rows, _still_to_come(flat, direction, theta, log_t, log_step))
-    rest = _across(rows, theta.ravel()) + moves
+    moves = across(rows, _still_to_come(flat, direction, theta, log_t, log_step))
+    rest = across(rows, theta.ravel()) + moves
     full = np.zeros(len(flat))
     full[direction.support] = multipliers
     return Offset((within + rest).reshape(theta.shape), full, float(np.linalg.norm(moves)))
@@ -57,13 +59,30 @@ def _across(rows: Array, vector: Array) -> Array:
     return np.asarray(vector - np.linalg.lstsq(rows.T, vector, rcond=None)[0] @ rows)
 
 
+def _across_rationally(rows: Array, vector: Array) -> Array:
+    """`_across`, rounded once, of independent rows."""
+    exact_rows, (exact_vector,) = rational(rows), rational(vector[None])
+    images = [dot(row, exact_vector) for row in exact_rows]
+    off = zip(exact_vector, in_span(exact_rows, images), strict=True)
+    return rounded([x - y for x, y in off])
+
+
+def images(rows: Array, vector: Array, exactly: bool) -> Array:
+    """<row_i, vector> (k,), rounded once where `exactly`: far from the origin they cancel."""
+    if not exactly:
+        return np.asarray(rows @ vector)
+    (fractions,) = rational(vector[None])
+    return rounded([dot(row, fractions) for row in rational(rows)])
+
+
 def _still_to_come(
     flat: Array, direction: Direction, theta: Array, log_t: float, log_step: float
 ) -> Array:
     """What points of margin s > 1 add to theta (p,) after t: step l_i t / (s_i - 1) each."""
     slack = direction.margins - 1
     late = ~direction.support & (slack > 1e-9)
-    logs = log_step + log_t - flat[late] @ theta.ravel() - np.log(slack[late])
+    margins = images(flat[late], theta.ravel(), direction.rational)
+    logs = log_step + log_t - margins - np.log(slack[late])
     # Beyond 1 the estimate says no more than that theta has not come near its limit yet.
     return np.asarray(np.exp(np.minimum(logs, 0.0)) @ flat[late])
 
@@ -80,18 +99,24 @@ def convergence_rate(gradients: Array, direction: Direction, multipliers: Array)
         return 0.0
     flat = gradients.reshape(len(gradients), -1)
     support = direction.support
-    rows = flat[support] * np.sqrt(multipliers[support])[:, None]
-    sizes = np.linalg.svd(rows, compute_uv=False)
-    stiffness = sizes[sizes > SEPARATED * sizes.max()] ** 2
     slack = (direction.margins - 1)[~support]
-    return float(min(1.0, stiffness.min(), slack.min(initial=1.0)))
+    if direction.rational:
+        stiffness = slowest(rational(flat[support]), multipliers[support])
+    else:
+        rows = flat[support] * np.sqrt(multipliers[support])[:, None]
+        sizes = np.linalg.svd(rows, compute_uv=False)
+        stiffness = float((sizes[sizes > SEPARATED * sizes.max()] ** 2).min())
+    return float(min(1.0, stiffness, slack.min(initial=1.0)))
 
 
 def _within_span(rows: Array, direction: Direction, log_step: float) -> tuple[Array, Array]:
     """The offset (p,) in the span of the support's gradients (k, p), and the multipliers (k,)."""
     if direction.unique:
         multipliers = direction.multipliers[direction.support]
-        within = np.linalg.lstsq(rows, log_step - np.log(multipliers), rcond=None)[0]
+        margins = log_step - np.log(multipliers)
+        if direction.rational:
+            return rounded(in_span(rational(rows), rational(margins[None])[0])), multipliers
+        within = np.linalg.lstsq(rows, margins, rcond=None)[0]
         return np.asarray(within, np.float64), multipliers
     basis = span_basis(rows)
     coordinates = _balance(rows @ basis, direction.theta.ravel() @ basis, log_step)

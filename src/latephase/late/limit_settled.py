@@ -7,14 +7,19 @@ as long as its multiplier, the share of time that it counts as active, stays wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.problem.geometry import two_product
+
 from .limit_direction import TIGHT, Direction, Pattern
 from .response import ACTIVE, INACTIVE, SLIDING
+
+_ROUNDING = 2.0**-50
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]  # neuron, point
@@ -22,11 +27,13 @@ Pair = tuple[int, int]  # neuron, point
 
 @dataclass(frozen=True)
 class Mode:
-    """A pattern (m, n) with what it is a pattern of: points (n, d + 1), signs v_j y_i (m, n)."""
+    """A pattern (m, n) with what it is a pattern of: points (n, d + 1), signs v_j y_i (m, n);
+    gradients (n, m, d + 1) of its margins."""
 
     pattern: Pattern
     points: Array
     signs: Array
+    gradients: Array
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
     shares: dict[Pair, float] = {}
     marginal = False
     for j in np.flatnonzero((mode.pattern == SLIDING).any(axis=1)):
-        found, on_bound = _shares(mode, int(j), direction.margins, log_weights)
+        found, on_bound = _shares(mode, int(j), direction, log_weights)
         shares.update(found)
         marginal |= on_bound
     pair, reason = _offender(mode, falls, rises, shares)
@@ -69,10 +76,27 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
 
 def _slopes(mode: Mode, direction: Direction) -> Array:
     """Pre-activations (m, n) of the direction, with rounding noise put to 0."""
-    slopes = direction.theta @ mode.points.T
-    lengths = np.linalg.norm(mode.points, axis=1)
-    moved = (mode.pattern == ACTIVE) * np.abs(mode.signs) @ (direction.multipliers * lengths)
-    return np.where(np.abs(slopes) <= TIGHT * np.outer(moved, lengths), 0.0, slopes)
+    sizes = np.einsum(
+        "k,kjc,ic->ji", direction.multipliers, np.abs(mode.gradients), np.abs(mode.points)
+    )
+    if direction.low is None:
+        slopes = direction.theta @ mode.points.T
+        return np.where(np.abs(slopes) <= TIGHT * sizes, 0.0, slopes)
+    # Exact but for the rounding of gradients on slides.
+    slides = (mode.pattern == SLIDING).any(axis=1)[:, None]
+    slopes = np.array(
+        [
+            [_height(*row, point) for point in mode.points]
+            for row in zip(direction.theta, direction.low, strict=True)
+        ]
+    )
+    return np.where(slides & (np.abs(slopes) <= _ROUNDING * sizes), 0.0, slopes)
+
+
+def _height(high: Array, low: Array, point: Array) -> float:
+    """(high + low) . point, rounded once."""
+    product, error = two_product(high, point)
+    return math.fsum([*product, *error, *(low * point)])
 
 
 def _offender(
@@ -89,7 +113,7 @@ def _offender(
 
 
 def _shares(
-    mode: Mode, j: int, margins: Array, log_weights: Array
+    mode: Mode, j: int, direction: Direction, log_weights: Array
 ) -> tuple[dict[Pair, float], bool]:
     """Multipliers of the slides of neuron j: what holds the kinks, as a share of what could.
 
@@ -99,6 +123,7 @@ def _shares(
     Only the slowest losses among the points on which j is active lift it in the end; a kink at a
     point whose loss falls faster than those cannot be held by it.
     """
+    margins, near = direction.margins, 16 * _ROUNDING if direction.rational else TIGHT
     kinks, active = (np.flatnonzero(mode.pattern[j] == s) for s in (SLIDING, ACTIVE))
     if len(active) == 0:
         return {(j, int(i)): 0.0 for i in kinks}, False
@@ -114,9 +139,7 @@ def _shares(
         for i, x in zip(kinks, needed, strict=True)
     ]
     same_pace = np.abs(margins[kinks] - pace) <= TIGHT
-    on_bound = [
-        abs(s * (1 - s)) <= TIGHT for s, same in zip(shares, same_pace, strict=True) if same
-    ]
+    on_bound = [abs(s * (1 - s)) <= near for s, same in zip(shares, same_pace, strict=True) if same]
     return {(j, int(i)): share for i, share in zip(kinks, shares, strict=True)}, any(on_bound)
 
 
