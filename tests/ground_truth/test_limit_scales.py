@@ -66,6 +66,7 @@ def test_direction_at_all_scales(inputs):
     norm = sqrt(sum(x * x for row in theta for x in row))
     assert relative_error(np.linalg.norm(found.direction), norm) < 1e-14
     assert found.settled, found.reason
+    assert not found.degenerate
     assert relative_error(found.rate, 1.0) < 1e-9
 
 

@@ -11,12 +11,13 @@ Arrays in, arrays out: theta is (m, d + 1), a row (w_j, b_j) per neuron.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import limit_exact
+from .limit_exact import Vector
 from .response import ACTIVE, SLIDING
 
 Array = NDArray[np.float64]
@@ -28,6 +29,14 @@ NOISE = 1e-14  # of a vector: a projection below it is rounding
 _SWEEPS = 4
 
 
+class Exact(NamedTuple):
+    """rows (n, m (d + 1)): gradients;  theta (m (d + 1),);  multipliers (n,)."""
+
+    rows: list[Vector]
+    theta: Vector
+    multipliers: Vector
+
+
 @dataclass(frozen=True)
 class Direction:
     """The solution of min |theta|^2 / 2 subject to <g_i, theta> >= 1 for all i.
@@ -37,7 +46,7 @@ class Direction:
     unique: whether the constraints that are tight have independent gradients, so that no other
     multipliers give theta;  degenerate: whether some tight constraint has multiplier 0 in all of
     them, which adds terms of order ln ln t to the path.
-    low (m, d + 1): what rounding took off theta, None if that is not known.
+    exact: the gradients, theta and multipliers in rational arithmetic, if it was found there.
     """
 
     theta: Array
@@ -46,12 +55,7 @@ class Direction:
     support: NDArray[np.bool_]
     unique: bool
     degenerate: bool
-    low: Array | None = None
-
-    @property
-    def rational(self) -> bool:
-        """Whether it was found in rational arithmetic, on a support that is independent."""
-        return self.low is not None and self.unique
+    exact: Exact | None = None
 
 
 def augmented(inputs: Array) -> Array:
@@ -82,7 +86,7 @@ def off_kinks(vectors: Array, kinks: Array) -> Array:
     off (1e-9, 1) a pre-activation needs a bias that is right to 1e-25.
     """
     if limit_exact.is_small(np.vstack([vectors, kinks])):
-        return limit_exact.off_span(vectors, kinks)
+        return np.array([limit_exact.rounded(v) for v in limit_exact.off_span(vectors, kinks)])
     basis = span_basis(kinks / np.linalg.norm(kinks, axis=1, keepdims=True))
     found = vectors
     for _ in range(2):  # the second time takes off what rounding left
@@ -99,51 +103,54 @@ def parameters_on_kinks(pattern: Pattern, points: Array, theta: Array) -> Array:
     return held
 
 
-def largest_margin(gradients: Array) -> Direction | None:
+def largest_margin(gradients: Array, rows: list[Vector] | None = None) -> Direction | None:
     """The direction of largest margin for gradients (n, m, d + 1); None if they do not separate.
 
-    Rigour: exact for the gradients given, in rational arithmetic, where points are few
-    (`limit_exact.is_small`).  Else an active set, then a least-squares solution on it, whose error
-    is that of float64 times the condition of the support, and None if the margin is below SEPARATED
-    of the longest gradient.  Source: least-distance programming [lawsonhanson1995, Chapter 23].
+    rows: the gradients as fractions, where they are not floats.  Rigour: exact, in rational
+    arithmetic, where points are few (`limit_exact.is_small`).  Else an active set, then a
+    least-squares solution on it, whose error is that of float64 times the condition of the support,
+    and None if the margin is below SEPARATED of the longest gradient.
+    Source: least-distance programming [lawsonhanson1995, Chapter 23].
     """
     flat = gradients.reshape(len(gradients), -1)
-    found = _rationally(flat) if limit_exact.is_small(flat) else _numerically(flat)
-    if found is None:
-        return None
-    multipliers, theta, low, margins = found
+    exact = None
+    if limit_exact.is_small(flat):
+        exact = _rationally(rows or limit_exact.rational(flat))
+        if exact is None:
+            return None
+        multipliers, theta = (
+            limit_exact.rounded(exact.multipliers),
+            limit_exact.rounded(exact.theta),
+        )
+        margins = limit_exact.rounded([limit_exact.dot(row, exact.theta) for row in exact.rows])
+    else:
+        found = _numerically(flat)
+        if found is None:
+            return None
+        multipliers, theta = found
+        margins = flat @ theta
     tight = (multipliers > 0) | (margins <= 1 + TIGHT)
     unique = bool((tight == (multipliers > 0)).all()) or bool(_rank(flat[tight]) == tight.sum())
     support = multipliers > 0 if unique else _strict_support(flat, theta, tight)
     degenerate = bool((support != tight).any())
     shape = gradients.shape[1:]
-    low = None if low is None else low.reshape(shape)
-    return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate, low)
+    exact = exact if unique else None
+    return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate, exact)
 
 
-Found = tuple[Array, Array, Array | None, Array]
-"""Multipliers (n,), theta (p,), what rounding took off it, margins (n,)."""
-
-
-def _rationally(flat: Array) -> Found | None:
-    rows = limit_exact.rational(flat)
+def _rationally(rows: list[Vector]) -> Exact | None:
     multipliers = limit_exact.least_distance(rows)
     if multipliers is None:
         return None
-    theta = limit_exact.combined(multipliers, rows)
-    high = limit_exact.rounded(theta)
-    low = limit_exact.rounded([x - Fraction(h) for x, h in zip(theta, high.tolist(), strict=True)])
-    margins = limit_exact.rounded([limit_exact.dot(row, theta) for row in rows])
-    return limit_exact.rounded(multipliers), high, low, margins
+    return Exact(rows, limit_exact.combined(multipliers, rows), multipliers)
 
 
-def _numerically(flat: Array) -> Found | None:
+def _numerically(flat: Array) -> tuple[Array, Array] | None:
     multipliers = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
     if multipliers is None:
         return None
     multipliers = _polished(flat, multipliers)
-    theta = multipliers @ flat
-    return multipliers, theta, None, flat @ theta
+    return multipliers, multipliers @ flat
 
 
 def _least_distance(columns: Array) -> Array | None:

@@ -12,11 +12,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from .response import ACTIVE, SLIDING
+
 Array = NDArray[np.float64]
 Vector = list[Fraction]
 
 _MOST_POINTS, _MOST_PRODUCTS = 12, 20_000  # up to which this takes milliseconds
-_MET = Fraction(1, 10**12)  # a margin less than this below 1 is 1: gradients on slides are rounded
 
 
 def is_small(rows: Array) -> bool:
@@ -73,18 +74,44 @@ def in_span(rows: list[Vector], images: Vector) -> Vector:
     return combined(coefficients, rows)
 
 
-def off_span(vectors: Array, rows: Array) -> Array:
-    """Vectors (k, p) less their component in the span of rows (r, p), each entry rounded once."""
+def off_span(vectors: Array, rows: Array) -> list[Vector]:
+    """Vectors (k, p) less their component in the span of rows (r, p)."""
     independent: list[Vector] = []
     for row in rational(rows):
         if solved(gram([*independent, row]), [Fraction(0)] * (len(independent) + 1)) is not None:
             independent.append(row)
-    return np.array([_off(vector, independent) for vector in rational(vectors)])
+    return [off_rows(vector, independent) for vector in rational(vectors)]
 
 
-def _off(vector: Vector, rows: list[Vector]) -> Array:
+def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
+    """A vector (p,) less its component in the span of independent rows."""
     within = in_span(rows, [dot(row, vector) for row in rows])
-    return rounded([x - y for x, y in zip(vector, within, strict=True)])
+    return [x - y for x, y in zip(vector, within, strict=True)]
+
+
+def mode_rows(pattern: NDArray[np.integer], points: Array, pulls: Array) -> list[Vector]:
+    """Gradients (n, m (d + 1)) of the margins in a mode; pulls (m, n): v_j y_i."""
+    rows: list[Vector] = [[] for _ in points]
+    for status, signs in zip(pattern, pulls, strict=True):
+        sliding = status == SLIDING
+        felt = off_span(points, points[sliding]) if sliding.any() else rational(points)
+        for i, vector in enumerate(felt):
+            factor = Fraction(float(signs[i])) if status[i] == ACTIVE else Fraction(0)
+            rows[i] += [factor * x for x in vector]
+    return rows
+
+
+def shares(
+    kinks: Array, active: Array, kink_multipliers: Vector, multipliers: Vector
+) -> Vector | None:
+    """Share of each kink (k, d + 1) that holds a neuron against its active points (a, d + 1), both
+    times v_j y_i; multipliers (k,), (a,) of the points.  None if the kinks are dependent."""
+    rows = rational(kinks)
+    force = combined(multipliers, rational(active))
+    needed = solved(gram(rows), [-dot(row, force) for row in rows])
+    if needed is None:
+        return None
+    return [x / room for x, room in zip(needed, kink_multipliers, strict=True)]
 
 
 def slowest(rows: list[Vector], multipliers: Array) -> float:
@@ -104,8 +131,7 @@ def least_distance(rows: list[Vector]) -> Vector | None:
     """Multipliers (n,) of min |theta|^2 / 2 with all <row_i, theta> >= 1; None if none has that.
 
     The active-set method of [lawsonhanson1995, Chapter 23] on the dual: a violated constraint
-    enters, and what would turn negative leaves.  Rigour: exact for the rows given, but that margins
-    within 1e-12 below 1 count as 1.
+    enters, and what would turn negative leaves.  Rigour: exact.
     """
     matrix, n = gram(rows), len(rows)
     if any(matrix[i][i] == 0 for i in range(n)):
@@ -113,7 +139,7 @@ def least_distance(rows: list[Vector]) -> Vector | None:
     multipliers: Vector = [Fraction(0)] * n
     while True:
         margins = [dot(row, multipliers) for row in matrix]
-        short = {i: (1 - s) ** 2 / matrix[i][i] for i, s in enumerate(margins) if s < 1 - _MET}
+        short = {i: (1 - s) ** 2 / matrix[i][i] for i, s in enumerate(margins) if s < 1}
         if not short:
             return multipliers
         found = _entered(matrix, multipliers, max(short, key=short.__getitem__))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latephase.problem import Dataset
 
 from .limit_direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
+from .limit_exact import is_small, mode_rows
 from .limit_offset import convergence_rate, images, offset
 from .limit_settled import Mode, Pair, settled
 
@@ -53,18 +54,19 @@ def mode_limit(
     log_t, log_step: ln of the time and of the step size (0 for gradient flow).  Both losses have
     the same limit, since ln(1 + e^-q) ~ e^-q.
     """
-    points = augmented(data.inputs)
+    points, pulls = augmented(data.inputs), np.outer(output_weights, data.labels)
     gradients = mode_gradients(pattern, points, data.labels, output_weights)
-    direction = largest_margin(gradients)
+    flat = gradients.reshape(data.n, -1)
+    direction = largest_margin(
+        gradients, mode_rows(pattern, points, pulls) if is_small(flat) else None
+    )
     if direction is None:
         return None
     held = parameters_on_kinks(pattern, points, theta)
-    flat = gradients.reshape(data.n, -1)
     rest, multipliers, error = offset(gradients, direction, held, log_t, log_step)
-    mode = Mode(pattern, points, np.outer(output_weights, data.labels), gradients)
-    log_weights = log_step - images(flat, rest.ravel(), direction.rational)
+    log_weights = log_step - images(direction, flat, rest.ravel())
     log_weights[direction.support] = np.log(multipliers[direction.support])
-    end = settled(mode, direction, rest, log_weights)
+    end = settled(Mode(pattern, points, pulls, gradients), direction, rest, log_weights)
     return ModeLimit(
         direction.theta,
         rest,

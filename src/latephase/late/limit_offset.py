@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .limit_direction import SEPARATED, Direction, span_basis
-from .limit_exact import dot, in_span, rational, rounded, slowest
+from .limit_direction import SEPARATED, Direction, Exact, span_basis
+from .limit_exact import Vector, dot, in_span, off_rows, rational, rounded, slowest
 
 Array = NDArray[np.float64]
 
@@ -44,35 +44,32 @@ def offset(
     Source: [soudry2018, Theorem 4], carried over to modes.
     """
     flat = gradients.reshape(len(gradients), -1)
-    rows = flat[direction.support]
-    across = _across_rationally if direction.rational else _across
-    within, multipliers = _within_span(rows, direction, log_step)
-    moves = across(rows, _still_to_come(flat, direction, theta, log_t, log_step))
-    rest = across(rows, theta.ravel()) + moves
+    within, multipliers = _within_span(flat[direction.support], direction, log_step)
+    moves = _across(flat, direction, _still_to_come(flat, direction, theta, log_t, log_step))
+    rest = _across(flat, direction, theta.ravel()) + moves
     full = np.zeros(len(flat))
     full[direction.support] = multipliers
     return Offset((within + rest).reshape(theta.shape), full, float(np.linalg.norm(moves)))
 
 
-def _across(rows: Array, vector: Array) -> Array:
-    """vector (p,) less its component in the span of rows (k, p)."""
+def _across(flat: Array, direction: Direction, vector: Array) -> Array:
+    """vector (p,) less its component in the span of the support's rows of flat (n, p)."""
+    if direction.exact is not None:
+        return rounded(off_rows(rational(vector[None])[0], _support(direction, direction.exact)))
+    rows = flat[direction.support]
     return np.asarray(vector - np.linalg.lstsq(rows.T, vector, rcond=None)[0] @ rows)
 
 
-def _across_rationally(rows: Array, vector: Array) -> Array:
-    """`_across`, rounded once, of independent rows."""
-    exact_rows, (exact_vector,) = rational(rows), rational(vector[None])
-    images = [dot(row, exact_vector) for row in exact_rows]
-    off = zip(exact_vector, in_span(exact_rows, images), strict=True)
-    return rounded([x - y for x, y in off])
+def _support(direction: Direction, exact: Exact) -> list[Vector]:
+    return [exact.rows[i] for i in np.flatnonzero(direction.support)]
 
 
-def images(rows: Array, vector: Array, exactly: bool) -> Array:
-    """<row_i, vector> (k,), rounded once where `exactly`: far from the origin they cancel."""
-    if not exactly:
-        return np.asarray(rows @ vector)
+def images(direction: Direction, flat: Array, vector: Array) -> Array:
+    """<g_i, vector> (n,), rounded once where gradients are few: far from the origin they cancel."""
+    if direction.exact is None:
+        return np.asarray(flat @ vector)
     (fractions,) = rational(vector[None])
-    return rounded([dot(row, fractions) for row in rational(rows)])
+    return rounded([dot(row, fractions) for row in direction.exact.rows])
 
 
 def _still_to_come(
@@ -81,8 +78,8 @@ def _still_to_come(
     """What points of margin s > 1 add to theta (p,) after t: step l_i t / (s_i - 1) each."""
     slack = direction.margins - 1
     late = ~direction.support & (slack > 1e-9)
-    margins = images(flat[late], theta.ravel(), direction.rational)
-    logs = log_step + log_t - margins - np.log(slack[late])
+    margins = images(direction, flat, theta.ravel())
+    logs = log_step + log_t - margins[late] - np.log(slack[late])
     # Beyond 1 the estimate says no more than that theta has not come near its limit yet.
     return np.asarray(np.exp(np.minimum(logs, 0.0)) @ flat[late])
 
@@ -100,8 +97,8 @@ def convergence_rate(gradients: Array, direction: Direction, multipliers: Array)
     flat = gradients.reshape(len(gradients), -1)
     support = direction.support
     slack = (direction.margins - 1)[~support]
-    if direction.rational:
-        stiffness = slowest(rational(flat[support]), multipliers[support])
+    if direction.exact is not None:
+        stiffness = slowest(_support(direction, direction.exact), multipliers[support])
     else:
         rows = flat[support] * np.sqrt(multipliers[support])[:, None]
         sizes = np.linalg.svd(rows, compute_uv=False)
@@ -114,8 +111,9 @@ def _within_span(rows: Array, direction: Direction, log_step: float) -> tuple[Ar
     if direction.unique:
         multipliers = direction.multipliers[direction.support]
         margins = log_step - np.log(multipliers)
-        if direction.rational:
-            return rounded(in_span(rational(rows), rational(margins[None])[0])), multipliers
+        if direction.exact is not None:
+            (heights,) = rational(margins[None])
+            return rounded(in_span(_support(direction, direction.exact), heights)), multipliers
         within = np.linalg.lstsq(rows, margins, rcond=None)[0]
         return np.asarray(within, np.float64), multipliers
     basis = span_basis(rows)

@@ -7,19 +7,15 @@ as long as its multiplier, the share of time that it counts as active, stays wit
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.problem.geometry import two_product
-
 from .limit_direction import TIGHT, Direction, Pattern
+from .limit_exact import Vector, dot, rational, rounded, shares
 from .response import ACTIVE, INACTIVE, SLIDING
-
-_ROUNDING = 2.0**-50
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]  # neuron, point
@@ -63,50 +59,37 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
     slack = TIGHT * np.outer(np.linalg.norm(offset, axis=1), np.linalg.norm(mode.points, axis=1))
     falls = (mode.pattern == ACTIVE) & ((slopes < 0) | ((slopes == 0) & (constants <= -slack)))
     rises = (mode.pattern == INACTIVE) & ((slopes > 0) | ((slopes == 0) & (constants > slack)))
-    shares: dict[Pair, float] = {}
+    held: dict[Pair, float] = {}
     marginal = False
     for j in np.flatnonzero((mode.pattern == SLIDING).any(axis=1)):
         found, on_bound = _shares(mode, int(j), direction, log_weights)
-        shares.update(found)
+        held.update(found)
         marginal |= on_bound
-    pair, reason = _offender(mode, falls, rises, shares)
-    tidy = {p: min(max(share, 0.0), 1.0) for p, share in shares.items()}
+    pair, reason = _offender(mode, falls, rises, held)
+    tidy = {p: min(max(share, 0.0), 1.0) for p, share in held.items()}
     return Settlement(pair is None, reason, pair, tidy, marginal)
 
 
 def _slopes(mode: Mode, direction: Direction) -> Array:
     """Pre-activations (m, n) of the direction, with rounding noise put to 0."""
-    sizes = np.einsum(
-        "k,kjc,ic->ji", direction.multipliers, np.abs(mode.gradients), np.abs(mode.points)
-    )
-    if direction.low is None:
-        slopes = direction.theta @ mode.points.T
-        return np.where(np.abs(slopes) <= TIGHT * sizes, 0.0, slopes)
-    # Exact but for the rounding of gradients on slides.
-    slides = (mode.pattern == SLIDING).any(axis=1)[:, None]
-    slopes = np.array(
-        [
-            [_height(*row, point) for point in mode.points]
-            for row in zip(direction.theta, direction.low, strict=True)
-        ]
-    )
-    return np.where(slides & (np.abs(slopes) <= _ROUNDING * sizes), 0.0, slopes)
-
-
-def _height(high: Array, low: Array, point: Array) -> float:
-    """(high + low) . point, rounded once."""
-    product, error = two_product(high, point)
-    return math.fsum([*product, *error, *(low * point)])
+    if direction.exact is not None:
+        theta, width = direction.exact.theta, mode.points.shape[1]
+        neurons = [theta[k : k + width] for k in range(0, len(theta), width)]
+        points = rational(mode.points)
+        return np.array([rounded([dot(row, point) for point in points]) for row in neurons])
+    slopes = direction.theta @ mode.points.T
+    moved = np.einsum("k,kjc->jc", direction.multipliers, np.abs(mode.gradients))
+    return np.where(np.abs(slopes) <= TIGHT * moved @ np.abs(mode.points.T), 0.0, slopes)
 
 
 def _offender(
-    mode: Mode, falls: NDArray[np.bool_], rises: NDArray[np.bool_], shares: Mapping[Pair, float]
+    mode: Mode, falls: NDArray[np.bool_], rises: NDArray[np.bool_], held: Mapping[Pair, float]
 ) -> tuple[Pair | None, str]:
     for wrong, words in ((falls, "is active but falls"), (rises, "is inactive but rises")):
         if wrong.any():
             j, i = (int(k) for k in np.argwhere(wrong)[0])
             return (j, i), f"neuron {j} {words} at point {i}"
-    for (j, i), share in shares.items():
+    for (j, i), share in held.items():
         if not -TIGHT <= share <= 1 + TIGHT or mode.signs[j, i] > 0:
             return (j, i), f"neuron {j} cannot slide at point {i}: its multiplier is {share:.6g}"
     return None, ""
@@ -123,10 +106,14 @@ def _shares(
     Only the slowest losses among the points on which j is active lift it in the end; a kink at a
     point whose loss falls faster than those cannot be held by it.
     """
-    margins, near = direction.margins, 16 * _ROUNDING if direction.rational else TIGHT
+    margins = direction.margins
     kinks, active = (np.flatnonzero(mode.pattern[j] == s) for s in (SLIDING, ACTIVE))
     if len(active) == 0:
         return {(j, int(i)): 0.0 for i in kinks}, False
+    exactly = _exact_shares(mode, j, direction)
+    if exactly is not None:
+        found = {(j, int(i)): float(x) for i, x in zip(kinks, exactly, strict=True)}
+        return found, any(x in (0, 1) for x in exactly)
     pace = margins[active].min()
     lead = active[margins[active] <= pace + TIGHT]
     top = log_weights[lead].max()
@@ -134,13 +121,27 @@ def _shares(
     force = np.exp(log_weights[lead] - top) @ pulls[lead]
     needed = np.linalg.lstsq(pulls[kinks].T, -force, rcond=None)[0]
     needed = np.where(np.abs(needed) <= TIGHT * np.abs(needed).max(initial=1.0), 0.0, needed)
-    shares = [
+    lasting = [
         _share(x, float(margins[i] - pace), float(log_weights[i] - top))
         for i, x in zip(kinks, needed, strict=True)
     ]
     same_pace = np.abs(margins[kinks] - pace) <= TIGHT
-    on_bound = [abs(s * (1 - s)) <= near for s, same in zip(shares, same_pace, strict=True) if same]
-    return {(j, int(i)): share for i, share in zip(kinks, shares, strict=True)}, any(on_bound)
+    on_bound = [
+        abs(s * (1 - s)) <= TIGHT for s, same in zip(lasting, same_pace, strict=True) if same
+    ]
+    return {(j, int(i)): share for i, share in zip(kinks, lasting, strict=True)}, any(on_bound)
+
+
+def _exact_shares(mode: Mode, j: int, direction: Direction) -> Vector | None:
+    """`_shares` in rational arithmetic, where all points that neuron j feels keep pace with 1/t."""
+    felt = mode.pattern[j] != INACTIVE
+    if direction.exact is None or not direction.support[felt].all():
+        return None
+    multipliers = direction.exact.multipliers
+    kinks, active = (np.flatnonzero(mode.pattern[j] == s) for s in (SLIDING, ACTIVE))
+    pulls = mode.signs[j][:, None] * mode.points
+    kinks_alone = [multipliers[i] for i in kinks]
+    return shares(pulls[kinks], pulls[active], kinks_alone, [multipliers[i] for i in active])
 
 
 def _share(needed: float, slower: float, log_room: float) -> float:
