@@ -80,8 +80,8 @@ class Limit:
 
     @property
     def margin_constant_error(self) -> float:
-        """Estimated error of margin_constant, from its extrapolation."""
-        return self._curve.slope[1]
+        """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
+        return self._pace.constant_error
 
     @cached_property
     def boundary(self) -> Array | None:

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 _ULP = 2.0**-52
 _RESOLVED = 1e-12  # of the inputs: what is left of a difference of margins in float64
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
+_ALIKE = 1e-3  # of ln t, by which rounding may put the curve off the law
+_SHARE = 1e-6  # of a constant, to which the curve must know it
 _FARTHEST = 1e6  # ln t up to which a run is followed
 
 
@@ -61,11 +63,21 @@ class Pace:
         """Whether the law says that the constant is exactly 0."""
         return self.run.law is not None and self.run.law.constant == 0
 
+    @property
+    def constant_error(self) -> float:
+        """Error of the curve's constant: of its extrapolation, and of the parameters read off."""
+        return self.curve.slope[1] + 16 * _ULP * self.log_last * self._size
+
     def _by_curve(self, eps: float) -> float | None:
-        """ln t by the curve, None where its constant cannot be told from 0."""
-        constant, error = self.curve.slope
-        noise = 16 * _ULP * self.log_last * self._size + 4 * error
-        return self.curve.within(eps) if abs(constant) > noise and not self._fast else None
+        """ln t by the curve or by a law that says the same; None where neither is sharp."""
+        law, constant = self.run.law, abs(self.curve.slope[0])
+        log = self.curve.within(eps)
+        if log is None or self._fast:
+            return None
+        if law is not None and has_late_phase(self.run.network, self.run.data):
+            by_law = abs(law.constant) / eps - law.offset
+            return by_law if abs(by_law - log) <= _ALIKE * log else log
+        return log if self.constant_error <= _SHARE * constant else None
 
     def _apart(self, log: float) -> float:
         """How far the margin may be from the curve at ln t, from how far theta is."""
