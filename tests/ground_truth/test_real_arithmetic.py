@@ -175,7 +175,7 @@ def test_float64_rounds_every_operation() -> None:
     weights, inputs = rng.normal(size=(500, 1, 2)), np.array([[0.7, -1.3]])
     exact = weights.astype(np.longdouble) @ inputs[0].astype(np.longdouble)
     biases = -exact.astype(np.float64)  # so that pre-activations are rounding errors
-    problem = {"inputs": inputs, "labels": np.array([1]), "output_weights": np.array([1.0])}
+    problem = {"inputs": inputs, "labels": np.array([1]), "output_weights": np.array([0.01])}
     problem |= {"step_size": 0.3, "dtype": "float64"}
     want, _ = native_arithmetic.stepped(weights, biases, [1], **problem)
     found = descend(weights, biases, [1], **problem)
