@@ -58,15 +58,13 @@ def add(pair: Pair, change: Array) -> Pair:
     return Pair(total, (pair.high - (total - moved)) + (change - moved))
 
 
-def preactivations(parameters: Pair, data: Data) -> Array:
+def preactivations(parameters: Array, data: Data) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size."""
-    high, low = (jnp.einsum("jkt,ik->jit", part, data.points) for part in parameters)
-    return high + low
+    return jnp.einsum("jkt,ik->jit", parameters, data.points)
 
 
-def pulls(parameters: Pair, data: Data, loss_weights: LossWeights) -> Array:
+def pulls(preactivation: Array, data: Data, loss_weights: LossWeights) -> Array:
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
-    preactivation = preactivations(parameters, data)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
     outputs = jnp.einsum("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
     weights = loss_weights(data.labels[:, None] * outputs)

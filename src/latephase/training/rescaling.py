@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array, Pair
+from latephase.training.base import Array
 from latephase.training.gradient import length
 from latephase.training.method import Method, Step, View, parameter
 from latephase.training.step_sizes import over, unit
@@ -66,7 +66,7 @@ class FixedRadius(Method):
         now = view.gradient()
         moved = view.parameters - self.step_size * unit(now)
         on_sphere = over(jnp.asarray(self.radius), length(moved)) * moved
-        return Step(Pair(on_sphere, jnp.zeros_like(on_sphere)), memory, now)
+        return Step(view.placed(on_sphere), memory, now)
 
 
 def within(parameters: Array, change: Array, radius: Array) -> Array:
