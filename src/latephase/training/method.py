@@ -86,6 +86,11 @@ class View(NamedTuple):
             raise InputError(f"a change of shape {self.pair.high.shape}", got, "see View")
         return add(self.pair, kept(change, self.unit))
 
+    def scaled(self, factor: Array, change: Array) -> Pair:
+        """factor (parameters + change), factor (trial,)."""
+        moved = factor * (self.pair.high + kept(change, self.unit))
+        return Pair(moved, jnp.zeros_like(moved))
+
     def placed(self, parameters: Array) -> Pair:
         """Other parameters in place of these."""
         return Pair(kept(parameters, self.unit), jnp.zeros_like(parameters))

@@ -64,9 +64,9 @@ class FixedRadius(Method):
     def step(self, view: View, memory: Any) -> Step:
         """One update."""
         now = view.gradient()
-        moved = view.parameters - self.step_size * unit(now)
-        on_sphere = over(jnp.asarray(self.radius), length(moved)) * moved
-        return Step(view.placed(on_sphere), memory, now)
+        change = -self.step_size * unit(now)
+        factor = over(jnp.asarray(self.radius), length(view.parameters + change))
+        return Step(view.scaled(factor, change), memory, now)
 
 
 def within(parameters: Array, change: Array, radius: Array) -> Array:
