@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import ml_dtypes
@@ -11,6 +12,7 @@ import pytest
 import latephase as lp
 import native_arithmetic
 from latephase.core import Outcome
+from latephase.late.stall import WHOLE_UNITS
 from latephase.problem import initializers
 from latephase.training.real_arithmetic import FORMATS, descend
 
@@ -274,6 +276,79 @@ def test_the_bounds_are_lambert_w() -> None:
             a = (low + high) / 2
             low, high = (a, high) if a * np.exp(a) < 0.5 * 2 * f * 2.0**24 else (low, a)
         np.testing.assert_allclose(bound.as_float, f * 2.0**24 / low, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_the_stall_is_predicted_at_all_step_sizes(dtype: str) -> None:
+    """Ground truth: the arithmetic itself. A step too small to move anything stalls at 0, one that
+    throws the network beyond every update at 1, to the update; between, within a third."""
+    net, data = lp.ShallowReLU([0.9, -0.6], [0.3, 0.55]), lp.Dataset([1.0, -1.0], [1, -1])
+    given = {**PAPER, "dtype": dtype}
+    for size in (1e-300, 0.1, 1e30, 1e300):
+        if size > FORMATS[dtype].largest:
+            with pytest.raises(lp.InputError, match=r"numbers below .*, the largest of"):
+                lp.stall(net, data, lp.GradientDescent(size), dtype)
+            continue
+        if dtype == "float64" and 1e-19 < size < 1e3:
+            continue  # 10^14 updates
+        found = lp.stall(net, data, lp.GradientDescent(size), dtype)
+        run = descend(net.weights[None], net.biases[None], [1e12], step_size=size, **given)
+        want = run.stalled[0]
+        if want < 2:
+            assert found.step == lp.LogTime.parse(int(want))
+            assert found.earliest is None
+        else:
+            assert abs(np.log(found.step.as_float / want)) < np.log(4 / 3)
+
+
+def test_whole_units() -> None:
+    """Ground truth: the sum over k < 4 10^6 in 80-bit numbers with the integral of the rest,
+    1.7506329692450444."""
+    assert abs(WHOLE_UNITS / (1.7506329692450444 / 2) - 1) < 1e-14
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_stall_at_any_magnitude_is_an_answer_or_a_line(seed: int) -> None:
+    """Ground truth: an answer whose bounds are ordered, or an error that is latephase's own."""
+    rng = np.random.default_rng(seed)
+    answers = 0
+    for _ in range(6):
+        size, x, w = (10.0 ** rng.choice([-300.0, -50.0, -3.0, 0.0, 3.0, 300.0]) for _ in range(3))
+        dtype = str(rng.choice(list(FORMATS)))
+        net = lp.ShallowReLU([0.7 * w, -0.4 * w], [0.1 * w, 0.2 * w])
+        try:
+            found = lp.stall(net, lp.Dataset([x, -x], [1, -1]), lp.GradientDescent(size), dtype)
+        except lp.LatephaseError:
+            continue
+        answers += 1
+        assert found.earliest is None or found.earliest <= found.latest
+    assert answers > 0
+
+
+@pytest.mark.parametrize("own", ["until", "at", "samples"])
+def test_stall_looks_for_its_own_times(own: str) -> None:
+    net, data = lp.ShallowReLU([0.9, -0.6], [0.3, 0.55]), lp.Dataset([1.0, -1.0], [1, -1])
+    with pytest.raises(lp.InputError, match=f"no times: stall looks for its own, got {own}"):
+        lp.stall(net, data, lp.GradientDescent(1.0), "float32", **{own: 10})
+
+
+def test_margin_error_of_a_rounded_network_is_that_of_reading_it() -> None:
+    """Ground truth: margins of the recorded networks in fractions."""
+    net = lp.ShallowReLU([[0.7, -3.3], [-0.4, 0.1], [9.1, 2.2]], [0.1, 0.2, -7.0], [1.0, -0.3, 0.7])
+    data = lp.Dataset([[0.1, 2.0], [-1.3, 0.7], [3.0, 3.0]], [1, -1, 1])
+    gd, at = lp.GradientDescent(0.1), [0, 5, 50]
+    seen = lp.simulate(net, data, gd, until=50, at=at, dtype="float32").trajectory
+    for row, bound in enumerate(seen.margin_error.values):
+        w, b = seen.weights.values[row], seen.biases.values[row]
+        exact = [Fraction(0)] * data.n
+        for i, x in enumerate(data.inputs):
+            for v, wj, bj in zip(net.output_weights, w, b):
+                a = sum(Fraction(p) * Fraction(q) for p, q in zip(wj, x)) + Fraction(bj)
+                exact[i] += int(data.labels[i]) * Fraction(v) * max(a, 0)
+        q = data.labels * (np.maximum(w @ data.inputs.T + b[:, None], 0).T @ net.output_weights)
+        true = max(abs(float(Fraction(g) - e)) / (1 + abs(float(e))) for g, e in zip(q, exact))
+        assert true <= bound < 1e-13
+    assert np.isnan(seen.error.values).all()
 
 
 def test_what_runs_out_of_leaps_is_said() -> None:

@@ -34,6 +34,11 @@ class Format:
         """The exponent of the smallest number, 2^least: the unit of all subnormal ones."""
         return 3 - 2 ** (self.exponent_bits - 1) - self.bits
 
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        return (2.0 - 2.0 ** (1 - self.bits)) * 2.0 ** (2 ** (self.exponent_bits - 1) - 1)
+
     def rounded(self, values: Array) -> Array:
         """Values (float64) rounded to the nearest of the format, ties to even."""
         if self.bits == 53:
