@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax.numpy as jnp
 
 from latephase.training.base import (
@@ -16,11 +14,9 @@ from latephase.training.base import (
     curvature_bound,
     descent,
     length_bound,
-    preactivations,
     pulls,
 )
 from latephase.training.units import kept
-from latephase.training.units import preactivations as in_units
 
 
 def step(
@@ -37,8 +33,7 @@ def step(
     most multiplied by that. The update itself is rounded at a few 2^-53 of its own size.
     unit: of the parameters, where they are too small for XLA.
     """
-    here = in_units(state.parameters, unit, partial(preactivations, data=data))
-    pull = step_size * pulls(here, data, loss_weights)
+    pull = step_size * pulls(state.parameters, data, loss_weights, unit)
     update = descent(pull, data)
     growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
     error = state.error * growth + 4.0 * UNIT_ROUNDOFF * length_bound(pull, data)

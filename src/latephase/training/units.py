@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.training.base import Array, Pair
-
+Array = jax.Array
 Floats = NDArray[np.float64]
 _SMALLER = 2.0**53  # makes the smallest subnormal number normal
 _SMALL = 2.0**-960
@@ -32,17 +32,20 @@ def units(parameters: Floats, points: Floats) -> Floats | None:
     return np.where((size > 0) & (size < _SMALL), _SMALLER, 1.0)
 
 
-def preactivations(pair: Pair, unit: Array | None, plain: Callable[[Array], Array]) -> Array:
+def preactivations(
+    pair: tuple[Array, Array], unit: Array | None, plain: Callable[[Array], Array]
+) -> Array:
     """a_ji at high + low in units of 1/unit; where XLA would say 0 of a positive one, the smallest
     normal number.
 
     plain: parameters to a_ji.
     """
+    high, low = pair
     if unit is None:
-        return plain(pair.high) + plain(pair.low)
-    here = plain(pair.high / unit) + plain(pair.low / unit)
+        return plain(high) + plain(low)
+    here = plain(high / unit) + plain(low / unit)
     finer = _SMALLER / unit
-    near = plain(pair.high * finer) + plain(pair.low * finer)
+    near = plain(high * finer) + plain(low * finer)
     return jnp.where((here == 0) & (near > 0), _SMALLEST_NORMAL, here)
 
 
