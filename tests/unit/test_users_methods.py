@@ -200,3 +200,17 @@ def test_subnormal_starts_train_by_gradient_descent(size: float) -> None:
     np.testing.assert_allclose(got[1:, :3], want[1:, :3], rtol=1e-12)
     assert (near.trajectory.biases.values[1, :3] != 0).all()
     np.testing.assert_array_equal(got[:, 3], size * 0.5)
+
+
+@pytest.mark.parametrize("x", [[1.0, -1.0], [1.0, 0.5], [1.0, -0.3]])
+@pytest.mark.parametrize("size", SMALL.values())
+def test_a_subnormal_pair_trains(size: float, x: list[float]) -> None:
+    """Ground truth: the start times 2^600, for the exact engine and all couplings of its points."""
+    gd, w, b = lp.GradientDescent(0.1), np.array([0.7, -0.4]), np.array([0.5, 0.8])
+    near, far = (
+        lp.simulate(lp.ShallowReLU(s * w, s * b), lp.Dataset(x, [1, -1]), gd, until=40, at=[1, 40])
+        for s in (size, size * 2.0**600)
+    )
+    for name in ("weights", "biases"):
+        got, want = near.trajectory[name].values, far.trajectory[name].values
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-100)
