@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import ml_dtypes
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 import latephase as lp
+import native_arithmetic
 from latephase.core import Outcome
+from latephase.late.stall import WHOLE_UNITS
 from latephase.problem import initializers
 from latephase.training.real_arithmetic import FORMATS, descend
 
@@ -84,6 +87,123 @@ def test_a_run_stalls_where_the_arithmetic_does(dtype: str) -> None:
         np.testing.assert_array_equal(found.weights[0, trial, :, 0], want[:, 0])
 
 
+def random_runs(seed: int, dtype: str, trials: int) -> tuple[Any, Any, dict[str, Any]]:
+    """Weights and biases of all magnitudes, subnormal ones included, on points of one decimal."""
+    rng = np.random.default_rng(seed)
+    m, n, d = (int(k) for k in rng.integers(1, (4, 4, 3)))
+    problem = {
+        "inputs": rng.normal(size=(n, d)).round(1),
+        "labels": rng.choice([-1, 1], n),
+        "output_weights": rng.choice([1.0, -1.0, 0.3, -2.0], m),
+        "step_size": float(rng.choice([1.0, 0.25, 0.1, 0.02])),
+        "dtype": dtype,
+        "loss": str(rng.choice(["exponential", "logistic"])),
+    }
+    scale = 2.0 ** rng.integers(-30, 2, size=trials)
+    weights = scale[:, None, None] * rng.normal(size=(trials, m, d))
+    return weights, scale[:, None] * rng.normal(size=(trials, m)), problem
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, seed: int) -> None:
+    """Ground truth: NumPy and ml_dtypes, one operation at a time, subnormal numbers included: 3072
+    runs, bit for bit, recorded in the midst of leaps, and once at their end alone."""
+    weights, biases, problem = random_runs(seed, dtype, 512)
+    times = [1, 2, 7, 50, 100, 101, 333, 700]
+    want, stalled = native_arithmetic.stepped(weights, biases, times, **problem)
+    for at in (times, times[-1:]):
+        found = descend(weights, biases, [float(t) for t in at], **problem)
+        got = np.concatenate([found.weights, found.biases[..., None]], axis=-1)
+        finite = np.isfinite(want).all(axis=(2, 3), keepdims=True)
+        expected = np.where(finite, want, np.nan)[-len(at) :]
+        np.testing.assert_array_equal(np.where(np.isfinite(got), got, np.nan), expected)
+    seen = np.isfinite(want).all(axis=(0, 2, 3)) & (stalled < times[-1])
+    assert seen.sum() > 5
+    np.testing.assert_array_equal(found.stalled[seen], stalled[seen])
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e-300, 1e-308, 1e-318])
+@pytest.mark.parametrize("step_size", [0.25, 1e-300])
+def test_subnormal_float64_is_numpys(scale: float, step_size: float) -> None:
+    """Ground truth: NumPy, which flushes nothing. The step of 1e-300 knows no other exponential
+    than e^0 where weights are small: bit for bit."""
+    weights, biases = start(32)
+    problem = {**PAPER, "inputs": np.array([[1.0], [-1.5]]), "dtype": "float64"}
+    problem |= {"step_size": step_size}
+    run = (scale * weights, scale * biases)
+    want, _ = native_arithmetic.stepped(*run, [1, 2, 40], **problem)
+    found = descend(*run, [1, 2, 40], **problem)
+    got = np.concatenate([found.weights, found.biases[..., None]], axis=-1)
+    exact = step_size < 1e-200
+    np.testing.assert_allclose(got, want, rtol=0.0 if exact else 1e-13, atol=0.0)
+
+
+def test_subnormal_inputs_are_kept() -> None:
+    """Ground truth: NumPy. The points reach further than the weights do: w x is a normal number."""
+    problem = {**PAPER, "inputs": np.array([[3e-310], [-2e-310]]), "dtype": "float64"}
+    run = np.array([[[1e305], [-1e305]]]), np.zeros((1, 2))
+    want, _ = native_arithmetic.stepped(*run, [20], step_size=0.5, **problem)
+    found = descend(*run, [20], step_size=0.5, **problem)
+    assert (found.biases != 0).all()
+    np.testing.assert_allclose(found.biases, want[..., -1], rtol=1e-13)
+
+
+def test_float16_trains_from_small_weights() -> None:
+    """Ground truth: PyTorch and NumPy, 432 updates to weights of +-2.316."""
+    net, data = lp.ShallowReLU([4e-5, -4e-5], [0.0, 0.0]), lp.Dataset([1.0, -1.0], [1, -1])
+    with pytest.warns(UserWarning, match="float16 stalled at update 432"):
+        run = lp.simulate(
+            net, data, lp.GradientDescent(0.1), until=10**6, at=[10**6], dtype="float16"
+        )
+    np.testing.assert_array_equal(run.trajectory.weights.values.ravel(), [2.31640625, -2.31640625])
+
+
+def test_inputs_are_rounded_to_the_format() -> None:
+    """Ground truth: 0.1 is 0.10009765625 in bfloat16; one update of weights 0 and biases 1 is
+    -x e^-q of it, half of it for the output weight 1/2."""
+    rounded = float(ml_dtypes.bfloat16(0.1))
+    problem = {"inputs": np.array([[0.1]]), "labels": np.array([1]), "dtype": "bfloat16"}
+    problem |= {"output_weights": np.array([0.5]), "step_size": 1.0}
+    found = descend(np.zeros((1, 1, 1)), np.full((1, 1), 2.0), [1], **problem)
+    weight = float(ml_dtypes.bfloat16(np.exp(-1.0))) / 2
+    assert found.weights[0, 0, 0, 0] == float(ml_dtypes.bfloat16(weight * rounded))
+
+
+def test_float64_rounds_every_operation() -> None:
+    """Ground truth: NumPy; a fused multiply-add differs from it in a quarter of the sums. A step
+    from e^0 alone: one neuron at margin -1e-17, whose weight is 1."""
+    rng = np.random.default_rng(8)
+    weights, inputs = rng.normal(size=(500, 1, 2)), np.array([[0.7, -1.3]])
+    exact = weights.astype(np.longdouble) @ inputs[0].astype(np.longdouble)
+    biases = -exact.astype(np.float64)  # so that pre-activations are rounding errors
+    problem = {"inputs": inputs, "labels": np.array([1]), "output_weights": np.array([0.01])}
+    problem |= {"step_size": 0.3, "dtype": "float64"}
+    want, _ = native_arithmetic.stepped(weights, biases, [1], **problem)
+    found = descend(weights, biases, [1], **problem)
+    np.testing.assert_array_equal(found.weights[0], want[0, ..., :-1])
+    assert 50 < (found.weights[0] != weights).any(axis=(1, 2)).sum() < 450
+
+
+def test_progress_is_told_in_updates() -> None:
+    """Ground truth: the last report is the whole; reports rise, and none is beyond."""
+    told: list[tuple[int, int]] = []
+    weights, biases = start(4)
+    descend(
+        weights,
+        biases,
+        [1e5, 2e5],
+        dtype="float32",
+        step_size=1.0,
+        progress=lambda done, total: told.append((done, total)),
+        **PAPER,
+    )
+    done, total = zip(*told, strict=True)
+    assert set(total) == {200_000}
+    assert list(done) == sorted(done)
+    assert done[-1] == 200_000
+
+
 def test_leaps_are_the_steps() -> None:
     """Ground truth: float32 with leaps of one step only (samples at every one are none apart)."""
     weights, biases = start(6)
@@ -156,6 +276,79 @@ def test_the_bounds_are_lambert_w() -> None:
             a = (low + high) / 2
             low, high = (a, high) if a * np.exp(a) < 0.5 * 2 * f * 2.0**24 else (low, a)
         np.testing.assert_allclose(bound.as_float, f * 2.0**24 / low, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_the_stall_is_predicted_at_all_step_sizes(dtype: str) -> None:
+    """Ground truth: the arithmetic itself. A step too small to move anything stalls at 0, one that
+    throws the network beyond every update at 1, to the update; between, within a third."""
+    net, data = lp.ShallowReLU([0.9, -0.6], [0.3, 0.55]), lp.Dataset([1.0, -1.0], [1, -1])
+    given = {**PAPER, "dtype": dtype}
+    for size in (1e-300, 0.1, 1e30, 1e300):
+        if size > FORMATS[dtype].largest:
+            with pytest.raises(lp.InputError, match=r"numbers below .*, the largest of"):
+                lp.stall(net, data, lp.GradientDescent(size), dtype)
+            continue
+        if dtype == "float64" and 1e-19 < size < 1e3:
+            continue  # 10^14 updates
+        found = lp.stall(net, data, lp.GradientDescent(size), dtype)
+        run = descend(net.weights[None], net.biases[None], [1e12], step_size=size, **given)
+        want = run.stalled[0]
+        if want < 2:
+            assert found.step == lp.LogTime.parse(int(want))
+            assert found.earliest is None
+        else:
+            assert abs(np.log(found.step.as_float / want)) < np.log(4 / 3)
+
+
+def test_whole_units() -> None:
+    """Ground truth: the sum over k < 4 10^6 in 80-bit numbers with the integral of the rest,
+    1.7506329692450444."""
+    assert abs(WHOLE_UNITS / (1.7506329692450444 / 2) - 1) < 1e-14
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_stall_at_any_magnitude_is_an_answer_or_a_line(seed: int) -> None:
+    """Ground truth: an answer whose bounds are ordered, or an error that is latephase's own."""
+    rng = np.random.default_rng(seed)
+    answers = 0
+    for _ in range(6):
+        size, x, w = (10.0 ** rng.choice([-300.0, -50.0, -3.0, 0.0, 3.0, 300.0]) for _ in range(3))
+        dtype = str(rng.choice(list(FORMATS)))
+        net = lp.ShallowReLU([0.7 * w, -0.4 * w], [0.1 * w, 0.2 * w])
+        try:
+            found = lp.stall(net, lp.Dataset([x, -x], [1, -1]), lp.GradientDescent(size), dtype)
+        except lp.LatephaseError:
+            continue
+        answers += 1
+        assert found.earliest is None or found.earliest <= found.latest
+    assert answers > 0
+
+
+@pytest.mark.parametrize("own", ["until", "at", "samples"])
+def test_stall_looks_for_its_own_times(own: str) -> None:
+    net, data = lp.ShallowReLU([0.9, -0.6], [0.3, 0.55]), lp.Dataset([1.0, -1.0], [1, -1])
+    with pytest.raises(lp.InputError, match=f"no times: stall looks for its own, got {own}"):
+        lp.stall(net, data, lp.GradientDescent(1.0), "float32", **{own: 10})
+
+
+def test_margin_error_of_a_rounded_network_is_that_of_reading_it() -> None:
+    """Ground truth: margins of the recorded networks in fractions."""
+    net = lp.ShallowReLU([[0.7, -3.3], [-0.4, 0.1], [9.1, 2.2]], [0.1, 0.2, -7.0], [1.0, -0.3, 0.7])
+    data = lp.Dataset([[0.1, 2.0], [-1.3, 0.7], [3.0, 3.0]], [1, -1, 1])
+    gd, at = lp.GradientDescent(0.1), [0, 5, 50]
+    seen = lp.simulate(net, data, gd, until=50, at=at, dtype="float32").trajectory
+    for row, bound in enumerate(seen.margin_error.values):
+        w, b = seen.weights.values[row], seen.biases.values[row]
+        exact = [Fraction(0)] * data.n
+        for i, x in enumerate(data.inputs):
+            for v, wj, bj in zip(net.output_weights, w, b):
+                a = sum(Fraction(p) * Fraction(q) for p, q in zip(wj, x)) + Fraction(bj)
+                exact[i] += int(data.labels[i]) * Fraction(v) * max(a, 0)
+        q = data.labels * (np.maximum(w @ data.inputs.T + b[:, None], 0).T @ net.output_weights)
+        true = max(abs(float(Fraction(g) - e)) / (1 + abs(float(e))) for g, e in zip(q, exact))
+        assert true <= bound < 1e-13
+    assert np.isnan(seen.error.values).all()
 
 
 def test_what_runs_out_of_leaps_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from .run import Run, Times
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,13 @@ class Arithmetic:
 
 
 def simulate_method(
-    network: ShallowReLU, data: Dataset, method: Any, times: Times, loss: str, max_steps: int
+    network: ShallowReLU,
+    data: Dataset,
+    method: Any,
+    times: Times,
+    loss: str,
+    max_steps: int,
+    progress: Progress | None = None,
 ) -> Run:
     """A run of a method of `training.methods`; samples beyond max_steps are NaN."""
     from latephase.training.follow import follow
@@ -45,6 +53,7 @@ def simulate_method(
         output_weights=network.output_weights,
         method=method,
         loss=loss,
+        progress=progress,
     )
     theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
     clocks = {
@@ -56,7 +65,10 @@ def simulate_method(
     outcome = Outcome.budget_exhausted if missing else Outcome.transient
     if not np.isfinite(theta[: len(reached)]).all():
         outcome = Outcome.overflowed
+    start = np.array([t == LogTime.parse(0) for t in times.sorted])
     extra = dict(zip(clocks, rows, strict=True))
+    extra["error"] = np.where(start, 0.0, np.nan)
+    extra["margin_error"] = np.where(start, _reading(network, data, theta), np.nan)
     return _run((network, data, method), theta, times, loss, outcome, extra)
 
 
@@ -68,10 +80,13 @@ def simulate_rounded(
     loss: str,
     arithmetic: Arithmetic,
     max_leaps: int,
+    progress: Progress | None = None,
 ) -> Run:
     """Gradient descent in floating-point arithmetic; warns where the run stalls before its end.
 
-    After the stall nothing changes, so that every later sample is known.
+    After the stall nothing changes, so that every later sample is known. The network recorded is
+    the result of the arithmetic, so that its margins are off by their evaluation alone; how far
+    it is from exact descent is not known, and `error` NaN.
     """
     from latephase.training.real_arithmetic import descend
 
@@ -80,17 +95,21 @@ def simulate_rounded(
     found = descend(
         network.weights[None],
         network.biases[None],
-        [float(np.exp(min(t.log, 700.0))) if t.value is None else _number(t) for t in times.sorted],
+        [t.as_float for t in times.sorted],
         inputs=data.inputs,
         labels=data.labels,
         output_weights=network.output_weights,
         step_size=method.step_size,
         loss=loss,
         max_leaps=max_leaps,
+        progress=progress,
         **vars(arithmetic),
     )
     theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
-    return _run((network, data, method), theta, times, loss, _ending(found, theta, arithmetic), {})
+    outcome = _ending(found, theta, arithmetic)
+    unknown = np.full(len(theta), np.nan)
+    extra = {"error": unknown, "margin_error": _reading(network, data, theta)}
+    return _run((network, data, method), theta, times, loss, outcome, extra)
 
 
 def _ending(found: Any, theta: Array, arithmetic: Arithmetic) -> Outcome:
@@ -107,14 +126,20 @@ def _ending(found: Any, theta: Array, arithmetic: Arithmetic) -> Outcome:
     return Outcome.transient if np.isfinite(theta).all() else Outcome.overflowed
 
 
-def _number(time: LogTime) -> float:
-    """A count as float64, the largest one for counts beyond it."""
-    return float(min(_whole(time), 10**300))
-
-
 def _whole(time: LogTime) -> int:
     assert isinstance(time.value, int)
     return time.value
+
+
+def _reading(network: ShallowReLU, data: Dataset, theta: Array) -> Array:
+    """A bound (S,) of max_i |Delta q_i| / (1 + |q_i|) by evaluating the q_i of theta in float64:
+    as many roundings as there are terms, each of the sizes of all terms."""
+    w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
+    with np.errstate(all="ignore"):
+        q = np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2) @ v
+        size = (np.abs(w) @ np.abs(data.inputs).T + np.abs(b)[..., None]).swapaxes(1, 2) @ np.abs(v)
+        error: Array = 2.0**-53 * (network.m + network.d + 3) * size / (1 + np.abs(q))
+    return np.where(np.isfinite(theta).all(axis=(1, 2)), error.max(axis=1), np.nan)
 
 
 def _padded(part: Array, missing: int) -> Array:
@@ -131,8 +156,8 @@ def _run(
     extra: dict[str, Array],
 ) -> Run:
     network, data, method = problem
-    arrays = observe(network, data, loss, theta) | extra
-    arrays["error"] = np.full(len(theta), np.nan)
+    reached = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
+    arrays = observe(network, data, loss, np.where(reached, theta, np.nan)) | extra
     arrays["rigour"] = np.full(len(theta), Rigour.measured.name)
     picked = {name: values[times.positions] for name, values in arrays.items()}
     trajectory = dataset(picked, times.given)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from latephase.training.units import preactivations as in_units
+
 Array = jax.Array
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -58,15 +60,19 @@ def add(pair: Pair, change: Array) -> Pair:
     return Pair(total, (pair.high - (total - moved)) + (change - moved))
 
 
-def preactivations(parameters: Pair, data: Data) -> Array:
-    """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size."""
-    high, low = (jnp.einsum("jkt,ik->jit", part, data.points) for part in parameters)
-    return high + low
+def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> Array:
+    """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size.
+
+    unit: what the parameters are multiplied by, see `units.py`.
+    """
+    return in_units(parameters, unit, lambda part: jnp.einsum("jkt,ik->jit", part, data.points))
 
 
-def pulls(parameters: Pair, data: Data, loss_weights: LossWeights) -> Array:
+def pulls(
+    parameters: Pair, data: Data, loss_weights: LossWeights, unit: Array | None = None
+) -> Array:
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
-    preactivation = preactivations(parameters, data)
+    preactivation = preactivations(parameters, data, unit)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
     outputs = jnp.einsum("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
     weights = loss_weights(data.labels[:, None] * outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,9 +22,13 @@ from latephase.training.gradient import (
     squares,
 )
 from latephase.training.method import Method, View
+from latephase.training.units import kept, units
+from latephase.training.units import preactivations as in_units
+from latephase.training.users import began, made
 
 Floats = NDArray[np.float64]
 BLOCK = 512  # trials that run side by side: their state stays in a core's cache
+_SECONDS = 0.3  # between two reports of progress, about
 
 
 class Followed(NamedTuple):
@@ -73,18 +78,22 @@ def follow(
     method: Method,
     loss: str = "exponential",
     first_trial: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Followed:
     """Step T networks to each of the ascending `times` (updates done).
 
     weights (T, m, d), biases (T, m), inputs (n, d), labels (n,) of +-1, output_weights (m,), fixed;
     first_trial: number of the first network, for methods that draw;  progress: called with the
-    updates done after each sample.  A network that overflows becomes NaN and stays so.
+    updates done and their number, about every 0.3 s.  A network that overflows becomes NaN and
+    stays so.  Raises InputError where a method's own code fails.
     Rigour: measured (float64, parameters as compensated sums).
     """
     points = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1, dtype=np.float64)
     theta = np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
     data = (points, np.asarray(labels, np.float64), np.asarray(output_weights, np.float64))
+    if len(times) == 0:
+        nothing = np.empty((0, *theta.shape))
+        return Followed(nothing[..., :-1], nothing[..., -1], np.empty(0), nothing[..., 0, 0])
     with jax.enable_x64(True):
         parts = [
             _block(
@@ -107,7 +116,7 @@ def _blocks(trials: int, progress: Any) -> Any:
 
 def _tell(progress: Any, number: int, blocks: int, done: int, last: int) -> None:
     if progress is not None:
-        progress((number * last + done) // blocks)
+        progress((number * last + done) // blocks, last)
 
 
 def _block(
@@ -121,21 +130,47 @@ def _block(
 ) -> tuple[Floats, Floats, Floats]:
     """Samples of one block: parameters (S, T, m, d + 1), evaluations (S,), ln flow time (S, T)."""
     trials = jnp.arange(first, first + len(theta), dtype=jnp.uint32)
-    state, done, seen = _begin(np.moveaxis(theta, 0, -1), trials, data, method, loss), 0, []
+    turned, unit = np.moveaxis(theta, 0, -1), units(theta, data[0])
+    unit = None if unit is None else np.moveaxis(unit, 0, -1)
+    problem = (trials, data, unit)
+    state, done, seen = _begin(kept(turned, unit), problem, method, loss), 0, []
+    stretch = _Stretch()
     for t in times:
-        state = _steps(state, float(t - done), trials, data, method, loss)
-        kept = (state.parameters.high, state.evaluations, state.flow_time.log)
-        seen.append([np.asarray(part) for part in kept])
-        done = t
-        tell(done, times[-1])
+        while done < t:
+            count = min(stretch.length, t - done)
+            with stretch:
+                state = _steps(state, float(count), problem, method, loss)
+                jax.block_until_ready(state)
+            done += count
+            tell(done, times[-1])
+        part = (state.parameters.high, state.evaluations, state.flow_time.log)
+        seen.append([np.asarray(one) for one in part])
     high, evaluations, log_flow = (np.stack(part) for part in zip(*seen, strict=True))
+    high = high if unit is None else high / unit
     return np.moveaxis(high, -1, 1), evaluations, log_flow
 
 
+class _Stretch:
+    """How many updates are made at once: as many as take less than _SECONDS."""
+
+    def __init__(self) -> None:
+        self.length, self._began = 256, 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        took = time.monotonic() - self._began
+        if took < _SECONDS / 2:
+            self.length *= 2
+        elif took > _SECONDS:
+            self.length = max(1, self.length // 2)
+
+
 @partial(jax.jit, static_argnames=("loss",))
-def _begin(theta: Array, trials: Array, data: Any, method: Method, loss: str) -> State:
+def _begin(theta: Array, problem: Any, method: Method, loss: str) -> State:
     parameters = Pair(theta, jnp.zeros_like(theta))
-    memory = method.init(_view(parameters, jnp.zeros(()), trials, Data(*data), loss))
+    memory = began(method, _view(parameters, jnp.zeros(()), problem, loss))
     none = FlowTime(jnp.zeros(theta.shape[-1]), jnp.full(theta.shape[-1], -jnp.inf))
     state = State(parameters, memory, jnp.zeros(()), jnp.zeros(()), none)
     # Types as a step returns them ("weak" ones are others): else it would be compiled twice.
@@ -144,15 +179,14 @@ def _begin(theta: Array, trials: Array, data: Any, method: Method, loss: str) ->
 
 # XLA's default is 256 bits; where a CPU has 512 a step takes two thirds of the time.
 @partial(jax.jit, static_argnames=("loss",), compiler_options={"xla_cpu_prefer_vector_width": 512})
-def _steps(
-    state: State, count: Array, trials: Array, data: Any, method: Method, loss: str
-) -> State:
+def _steps(state: State, count: Array, problem: Any, method: Method, loss: str) -> State:
     """`count` updates."""
 
     def one(_: Array, state: State) -> State:
-        view = _view(state.parameters, state.time, trials, Data(*data), loss)
-        step = method.step(view, state.memory)
+        view = _view(state.parameters, state.time, problem, loss)
+        step = made(method, view, state.memory)
         change = _difference(step.parameters, state.parameters)
+        change = change if view.unit is None else change / view.unit
         return State(
             step.parameters,
             step.memory,
@@ -179,12 +213,15 @@ def _later(flow_time: FlowTime, change: Array, now: Gradient) -> FlowTime:
     return FlowTime(total, jnp.maximum(flow_time.scale, -now.log_loss))
 
 
-def _view(parameters: Pair, time: Array, trials: Array, data: Data, loss: str) -> View:
-    here = preactivations(parameters.high, data) + preactivations(parameters.low, data)
+def _view(parameters: Pair, time: Array, problem: Any, loss: str) -> View:
+    trials, parts, unit = problem
+    data = Data(*parts)
+    plain = partial(preactivations, data=data)
+    here = in_units(parameters, unit, plain)
 
     def at(shift: Array | None = None, keep: Array | None = None) -> Gradient:
-        moved = here if shift is None else here + preactivations(shift, data)
+        moved = here if shift is None else here + plain(shift)
         return gradient(moved, data, loss, keep)
 
     apart = partial(neuron_directions, here, data, loss)
-    return View(parameters, time, at, apart, data, trials)
+    return View(parameters, time, at, apart, data, trials, unit)

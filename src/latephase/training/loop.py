@@ -19,6 +19,7 @@ from latephase.core.errors import InputError
 from latephase.problem.methods import GradientDescent
 from latephase.training.base import LOSS_WEIGHTS, UNIT_ROUNDOFF, Array, Data, Pair, State
 from latephase.training.gradient_descent import step
+from latephase.training.units import kept, units
 
 Floats = NDArray[np.float64]
 
@@ -76,8 +77,11 @@ def advance(
     error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
     points = _joined(inputs, np.ones(len(inputs)))
     data = tuple(np.asarray(a, np.float64) for a in (points, labels, output_weights))
-    columns = (high, low, error)
+    unit = units(high, points)
+    columns = (kept(high, unit), kept(low, unit), error, *([] if unit is None else [unit]))
     high, low, error = _in_blocks(columns, np.asarray(counts), data, loss, method.step_size)
+    if unit is not None:
+        high, low = high / unit, low / unit
     error += UNIT_ROUNDOFF * np.abs(high).sum(axis=(1, 2))
     return Stepped(high[..., :-1], high[..., -1], error, low[..., :-1], low[..., -1])
 
@@ -103,7 +107,7 @@ def _in_blocks(
 ) -> list[Floats]:
     """Columns (trial, ...) stepped, in the order they came in."""
     if len(counts) == 0:
-        return list(columns)
+        return list(columns[:3])
     order = _by_count(counts)
     steps = np.where(np.arange(len(order)) < len(order) - len(counts), 0, counts[order])
     block = min(len(order), CPU_BLOCK) if jax.default_backend() == "cpu" else len(order)
@@ -136,11 +140,11 @@ def _run(
     """Columns (..., trial) cut into blocks along the trial axis, stepped, and put together."""
 
     def run_block(cut: tuple[tuple[Array, ...], Array]) -> tuple[Array, ...]:
-        (high, low, error), counts = cut
+        (high, low, error, *unit), counts = cut
         state = _loop(
             State(Pair(high, low), error),
             counts,
-            lambda s: step(s, Data(*data), LOSS_WEIGHTS[loss], step_size),
+            lambda s: step(s, Data(*data), LOSS_WEIGHTS[loss], step_size, *unit),
         )
         return *state.parameters, state.error
 

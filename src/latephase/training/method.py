@@ -15,13 +15,15 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+import jax.numpy as jnp
 from jax.core import Tracer
 from jax.tree_util import register_pytree_node
 
-from latephase.core import InputError
+from latephase.core import InputError, Words
 from latephase.problem.checks import real_number, whole_number
 from latephase.training.base import Array, Data, Pair, add
 from latephase.training.gradient import Gradient
+from latephase.training.units import kept
 
 RANGES: dict[str, Callable[[float], bool]] = {
     "> 0": lambda value: value > 0,
@@ -54,9 +56,10 @@ class At(Protocol):
 class View(NamedTuple):
     """What a step sees.
 
-    pair: the parameters as high + low, each (neuron, feature, trial), bias last;  time: updates
-    done, a float64;  gradient: where asked for;  neuron_directions: the gradient with each
-    neuron's rows scaled by themselves;  data: points, labels, output weights;
+    pair: the parameters as high + low, each (neuron, feature, trial), bias last, times `unit` where
+    some are too small for XLA;  time: updates done, a float64;  gradient: where asked for;
+    neuron_directions: the gradient with each neuron's rows scaled by themselves;  data: points,
+    labels, output weights;
     trials (trial,): their numbers in the ensemble.
     """
 
@@ -66,15 +69,31 @@ class View(NamedTuple):
     neuron_directions: Callable[[], Array]
     data: Data
     trials: Array
+    unit: Array | None = None
 
     @property
     def parameters(self) -> Array:
         """(neuron, feature, trial), rounded to float64."""
-        return self.pair.high
+        return self.pair.high if self.unit is None else self.pair.high / self.unit
 
     def moved(self, change: Array) -> Pair:
-        """The parameters plus a change, without losing its low digits."""
-        return add(self.pair, change)
+        """The parameters plus a change, without losing its low digits.
+
+        Raises InputError on another shape, which would be spread over neurons or trials.
+        """
+        if jnp.shape(change) not in ((), self.pair.high.shape):
+            got = Words(f"shape {jnp.shape(change)}")
+            raise InputError(f"a change of shape {self.pair.high.shape}", got, "see View")
+        return add(self.pair, kept(change, self.unit))
+
+    def scaled(self, factor: Array, change: Array) -> Pair:
+        """factor (parameters + change), factor (trial,)."""
+        moved = factor * (self.pair.high + kept(change, self.unit))
+        return Pair(moved, jnp.zeros_like(moved))
+
+    def placed(self, parameters: Array) -> Pair:
+        """Other parameters in place of these."""
+        return Pair(kept(parameters, self.unit), jnp.zeros_like(parameters))
 
 
 def parameter(range_: str, default: float | Any = MISSING) -> Any:
@@ -116,18 +135,25 @@ def _checked(one: Any, value: Any) -> Any:
     if isinstance(value, Tracer):  # made inside a step, from parameters that were checked
         return value
     if "range" in one.metadata:
-        words = one.metadata["range"]
-        number = real_number(value, one.name, f"a finite number {words}")
-        if not RANGES[words](number):
-            raise InputError(f"{one.name} {words}", value, f"change {one.name}")
-        return number
+        return _ranged(one.name, one.metadata["range"], value)
     if isinstance(one.default, bool):
         if value not in (True, False):
             raise InputError(f"{one.name} to be 0 or 1", value, f"change {one.name}")
         return bool(value)
     if one.metadata.get("static"):
         return whole_number(value, one.name, 0, 2**31 - 1)
+    if not isinstance(value, Method | None):
+        return real_number(value, one.name, "a number or a method")
     return value
+
+
+def _ranged(name: str, words: str, value: Any) -> float:
+    number = real_number(value, name, f"a finite number {words}")
+    if not RANGES[words](number):
+        raise InputError(f"{name} {words}", value, f"change {name}")
+    if 0 < abs(number) < 2.0**-1022:  # XLA would take it for 0
+        raise InputError(f"{name} of at least 2.3e-308", value, f"change {name}")
+    return number
 
 
 def _flatten(method: Method) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:

@@ -2,63 +2,40 @@
 
 Rounded to p bits, an update is a whole number of units in the last place; late in training it stays
 the same number for many steps, and one day it is 0 for ever. Between two changes all steps are
-alike, so that they are made at once: if the first and the last steps of a stretch add the same, all
-between do, since the margins grow and rounding is monotone between two powers of two. A run to
-t = 10^15 takes as many leaps as its update has different values. Where steps alternate (chatter),
-each is made by itself. Values of 16 bits are computed in float32 and rounded after every operation,
-which rounds correctly: twice 11 bits and two fit in 24.
+alike, and made at once where they are known to be (`rounded_step.py`). A run to t = 10^15 takes as
+many leaps as its update has different values. Where steps alternate (chatter), each is made by
+itself. Formats of less than 64 bits are computed in float64 and rounded after every operation; in
+float64 itself XLA flushes subnormal numbers, so that steps that meet one are made by NumPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
 from latephase.core import InputError
 from latephase.training.base import Array, Data
-from latephase.training.gradient import LOG_WEIGHTS
+from latephase.training.float_formats import FORMATS, Floats, format_of
+from latephase.training.rounded_step import Kind, State, is_open, leap
 
-Floats = NDArray[np.float64]
+__all__ = ["FORMATS", "MAX_LEAPS", "Rounded", "descend", "format_of"]
+
 MAX_LEAPS = 10**6
-
-
-@dataclass(frozen=True)
-class Format:
-    """A binary floating-point format: its name in JAX and its significand, hidden bit included."""
-
-    name: str
-    bits: int
-    exponent_bits: int
-
-    def rounded(self, values: Array) -> Array:
-        """Values rounded to the nearest of the format, ties to even; subnormal ones to 0."""
-        kept = min(self.bits, jnp.finfo(values.dtype).nmant + 1)
-        return lax.reduce_precision(values, self.exponent_bits, kept - 1)
-
-    def spacing(self, values: Floats) -> Floats:
-        """One unit in the last place of values in this format (subnormal numbers apart)."""
-        _, exponent = np.frexp(np.abs(values))
-        return np.where(values == 0, 0.0, np.ldexp(1.0, exponent - self.bits))
-
-
-FORMATS = {
-    one.name: one
-    for one in (
-        Format("float64", 53, 11),
-        Format("float32", 24, 8),
-        Format("float16", 11, 5),
-        Format("bfloat16", 8, 8),
-    )
-}
 ROUNDINGS = ("nearest", "stochastic")
+_SMALLEST_NORMAL = 2.0**-1022
+_SECONDS = 0.3  # between two reports of progress, about
+_BURST = 16  # leaps made by NumPy before XLA is tried again; doubled each time
+
+Progress = Callable[[int, int], None]
+Problem = tuple[Floats, ...]
+"""Points (x_i, 1), labels, output weights, step size."""
 
 
 class Rounded(NamedTuple):
@@ -72,25 +49,6 @@ class Rounded(NamedTuple):
     stalled: Floats
     done: Floats
     exhausted: NDArray[np.bool_]
-
-
-class State(NamedTuple):
-    """theta (neuron, feature, trial) in float64, holding values of the format; updates done, the
-    length of the next leap, and the update of the stall (trial,); leaps made."""
-
-    theta: Array
-    done: Array
-    leap: Array
-    stalled: Array
-    leaps: Array
-
-
-def format_of(dtype: object) -> Format:
-    """The format of a name.  Raises InputError."""
-    name = getattr(dtype, "name", dtype)
-    if not isinstance(name, str) or name not in FORMATS:
-        raise InputError(f"a dtype, {', '.join(FORMATS)}", dtype, "use one of these names")
-    return FORMATS[name]
 
 
 def descend(
@@ -109,135 +67,143 @@ def descend(
     start: float = 0.0,
     loss: str = "exponential",
     max_leaps: int = MAX_LEAPS,
+    progress: Progress | None = None,
 ) -> Rounded:
     """Gradient descent in the arithmetic of `dtype`, sampled at ascending `times` (updates done).
 
-    weights (T, m, d), biases (T, m), rounded to the format first; inputs (n, d), labels (n,) of
-    +-1, output_weights (m,).  accumulate: gradients and updates in float32, only parameters are
-    rounded (as trainers do it), instead of every operation.  rounding: "stochastic" rounds the new
-    parameters up or down with probabilities that keep their mean.  start: updates done already.
+    weights (T, m, d), biases (T, m), inputs (n, d), labels (n,) of +-1, output_weights (m,) and
+    step_size are rounded to the format first; subnormal numbers are kept.  accumulate: data,
+    gradients and updates in float32 (as trainers do it), only parameters are rounded.  rounding:
+    "stochastic" rounds the new parameters up or down with probabilities that keep their mean;
+    updates are then float64.  start: updates done already.  progress: called with updates done and
+    their number, about every 0.3 s.
     Samples that max_leaps does not reach are NaN.  Rigour: measured: this is the arithmetic.
     """
     form = format_of(dtype)
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
+    kind = Kind(form.name, accumulate, rounding == "stochastic", loss)
     theta = np.moveaxis(np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1), 0, -1)
     points = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
-    kind = (form.name, accumulate, rounding == "stochastic", loss)
-    with jax.enable_x64(True):
-        data = tuple(jnp.asarray(a, jnp.float64) for a in (points, labels, output_weights))
-        state = _begin(theta, start, form)
-        seen = []
+    with jax.enable_x64(True), np.errstate(all="ignore"):
+        given = (points, labels, output_weights, step_size)
+        problem = tuple(_held(part, kind.working.rounded) for part in given)
+        loop = _Loop(problem, kind, max_leaps, seed, progress, float(times[-1]))
+        state, seen = _begin(_held(theta, form.rounded), start), []
         for t in times:
-            state = _leaps(state, float(t), data, step_size, max_leaps, seed, kind)
-            reached = (state.done >= t) | ~jnp.isnan(state.stalled)
-            seen.append(np.asarray(jnp.where(reached, state.theta, jnp.nan)))
-        ended, done = np.asarray(state.stalled), np.asarray(state.done)
-        exhausted = np.asarray(_open(state, float(times[-1])))
+            state = loop.until(state, float(t))
+            reached = (state.done >= t) | ~np.isnan(state.stalled)
+            seen.append(np.where(reached, state.theta, np.nan))
+        exhausted = np.asarray(is_open(state, float(times[-1]), np))
     moved = np.moveaxis(np.stack(seen), -1, 1)
+    ended, done = np.asarray(state.stalled), np.asarray(state.done)
     return Rounded(moved[..., :-1], moved[..., -1], ended, done, exhausted)
 
 
-def _begin(theta: Floats, start: float, form: Format) -> State:
-    rounded = form.rounded(jnp.asarray(theta, jnp.float64))
-    none = jnp.full(theta.shape[-1], jnp.nan)
-    return State(rounded, jnp.full_like(none, start), jnp.ones_like(none), none, jnp.int64(0))
+def _held(values: Any, rounded: Callable[[Any], Any]) -> Floats:
+    return np.asarray(rounded(np.asarray(values, np.float64)))
 
 
-# Without this option XLA keeps intermediate results of 16 bits in 32: another arithmetic.
-@partial(jax.jit, static_argnames=("kind",), compiler_options={"xla_allow_excess_precision": False})
-def _leaps(
-    state: State,
-    until: Array,
-    data: tuple[Array, ...],
-    step_size: Array,
-    max_leaps: Array,
-    seed: Array,
-    kind: tuple[str, bool, bool, str],
-) -> State:
-    """Updates up to `until` (trial by trial), to the stall, or to the last leap allowed."""
-    stochastic = kind[2]
-
-    def step(theta: Array, leaps: Array) -> Array:
-        return _step(
-            theta, Data(*data), step_size, jax.random.fold_in(jax.random.key(seed), leaps), kind
-        )
-
-    def leap(state: State) -> State:
-        there = step(state.theta, state.leaps)
-        change = there - state.theta
-        still = (change == 0).all(axis=(0, 1)) & (not stochastic)
-        length = jnp.minimum(state.leap, until - state.done)
-        far = state.theta + length * change
-        alike = _evenly(state.theta, length * change, far)
-        # Ties go to even numbers, so that steps from even and from odd ones may differ: both kinds
-        # are looked at, at either end.
-        for place in (there, far - change, far):
-            alike &= (step(place, state.leaps) - place == change).all(axis=(0, 1))
-        long = alike & (length > 1) & (not stochastic)
-        made = jnp.where(long, length, 1.0)
-        going = _open(state, until) & ~still
-        return State(
-            jnp.where(going, jnp.where(long, far, there), state.theta),
-            jnp.where(going, state.done + made, state.done),
-            jnp.where(alike, 2.0 * state.leap, jnp.maximum(1.0, jnp.floor(state.leap / 2.0))),
-            jnp.where(_open(state, until) & still, state.done, state.stalled),
-            state.leaps + 1,
-        )
-
-    return lax.while_loop(
-        lambda state: _open(state, until).any() & (state.leaps < max_leaps), leap, state
-    )
+def _begin(theta: Any, start: float) -> State:
+    none: Any = np.full(theta.shape[-1], np.nan)
+    ones: Any = np.ones_like(none)
+    counts: Any = np.zeros(len(none), np.int64)
+    return State(theta, start * ones, ones, none, counts, none > 0)
 
 
-def _open(state: State, until: Array | float) -> Array:
-    """Which trials still move towards `until`, (trial,)."""
-    finite = jnp.isfinite(state.theta).all(axis=(0, 1))
-    return (state.done < until) & jnp.isnan(state.stalled) & finite
+class _Loop:
+    """Leaps, in stretches short enough to be told, by XLA where it can and by NumPy elsewhere."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        kind: Kind,
+        max_leaps: int,
+        seed: int,
+        progress: Progress | None,
+        last: float,
+    ) -> None:
+        self.problem, self.kind, self.max_leaps, self.seed = problem, kind, max_leaps, seed
+        self.progress, self.last = progress, last
+        self.stretch = 1024
+        self.unfit = kind.watched and any(_subnormal(part).any() for part in problem)
+
+    def until(self, state: State, time_: float) -> State:
+        """Updates up to time_ (trial by trial), to the stall, or to the last leap allowed."""
+        burst = _BURST
+        while (is_open(state, time_, np) & (state.leaps < self.max_leaps)).any():
+            began = time.monotonic()
+            state = self._by_xla(state, time_)
+            if state.lost.any():
+                state = self._by_numpy(state, time_, burst)
+                burst *= 2
+            self._tell(state)
+            self._pace(time.monotonic() - began)
+        return state
+
+    def _by_xla(self, state: State, time_: float) -> State:
+        """A stretch of leaps; `lost` marks the trials whose next step meets a subnormal number."""
+        if self.kind.watched:
+            lost = self.unfit | _subnormal(state.theta).any(axis=(0, 1))
+            state = state._replace(lost=np.broadcast_to(lost, state.lost.shape))
+        if state.lost.all():
+            return state
+        limits = (time_, self.max_leaps, self.stretch, self.seed)
+        found = _compiled(state, self.problem, limits, self.kind)
+        return State(*(np.asarray(part) for part in found))
+
+    def _by_numpy(self, state: State, time_: float, burst: int) -> State:
+        """A burst of leaps of the lost trials, by NumPy, which knows subnormal numbers."""
+        rows = np.flatnonzero(np.asarray(state.lost))
+        part: Any = State(*(np.asarray(one)[..., rows] for one in state))
+        part, kind = part._replace(lost=part.lost & False), self.kind._replace(by_numpy=True)
+        points, labels, outer, rate = self.problem
+        data: Any = (points, labels, outer)
+        for _ in range(burst):
+            going = is_open(part, time_, np) & (part.leaps < self.max_leaps)
+            if not np.any(going):
+                break
+            moved = leap(part, time_, Data(*data), rate, kind)
+            part = State(*(np.where(going, *pair) for pair in zip(moved, part, strict=True)))
+        whole: Any = [np.array(one) for one in state]
+        for target, value in zip(whole, part, strict=True):
+            target[..., rows] = value
+        return State(*whole)
+
+    def _tell(self, state: State) -> None:
+        if self.progress is not None:
+            done = np.where(is_open(state, self.last, np), state.done, self.last).min()
+            self.progress(*(int(min(t, 2.0**1023)) for t in (done, self.last)))
+
+    def _pace(self, seconds: float) -> None:
+        """Stretches of about _SECONDS / 2."""
+        if seconds < _SECONDS / 2:
+            self.stretch = min(2 * self.stretch, 2**40)
+        elif seconds > _SECONDS:
+            self.stretch = max(64, self.stretch // 2)
 
 
-def _evenly(theta: Array, change: Array, total: Array) -> Array:
-    """Whether theta + change is `total`, unrounded and between the same powers of two, (trial,):
-    beyond one, units in the last place are others."""
-    moved = total - theta
-    error = (theta - (total - moved)) + (change - moved)
-    even = jnp.frexp(total)[1] == jnp.frexp(theta)[1]
-    return ((error == 0) & even).all(axis=(0, 1))
+def _subnormal(values: Any) -> NDArray[np.bool_]:
+    return np.asarray((values != 0) & (np.abs(values) < _SMALLEST_NORMAL))
 
 
-def _step(
-    theta: Array, data: Data, step_size: Array, key: Array, kind: tuple[str, bool, bool, str]
-) -> Array:
-    """One update, every operation in the working type; float64 in and out."""
-    name, accumulate, stochastic, loss = kind
-    wide = jnp.promote_types(name, jnp.float32)
-    working = jnp.dtype(jnp.float64) if stochastic else wide
-    rounded = FORMATS[name].rounded if not (accumulate or stochastic) else lambda value: value
+@partial(jax.jit, static_argnames=("kind",))
+def _compiled(state: State, problem: Any, limits: tuple[Any, ...], kind: Kind) -> State:
+    """At most `stretch` leaps of the trials that are not lost."""
+    until, max_leaps, stretch, seed = limits
+    *data, step_size = problem
 
-    def total(terms: Sequence[Array]) -> Array:
-        """The sum of products, one after the other, as a loop makes it."""
-        first, *rest = (rounded(term) for term in terms)
-        for term in rest:
-            first = rounded(first + term)
-        return first
+    def going(state: State) -> Array:
+        return is_open(state, until, jax.numpy) & (state.leaps < max_leaps) & ~state.lost
 
-    points, labels, outer = (part.astype(working) for part in data)
-    parameters, rate = theta.astype(working), step_size.astype(working)
-    preactivation = total([parameters[:, k, None] * x[:, None] for k, x in enumerate(points.T)])
-    active = jnp.maximum(preactivation, 0)
-    outputs = total([v * a for v, a in zip(outer, active, strict=True)])
-    weights = rounded(jnp.exp(rounded(LOG_WEIGHTS[loss](labels[:, None] * outputs))))
-    pull = jnp.where(preactivation > 0, outer[:, None, None] * labels[:, None] * weights, 0)
-    grown = total([pull[:, i, None] * x[:, None] for i, x in enumerate(points)])
-    moved = parameters + rounded(rate * grown)
-    if stochastic:
-        return _stochastic(moved, FORMATS[name], key)
-    return jnp.asarray(FORMATS[name].rounded(moved).astype(jnp.float64))
+    def one(carry: tuple[Array, State]) -> tuple[Array, State]:
+        count, state = carry
+        key = jax.random.fold_in(jax.random.key(seed), state.leaps.max())
+        moved = leap(state, until, Data(*data), step_size, kind, key)
+        kept = partial(jax.numpy.where, going(state))
+        return count + 1, jax.tree.map(kept, moved, state)
 
+    def goes_on(carry: tuple[Array, State]) -> Array:
+        return going(carry[1]).any() & (carry[0] < stretch)
 
-def _stochastic(values: Array, form: Format, key: Array) -> Array:
-    """Values rounded to the format, up with the probability that keeps the mean."""
-    dropped = np.uint64(2 ** (53 - form.bits) - 1)
-    bits = lax.bitcast_convert_type(values, jnp.uint64)
-    noise = jax.random.bits(key, values.shape, jnp.uint64) & dropped
-    return lax.bitcast_convert_type((bits + noise) & ~dropped, jnp.float64)
+    return lax.while_loop(goes_on, one, (jax.numpy.int64(0), state))[1]

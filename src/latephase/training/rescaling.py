@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array, Pair
+from latephase.training.base import Array
 from latephase.training.gradient import length
 from latephase.training.method import Method, Step, View, parameter
 from latephase.training.step_sizes import over, unit
@@ -64,9 +64,9 @@ class FixedRadius(Method):
     def step(self, view: View, memory: Any) -> Step:
         """One update."""
         now = view.gradient()
-        moved = view.parameters - self.step_size * unit(now)
-        on_sphere = over(jnp.asarray(self.radius), length(moved)) * moved
-        return Step(Pair(on_sphere, jnp.zeros_like(on_sphere)), memory, now)
+        change = -self.step_size * unit(now)
+        factor = over(jnp.asarray(self.radius), length(view.parameters + change))
+        return Step(view.scaled(factor, change), memory, now)
 
 
 def within(parameters: Array, change: Array, radius: Array) -> Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from latephase.core import InputError
-from latephase.training.base import Array, Data, Pair
+from latephase.training.base import Array, Pair
 from latephase.training.method import Method, Step, View, parameter
 from latephase.training.step_sizes import PowerStep
 
@@ -42,7 +42,8 @@ class SpanProjection(Method):
         """One update, followed by the projection where it is due."""
         step = self._inner.step(view, memory)
         due = view.time == jnp.ceil(self.at)
-        moved = jax.lax.cond(due, _projected, lambda pair, _: pair, step.parameters, view.data)
+        after = view._replace(pair=step.parameters)
+        moved = jax.lax.cond(due, lambda: _projected(after), lambda: after.pair)
         return step._replace(parameters=moved)
 
     @property
@@ -50,13 +51,13 @@ class SpanProjection(Method):
         return PowerStep(self.step_size, 0.0) if self.method is None else self.method
 
 
-def _projected(pair: Pair, data: Data) -> Pair:
+def _projected(view: View) -> Pair:
     """The parameters (neuron, feature, trial) after the projection.
 
     Gram-Schmidt rather than a pseudo-inverse: on one active point it ends at an exact multiple of
     (x_i, 1), whose pre-activation at an orthogonal point is 0 and not a rounding error above it.
     """
-    parameters = pair.high
+    parameters, data = view.parameters, view.data
     active = jnp.einsum("jkt,ik->jit", parameters, data.points) > 0.0
     squares = (data.points**2).sum(axis=1)
 
@@ -73,4 +74,5 @@ def _projected(pair: Pair, data: Data) -> Pair:
     left = active[:, :, None, :] * data.points[None, :, :, None]
     kept, _ = jax.lax.fori_loop(0, len(squares), one, (jnp.zeros_like(parameters), left))
     some = active.any(axis=1)[:, None]
-    return Pair(jnp.where(some, kept, parameters), jnp.where(some, 0.0, pair.low))
+    new = view.placed(kept)
+    return Pair(*(jnp.where(some, *parts) for parts in zip(new, view.pair, strict=True)))

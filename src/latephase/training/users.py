@@ -1,0 +1,81 @@
+"""A method's own code, called and checked: what is wrong with it is told in one line.
+
+A method may be its user's. What goes wrong inside is met while JAX traces the loop, far from
+anything the user wrote; the original exception stays chained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from latephase.core import InputError, Words
+from latephase.training.base import Pair
+from latephase.training.gradient import Gradient
+from latephase.training.method import Method, Step, View
+
+
+def began(method: Method, view: View) -> Any:
+    """What the method remembers before its first step, as arrays; real numbers in float64."""
+    memory = _called(method, "init", lambda: method.init(view))
+    return _called(method, "init", lambda: jax.tree.map(_array, memory))
+
+
+def _array(leaf: Any) -> jax.Array:
+    array = jnp.asarray(leaf)
+    return array.astype(jnp.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+
+def made(method: Method, view: View, memory: Any) -> Step:
+    """One update, of the shapes that the loop goes on with.  Raises InputError."""
+    step = _called(method, "step", lambda: method.step(view, memory))
+    if not isinstance(step, Step):
+        raise _wrong(method, "a Step", step, "return Step(view.moved(change), memory, gradient)")
+    _check(method, "parameters", step.parameters, view.pair)
+    _check(method, "memory", step.memory, memory)
+    whole = view.pair.high
+    like = Gradient(whole[0, 0], whole)
+    _check(method, "gradient", step.gradient, like)
+    if jnp.ndim(step.evaluations) != 0:
+        raise _wrong(method, "one number as evaluations", step.evaluations, "sum them")
+    return step
+
+
+def _called(method: Method, name: str, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except InputError as error:
+        expected = f"{error.expected} in {type(method).__name__}.{name}"
+        raise InputError(expected, error.got, error.do) from error
+    except Exception as error:  # whatever a user's code may raise
+        line = next((part for part in str(error).splitlines() if part.strip()), "no message")
+        got = Words(f"{type(error).__name__}: {line}")
+        where = f"{type(method).__name__}.{name}"
+        raise InputError(f"{where} to run", got, f"mend {where}") from error
+
+
+def _check(method: Method, name: str, got: Any, expected: Any) -> None:
+    """Check that two trees have the same structure, shapes and types."""
+    if isinstance(expected, Pair | Gradient) and not isinstance(got, type(expected)):
+        kind = type(expected).__name__
+        raise _wrong(method, f"a {kind} as {name}", got, "see latephase.training.method")
+    nested: list[Any] = [jax.tree.structure(tree) for tree in (got, expected)]
+    if nested[0] != nested[1]:
+        found, wanted = (str(one).removeprefix("PyTreeDef") for one in nested)
+        raise _wrong(method, f"{name} nested as {wanted}", Words(found), "keep it as init made it")
+    for found, wanted in zip(*map(jax.tree.leaves, (got, expected)), strict=True):
+        if _kind(found) != _kind(wanted):
+            raise _wrong(method, f"{name} of {_kind(wanted)}", found, "keep shapes and types")
+
+
+def _kind(value: Any) -> str:
+    array = jnp.asarray(value)
+    return f"{array.dtype}{list(array.shape)}"
+
+
+def _wrong(method: Method, expected: str, got: Any, do: str) -> InputError:
+    got = Words(f"an array, {_kind(got)}") if isinstance(got, jax.Array) else got
+    return InputError(f"{expected} from {type(method).__name__}.step", got, do)
