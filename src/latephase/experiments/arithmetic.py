@@ -15,6 +15,7 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeo
 
 from .base import Bench, Claim
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
+from .remedy_runs import FRESH
 
 if TYPE_CHECKING:
     from latephase.late import Stall
@@ -34,7 +35,7 @@ ROWS: tuple[tuple[str, bool], ...] = (
     ("float64", False),
 )
 """(format, gradients accumulated in float32)."""
-STEP_FACTOR, DEFICIT_FACTOR, SHARE = 1.5, 1.25, 0.5
+STEP_FACTOR, DEFICIT_FACTOR, SHARE = 1.5, 1.25, 0.9
 STOCHASTIC_UNTIL = 10**4
 MAX_LEAPS = 20_000
 RUNS = 7  # of each data set: as many on both, so that nothing is compiled twice
@@ -142,7 +143,7 @@ def starts(bench: Bench, data: Dataset) -> Any:
         data,
         GradientDescent(STEP_SIZE),
         trials=trials,
-        seed=bench.seed,
+        seed=FRESH + bench.seed,
         until=f"{LATE:.0e}",
         at=["0", f"{LATE:.0e}"],
     )
@@ -170,16 +171,22 @@ def examine(bench: Bench) -> Finding:
         late = starts(bench, data)
         expected = {dtype: predictions(data, dtype, late) for dtype, _ in ROWS}
         found += [row(data, *kind, late, expected[kind[0]]) for kind in ROWS]
-        loose = loose if len(loose[0]) else stochastic(data, late, bench.seed)
+        loose = loose if len(loose[0]) else stochastic(data, late, FRESH + bench.seed)
     steps = {one.dtype: float(np.nanmedian(one.stalled)) for one in found[: len(ROWS)]}
     perfect = max((float(one.perfect.mean()), one.dtype) for one in found)
     nearest = float(np.nanmedian(found[0].gap))
+    least = min(
+        (np.isfinite(one.stalled).mean(), f"{_name(one)}, x = {one.inputs}") for one in found
+    )
+    worst = max((one.step_ratio, one.dtype) for one in found)
     return Finding(
         verdict=decide(found),
         summary=(
             f"On x = 1, -1 at step size 1 training stops at update {steps['bfloat16']:.0f} in "
             f"bfloat16, {steps['float16']:.0f} in float16, {steps['float32']:.2e} in float32 and "
-            f"{steps['float64']:.2e} in float64 (medians), as predicted."
+            f"{steps['float64']:.2e} in float64 (medians), {worst[0]:.2f} times the prediction or "
+            f"nearer; {least[0]:.0%} or more of the runs of each kind are seen to stop (fewest: "
+            f"{least[1]})."
         ),
         run=(
             f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}) on each of two data sets, "
@@ -216,7 +223,7 @@ def examine(bench: Bench) -> Finding:
         ],
         settings={
             "trials": min(bench.trials, TRIALS),
-            "seed": bench.seed,
+            "seed": FRESH + bench.seed,
             "initializer": INITIALIZER,
             "step_size": STEP_SIZE,
             "inputs": [list(points) for points in POINTS],
@@ -357,11 +364,9 @@ CLAIM = Claim(
         "few 10^14 in float64. What is left of the gap is left for ever."
     ),
     criterion=(
-        "In every arithmetic on both data sets at least half of the runs that specialise are "
-        "seen to stall; the "
-        f"median of measured over predicted stall is within a factor {STEP_FACTOR:g}, and, "
-        "bfloat16 "
-        f"apart, that of the gap left within {DEFICIT_FACTOR:g}."
+        f"In every arithmetic on both data sets at least {SHARE:.0%} of the runs that specialise "
+        "are seen to stall; the median of measured over predicted stall is within a factor "
+        f"{STEP_FACTOR:g}, and, bfloat16 apart, that of the gap left within {DEFICIT_FACTOR:g}."
     ),
     source='docs/theory.md, "Real arithmetic"',
     examine=examine,
