@@ -301,6 +301,6 @@ CLAIM = Claim(
         f"a step size up to {SMALL:g}. "
         f"Undecided with fewer than {ENOUGH} trials of either kind."
     ),
-    source='[smorodinsky2026]; docs/theory.md, "The law of the late phase"',
+    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"',
     examine=examine,
 )

@@ -205,6 +205,6 @@ CLAIM = Claim(
         f"or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t + "
         "beta)/|C|."
     ),
-    source="[smorodinsky2026], experiments; [he2015]; docs/theory.md, section 3",
+    source="[smorodinsky2026], as read from the abstract; [he2015]; docs/theory.md, section 3",
     examine=examine,
 )

@@ -249,6 +249,6 @@ CLAIM = Claim(
         "the simulated "
         f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run."
     ),
-    source='[smorodinsky2026]; docs/theory.md, "The law of the late phase"',
+    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"',
     examine=examine,
 )

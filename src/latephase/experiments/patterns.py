@@ -290,6 +290,6 @@ CLAIM = Claim(
         "the "
         "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
     ),
-    source='[smorodinsky2026]; docs/theory.md, "Activation patterns"',
+    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
     examine=examine,
 )
