@@ -13,7 +13,7 @@ from latephase.core import Rigour
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .remedy_runs import FRESH
 
@@ -370,4 +370,5 @@ CLAIM = Claim(
     ),
     source='docs/theory.md, "Real arithmetic"',
     examine=examine,
+    evidence=Evidence.independent,
 )

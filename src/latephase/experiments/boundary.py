@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.core import LogTime, Rigour
 from latephase.problem import GradientDescent, ShallowReLU
 
-from .base import PAPER_DATA, STEP_SIZE, Bench, Claim
+from .base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .one_by_one import LOG_RISE, Stepped, rise, stepped
 from .paper_runs import COMMON, TIMES, Array, Trained, common_runs, settings
@@ -122,8 +122,8 @@ def examine(bench: Bench) -> Finding:
         decide(checks, single),
         f"The margin is {OPTIMAL:g} - |x*| to {identity:.1e} in {samples:,} samples; (w1 - w2)/ln "
         f"t ends at 1e1000 between {_least(ratio):.5f} and {_most(ratio):.5f}. In {growth.size} "
-        f"runs made step by step to 10^8 the margin is so to {_most(errors):.1e}, and w1 - w2 grows "
-        f"like ln t to {_most(growth):.1e}.",
+        f"runs made step by step to 10^8 the margin is so to {_most(errors):.1e}, and w1 - w2 "
+        f"grows like ln t to {_most(growth):.1e}.",
         f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; "
         f"{samples:,} samples of trained, specialised networks with both neurons active at x*; the "
         "first trained run of each initializer also step by step to 10^8, by a loop of its own.",
@@ -253,4 +253,5 @@ CLAIM = Claim(
     ),
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, sections 1 and 3",
     examine=examine,
+    evidence=Evidence.both,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from latephase.core import Rigour
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .compared import LIKE, Row, clock_table, figures, overview, rows, table
 from .finding import Finding, Number, Verdict
 from .remedies import FEWEST
@@ -78,4 +78,5 @@ CLAIM = Claim(
     ),
     source='docs/theory.md, "Remedies"',
     examine=_not_a_bench,
+    evidence=Evidence.independent,
 )

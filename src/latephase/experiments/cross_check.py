@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latephase.core import Rigour
 from latephase.problem import Dataset, GradientDescent
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .drawn import Array, draw, follow
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .stepped import in_parallel, step_to
@@ -289,4 +289,5 @@ CLAIM = Claim(
     ),
     source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
     examine=examine,
+    evidence=Evidence.independent,
 )

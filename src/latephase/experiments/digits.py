@@ -14,7 +14,7 @@ from latephase.core.workers import workers
 from latephase.margin import margin_of, normalised_margin
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .statistics import Interval, wilson
 
@@ -255,4 +255,5 @@ CLAIM = Claim(
     source="docs/theory.md, Any shallow network; intervals: [wilson1927]",
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

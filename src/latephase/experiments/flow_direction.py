@@ -11,7 +11,7 @@ from latephase.core import LogTime, Rigour
 from latephase.margin import kkt_residual, normalised_margin, robustness_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .paper_runs import Array, Trained, settings, trained
 from .statistics import quantiles
@@ -95,12 +95,14 @@ def direction(runs: Trained, theta: Array) -> Direction:
     gap = np.abs(1 - normalised * np.linalg.norm(theta))
     few = runs.weights[:KKT_TRIALS, :, :, None], runs.biases[:KKT_TRIALS]
     deficit = runs.deficit / PAPER_DATA.optimal_margin
+    fall, spread = _pace(runs)
     return Direction(
         runs.initializer,
         runs.count,
         *(_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))),
         *(_median(v) for v in (angle, gap, deficit)),
-        *_pace(runs),
+        fall,
+        spread,
     )
 
 
@@ -226,7 +228,7 @@ def _figure(found: Sequence[Direction]) -> Figure:
     return Figure(
         "flow_direction",
         "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t in the median (a, b), the normalised margin like 1/(ln t)^2 "
+        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 "
         "(c), because the direction has its largest margin at the limit.",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
@@ -251,10 +253,14 @@ CLAIM = Claim(
         "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
         f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
         "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger. "
-        f"The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t ln t "
-        f"changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
+        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times "
+        f"larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t "
+        f"ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
     ),
-    source="[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for homogeneous networks",
+    source=(
+        "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "
+        "homogeneous networks"
+    ),
     examine=examine,
+    evidence=Evidence.independent,
 )

@@ -11,7 +11,7 @@ from latephase.core import LogTime, Rigour
 from latephase.late.engine import LatePhase
 from latephase.problem import GradientDescent, initializers
 
-from .base import PAPER_DATA, STEP_SIZE, Bench, Claim
+from .base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from .drawn import Array, draw, follow
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .statistics import quantiles
@@ -247,8 +247,11 @@ CLAIM = Claim(
         "a "
         f"deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
         "the simulated "
-        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run."
+        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run. The years are the law's, which claim 2 tests."
     ),
-    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"',
+    source=(
+        '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
+    ),
     examine=examine,
+    evidence=Evidence.consistency,
 )

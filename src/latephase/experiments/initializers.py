@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latephase.core import Regime, Rigour
 from latephase.problem import GradientDescent, initializers
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .one_by_one import Stepped, stepped
 from .paper_runs import TIMES, Array, Trained, settings, trained
@@ -209,7 +209,7 @@ def _left_out(found: Sequence[Initialised]) -> str:
     """The runs whose slope is not resolved, by initializer."""
     counts = {i.initializer: int((~i.resolved).sum()) for i in found}
     texts = [f"{count:,} runs of {name}" for name, count in counts.items() if count]
-    return f"{', '.join(texts)} (|C| too small, or |beta| too large)" if texts else "none"
+    return ", ".join(texts) or "none"
 
 
 def _held(found: Sequence[Initialised]) -> str:
@@ -263,8 +263,9 @@ def _median(values: Array) -> float:
 def _deviations(found: Sequence[Initialised]) -> list[str]:
     return [
         f"{i.initializer}: {1 - _mean(i.resolved):.1%} of the trained runs have |C| below "
-        f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no slope can be read up to "
-        "1e1000: large weights overshoot by e^|margin|, or land too gently to leave a visible C."
+        f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no slope "
+        "can be read up to 1e1000: large weights overshoot by e^|margin|, or land too gently to "
+        "leave a visible C."
         for i in found
         if i.predicted.size and i.resolved.mean() < CLEAN
     ]
@@ -342,6 +343,10 @@ CLAIM = Claim(
         f"{LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH} "
         f"initializers have {CLEAN:.0%} of their constants resolved."
     ),
-    source="[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; intervals: [wilson1927]",
+    source=(
+        "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "
+        "intervals: [wilson1927]"
+    ),
     examine=examine,
+    evidence=Evidence.both,
 )

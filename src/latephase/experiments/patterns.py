@@ -15,7 +15,7 @@ from latephase.core import LogTime, Regime, Rigour
 from latephase.late.engine import LatePhase
 from latephase.problem import GradientDescent, initializers
 
-from .base import PAPER_DATA, STEP_SIZE, Bench, Claim
+from .base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from .drawn import Array, draw, ends_in, follow, preactivations
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .paths import (
@@ -282,7 +282,8 @@ CLAIM = Claim(
         "good margin is spent in it, not before it."
     ),
     criterion=(
-        "No sampled run leaves the specialised pattern; every run with L -> 0 ends in it; for "
+        "(Consistency: the late pieces and the law are the program's own; claims 10 and 11 test "
+        "them.) No sampled run leaves the specialised pattern; every run with L -> 0 ends in it; for "
         "every "
         "initializer the share of specialised runs that spend more steps in it than before it "
         "until "
@@ -292,4 +293,5 @@ CLAIM = Claim(
     ),
     source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
     examine=examine,
+    evidence=Evidence.consistency,
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .one_by_one import DECADES, LOG_RISE, Stepped, rise, stepped
 from .paper_runs import COMMON, TIMES, Array, Trained, common_runs, settings, trained
@@ -255,4 +255,5 @@ CLAIM = Claim(
     ),
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, section 3",
     examine=examine,
+    evidence=Evidence.both,
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from latephase.core import Rigour
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .compared import NEAR, SAME, SHARE, Row, clock_table, figures, overview, table
 from .finding import Finding, Number, Verdict
 from .remedy_runs import Compared, compared, settings, words
@@ -138,4 +138,5 @@ CLAIM = Claim(
     ),
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from latephase.core import Rigour
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Verdict
 from .remedies import FEWEST
 from .remedy_runs import FRESH, INITIALIZER
@@ -103,4 +103,5 @@ CLAIM = Claim(
     source='[kingma2015]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

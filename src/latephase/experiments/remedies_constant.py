@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latephase.core import Rigour
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .compared import null_free_constant
 from .finding import Finding, Number, Table, Verdict
 from .remedies import FEWEST
@@ -82,4 +82,5 @@ CLAIM = Claim(
     source='docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

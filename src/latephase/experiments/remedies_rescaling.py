@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.core import Rigour
 from latephase.problem import TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Finding, Number, Verdict
 from .remedies import FEWEST
 from .remedy_runs import Compared, compared, settings, words
@@ -147,4 +147,5 @@ CLAIM = Claim(
     source='[wangminwu2024]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latephase.core import Rigour
 from latephase.problem import Dataset, GradientDescent, GradientFlow
 
-from .base import HORIZON, STEP_SIZE, Bench, Claim
+from .base import HORIZON, STEP_SIZE, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
 Array = NDArray[np.float64]
@@ -193,4 +193,5 @@ CLAIM = Claim(
     source="docs/theory.md, Activation patterns and The law of the late phase",
     examine=examine,
     apart=True,
+    evidence=Evidence.both,
 )
