@@ -15,7 +15,6 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeo
 
 from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
-from .remedy_runs import FRESH
 
 if TYPE_CHECKING:
     from latephase.late import Stall
@@ -40,6 +39,7 @@ STOCHASTIC_UNTIL = 10**4
 MAX_LEAPS = 20_000
 RUNS = 7  # of each data set: as many on both, so that nothing is compiled twice
 FEWEST = 5
+FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,13 @@ def decide(found: Sequence[Row]) -> Verdict:
         return Verdict.UNDECIDED
     seen = all(np.isfinite(one.stalled).mean() >= SHARE for one in found)
     steps = all(abs(np.log(one.step_ratio)) <= np.log(STEP_FACTOR) for one in found)
-    wide = [one for one in found if one.dtype != "bfloat16"]
-    gaps = all(abs(np.log(one.gap_ratio)) <= np.log(DEFICIT_FACTOR) for one in wide)
+    gaps = all(abs(np.log(one.gap_ratio)) <= np.log(DEFICIT_FACTOR) for one in _wide(found))
     return Verdict.SUPPORTED if seen and steps and gaps else Verdict.NOT_SUPPORTED
+
+
+def _wide(found: Sequence[Row]) -> list[Row]:
+    """The rows whose gaps are judged: bfloat16 has too few digits for one."""
+    return [one for one in found if one.dtype != "bfloat16"]
 
 
 def examine(bench: Bench) -> Finding:
@@ -175,9 +179,8 @@ def examine(bench: Bench) -> Finding:
     steps = {one.dtype: float(np.nanmedian(one.stalled)) for one in found[: len(ROWS)]}
     perfect = max((float(one.perfect.mean()), one.dtype) for one in found)
     nearest = float(np.nanmedian(found[0].gap))
-    least = min(
-        (np.isfinite(one.stalled).mean(), f"{_name(one)}, x = {one.inputs}") for one in found
-    )
+    least = min(float(np.isfinite(one.stalled).mean()) for one in found)
+    gap = max(_wide(found), key=lambda one: abs(np.log(one.gap_ratio)))
     worst = max((one.step_ratio, one.dtype) for one in found)
     return Finding(
         verdict=decide(found),
@@ -185,8 +188,9 @@ def examine(bench: Bench) -> Finding:
             f"On x = 1, -1 at step size 1 training stops at update {steps['bfloat16']:.0f} in "
             f"bfloat16, {steps['float16']:.0f} in float16, {steps['float32']:.2e} in float32 and "
             f"{steps['float64']:.2e} in float64 (medians), {worst[0]:.2f} times the prediction or "
-            f"nearer; {least[0]:.0%} or more of the runs of each kind are seen to stop (fewest: "
-            f"{least[1]})."
+            f"nearer; at least {least:.0%} of the runs of each kind are seen to stop. The gap "
+            f"left is up to {gap.gap_ratio:.2f} times the predicted one ({_name(gap)}, x = "
+            f"{gap.inputs})."
         ),
         run=(
             f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}) on each of two data sets, "
@@ -201,6 +205,14 @@ def examine(bench: Bench) -> Finding:
                 Number(
                     f"x = {one.inputs}, {_name(one)}: stall / prediction",
                     one.step_ratio,
+                    Rigour.measured,
+                )
+                for one in found
+            ),
+            *(
+                Number(
+                    f"x = {one.inputs}, {_name(one)}: gap / prediction",
+                    one.gap_ratio,
                     Rigour.measured,
                 )
                 for one in found

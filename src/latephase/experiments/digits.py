@@ -20,7 +20,7 @@ from .statistics import Interval, wilson
 
 Array = NDArray[np.float64]
 FEATURES, WIDTH = 10, 8
-STARTS, FIRST = 24, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
+STARTS, FIRST = 20, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
 WARM_STEP, EVERY, LONGEST = 0.02, 200, 20_000  # loss-scaled updates until training usually ends
 STEP_SIZE, UNTIL = 2e-4, "1e100"
 USUAL = np.log(1e-7)  # ln of the loss at which training usually ends

@@ -95,15 +95,9 @@ def direction(runs: Trained, theta: Array) -> Direction:
     gap = np.abs(1 - normalised * np.linalg.norm(theta))
     few = runs.weights[:KKT_TRIALS, :, :, None], runs.biases[:KKT_TRIALS]
     deficit = runs.deficit / PAPER_DATA.optimal_margin
-    fall, spread = _pace(runs)
-    return Direction(
-        runs.initializer,
-        runs.count,
-        *(_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))),
-        *(_median(v) for v in (angle, gap, deficit)),
-        fall,
-        spread,
-    )
+    largest = [_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))]
+    medians = [_median(v) for v in (angle, gap, deficit)]
+    return Direction(runs.initializer, runs.count, *(*largest, *medians, *_pace(runs)))
 
 
 def _pace(runs: Trained) -> tuple[Array, Array]:

@@ -247,7 +247,8 @@ CLAIM = Claim(
         "a "
         f"deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
         "the simulated "
-        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run. The years are the law's, which claim 2 tests."
+        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run. "
+        "The years are the law's, which claim 2 tests."
     ),
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'

@@ -282,9 +282,8 @@ CLAIM = Claim(
         "good margin is spent in it, not before it."
     ),
     criterion=(
-        "(Consistency: the late pieces and the law are the program's own; claims 10 and 11 test "
-        "them.) No sampled run leaves the specialised pattern; every run with L -> 0 ends in it; for "
-        "every "
+        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled "
+        "run leaves the specialised pattern; every run with L -> 0 ends in it; for every "
         "initializer the share of specialised runs that spend more steps in it than before it "
         "until "
         f"their deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over "

@@ -12,13 +12,14 @@ from latephase.core import Rigour
 from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Verdict
 from .remedies import FEWEST
-from .remedy_runs import FRESH, INITIALIZER
+from .remedy_runs import INITIALIZER
 
 Array = NDArray[np.float64]
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
 NEAR = 0.3  # of ln L; a plain number, since a step size is known to a factor only
 SLOPE = 0.1
+FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
 def decide(off: float, slopes: tuple[float, float], trials: int) -> Verdict:

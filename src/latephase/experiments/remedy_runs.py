@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 INITIALIZER = "standard_normal"
 POINTS = ((1.0, -1.0), (3.0, -1.0), (2.0, -0.5), (0.5, -0.5))
 TRIALS, UNTIL, SAMPLES = 128, "1e4", 31
-# Criteria were thought up on the networks of seed 0; what they are judged by are others.
-FRESH = 1000
+# Criteria were thought up on the networks of seed 0, and claim 15 once more on those of 1000 (it
+# had said that Polyak's steps end with another C, which is so on seed 0 only); judged by others.
+FRESH = 2000
 LATE = {"heavy_ball": "1e5"}  # held against the law later: at 10^4 it still levels its margins
 
 

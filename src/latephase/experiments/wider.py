@@ -14,7 +14,7 @@ from latephase.problem import Dataset, GradientFlow, ShallowReLU
 from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
-WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32, 64), (2, 5, 10, 20), (1, 2)
+WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32), (2, 5, 10, 20), (1, 2)
 UNTIL, HORIZON = "1e1000", 1000.0
 RESTARTS = 1  # on each data set; the one with SPREAD (points, features) has MORE
 MORE = 2
