@@ -18,7 +18,6 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU
 from .base import PAPER_DATA, STEP_SIZE
 from .drawn import draw, ends_in, follow
 from .finding import Table
-from .one_by_one import descend
 
 Array = NDArray[np.float64]
 FACTOR = 0.5  # of the inputs
@@ -71,6 +70,8 @@ def step_by_step() -> tuple[float, float]:
 
     Rigour: measured.
     """
+    from latephase.training.single_steps import descend  # imports JAX
+
     (w, b), left = (np.array(part) for part in NETWORK), []
     for weights, data in ((w, PAPER_DATA), (w / FACTOR, smaller(PAPER_DATA))):
         weights_late, biases_late = descend(ShallowReLU(weights, b), data, STEP_SIZE, [10**6])

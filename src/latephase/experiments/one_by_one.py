@@ -7,19 +7,15 @@ definition says, on plain numbers, a hundred million times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Regime
 from latephase.margin import robustness_margin
-from latephase.problem import Dataset, ShallowReLU
+from latephase.problem import ShallowReLU
 
 from .base import PAPER_DATA, STEP_SIZE, Bench
 from .paper_runs import COMMON, TIMES
@@ -105,6 +101,8 @@ def _stepped(
     laws: tuple[tuple[float, float], ...],
     times: tuple[int, ...],
 ) -> Stepped:
+    from latephase.training.single_steps import descend  # imports JAX
+
     nets = [ShallowReLU(start[:2], start[2:]) for start in starts]
     runs = in_parallel(lambda net: descend(net, PAPER_DATA, STEP_SIZE, times), nets)
     weights, biases = (np.stack(part) for part in zip(*runs, strict=True))
@@ -112,55 +110,3 @@ def _stepped(
     margin = np.asarray(robustness_margin(weights[..., None], biases, *points))
     constant, offset = np.array(laws).T
     return Stepped(np.array(times, float), weights, biases, margin, constant, offset)
-
-
-def descend(
-    network: ShallowReLU, data: Dataset, step_size: float, times: Sequence[int]
-) -> tuple[Array, Array]:
-    """Weights and biases (S, m) of one network on points of the line after ascending step numbers.
-
-    Exponential loss, relu'(0) = 0.  Two neurons on two points: about 40 ns a step.
-    Rigour: measured, in float64 with compensated sums.
-    """
-    with jax.enable_x64(True):
-        numbers = (*network.weights[:, 0], *network.biases)
-        state = tuple((jnp.float64(v), jnp.float64(0.0)) for v in numbers)
-        problem = (data.inputs[:, 0], data.labels, network.output_weights)
-        fixed = tuple(tuple(jnp.float64(v) for v in part) for part in problem)
-        seen, now = [], 0
-        for t in times:
-            state, now = _steps(state, t - now, fixed, jnp.float64(step_size)), t
-            seen.append([float(high) for high, _ in state])
-    found = np.array(seen).reshape(len(seen), 2, -1)
-    return found[:, 0], found[:, 1]
-
-
-# Plain numbers, no arrays: XLA then compiles the loop into one function, thirty times as fast.
-@jax.jit
-def _steps(state: Any, count: Any, fixed: Any, step_size: Any) -> Any:
-    inputs, labels, outer = fixed
-    m = len(outer)
-
-    def one(_: Any, state: Any) -> Any:
-        w, b = [high for high, _ in state[:m]], [high for high, _ in state[m:]]
-        change_w: list[Any] = [0.0] * m
-        change_b: list[Any] = [0.0] * m
-        for x, y in zip(inputs, labels, strict=True):
-            a = [w[j] * x + b[j] for j in range(m)]
-            output = sum(outer[j] * jnp.maximum(a[j], 0.0) for j in range(m))
-            pull = step_size * y * jnp.exp(-y * output)
-            for j in range(m):
-                moved = jnp.where(a[j] > 0.0, outer[j] * pull, 0.0)
-                change_w[j] += moved * x
-                change_b[j] += moved
-        changes = (*change_w, *change_b)
-        return tuple(_add(high, low, c) for (high, low), c in zip(state, changes, strict=True))
-
-    return jax.lax.fori_loop(0, count, one, state)
-
-
-def _add(high: Any, low: Any, change: Any) -> tuple[Any, Any]:
-    """Kahan's compensated sum: `low` is what the last one left out."""
-    more = change + low
-    total = high + more
-    return total, more - (total - high)

@@ -15,7 +15,6 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
 from .base import STEP_SIZE
 from .finding import Table
-from .one_by_one import descend
 
 DATA = Dataset([0.5, -0.5], [1, -1])
 NAMED = {
@@ -43,6 +42,8 @@ def others() -> list[Other]:
 
 
 def _one(name: str, net: ShallowReLU) -> Other:
+    from latephase.training.single_steps import descend  # imports JAX
+
     w, b = descend(net, DATA, STEP_SIZE, STEPS)
     points = (net.output_weights, DATA.inputs, DATA.labels)
     inverse = 1 / (DATA.optimal_margin - np.asarray(robustness_margin(w[..., None], b, *points)))
