@@ -97,11 +97,12 @@ def _shifts(constants: Array, fitted: NDArray[np.bool_]) -> list[float]:
     """Median |C - C of the first method| / median |C of the first method| of (method, trial).
 
     The same start, so that no spread over starts hides a change: heavy ball has the same law as
-    gradient descent on +-1, and six times its C. Trials that both methods fit.
+    gradient descent on +-1, and six times its C. Trials that both methods fit and specialise.
     """
+    known = np.isfinite(constants) & fitted
     return [
         _median(np.abs(c - constants[0])[both]) / _median(np.abs(constants[0])[both])
-        for c, both in zip(constants, fitted & fitted[0], strict=True)
+        for c, both in zip(constants, known & known[0], strict=True)
     ]
 
 
