@@ -335,9 +335,9 @@ def _deviations(found: Sequence[Row], loose: tuple[Array, Array, Array]) -> list
         if np.nanquantile(one.stalled / one.predicted, 0.9) > STEP_FACTOR
     ]
     texts = [
-        "The stall comes at 0.875 of the time f 2^p / a: updates are whole units in the last "
+        "The stall comes at 0.8753 of the time f 2^p / a: updates are whole units in the last "
         "place, "
-        "and round up on the way; sum_k ln((k + 1/2)/(k - 1/2)) / (2k) = 0.875."
+        "and round up on the way; sum_k ln((k + 1/2)/(k - 1/2)) / (2k) = 0.8753."
     ]
     if late:
         texts.append(

@@ -57,7 +57,7 @@ def examine(bench: Bench) -> Finding:
         verdict=decide(found, paper.found.sizes["trial"]),
         summary=(
             f"{len(judged(paper))} methods follow C / (m + offset), each on its own clock m, "
-            f"within {100 * worst[0]:.0f} % (worst: {worst[1]}), but not all with gradient "
+            f"within {100 * worst[0]:.1f} % (worst: {worst[1]}), but not all with gradient "
             f"descent's C: heavy ball's differs by {paper.row('heavy_ball').shift:.1f} times its "
             "size. On x = 1, -1 at t = 10^4 gradient descent leaves "
             f"{paper.row('gd').gaps[4]:.1e}, loss-scaled steps "
