@@ -60,11 +60,11 @@ def drawn(figure: Figure, scheme: int) -> str:
 
 
 def table(claims: list[dict[str, Any]]) -> str:
-    """Number, title, verdict and summary of every claim."""
-    rows = ["| | claim | verdict | what was found |", "|---|---|---|---|"]
+    """Number, title, verdict, evidence and summary of every claim."""
+    rows = ["| | claim | verdict | evidence | what was found |", "|---|---|---|---|---|"]
     for claim in claims:
         verdict = claim["verdict"].replace("_", " ")
-        cells = (str(claim["number"]), claim["title"], verdict, claim["summary"])
+        cells = (str(claim["number"]), claim["title"], verdict, claim["evidence"], claim["summary"])
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(rows)
 

@@ -44,11 +44,13 @@ def test_without_out_nothing_is_written(latephase, tmp_path):
 
 
 def test_another_data_set_and_step_size(latephase):
-    """Ground truth: on 3, -1 the gap of gradient descent is counted from 1/2, not from 1."""
+    """Ground truth: on 3, -1 the gap of gradient descent is counted from 1/2, not from 1; Polyak's
+    steps follow the law, with a C that is 41 % (median) from gradient descent's of the same start.
+    """
     flags = ["--inputs", "3,-1", "--labels", "1,-1", "--step-size", "0.5"]
     ended = latephase("compare", "--methods", "gd,polyak_step", *QUICK[2:], *flags)
     assert ended.code == 0
-    assert "own clock, same C" in ended.out
+    assert "own clock, another C" in ended.out
 
 
 @pytest.mark.parametrize(

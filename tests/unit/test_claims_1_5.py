@@ -170,6 +170,28 @@ def test_initializers_verdict_turns_on_planted_errors(found: list[initializers.I
     assert initializers.decide([none, *others]) is Verdict.UNDECIDED
 
 
+def test_constants_that_vanish_refute_claim_4(found: list[initializers.Initialised]):
+    """Ground truth: a twentieth of the runs with C = 0, measured and predicted alike."""
+    he, *others = found
+    some = np.arange(he.measured.size) % 20 == 0
+    still = [np.where(some, 0.0, values) for values in (he.measured, he.predicted)]
+    wrong = replace(he, measured=still[0], predicted=still[1])
+    assert initializers.decide([wrong, *others]) is Verdict.NOT_SUPPORTED
+
+
+def test_flows_of_either_pace_are_judged(bench: Bench):
+    """Ground truth: flows that land on 0 shrink like 1/(t ln t), the others like 1/ln t."""
+    times = flow_direction.TIMES
+    target = flow_direction.limit()
+    runs = bench.ensemble("standard_normal", method=GradientFlow(), until=times[-1], at=times)
+    one = flow_direction.direction(trained(runs, "standard_normal"), target.parameters)
+    assert one.fall.size > 10
+    assert one.spread.size > 3
+    assert flow_direction.decide([one], target) is Verdict.SUPPORTED
+    for wrong in (replace(one, fall=one.fall * 10), replace(one, spread=one.spread * 2)):
+        assert flow_direction.decide([wrong], target) is Verdict.NOT_SUPPORTED
+
+
 @pytest.mark.parametrize("name", ["he_normal", "xavier_uniform", "standard_normal", "uniform"])
 def test_expected_size_of_constants(name: str):
     """Ground truth: a million draws of C = (min(p, 0) - min(q, 0)) / 2 of trained networks."""

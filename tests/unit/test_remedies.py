@@ -23,7 +23,8 @@ from latephase.experiments import (
     remedies_sharpness,
     remedies_sign,
 )
-from latephase.experiments.compared import effect, null_free_constant
+from latephase.experiments.compared import _shifts, effect, null_free_constant
+from latephase.experiments.input_scaling import Scaled
 from latephase.experiments.remedy_runs import Compared, compared
 from latephase.late.law import laws
 from latephase.problem import Dataset, TwoPointGeometry
@@ -61,16 +62,44 @@ def planted(runs: list[Compared], method: str, **changes: float) -> list[Compare
 def test_a_method_off_the_law_refutes_claim_15(runs):
     good = [one for one in runs if one.specialises]
     assert remedies.decide(good, TRIALS) is Verdict.SUPPORTED
-    for changes in ({"ratio": 1.3}, {"kept": 0.5}):
+    for changes in ({"ratio": 1.3}, {"ratio": 1.06}, {"kept": 0.5}, {"shift": 0.3}):
         bad = planted(runs, "loss_scaled", **changes)
         assert remedies.decide(bad, TRIALS) is Verdict.NOT_SUPPORTED
+    kept = planted(runs, "heavy_ball", shift=0.0)
+    assert remedies.decide(kept, TRIALS) is Verdict.NOT_SUPPORTED
     assert remedies.decide(planted(runs, "adam", ratio=9.0), TRIALS) is Verdict.SUPPORTED
     assert remedies.decide(good, 10) is Verdict.UNDECIDED
+
+
+def test_constants_are_compared_from_the_same_start(runs):
+    """Ground truth: gradient descent is its own yardstick; made-up constants of three trials.
+
+    Medians of |C| alone would call the second method the same.
+    """
+    assert all(one.row("gd").shift == 0.0 for one in runs if one.specialises)
+    constants = np.array([[1.0, 2.0, -3.0], [-3.0, 1.0, 2.0]])
+    fitted = np.ones((2, 3), bool)
+    assert _shifts(constants, fitted) == [0.0, 4.0 / 2.0]
+    fitted[1, 2] = False
+    assert _shifts(constants, fitted) == [0.0, 2.5 / 1.5]
 
 
 def test_a_constant_that_stays_refutes_claim_16(runs):
     bad = planted(runs, "fixed_radius", constant=1.0)
     assert remedies_constant.decide(bad, TRIALS) is Verdict.NOT_SUPPORTED
+
+
+def test_inputs_that_stay_slow_refute_claim_16(runs):
+    """Ground truth: the criterion, on made-up deficits."""
+    good = [one for one in runs if one.specialises]
+    fast = Scaled("1, -1", 9, np.full(4, 1e-2), np.full(4, 1e-6))
+    slow = replace(fast, scaled=np.full(4, 1e-3))
+    for scaled, steps, verdict in (
+        (fast, (1e-2, 1e-6), Verdict.SUPPORTED),
+        (slow, (1e-2, 1e-6), Verdict.NOT_SUPPORTED),
+        (fast, (1e-2, 1e-3), Verdict.NOT_SUPPORTED),
+    ):
+        assert remedies_constant.decide(good, TRIALS, [scaled], steps) is verdict
 
 
 def test_what_is_left_of_the_constant_is_that_of_no_null_components():
@@ -87,7 +116,14 @@ def test_what_is_left_of_the_constant_is_that_of_no_null_components():
 def test_rescaling_that_moves_on_refutes_claim_17(runs):
     good = [remedies_rescaling.stall(one) for one in runs if one.specialises]
     assert remedies_rescaling.decide(good) is Verdict.SUPPORTED
-    for changes in ({"gap": 1e-5}, {"left": 0.1}, {"together": 0.2}):
+    assert all(one.exponential for one in good)
+    for changes in (
+        {"gap": 1e-5},
+        {"left": 0.1},
+        {"together": 0.2},
+        {"rates": (0.1, 0.001)},
+        {"end": 1e-3},
+    ):
         bad = [replace(good[0], **changes), *good[1:]]
         assert remedies_rescaling.decide(bad) is Verdict.NOT_SUPPORTED
 
@@ -96,6 +132,7 @@ def test_adam_decisions():
     """Ground truth: the criterion, on made-up numbers."""
     assert remedies_adam.decide(0.1, (1.1, 30.0), 20) is Verdict.SUPPORTED
     assert remedies_adam.decide(2.0, (1.1, 30.0), 20) is Verdict.NOT_SUPPORTED
+    assert remedies_adam.decide(0.1, (1.2, 30.0), 20) is Verdict.NOT_SUPPORTED
     assert remedies_adam.decide(0.1, (3.0, 30.0), 20) is Verdict.NOT_SUPPORTED
     assert remedies_adam.decide(0.1, (1.1, 1.0), 20) is Verdict.NOT_SUPPORTED
     assert remedies_adam.decide(0.1, (1.1, 30.0), 3) is Verdict.UNDECIDED
@@ -139,6 +176,7 @@ def test_effects_in_words(runs):
     said = {row.method: effect(row, one.rows[0], one.data) for row in one.rows}
     assert said["gd"] == "the slow rate"
     assert said["loss_scaled"] == "own clock, same C"
+    assert said["heavy_ball"] == "own clock, another C"
     assert said["dual_acceleration"] == "own clock, C drifts"
     assert said["sam:radius=1"] == "breaks: training stops"
     assert said["prgd"] == "stalls"
@@ -152,7 +190,7 @@ def test_arithmetic_decisions():
     ten = np.full(10, 100.0)
     row = arithmetic.Row("1, -1", "float32", False, ten, ten, ten, ten, ten, ten > 1e9, ten)
     assert arithmetic.decide([row]) is Verdict.SUPPORTED
-    unseen = np.where(np.arange(10) < 6, np.nan, 100.0)
+    unseen = np.where(np.arange(10) < 2, np.nan, 100.0)
     for changes in ({"stalled": unseen}, {"predicted": ten * 2}, {"predicted_gap": ten * 1.5}):
         assert arithmetic.decide([replace(row, **changes)]) is Verdict.NOT_SUPPORTED
     few = replace(row, stalled=ten[:3])

@@ -106,6 +106,8 @@ def test_every_claim_stands_on_the_page(page: str):
         assert reader.text.count(claim.title) == 2  # in the table and over its section
         assert claim.key in reader.values("id")
         assert finding.verdict.name.replace("_", " ") in reader.text
+    for kind in ("independent", "consistency", "independent, consistency"):
+        assert page.count(f">{kind}</span>") >= 2  # in the table of claims and at the verdict
     assert reader.text.index("What the numbers say") < reader.text.index("What was run")
 
 
@@ -172,6 +174,11 @@ def test_findings_are_kept_as_json(folder: Path):
 
     text = (folder / "findings.json").read_text(encoding="utf-8")
     stored = json.loads(text, parse_constant=refuse)
+    assert {claim["evidence"] for claim in stored["claims"]} == {
+        "consistency",
+        "independent",
+        "independent, consistency",
+    }
     assert [claim["verdict"] for claim in stored["claims"]] == [
         finding.verdict.name for _, finding in sample.findings()
     ]

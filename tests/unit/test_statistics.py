@@ -11,6 +11,7 @@ from latephase.experiments.statistics import (
     family_level,
     mean_and_error,
     mean_interval,
+    power_above,
     quantiles,
     two_sided,
     wilson,
@@ -74,3 +75,13 @@ def test_quantiles():
     assert relative_error(quantiles(sample, 0.05, 0.5, 0.83), want) < 1e-12
     assert quantiles([1.0, np.inf, np.inf], 0.0, 0.8, 1.0) == [1.0, np.inf, np.inf]
     assert np.isnan(quantiles([], 0.5)[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(4.4e-15, "1e-14"), (1e-12, "1e-12"), (0.074, "1e-1"), (3.3e-5, "1e-4"), (0.0, "1e-16")],
+)
+def test_power_above(value: float, shown: str):
+    """Ground truth: by hand; a bound that no machine's rounding moves."""
+    assert power_above(value) == shown
+    assert float(power_above(value)) >= value

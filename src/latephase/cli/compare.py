@@ -168,6 +168,7 @@ def _reported(
 
 def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
     from latephase.experiments.compared import effect
+    from latephase.experiments.decay import FLOOR
 
     last = max(rows[0].gaps)
     heads = ("fitted", f"gap at 1e{last}")
@@ -179,7 +180,11 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
     )
     for row in rows:
         gap = row.gaps[last]
-        shown = [printing.show(value, 3) for value in (row.fitted, gap)]
+        rounding = gap < FLOOR  # its digits differ between machines
+        shown = [
+            printing.show(row.fitted, 3),
+            f"< {FLOOR:g}" if rounding else printing.show(gap, 3),
+        ]
         table.add_row(row.method, *shown, row.decay.text, effect(row, rows[0], data))
     printing.console().print(table)
     printing.blank()

@@ -133,6 +133,7 @@ def _print(findings: Examined) -> None:
     )
     for claim, finding in findings:
         verdict = Text(_words(finding), style=_COLOURS[finding.verdict.name])
+        verdict.append("\n" + claim.evidence.words.replace(", ", ",\n"), style="dim")
         table.add_row(str(claim.number), claim.title, verdict, finding.summary)
     printing.console().print(table)
     printing.blank()

@@ -26,7 +26,7 @@ from . import (
     transition,
     wider,
 )
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
 CLAIMS: tuple[Claim, ...] = (
@@ -63,6 +63,7 @@ __all__ = [
     "CLAIMS",
     "Bench",
     "Claim",
+    "Evidence",
     "Figure",
     "Finding",
     "Number",

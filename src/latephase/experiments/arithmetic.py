@@ -13,7 +13,7 @@ from latephase.core import Rigour
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ ROWS: tuple[tuple[str, bool], ...] = (
     ("float64", False),
 )
 """(format, gradients accumulated in float32)."""
-STEP_FACTOR, DEFICIT_FACTOR, SHARE = 1.5, 1.25, 0.5
+STEP_FACTOR, DEFICIT_FACTOR, SHARE = 1.5, 1.25, 0.9
 STOCHASTIC_UNTIL = 10**4
 MAX_LEAPS = 20_000
 RUNS = 7  # of each data set: as many on both, so that nothing is compiled twice
 FEWEST = 5
+FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def starts(bench: Bench, data: Dataset) -> Any:
         data,
         GradientDescent(STEP_SIZE),
         trials=trials,
-        seed=bench.seed,
+        seed=FRESH + bench.seed,
         until=f"{LATE:.0e}",
         at=["0", f"{LATE:.0e}"],
     )
@@ -156,9 +157,13 @@ def decide(found: Sequence[Row]) -> Verdict:
         return Verdict.UNDECIDED
     seen = all(np.isfinite(one.stalled).mean() >= SHARE for one in found)
     steps = all(abs(np.log(one.step_ratio)) <= np.log(STEP_FACTOR) for one in found)
-    wide = [one for one in found if one.dtype != "bfloat16"]
-    gaps = all(abs(np.log(one.gap_ratio)) <= np.log(DEFICIT_FACTOR) for one in wide)
+    gaps = all(abs(np.log(one.gap_ratio)) <= np.log(DEFICIT_FACTOR) for one in _wide(found))
     return Verdict.SUPPORTED if seen and steps and gaps else Verdict.NOT_SUPPORTED
+
+
+def _wide(found: Sequence[Row]) -> list[Row]:
+    """The rows whose gaps are judged: bfloat16 has too few digits for one."""
+    return [one for one in found if one.dtype != "bfloat16"]
 
 
 def examine(bench: Bench) -> Finding:
@@ -170,16 +175,22 @@ def examine(bench: Bench) -> Finding:
         late = starts(bench, data)
         expected = {dtype: predictions(data, dtype, late) for dtype, _ in ROWS}
         found += [row(data, *kind, late, expected[kind[0]]) for kind in ROWS]
-        loose = loose if len(loose[0]) else stochastic(data, late, bench.seed)
+        loose = loose if len(loose[0]) else stochastic(data, late, FRESH + bench.seed)
     steps = {one.dtype: float(np.nanmedian(one.stalled)) for one in found[: len(ROWS)]}
     perfect = max((float(one.perfect.mean()), one.dtype) for one in found)
     nearest = float(np.nanmedian(found[0].gap))
+    least = min(float(np.isfinite(one.stalled).mean()) for one in found)
+    gap = max(_wide(found), key=lambda one: abs(np.log(one.gap_ratio)))
+    worst = max((one.step_ratio, one.dtype) for one in found)
     return Finding(
         verdict=decide(found),
         summary=(
             f"On x = 1, -1 at step size 1 training stops at update {steps['bfloat16']:.0f} in "
             f"bfloat16, {steps['float16']:.0f} in float16, {steps['float32']:.2e} in float32 and "
-            f"{steps['float64']:.2e} in float64 (medians), as predicted."
+            f"{steps['float64']:.2e} in float64 (medians), {worst[0]:.2f} times the prediction or "
+            f"nearer; at least {least:.0%} of the runs of each kind are seen to stop. The gap "
+            f"left is up to {gap.gap_ratio:.2f} times the predicted one ({_name(gap)}, x = "
+            f"{gap.inputs})."
         ),
         run=(
             f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}) on each of two data sets, "
@@ -194,6 +205,14 @@ def examine(bench: Bench) -> Finding:
                 Number(
                     f"x = {one.inputs}, {_name(one)}: stall / prediction",
                     one.step_ratio,
+                    Rigour.measured,
+                )
+                for one in found
+            ),
+            *(
+                Number(
+                    f"x = {one.inputs}, {_name(one)}: gap / prediction",
+                    one.gap_ratio,
                     Rigour.measured,
                 )
                 for one in found
@@ -216,7 +235,7 @@ def examine(bench: Bench) -> Finding:
         ],
         settings={
             "trials": min(bench.trials, TRIALS),
-            "seed": bench.seed,
+            "seed": FRESH + bench.seed,
             "initializer": INITIALIZER,
             "step_size": STEP_SIZE,
             "inputs": [list(points) for points in POINTS],
@@ -357,12 +376,11 @@ CLAIM = Claim(
         "few 10^14 in float64. What is left of the gap is left for ever."
     ),
     criterion=(
-        "In every arithmetic on both data sets at least half of the runs that specialise are "
-        "seen to stall; the "
-        f"median of measured over predicted stall is within a factor {STEP_FACTOR:g}, and, "
-        "bfloat16 "
-        f"apart, that of the gap left within {DEFICIT_FACTOR:g}."
+        f"In every arithmetic on both data sets at least {SHARE:.0%} of the runs that specialise "
+        "are seen to stall; the median of measured over predicted stall is within a factor "
+        f"{STEP_FACTOR:g}, and, bfloat16 apart, that of the gap left within {DEFICIT_FACTOR:g}."
     ),
     source='docs/theory.md, "Real arithmetic"',
     examine=examine,
+    evidence=Evidence.independent,
 )

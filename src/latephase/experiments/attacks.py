@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latephase.core import Rigour
 from latephase.problem import GradientDescent
 
-from .base import PAPER_DATA, STEP_SIZE, Bench, Claim
+from .base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
 Array = NDArray[np.float64]
@@ -170,4 +170,5 @@ CLAIM = Claim(
     ),
     source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
     examine=examine,
+    evidence=Evidence.independent,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from latephase.problem import Dataset, GradientDescent, GradientFlow
@@ -24,6 +25,19 @@ PAPER_METHOD = GradientDescent(STEP_SIZE)
 HORIZON = "1e1000"
 
 
+class Evidence(Enum):
+    """What a verdict rests on, and so what could have turned it."""
+
+    independent = "held against something made otherwise; a wrong theory would have shown"
+    consistency = "samples held against a law made of the same quantities; only a slip would show"
+    both = "partly the one, partly the other; the criterion says which"
+
+    @property
+    def words(self) -> str:
+        """As a reader sees it."""
+        return "independent, consistency" if self is Evidence.both else self.name
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement of the paper (or beyond it) and how it is put to the test.
@@ -31,7 +45,8 @@ class Claim:
     number, key: order and file-safe name;  title: a few words;  statement: the paper's sentence in
     our words;  criterion: what makes it SUPPORTED, in words, as `examine` decides it;
     source: theorem or section, with the key of references.bib;
-    apart: it shares no ensemble with other claims, so that it may be examined beside them.
+    apart: it shares no ensemble with other claims, so that it may be examined beside them;
+    evidence: what the verdict rests on (not said: the kind that says least).
     """
 
     number: int
@@ -42,6 +57,7 @@ class Claim:
     source: str
     examine: Callable[[Bench], Finding]
     apart: bool = False
+    evidence: Evidence = Evidence.consistency
 
 
 @dataclass

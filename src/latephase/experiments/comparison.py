@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from latephase.core import Rigour
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .base import Bench, Claim
-from .compared import NEAR, Row, clock_table, figures, overview, rows, table
+from .base import Bench, Claim, Evidence
+from .compared import LIKE, Row, clock_table, figures, overview, rows, table
 from .finding import Finding, Number, Verdict
 from .remedies import FEWEST
 
@@ -23,7 +23,7 @@ def decide(data: Dataset, found: Sequence[Row], trials: int) -> Verdict:
     few = min(row.fitted for row in found) * trials < FEWEST
     if few or not spanning or TwoPointGeometry.of(data).gram_sign > 0:
         return Verdict.UNDECIDED
-    good = all(abs(row.ratio - 1) <= NEAR for row in spanning)
+    good = all(abs(row.ratio - 1) <= LIKE for row in spanning)
     return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
 
 
@@ -73,9 +73,10 @@ CLAIM = Claim(
     ),
     criterion=(
         "For every such method the median of gap (ln s + offset) / |C| is within "
-        f"{100 * NEAR:.0f} % of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} "
+        f"{100 * LIKE:.0f} % of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} "
         "fitted trials, without such methods, and where k12 > 0."
     ),
     source='docs/theory.md, "Remedies"',
     examine=_not_a_bench,
+    evidence=Evidence.independent,
 )

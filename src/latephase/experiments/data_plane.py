@@ -11,7 +11,7 @@ from latephase.core import Rigour
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
-from .base import STEP_SIZE, Bench, Claim
+from .base import STEP_SIZE, Bench, Claim, Evidence
 from .data_map import CELLS, RATE_NAMES, REACH, Rate, grid, hyperbola, rate, relative_limit
 from .drawn import Array, draw, follow
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
@@ -284,4 +284,5 @@ CLAIM = Claim(
     ),
     source='docs/theory.md, "Activation patterns" and "The law of the late phase"',
     examine=examine,
+    evidence=Evidence.independent,
 )

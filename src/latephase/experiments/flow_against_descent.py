@@ -15,7 +15,7 @@ from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.late.engine import LatePhase
 from latephase.problem import GradientDescent, GradientFlow
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .drawn import Array, draw, ends_in, follow, preactivations
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
@@ -299,8 +299,12 @@ CLAIM = Claim(
         f"sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run "
         "with "
         f"a step size up to {SMALL:g}. "
+        "The first two parts: consistency; the constants: independent. "
         f"Undecided with fewer than {ENOUGH} trials of either kind."
     ),
-    source='[smorodinsky2026]; docs/theory.md, "The law of the late phase"',
+    source=(
+        '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
+    ),
     examine=examine,
+    evidence=Evidence.both,
 )

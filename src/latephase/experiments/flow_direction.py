@@ -11,7 +11,7 @@ from latephase.core import LogTime, Rigour
 from latephase.margin import kkt_residual, normalised_margin, robustness_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .paper_runs import Array, Trained, settings, trained
 from .statistics import quantiles
@@ -21,6 +21,9 @@ TIMES = ("1e3", "1e6", "1e10", "1e20", "1e50", "1e100", "1e300", "1e1000", "1e10
 CHECKED = TIMES.index("1e1000")  # where distances are judged; the last time is 1,000 times its ln t
 CLOSE = 1e-2  # largest distance of any kind at 1e1000
 FALL = 500.0  # least factor by which they shrink while ln t grows by 1,000
+SLOW = 2000.0  # largest factor by which the deficit of a flow with C != 0 does
+FAST = TIMES[TIMES.index("1e20") : CHECKED + 1]  # times at which flows with C = 0 are judged
+SPREAD = 1.1  # largest ratio of their deficit * t ln t between two of these times
 KKT_TRIALS = 60  # trials per initializer whose KKT residual is solved for
 EXACT = 1e-12
 KINK = 1e-12  # flow lands on kinks exactly, which weights and biases show only up to rounding
@@ -34,6 +37,8 @@ class Direction:
     angle (S,): |theta / |theta| - theta* / |theta*||;  gap (S,): relative gap of the normalised
     margin to 1 / |theta*|;  deficit (S,): of the robustness margin, relative to the optimum;
     residual (S,): of the KKT conditions, over at most KKT_TRIALS trials;  median_* (S,): medians.
+    fall (K,): deficit at 1e1000 over the one at the end, of the K trials with C != 0;
+    spread (F,): largest ratio of deficit * t ln t over FAST, of the F trials with C = 0.
     """
 
     initializer: str
@@ -45,6 +50,8 @@ class Direction:
     median_angle: Array
     median_gap: Array
     median_deficit: Array
+    fall: Array
+    spread: Array
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,19 @@ def direction(runs: Trained, theta: Array) -> Direction:
     gap = np.abs(1 - normalised * np.linalg.norm(theta))
     few = runs.weights[:KKT_TRIALS, :, :, None], runs.biases[:KKT_TRIALS]
     deficit = runs.deficit / PAPER_DATA.optimal_margin
-    return Direction(
-        runs.initializer,
-        runs.count,
-        *(_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))),
-        *(_median(v) for v in (angle, gap, deficit)),
-    )
+    largest = [_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))]
+    medians = [_median(v) for v in (angle, gap, deficit)]
+    return Direction(runs.initializer, runs.count, *(*largest, *medians, *_pace(runs)))
+
+
+def _pace(runs: Trained) -> tuple[Array, Array]:
+    """(fall (K,), spread (F,)) of the trials with C != 0 and of those with C = 0."""
+    slow = runs.constant != 0
+    log_fall = runs.log_deficit[slow, CHECKED] - runs.log_deficit[slow, -1]
+    judged = [TIMES.index(t) for t in FAST]
+    log_t = runs.log_t[judged]
+    scaled = runs.log_deficit[~slow][:, judged] + log_t + np.log(log_t)
+    return np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
 
 
 def _largest(values: Array) -> Array:
@@ -120,7 +134,8 @@ def decide(found: Sequence[Direction], target: Limit) -> Verdict:
         converges(d.angle) and converges(d.deficit) and converges(d.residual) and converges(d.gap)
         for d in found
     )
-    return Verdict.SUPPORTED if best and reached else Verdict.NOT_SUPPORTED
+    paced = all((d.fall <= SLOW).all() and (d.spread <= SPREAD).all() for d in found)
+    return Verdict.SUPPORTED if best and reached and paced else Verdict.NOT_SUPPORTED
 
 
 def examine(bench: Bench) -> Finding:
@@ -139,7 +154,9 @@ def examine(bench: Bench) -> Finding:
         decide(found, target),
         f"At t = 1e1000 all {sum(d.trials for d in found):,} trained flows are within {angle:.1e} "
         f"of the KKT direction (residual {residual:.1e}), and the margin within {deficit:.1e} of "
-        "the optimum; all shrink like 1/ln t.",
+        f"the optimum. The deficit of {sum(d.fall.size for d in found):,} shrinks like 1/ln t, "
+        f"that of the other {sum(d.spread.size for d in found):,}, which have C = 0, like "
+        "1/(t ln t).",
         f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
         f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
         _numbers(found, target, angle, deficit, residual),
@@ -157,6 +174,13 @@ def _numbers(
     last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
     return [
         Number("trained runs", sum(d.trials for d in found), Rigour.measured),
+        Number("of these, C = 0", sum(d.spread.size for d in found), Rigour.exact),
+        Number(
+            "these: largest change of deficit * t ln t from 1e20 to 1e1000",
+            max(float(d.spread.max(initial=1.0)) for d in found),
+            Rigour.measured,
+            "times",
+        ),
         Number("KKT residual of the limit point", target.residual, Rigour.measured),
         Number("its normalised margin against 1/|theta*|", target.margin_error, Rigour.measured),
         Number(
@@ -223,8 +247,14 @@ CLAIM = Claim(
         "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
         f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
         "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger."
+        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times "
+        f"larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t "
+        f"ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
     ),
-    source="[smorodinsky2026]; [lyuli2020] and [jitelgarsky2020] for homogeneous networks",
+    source=(
+        "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "
+        "homogeneous networks"
+    ),
     examine=examine,
+    evidence=Evidence.independent,
 )

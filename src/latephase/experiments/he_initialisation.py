@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .paper_runs import Array, Trained, settings, trained
 from .statistics import quantiles, wilson
@@ -203,8 +203,9 @@ CLAIM = Claim(
         "Every run whose loss tends to 0 starts at the optimal margin, loses some of it, and has "
         f"half of the loss back before 1e1000, in the median {SLOW:g} times later than the minimum "
         f"or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t + "
-        "beta)/|C|."
+        "beta)/|C| (the last part: consistency; the others: independent)."
     ),
-    source="[smorodinsky2026], experiments; [he2015]; docs/theory.md, section 3",
+    source="[smorodinsky2026], as read from the abstract; [he2015]; docs/theory.md, section 3",
     examine=examine,
+    evidence=Evidence.both,
 )

@@ -15,7 +15,7 @@ from latephase.core import LogTime, Regime, Rigour
 from latephase.late.engine import LatePhase
 from latephase.problem import GradientDescent, initializers
 
-from .base import PAPER_DATA, STEP_SIZE, Bench, Claim
+from .base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from .drawn import Array, draw, ends_in, follow, preactivations
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 from .paths import (
@@ -282,14 +282,15 @@ CLAIM = Claim(
         "good margin is spent in it, not before it."
     ),
     criterion=(
-        "No sampled run leaves the specialised pattern; every run with L -> 0 ends in it; for "
-        "every "
+        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled "
+        "run leaves the specialised pattern; every run with L -> 0 ends in it; for every "
         "initializer the share of specialised runs that spend more steps in it than before it "
         "until "
         f"their deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over "
         "the "
         "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
     ),
-    source='[smorodinsky2026]; docs/theory.md, "Activation patterns"',
+    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
     examine=examine,
+    evidence=Evidence.consistency,
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latephase.core import Rigour
 from latephase.problem import initializers
 
-from .base import HORIZON, PAPER_DATA, PAPER_METHOD, STEP_SIZE, Bench, Claim
+from .base import HORIZON, PAPER_DATA, PAPER_METHOD, STEP_SIZE, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
 
 if TYPE_CHECKING:
@@ -299,4 +299,5 @@ CLAIM = Claim(
     ),
     source="docs/certificates.md",
     examine=examine,
+    evidence=Evidence.independent,
 )

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Rigour
 
-from .base import PAPER_DATA, Bench, Claim
+from .base import PAPER_DATA, Bench, Claim, Evidence
 from .finding import Figure, Finding, Number, Panel, Series, Verdict
 from .remedies import FEWEST
 from .remedy_runs import INITIALIZER
 
 Array = NDArray[np.float64]
-STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "3e5", 64
+STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
 NEAR = 0.3  # of ln L; a plain number, since a step size is known to a factor only
+SLOPE = 0.1
+FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
 def decide(off: float, slopes: tuple[float, float], trials: int) -> Verdict:
     """As the criterion says."""
     if trials < FEWEST:
         return Verdict.UNDECIDED
-    good = abs(off) <= NEAR and abs(slopes[0] - 1) <= 0.25 and slopes[1] > 2
+    good = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE and slopes[1] > 2
     return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
 
 
@@ -33,9 +37,8 @@ def examine(bench: Bench) -> Finding:
 
     trials = min(bench.trials, TRIALS)
     methods = [named(text, STEP_SIZE) for text in METHODS]
-    found = compare(
-        INITIALIZER, PAPER_DATA, methods, trials=trials, seed=bench.seed, until=UNTIL, samples=41
-    )
+    settings: dict[str, Any] = {"trials": trials, "seed": FRESH + bench.seed, "until": UNTIL}
+    found = compare(INITIALIZER, PAPER_DATA, methods, samples=41, **settings)
     fitted = found.fitted.values.all(axis=0)
     inverse = -np.median(found.log_loss.values[:, fitted], axis=1)  # (method, time)
     log_t = np.log(10) * found.log10_t.values
@@ -58,7 +61,7 @@ def examine(bench: Bench) -> Finding:
             Number("d ln(1/L) / d ln t at the end, eps = 0", slopes[1], Rigour.measured),
             Number("fitted trials", int(fitted.sum()), Rigour.measured),
         ],
-        settings={"trials": trials, "seed": bench.seed, "step_size": STEP_SIZE, "until": UNTIL},
+        settings={**settings, "step_size": STEP_SIZE},
         figures=[_figure(found.log10_t.values, inverse, predicted)],
     )
 
@@ -94,12 +97,12 @@ CLAIM = Claim(
         "eps; from then on it is gradient descent with the step size step_size / eps."
     ),
     criterion=(
-        "On x = 1, -1 the median ln(1/L) at the end is within 0.3 of ln(step_size t / eps), "
-        "and its "
-        "slope in ln t over the last half decade within 0.25 of 1; with eps = 0 the slope "
-        "exceeds 2."
+        f"On x = 1, -1 the median ln(1/L) at t = {UNTIL} is within {NEAR:g} of ln(step_size t / "
+        f"eps), and its slope in ln t over the last half decade within {SLOPE:g} of 1; with eps = "
+        "0 the slope exceeds 2."
     ),
     source='[kingma2015]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

@@ -9,7 +9,7 @@ import numpy as np
 from latephase.core import Rigour
 from latephase.problem import TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .compared import STUCK
 from .finding import Finding, Number, Verdict
 from .remedies import FEWEST
@@ -126,4 +126,5 @@ CLAIM = Claim(
     source='[foret2021]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from latephase.core import Rigour
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .base import Bench, Claim
+from .base import Bench, Claim, Evidence
 from .finding import Finding, Number, Table, Verdict
 from .remedies import FEWEST
 from .remedy_runs import compared, settings, words
@@ -110,4 +110,5 @@ CLAIM = Claim(
     source='[gunasekar2018]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
+    evidence=Evidence.independent,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 INITIALIZER = "standard_normal"
 POINTS = ((1.0, -1.0), (3.0, -1.0), (2.0, -0.5), (0.5, -0.5))
 TRIALS, UNTIL, SAMPLES = 128, "1e4", 31
+# Criteria were thought up on the networks of seed 0, and claim 15 once more on those of 1000 (it
+# had said that Polyak's steps end with another C, which is so on seed 0 only); judged by others.
+FRESH = 2000
+LATE = {"heavy_ball": "1e5"}  # held against the law later: at 10^4 it still levels its margins
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Compared:
 
 def compared(bench: Bench) -> list[Compared]:
     """All data sets, run once for all claims of a process."""
-    return [_one(points, min(bench.trials, TRIALS), bench.seed) for points in POINTS]
+    return [_one(points, min(bench.trials, TRIALS), FRESH + bench.seed) for points in POINTS]
 
 
 @cache
@@ -58,7 +62,21 @@ def _one(points: tuple[float, ...], trials: int, seed: int) -> Compared:
     found = compare(
         INITIALIZER, data, methods, trials=trials, seed=seed, until=UNTIL, samples=SAMPLES
     )
-    return Compared(data, found, rows(found))
+    late = {text: _late_ratio(text, data, trials, seed) for text in LATE}
+    return Compared(
+        data, found, [replace(r, ratio=late.get(r.method, r.ratio)) for r in rows(found)]
+    )
+
+
+def _late_ratio(text: str, data: Dataset, trials: int, seed: int) -> float:
+    """gap / law at the later time of a method."""
+    from latephase.ensembles.compare import compare
+    from latephase.training.methods import named
+
+    method, until = named(text, STEP_SIZE), LATE[text]
+    return rows(
+        compare(INITIALIZER, data, [method], trials=trials, seed=seed, until=until, at=[until])
+    )[0].ratio
 
 
 def settings(bench: Bench) -> dict[str, object]:
@@ -66,7 +84,7 @@ def settings(bench: Bench) -> dict[str, object]:
     return {
         "initializer": INITIALIZER,
         "trials": min(bench.trials, TRIALS),
-        "seed": bench.seed,
+        "seed": FRESH + bench.seed,
         "step_size": STEP_SIZE,
         "until": UNTIL,
         "inputs": [list(points) for points in POINTS],
@@ -78,5 +96,6 @@ def words(bench: Bench) -> str:
     return (
         f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on "
         "each of "
-        f"{len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one."
+        f"{len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one "
+        "(gap / law of heavy ball: 1e5)."
     )

@@ -80,6 +80,12 @@ def quantiles(values: ArrayLike, *shares: float) -> list[float]:
     return [_between(sample, share * (sample.size - 1)) for share in shares]
 
 
+def power_above(value: float) -> str:
+    """The power of ten at or above a positive value, "1e-12": digits of rounding differ between
+    machines, and a summary shows none that do not hold."""
+    return f"1e{int(np.ceil(np.log10(value)))}" if value > 0 else "1e-16"
+
+
 def _between(sample: Array, place: float) -> float:
     """The sorted sample at a fractional index; two infinities have no difference to interpolate."""
     low, high = sample[int(np.floor(place))], sample[int(np.ceil(place))]

@@ -44,6 +44,7 @@ def _claim(claim: Claim, finding: Finding) -> dict[str, Any]:
         "source": claim.source,
         "criterion": claim.criterion,
         "verdict": finding.verdict,
+        "evidence": claim.evidence.words,
         "summary": finding.summary,
         "run": finding.run,
         "numbers": numbers,

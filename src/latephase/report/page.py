@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
-from latephase.experiments.base import Claim
+from latephase.experiments.base import Claim, Evidence
 from latephase.experiments.finding import Figure, Table, Verdict
 from latephase.report import references, typeset
 from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
@@ -40,6 +40,7 @@ def page(findings: Examined, provenance: Mapping[str, Any], lead: str | None = N
         tally=_tally(findings),
         findings=findings,
         rigours=list(Rigour),
+        kinds=[kind for kind in Evidence if kind is not Evidence.both],
         provenance=_flat(provenance),
         works=works,
     )

@@ -1,0 +1,112 @@
+"""Networks on two points of the line, stepped one by one to 10^8: a loop that shares nothing.
+
+The other claims follow runs by closed forms, and hold them against laws made of the same conserved
+quantities: that finds slips, not a mistake in the law. Here gradient descent is done as its
+definition says, on plain numbers, a hundred million times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Regime
+from latephase.margin import robustness_margin
+from latephase.problem import ShallowReLU
+
+from .base import PAPER_DATA, STEP_SIZE, Bench
+from .paper_runs import COMMON, TIMES
+from .stepped import in_parallel
+
+Array = NDArray[np.float64]
+DECADES = (10**4, 10**5, 10**6, 10**7, 10**8)
+FEW = 1000  # trials of a bench below which the last decade, nine tenths of the work, is left out
+LOG_RISE = float(np.log(10))  # of ln t over the last decade, where slopes are taken
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One trained network of each common initializer, K of them, at the first S of DECADES.
+
+    times (S,);  weights, biases (K, S, 2);  margin (K, S): exact, from the zeros of the network;
+    constant, offset (K,): of the law predicted at the entry into the last regime.
+    """
+
+    times: Array
+    weights: Array
+    biases: Array
+    margin: Array
+    constant: Array
+    offset: Array
+
+    @property
+    def boundary(self) -> Array:
+        """x* = (b2 - b1) / (w1 - w2), (K, S)."""
+        return np.asarray(-np.diff(self.biases, axis=-1) / np.diff(self.weights, axis=-1))[..., 0]
+
+    @property
+    def denominator(self) -> Array:
+        """w1 - w2, (K, S)."""
+        return np.asarray(self.weights[..., 0] - self.weights[..., 1])
+
+    @property
+    def measured_constant(self) -> Array:
+        """C (K,): ln t over 1/x*, both as differences over the last decade."""
+        return np.asarray(LOG_RISE / rise(1 / self.boundary))
+
+    @property
+    def until(self) -> str:
+        """The last time, "10^8"."""
+        return f"10^{np.log10(self.times[-1]):.0f}"
+
+    @property
+    def allowed(self) -> float:
+        """Relative error of a slope over the last decade, from t to 10 t, that is none: 10^4 / t.
+
+        The law leaves out O(1/t), with e^(margin at the start) as its factor.
+        """
+        return float(1e4 / self.times[-2])
+
+
+def rise(values: Array) -> Array:
+    """How much values (K, S) grow over the last decade, (K,)."""
+    return np.asarray(values[:, -1] - values[:, -2])
+
+
+def stepped(bench: Bench) -> Stepped:
+    """The runs, made once: of each common initializer the trained network of median |C|.
+
+    A median one, since terms of O(1/t) move the slope by O(1/(t |C|)), and some |C| is always tiny.
+    """
+    starts, laws = [], []
+    for name in COMMON:
+        found = bench.ensemble(name, at=TIMES)
+        kept = np.flatnonzero(found["regime"].values == Regime.specialised.name)
+        order = np.argsort(np.abs(found["law_constant"].values[kept]))
+        for i in kept[order][len(kept) // 2 :][:1]:
+            one = found.isel(trial=i)
+            starts.append((one.weights.values[0, :, 0], one.biases.values[0]))
+            laws.append((float(one.law_constant), float(one.law_offset)))
+    key = tuple((*map(float, w), *map(float, b)) for w, b in starts)
+    times = DECADES if bench.trials >= FEW else DECADES[:-1]
+    return _stepped(key, tuple(laws), times)
+
+
+@cache
+def _stepped(
+    starts: tuple[tuple[float, ...], ...],
+    laws: tuple[tuple[float, float], ...],
+    times: tuple[int, ...],
+) -> Stepped:
+    from latephase.training.single_steps import descend  # imports JAX
+
+    nets = [ShallowReLU(start[:2], start[2:]) for start in starts]
+    runs = in_parallel(lambda net: descend(net, PAPER_DATA, STEP_SIZE, times), nets)
+    weights, biases = (np.stack(part) for part in zip(*runs, strict=True))
+    points = ((1.0, -1.0), PAPER_DATA.inputs, PAPER_DATA.labels)
+    margin = np.asarray(robustness_margin(weights[..., None], biases, *points))
+    constant, offset = np.array(laws).T
+    return Stepped(np.array(times, float), weights, biases, margin, constant, offset)
