@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .exact import ExactNetwork, integers
 from .lines import Array, is_tame
@@ -25,28 +26,44 @@ _CROSSING = 1e-14  # error of the place where two lines meet at a right angle
 
 def plane_distance(
     network: ExactNetwork, x: Array, y: float, reach: float, p: float
-) -> float | None:
+) -> tuple[float, bool]:
     """Distance from x (2,), where y N > 0, to the zero set in the norm p; `reach` if that is less.
 
-    reach: a distance within which a zero is known, or asked for.  None where float64 cannot tell.
-    Rigour: exact to about 1e-12 relative; as a rule to a few ulp.
+    reach: a distance within which a zero is known, or asked for.  False: float64 cannot tell, and
+    this is an upper bound only.  Rigour: exact to about 1e-12 relative; as a rule to a few ulp.
     """
-    local = _around(network, x, y, reach, p)
-    if local is None:
-        return None
-    sketch = _Sketch.of(local)
+    found, certain = 1.0, False
+    if is_tame(np.array([reach])):
+        for around in (_around, _merged):  # the second one takes longer, and knows twins
+            local = None if certain else around(network, x, y, reach, p)
+            if local is not None:
+                found, certain = _searched(local, found)
+    return found * reach, certain
+
+
+def _searched(local: Local, found: float) -> tuple[float, bool]:
+    """The distance to the nearest zero if that is less than `found`, and whether it is certain."""
+    sketch, slack = _Sketch.of(local), _SLACK + 4 * local.noise
     if sketch is None:
-        return None
-    slack = _SLACK + 4 * local.noise
-    found = _nearest(sketch, 1 + slack)
-    free = _Sketch.of(local.within(found * (1 - slack)))
-    return found * reach if free is not None and _is_free(free) else None
+        return found, False
+    nearest = _nearest(sketch, 1 + slack)
+    free = _Sketch.of(local.within(nearest * (1 - slack)))
+    if free is not None and _is_free(free):
+        return nearest, True
+    return min(found, nearest * (1 + slack)), False
+
+
+def _merged(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
+    """The network around x, with kinks that coincide made one."""
+    local = Local.of(network.seen_from(x, y).within(reach, p), reach, p)
+    parts = (local.slope, local.normals, local.heights, local.gains)
+    return local if all(map(is_tame, parts)) else None
 
 
 def _around(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
     """The network around x from its exact heights, if float64 is wide enough for all of it."""
     weights, _, outer = network.floats
-    if not all(map(is_tame, (*network.floats, x, np.array([reach])))):
+    if not all(map(is_tame, (*network.floats, x))):
         return None
     (point,), power = integers(x)
     a = network.weights @ point + network.biases * (1 << power)
@@ -88,7 +105,11 @@ class _Sketch:
 
     @classmethod
     def of(cls, local: Local) -> _Sketch | None:
-        """None if two crossings on a line are too near to each other to be told apart."""
+        """None if a crossing is too blurred, or a side is not certain.
+
+        Where crossings on a line cannot be told apart, the cells among them are as small as the
+        blur, and f in them is what it is at the crossings.
+        """
         lengths = np.linalg.norm(local.normals, axis=1)
         normals, heights = local.normals / lengths[:, None], local.heights / lengths
         origin, along = heights[:, None] * normals, normals @ np.array([[0.0, 1.0], [-1.0, 0.0]])
@@ -98,13 +119,15 @@ class _Sketch:
         places, blurs = placed
         points = origin[:, None] + places[..., None] * along[:, None]
         fall = np.abs(local.slope).sum() + np.abs(local.gains).sum()
-        crossed = _crossed(local, points, places)
+        crossed = _crossed(local, points, np.diff(places, axis=1) > blurs[:, 1:] + blurs[:, :-1])
+        if crossed is None:
+            return None
         gains = crossed * local.gains
         return cls(
             local=local,
             points=points,
             values=local.values(points),
-            blurs=local.noise + 2 * fall * blurs,
+            blurs=local.noise + (4 + len(heights)) * fall * blurs,
             cell_values=1.0 - gains @ local.heights,
             cell_slopes=local.slope + gains @ local.normals,
         )
@@ -132,37 +155,33 @@ def _places(
     The crossings outside the disc, and that with itself, are put at an end.
     """
     low, high = low[:, None], high[:, None]
-    sine = along @ normals.T
-    places = (heights - heights[:, None] * (normals @ normals.T)) / sine
-    blurs = _CROSSING * 2 / np.abs(sine)
-    np.fill_diagonal(places, np.inf)
-    np.fill_diagonal(blurs, 0.0)
-    here = ~((places - blurs >= high) | (places + blurs <= low))
-    blurs = np.where(here, blurs, 0.0)
+    sine, offset = along @ normals.T, heights - heights[:, None] * (normals @ normals.T)
+    ends = low * sine, high * sine
+    here = (offset > np.minimum(*ends) - _CROSSING) & (offset < np.maximum(*ends) + _CROSSING)
+    np.fill_diagonal(here, False)
+    blurs = np.where(here, 2 * _CROSSING / np.abs(sine), 0.0)
     if not (blurs < 1e-4).all():
         return None
+    places = np.where(here, offset / sine, np.inf)
     order = np.argsort(places, axis=1)
-    here, blurs = np.take_along_axis(here, order, 1), np.take_along_axis(blurs, order, 1)
-    places = np.take_along_axis(places, order, 1)
-    both = here[:, 1:] & here[:, :-1]
-    if (both & (np.diff(places, axis=1) <= blurs[:, 1:] + blurs[:, :-1])).any():
-        return None
-    clipped = np.clip(places, low, high)
+    blurs = np.take_along_axis(blurs, order, 1)
+    clipped = np.clip(np.take_along_axis(places, order, 1), low, high)
     edge = np.zeros_like(low)
     return np.hstack([low, clipped, high]), np.hstack([edge, blurs, edge])
 
 
-def _crossed(local: Local, points: Array, places: Array) -> Array:
+def _crossed(local: Local, points: Array, pieces: NDArray[np.bool_]) -> Array | None:
     """Which kinks are crossed in the cells (c, k) that the disc meets, as 0 and 1.
 
     The cell of the point itself, and those beyond a piece of a kink line: all others have one.
     """
-    some = places[:, 1:] > places[:, :-1]
-    middle = (points[:, 1:] + points[:, :-1])[some] / 2
-    crossed = middle @ local.normals.T > local.heights
-    line = some.nonzero()[0]
-    crossed[np.arange(len(line)), line] = True
-    return np.vstack([np.zeros((1, len(local.heights))), crossed])
+    middle = (points[:, 1:] + points[:, :-1])[pieces] / 2
+    beyond = middle @ local.normals.T - local.heights
+    line = pieces.nonzero()[0]
+    beyond[np.arange(len(line)), line] = 1.0
+    if (np.abs(beyond) < _CROSSING).any():
+        return None
+    return np.vstack([np.zeros((1, len(local.heights))), beyond > 0])
 
 
 def _nearest(sketch: _Sketch, beyond: float) -> float:

@@ -37,8 +37,8 @@ def two_neuron_margin(
     distance to an intersection of two half-lines is the larger of the two distances.
     """
     w, b = np.broadcast_arrays(np.asarray(weights, float), np.asarray(biases, float))
-    w, b = rescaled(w, b, axis=0)
     shape, w, b = w.shape[1:], w.reshape(2, -1), b.reshape(2, -1)
+    given, (w, b) = (w, b), rescaled(w, b, axis=0)
     points = np.asarray(inputs, float).ravel()
     signs = np.asarray(labels, float).ravel()
     margin = np.empty(w.shape[1])
@@ -46,9 +46,10 @@ def two_neuron_margin(
         for start in range(0, margin.size, BLOCK):
             block = slice(start, start + BLOCK)
             margin[block] = _two_neuron_block(w[:, block], b[:, block], points, signs)
-        doubtful = ~(is_tame(w, 0) & is_tame(b, 0) & is_tame(points))
+        doubtful = ~(is_tame(w, 0) & is_tame(b, 0) & is_tame(points)) | _vanished(given, (w, b), 0)
     outer = np.array([1.0, -1.0])
-    return _settled(margin, doubtful, w.T, b.T, outer, points, signs).reshape(shape)
+    settled = _settled(margin, doubtful, given[0].T, given[1].T, outer, points, signs)
+    return settled.reshape(shape)
 
 
 def _two_neuron_block(w: Array, b: Array, points: Array, signs: Array) -> Array:
@@ -113,13 +114,24 @@ def robustness_margin(
     Raises InputError for inputs of more than one feature.
     """
     w, b, outer, points, signs = _checked(weights, biases, output_weights, inputs, labels)
-    w, b = rescaled(w, b, axis=-1)
+    given, (w, b) = (w, b), rescaled(w, b, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         network = _Network(w, b, outer)
         each = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
         doubtful = network.doubtful | ~is_tame(np.concatenate([outer, points]))
+        doubtful |= _vanished(given, (w, b), -1)
         margins = np.minimum.reduce(each)
-    return _settled(margins, doubtful, w, b, outer, points, signs)
+    return _settled(margins, doubtful, *given, outer, points, signs)
+
+
+def _vanished(before: tuple[Array, Array], after: tuple[Array, Array], axis: int) -> Mask:
+    """Where (...) a network had parameters that scaling took below float64."""
+    if before[0] is after[0]:
+        return np.zeros((), dtype=bool)
+    lost = [
+        ((new == 0) & (old != 0)).any(axis=axis) for old, new in zip(before, after, strict=True)
+    ]
+    return np.asarray(lost[0] | lost[1])
 
 
 def _settled(

@@ -151,9 +151,9 @@ def _point(scene: _Scene, i: int, reach: float, *, exact: bool) -> tuple[float, 
     """Bounds of the distance from a point to the zero set, none beyond `reach`."""
     x, y, p = scene.x[i], scene.y[i], scene.p
     if scene.x.shape[1] == PLANE:
-        found = plane_distance(scene.exact, x, y, reach, p)
-        if found is not None:
-            return found, found
+        reach, certain = plane_distance(scene.exact, x, y, reach, p)
+        if certain:
+            return reach, reach
     if exact or p == 2:
         walked = walk(scene.exact.seen_from(x, y), reach, p, math.inf if exact else CELLS)
         return max(walked.lower, _safe(scene, i)), walked.upper
