@@ -28,7 +28,8 @@ class Local:
     """f near a point: slope (d,), normals (k, d) of dual norm 1, heights (k,) >= 0, gains (k,).
 
     Each number has a relative error of a few ulp (the slope: of its norm).
-    active (k,): which of these neurons are so at the point;  quiet: whether no other neuron is.
+    active (k,): which of these neurons are so at the point;  quiet: whether no other neuron is;
+    error: of f, beside the rounding;  blur: error of the place of a kink.
     """
 
     slope: Array
@@ -38,6 +39,8 @@ class Local:
     p: float
     active: NDArray[np.bool_] | None = None
     quiet: bool = False
+    error: float = 0.0
+    blur: float = 1e-14
 
     @classmethod
     def of(cls, seen: Seen, reach: float, p: float) -> Local:
@@ -64,6 +67,7 @@ class Local:
             normals=self.normals[near],
             heights=self.heights[near] / reach,
             gains=self.gains[near] * reach,
+            blur=self.blur / min(reach, 1.0),
             active=active[near] if active is not None else None,
             quiet=self.quiet and active is not None and not active[~near].any(),
         )
@@ -77,7 +81,7 @@ class Local:
     def noise(self) -> float:
         """More than the error of `values` in the unit ball."""
         size = 1.0 + float(np.abs(self.slope).sum()) + 2 * float(np.abs(self.gains).sum())
-        return size * 2.3e-16 * (12 + len(self.gains))
+        return size * 2.3e-16 * (12 + len(self.gains)) + self.error
 
     def is_dead(self, u: Array) -> NDArray[np.bool_]:
         """Where (...) no neuron is active for certain, at points u (..., d) of the unit ball."""

@@ -21,7 +21,6 @@ from .lines import Array, is_tame
 from .local import DUAL, Local, norms, steepest
 
 _SLACK = 1e-12  # of the distance found: N > 0 in the disc of so much less, not so at so much more
-_CROSSING = 1e-14  # error of the place where two lines meet at a right angle
 
 
 def plane_distance(
@@ -47,8 +46,7 @@ def _searched(local: Local, found: float) -> tuple[float, bool]:
     if sketch is None:
         return found, False
     nearest = _nearest(sketch, 1 + slack)
-    free = _Sketch.of(local.within(nearest * (1 - slack)))
-    if free is not None and _is_free(free):
+    if is_free(local.within(nearest * (1 - slack))):
         return nearest, True
     return min(found, nearest * (1 + slack)), False
 
@@ -113,7 +111,8 @@ class _Sketch:
         lengths = np.linalg.norm(local.normals, axis=1)
         normals, heights = local.normals / lengths[:, None], local.heights / lengths
         origin, along = heights[:, None] * normals, normals @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-        placed = _places(normals, heights, along, *_chords(origin, along, local.p))
+        chords = _chords(origin, along, local.p)
+        placed = _places(normals, heights, along, *chords, 2 * local.blur)
         if placed is None:
             return None
         places, blurs = placed
@@ -148,22 +147,22 @@ def _chords(origin: Array, along: Array, p: float) -> tuple[Array, Array]:
 
 
 def _places(
-    normals: Array, heights: Array, along: Array, low: Array, high: Array
+    normals: Array, heights: Array, along: Array, low: Array, high: Array, blur: float
 ) -> tuple[Array, Array] | None:
-    """Places (k, k + 2) on each line, ascending: its ends and crossings, and how sure they are.
+    """Places (k, c + 2) on each line, ascending: its ends and crossings, and how sure they are.
 
-    The crossings outside the disc, and that with itself, are put at an end.
+    A line with fewer crossings in the disc than another has its end repeated.
     """
     low, high = low[:, None], high[:, None]
     sine, offset = along @ normals.T, heights - heights[:, None] * (normals @ normals.T)
     ends = low * sine, high * sine
-    here = (offset > np.minimum(*ends) - _CROSSING) & (offset < np.maximum(*ends) + _CROSSING)
+    here = (offset > np.minimum(*ends) - blur) & (offset < np.maximum(*ends) + blur)
     np.fill_diagonal(here, False)
-    blurs = np.where(here, 2 * _CROSSING / np.abs(sine), 0.0)
+    blurs = np.where(here, blur / np.abs(sine), 0.0)
     if not (blurs < 1e-4).all():
         return None
     places = np.where(here, offset / sine, np.inf)
-    order = np.argsort(places, axis=1)
+    order = np.argsort(places, axis=1)[:, : here.sum(axis=1).max(initial=0)]
     blurs = np.take_along_axis(blurs, order, 1)
     clipped = np.clip(np.take_along_axis(places, order, 1), low, high)
     edge = np.zeros_like(low)
@@ -179,7 +178,7 @@ def _crossed(local: Local, points: Array, pieces: NDArray[np.bool_]) -> Array | 
     beyond = middle @ local.normals.T - local.heights
     line = pieces.nonzero()[0]
     beyond[np.arange(len(line)), line] = 1.0
-    if (np.abs(beyond) < _CROSSING).any():
+    if (np.abs(beyond) < local.blur).any():
         return None
     return np.vstack([np.zeros((1, len(local.heights))), beyond > 0])
 
@@ -201,10 +200,10 @@ def _nearest(sketch: _Sketch, beyond: float) -> float:
     return float(distances[certain].min(initial=1.0))
 
 
-def _is_free(sketch: _Sketch) -> bool:
-    """Whether f > 0 in the whole disc."""
-    local = sketch.local
-    if not (sketch.values > sketch.blurs).all():
+def is_free(local: Local) -> bool:
+    """Whether f > 0 in the whole unit disc; False where float64 cannot tell."""
+    sketch = _Sketch.of(local)
+    if sketch is None or not (sketch.values > sketch.blurs).all():
         return False
     ways, lengths = steepest(sketch.cell_slopes, local.p)
     low = ~(sketch.cell_values - lengths > 2 * local.noise)
