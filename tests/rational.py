@@ -177,3 +177,13 @@ def as_float(margin: Fraction | None, norm: float) -> float:
         return float(margin)
     with localcontext(prec=40):
         return float((Decimal(margin.numerator) / Decimal(margin.denominator)).sqrt())
+
+
+def exact_output(
+    weights: Iterable[float], biases: Iterable[float], output_weights: Iterable[float], x: float
+) -> int:
+    """The sign of the output of one network on the line."""
+    total = Fraction(0)
+    for w, b, v in zip(weights, biases, output_weights, strict=True):
+        total += Fraction(v) * max(Fraction(w) * Fraction(x) + Fraction(b), Fraction(0))
+    return (total > 0) - (total < 0)

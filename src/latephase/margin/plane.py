@@ -20,6 +20,7 @@ from .exact import ExactNetwork, integers
 from .lines import Array, is_tame
 from .local import DUAL, Local, norms, steepest
 
+_ROUNDS = 5  # of looking again
 _SLACK = 1e-12  # of the distance found: N > 0 in the disc of so much less, not so at so much more
 
 
@@ -42,13 +43,20 @@ def plane_distance(
 
 def _searched(local: Local, found: float) -> tuple[float, bool]:
     """The distance to the nearest zero if that is less than `found`, and whether it is certain."""
-    sketch, slack = _Sketch.of(local), _SLACK + 4 * local.noise
-    if sketch is None:
-        return found, False
-    nearest = _nearest(sketch, 1 + slack)
-    if is_free(local.within(nearest * (1 - slack))):
-        return nearest, True
-    return min(found, nearest * (1 + slack)), False
+    reach = 1.0
+    for _ in range(_ROUNDS):
+        sketch, slack = _Sketch.of(local), _SLACK + 4 * local.noise
+        if sketch is None:
+            break
+        nearest = _nearest(sketch, 1 + slack)
+        if slack < 10 * _SLACK and is_free(local.within(nearest * (1 - slack))):
+            return nearest * reach, True
+        found = min(found, nearest * (1 + slack) * reach)
+        if not nearest < 0.5:
+            break
+        # A zero far within the reach, at 1e-12 of it say, has lost its digits: look from nearer.
+        local, reach = local.within(found / reach), found
+    return found, False
 
 
 def _merged(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:

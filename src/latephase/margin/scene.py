@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exact import ExactNetwork
-from .lines import Array
+from .lines import Array, is_tame
 from .local import DUAL, Local, norms, steepest
 
 _ROUNDING = 2.3e-16
@@ -21,11 +21,13 @@ _SECTORS = 16  # of the disc; a multiple of 8, so that axes and diagonals are be
 class Scene:
     """A network among points, in float64 with bounds of the rounding errors.
 
-    heights (n, m): pre-activations;  outputs (n,): y N, each known to within noise (n,)
+    heights (n, m): pre-activations;  outputs (n,): y N, each known to within noise (n,);
+    tame: whether float64 is wide enough for all of it, so that other bounds hold
     """
 
     def __init__(self, w: Array, b: Array, outer: Array, x: Array, y: Array, p: float) -> None:
         self.w, self.b, self.outer, self.x, self.y, self.p = w, b, outer, x, y, p
+        self.tame = all(map(is_tame, (w, b, outer, x)))
         self.heights = x @ w.T + b
         self.sizes = np.abs(x) @ np.abs(w).T + np.abs(b)
         self.noise = _ROUNDING * (sum(w.shape) + 8) * (self.sizes @ np.abs(outer)) + _TINY

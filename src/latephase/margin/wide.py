@@ -43,8 +43,17 @@ def margin_of(
         return Margin(float(robustness_margin(w, b, outer, x, y)), p)
     if not all(np.isfinite(part).all() for part in (w, b, outer)):
         return Margin(math.nan, p)
+    w, b = _enlarged(w, b)
     with np.errstate(all="ignore"):  # what leaves float64 is in doubt, and decided in integers
         return _margin(Scene(w, b, outer, x, y, p))
+
+
+def _enlarged(w: Array, b: Array) -> tuple[Array, Array]:
+    """A network of 1e-300, say, brought near 1, if that loses no bit: N has the same zeros."""
+    power = -int(np.frexp(max(np.abs(w).max(initial=0.0), np.abs(b).max(initial=0.0)))[1])
+    new = np.ldexp(w, power), np.ldexp(b, power)
+    kept = all((np.ldexp(n, -power) == old).all() for n, old in zip(new, (w, b), strict=True))
+    return new if kept else (w, b)
 
 
 def _margin(scene: Scene) -> Margin | MarginBounds:
@@ -61,8 +70,10 @@ def _margin(scene: Scene) -> Margin | MarginBounds:
         i, left = left[0], left[1:]
         if exact and best < optimum and _is_free(scene, i, best):
             continue
-        reach = min(best, scene.first_zero(i, _ways(scene, i, steep[0][i])))
-        if math.isinf(reach):  # one label only: look in every direction that N knows
+        reach = best
+        if scene.tame:
+            reach = min(best, scene.first_zero(i, _ways(scene, i, steep[0][i])))
+        if math.isinf(reach) and scene.tame:  # one label only: look in every direction that N knows
             reach = scene.first_zero(i, _all_ways(scene))
         low, high = _point(scene, i, reach, exact=exact)
         lower = min(lower, low)
@@ -77,6 +88,8 @@ def _margin(scene: Scene) -> Margin | MarginBounds:
 
 def _may_be_nearer(scene: Scene, some: NDArray[np.intp], best: float) -> NDArray[np.bool_]:
     """Which of the points (k,) may have a zero nearer than `best`."""
+    if not scene.tame:
+        return np.ones(len(some), dtype=bool)
     open_ = ~(scene.lower_bounds(best)[some] > 0)
     if scene.x.shape[1] == PLANE and math.isfinite(best) and open_.any():
         open_[open_] = ~(scene.sector_bounds(some[open_], best) > 0)
@@ -85,7 +98,7 @@ def _may_be_nearer(scene: Scene, some: NDArray[np.intp], best: float) -> NDArray
 
 def _is_free(scene: Scene, i: int, best: float) -> bool:
     """Whether no zero is nearer than `best` to a point of the plane, as float64 can tell."""
-    return scene.x.shape[1] == PLANE and is_free(scene.local(i, best))
+    return scene.tame and scene.x.shape[1] == PLANE and is_free(scene.local(i, best))
 
 
 def _point(scene: Scene, i: int, reach: float, *, exact: bool) -> tuple[float, float]:
@@ -103,6 +116,8 @@ def _point(scene: Scene, i: int, reach: float, *, exact: bool) -> tuple[float, f
 
 def _safe(scene: Scene, i: int) -> float:
     """The distance that the steepest slope anywhere leaves."""
+    if not scene.tame:
+        return 0.0
     steepest_slope = float(np.abs(scene.outer) @ scene.lengths) * (1 + 1e-12)
     certain = float(scene.outputs[i] - scene.noise[i])
     return max(0.0, certain / steepest_slope) if steepest_slope > 0 else 0.0
