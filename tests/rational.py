@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -81,7 +82,9 @@ def exact_distance(
         gains = [Fraction(int(label)) * v for v in outer]
         if sum(v * max(h, Fraction(0)) for v, h in zip(gains, heights, strict=True)) <= 0:
             return Fraction(0)
-        for pattern in product((False, True), repeat=len(w)):
+        here = [h > 0 for h in heights]
+        patterns = product((False, True), repeat=len(w))
+        for pattern in sorted(patterns, key=lambda s: sum(map(operator.ne, s, here))):
             rows = [
                 ([-v if on else v for v in row], h if on else -h)
                 for on, row, h in zip(pattern, w, heights, strict=True)
@@ -102,8 +105,9 @@ def _nearest(
     rows: list[tuple[Vector, Fraction]], d: int, norm: float, best: Fraction | None
 ) -> Fraction | None:
     """The smaller of best and min |u| over row . u <= right, of all candidates that satisfy it."""
-    if any(not any(row) and right < 0 for row, right in rows):
-        return best
+    for row, right in rows:
+        if right < 0 and (not any(row) or _is_beyond(row, -right, norm, best)):
+            return best
     candidates = {1.0: _one, 2.0: _two, float("inf"): _infinity}[float(norm)]
     for tight in (t for k in range(d + 2) for t in combinations(rows, k)):
         for u in candidates([row for row, _ in tight], [right for _, right in tight], d):
@@ -111,6 +115,16 @@ def _nearest(
             if (best is None or size < best) and all(dot(row, u) <= right for row, right in rows):
                 best = size
     return best
+
+
+def _is_beyond(row: Vector, height: Fraction, norm: float, best: Fraction | None) -> bool:
+    """Whether even the half-space row . u <= -height is no nearer than best."""
+    if best is None:
+        return False
+    if norm == 2:
+        return height**2 >= best * dot(row, row)
+    slopes = list(map(abs, row))
+    return height >= best * (max(slopes) if norm == 1 else sum(slopes))
 
 
 def _size(u: Vector, norm: float) -> Fraction:

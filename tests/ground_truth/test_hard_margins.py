@@ -90,7 +90,7 @@ def error(seed: int, p: float) -> float:
 
 
 @pytest.mark.parametrize("p", NORMS)
-@pytest.mark.parametrize("seed", [0, 2, 5, 6, 7, 9, 13, 18, 24, 30, 36, 45, 57, 66])
+@pytest.mark.parametrize("seed", [0, 1, 2, 16, 20, 21, 24, 33, 34, 36, 38, 39, 46, 49, 53])
 def test_hard_networks(seed, p):
     """Ground truth: all cells in rational arithmetic, all sets of constraints that may be tight."""
     assert error(seed, p) < 1e-12
