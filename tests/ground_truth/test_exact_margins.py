@@ -12,8 +12,7 @@ import latephase as lp
 from helpers import relative_error
 from latephase.margin import Margin, MarginBounds, margin_of
 from latephase.margin.cells import walk
-from latephase.margin.mixed_integer import nearest_zero
-from latephase.margin.plane import plane_margin
+from latephase.margin.exact import ExactNetwork
 
 
 def drawn(seed: int, m: int, n: int, d: int):
@@ -237,24 +236,28 @@ def arranged(seed):
             return w, b, outer, x[score != 0], np.sign(score[score != 0])
 
 
+def by_walking(w, b, outer, x, y, p, reach):
+    """The least distance by the walk over cells, which knows nothing of crossings of kink lines."""
+    net = ExactNetwork(w, b, outer)
+    each = [walk(net.seen_from(point, label), reach, p).upper for point, label in zip(x, y)]
+    return min(each, default=np.inf)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_the_plane_by_two_algorithms(seed):
     """Ground truth: the walk over cells, which knows nothing of crossings of kink lines."""
     w, b, outer, x, y = arranged(seed)
-    truth = [walk(w, b, outer * label, point, np.inf).lower for point, label in zip(x, y)]
-    assert plane_margin(w, b, outer, x, y) == pytest.approx(min(truth, default=np.inf), rel=1e-9)
+    found = float(margin_of(w, b, outer, x, y))
+    assert found == pytest.approx(by_walking(w, b, outer, x, y, 2.0, 4 * found), rel=1e-11)
 
 
 @pytest.mark.parametrize("p", [1.0, np.inf])
 @pytest.mark.parametrize("seed", range(24))
 def test_the_plane_in_other_norms(seed, p):
-    """Ground truth: a mixed-integer program for each point, within twice the distance found."""
+    """Ground truth: the walk over cells, which knows nothing of crossings of kink lines."""
     w, b, outer, x, y = arranged(seed)
-    found = plane_margin(w, b, outer, x, y, p)
-    if found < 100:
-        reach = 2 * found
-        each = [nearest_zero(w, b, outer * label, point, reach, p) for point, label in zip(x, y)]
-        assert found == pytest.approx(min(each), rel=1e-6)
+    found = float(margin_of(w, b, outer, x, y, p))
+    assert found == pytest.approx(by_walking(w, b, outer, x, y, p, 4 * found), rel=1e-11)
 
 
 def test_a_wide_network_in_the_plane():
@@ -265,4 +268,4 @@ def test_a_wide_network_in_the_plane():
     b = np.concatenate([heights, heights, [0.0, 0.0, 1.0]])
     outer = np.concatenate([np.ones(100), -np.ones(100), [1.0, 1.0, -1.0]])
     x, y = np.array([[0.25, 3.0], [-1.5, 2.0]]), np.array([-1.0, 1.0])
-    assert plane_margin(w, b, outer, x, y) == pytest.approx(0.5, rel=1e-9)
+    assert margin_of(w, b, outer, x, y) == pytest.approx(0.5, rel=1e-14)

@@ -14,7 +14,7 @@ from latephase.margin import (
     robustness_margin,
     two_neuron_margin,
 )
-from rational import exact_margin
+from rational import exact_margin, exact_output
 
 deterministic = settings(derandomize=True, max_examples=300, deadline=None, database=None)
 
@@ -107,3 +107,28 @@ def test_margin_is_the_distance_to_the_boundary_where_that_is_nearest(w, b, x):
         assert margin <= distance + 1e-15 * max(abs(crossing), *map(abs, x))
         optimum = abs(x[0] - x[1]) / 2
         assert abs(optimum - abs(offset) - distance) <= 4e-15 * max(abs(crossing), *map(abs, x))
+
+
+powers = st.integers(-300, 300) | st.integers(-12, 12)
+decimals = st.integers(-20, 20).map(lambda k: k / 10)
+scaled = st.tuples(decimals, powers).map(lambda v: v[0] * 10.0 ** v[1])
+neurons = st.tuples(scaled | decimals, scaled | decimals, scaled | decimals)
+offsets = st.sampled_from([0.0, 0.0, 2020.0, 1e7, 1e-9])
+
+
+@deterministic
+@given(st.lists(neurons, min_size=1, max_size=5), st.tuples(decimals, decimals, scaled), offsets)
+def test_margin_on_the_line_over_all_magnitudes(network, places, offset):
+    """Ground truth: rational arithmetic; decimals that float64 cannot sum, 600 decades of sizes."""
+    w, b, outer = np.array(network).T
+    x = np.unique(np.array(places) + offset)
+    q = (np.array([exact_output(w, b, outer, v) for v in x])).astype(int)
+    x, y = (x[q != 0], q[q != 0]) if q.any() else (x, np.ones(len(x)))
+    truth = exact_margin(w, b, outer, x, y)
+    expected = np.inf if truth is None or truth > 10**308 else float(truth)
+    got = robustness_margin(w[:, None], b, outer, x[:, None], y)
+    assert relative_error(got, expected) < 2e-14
+    if len(w) == 2:
+        both = exact_margin(w, b, (1, -1), x, y)
+        expected = np.inf if both is None or both > 10**308 else float(both)
+        assert relative_error(two_neuron_margin(w, b, x, y), expected) < 2e-14

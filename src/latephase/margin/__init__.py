@@ -56,9 +56,9 @@ def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | Ma
     """Robustness margin of a network on a data set, in units of x.
 
     The distance from the inputs to the set N = 0 in the norm 2, inf or 1; 0 if a point is
-    misclassified, inf if N has no zero.  A `Margin`, which is a float and exact, for up to 16
-    neurons, and for any number of them in one dimension and (2-norm) in two; `MarginBounds` with
-    `lower` and `upper` for larger networks.  Raises InputError.
+    misclassified, inf if N has no zero.  A `Margin`, which is a float and that of these doubles to
+    about 1e-12 relative, for up to 16 neurons, and for any number of them in one dimension and in
+    two; `MarginBounds` with `lower` and `upper` for larger networks.  Raises InputError.
     """
     if net.d != data.d:
         raise InputError(

@@ -1,10 +1,12 @@
 """The distance from a point to {y N <= 0}, by walking the cells of the kink hyperplanes outwards.
 
-In a cell every neuron is active or not, and N is affine. The straight way from the point to any
+In a cell every neuron is active or not, and N is affine.  The straight way from the point to any
 other crosses cells one after the other, none farther than where it ends: so cells are taken in the
 order of their distance, each opening its neighbours, until the next is farther than the nearest
-zero found. In any dimension this is exact branch and
-bound with a convex subproblem for each cell.
+zero found.  In any dimension and norm this is exact branch and bound with a convex subproblem for
+each cell.  A solver in float64 finds the multipliers of its constraints, and weak duality makes
+them a lower bound whatever the solver's tolerances are; where that bound does not meet the
+point found, the subproblem is solved in integers.
 """
 
 from __future__ import annotations
@@ -12,12 +14,21 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .exact import Seen, rounded
 from .lines import Array
+from .local import DUAL, Local, norms
 from .projection import nearest
+
+Crossed = NDArray[np.bool_]
+
+_GAP = 1e-13  # relative, between the bounds of a distance that counts as known
+_BEYOND = 1 + 1e-12  # a step from a zero onwards, behind which N must have changed sign
+_CANCELLED = 1e-3  # of its terms: a slope that is less is summed up in integers
 
 
 @dataclass(frozen=True)
@@ -29,92 +40,135 @@ class Walk:
 
 
 class _Cells:
-    """The cells around a point x, in units of `scale` from it.
+    """Subproblems of the cells around a point; distances in units of `reach`.
 
-    normals (k, d) of length 1 and heights (k,): neuron j is active where normals_j u >= -heights_j;
-    gains (k,): its output there is gains_j * (normals_j u + heights_j);  base: output of neurons
-    that do not depend on x.
+    settled: whether what float64 leaves in doubt is solved in integers.
     """
 
-    def __init__(self, weights: Array, biases: Array, outer: Array, x: Array, scale: float) -> None:
-        lengths = np.linalg.norm(weights, axis=1)
-        some = lengths > 0
-        self.base = float(outer[~some] @ np.maximum(biases[~some], 0.0))
-        self.normals = weights[some] / lengths[some, None]
-        self.heights = (weights[some] @ x + biases[some]) / lengths[some] / scale
-        self.gains = outer[some] * lengths[some] * scale
+    def __init__(self, seen: Seen, reach: float, p: float, *, settled: bool) -> None:
+        self.seen, self.reach, self.p, self.settled = seen, reach, p, settled
+        self.local = Local.of(seen, reach, p)
+        self.error = 4e-16 * (4 + len(self.local.heights) + len(self.local.slope))
+        self.per_value = Fraction(1, seen.value)
+        self.per_slope = Fraction(reach) * (1 << seen.power) / seen.value
 
-    def walls(self, active: NDArray[np.bool_]) -> tuple[Array, Array]:
+    def start(self) -> Crossed:
+        """The cell of the point itself."""
+        return np.zeros(len(self.local.heights), dtype=bool)
+
+    def away(self, crossed: Crossed, best: float) -> float:
+        """Distance to a cell, or a number of at least `best` if that is as far."""
+        lower, point = self._solved(*self._walls(crossed))
+        if lower >= best:
+            return lower
+        if point is not None and lower >= float(norms(point, self.p)) * (1 - 1e-9):
+            return lower
+        return self._exactly(crossed, zero=False) if self.settled else lower
+
+    def zero(self, crossed: Crossed, best: float) -> tuple[float, float]:
+        """Bounds of the distance to the points of a cell with N <= 0; `best` if that is as far."""
+        value, slope = self._line(crossed)
+        if not slope.any() and value > 0:
+            return best, best
+        rows, right = self._walls(crossed)
+        length = float(norms(slope, DUAL[self.p]))
+        if length > 0:
+            rows, right = np.vstack([rows, -slope / length]), np.append(right, value / length)
+        lower, point = self._solved(rows, right)
+        if lower >= best * (1 - _GAP):
+            return best, best
+        if point is not None and self._is_zero(point, lower):
+            return lower, float(norms(point, self.p))
+        if self.settled:
+            return (min(best, self._exactly(crossed, zero=True)),) * 2
+        return lower, best
+
+    def _exactly(self, crossed: Crossed, *, zero: bool) -> float:
+        return self.seen.distance(crossed, self.p, zero=zero) / self.reach
+
+    def _is_zero(self, point: Array, lower: float) -> bool:
+        """Whether N changes sign just behind the point, and nothing is much nearer."""
+        if lower < float(norms(point, self.p)) * (1 - 10 * _GAP):
+            return False
+        return bool(self.local.values(point * _BEYOND) < -self.local.noise)
+
+    def _walls(self, crossed: Crossed) -> tuple[Array, Array]:
         """The cell as normals @ u >= offsets."""
-        side = np.where(active, 1.0, -1.0)
-        return side[:, None] * self.normals, -side * self.heights
+        side = np.where(crossed, 1.0, -1.0)
+        return side[:, None] * self.local.normals, side * self.local.heights
 
-    def zero(self, active: NDArray[np.bool_]) -> Array | None:
-        """The nearest u in the cell at which N <= 0."""
-        walls, offsets = self.walls(active)
-        slope = self.gains[active] @ self.normals[active]
-        value = self.base + self.gains[active] @ self.heights[active]
-        length = np.linalg.norm(slope)
-        size = np.abs(self.gains[active]).sum() + 1e-300
-        if length <= 1e-14 * size:  # N is constant in the cell
-            return nearest(walls, offsets) if value <= 1e-14 * size else None
-        return nearest(np.vstack([walls, -slope / length]), np.append(offsets, value / length))
+    def _line(self, crossed: Crossed) -> tuple[float, Array]:
+        """f in the cell: value at the point and slope, each to a few ulp."""
+        local, gains = self.local, self.local.gains[crossed]
+        value = 1.0 - float(gains @ local.heights[crossed])
+        slope = local.slope + gains @ local.normals[crossed]
+        most = np.abs(gains)
+        terms = 1.0 + float(most @ local.heights[crossed])
+        steep = np.abs(local.slope) + most @ np.abs(local.normals[crossed])
+        if abs(value) > _CANCELLED * terms and np.abs(slope).max() > _CANCELLED * steep.max():
+            return value, slope
+        exact, ways = self.seen.line(crossed)
+        rises = [rounded(self.per_slope * way) for way in ways]
+        return rounded(self.per_value * exact), np.array(rises)
+
+    def _solved(self, rows: Array, right: Array) -> tuple[float, Array | None]:
+        """A lower bound of min |u| subject to rows u >= right, by weak duality, and a u."""
+        multipliers, point = nearest(rows, right, self.p)
+        if multipliers is None:
+            return 0.0, point
+        total = float(multipliers @ right) - self.error * float(multipliers @ np.abs(right))
+        if not total > 0:
+            return 0.0, point
+        length = float(norms(multipliers @ rows, DUAL[self.p]))
+        return total / (length + self.error * float(multipliers.sum())), point
 
 
-def walk(
-    weights: Array,
-    biases: Array,
-    outer: Array,
-    x: Array,
-    upper: float,
-    most_cells: float = math.inf,
-) -> Walk:
-    """Distance from x (d,), where N > 0, to {N <= 0}; `upper`: where it is known to have a point.
+def walk(seen: Seen, upper: float, p: float, most_cells: float = math.inf) -> Walk:
+    """Distance from a point to {N <= 0} in the norm p; `upper`: where it is known to have a point.
 
-    weights (m, d), biases (m,), outer (m,).  With most_cells the walk may end before the bounds
-    meet.  Rigour: exact up to about 1e-12 relative.
+    Rigour: exact to 1e-12 relative.  With most_cells the walk may end before the bounds meet, and
+    they may stay apart where float64 cannot tell.
     """
-    scale = upper if math.isfinite(upper) else max(1.0, float(np.linalg.norm(x)))
-    cells = _Cells(weights, biases, outer, x, scale)
-    best = upper / scale
-    near = np.flatnonzero(np.abs(cells.heights) < best)  # kinks that lie within reach at all
-    start = cells.heights > 0
-    queue: list[tuple[float, int, NDArray[np.bool_]]] = [(0.0, 0, start)]
-    seen, count = {start.tobytes()}, 0
+    seen = seen.within(upper, p)
+    reach = upper if math.isfinite(upper) else 1.0
+    with np.errstate(all="ignore"):  # numbers beyond float64 are settled in integers
+        cells = _Cells(seen, reach, p, settled=math.isinf(most_cells))
+        lower, best = _walked(cells, upper / reach, most_cells)
+    return Walk(min(lower, best) * reach, best * reach)
+
+
+def _walked(cells: _Cells, best: float, most_cells: float) -> tuple[float, float]:
+    start = cells.start()
+    queue: list[tuple[float, int, Crossed]] = [(0.0, 0, start)]
+    opened, count, lower = {start.tobytes()}, 0, math.inf
     while queue:
-        distance, _, active = heapq.heappop(queue)
-        if distance >= best:
-            break
-        if count >= most_cells:
-            return Walk(distance * scale, best * scale)
-        found = cells.zero(active)
-        if found is not None:
-            best = min(best, float(np.linalg.norm(found)))
-        for j in near[np.abs(cells.heights[near]) < best]:
-            _open(cells, queue, seen, active, int(j), distance, best)
+        distance, _, crossed = heapq.heappop(queue)
+        if distance >= best or count >= most_cells:
+            return min(lower, distance), best
+        low, high = cells.zero(crossed, best)
+        lower, best = min(lower, low), min(best, high)
+        for j in np.flatnonzero(cells.local.heights < best):
+            _open(cells, queue, opened, crossed, int(j), distance, best)
         count += 1
-    return Walk(best * scale, best * scale)
+    return lower, best
 
 
 def _open(
     cells: _Cells,
-    queue: list[tuple[float, int, NDArray[np.bool_]]],
-    seen: set[bytes],
-    active: NDArray[np.bool_],
+    queue: list[tuple[float, int, Crossed]],
+    opened: set[bytes],
+    crossed: Crossed,
     j: int,
     distance: float,
     best: float,
 ) -> None:
-    """Put the neighbour across the kink of neuron j into the queue, if it is near enough."""
-    other = active.copy()
+    """Put the neighbour across kink j into the queue, if it is near enough."""
+    other = crossed.copy()
     other[j] = not other[j]
     key = other.tobytes()
-    if key in seen:
+    if key in opened:
         return
-    seen.add(key)
-    point = nearest(*cells.walls(other))
-    if point is None:
-        return
-    away = max(float(np.linalg.norm(point)), distance)
+    opened.add(key)
+    away = max(cells.away(other, best), distance)
     if away < best:
-        heapq.heappush(queue, (away, len(seen), other))
+        heapq.heappush(queue, (away, len(opened), other))

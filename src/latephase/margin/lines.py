@@ -35,6 +35,13 @@ def rescaled(weights: Array, biases: Array, axis: int) -> tuple[Array, Array]:
     return np.ldexp(weights, exponent), np.ldexp(biases, exponent)
 
 
+def is_tame(values: Array, axis: int | tuple[int, ...] | None = None) -> NDArray[np.bool_]:
+    """Whether all numbers along the axis are finite, and products of three stay within float64."""
+    sizes = np.abs(values)
+    tame: NDArray[np.bool_] = (sizes < 1e70) & ((sizes > 1e-70) | (sizes == 0))
+    return np.asarray(tame.all(axis=axis))
+
+
 def accurate_sum(terms: Sequence[Array]) -> Array:
     """Sum over the sequence without loss by cancellation; an exact zero is 0.0 [dekker1971]."""
     parts = [np.asarray(term) for term in terms]

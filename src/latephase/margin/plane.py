@@ -1,208 +1,218 @@
-"""The distance from points of the plane to the zero set of N, by its crossings of the kink lines.
+"""The distance from a point of the plane to the zero set of N, in the disc where that must be.
 
-In each cell of the line arrangement N is affine, so its zero set is made of segments that end on
-kink lines. On a kink line N is piecewise linear with breaks where the others cross it: its zeros
-there are all ends of segments. The nearest zero of a point is one of these ends, or the foot of the
-perpendicular (in the norm asked for) on the line through one, if it lies in the segment's own cell:
-along the segment the distance is convex. With m neurons there
-are at most m (m + 1) ends, whatever the number of points. The zero set has no ends only where all
-kinks are parallel: then N is a function of one variable.
+In each cell of the kink lines N is affine, so the zero set is made of segments that end on kink
+lines: the nearest zero is one of these ends, or the foot of the perpendicular (in the norm asked
+for) on the line through one.  And a disc is free of zeros if N > 0 at the crossings of kink
+lines in it, at the ends of their chords, and where the slope of each cell leads to.  All of this
+is evaluated in float64 with bounds of its errors.  In doubt, of which nearly parallel kinks are
+full, there is no answer here, and the walk over cells gives it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .lines import Array
-from .robustness import robustness_margin
+from .exact import ExactNetwork, integers
+from .lines import Array, is_tame
+from .local import DUAL, Local, norms, steepest
 
-_PARALLEL = 1e-14  # sine of an angle below which two kinks do not cross
-_TOLERANCE = 1e-12  # of the coordinates: what counts as on a line or in a cell
-_BLOCK = 4096  # feet looked at together
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """Kink lines normals (k, 2) u = -heights (k,), and gains (k,): neuron j puts out
-    gains_j (normals_j u + heights_j) where that is positive; base: output of the others."""
-
-    normals: Array
-    heights: Array
-    gains: Array
-    base: float
-
-    @classmethod
-    def of(cls, weights: Array, biases: Array, outer: Array) -> _Lines:
-        """The kink lines of a network of two features."""
-        lengths = np.linalg.norm(weights, axis=1)
-        some = lengths > 0
-        base = float(outer[~some] @ np.maximum(biases[~some], 0.0))
-        scaled = weights[some] / lengths[some, None], biases[some] / lengths[some]
-        return cls(*scaled, outer[some] * lengths[some], base)
+_ROUNDS = 5  # of looking again
+_SLACK = 1e-12  # of the distance found: N > 0 in the disc of so much less, not so at so much more
 
 
-def plane_margin(
-    weights: Array, biases: Array, outer: Array, x: Array, y: Array, p: float = 2.0
-) -> float:
-    """Smallest distance from points x (n, 2), at which y N > 0, to the zero set of N.
+def plane_distance(
+    network: ExactNetwork, x: Array, y: float, reach: float, p: float
+) -> tuple[float, bool]:
+    """Distance from x (2,), where y N > 0, to the zero set in the norm p; `reach` if that is less.
 
-    weights (m, 2), biases (m,), outer (m,), p: norm 1, 2 or inf.  inf if N has no zero.
-    Rigour: exact up to about 1e-12 of the coordinates.
+    reach: a distance within which a zero is known, or asked for.  False: float64 cannot tell, and
+    this is an upper bound only.  Rigour: exact to about 1e-12 relative; as a rule to a few ulp.
     """
-    lines = _Lines.of(weights, biases, outer)
-    if len(lines.heights) == 0:
-        return float("inf")
-    if _all_parallel(lines):
-        return _in_one_variable(lines, x, y) / float(_steepest(lines.normals[:1], p)[1][0])
-    size = np.abs(x).max() + np.abs(lines.heights).max()
-    on = _restricted(lines, _TOLERANCE * size)
-    at, zero, level = _zeros(lines, on, _TOLERANCE * size)
-    j = zero.nonzero()[0]
-    ends = on.origin[j] + at[zero][:, None] * on.along[j]
-    best = min(_to_points(x, ends, p), _to_stretches(x, lines, on, level, p))
-    return _to_feet(lines, _both_sides(lines, on, zero), x, best, _TOLERANCE * size, p)
+    found, certain = 1.0, False
+    if is_tame(np.array([reach])):
+        for around in (_around, _merged):  # the second one takes longer, and knows twins
+            local = None if certain else around(network, x, y, reach, p)
+            if local is not None:
+                found, certain = _searched(local, found)
+    return found * reach, certain
 
 
-def _all_parallel(lines: _Lines) -> bool:
-    first = lines.normals[0]
-    across = lines.normals @ np.array([-first[1], first[0]])
-    return bool((np.abs(across) <= _PARALLEL).all())
+def _searched(local: Local, found: float) -> tuple[float, bool]:
+    """The distance to the nearest zero if that is less than `found`, and whether it is certain."""
+    reach = 1.0
+    for _ in range(_ROUNDS):
+        sketch, slack = _Sketch.of(local), _SLACK + 4 * local.noise
+        if sketch is None:
+            break
+        nearest = _nearest(sketch, 1 + slack)
+        if slack < 10 * _SLACK and is_free(local.within(nearest * (1 - slack))):
+            return nearest * reach, True
+        found = min(found, nearest * (1 + slack) * reach)
+        if not nearest < 0.5:
+            break
+        # A zero far within the reach, at 1e-12 of it say, has lost its digits: look from nearer.
+        local, reach = local.within(found / reach), found
+    return found, False
 
 
-def _in_one_variable(lines: _Lines, x: Array, y: Array) -> float:
-    """N as a function of the distance along the one normal that there is."""
-    normal = lines.normals[0]
-    weights = np.append(lines.normals @ normal, 0.0)[:, None]
-    biases = np.append(lines.heights, abs(lines.base))
-    outer = np.append(lines.gains, np.sign(lines.base))
-    return float(robustness_margin(weights, biases, outer, (x @ normal)[:, None], y))
+def _merged(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
+    """The network around x, with kinks that coincide made one."""
+    local = Local.of(network.seen_from(x, y).within(reach, p), reach, p)
+    parts = (local.slope, local.normals, local.heights, local.gains)
+    return local if all(map(is_tame, parts)) else None
 
 
-@dataclass(frozen=True)
-class _Restricted:
-    """N on every kink line, as a function of the place on it: origin + place * along.
-
-    origin, along (k, 2);  low, high (k, k + 1): intervals between its crossings with the others;
-    signs (k, k + 1, k): sides of the others in each, 0 for kinks that coincide with the line;
-    value, rise (k, k + 1): N = value + rise * place there.
-    """
-
-    origin: Array
-    along: Array
-    low: Array
-    high: Array
-    signs: Array
-    value: Array
-    rise: Array
-
-
-def _restricted(lines: _Lines, tolerance: float) -> _Restricted:
-    """N on all kink lines."""
-    n, h = lines.normals, lines.heights
-    origin, along = -h[:, None] * n, np.stack([-n[:, 1], n[:, 0]], axis=1)
-    offset, slope = origin @ n.T + h, along @ n.T  # (line, neuron): its pre-activation there
-    slope[np.abs(slope) <= _PARALLEL] = 0.0
-    low, high = _intervals(offset, slope)
-    signs = np.sign(offset[:, None] + _middle(low, high)[..., None] * slope[:, None])
-    same = (slope == 0) & (np.abs(offset) <= tolerance)
-    signs[np.broadcast_to(same[:, None], signs.shape)] = 0.0
-    active = lines.gains * (signs > 0)
-    value = lines.base + np.einsum("jlk,jk->jl", active, offset)
-    return _Restricted(
-        origin, along, low, high, signs, value, np.einsum("jlk,jk->jl", active, slope)
+def _around(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
+    """The network around x from its exact heights, if float64 is wide enough for all of it."""
+    weights, _, outer = network.floats
+    if not all(map(is_tame, (*network.floats, x))):
+        return None
+    (point,), power = integers(x)
+    a = network.weights @ point + network.biases * (1 << power)
+    active = (a > 0).astype(bool)
+    gains = network.outer[active] * int(y)
+    value = sum(gains * a[active])
+    slope = gains @ network.weights[active] if len(gains) else 0 * point
+    unit, square = 1 << (network.power + power), 1 << 2 * network.power
+    output = value / (unit << network.power)
+    heights = np.abs(np.array([h / unit for h in a]))
+    lengths = norms(weights, DUAL[p])
+    away = heights / lengths / reach  # not a number for neurons that are 0 and have no kink
+    near = (away < 1.0) & (outer != 0) & (lengths > 0)
+    normals = np.where(active, -1.0, 1.0)[near, None] * weights[near] / lengths[near, None]
+    return Local(
+        slope=np.array([s / square for s in slope]) * reach / output,
+        normals=normals,
+        heights=away[near],
+        gains=outer[near] * lengths[near] * (y * reach / output),
+        p=p,
+        active=active[near],
+        quiet=not (active & (outer != 0) & ~near).any(),
     )
 
 
-def _intervals(offset: Array, slope: Array) -> tuple[Array, Array]:
-    """Ends (k, k + 1) of the intervals into which the others cut each line."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        breaks = np.sort(np.where(slope != 0, -offset / slope, np.inf), axis=1)
-    edge = np.full((len(breaks), 1), np.inf)
-    return np.concatenate([-edge, breaks], axis=1), np.concatenate([breaks, edge], axis=1)
+@dataclass(frozen=True)
+class _Sketch:
+    """What decides whether f > 0 in the unit disc: points (z, 2) on the kink lines, at which f is
+    `values` to within `blurs` (both (z,)), in order along each line; and the cells' affine
+    functions, values[c] + slopes[c] u, each cell that the disc meets among them.
+    """
+
+    local: Local
+    points: Array
+    values: Array
+    blurs: Array
+    cell_values: Array
+    cell_slopes: Array
+
+    @classmethod
+    def of(cls, local: Local) -> _Sketch | None:
+        """None if a crossing is too blurred, or a side is not certain.
+
+        Where crossings on a line cannot be told apart, the cells among them are as small as the
+        blur, and f in them is what it is at the crossings.
+        """
+        lengths = np.linalg.norm(local.normals, axis=1)
+        normals, heights = local.normals / lengths[:, None], local.heights / lengths
+        origin, along = heights[:, None] * normals, normals @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+        chords = _chords(origin, along, local.p)
+        placed = _places(normals, heights, along, *chords, 2 * local.blur)
+        if placed is None:
+            return None
+        places, blurs = placed
+        points = origin[:, None] + places[..., None] * along[:, None]
+        fall = np.abs(local.slope).sum() + np.abs(local.gains).sum()
+        crossed = _crossed(local, points, np.diff(places, axis=1) > blurs[:, 1:] + blurs[:, :-1])
+        if crossed is None:
+            return None
+        gains = crossed * local.gains
+        return cls(
+            local=local,
+            points=points,
+            values=local.values(points),
+            blurs=local.noise + (4 + len(heights)) * fall * blurs,
+            cell_values=1.0 - gains @ local.heights,
+            cell_slopes=local.slope + gains @ local.normals,
+        )
 
 
-def _middle(low: Array, high: Array) -> Array:
-    """A place within each interval; where it has no end, in proportion to where it begins."""
-    with np.errstate(invalid="ignore"):
-        middle = (low + high) / 2
-        middle = np.where(np.isneginf(low), high - 1 - np.abs(high), middle)
-        middle = np.where(np.isposinf(high), low + 1 + np.abs(low), middle)
-    return np.where(np.isfinite(middle), middle, 0.0)
-
-
-def _zeros(
-    lines: _Lines, on: _Restricted, tolerance: float
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Places (k, k + 1) at which N would be 0, and in which intervals it is: there, all along."""
-    size = np.abs(lines.gains).sum()
-    flat = np.abs(on.rise) <= _PARALLEL * size
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = -on.value / on.rise
-    within = (at >= on.low - tolerance) & (at <= on.high + tolerance)
-    some = on.low < on.high
-    return at, some & ~flat & within, some & flat & (np.abs(on.value) <= tolerance * size)
-
-
-def _both_sides(lines: _Lines, on: _Restricted, zero: NDArray[np.bool_]) -> Array:
-    """Sides (2 z, k) of the two cells that meet at each zero: above its kink line, then below."""
-    j, interval = zero.nonzero()
-    signs = on.signs[j, interval]
-    turned = np.sign(lines.normals @ lines.normals.T)[j]
-    return np.concatenate([np.where(signs == 0, way * turned, signs) for way in (1.0, -1.0)])
-
-
-def _steepest(slopes: Array, p: float) -> tuple[Array, Array]:
-    """Ways (z, 2) of p-norm 1 along which slopes (z, 2) rise most, and by how much (z,)."""
+def _chords(origin: Array, along: Array, p: float) -> tuple[Array, Array]:
+    """Ends (k,) of the lines origin + place * along (k, 2) in the unit disc of the norm p."""
     if p == 2:
-        length = np.linalg.norm(slopes, axis=1)
-        return slopes / np.where(length > 0, length, 1.0)[:, None], length
-    if p == 1:
-        most = np.abs(slopes).argmax(axis=1)[:, None] == np.arange(2)
-        return np.sign(slopes) * most, np.abs(slopes).max(axis=1)
-    return np.sign(slopes), np.abs(slopes).sum(axis=1)
+        half = np.sqrt(np.maximum(1.0 - (origin**2).sum(axis=1), 0.0))
+        return -half, half
+    axes = np.eye(2) if p == math.inf else np.array([[1.0, 1.0], [1.0, -1.0]])
+    middle, rate = origin @ axes, along @ axes
+    first, second = (-1.0 - middle) / rate, (1.0 - middle) / rate
+    level = rate == 0
+    low = np.where(level, -np.inf, np.minimum(first, second)).max(axis=1)
+    high = np.where(level, np.inf, np.maximum(first, second)).min(axis=1)
+    return low, np.maximum(low, high)
 
 
-def _to_points(x: Array, points: Array, p: float) -> float:
-    if len(points) == 0:
-        return float("inf")
-    return float(np.linalg.norm(x[:, None] - points, ord=p, axis=-1).min())
+def _places(
+    normals: Array, heights: Array, along: Array, low: Array, high: Array, blur: float
+) -> tuple[Array, Array] | None:
+    """Places (k, c + 2) on each line, ascending: its ends and crossings, and how sure they are.
+
+    A line with fewer crossings in the disc than another has its end repeated.
+    """
+    low, high = low[:, None], high[:, None]
+    sine, offset = along @ normals.T, heights - heights[:, None] * (normals @ normals.T)
+    ends = low * sine, high * sine
+    here = (offset > np.minimum(*ends) - blur) & (offset < np.maximum(*ends) + blur)
+    np.fill_diagonal(here, False)
+    blurs = np.where(here, blur / np.abs(sine), 0.0)
+    if not (blurs < 1e-4).all():
+        return None
+    places = np.where(here, offset / sine, np.inf)
+    order = np.argsort(places, axis=1)[:, : here.sum(axis=1).max(initial=0)]
+    blurs = np.take_along_axis(blurs, order, 1)
+    clipped = np.clip(np.take_along_axis(places, order, 1), low, high)
+    edge = np.zeros_like(low)
+    return np.hstack([low, clipped, high]), np.hstack([edge, blurs, edge])
 
 
-def _to_stretches(
-    x: Array, lines: _Lines, on: _Restricted, level: NDArray[np.bool_], p: float
-) -> float:
-    """Distance to the stretches of kink lines on which N = 0: convex along each of them."""
-    if not level.any():
-        return float("inf")
-    j = level.nonzero()[0]
-    way, length = _steepest(lines.normals[j], p)
-    feet = x[:, None] - ((x @ lines.normals[j].T + lines.heights[j]) / length)[..., None] * way
-    place = ((feet - on.origin[j]) * on.along[j]).sum(axis=-1)
-    place = np.clip(place, on.low[level], on.high[level])
-    off = x[:, None] - on.origin[j] - place[..., None] * on.along[j]
-    return float(np.linalg.norm(off, ord=p, axis=-1).min())
+def _crossed(local: Local, points: Array, pieces: NDArray[np.bool_]) -> Array | None:
+    """Which kinks are crossed in the cells (c, k) that the disc meets, as 0 and 1.
+
+    The cell of the point itself, and those beyond a piece of a kink line: all others have one.
+    """
+    middle = (points[:, 1:] + points[:, :-1])[pieces] / 2
+    beyond = middle @ local.normals.T - local.heights
+    line = pieces.nonzero()[0]
+    beyond[np.arange(len(line)), line] = 1.0
+    if (np.abs(beyond) < local.blur).any():
+        return None
+    return np.vstack([np.zeros((1, len(local.heights))), beyond > 0])
 
 
-def _to_feet(
-    lines: _Lines, sides: Array, x: Array, best: float, tolerance: float, p: float
-) -> float:
-    """The smaller of `best` and the nearest foot within its cell, which sides (z, k) give."""
-    active = lines.gains * (sides > 0)
-    slope, value = active @ lines.normals, lines.base + active @ lines.heights
-    way, length = _steepest(slope, p)
-    some = length > _PARALLEL * np.abs(lines.gains).sum()
-    way = way[some]
-    away = (x @ slope[some].T + value[some]) / length[some]  # (n, z), signed
-    near = np.flatnonzero(np.abs(away).ravel() < best)
-    near = near[np.argsort(np.abs(away).ravel()[near])]
-    sides = sides[some]
-    for block in np.split(near, range(_BLOCK, len(near), _BLOCK)):
-        i, z = np.unravel_index(block, away.shape)
-        feet = x[i] - away[i, z, None] * way[z]
-        inside = (sides[z] * (feet @ lines.normals.T + lines.heights) >= -tolerance).all(axis=1)
-        if inside.any():
-            return float(np.abs(away[i, z])[inside.argmax()])
-    return best
+def _nearest(sketch: _Sketch, beyond: float) -> float:
+    """Distance to the nearest zero with N <= 0 for certain at `beyond` times that, or 1."""
+    local = sketch.local
+    left, right = sketch.values[:, :-1], sketch.values[:, 1:]
+    some = (left > 0) != (right > 0)
+    share = (left / (left - right))[some, None]
+    ends = sketch.points[:, :-1][some] * (1 - share) + sketch.points[:, 1:][some] * share
+    ways, lengths = steepest(sketch.cell_slopes, local.p)
+    away = sketch.cell_values / lengths
+    below = (away > 0) & (away < 1.0)
+    zeros = np.vstack([ends, -away[below, None] * ways[below]])
+    distances = np.concatenate([norms(ends, local.p), away[below]])
+    behind = zeros * beyond
+    certain = (local.values(behind) < -local.noise) | local.is_dead(behind)
+    return float(distances[certain].min(initial=1.0))
+
+
+def is_free(local: Local) -> bool:
+    """Whether f > 0 in the whole unit disc; False where float64 cannot tell."""
+    sketch = _Sketch.of(local)
+    if sketch is None or not (sketch.values > sketch.blurs).all():
+        return False
+    ways, lengths = steepest(sketch.cell_slopes, local.p)
+    low = ~(sketch.cell_values - lengths > 2 * local.noise)
+    return bool((local.values(-ways[low]) > local.noise).all())

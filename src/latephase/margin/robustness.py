@@ -6,8 +6,8 @@ the margin is found from the kinks and not from a formula for the boundary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +16,12 @@ from latephase.core.errors import InputError
 from latephase.problem import Dataset
 from latephase.problem.geometry import two_product, two_sum
 
-from .lines import Array, cross_product, line_value, rescaled
+from .exact_line import exact_line_margin
+from .lines import Array, cross_product, is_tame, line_value, rescaled
+from .value import checked_norm
 
 Mask = NDArray[np.bool_]
+_DOUBT = 1e-13  # share of its terms below which a sum is done again in rationals
 BLOCK = 1 << 15  # networks at a time: temporaries that stay in the cache are three times as fast
 
 
@@ -34,8 +37,8 @@ def two_neuron_margin(
     distance to an intersection of two half-lines is the larger of the two distances.
     """
     w, b = np.broadcast_arrays(np.asarray(weights, float), np.asarray(biases, float))
-    w, b = rescaled(w, b, axis=0)
     shape, w, b = w.shape[1:], w.reshape(2, -1), b.reshape(2, -1)
+    given, (w, b) = (w, b), rescaled(w, b, axis=0)
     points = np.asarray(inputs, float).ravel()
     signs = np.asarray(labels, float).ravel()
     margin = np.empty(w.shape[1])
@@ -43,7 +46,10 @@ def two_neuron_margin(
         for start in range(0, margin.size, BLOCK):
             block = slice(start, start + BLOCK)
             margin[block] = _two_neuron_block(w[:, block], b[:, block], points, signs)
-    return margin.reshape(shape)
+        doubtful = ~(is_tame(w, 0) & is_tame(b, 0) & is_tame(points)) | _vanished(given, (w, b), 0)
+    outer = np.array([1.0, -1.0])
+    settled = _settled(margin, doubtful, given[0].T, given[1].T, outer, points, signs)
+    return settled.reshape(shape)
 
 
 def _two_neuron_block(w: Array, b: Array, points: Array, signs: Array) -> Array:
@@ -103,16 +109,41 @@ def robustness_margin(
 
     weights (..., m, 1), biases (..., m), output_weights (m,), inputs (n, 1), labels (n,).
     0 where an input is misclassified or on the boundary, inf where N has no zero.  Rigour: exact.
-    Two neurons with output weights +-1: a few tens of ulp, as `two_neuron_margin`.  More neurons:
-    the margin of a network whose parameters differ by a few ulp.
+    A few tens of ulp; networks whose sums cancel, and numbers beyond 1e70 or below 1e-70, are
+    measured one by one in rational arithmetic.
     Raises InputError for inputs of more than one feature.
     """
     w, b, outer, points, signs = _checked(weights, biases, output_weights, inputs, labels)
-    w, b = rescaled(w, b, axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        network = _Network(w, b, outer, _signs_at_kinks(w, b, outer))
-        margins = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
-    return np.minimum.reduce(margins)
+    given, (w, b) = (w, b), rescaled(w, b, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        network = _Network(w, b, outer)
+        each = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
+        doubtful = network.doubtful | ~is_tame(np.concatenate([outer, points]))
+        doubtful |= _vanished(given, (w, b), -1)
+        margins = np.minimum.reduce(each)
+    return _settled(margins, doubtful, *given, outer, points, signs)
+
+
+def _vanished(before: tuple[Array, Array], after: tuple[Array, Array], axis: int) -> Mask:
+    """Where (...) a network had parameters that scaling took below float64."""
+    if before[0] is after[0]:
+        return np.zeros((), dtype=bool)
+    lost = [
+        ((new == 0) & (old != 0)).any(axis=axis) for old, new in zip(before, after, strict=True)
+    ]
+    return np.asarray(lost[0] | lost[1])
+
+
+def _settled(
+    margins: Array, doubtful: Mask, w: Array, b: Array, outer: Array, points: Array, signs: Array
+) -> Array:
+    """The margins (...), those of doubtful networks (..., m) in rationals if they are finite."""
+    finite = np.isfinite(w).all(axis=-1) & np.isfinite(b).all(axis=-1)
+    margins = np.asarray(margins)
+    for place in np.argwhere(np.atleast_1d(doubtful & finite)):
+        k = tuple(place[: margins.ndim].tolist())
+        margins[k] = exact_line_margin(w[k], b[k], outer, points, signs)
+    return margins
 
 
 def _checked(*arguments: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
@@ -129,23 +160,51 @@ def _checked(*arguments: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
     return weights[..., 0], biases, outer, inputs.ravel(), labels.ravel()
 
 
-@dataclass(frozen=True)
 class _Network:
-    """N as a piecewise-linear function with its sign at each kink (..., m)."""
+    """N as a piecewise-linear function with its sign at each kink (..., m).
 
-    weights: Array
-    biases: Array
-    output_weights: Array
-    signs: Array
+    doubtful (...): where a sum cancelled so far that its sign or its digits may be wrong
+    """
+
+    def __init__(self, weights: Array, biases: Array, outer: Array) -> None:
+        self.weights, self.biases, self.output_weights = weights, biases, outer
+        self.steep = np.abs(weights) @ np.abs(outer)
+        self.high = np.abs(biases) @ np.abs(outer)
+        self.doubtful = ~(is_tame(weights, -1) & is_tame(biases, -1))
+        self.signs = self._signs_at_kinks()
+
+    def _signs_at_kinks(self) -> Array:
+        """Sign of N at the kink of each neuron (..., m); meaningless for neurons of weight 0.
+
+        At the kink of neuron k, |w_k| times the pre-activation of neuron j is a determinant, whose
+        sign float64 decides exactly: kinks that round to the same number are no special case.
+        """
+        w, b = self.weights, self.biases
+        heights = cross_product(w[..., :, None], b[..., None, :], w[..., None, :], b[..., :, None])
+        heights *= np.sign(w[..., :, None])
+        active = heights > 0
+        value = _active_sum(active, self.output_weights, heights)[0]
+        size = np.abs(w) * self.high[..., None] + np.abs(b) * self.steep[..., None]
+        self._doubt(value, size, active)
+        return np.sign(value)
+
+    def _doubt(self, total: Array, size: Array, active: Mask) -> None:
+        """Doubt the networks of which a sum (..., k) over active neurons cancels."""
+        close = np.abs(total) <= _DOUBT * size
+        if close.any():
+            close &= (total != 0) | active.any(axis=-1)  # a sum of nothing is 0 for certain
+            self.doubtful = self.doubtful | close.any(axis=-1)
 
     def margin_at(self, x: float, y: float) -> Array:
         """Distance (...) from x to the zero set, or 0 if N(x) has not the sign y."""
         preactivations = line_value((self.weights, 0.0), (self.biases, 0.0), x)
-        slope, intercept = self.lines((preactivations > 0)[..., None, :])
-        output = line_value(slope, intercept, x)[..., 0]
+        active = (preactivations > 0)[..., None, :]
+        slope, intercept = self.lines(active)
+        output = line_value(slope, intercept, x)
+        self._doubt(output, (self.steep * abs(x) + self.high)[..., None], active)
         # Seen from x, where kinks near x are told apart; a neuron of weight 0 has its kink at inf.
         kinks = np.where(self.weights == 0, np.inf, -preactivations / self.weights)
-        return _signed(self.distance_to_zeros(kinks, x), y * output)
+        return _signed(self.distance_to_zeros(kinks, x), y * output[..., 0])
 
     def lines(self, active: Mask) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Slope and intercept (..., k) of N where the neurons `active` (..., k, m) are."""
@@ -156,14 +215,19 @@ class _Network:
     def distance_to_zeros(self, kinks: Array, x: float) -> Array:
         """Distance from x to the zero set, given the kinks (..., m) as offsets from x."""
         order = np.argsort(kinks, axis=-1, kind="stable")
-        slope, intercept = self.lines(self.active_on_pieces(order))
+        active = self.active_on_pieces(order)
+        slope, intercept = self.lines(active)
+        self._doubt(slope[0][..., [0, -1]], self.steep[..., None], active[..., [0, -1], :])
         far_left = np.where(slope[0] != 0, -np.sign(slope[0]), np.sign(intercept[0]))[..., :1]
         far_right = np.where(slope[0] != 0, np.sign(slope[0]), np.sign(intercept[0]))[..., -1:]
         signs = np.where(self.weights == 0, far_right, self.signs)
         signs = np.concatenate([far_left, np.take_along_axis(signs, order, -1), far_right], -1)
-        roots = -line_value(slope, intercept, x) / slope[0]
-        # Opposite signs but no slope: rounding noise of m > 2 neurons; any point there will do.
-        roots = np.where(slope[0] == 0, 0.0, roots)
+        values = line_value(slope, intercept, x)
+        crossing = signs[..., :-1] * signs[..., 1:] < 0
+        self._doubt(np.where(crossing, slope[0], np.inf), self.steep[..., None], active)
+        size = (self.steep * abs(x) + self.high)[..., None]
+        self._doubt(np.where(crossing, values, np.inf), size, active)
+        roots = -values / slope[0]
         return _nearest_zero(np.take_along_axis(kinks, order, -1), signs, roots)
 
     def active_on_pieces(self, order: NDArray[np.intp]) -> Mask:
@@ -201,20 +265,26 @@ def _active_sum(active: Mask, outer: Array, values: Array) -> tuple[Array, Array
     return two_sum(total, error)
 
 
-def _signs_at_kinks(w: Array, b: Array, outer: Array) -> Array:
-    """Sign of N at the kink of each neuron (..., m); meaningless for neurons of weight 0.
+def least_distance(inputs: Array, labels: ArrayLike, p: float = 2.0) -> float:
+    """Least distance in the norm p between inputs (n, d) of opposite labels; inf if none are."""
+    from scipy.spatial.distance import cdist  # slow to import, and needed here only
 
-    At the kink of neuron k, |w_k| times the pre-activation of neuron j is a determinant, whose
-    sign float64 decides exactly: kinks that round to the same number are no special case.
+    right = np.ravel(labels) > 0
+    if right.all() or not right.any():
+        return math.inf
+    size = 2.0 ** math.frexp(float(np.abs(inputs).max()))[1]  # without rounding differences
+    metric = {1.0: "cityblock", 2.0: "euclidean", math.inf: "chebyshev"}[p]
+    found = float(cdist(inputs[right] / size, inputs[~right] / size, metric).min())
+    return found * size if found > 1e-140 else math.inf  # squares of less underflow
+
+
+def optimal_margin(data: Dataset, norm: object = 2) -> float:
+    """Largest robustness margin that any classifier can have on the data, in units of x.
+
+    Half the least distance between opposite points in the norm 1, 2 or inf.  Raises InputError.
     """
-    kink_w, kink_b = w[..., :, None], b[..., :, None]
-    heights = cross_product(kink_w, b[..., None, :], w[..., None, :], kink_b) * np.sign(kink_w)
-    return np.sign(_active_sum(heights > 0, outer, heights)[0])
-
-
-def optimal_margin(data: Dataset) -> float:
-    """Largest robustness margin that any classifier can have on the data, in units of x."""
-    return data.optimal_margin
+    p = checked_norm(norm)
+    return data.optimal_margin if p == 2 else least_distance(data.inputs, data.labels, p) / 2
 
 
 def margin_deficit(margins: ArrayLike, data: Dataset) -> Array:
