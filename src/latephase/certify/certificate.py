@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
+from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
 
 from . import trace
@@ -28,6 +29,7 @@ MOST_WRITTEN = 2e4  # ln t up to which times are exact integers
 LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class Certificate:
     """What is proved about one run; see `latephase.certify`.
@@ -184,6 +186,7 @@ class Certificate:
         return System.of(self.network, self.data, self.method)
 
 
+@public
 def certify(
     network: ShallowReLU,
     data: Dataset,

@@ -11,6 +11,7 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import total_ordering
 
+from latephase.core.calls import public
 from latephase.core.errors import InputError
 
 EXACT_DIGITS = 10_000
@@ -24,6 +25,7 @@ _CONTEXT = Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _LN10 = _CONTEXT.ln(Decimal(10))
 
 
+@public
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class LogTime:

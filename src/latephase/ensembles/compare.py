@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Regime, Words
+from latephase.core.calls import public
 from latephase.late.law import laws
 from latephase.late.observe import observe
 from latephase.late.run import Times, sample_times
@@ -54,6 +55,7 @@ _ABOUT = {
 }
 
 
+@public
 def compare(
     initializer: Initializer | str,
     data: Dataset,

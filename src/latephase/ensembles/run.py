@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latephase.core import InputError
+from latephase.core.calls import public
 from latephase.core.output import claim_output, output_path, publish
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.late.run import Method
@@ -30,6 +31,7 @@ Progress = Callable[[int, int], None]
 IN_MEMORY = 2_000_000_000  # bytes; a larger result goes into a store
 
 
+@public
 def ensemble(
     initializer: Initializer | str,
     data: Dataset,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
+from latephase.core.calls import public
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
@@ -25,6 +26,7 @@ from .two_neuron_pattern import regime_pattern
 Array = NDArray[np.float64]
 
 
+@public
 @dataclass(frozen=True)
 class Limit:
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
@@ -110,6 +112,7 @@ class Limit:
         return None if log is None else LogTime.from_log(log, flow=self.flow)
 
 
+@public
 def limit(run: Run) -> Limit:
     """What a run converges to, from the mode that it is in at its last sample.
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
+from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
 
 from .engine import MAX_STEPS
@@ -16,6 +17,7 @@ from .simulate import canonical, check, has_late_phase, simulate, verdict
 _HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends there
 
 
+@public
 @dataclass(frozen=True)
 class Prediction:
     """How a run ends.  entry: the time at which it enters its regime, None if it never settles."""
@@ -66,6 +68,7 @@ class Prediction:
         return LogTime.from_log(high, flow=flow)
 
 
+@public
 def predict(
     network: ShallowReLU, data: Dataset, method: Method, *, max_steps: int = MAX_STEPS
 ) -> Prediction:

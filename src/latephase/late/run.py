@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Method = GradientDescent | GradientFlow
 
 
+@public
 @dataclass(frozen=True)
 class Run:
     """What `simulate` found.

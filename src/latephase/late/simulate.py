@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
+from latephase.core.calls import public
 from latephase.problem import (
     LOSSES,
     Dataset,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from latephase.training import Method as Stepped
 
 
+@public
 def simulate(
     network: ShallowReLU,
     data: Dataset,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import lambertw
 
 from latephase.core import InputError, LatephaseError, LogTime
+from latephase.core.calls import public
 from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
 from .run import Run
@@ -27,6 +28,7 @@ _K = np.arange(1, 10**5)
 WHOLE_UNITS = float((np.log((_K + 0.5) / (_K - 0.5)) / _K).sum()) / 2
 
 
+@public
 @dataclass(frozen=True)
 class Stall:
     """The predicted end of training in floating point.
@@ -46,6 +48,7 @@ class Stall:
     run: Run
 
 
+@public
 def stall(
     network: ShallowReLU,
     data: Dataset,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latephase.core import InputError
+from latephase.core.calls import public
 
 from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 
+@public
 def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | MarginBounds:
     """Robustness margin of a network on a data set, in units of x.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 
 from latephase.core import InputError
+from latephase.core.calls import public
 from latephase.problem.checks import Array, whole_number
 
 BLOCK = 256  # trials per counter: small enough that one trial is cheap, large enough to vectorise
@@ -23,6 +24,7 @@ Draw = Callable[[Generator, tuple[int, ...]], Array]
 Scale = Callable[[int, int], float]
 
 
+@public
 @dataclass(frozen=True)
 class Initializer:
     """A distribution of weights and biases, independent over neurons and trials.
