@@ -13,6 +13,7 @@ from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
+from latephase.problem.checks import MOST, whole_number
 
 from . import trace
 from .claims import CLAIMS
@@ -211,6 +212,8 @@ def certify(
     claim = claim.name if isinstance(claim, Regime) else claim
     if not isinstance(claim, str) or claim not in CLAIMS:
         raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
     if not LEAST_BITS <= bits <= max_bits:
         got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
         raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")

@@ -18,6 +18,7 @@ from latephase.core.output import claim_output, output_path, publish
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.late.run import Method
 from latephase.problem import Dataset, Initializer
+from latephase.problem.checks import callback
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
 from .settings import Settings, settings
@@ -71,6 +72,7 @@ def ensemble(
 
     Raises InputError;  LatephaseError if the store cannot be written on.  Source: as in `simulate`.
     """
+    callback(progress)
     plan = settings(
         initializer,
         data,

@@ -14,6 +14,7 @@ from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.calls import public
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+from latephase.problem.checks import distance
 
 from .limit_curve import Curve, boundary_law
 from .limit_direction import augmented
@@ -104,10 +105,7 @@ class Limit:
         its mode.  None if the run is not settled or its margin cannot be measured.
         Rigour: estimated.  Raises InputError.
         """
-        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
-            raise InputError(
-                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
-            )
+        eps = distance(eps)
         log = self._curve.within(eps) if self.settled else None
         return None if log is None else LogTime.from_log(log, flow=self.flow)
 
@@ -119,6 +117,8 @@ def limit(run: Run) -> Limit:
     Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern.
     Source: docs/theory.md, "Any shallow network".
     """
+    if not isinstance(run, Run):
+        raise InputError("a Run", run, "pass what lp.simulate returned")
     theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run, theta), run.network.output_weights
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
+from latephase.problem.checks import MOST, distance, whole_number
 
 from .engine import MAX_STEPS
 from .engine import run as run_engine
@@ -38,10 +39,7 @@ class Prediction:
         passage: the boundary may have been as close before, on its way, and the law leaves out
         O(ln t / t), so that early times may be off by a factor in either direction.
         """
-        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
-            raise InputError(
-                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
-            )
+        eps = distance(eps)
         if self.law is None or self.entry is None:
             return None
         flow = not hasattr(self.method, "step_size")
@@ -77,6 +75,7 @@ def predict(
     Raises InputError for problems without a known late phase.  Source: docs/theory.md.
     """
     network, _ = check(network, data, "exponential")
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
     if not has_late_phase(network, data):
         raise InputError(
             "two neurons with output weights +1, -1 on two points in dimension 1",

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
+from latephase.core import Law, Outcome, Regime, Rigour
 from latephase.core.calls import public
 from latephase.problem import (
-    LOSSES,
     Dataset,
     GradientDescent,
     GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
+    losses,
+    matching,
 )
+from latephase.problem.checks import MOST, callback, flag, positive_number, whole_number
 
 from .chain_state import Goal
 from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
@@ -77,10 +79,13 @@ def simulate(
     """
     times = sample_times(method, until, at, samples)
     network, loss = check(network, data, loss)
-    if max_steps < 1:
-        raise InputError("max_steps of at least 1", max_steps, "raise it")
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
+    processes = whole_number(processes, "processes", 1, MOST)
+    callback(progress)
+    tolerance = positive_number(tolerance, "tolerance")
+    slide_tolerance = positive_number(slide_tolerance, "slide_tolerance")
     if dtype is not None:
-        arithmetic = Arithmetic(dtype, accumulate, rounding)
+        arithmetic = Arithmetic(dtype, flag(accumulate, "accumulate"), rounding)
         return simulate_rounded(network, data, method, times, loss, arithmetic, max_steps)
     if not isinstance(method, GradientDescent | GradientFlow):
         from latephase.training.methods import stepped
@@ -95,19 +100,8 @@ def simulate(
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
     """Check that network, data and loss fit together.  Raises InputError."""
-    if not isinstance(data, Dataset):
-        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
-    if not isinstance(network, ShallowReLU):
-        raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
-    if network.d != data.d:
-        raise InputError(
-            f"weights of {data.d} features as the inputs have",
-            Words(f"{network.d} features"),
-            "match their shapes",
-        )
-    if loss not in LOSSES:
-        raise InputError(f"a loss among {', '.join(LOSSES)}", loss, "choose one of them")
-    return network, loss
+    network, _ = matching(network, data)
+    return network, losses.checked(loss)
 
 
 def has_late_phase(network: ShallowReLU, data: Dataset) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from latephase.core import InputError, Words
 
 Array = NDArray[np.float64]
+MOST = 2**63 - 1  # of whatever is counted: what compiled loops can count to
 
 
 def finite_array(values: ArrayLike, name: str, shape: str) -> Array:
@@ -121,11 +122,27 @@ def whole_number(value: object, name: str, lowest: int, highest: int | None = No
     raise InputError(f"{name} to be an integer >= {lowest}{most}", value, f"change {name}")
 
 
+def seed_number(value: object) -> int:
+    """`value` as a seed: an integer from 0 to 2^64 - 1, and no float, which may have lost digits.
+
+    Raises InputError on anything else.
+    """
+    if isinstance(_plain(value), float):
+        raise InputError("seed to be an integer >= 0", value, "give it without a decimal point")
+    return whole_number(value, "seed", 0, 2**64 - 1)
+
+
 def flag(value: object, name: str) -> bool:
     """`value` as a bool; InputError on anything but True and False (also of NumPy)."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise InputError(f"{name} to be True or False", value, f"change {name}")
+
+
+def callback(value: object, name: str = "progress") -> None:
+    """Check that `value` is None or can be called.  Raises InputError."""
+    if value is not None and not callable(value):
+        raise InputError(f"{name} to be a function", value, f"pass {name}=print to see it called")
 
 
 def _plain(value: Any) -> object:

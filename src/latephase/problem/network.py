@@ -12,6 +12,7 @@ from latephase.core import InputError, Words
 from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
 from latephase.problem.checks import Array, finite_array
+from latephase.problem.dataset import Dataset
 
 
 @public
@@ -96,6 +97,18 @@ class ShallowReLU:
         if points.ndim != 2 or points.shape[1] != self.d:
             raise InputError(f"inputs of shape (k, {self.d})", inputs, "give one row per input")
         return np.maximum(points @ self.weights.T + self.biases, 0.0) @ self.output_weights
+
+
+def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
+    """Network and data, checked to be such and of one dimension.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    if not isinstance(network, ShallowReLU):
+        raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
+    if network.d != data.d:
+        wanted = f"weights of {data.d} features as the inputs have"
+        raise InputError(wanted, Words(f"{network.d} features"), "match their shapes")
+    return network, data
 
 
 def _rows(weights: ArrayLike) -> Array:
