@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _EVERY = 5.0  # seconds between two lines where there is no terminal
 
@@ -57,5 +57,6 @@ class _Lines:
         if now - self.said >= _EVERY:
             self.said = now
             text = f"{self.label}: {done:,} of {total:,} {self.unit} ({now - self.began:.0f} s)"
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # nobody listens: the work goes on
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
