@@ -85,6 +85,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         lp.simulate, good(network=NET, until="10", at=["1"], dtype="float32"), {
             "accumulate": [*NOTHINGS, 1, "no"], "rounding": NAMES, "method": NO_METHOD}),
     "predict": (lp.predict, good(network=NET), {
+        "progress": [3, "x"],
         "network": [*NO_NET, WIDE], "data": NO_DATA, "method": NO_METHOD,
         "max_steps": [0, *COUNTS]}),
     "stall": (lp.stall, good(network=NET), {

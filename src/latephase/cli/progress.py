@@ -13,10 +13,13 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def progress(label: str, unit: str) -> Iterator[Progress]:
-    """Yield what the work calls as progress(done, total); `unit` is what is counted."""
+def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
+    """Yield what the work calls as progress(done, total); `unit` is what is counted.
+
+    lines: whether to say so in lines where stderr is no terminal.
+    """
     if not sys.stderr.isatty():
-        yield _Lines(label, unit)
+        yield _Lines(label, unit) if lines else _silent
         return
     from rich import progress as rich
     from rich.console import Console
@@ -43,6 +46,10 @@ def spinner(label: str) -> Iterator[None]:
 
     with Console(stderr=True).status(label):
         yield
+
+
+def _silent(done: int, total: int) -> None:
+    """Nothing: what takes seconds as a rule leaves no lines in files and pipes."""
 
 
 class _Lines:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latephase.cli import flags, printing
+from latephase.cli import flags, hints, printing
 from latephase.cli.problem import Problem, stated
-from latephase.cli.progress import spinner
+from latephase.cli.progress import progress
 from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Simulate and print."""
-    with spinner("training"):
+    with progress("training", "thousandths of ln t", lines=False) as shown:
         problem = asked.read()
         if save is not None:
             from latephase.problem.npz_file import writable
@@ -88,6 +88,7 @@ def command(
             loss=loss,
             max_steps=flags.whole(max_steps, "--max-steps"),
             processes=os.cpu_count() or 1,
+            progress=shown,
         )
     if save is not None:
         latest(run).save(save)
@@ -203,18 +204,15 @@ def _next(run: Run, problem_flags: str) -> str:
     from latephase.core import Outcome
     from latephase.late.simulate import has_late_phase
 
+    discrete = hasattr(run.method, "step_size")
+    blocked = hints.if_never_fitted(run.outcome, run.regime)
+    blocked = blocked or hints.if_not_followed(run.outcome, discrete)
+    if blocked:
+        return blocked
     predict = f"latephase predict {problem_flags}"
-    if run.outcome is Outcome.settled and run.law:
-        return f"steps to any distance from the limit: {predict}"
     known = run.loss == "exponential" and has_late_phase(run.network, run.data)
-    advice = {
-        Outcome.settled: "nothing moves any more; try other --weights or --biases"
-        if known
-        else "what it converges to, in Python: latephase.limit(run)",
-        Outcome.transient: "a later --until" + (f", or: {predict}" if known else ""),
-        Outcome.budget_exhausted: "raise --max-steps",
-        Outcome.stalled: "leave out the arithmetic",
-        Outcome.overflowed: "lower --step-size",
-        Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
-    }
-    return advice[run.outcome]
+    if run.outcome is Outcome.transient:
+        return "a later --until" + (f", or: {predict}" if known else "")
+    if known:
+        return f"steps to any distance from the limit: {predict}"
+    return "what it converges to, in Python: latephase.limit(run)"

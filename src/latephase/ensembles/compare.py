@@ -169,7 +169,7 @@ def _followed(
             output_weights=_OUTPUT_WEIGHTS,
             method=methods[number],
             loss=loss,
-            progress=lambda updates: told(number, updates),
+            progress=lambda updates, _: told(number, updates),
         )
         return _measured(data, found, loss)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from .run import Run, Times
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,13 @@ class Arithmetic:
 
 
 def simulate_method(
-    network: ShallowReLU, data: Dataset, method: Any, times: Times, loss: str, max_steps: int
+    network: ShallowReLU,
+    data: Dataset,
+    method: Any,
+    times: Times,
+    loss: str,
+    max_steps: int,
+    progress: Progress | None = None,
 ) -> Run:
     """A run of a method of `training.methods`; samples beyond max_steps are NaN."""
     from latephase.training.follow import follow
@@ -45,6 +53,7 @@ def simulate_method(
         output_weights=network.output_weights,
         method=method,
         loss=loss,
+        progress=progress,
     )
     theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
     clocks = {
@@ -68,6 +77,7 @@ def simulate_rounded(
     loss: str,
     arithmetic: Arithmetic,
     max_leaps: int,
+    progress: Progress | None = None,
 ) -> Run:
     """Gradient descent in floating-point arithmetic; warns where the run stalls before its end.
 

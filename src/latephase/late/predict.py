@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
-from latephase.problem.checks import MOST, distance, whole_number
+from latephase.problem.checks import MOST, callback, distance, whole_number
 
 from .engine import MAX_STEPS
 from .engine import run as run_engine
 from .run import Method
 from .simulate import canonical, check, has_late_phase, simulate, verdict
+from .watched import Progress, watched
 
 _HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends there
 
@@ -68,14 +69,21 @@ class Prediction:
 
 @public
 def predict(
-    network: ShallowReLU, data: Dataset, method: Method, *, max_steps: int = MAX_STEPS
+    network: ShallowReLU,
+    data: Dataset,
+    method: Method,
+    *,
+    max_steps: int = MAX_STEPS,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Regime, law and pace of a run, stepping no further than the entry into the regime.
 
-    Raises InputError for problems without a known late phase.  Source: docs/theory.md.
+    progress: as in `simulate`.  Raises InputError for problems without a known late phase.
+    Source: docs/theory.md.
     """
     network, _ = check(network, data, "exponential")
     max_steps = whole_number(max_steps, "max_steps", 1, MOST)
+    callback(progress)
     if not has_late_phase(network, data):
         raise InputError(
             "two neurons with output weights +1, -1 on two points in dimension 1",
@@ -83,9 +91,9 @@ def predict(
             "use simulate, which steps any network",
         )
     weights, biases = canonical(network)
-    found = run_engine(
-        TwoPointGeometry.of(data), weights, biases, method, [], None, max_steps=max_steps
-    )
+    geometry = TwoPointGeometry.of(data)
+    with watched(progress):
+        found = run_engine(geometry, weights, biases, method, [], None, max_steps=max_steps)
     outcome, regime, law = verdict(found)
     entry = None
     if regime is not None:

@@ -24,11 +24,11 @@ from latephase.problem.checks import MOST, callback, flag, positive_number, whol
 from .chain_state import Goal
 from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
-from .fastforward import Progress
 from .general import simulate_general
 from .measured import Arithmetic, simulate_method, simulate_rounded
 from .run import Method, Run, Times, sample_times
 from .trajectory import dataset, variables
+from .watched import Progress, watched
 
 if TYPE_CHECKING:
     from latephase.training import Method as Stepped
@@ -66,6 +66,8 @@ def simulate(
     dtype: "float64", "float32", "float16" or "bfloat16": gradient descent in this arithmetic, with
     accumulate and rounding as in `training.real_arithmetic.descend`; a run that stalls says so in a
     warning.  Without it, the mathematics, not the arithmetic, is followed.
+    progress: called as progress(done, total): thousandths of ln(1 + t) of the way, which the work
+    need not be proportional to; of stepped methods and other arithmetics, updates.
     processes: with 2, the two runs of a wide network that are compared go side by side; needs a
     main module that can be imported.
 
@@ -86,16 +88,18 @@ def simulate(
     slide_tolerance = positive_number(slide_tolerance, "slide_tolerance")
     if dtype is not None:
         arithmetic = Arithmetic(dtype, flag(accumulate, "accumulate"), rounding)
-        return simulate_rounded(network, data, method, times, loss, arithmetic, max_steps)
+        problem = (network, data, method, times, loss)
+        return simulate_rounded(*problem, arithmetic, max_steps, progress)
     if not isinstance(method, GradientDescent | GradientFlow):
         from latephase.training.methods import stepped
 
-        return simulate_method(network, data, stepped(method), times, loss, max_steps)
-    options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
-    if loss == "exponential" and has_late_phase(network, data):
-        return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
-    goal = Goal(tolerance, slide_tolerance, max_steps)
-    return simulate_general(network, data, method, times, loss, goal, processes)
+        return simulate_method(network, data, stepped(method), times, loss, max_steps, progress)
+    with watched(progress):
+        if loss == "exponential" and has_late_phase(network, data):
+            options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance}
+            return _late(network, data, method, times, options)
+        goal = Goal(tolerance, slide_tolerance, max_steps)
+        return simulate_general(network, data, method, times, loss, goal, processes)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:

@@ -73,7 +73,7 @@ def follow(
     method: Method,
     loss: str = "exponential",
     first_trial: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Followed:
     """Step T networks to each of the ascending `times` (updates done).
 
@@ -107,7 +107,7 @@ def _blocks(trials: int, progress: Any) -> Any:
 
 def _tell(progress: Any, number: int, blocks: int, done: int, last: int) -> None:
     if progress is not None:
-        progress((number * last + done) // blocks)
+        progress((number * last + done) // blocks, last)
 
 
 def _block(
