@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "progress": [3, "x"]}),
     "certify": (lp.certify, good(network=NET), {
         "network": [*NO_NET, WIDE], "data": NO_DATA, "method": [*NO_METHOD, lp.LossScaled(0.1)],
-        "claim": NAMES, "bits": [0, *COUNTS], "max_bits": [0, *COUNTS], "max_steps": [0, *COUNTS]}),
+        "claim": NAMES, "bits": [0, *COUNTS], "max_bits": [0, *COUNTS], "max_steps": COUNTS}),
     "certified_distribution": (
         lp.certified_distribution,
         good(initializer="he_normal", constants=[0.1], undecided=0.1), {
@@ -191,8 +191,6 @@ def test_real_numbers_of_every_kind_are_taken(number):
     """Ground truth: the same calls with Python's float 0.5, which all of them are exactly."""
     assert lp.GradientDescent(number) == lp.GradientDescent(0.5)
     assert lp.Adam(number, beta1=number) == lp.Adam(0.5, beta1=0.5)
-    steps = [lp.predict(NET, DATA, GD).steps_within(eps) for eps in (number, 0.5)]
-    assert steps[0] == steps[1]
     flow = lp.GradientFlow()
     ends = [lp.simulate(NET, DATA, flow, until=t, at=[t]).trajectory for t in (number, 0.5)]
     assert np.array_equal(*(end.weights.values for end in ends))

@@ -213,7 +213,7 @@ def certify(
     if not isinstance(claim, str) or claim not in CLAIMS:
         raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
     bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
-    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
+    max_steps = whole_number(max_steps, "max_steps", 0, MOST)
     if not LEAST_BITS <= bits <= max_bits:
         got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
         raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")

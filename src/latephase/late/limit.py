@@ -14,7 +14,6 @@ from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.calls import public
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
-from latephase.problem.checks import distance
 
 from .limit_curve import Curve, boundary_law
 from .limit_direction import augmented
@@ -105,7 +104,10 @@ class Limit:
         its mode.  None if the run is not settled or its margin cannot be measured.
         Rigour: estimated.  Raises InputError.
         """
-        eps = distance(eps)
+        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
+            raise InputError(
+                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
+            )
         log = self._curve.within(eps) if self.settled else None
         return None if log is None else LogTime.from_log(log, flow=self.flow)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
-from latephase.problem.checks import MOST, callback, distance, whole_number
+from latephase.problem.checks import MOST, callback, whole_number
 
 from .engine import MAX_STEPS
 from .engine import run as run_engine
@@ -40,7 +40,10 @@ class Prediction:
         passage: the boundary may have been as close before, on its way, and the law leaves out
         O(ln t / t), so that early times may be off by a factor in either direction.
         """
-        eps = distance(eps)
+        if isinstance(eps, bool) or not (isinstance(eps, int | float) and 1e-290 < eps < math.inf):
+            raise InputError(
+                "eps > 1e-290, a distance in input units", eps, "pass for example 0.01"
+            )
         if self.law is None or self.entry is None:
             return None
         flow = not hasattr(self.method, "step_size")

@@ -97,15 +97,6 @@ def positive_number(value: object, name: str) -> float:
     return number
 
 
-def distance(value: object, name: str = "eps") -> float:
-    """`value` as a distance in input units that a law can be inverted at; InputError otherwise."""
-    number = real_number(value, name, "a distance in input units")
-    if number <= 1e-290:
-        do = "pass for example 0.01"
-        raise InputError(f"{name} > 1e-290, a distance in input units", value, do)
-    return number
-
-
 def whole_number(value: object, name: str, lowest: int, highest: int | None = None) -> int:
     """`value` as an int within [lowest, highest]; 20.0 and 1e6 are whole numbers, too.
 
