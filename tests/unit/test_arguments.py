@@ -107,7 +107,8 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "progress": [3, "x"]}),
     "certify": (lp.certify, good(network=NET), {
         "network": [*NO_NET, WIDE], "data": NO_DATA, "method": [*NO_METHOD, lp.LossScaled(0.1)],
-        "claim": NAMES, "bits": [0, *COUNTS], "max_bits": [0, *COUNTS], "max_steps": COUNTS}),
+        "claim": NAMES, "bits": [0, *COUNTS], "max_bits": [0, *COUNTS], "max_steps": COUNTS,
+        "progress": [3, "x"]}),
     "certified_distribution": (
         lp.certified_distribution,
         good(initializer="he_normal", constants=[0.1], undecided=0.1), {

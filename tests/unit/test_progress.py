@@ -75,3 +75,18 @@ def test_a_run_is_the_same_whoever_watches():
     with pytest.raises(KeyboardInterrupt):
         lp.simulate(WIDE, PLANE, GD, until="1e4", progress=stop)
     lp.simulate(WIDE, PLANE, GD, until="1e4", at=[1])
+
+
+def test_a_proof_tells_its_steps():
+    """Ground truth: a slide of x1 x2 > -1, stepped until the budget of 3000 is used up."""
+    told: list[tuple[int, int]] = []
+    lp.certify(
+        lp.ShallowReLU([0.8, 0.8], [0.7, 0.8]),
+        lp.Dataset([3.0, 0.5], [1, -1]),
+        lp.GradientDescent(0.01),
+        max_steps=3000,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert len(told) >= 3
+    assert told == sorted(told)
+    assert {total for _, total in told} == {3000}

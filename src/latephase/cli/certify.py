@@ -11,7 +11,7 @@ import typer
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import Problem, Start, refuse_beside, stated
-from latephase.cli.progress import progress, spinner
+from latephase.cli.progress import progress
 from latephase.core import InputError, LogTime, Words
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def command(
         ways = "--weights and --biases, --network, or --init"
         raise InputError(ways, Words("none of them"), "add for example --init he_normal")
     refuse_beside("one network", of_many)
-    with spinner("proving"):
+    with progress("proving", "steps at most", lines=False) as shown:
         problem = asked.read()
         from latephase.certify import certify
 
-        found = certify(*problem, claim=claim)
+        found = certify(*problem, claim=claim, progress=shown)
         if out is not None:
             from latephase.certify.file import save
 

@@ -36,18 +36,6 @@ def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-@contextmanager
-def spinner(label: str) -> Iterator[None]:
-    """A sign of life on a terminal, nothing elsewhere, for work that takes a second or two."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(label):
-        yield
-
-
 def _silent(done: int, total: int) -> None:
     """Nothing: what takes seconds as a rule leaves no lines in files and pipes."""
 
