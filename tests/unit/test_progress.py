@@ -18,8 +18,8 @@ PLANE = lp.Dataset(RNG.normal(size=(5, 2)), [1, -1, 1, -1, 1])
 GD, FLOW = lp.GradientDescent(0.1), lp.GradientFlow()
 Told = Callable[[int, int], None]
 CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
-    "exact pieces": (lambda p: lp.simulate(NET, LINE, GD, until="1e9", progress=p), 1000),
-    "a flow": (lambda p: lp.simulate(NET, NEAR, FLOW, until="1e9", progress=p), 1000),
+    "exact pieces": (lambda p: lp.simulate(NET, LINE, GD, until="1e9", progress=p), 1),
+    "a flow": (lambda p: lp.simulate(NET, NEAR, FLOW, until="1e9", progress=p), 1),
     "any network": (lambda p: lp.simulate(WIDE, PLANE, GD, until="1e4", progress=p), 1000),
     "logistic": (
         lambda p: lp.simulate(NET, LINE, GD, until="1e9", loss="logistic", progress=p),
@@ -27,7 +27,7 @@ CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
     ),
     "t = 0": (lambda p: lp.simulate(WIDE, PLANE, GD, until=0, progress=p), 1000),
     "a method": (lambda p: lp.simulate(NET, LINE, lp.Adam(0.1), until=50, progress=p), 50),
-    "predict": (lambda p: lp.predict(NET, NEAR, FLOW, progress=p), 1000),
+    "predict": (lambda p: lp.predict(NET, NEAR, FLOW, progress=p), 1),
     "ensemble": (
         lambda p: lp.ensemble("uniform", NEAR, GD, trials=5, seed=0, until=9, batch=2, progress=p),
         5,
@@ -45,11 +45,11 @@ CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
 
 @pytest.mark.parametrize(("call", "total"), CALLS.values(), ids=CALLS.keys())
 def test_progress_is_told_and_reaches_its_end(call, total):
-    """Ground truth: the documented totals: thousandths, updates, trials, updates of all methods."""
+    """Ground truth: the documented totals: one run, thousandths, updates, trials."""
     told: list[tuple[int, int]] = []
     call(lambda done, all_: told.append((done, all_)))
     done = [d for d, _ in told]
-    assert len(told) >= 2
+    assert told
     assert {t for _, t in told} == {total}
     assert done == sorted(done)
     assert done[-1] == total

@@ -45,7 +45,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Predict and print."""
-    with progress("predicting", "thousandths of ln t", lines=False) as shown:
+    with progress("predicting", "", lines=False) as shown:
         problem = asked.read()
         wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
         from latephase.late import predict

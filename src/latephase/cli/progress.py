@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]
 
 @contextmanager
 def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
-    """Yield what the work calls as progress(done, total); `unit` is what is counted.
+    """Yield what the work calls as progress(done, total); `unit` is what is counted, "" for shares.
 
     lines: whether to say so in lines where stderr is no terminal.
     """
@@ -24,11 +24,12 @@ def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
     from rich import progress as rich
     from rich.console import Console
 
+    counted = "{task.completed:,.0f} of {task.total:,.0f} " + unit
     columns = (
         rich.SpinnerColumn(),
         rich.TextColumn("{task.description}"),
         rich.BarColumn(),
-        rich.TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        rich.TextColumn(counted if unit else "{task.percentage:.1f} %"),
         rich.TimeElapsedColumn(),
     )
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -74,7 +74,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Simulate and print."""
-    with progress("training", "thousandths of ln t", lines=False) as shown:
+    with progress("training", "", lines=False) as shown:
         problem = asked.read()
         if save is not None:
             from latephase.problem.npz_file import writable

@@ -101,6 +101,8 @@ def _finish(
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
             journey.entry[row], journey.log_entry[row] = entry(chain)
+    if progress and rows:
+        progress(len(left), len(left))
 
 
 def check_method(method: GradientDescent | GradientFlow) -> None:

@@ -14,7 +14,7 @@ from .engine import MAX_STEPS
 from .engine import run as run_engine
 from .run import Method
 from .simulate import canonical, check, has_late_phase, simulate, verdict
-from .watched import Progress, watched
+from .watched import Progress
 
 _HORIZON = 1e9  # ln t beyond which nobody asks: the search for a passage ends there
 
@@ -94,9 +94,8 @@ def predict(
             "use simulate, which steps any network",
         )
     weights, biases = canonical(network)
-    geometry = TwoPointGeometry.of(data)
-    with watched(progress):
-        found = run_engine(geometry, weights, biases, method, [], None, max_steps=max_steps)
+    geometry, options = TwoPointGeometry.of(data), {"max_steps": max_steps, "progress": progress}
+    found = run_engine(geometry, weights, biases, method, [], None, **options)  # type: ignore[arg-type]
     outcome, regime, law = verdict(found)
     entry = None
     if regime is not None:

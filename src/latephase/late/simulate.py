@@ -67,7 +67,8 @@ def simulate(
     accumulate and rounding as in `training.real_arithmetic.descend`; a run that stalls says so in a
     warning.  Without it, the mathematics, not the arithmetic, is followed.
     progress: called as progress(done, total): thousandths of ln(1 + t) of the way, which the work
-    need not be proportional to; of stepped methods and other arithmetics, updates.
+    need not be proportional to; of exact pieces, 0 or 1 of one run; of stepped methods and other
+    arithmetics, updates.
     processes: with 2, the two runs of a wide network that are compared go side by side; needs a
     main module that can be imported.
 
@@ -94,11 +95,11 @@ def simulate(
         from latephase.training.methods import stepped
 
         return simulate_method(network, data, stepped(method), times, loss, max_steps, progress)
+    if loss == "exponential" and has_late_phase(network, data):
+        options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance, "progress": progress}
+        return _late(network, data, method, times, options)
+    goal = Goal(tolerance, slide_tolerance, max_steps)
     with watched(progress):
-        if loss == "exponential" and has_late_phase(network, data):
-            options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance}
-            return _late(network, data, method, times, options)
-        goal = Goal(tolerance, slide_tolerance, max_steps)
         return simulate_general(network, data, method, times, loss, goal, processes)
 
 
