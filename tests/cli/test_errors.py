@@ -29,6 +29,14 @@ ENSEMBLE = {
 }
 PREDICT = {name: text for name, text in RUN.items() if name != "--until"}
 
+DRAWN = {name: text for name, text in ENSEMBLE.items() if name not in ("--until", "--out")}
+
+
+def changed(command: str, flags: dict[str, str], change: dict[str, str | None]) -> list[str]:
+    kept = {name: text for name, text in {**flags, **change}.items() if text is not None}
+    return [command, *(word for pair in kept.items() for word in pair)]
+
+
 # What is changed (None: left out) in a command that works, and a word its line must hold.
 BAD_RUNS = {
     "NaN input": ({"--inputs": "nan,-1"}, "nan"),
@@ -86,6 +94,7 @@ BAD_ENSEMBLES = {
     "output is a file": ({"--out": "taken"}, "taken"),
     "output is this folder": ({"--out": "."}, "folder of its own"),
     "output of somebody else": ({"--out": "theirs"}, "theirs"),
+    "output elsewhere": ({"--out": "s3://bucket/runs.zarr"}, "s3://bucket"),
 }
 BAD_PREDICTIONS = {
     "eps negative": ({"--eps": "-0.1"}, "eps"),
@@ -100,12 +109,18 @@ BAD_LINES = {
     "no trials to reproduce": (["reproduce", "--trials", "0"], "trials"),
     "report below a file": (["reproduce", "--out", "taken/report"], "taken"),
     "report among other files": (["reproduce", "--out", "theirs"], "theirs"),
+    "report elsewhere": (["reproduce", "--out", "gs://bucket/report"], "gs://bucket"),
+    "comparison elsewhere": (["compare", "--out", "https://host/runs"], "https://host"),
+    "certificate elsewhere": (
+        changed("certify", PREDICT, {"--out": "s3://bucket/run.cert.json"}),
+        "s3://bucket",
+    ),
+    "certificates elsewhere": (
+        changed("certify", DRAWN, {"--out": "s3://bucket/certs"}),
+        "s3://bucket",
+    ),
+    "network elsewhere": (changed("run", RUN, {"--save": "s3://bucket/n.npz"}), "s3://bucket"),
 }
-
-
-def changed(command: str, flags: dict[str, str], change: dict[str, str | None]) -> list[str]:
-    kept = {name: text for name, text in {**flags, **change}.items() if text is not None}
-    return [command, *(word for pair in kept.items() for word in pair)]
 
 
 def bad_lines() -> dict[str, tuple[list[str], str]]:

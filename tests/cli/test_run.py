@@ -127,3 +127,20 @@ def test_json_numbers_are_the_doubles(latephase, problem):
     ended = latephase("run", *problem, "--until", "1e6", "--at", "1e6", "--json")
     biases = parsed(ended.out)["samples"][0]["biases"]
     assert np.array_equal(biases, simulated(["1e6"]).trajectory.biases.values[0])
+
+
+def test_numbers_without_a_digit_that_holds_are_zero(latephase):
+    """Ground truth: a double slide, whose boundary falls like 1/t: below 1e-990, and not -5e-17.
+
+    The exact pieces know it, and there nothing is left out; the general engine subtracts margins.
+    """
+    slide = "--inputs 0.5,-0.5 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 --step-size 0.1"
+    times = ["--until", "1e1000", "--at", "1e3,1e1000"]
+    exact = parsed(latephase("run", *slide.split(), *times, "--json").out)["samples"][1]
+    assert -2320 < exact["log_margin_deficit"] < -2290
+    early, late = parsed(
+        latephase("run", *slide.split(), *times, "--loss", "logistic", "--json").out
+    )["samples"]
+    assert early["boundary"] != 0.0
+    assert early["log_margin_deficit"] == pytest.approx(math.log(early["margin_deficit"]))
+    assert (late["boundary"], late["margin_deficit"], late["log_margin_deficit"]) == (0, 0, None)

@@ -83,10 +83,43 @@ def test_a_missing_hidden_bias_is_zero():
     assert net.biases.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_one_neuron_on_a_line_is_read_as_listed():
-    """Ground truth: the first layer is the hidden one where the shapes leave it open."""
-    net = ShallowReLU.from_torch(fakes({"a.weight": [[2.0]], "b.weight": [[3.0]]}))
+@pytest.mark.parametrize("names", [("0", "2"), ("net.0", "net.2"), ("net.2", "net.10")])
+def test_one_neuron_on_a_line_is_read_in_the_order_of_a_sequential(names):
+    """Ground truth: a Sequential uses its layers in the order of their numbers."""
+    first, second = (f"{name}.weight" for name in names)
+    net = ShallowReLU.from_torch(fakes({first: [[2.0]], second: [[3.0]]}))
     assert (net.weights.tolist(), net.output_weights.tolist()) == ([[2.0]], [3.0])
+
+
+@pytest.mark.parametrize("names", [("out", "hidden"), ("a", "b"), ("2", "0"), ("a.0", "b.2")])
+def test_one_neuron_on_a_line_is_refused_where_its_layers_may_be_swapped(names):
+    """Ground truth: relu(2 x) 3 and relu(3 x) 2 have the same shapes, listed in either order."""
+    first, second = (f"{name}.weight" for name in names)
+    message = refusal(ShallowReLU.from_torch, fakes({first: [[2.0]], second: [[3.0]]}))
+    assert all(word in message for word in (first, second, "ShallowReLU(weights"))
+
+
+COMPUTED = {
+    "pruned": ({"0.bias": B, "0.weight_orig": W, "0.weight_mask": W}, "prune.remove("),
+    "biases pruned": ({"0.weight": W, "0.bias_orig": B, "0.bias_mask": B}, 'layer, "bias"'),
+    "weight norm": ({"0.bias": B, "0.weight_g": V, "0.weight_v": W}, "remove_weight_norm("),
+    "spectral norm": ({"0.bias": B, "0.weight_orig": W, "0.weight_u": B}, "remove_spectral_norm("),
+    "parametrised": (
+        {"0.bias": B, "0.parametrizations.weight.original": W, "0.parametrizations.weight.0._u": B},
+        "parametrize.remove_parametrizations(",
+    ),
+}
+
+
+@pytest.mark.parametrize(("layer", "call"), COMPUTED.values(), ids=COMPUTED.keys())
+def test_computed_weights_are_refused_with_the_call_that_makes_them_plain(layer, call):
+    """Ground truth: the names that PyTorch's prune, norms and parametrisations give, and its API.
+
+    Pruned and read as they stand, the weights would be those from before the pruning.
+    """
+    message = refusal(ShallowReLU.from_torch, fakes({**layer, "2.weight": V}))
+    assert "torch.nn.utils." in message
+    assert call in message
 
 
 BAD_STATES = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from helpers import message_is_one_line, relative_error
 from latephase.core import InputError
 from latephase.problem import ShallowReLU
 
+NET = ShallowReLU([0.7, -0.4], [0.1, 0.2])
 BAD = [
     ([0.7], [0.1, 0.2], None),
     ([0.7, -0.4], [0.1], None),
@@ -76,3 +80,66 @@ def test_parameters_are_copied_and_read_only():
     for array in (net.weights, net.biases, net.output_weights):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+PARTS = {"weights": [0.7, -0.4], "biases": [0.1, 0.2], "output_weights": [1.0, -1.0]}
+
+
+@pytest.mark.parametrize("more", ["output_bias", "weights2", "Weights", "b2", "x/weights"])
+@pytest.mark.parametrize("given", [2, 3])
+def test_a_file_with_other_arrays_is_another_network(tmp_path, more, given):
+    """Ground truth: N has no output bias; unknown names are named, beside the known ones."""
+    np.savez(tmp_path / "net.npz", **dict(list(PARTS.items())[:given]), **{more: [0.5]})
+    with pytest.raises(InputError) as caught:
+        ShallowReLU.load(tmp_path / "net.npz")
+    assert message_is_one_line(caught.value)
+    assert all(name in str(caught.value) for name in (more, *PARTS))
+
+
+OTHERS = {
+    "a scalar": np.array(0.5),
+    "complex": np.array([1j, 1]),
+    "bool": np.array([True, False]),
+    "text": np.array(["1", "2"]),
+    "dates": np.array([1, 2], "datetime64[s]"),
+    "a matrix": np.ones((2, 2)),
+    "fields": np.zeros(2, [("w", float)]),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("values", OTHERS.values(), ids=OTHERS.keys())
+def test_a_file_of_other_kinds_of_arrays_is_refused(tmp_path, name, values):
+    """Ground truth: the contract of a network; weights alone may be a matrix."""
+    np.savez(tmp_path / "net.npz", **{**PARTS, name: values})
+    if name == "weights" and values.ndim == 2:
+        assert ShallowReLU.load(tmp_path / "net.npz").d == 2
+        return
+    with pytest.raises(InputError) as caught:
+        ShallowReLU.load(tmp_path / "net.npz")
+    assert message_is_one_line(caught.value)
+
+
+def test_a_name_twice_in_a_file_is_refused(tmp_path):
+    """Ground truth: a zip archive may hold a name twice, and which one counts is a guess."""
+    NET.save(tmp_path / "net.npz")
+    with zipfile.ZipFile(tmp_path / "net.npz", "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("biases.npy", archive.read("weights.npy"))
+    with pytest.raises(InputError, match="twice"):
+        ShallowReLU.load(tmp_path / "net.npz")
+
+
+class Traced:
+    """A tensor that takes part in gradients: NumPy is refused its numbers."""
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use detach()")
+
+
+@pytest.mark.parametrize("weights", [Traced(), [Traced(), Traced()]])
+def test_a_tensor_with_gradients_is_refused_with_what_to_do(weights):
+    """Ground truth: the error of PyTorch 2, whose words these are."""
+    with pytest.raises(InputError, match=r"\.detach\(\)") as caught:
+        ShallowReLU(weights, [0.1, 0.2])
+    assert message_is_one_line(caught.value)

@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
+from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
+from latephase.problem.checks import MOST, callback, whole_number
 
 from . import trace
 from .claims import CLAIMS
 from .decimals import Bounds, outward
 from .law import constant, rate
-from .path import MAX_STEPS
+from .path import MAX_STEPS, Progress
 from .proof import Proof, prove
 from .system import Method, System
 from .verdict import Undecided, Unprovable, Verdict
@@ -28,6 +30,7 @@ MOST_WRITTEN = 2e4  # ln t up to which times are exact integers
 LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class Certificate:
     """What is proved about one run; see `latephase.certify`.
@@ -184,6 +187,7 @@ class Certificate:
         return System.of(self.network, self.data, self.method)
 
 
+@public
 def certify(
     network: ShallowReLU,
     data: Dataset,
@@ -193,6 +197,7 @@ def certify(
     bits: int = BITS,
     max_bits: int = MAX_BITS,
     max_steps: int = MAX_STEPS,
+    progress: Progress | None = None,
 ) -> Certificate:
     """Prove, in ball arithmetic, how a run of two neurons on two points ends and how fast.
 
@@ -200,7 +205,8 @@ def certify(
     proved never to be left, and (where the loss tends to 0) the constant of the law is enclosed
     and proved to be non-zero or exactly zero; UNDECIDED with the reason otherwise.  `claim`: one
     of `claims.CLAIMS`; a claim whose opposite is proved is REFUTED.  The precision starts at `bits`
-    and doubles up to `max_bits` where a sign is open; `max_steps`: ordinary steps.
+    and doubles up to `max_bits` where a sign is open; `max_steps`: ordinary steps; `progress`:
+    called now and then as progress(ordinary steps done, max_steps), anew at each precision.
     Inputs, parameters and step size are the exact doubles given; output weights +1, -1.
     Raises InputError for other networks, data and methods.  Independent of `simulate`.
     Source: docs/certificates.md.
@@ -208,13 +214,16 @@ def certify(
     claim = claim.name if isinstance(claim, Regime) else claim
     if not isinstance(claim, str) or claim not in CLAIMS:
         raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
+    max_steps = whole_number(max_steps, "max_steps", 0, MOST)
+    callback(progress)
     if not LEAST_BITS <= bits <= max_bits:
         got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
         raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")
     system = System.of(network, data, method)
     verdict, reason, proof = Verdict.PROVED, "", None
     try:
-        proof = prove(system, bits, max_bits, max_steps)
+        proof = prove(system, bits, max_bits, max_steps, progress)
         verdict, reason = CLAIMS[claim](system, proof.regime, proof.tail), proof.reason
     except (Undecided, Unprovable) as open_question:
         verdict, reason = Verdict.UNDECIDED, str(open_question)

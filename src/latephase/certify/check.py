@@ -16,6 +16,7 @@ from latephase.certify.check_form import Body, NotACertificate, faults, read, va
 from latephase.certify.check_late import Slide, Specialised
 from latephase.certify.check_run import EXACT, ZERO, Problem, Walk, Wrong, need
 from latephase.core.balls import arb, bits, point, precision
+from latephase.core.calls import public
 
 __all__ = ["NotACertificate", "Report", "verify"]
 
@@ -42,6 +43,7 @@ class Report:
     regime: str | None
 
 
+@public
 def verify(source: str | bytes | Path | Body) -> Report:
     """Derive the claims of a certificate again: of its JSON, the path of its file, or the object.
 

@@ -31,7 +31,7 @@ from latephase.core.output import (
 from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
-from latephase.problem.checks import whole_number
+from latephase.problem.checks import MOST, seed_number, whole_number
 
 from .certificate import Certificate, certify
 from .claims import CLAIMS
@@ -105,7 +105,7 @@ def certify_ensemble(
     if folder is not None:
         _settle(folder, plan)
     parts: dict[int, list[Row]] = {}
-    for start, rows in _done(plan, folder, whole_number(processes, "processes", 1)):
+    for start, rows in _done(plan, folder, whole_number(processes, "processes", 1, MOST)):
         parts[start] = rows
         done = sum(map(len, parts.values()))
         if folder is not None:
@@ -132,7 +132,10 @@ def _plan(
     """The settings, checked on the first network before any work is done."""
     if claim not in CLAIMS:
         raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
-    count, number = whole_number(trials, "trials", 1), whole_number(seed, "seed", 0, 2**64 - 1)
+    count, number = (
+        whole_number(trials, "trials", 1, MOST),
+        seed_number(seed),
+    )
     drawn = known.get(initializer)
     certify(_network(drawn, number, 0), data, method, max_steps=0)
     inputs = tuple(float(x) for x in data.inputs[:, 0])

@@ -5,6 +5,7 @@ The path is kept as a list of legs, so that a checker can follow it without sear
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from latephase.core import Regime
@@ -18,7 +19,10 @@ from .solitary import stays_alive
 from .system import System
 from .verdict import Undecided, Unprovable
 
+Progress = Callable[[int, int], None]
+
 MAX_STEPS = 100_000
+_TOLD = 256  # ordinary steps between two reports of progress
 _PATIENCE = 1000  # steps of chatter after which a single slide is taken for one
 _FIRST_ATTEMPT = 32  # steps of chatter before a slide is tried, doubled from then on
 
@@ -50,11 +54,17 @@ class Arrival:
 
 
 class Walk:
-    """A run under way.  Walking raises Undecided (more bits may help) or Unprovable."""
+    """A run under way.  Walking raises Undecided (more bits may help) or Unprovable.
 
-    def __init__(self, system: System, max_steps: int = MAX_STEPS) -> None:
+    progress: called now and then as progress(ordinary steps done, max_steps).
+    """
+
+    def __init__(
+        self, system: System, max_steps: int = MAX_STEPS, progress: Progress | None = None
+    ) -> None:
         assert system.step is not None
         self.system, self.left = system, max_steps
+        self.max_steps, self.progress = max_steps, progress
         self.gram: Balls = system.gram()
         self.step, self.series = exact(system.step), Series.of_descent()
         self.state, self.legs = start(system), [Leg("steps", 0)]
@@ -81,6 +91,8 @@ class Walk:
         if self.left == 0:
             raise Unprovable("the run has not settled within the step budget")
         self.left -= 1
+        if self.progress and self.left % _TOLD == 0:
+            self.progress(self.max_steps - self.left, self.max_steps)
         self.state = step_once(self.system, self.state, self.gram, pulls)
         self._walked("steps", 1)
 

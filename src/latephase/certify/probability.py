@@ -33,6 +33,7 @@ from latephase.certify.pboxes import exceedance, refined
 from latephase.certify.uniform_biases import uniform_biases
 from latephase.core import InputError
 from latephase.core.balls import arb, bounds, exact, float_bounds, precision
+from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
 
@@ -75,6 +76,7 @@ class CertifiedDistribution:
         return max(*widths, *(high - low for low, high in zip(self.lower, self.upper, strict=True)))
 
 
+@public
 def certified_distribution(
     initializer: str | Initializer,
     data: Dataset,

@@ -11,7 +11,7 @@ from . import flow
 from .late_orbits import LateOrbits
 from .late_slide import LateSlide
 from .law import Rate, Tail, rate
-from .path import Arrival, Walk
+from .path import Arrival, Progress, Walk
 from .system import System
 from .verdict import Undecided
 
@@ -36,12 +36,14 @@ class Proof:
     rate: Rate | None
 
 
-def prove(system: System, bits: int, max_bits: int, max_steps: int) -> Proof:
+def prove(
+    system: System, bits: int, max_bits: int, max_steps: int, progress: Progress | None = None
+) -> Proof:
     """The proof at the lowest precision that decides everything."""
     while True:
         try:
             with precision(bits):
-                return _prove(system, bits, max_steps)
+                return _prove(system, bits, max_steps, progress)
         except Undecided as question:
             more = max(2 * bits, question.bits)
             if more > max_bits:
@@ -49,10 +51,10 @@ def prove(system: System, bits: int, max_bits: int, max_steps: int) -> Proof:
         bits = more
 
 
-def _prove(system: System, bits: int, max_steps: int) -> Proof:
+def _prove(system: System, bits: int, max_steps: int, progress: Progress | None) -> Proof:
     if system.step is None:
         return _prove_flow(system, bits)
-    arrival = Walk(system, max_steps).arrive()
+    arrival = Walk(system, max_steps, progress).arrive()
     tail = _tail(system, arrival)
     return Proof(bits, arrival.regime, arrival.reason, arrival.entry, arrival, tail, _rate(tail))
 

@@ -19,6 +19,7 @@ from latephase.cli import (
     predict,
     reproduce,
     run,
+    streams,
     verify,
 )
 
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     3 undecided, 4 refuted, 130 interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    streams.prepare()
     with interrupt.guarded():
         code = _exit_code(given)
     sys.exit(code)

@@ -11,7 +11,7 @@ import typer
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import Problem, Start, refuse_beside, stated
-from latephase.cli.progress import progress, spinner
+from latephase.cli.progress import progress
 from latephase.core import InputError, LogTime, Words
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def command(
         ways = "--weights and --biases, --network, or --init"
         raise InputError(ways, Words("none of them"), "add for example --init he_normal")
     refuse_beside("one network", of_many)
-    with spinner("proving"):
+    with progress("proving", "steps at most", lines=False) as shown:
         problem = asked.read()
         from latephase.certify import certify
 
-        found = certify(*problem, claim=claim)
+        found = certify(*problem, claim=claim, progress=shown)
         if out is not None:
             from latephase.certify.file import save
 
@@ -128,7 +128,8 @@ def _print(found: Certificate, out: str | None, problem_flags: str, times: list[
     printing.console().print(_table(found, times))
     printing.blank()
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
-    again = f"latephase certify {problem_flags} --out run.cert.json"
+    claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
+    again = f"latephase certify {problem_flags}{claimed} --out run.cert.json"
     following = f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
     printing.line("next", following)
 
@@ -136,7 +137,7 @@ def _print(found: Certificate, out: str | None, problem_flags: str, times: list[
 def _print_law(found: Certificate) -> None:
     if found.constant is None or found.rate is None or found.limit_boundary is None:
         since = printing.whole(found.entry_step or 0)
-        printing.line("margin", f"0 for all t >= {since}: one point is not on its side")
+        printing.line("margin", f"0 for all t >= {since}: a point is not on its side")
         return
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")

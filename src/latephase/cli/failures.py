@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 from latephase.core import InputError, LatephaseError
 
@@ -27,9 +28,10 @@ def tell(error: Exception, with_traceback: bool) -> int:
 
 
 def say(message: str) -> None:
-    """One line on stderr, whatever the message holds."""
-    sys.stderr.write(f"latephase: {' '.join(message.split())}\n")
-    sys.stderr.flush()
+    """One line on stderr, whatever the message holds, and nothing where stderr takes none."""
+    with suppress(OSError):  # a full disk, a reader that went away: the exit code still tells
+        sys.stderr.write(f"latephase: {' '.join(message.split())}\n")
+        sys.stderr.flush()
 
 
 def _told(error: Exception) -> tuple[str, int]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latephase.cli import flags, printing
+from latephase.cli import flags, hints, printing
 from latephase.cli.problem import Problem, stated
-from latephase.cli.progress import spinner
+from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
     from latephase.core import Law, LogTime
@@ -45,13 +45,13 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Predict and print."""
-    with spinner("predicting"):
+    with progress("predicting", "", lines=False) as shown:
         problem = asked.read()
         wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
         from latephase.late import predict
 
         steps = flags.whole(max_steps, "--max-steps")
-        found = predict(*problem, max_steps=steps)
+        found = predict(*problem, max_steps=steps, progress=shown)
         within = [(distance, found.steps_within(distance)) for distance in wanted]
     if json:
         printing.print_json(_record(found, within))
@@ -80,13 +80,16 @@ def _time(t: LogTime | None) -> dict[str, Any] | None:
 def _print(found: Prediction, within: Within, problem_flags: str) -> None:
     if found.regime is None:
         printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
-        printing.line("next", "raise --max-steps, or lower --step-size")
+        discrete = hasattr(found.method, "step_size")
+        blocked = hints.if_not_followed(found.outcome, discrete)
+        printing.line("next", blocked or hints.NEVER_FITTED)
         return
     printing.line("regime", f"{found.regime.name}: {found.regime.value}")
     printing.line("entry", f"t = {found.entry}")
     if found.law is None:
         printing.line("law", "none: the loss does not tend to 0")
-        printing.line("next", f"see what is left: latephase run {problem_flags} --until 1e1000")
+        told = hints.if_never_fitted(found.outcome, found.regime)
+        printing.line("next", told or hints.NEVER_FITTED)
         return
     printing.line("law", printing.law_text(found.law))
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")

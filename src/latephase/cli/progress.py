@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _EVERY = 5.0  # seconds between two lines where there is no terminal
 
@@ -13,19 +13,23 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def progress(label: str, unit: str) -> Iterator[Progress]:
-    """Yield what the work calls as progress(done, total); `unit` is what is counted."""
+def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
+    """Yield what the work calls as progress(done, total); `unit` is what is counted, "" for shares.
+
+    lines: whether to say so in lines where stderr is no terminal.
+    """
     if not sys.stderr.isatty():
-        yield _Lines(label, unit)
+        yield _Lines(label, unit) if lines else _silent
         return
     from rich import progress as rich
     from rich.console import Console
 
+    counted = "{task.completed:,.0f} of {task.total:,.0f} " + unit
     columns = (
         rich.SpinnerColumn(),
         rich.TextColumn("{task.description}"),
         rich.BarColumn(),
-        rich.TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        rich.TextColumn(counted if unit else "{task.percentage:.1f} %"),
         rich.TimeElapsedColumn(),
     )
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -33,16 +37,8 @@ def progress(label: str, unit: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-@contextmanager
-def spinner(label: str) -> Iterator[None]:
-    """A sign of life on a terminal, nothing elsewhere, for work that takes a second or two."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(label):
-        yield
+def _silent(done: int, total: int) -> None:
+    """Nothing: what takes seconds as a rule leaves no lines in files and pipes."""
 
 
 class _Lines:
@@ -57,5 +53,6 @@ class _Lines:
         if now - self.said >= _EVERY:
             self.said = now
             text = f"{self.label}: {done:,} of {total:,} {self.unit} ({now - self.began:.0f} s)"
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # nobody listens: the work goes on
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()

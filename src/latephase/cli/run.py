@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latephase.cli import flags, printing
+from latephase.cli import flags, hints, printing
 from latephase.cli.problem import Problem, stated
-from latephase.cli.progress import spinner
+from latephase.cli.progress import progress
 from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ latephase run --network net.npz --data points.csv --label class \
 With --json a program can read it; --method gf is gradient flow and takes no
 --step-size.
 """
+_ROUNDING = 8 * 2.0**-52  # of the size of the inputs: what a difference of margins leaves over
 _ROWS = 20  # that a terminal shows when the times were not asked for one by one
 _SCALARS = (
     "boundary",
@@ -72,7 +74,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Simulate and print."""
-    with spinner("training"):
+    with progress("training", "", lines=False) as shown:
         problem = asked.read()
         if save is not None:
             from latephase.problem.npz_file import writable
@@ -88,6 +90,7 @@ def command(
             loss=loss,
             max_steps=flags.whole(max_steps, "--max-steps"),
             processes=os.cpu_count() or 1,
+            progress=shown,
         )
     if save is not None:
         latest(run).save(save)
@@ -102,12 +105,34 @@ def command(
 
 def record(run: Run) -> dict[str, Any]:
     """The run as a JSON object, as the contract of `run --json` states it."""
+    shown = held(run)
     return {
         "outcome": run.outcome.name,
         "regime": run.regime.name if run.regime else None,
         "law": printing.law_record(run.law),
-        "samples": [_sample(run.trajectory.isel(time=i)) for i in range(run.trajectory.time.size)],
+        "samples": [_sample(shown.isel(time=i)) for i in range(shown.time.size)],
     }
+
+
+def held(run: Run) -> xr.Dataset:
+    """The trajectory, with 0 for numbers of which no digit holds.
+
+    On points of the size 1, a boundary of -5e-17 and a deficit of 1.6e-15 are what is left of a
+    difference of numbers near 1, and another machine has others.  Runs with a late phase of their
+    own know both apart from the margin, to their digits.
+    """
+    from latephase.late.simulate import has_late_phase
+
+    found = run.trajectory
+    if run.loss == "exponential" and has_late_phase(run.network, run.data):
+        return found
+    least = _ROUNDING * float(abs(run.data.inputs).max())
+    deficit = found.margin_deficit
+    return found.assign(
+        boundary=found.boundary.where(~(abs(found.boundary) < least), 0.0),
+        margin_deficit=deficit.where(~(abs(deficit) < least), 0.0),
+        log_margin_deficit=found.log_margin_deficit.where(~(deficit < least), -math.inf),
+    )
 
 
 def latest(run: Run) -> ShallowReLU:
@@ -144,7 +169,7 @@ def _sample(at: xr.Dataset) -> dict[str, Any]:
 
 def _print(run: Run, thin: bool) -> None:
     shown = _rows(run.trajectory.time.size, thin)
-    printing.console().print(_table(run.trajectory.isel(time=shown)))
+    printing.console().print(_table(held(run).isel(time=shown)))
     printing.blank()
     if len(shown) < run.trajectory.time.size:
         total = run.trajectory.time.size
@@ -203,18 +228,15 @@ def _next(run: Run, problem_flags: str) -> str:
     from latephase.core import Outcome
     from latephase.late.simulate import has_late_phase
 
+    discrete = hasattr(run.method, "step_size")
+    blocked = hints.if_never_fitted(run.outcome, run.regime)
+    blocked = blocked or hints.if_not_followed(run.outcome, discrete)
+    if blocked:
+        return blocked
     predict = f"latephase predict {problem_flags}"
     known = run.loss == "exponential" and has_late_phase(run.network, run.data)
-    if run.outcome is Outcome.settled and run.law and known:
+    if run.outcome is Outcome.transient:
+        return "a later --until" + (f", or: {predict}" if known else "")
+    if known:
         return f"steps to any distance from the limit: {predict}"
-    advice = {
-        Outcome.settled: "nothing moves any more; try other --weights or --biases"
-        if known
-        else "what it converges to, in Python: latephase.limit(run)",
-        Outcome.transient: "a later --until" + (f", or: {predict}" if known else ""),
-        Outcome.budget_exhausted: "raise --max-steps",
-        Outcome.stalled: "leave out the arithmetic",
-        Outcome.overflowed: "lower --step-size",
-        Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
-    }
-    return advice[run.outcome]
+    return "what it converges to, in Python: latephase.limit(run)"

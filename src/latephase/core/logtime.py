@@ -11,6 +11,7 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import total_ordering
 
+from latephase.core.calls import public
 from latephase.core.errors import InputError
 
 EXACT_DIGITS = 10_000
@@ -24,6 +25,7 @@ _CONTEXT = Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _LN10 = _CONTEXT.ln(Decimal(10))
 
 
+@public
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class LogTime:
@@ -59,16 +61,17 @@ class LogTime:
         return time
 
     @staticmethod
-    def from_log(log: float, *, flow: bool = False) -> LogTime:
+    def from_log(log: object, *, flow: bool = False) -> LogTime:
         """The time whose natural logarithm is `log`: nearest integer, or any number with `flow`.
 
         Its text is the shortest decimal with this logarithm, so that 10^1000 reads "1e1000".
         Raises InputError if `log` is NaN or +inf.
         """
+        if isinstance(log, bool) or not isinstance(log, numbers.Real) or not log < math.inf:
+            raise InputError("a finite logarithm of a time", log, "give ln t, or -inf for t = 0")
+        log = float(log)
         if log == -math.inf:
             return LogTime.parse(0)
-        if not math.isfinite(log):
-            raise InputError("a finite logarithm of a time", log, "give ln t, or -inf for t = 0")
         log10 = _CONTEXT.divide(Decimal(log), _LN10)
         for digits in range(1, 18):
             time = LogTime.parse(_rounded(log10, digits, flow), flow=flow)
@@ -232,6 +235,8 @@ def _beyond(ln: Decimal, text: str) -> LogTime | None:
 
 def _from_number(x: object, flow: bool) -> LogTime | None:
     """The time of an integer or a float of Python or NumPy; None if it is no time."""
+    if isinstance(getattr(x, "shape", None), tuple) and not hasattr(x, "mask"):
+        x = x.item() if x.shape == () else None  # type: ignore[attr-defined]
     if isinstance(x, bool) or not isinstance(x, numbers.Real):
         return None
     if isinstance(x, numbers.Integral):

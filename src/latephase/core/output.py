@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 from latephase.core.errors import InputError, LatephaseError, Words
 
 MARKER = ".latephase.json"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path takes one of the slashes; C:/ is a drive
 _AUTHOR = "latephase"
 _SIGNATURE = {"written_by": _AUTHOR}
 
@@ -54,9 +56,11 @@ def claiming(target: Path) -> Iterator[None]:
 
 
 def output_path(path: object) -> Path:
-    """`path` made absolute.  Raises InputError on what is no path, and on a folder in use."""
+    """`path` made absolute.  Raises InputError on what is no path here, and on a folder in use."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise InputError("the path of an output", path, 'pass for example "runs"')
+    if _URL.match(os.fsdecode(path)):  # else "s3://bucket/runs" makes a folder `s3:` here
+        raise InputError("an output on this machine", path, "write it here, then copy it there")
     try:
         target = Path(os.fsdecode(path)).expanduser().resolve()
         in_use = {Path.cwd(), *Path.cwd().parents, Path.home()}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latephase.core.calls import public
 
+
+@public
 @dataclass(frozen=True)
 class Law:
     """Law of the late phase: x*(t) - limit_boundary ~ constant / (ln t + offset).

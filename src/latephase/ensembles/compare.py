@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Regime, Words
+from latephase.core.calls import public
 from latephase.late.law import laws
 from latephase.late.observe import observe
 from latephase.late.run import Times, sample_times
 from latephase.margin import largest_normalised_margin, normalised_margin
-from latephase.problem import Dataset, GradientDescent, Initializer, TwoPointGeometry, initializers
-from latephase.problem.checks import whole_number
+from latephase.problem import (
+    Dataset,
+    GradientDescent,
+    Initializer,
+    TwoPointGeometry,
+    initializers,
+    losses,
+)
+from latephase.problem.checks import MOST, callback, seed_number, whole_number
 
 from .provenance import provenance
 from .settings import check_points
@@ -54,6 +62,7 @@ _ABOUT = {
 }
 
 
+@public
 def compare(
     initializer: Initializer | str,
     data: Dataset,
@@ -84,6 +93,8 @@ def compare(
     from latephase.training.methods import stepped, texts_of
 
     check_points(data)
+    loss = losses.checked(loss)
+    callback(progress)
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
@@ -91,13 +102,14 @@ def compare(
     _check_methods(texts)
     times = _times(until, at, samples)
     start = initializers.get(initializer)(
-        trials=whole_number(trials, "trials", 1), seed=whole_number(seed, "seed", 0, 2**64 - 1)
+        trials=whole_number(trials, "trials", 1, MOST),
+        seed=seed_number(seed),
     )
     found = _followed(start, data, plan, [_whole(t) for t in times.sorted], loss, progress)
     settings = {
         "initializer": initializers.get(initializer).name,
-        "trials": trials,
-        "seed": seed,
+        "trials": int(trials),
+        "seed": int(seed),
         "inputs": data.inputs.ravel().tolist(),
         "labels": data.labels.tolist(),
         "loss": loss,
@@ -118,7 +130,7 @@ def _check_methods(texts: list[str]) -> None:
 
 
 def _times(until: object, at: Sequence[object] | None, samples: int) -> Times:
-    times = sample_times(GradientDescent(1.0), until, at, whole_number(samples, "samples", 2))
+    times = sample_times(GradientDescent(1.0), until, at, samples)
     if times.until > LogTime.parse(MAX_UNTIL):
         got = Words(str(times.until))
         raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latephase.core import InputError
+from latephase.core.calls import public
 from latephase.core.output import claim_output, output_path, publish
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.late.run import Method
 from latephase.problem import Dataset, Initializer
+from latephase.problem.checks import callback
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
 from .settings import Settings, settings
@@ -30,6 +32,7 @@ Progress = Callable[[int, int], None]
 IN_MEMORY = 2_000_000_000  # bytes; a larger result goes into a store
 
 
+@public
 def ensemble(
     initializer: Initializer | str,
     data: Dataset,
@@ -69,6 +72,7 @@ def ensemble(
 
     Raises InputError;  LatephaseError if the store cannot be written on.  Source: as in `simulate`.
     """
+    callback(progress)
     plan = settings(
         initializer,
         data,

@@ -20,7 +20,7 @@ from latephase.problem import (
     initializers,
     is_two_point,
 )
-from latephase.problem.checks import real_number, whole_number
+from latephase.problem.checks import MOST, positive_number, seed_number, whole_number
 
 from .provenance import provenance
 
@@ -90,18 +90,18 @@ def settings(
     """Check what `ensemble` was called with.  Raises InputError."""
     drawn = initializers.get(initializer)
     _check_problem(data, method)
-    times = sample_times(method, until, at, whole_number(samples, "samples", 2))
-    size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1)
+    times = sample_times(method, until, at, samples)
+    size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
     return Settings(
         drawn,
         data,
         method,
-        whole_number(trials, "trials", 1),
-        whole_number(seed, "seed", 0, 2**64 - 1),
+        whole_number(trials, "trials", 1, MOST),
+        seed_number(seed),
         times,
         size,
-        whole_number(max_steps, "max_steps", 1),
-        _positive(slide_tolerance),
+        whole_number(max_steps, "max_steps", 1, MOST),
+        positive_number(slide_tolerance, "slide_tolerance"),
     )
 
 
@@ -127,10 +127,3 @@ def check_points(data: object) -> None:
             Words(f"{data.n} points in dimension {data.d}"),
             "use simulate for each network",
         )
-
-
-def _positive(slide_tolerance: object) -> float:
-    number = real_number(slide_tolerance, "slide_tolerance", "a finite number > 0")
-    if number <= 0:
-        raise InputError("slide_tolerance > 0", slide_tolerance, "give a positive number")
-    return number

@@ -21,6 +21,7 @@ from .next_piece import Steps, next_piece
 from .response import SLIDING
 from .segment import BALANCED, Segment, follow
 from .setting import Array, Instant, Setting
+from .watched import report
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
 _MOST_ROUNDS = 50_000
@@ -41,6 +42,7 @@ def run_chain(
     with _libraries().limit(limits=1, user_api="blas"), np.errstate(over="ignore", under="ignore"):
         for _ in range(_MOST_ROUNDS):
             _record_here(chain)
+            report(chain)
             if chain.log_left == -math.inf or chain.outcome is not None:
                 break
             _round(chain)

@@ -70,7 +70,8 @@ def run(
             journey = fast_forward(course, state, min(max_steps, worth), progress)
         else:
             journey = unmoved(state)
-        _finish(course, journey, np.stack([weights, biases], axis=-1), samples, until, goal)
+        theta = np.stack([weights, biases], axis=-1)
+        _finish(course, journey, theta, samples, until, goal, progress)
         law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
     return LatePhase(record, journey, law)
 
@@ -82,11 +83,15 @@ def _finish(
     samples: list[LogTime],
     until: LogTime | None,
     goal: Goal,
+    progress: Progress | None,
 ) -> None:
     """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
     left = [o is None or o is Outcome.budget_exhausted for o in journey.outcome]
     setting = two_point_setting(course.geometry, course.method)
-    for row in map(int, np.flatnonzero(left)):
+    rows = [int(row) for row in np.flatnonzero(left)]
+    for number, row in enumerate(rows):
+        if progress:
+            progress(len(left) - len(rows) + number, len(left))
         chain, outcome, regime = follow_row(
             setting, course.geometry, theta[row], course.record, row, samples, until, goal
         )
@@ -96,6 +101,8 @@ def _finish(
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
             journey.entry[row], journey.log_entry[row] = entry(chain)
+    if progress and rows:
+        progress(len(left), len(left))
 
 
 def check_method(method: GradientDescent | GradientFlow) -> None:

@@ -64,7 +64,9 @@ def fast_forward(
         _round(course, journey, open_trials, max_steps)
         open_trials = np.flatnonzero(journey.under_way)
         if progress:
-            progress(trials - open_trials.size, trials)
+            # Those whose budget for steps is used up are followed by the chain afterwards.
+            exhausted = sum(o is Outcome.budget_exhausted for o in journey.outcome)
+            progress(trials - open_trials.size - exhausted, trials)
     _name_chatter(course, journey)
     return journey
 

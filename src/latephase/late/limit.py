@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
+from latephase.core.calls import public
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
@@ -27,6 +28,7 @@ from .two_neuron_pattern import regime_pattern
 Array = NDArray[np.float64]
 
 
+@public
 @dataclass(frozen=True)
 class Limit:
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
@@ -120,6 +122,7 @@ class Limit:
         return Pace(self._run, self._curve, self._log_last, self.remainder, self.rate, slides)
 
 
+@public
 def limit(run: Run) -> Limit:
     """What a run converges to, from the mode that it is in at its last sample.
 
@@ -127,6 +130,8 @@ def limit(run: Run) -> Limit:
     says which points are not fitted.
     Source: docs/theory.md, "Any shallow network".
     """
+    if not isinstance(run, Run):
+        raise InputError("a Run", run, "pass what lp.simulate returned")
     theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run, theta), run.network.output_weights
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
+from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
+from latephase.problem.checks import MOST, callback, whole_number
 
 from .approach import Approach
 from .engine import MAX_STEPS
@@ -14,8 +16,10 @@ from .engine import run as run_engine
 from .passage import distance
 from .run import Method
 from .simulate import canonical, check, has_late_phase, verdict
+from .watched import Progress
 
 
+@public
 @dataclass(frozen=True)
 class Prediction:
     """How a run ends.  entry: the time at which it enters its regime, None if it never settles."""
@@ -50,14 +54,23 @@ class Prediction:
         return Approach(self.network, self.data, self.method, self.law, *times, options)
 
 
+@public
 def predict(
-    network: ShallowReLU, data: Dataset, method: Method, *, max_steps: int = MAX_STEPS
+    network: ShallowReLU,
+    data: Dataset,
+    method: Method,
+    *,
+    max_steps: int = MAX_STEPS,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Regime, law and pace of a run, stepping no further than the entry into the regime.
 
-    Raises InputError for problems without a known late phase.  Source: docs/theory.md.
+    progress: as in `simulate`.  Raises InputError for problems without a known late phase.
+    Source: docs/theory.md.
     """
     network, _ = check(network, data, "exponential")
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
+    callback(progress)
     if not has_late_phase(network, data):
         raise InputError(
             "two neurons with output weights +1, -1 on two points in dimension 1",
@@ -65,9 +78,8 @@ def predict(
             "use simulate, which steps any network",
         )
     weights, biases = canonical(network)
-    found = run_engine(
-        TwoPointGeometry.of(data), weights, biases, method, [], None, max_steps=max_steps
-    )
+    geometry, options = TwoPointGeometry.of(data), {"max_steps": max_steps, "progress": progress}
+    found = run_engine(geometry, weights, biases, method, [], None, **options)  # type: ignore[arg-type]
     outcome, regime, law = verdict(found)
     entry = None
     if regime is not None:

@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+from latephase.problem.checks import whole_number
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Method = GradientDescent | GradientFlow
+MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
 
 
+@public
 @dataclass(frozen=True)
 class Run:
     """What `simulate` found.
@@ -62,8 +66,8 @@ def sample_times(method: object, until: object, at: Sequence[object] | None, sam
     flow = isinstance(method, GradientFlow)
     horizon = LogTime.parse(until, flow=flow, name="until")
     if at is None:
-        given = log_spaced(horizon, samples, flow)
-    elif isinstance(at, str) or not isinstance(at, Sequence | np.ndarray) or len(at) == 0:
+        given = log_spaced(horizon, whole_number(samples, "samples", 2, MOST_SAMPLES), flow)
+    elif not _is_list(at):
         raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
     else:
         given = [LogTime.parse(t, flow=flow, name="at") for t in at]
@@ -71,3 +75,10 @@ def sample_times(method: object, until: object, at: Sequence[object] | None, sam
         if t > horizon:
             raise InputError(f"times `at` up to until = {horizon}", Words(str(t)), "raise until")
     return Times(given, sorted(set(given)), horizon)
+
+
+def _is_list(at: object) -> bool:
+    """Whether these may be times: a list that is not empty, no text, nothing of more dimensions."""
+    if isinstance(at, np.ndarray):
+        return at.ndim == 1 and at.size > 0 and not isinstance(at, np.ma.MaskedArray)
+    return isinstance(at, Sequence) and not isinstance(at, str | bytes) and len(at) > 0

@@ -7,30 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, Outcome, Regime, Rigour, Words
+from latephase.core import Law, Outcome, Regime, Rigour
+from latephase.core.calls import public
 from latephase.problem import (
-    LOSSES,
     Dataset,
     GradientDescent,
     GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
+    losses,
+    matching,
 )
+from latephase.problem.checks import MOST, callback, flag, positive_number, whole_number
 
 from .chain_state import Goal
 from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
-from .fastforward import Progress
 from .general import simulate_general
 from .measured import Arithmetic, simulate_method, simulate_rounded
 from .run import Method, Run, Times, sample_times
 from .trajectory import dataset, variables
+from .watched import Progress, watched
 
 if TYPE_CHECKING:
     from latephase.training import Method as Stepped
 
 
+@public
 def simulate(
     network: ShallowReLU,
     data: Dataset,
@@ -62,6 +66,9 @@ def simulate(
     dtype: "float64", "float32", "float16" or "bfloat16": gradient descent in this arithmetic, with
     accumulate and rounding as in `training.real_arithmetic.descend`; a run that stalls says so in a
     warning.  Without it, the mathematics, not the arithmetic, is followed.
+    progress: called as progress(done, total): thousandths of ln(1 + t) of the way, which the work
+    need not be proportional to; of exact pieces, 0 or 1 of one run; of stepped methods and other
+    arithmetics, updates.
     processes: with 2, the two runs of a wide network that are compared go side by side; needs a
     main module that can be imported.
 
@@ -75,37 +82,31 @@ def simulate(
     """
     times = sample_times(method, until, at, samples)
     network, loss = check(network, data, loss)
-    if max_steps < 1:
-        raise InputError("max_steps of at least 1", max_steps, "raise it")
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
+    processes = whole_number(processes, "processes", 1, MOST)
+    callback(progress)
+    tolerance = positive_number(tolerance, "tolerance")
+    slide_tolerance = positive_number(slide_tolerance, "slide_tolerance")
     if dtype is not None:
-        arithmetic = Arithmetic(dtype, accumulate, rounding)
-        return simulate_rounded(network, data, method, times, loss, arithmetic, max_steps)
+        arithmetic = Arithmetic(dtype, flag(accumulate, "accumulate"), rounding)
+        problem = (network, data, method, times, loss)
+        return simulate_rounded(*problem, arithmetic, max_steps, progress)
     if not isinstance(method, GradientDescent | GradientFlow):
         from latephase.training.methods import stepped
 
-        return simulate_method(network, data, stepped(method), times, loss, max_steps)
-    options: dict[str, Any] = {"max_steps": max_steps, "progress": progress}
+        return simulate_method(network, data, stepped(method), times, loss, max_steps, progress)
     if loss == "exponential" and has_late_phase(network, data):
-        return _late(network, data, method, times, {**options, "slide_tolerance": slide_tolerance})
+        options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance, "progress": progress}
+        return _late(network, data, method, times, options)
     goal = Goal(tolerance, slide_tolerance, max_steps)
-    return simulate_general(network, data, method, times, loss, goal, processes)
+    with watched(progress):
+        return simulate_general(network, data, method, times, loss, goal, processes)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
     """Check that network, data and loss fit together.  Raises InputError."""
-    if not isinstance(data, Dataset):
-        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
-    if not isinstance(network, ShallowReLU):
-        raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
-    if network.d != data.d:
-        raise InputError(
-            f"weights of {data.d} features as the inputs have",
-            Words(f"{network.d} features"),
-            "match their shapes",
-        )
-    if loss not in LOSSES:
-        raise InputError(f"a loss among {', '.join(LOSSES)}", loss, "choose one of them")
-    return network, loss
+    network, _ = matching(network, data)
+    return network, losses.checked(loss)
 
 
 def has_late_phase(network: ShallowReLU, data: Dataset) -> bool:

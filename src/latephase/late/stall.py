@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import wrightomega
 
 from latephase.core import InputError, LatephaseError, LogTime, Words
+from latephase.core.calls import public
 from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
 from .run import Run
@@ -29,6 +30,7 @@ _K = np.arange(1, 10**5)
 WHOLE_UNITS = float((np.log1p(1 / (_K - 0.5)) / _K).sum() + 1 / (_K[-1] + 0.5)) / 2
 
 
+@public
 @dataclass(frozen=True)
 class Stall:
     """The predicted end of training in floating point.
@@ -49,6 +51,7 @@ class Stall:
     run: Run
 
 
+@public
 def stall(
     network: ShallowReLU,
     data: Dataset,

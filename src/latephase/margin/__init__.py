@@ -4,9 +4,8 @@ activation pattern. Every function takes arrays and works on many networks at on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from latephase.core import InputError
+from latephase.core.calls import public
+from latephase.problem import Dataset, ShallowReLU, matching
 
 from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
@@ -23,9 +22,6 @@ from .robustness import (
 from .value import Margin, MarginBounds
 from .wide import EXACT_NEURONS, margin_of
 from .zeros import zeros_on_line
-
-if TYPE_CHECKING:
-    from latephase.problem import Dataset, ShallowReLU
 
 __all__ = [
     "EXACT_NEURONS",
@@ -52,6 +48,7 @@ __all__ = [
 ]
 
 
+@public
 def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | MarginBounds:
     """Robustness margin of a network on a data set, in units of x.
 
@@ -60,8 +57,5 @@ def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | Ma
     about 1e-12 relative, for up to 16 neurons, and for any number of them in one dimension and in
     two; `MarginBounds` with `lower` and `upper` for larger networks.  Raises InputError.
     """
-    if net.d != data.d:
-        raise InputError(
-            f"weights of {data.d} features as the inputs have", net.d, "match their shapes"
-        )
+    net, data = matching(net, data)
     return margin_of(net.weights, net.biases, net.output_weights, data.inputs, data.labels, norm)

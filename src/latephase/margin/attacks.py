@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError
+from latephase.problem.checks import finite_array
 
 Array = NDArray[np.float64]
 
@@ -55,7 +56,8 @@ def attack_margin(
     "pgd", twenty of them, each an eighth of the radius, projected on the ball;  loss: the one whose
     gradient is followed;  dtype: NumPy's name of the arithmetic.  Shape (...).
     Rigour: measured; at best an upper bound of the margin.  Sources: [goodfellow2015] (FGSM),
-    [madry2018] (PGD, here without a random start).  Raises InputError on an unknown attack or loss.
+    [madry2018] (PGD, here without a random start).  Raises InputError on an unknown attack or loss,
+    and on radii that are no finite numbers.
     """
     if attack not in ("fgsm", "pgd"):
         raise InputError("an attack, fgsm or pgd", attack, "use one of these")
@@ -63,7 +65,7 @@ def attack_margin(
         raise InputError(f"a loss, {' or '.join(SLOPES)}", loss, "use one of these")
     net = tuple(np.asarray(part, dtype) for part in (weights, biases, output_weights))
     found = np.full(np.shape(biases)[:-1], np.inf)
-    for radius in np.asarray(radii, float)[::-1]:
+    for radius in finite_array(radii, "radii", "(k,)")[::-1]:
         for x, y in zip(np.asarray(inputs, dtype), np.asarray(labels, dtype), strict=True):
             moved = _attacked(net, x, y, radius, attack, SLOPES[loss])
             flipped = y * _output(net, moved)[0] <= 0

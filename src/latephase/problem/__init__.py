@@ -6,13 +6,14 @@ from latephase.problem.geometry import TwoPointGeometry, is_two_point
 from latephase.problem.initializers import Initializer
 from latephase.problem.losses import LOSSES, Loss
 from latephase.problem.methods import GradientDescent, GradientFlow
-from latephase.problem.network import ShallowReLU
+from latephase.problem.network import ShallowReLU, matching
 
 __all__ = [
     "Dataset",
     "ShallowReLU",
     "TwoPointGeometry",
     "is_two_point",
+    "matching",
     "LOSSES",
     "Loss",
     "initializers",

@@ -8,12 +8,14 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from latephase.core import InputError, Words
 from latephase.problem.checks import file_content
 
 # float() reads more than this: 1_000, infinity, digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 _MEND = "correct the file"
 
 
@@ -128,51 +130,67 @@ def _quoted(text: str) -> str:
     return repr(shown) if text else "nothing"
 
 
-Key = float | str
-
-
-def _key(text: str) -> Key:
-    """What a label is compared by: 1, +1 and 1.0 are the same."""
-    value = _number(text)
-    return text if value is None else value
-
-
 def _signs(labels: list[Row], label: str, positive: object) -> list[int]:
     """Labels as -1 and +1."""
     for row in labels:
         if not row.fields[0]:
             got = Words(f"nothing in line {row.line}")
             raise InputError(f"a label in column {label!r}", got, "fill it in, or remove the line")
-    if positive is not None:
-        return _two_classes(labels, label, str(positive))
-    for row in labels:
-        if _key(row.fields[0]) not in (-1.0, 1.0):
-            got = Words(f"{_quoted(row.fields[0])} in line {row.line}")
+    if positive is None:
+        return _plain_signs(labels, label)
+    return _two_classes(labels, label, positive)
+
+
+Value = Decimal | str
+
+
+def _value(text: str) -> Value:
+    """The number that a label is, exactly (a float would merge long ids), or its text."""
+    try:
+        return Decimal(text) if _NUMBER.fullmatch(text) else text
+    except InvalidOperation:  # 1e99999999999999999999
+        return text
+
+
+def _name(text: str) -> Value:
+    """The text of a label, but that 1, +1 and 1.0 are one: 007 and 7, 1E3 and 1000 may be two."""
+    return _value(text) if _WHOLE.fullmatch(text) else text
+
+
+def _plain_signs(labels: list[Row], label: str) -> list[int]:
+    """Labels that are the numbers -1 and 1 already."""
+    values = [_value(row.fields[0]) for row in labels]
+    for row, value in zip(labels, values, strict=True):
+        if value not in (-1, 1):
+            got = Words(_at(row))
             raise InputError(f"labels -1 and 1 in column {label!r}", got, _recoding(labels))
-    return [1 if _key(row.fields[0]) == 1.0 else -1 for row in labels]
+    return [1 if value == 1 else -1 for value in values]
 
 
 def _recoding(labels: list[Row]) -> str:
     """What to do about other labels."""
-    texts = {_key(row.fields[0]): row.fields[0] for row in labels}
+    texts = {_name(row.fields[0]): row.fields[0] for row in labels}
     if len(texts) == 2:
         one, other = (_quoted(text) for text in texts.values())
         return f"say with `positive` which of {one} and {other} is 1, or write -1 and 1"
     return "write -1 and 1" + (": keep two classes" if len(texts) > 2 else "")
 
 
-def _two_classes(labels: list[Row], label: str, positive: str) -> list[int]:
-    """+1 for the value `positive`, -1 for the one other value."""
-    wanted, keys = _key(positive.strip()), [_key(row.fields[0]) for row in labels]
-    if wanted not in keys:
-        got = Words(f"labels such as {_quoted(labels[0].fields[0])} in line {labels[0].line}")
-        raise InputError(f"the positive label {positive!r} in column {label!r}", got, "choose one")
-    others = [row for row, key in zip(labels, keys, strict=True) if key != wanted]
+def _two_classes(labels: list[Row], label: str, positive: object) -> list[int]:
+    """+1 for the label `positive`, -1 for the one other; a number stands for all its spellings."""
+    of = _name if isinstance(positive, str) else _value
+    name = str(positive)
+    wanted, values = of(name.strip()), [of(row.fields[0]) for row in labels]
+    if wanted not in values:
+        got = Words(f"labels such as {_at(labels[0])}")
+        raise InputError(f"the positive label {name!r} in column {label!r}", got, "choose one")
+    others = [row for row, value in zip(labels, values, strict=True) if value != wanted]
     for row in others:
-        if _key(row.fields[0]) != _key(others[0].fields[0]):
-            got = Words(
-                f"{_quoted(row.fields[0])} in line {row.line} and "
-                f"{_quoted(others[0].fields[0])} in line {others[0].line}"
-            )
-            raise InputError(f"one label but {positive!r} in column {label!r}", got, "remove one")
-    return [1 if key == wanted else -1 for key in keys]
+        if of(row.fields[0]) != of(others[0].fields[0]):
+            got = Words(f"{_at(row)} and {_at(others[0])}")
+            raise InputError(f"one label but {name!r} in column {label!r}", got, "remove one")
+    return [1 if value == wanted else -1 for value in values]
+
+
+def _at(row: Row) -> str:
+    return f"{_quoted(row.fields[0])} in line {row.line}"

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latephase.core import InputError, Words
+from latephase.core.calls import public
 from latephase.problem import csv_file
 from latephase.problem.checks import Array, finite_array
 
 
+@public
 @dataclass(frozen=True, init=False, eq=False)
 class Dataset:
     """Labelled points: inputs (n, d) float64, labels (n,) of -1 and +1, both read-only.
@@ -41,8 +43,10 @@ class Dataset:
         """The data of a CSV file with a header: labels in the column `label`, inputs in all others.
 
         Inputs keep the order of the columns, points that of the lines; each number is the double
-        nearest to its decimal.  Labels are -1 and 1, or `positive` (text, number) and one other
-        value, which is -1.  UTF-8, commas, decimal points; blank lines are skipped.
+        nearest to its decimal.  Labels are -1 and 1, or `positive` and one other label, which is
+        -1.  Labels are compared as text, where only 1, +1 and 1.0 are the same; with `positive` as
+        a number they are compared as numbers, so that 7 stands for 007, too.
+        UTF-8, commas, decimal points; blank lines are skipped.
         Raises InputError naming line and column: missing values, text, NaN, infinities, ragged
         lines, other labels, and whatever the constructor refuses.
         """

@@ -16,6 +16,14 @@ from latephase.problem.checks import Array
 _WANTED = "one hidden Linear, ReLU, and a Linear with one output"
 _TO_LOAD = "pass the module or its state_dict(), for example torch.load(path)"
 _TO_UNWRAP = 'pass for example checkpoint["state_dict"]'
+_REMOVALS = {  # what a layer that computes its weight leaves in a state dict, and how to end it
+    "parametrizations": 'parametrize.remove_parametrizations(layer, "weight")',
+    "weight_g": "remove_weight_norm(layer)",
+    "weight_u": "remove_spectral_norm(layer)",  # beside weight_orig, so before it
+    "weight_mask": 'prune.remove(layer, "weight")',
+    "bias_mask": 'prune.remove(layer, "bias")',
+    "weight_orig": 'prune.remove(layer, "weight")',
+}
 _NOTHING = ("Identity", "Flatten")  # layers that change no value
 
 
@@ -43,7 +51,7 @@ def _check_layers(module: Any) -> None:
     others = [kind for kind in kinds if kind not in ("Linear", "ReLU")]
     if others or kinds.count("Linear") != 2 or kinds.count("ReLU") > 1:
         got = Words(f"{type(module).__name__} of {', '.join(kinds) or 'no layers'}")
-        raise InputError(_WANTED, got, "train such a network")
+        raise InputError(_WANTED, got, _removal(module.state_dict()) or "train such a network")
     for part in module.modules():
         kinds = _kinds(part)
         if _kind(part) == "Sequential" and kinds.count("Linear") == 2 and kinds[1::2] != ["ReLU"]:
@@ -73,9 +81,17 @@ def _layers(state: Mapping[Any, Any]) -> list[Layer]:
         values = _array(str(name), tensor)
         if part not in ("weight", "bias") or values.ndim != (2 if part == "weight" else 1):
             got = Words(f"{name} of shape {values.shape}")
-            raise InputError("weights and biases of Linear layers", got, f"train {_WANTED}")
+            do = _removal(state) or f"train {_WANTED}"
+            raise InputError("weights and biases of Linear layers", got, do)
         layers.setdefault(layer, {})[part] = (str(name), values)
     return list(layers.values())
+
+
+def _removal(state: Mapping[Any, Any]) -> str | None:
+    """How to make plain weights of weights that are computed (pruned, normalised); else None."""
+    parts = {part for name in state for part in str(name).split(".")}
+    call = next((call for part, call in _REMOVALS.items() if part in parts), None)
+    return call and f"make its weights plain first: torch.nn.utils.{call}"
 
 
 def _array(name: str, tensor: Any) -> Array:
@@ -101,10 +117,27 @@ def _two_layers(layers: list[Layer]) -> tuple[Layer, Layer]:
         names = [name for layer in layers for name, _ in layer.values()]
         got = Words(f"{len(layers)} layers ({', '.join(names)})")
         raise InputError("the weights of two Linear layers", got, f"train {_WANTED}")
-    for hidden, output in (layers, layers[::-1]):
-        if output["weight"][1].shape == (1, len(hidden["weight"][1])):
-            return hidden, output
-    raise _wrong_head(*(layer["weight"] for layer in layers))
+    fitting = [
+        (hidden, output)
+        for hidden, output in (layers, layers[::-1])
+        if output["weight"][1].shape == (1, len(hidden["weight"][1]))
+    ]
+    if not fitting:
+        raise _wrong_head(*(layer["weight"] for layer in layers))
+    if len(fitting) == 2 and not _in_sequence(layers):
+        both = " and ".join(layer["weight"][0] for layer in layers)
+        got = Words(f"{both}, both of shape (1, 1), in an order that need not be that of use")
+        do = "pass their numbers: ShallowReLU(weights, biases, output_weights)"
+        raise InputError("layers whose shapes say which comes first", got, do)
+    return fitting[0]
+
+
+def _in_sequence(layers: list[Layer]) -> bool:
+    """Whether the layers are numbered as in a Sequential, which uses them in that order."""
+    owners = [layer["weight"][0].split(".")[:-1] for layer in layers]
+    (*first, one), (*second, other) = (owner or [""] for owner in owners)
+    numbered = one.isdecimal() and other.isdecimal()
+    return numbered and first == second and int(one) < int(other)
 
 
 def _wrong_head(hidden: tuple[str, Array], output: tuple[str, Array]) -> InputError:

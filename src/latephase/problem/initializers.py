@@ -14,15 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator, Philox
 
-from latephase.core import InputError
-from latephase.problem.checks import Array, whole_number
+from latephase.core import InputError, Words
+from latephase.core.calls import public
+from latephase.problem.checks import MOST, Array, seed_number, whole_number
 
 BLOCK = 256  # trials per counter: small enough that one trial is cheap, large enough to vectorise
+
+_MOST_AT_ONCE = 2**33  # weights, 64 GiB: more than that is a slip, and would only fill the memory
 
 Draw = Callable[[Generator, tuple[int, ...]], Array]
 Scale = Callable[[int, int], float]
 
 
+@public
 @dataclass(frozen=True)
 class Initializer:
     """A distribution of weights and biases, independent over neurons and trials.
@@ -53,10 +57,13 @@ class Initializer:
         Reproducible on every machine for one version of NumPy's distributions.
         Raises InputError unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.
         """
-        first = whole_number(start, "start", 0)
-        last = first + whole_number(trials, "trials", 1)
-        key = (whole_number(seed, "seed", 0, 2**64 - 1), zlib.crc32(self.name.encode()))
+        first = whole_number(start, "start", 0, MOST)
+        last = first + whole_number(trials, "trials", 1, MOST)
+        key = (seed_number(seed), zlib.crc32(self.name.encode()))
         shape = (whole_number(neurons, "neurons", 1), whole_number(features, "features", 1))
+        if (last - first + BLOCK) * shape[0] * shape[1] > _MOST_AT_ONCE:
+            got = Words(f"{last - first} networks of {shape[0]} x {shape[1]}")
+            raise InputError(f"at most {_MOST_AT_ONCE} weights at a time", got, "draw parts: start")
         blocks = [self._block(key, k, shape) for k in range(first // BLOCK, -(-last // BLOCK))]
         kept = slice(first % BLOCK, first % BLOCK + last - first)
         weights, biases = (np.concatenate(part)[kept] for part in zip(*blocks, strict=True))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from latephase.core import InputError
 from latephase.problem.checks import Array
 
 # Beyond this margin ln(1 + e^-q) = e^-q (1 - e^-q/2 + ...) has the logarithm -q to the last bit.
@@ -82,3 +83,10 @@ LOSSES = {
         Loss("logistic", log_each=_log_softplus, log_weights=_log_sigmoid, slopes=_sigmoid_slopes),
     )
 }
+
+
+def checked(name: object) -> str:
+    """The name of a loss.  Raises InputError on anything else."""
+    if not isinstance(name, str) or name not in LOSSES:
+        raise InputError(f"a loss among {', '.join(LOSSES)}", name, "choose one of them")
+    return name

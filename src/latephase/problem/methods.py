@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latephase.core import InputError
+from latephase.core.calls import public
 from latephase.problem.checks import real_number
 
 
+@public
 @dataclass(frozen=True)
 class GradientDescent:
     """theta <- theta - step_size * grad L(theta), L the *sum* over points; relu'(0) = 0.
@@ -25,6 +27,7 @@ class GradientDescent:
         object.__setattr__(self, "step_size", step_size)
 
 
+@public
 @dataclass(frozen=True)
 class GradientFlow:
     """theta' = -grad L(theta), read in Filippov's sense at kinks.

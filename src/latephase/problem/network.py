@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError, Words
+from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
 from latephase.problem.checks import Array, finite_array
+from latephase.problem.dataset import Dataset
 
 
+@public
 @dataclass(frozen=True, init=False, eq=False)
 class ShallowReLU:
     """N(x) = sum_j v_j relu(w_j . x + b_j): weights w (m, d), biases b (m,), output weights v (m,).
@@ -45,8 +48,9 @@ class ShallowReLU:
 
         Hidden weight (m, d) and bias (m,) (missing: 0) become weights and biases, the output weight
         (1, m) the output weights; the float64 of each float16, bfloat16, float32 or float64 is
-        exact.  Layers are as listed, unless only the reverse order fits their shapes.  An output
-        bias must be 0: N has none.  In a module other layers are seen and refused (Tanh,
+        exact.  Layers are as listed, unless only the reverse order fits their shapes; two layers of
+        shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias must
+        be 0: N has none.  In a module other layers are seen and refused (Tanh,
         convolutions); in a state_dict, and in a `forward` of one's own, the activation cannot be
         seen: that it is a ReLU is the caller's word.  Where torch trained the output layer too,
         that is another training than the one here, which keeps it fixed.
@@ -93,6 +97,18 @@ class ShallowReLU:
         if points.ndim != 2 or points.shape[1] != self.d:
             raise InputError(f"inputs of shape (k, {self.d})", inputs, "give one row per input")
         return np.maximum(points @ self.weights.T + self.biases, 0.0) @ self.output_weights
+
+
+def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
+    """Network and data, checked to be such and of one dimension.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    if not isinstance(network, ShallowReLU):
+        raise InputError("a ShallowReLU", network, "wrap it: lp.ShallowReLU(weights, biases)")
+    if network.d != data.d:
+        wanted = f"weights of {data.d} features as the inputs have"
+        raise InputError(wanted, Words(f"{network.d} features"), "match their shapes")
+    return network, data
 
 
 def _rows(weights: ArrayLike) -> Array:

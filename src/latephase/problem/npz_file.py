@@ -23,16 +23,18 @@ _BROKEN = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib
 
 def read(path: object) -> dict[str, NDArray[Any]]:
     """The arrays of a network file, `output_weights` only if it is there.  Raises InputError."""
-    found = _arrays(path, file_content(path, ".npz"))
-    present = Words(f"{path} with {', '.join(sorted(found)) or 'nothing'}")
-    missing = [name for name in NEEDED if name not in found]
+    found = _members(path, file_content(path, ".npz"))
+    arrays = {name: part for name, part in found.items() if isinstance(part, np.ndarray)}
+    present = Words(f"{path} with {', '.join(sorted(arrays)) or 'nothing'}")
+    missing = [name for name in NEEDED if name not in arrays]
     if missing:
         raise InputError(f"the arrays {' and '.join(NEEDED)}", present, f"add {missing[0]}")
-    if "output_weights" not in found and len(found) > len(NEEDED):
-        # +1, -1 is the default; a misspelt `output_weight` must not silently become it.
-        wanted = "output_weights beside weights and biases, or these two alone"
-        raise InputError(wanted, present, "add output_weights")
-    return {name: found[name] for name in NAMES if name in found}
+    unknown = sorted(set(found) - set(arrays).intersection(NAMES))
+    if unknown:
+        # With an `output_bias` it is another network; a misspelt `output_weight` is not +1, -1.
+        do = f"rename or remove {', '.join(unknown)}"
+        raise InputError(f"the arrays {', '.join(NAMES)} and no others", present, do)
+    return arrays
 
 
 def writable(path: object, *, force: bool = False) -> Path:
@@ -58,21 +60,22 @@ def write(path: object, arrays: Mapping[str, Array], *, force: bool = False) -> 
     return target
 
 
-def _arrays(path: object, content: bytes) -> dict[str, NDArray[Any]]:
-    """All arrays of an .npz file."""
+def _members(path: object, content: bytes) -> dict[str, Any]:
+    """All that an .npz file holds, by name; what is no array comes as bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)):  # np.load takes other files for pickles
             file = np.load(io.BytesIO(content), allow_pickle=False)
-        found = {name: file[name] for name in file.files}
+        if len(set(file.files)) < len(file.files):
+            raise ValueError("a name twice")
+        return {name: file[name] for name in file.files}
     except _BROKEN as error:
         got = Words(f"{path} ({error})")
         raise InputError("an .npz file of plain arrays", got, "write it with numpy.savez") from None
-    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
 
 
 def _is_network(target: Path) -> bool:
     """Whether the file is one that `write` may have written."""
     try:
-        return set(_arrays(target, target.read_bytes())) == set(NAMES)
-    except (InputError, OSError):
+        return set(read(target)) == set(NAMES)
+    except InputError:
         return False

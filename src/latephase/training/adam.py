@@ -35,7 +35,7 @@ class Adam(Method):
         super().__post_init__()
         if self.beta2 <= self.beta1**2:
             text = f"Adam with beta2 = {self.beta2:g} <= beta1^2 = {self.beta1**2:g}"
-            warnings.warn(f"{text}: theory needs beta2 > beta1^2; it may diverge", stacklevel=3)
+            warnings.warn(f"{text}: theory needs beta2 > beta1^2; it may diverge", stacklevel=4)
 
     def init(self, view: View) -> optax_steps.Scaled:
         """No averages."""

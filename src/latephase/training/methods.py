@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from latephase.core import InputError, Words
+from latephase.core.calls import public
 from latephase.problem import GradientDescent
 from latephase.training.adam import Adam
 from latephase.training.dual_acceleration import DualAcceleration
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method
+    method.name: public(method)
     for method in (
         PowerStep,
         HeavyBall,

@@ -1,0 +1,69 @@
+"""Wrong calls of public functions and classes, told as the other bad input is: in one line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from types import FunctionType
+from typing import Any, TypeVar
+
+from latephase.core.errors import InputError, Words
+
+T = TypeVar("T", bound=Callable[..., Any])
+_CALLED = ("__init__", "__call__")
+
+
+class CallError(InputError, TypeError):
+    """A call with arguments that a function does not have, or without some that it needs.
+
+    Also a TypeError, which is what Python raises for it.
+    """
+
+
+def public(callable_: T) -> T:
+    """A function, or a class with its public methods, whose wrong calls raise `CallError`.
+
+    `simulate(..., foo=1)` is answered with the arguments that there are; what is raised inside of a
+    call passes.  Signatures stay as they are for help(), editors and type checkers; a class stays
+    the same object.
+    """
+    if isinstance(callable_, FunctionType):
+        return _answering(callable_)  # type: ignore[return-value]
+    for name, member in list(vars(callable_).items()):
+        if not name.startswith("_") or name in _CALLED:
+            setattr(callable_, name, _member(member))
+    return callable_
+
+
+def _member(member: Any) -> Any:
+    if isinstance(member, FunctionType):
+        return _answering(member)
+    if isinstance(member, classmethod | staticmethod):
+        return type(member)(_answering(member.__func__))
+    return member
+
+
+def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except TypeError as error:
+            # Raised here and in no frame below: Python did not get as far as into the function.
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise _refused(function, error) from None
+
+    return call
+
+
+def _refused(function: Callable[..., Any], error: TypeError) -> CallError:
+    """ "GradientDescent.__init__() got an unexpected keyword argument 'lr'" in our words."""
+    name = function.__qualname__.removesuffix(".__init__").removesuffix(".__call__")
+    has = [str(p).partition(":")[0] for p in inspect.signature(function).parameters.values()]
+    known = ", ".join(part for part in has if part not in ("self", "cls"))
+    said = str(error).partition("() ")[2] or str(error)
+    for python, ours in (("got ", "a call with "), ("missing ", "a call without "), ("takes ", "")):
+        said = ours + said.removeprefix(python) if said.startswith(python) else said
+    return CallError(f"the arguments of {name}: {known or 'none'}", Words(said), "use these names")
