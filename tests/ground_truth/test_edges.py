@@ -53,7 +53,7 @@ def test_prediction_agrees_where_kicks_outlast_float64(inputs, step_size, weight
 
 
 def test_a_kink_left_by_less_than_an_ulp():
-    """Ground truth: balls.  k12 = 5.6e-17 moves neuron 1 off its kink, by less than an ulp of it."""
+    """Ground truth: balls.  k12 = 5.6e-17 moves neuron 1 off its kink by less than an ulp."""
     weights, biases = [1.0, 0.5], [1 / 3, 0.25]
     data, net = data_and_net([3, -1 / 3], weights, biases)
     path = lp.simulate(net, data, lp.GradientDescent(0.1), until=1000, at=[1000]).trajectory

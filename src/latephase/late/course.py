@@ -115,15 +115,16 @@ class Course:
         margin_error: Array,
         s: State,
         lean: Lean | None = None,
+        given: bool = False,
     ) -> None:
         """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
 
         error (2 neurons, rows, columns), margin_error (rows, columns): absolute;  s: states (rows,)
-        before, whose doubts are those of the samples."""
+        before, whose doubts are those of the samples;  given: the parameters are the start's."""
         q = margins(a)
         values = observe(self.geometry, parameters, a, lean, q=q)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
-        noise = self._noise(parameters) * (s.time > 0)[:, None]  # at the start they are as given
+        noise = self._noise(parameters) * (not given)
         size = np.abs(q)
         doubt = np.where(s.undecided, 1.0, 0.0)[:, None]
         relative = np.maximum(_relative(error, parameters), doubt)
@@ -144,7 +145,7 @@ class Course:
         """How far a margin moves if the parameters are rounded to doubles, (rows, columns)."""
         reach = max(abs(self.geometry.x1), abs(self.geometry.x2))
         w, b = np.abs(parameters[:, 0]).sum(axis=0), np.abs(parameters[:, 1]).sum(axis=0)
-        noise: Array = 2.0**-53 * (reach * w + b)
+        noise: Array = 2.0**-52 * (reach * w + b)
         return noise
 
 

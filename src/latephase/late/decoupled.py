@@ -193,6 +193,7 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
         doubt = np.where(log_n[:, 0] > 34, np.exp(np.minimum(log_n[:, 0], 690)) * 2.0**-50, 0.0)
     return State(
         moved,
+        np.where(ends, 0.0, s.low),
         a,
         np.where(ends, end, s.time),
         np.where(ends, log_end, s.log_time),

@@ -96,7 +96,7 @@ def may_slide(
 def _room(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
     """How far the living neurons are from kinks that they do not slide on, (R,)."""
     room = np.full(codes.size, np.inf)
-    living: NDArray[np.bool_] = (s.preactivations > 0).any(axis=1, keepdims=True)
+    living = np.asarray((s.preactivations > 0).any(axis=1, keepdims=True))
     for code in np.unique(codes):
         here = codes == code
         apart: NDArray[np.bool_] = course.response(int(code)).status != SLIDING

@@ -15,7 +15,8 @@ class State:
     """Canonical two-neuron networks: neuron 0 has output weight +1, point 0 has label +1.
 
     Trials run along the last axis of every array.
-    parameters (2 neurons, 2 [weight, bias], T);  preactivations (2 neurons, 2 points, T), carried
+    parameters (2 neurons, 2 [weight, bias], T), low: what steps have left below their last digit;
+    preactivations (2 neurons, 2 points, T), carried
     along because frozen ones must stay exact;  time (T,): updates done (GF: flow time), inf beyond
     1e308;  log_time (T,);  error (2 neurons, T): estimated absolute error of the parameters;
     preactivation_error (2, 2, T): of the pre-activations, whose rounding is not the parameters';
@@ -26,6 +27,7 @@ class State:
     """
 
     parameters: Array
+    low: Array
     preactivations: Array
     time: Array
     log_time: Array
@@ -51,6 +53,7 @@ def initial_state(parameters: Array, preactivations: Array) -> State:
     never = np.full(trials, -np.inf)
     return State(
         parameters.copy(),
+        np.zeros_like(parameters),
         preactivations.copy(),
         zeros,
         never,

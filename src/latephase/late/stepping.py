@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.problem import GradientDescent
+from latephase.problem.geometry import two_sum
 
 from .course import Course
 from .regimes import CHATTER_FACTOR, pushes
@@ -51,7 +52,7 @@ def step(
     )
     time, log_time = later(state.time, state.log_time, counts.astype(float), np.log(counts))
     after = State(
-        _carried(course, state.parameters, moved.received),
+        *_carried(course, state, moved.received),
         moved.preactivations,
         time,
         log_time,
@@ -83,11 +84,12 @@ def _doubt(course: Course, s: State, undecided: NDArray[np.bool_]) -> None:
     s.chatter_error += loose * CHATTER_FACTOR * push.kick
 
 
-def _carried(course: Course, parameters: Array, received: Array) -> Array:
-    """Parameters (2, 2, T) after neuron j has received step * loss (2, 2, T) from point i."""
+def _carried(course: Course, state: State, received: Array) -> tuple[Array, Array]:
+    """Parameters (2, 2, T) after neuron j has received step * loss (2, 2, T) from point i, and
+    their low parts."""
     points = np.array([[course.geometry.x1, 1.0], [course.geometry.x2, 1.0]])
     gained: Array = np.einsum("jit,ji,ic->jct", received, SIGN, points)
-    return parameters + gained
+    return two_sum(state.parameters, state.low + gained)
 
 
 def _error(state: State, moved: SteppedPair) -> Array:
@@ -121,7 +123,10 @@ def _record(course: Course, trials: NDArray[np.int64], s: State) -> None:
 def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) -> None:
     """Record states at the sample they stand at."""
     columns = slice(index, index + 1)
+    given = bool(course.clock.time[index] == 0)
     inside = np.ones((trials.size, 1), bool)
     parameters, a = s.parameters[..., None], s.preactivations[..., None]
     off = s.preactivation_error.sum(axis=0).max(axis=0) + s.chatter_error
-    course.write(trials, columns, inside, parameters, a, s.error[..., None], off[:, None], s)
+    course.write(
+        trials, columns, inside, parameters, a, s.error[..., None], off[:, None], s, given=given
+    )
