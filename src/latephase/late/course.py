@@ -119,8 +119,9 @@ class Course:
     ) -> None:
         """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
 
-        error (2 neurons, rows, columns), margin_error (rows, columns): absolute;  s: states (rows,)
-        before, whose doubts are those of the samples;  given: the parameters are the start's."""
+        error (2 neurons, rows, columns), margin_error (2 points, rows, columns): absolute;
+        s: states (rows,) before, whose doubts are those of the samples;
+        given: the parameters are the start's."""
         q = margins(a)
         values = observe(self.geometry, parameters, a, lean, q=q)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
@@ -128,7 +129,7 @@ class Course:
         size = np.abs(q)
         doubt = np.where(s.undecided, 1.0, 0.0)[:, None]
         relative = np.maximum(_relative(error, parameters), doubt)
-        off = np.maximum((margin_error + noise) / (1 + size.min(axis=0)), doubt)
+        off = np.maximum(((margin_error + noise) / (1 + size)).max(axis=0), doubt)
         targets += [(self.record.error, relative), (self.record.margin_error, off)]
         targets += [
             (self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)

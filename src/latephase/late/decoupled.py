@@ -13,8 +13,8 @@ from .fatou import Orbits, increments, log_gap
 from .landing import cross
 from .observe import Lean
 from .phase import Phase
-from .response import ACTIVE, SLIDING, Response
-from .state import State, later
+from .response import ACTIVE, INACTIVE, SLIDING, Response
+from .state import State, later, margin_errors
 
 Array = NDArray[np.float64]
 _WORKERS = os.cpu_count() or 1
@@ -61,7 +61,7 @@ def _record(
     index = np.arange(columns.start, columns.stop)
     inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
     error = _error(ph.response, s, tracks, deltas, parameters)
-    off = _margin_error(ph.response, s, tracks, deltas)
+    off = _margin_error(s, tracks, deltas)
     lean = _lean(ph.response, s, tracks, deltas)
     course.write(trials[rows], columns, inside, parameters, a, error, off, s, lean)
 
@@ -110,7 +110,7 @@ def _incoming(s: State, tracks: dict[int, Orbits]) -> Array:
     A first step c exp(-m) wide has the slope 1 - c exp(-m): beyond 2 it stretches what came in; and
     a step of e^30 carries 30 ulps of the exponent.
     """
-    incoming = s.preactivation_error.sum(axis=0)
+    incoming = margin_errors(s)
     for p, track in tracks.items():
         if len(track.table) > 1:
             jump = np.maximum(1.0, track.table[1])
@@ -126,24 +126,24 @@ def _lateness(
     return [(p, s.time_error[:, None] * np.exp(-level)) for p, level in levels.items()]
 
 
-def _margin_error(
-    reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
-) -> Array:
-    """Estimated absolute error of the margins, (R, S).
+def _margin_error(s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Array:
+    """Estimated absolute errors of the margins, (2 points, R, S).
 
     As `_error`; and what chatter left out, which a margin that rises by r forgets like e^-r: with
     du = e^-u dt an early error is a shift of time.
     """
-    size = np.abs(s.preactivations).max(axis=(0, 1))
-    rises = list(deltas.values())
-    highest = np.maximum.reduce(rises) if rises else np.zeros((1, 1))
-    off = (_incoming(s, tracks).max(axis=0) + _ROUNDING * size)[:, None] + _ROUNDING * highest
+    size = np.maximum(s.preactivations, 0.0).max(axis=0)
+    start = (_incoming(s, tracks) + _ROUNDING * size)[..., None]
+    if not deltas:
+        return start + s.chatter_error[:, None]
+    off = start + np.zeros(next(iter(deltas.values())).shape)
+    for p, delta in deltas.items():
+        off[p] += _ROUNDING * delta
     if s.time_error.any():
-        for _, late in _lateness(s, tracks, deltas):
-            off = off + late
+        for p, late in _lateness(s, tracks, deltas):
+            off[p] += late
     if s.chatter_error.any():
-        lowest = np.minimum.reduce(rises) if rises else np.zeros((1, 1))
-        off = off + _forgotten(s.chatter_error[:, None], lowest)
+        off += _forgotten(s.chatter_error[:, None], np.minimum.reduce(list(deltas.values())))
     return off
 
 
@@ -158,8 +158,10 @@ def _lean(
     reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
 ) -> Lean | None:
     """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
-    serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
     g, rates = reply.geometry, reply.rates
+    if reply.both and not reply.decoupled and (reply.status != INACTIVE).all():
+        return _mixed(np.full(s.time.size, np.log(rates[1] / rates[0])), 1.0, tracks, deltas)
+    serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
     if len(tracks) < 2 or rates[0] != rates[1] or not serving:
         return None
     r, a = reply.felt[1], s.preactivations
@@ -167,6 +169,11 @@ def _lean(
     wrong = np.where(reply.status == SLIDING, 0.0, 1.0)
     rest = (wrong[1, 0] * a[1, 0] - wrong[0, 1] * a[0, 1]) + (1 - kappa) * (a[1, 1] - a[0, 0])
     rest = rest + kappa * np.log1p(g.norm_gap / g.k11)  # ln(r2 / r1): not 0 on 1e-9, -2e-9
+    return _mixed(rest, kappa, tracks, deltas)
+
+
+def _mixed(rest: Array, kappa: float, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Lean:
+    """Q = rest + kappa ln(s2 / s1)."""
     start = tracks[0].x - tracks[0].base
     gap = (tracks[1].x - tracks[1].base - start)[:, None] + (deltas[1] - deltas[0])
     log_size, sign = log_gap(tracks[0], tracks[1], start[:, None] + deltas[0], gap)
@@ -186,7 +193,7 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     parameters, a, deltas = _at(ph.response, s, ph.orbits, n, log_n)
     moved, a = cross(course, ph, parameters[..., 0], a[..., 0])
     error = _error(ph.response, s, ph.orbits, deltas, parameters)[..., 0]
-    off = np.where(ends, _margin_error(ph.response, s, ph.orbits, deltas)[:, 0], 0.0)
+    off = np.where(ends, _margin_error(s, ph.orbits, deltas)[..., 0], 0.0)
     rise = np.minimum.reduce(list(deltas.values()))[:, 0] if deltas else np.zeros(n.shape[0])
     chatter = _forgotten(s.chatter_error, np.where(ends, rise, 0.0))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -106,6 +106,14 @@ def margins(preactivations: Array) -> Array:
     return np.stack([a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]])
 
 
+def margin_errors(s: State) -> Array:
+    """What the errors of the pre-activations make of the margins, (2 points, T): an inactive neuron
+    adds nothing."""
+    felt = s.preactivations > -s.preactivation_error
+    total: Array = np.where(felt, s.preactivation_error, 0.0).sum(axis=0)
+    return total
+
+
 def later(time: Array, log_time: Array, n: Array, log_n: Array) -> tuple[Array, Array]:
     """time + n with its logarithm, also where both exceed the range of float64."""
     total = time + n

@@ -16,7 +16,7 @@ from latephase.problem.geometry import two_sum
 from .course import Course
 from .regimes import CHATTER_FACTOR, pushes
 from .response import SIGN
-from .state import State, later
+from .state import State, later, margin_errors
 
 if TYPE_CHECKING:
     from latephase.training.two_points import SteppedPair
@@ -41,7 +41,7 @@ def step(
     counts = _counts(course, state, stretch, left)
     g = course.geometry
     lengths = np.sqrt([g.k11, g.k22])[:, None]
-    felt = (state.preactivation_error.sum(axis=0) / lengths).max(axis=0)
+    felt = (margin_errors(state) / lengths).max(axis=0)
     moved = advance_pair(
         state.preactivations,
         state.preactivation_error,
@@ -126,7 +126,7 @@ def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) 
     given = bool(course.clock.time[index] == 0)
     inside = np.ones((trials.size, 1), bool)
     parameters, a = s.parameters[..., None], s.preactivations[..., None]
-    off = s.preactivation_error.sum(axis=0).max(axis=0) + s.chatter_error
+    off = margin_errors(s) + s.chatter_error
     course.write(
-        trials, columns, inside, parameters, a, s.error[..., None], off[:, None], s, given=given
+        trials, columns, inside, parameters, a, s.error[..., None], off[..., None], s, given=given
     )
