@@ -84,16 +84,17 @@ def test_responses_of_all_patterns(inputs):
             continue
         found = response(g, int(pattern_code(rows[..., None])[0]))
         if not found.decoupled:
-            parameters, a, alpha = rational_response(g, rows)
+            parameters, a, total, alpha = rational_response(g, rows)
             for got, expected in zip(found.felt, (parameters, a), strict=True):
                 size = np.abs(expected).max(axis=(1, 2), keepdims=True)
                 assert (np.abs(got - expected) <= 1e-14 * size).all(), rows
+            assert relative_error(found.slopes[..., 0] + 0.0, total) < 1e-10, rows
             if min(alpha) > 0:
                 assert relative_error(found.rates, [1 / v for v in alpha]) < 1e-14
 
 
-def rational_response(g: TwoPointGeometry, status) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """Parameters and pre-activations per rise of the margins, and M^-1 1."""
+def rational_response(g: TwoPointGeometry, status) -> tuple:
+    """Parameters and pre-activations per rise of the margins, the latter's sums, and M^-1 1."""
     x = Fraction(g.x1), Fraction(g.x2)
     z = [(v, Fraction(1)) for v in x]
     gram = [[1 + p * q for q in x] for p in x]
@@ -111,9 +112,8 @@ def rational_response(g: TwoPointGeometry, status) -> tuple[np.ndarray, np.ndarr
     inverse = np.array([[m[1, 1], -m[0, 1]], [-m[1, 0], m[0, 0]]]) / (
         m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
     )
-    return (parameters @ inverse).astype(float), (a @ inverse).astype(float), [
-        float(v) for v in inverse.sum(axis=1)
-    ]  # fmt: skip
+    felt = (parameters @ inverse).astype(float), (a @ inverse).astype(float)
+    return *felt, (a @ inverse).sum(axis=-1).astype(float), [float(v) for v in inverse.sum(axis=1)]
 
 
 def drawn(rng: np.random.Generator, kind: str):
@@ -191,3 +191,25 @@ def test_first_step_beyond_float64():
         assert found.outcome is outcome
         reached = np.isfinite(found.trajectory.weights.values).all(axis=(1, 2))
         assert reached.tolist() == [True] + [outcome is lp.Outcome.settled] * 2
+
+
+@pytest.mark.parametrize("inputs", [(1, -1), (2, -0.5), (3, -1)], ids=str)
+def test_large_first_steps(inputs):
+    """Ground truth: 60 steps in 1024-bit balls; margins that start at -2 to -200, so that the first
+    step stretches what rounding has left of them by up to e^200.
+    """
+    rng, times = np.random.default_rng(3), [0, 1, 2, 60]
+    for _ in range(30):
+        a = rng.normal(size=(2, 2)) * 10 ** rng.uniform(0.5, 2)
+        weights = (a[:, 0] - a[:, 1]) / (inputs[0] - inputs[1])
+        biases = a[:, 0] - weights * inputs[0]
+        try:
+            truth = proved_run(weights, biases, inputs, (1, -1), 0.1, times)
+        except OverflowError:
+            continue
+        path = run(inputs, weights, biases, 0.1, times).trajectory
+        for i, t in enumerate(times):
+            theta = path.weights.values[i, :, 0], path.biases.values[i]
+            assert distance(*theta, truth[t]) <= path.error.values[i]
+            off = margin_distance(*theta, inputs, (1, -1), truth[t])
+            assert off <= path.margin_error.values[i] or path.margin_error.values[i] >= 1
