@@ -46,6 +46,18 @@ def reference_run(
     raise undecided
 
 
+def proved_run(
+    weights: Sequence[float],
+    biases: Sequence[float],
+    inputs: Sequence[float],
+    labels: Sequence[int],
+    step_size: float,
+    steps: Iterable[int],
+) -> dict[int, Theta]:
+    """`reference_run` in 1024 bits at once: balls that are narrow also where steps expand."""
+    return _run(weights, biases, inputs, labels, step_size, sorted(set(steps)), 1024)
+
+
 def _run(
     weights: Sequence[float],
     biases: Sequence[float],
@@ -125,3 +137,29 @@ def _neuron_distance(w: float, b: float, true_w: arb, true_b: arb) -> float:
     apart = ((exact(w) - true_w) ** 2 + (exact(b) - true_b) ** 2).upper()
     size = (true_w**2 + true_b**2).lower()
     return float((apart / size).sqrt()) if apart > 0 else 0.0
+
+
+def margin_distance(
+    weights: Sequence[float],
+    biases: Sequence[float],
+    inputs: Sequence[float],
+    labels: Sequence[int],
+    truth: Theta,
+) -> float:
+    """max over points of |Delta q| / (1 + |q|), q = y N(x), rounded up; inf for NaN."""
+    got = [v for pair in zip(weights, biases, strict=True) for v in map(float, pair)]
+    if not fsum(map(abs, got)) < inf:
+        return inf
+    with precision(BITS):
+        pairs = [
+            (_margin([exact(v) for v in got], float(x), y), _margin(list(truth), float(x), y))
+            for x, y in zip(inputs, labels, strict=True)
+        ]
+        return max(float((abs(a - b) / (1 + abs(b))).upper()) for a, b in pairs)
+
+
+def _margin(theta: Sequence[arb], x: float, y: int) -> arb:
+    w1, b1, w2, b2 = theta
+    zero = exact(0.0)
+    first, second = w1 * exact(x) + b1, w2 * exact(x) + b2
+    return y * (first.max(zero) - second.max(zero))

@@ -7,7 +7,7 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from reference import distance, fatou_reference, reference_run
+from reference import distance, fatou_reference, margin_distance, reference_run
 
 # k12 = 0, 0, < 0, < 0, > 0 (double slide), > 0 (single slide), < 0 and label order, > 0
 DATA = [(1, -1), (2, -0.5), (3, -1), (2, -3), (0.5, -0.5), (1, 3), (-1, 2), (0.3, 0.9)]
@@ -45,6 +45,11 @@ def check(inputs, step_size, network, horizon, labels=(1, -1)) -> lp.Run:
         off = distance(path.weights.values[i, :, 0], path.biases.values[i], truth[t])
         assert off <= path.error.values[i], f"step {t}: off by {off}, said {path.error.values[i]}"
         assert off <= EXACT or rigour[i] != "exact", f"step {t}: off by {off}, said to be exact"
+        q = margin_distance(
+            path.weights.values[i, :, 0], path.biases.values[i], inputs, labels, truth[t]
+        )
+        assert q <= path.margin_error.values[i], f"step {t}: margins off by {q}"
+        assert q <= EXACT or rigour[i] != "exact", f"step {t}: margins off by {q}"
         if rigour[i] == "exact" and np.isfinite(path.boundary.values[i]):
             assert boundary_distance(float(path.boundary[i]), inputs, truth[t]) <= 1e-9
     return run

@@ -14,7 +14,7 @@ GD = lp.GradientDescent(step_size=0.1)
 AT = ["0", "1", "1e3", "1e1000"]
 OVER_TIME = {
     "boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss", "error",
-    "rigour",
+    "margin_error", "rigour",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .observe import OBSERVED, Lean, observe
 from .response import Response, response
+from .state import State, margins
 
 Array = NDArray[np.float64]
 EXACT = 1e-12  # a sample whose error may exceed this is not called exact
@@ -49,11 +50,13 @@ class Clock:
 @dataclass(frozen=True)
 class Record:
     """The samples of all trials: parameters (2 neurons, 2, T, S), observed variables (T, S),
-    error (T, S) relative, exact (T, S): rigour of the sample is `exact`, else `estimated`."""
+    error (T, S) relative, margin_error (T, S) of the margins q, relative to 1 + |q|,
+    exact (T, S): rigour of the sample is `exact`, else `estimated`."""
 
     parameters: Array
     observed: dict[str, Array]
     error: Array
+    margin_error: Array
     exact: NDArray[np.bool_]
 
     @classmethod
@@ -61,9 +64,8 @@ class Record:
         def nans(*shape: int) -> Array:
             return np.full((*shape, trials, samples), np.nan)
 
-        return cls(
-            nans(2, 2), {v: nans() for v in OBSERVED}, nans(), np.zeros((trials, samples), bool)
-        )
+        observed = {v: nans() for v in OBSERVED}
+        return cls(nans(2, 2), observed, nans(), nans(), np.zeros((trials, samples), bool))
 
 
 @dataclass(frozen=True)
@@ -110,24 +112,42 @@ class Course:
         parameters: Array,
         a: Array,
         error: Array,
-        exact: NDArray[np.bool_],
+        margin_error: Array,
+        s: State,
         lean: Lean | None = None,
+        given: bool = False,
     ) -> None:
         """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
 
-        error (2 neurons, rows, columns) absolute;  exact (rows,)."""
-        values = observe(self.geometry, parameters, a, lean)
+        error (2 neurons, rows, columns), margin_error (2 points, rows, columns): absolute;
+        s: states (rows,) before, whose doubts are those of the samples;
+        given: the parameters are the start's."""
+        q = margins(a)
+        values = observe(self.geometry, parameters, a, lean, q=q)
         targets = [(self.record.observed[name], value) for name, value in values.items()]
-        relative = _relative(error, parameters)
-        targets += [(self.record.error, relative)]
+        noise = self._noise(parameters) * (not given)
+        size = np.abs(q)
+        doubt = np.where(s.undecided, 1.0, 0.0)[:, None]
+        relative = np.maximum(_relative(error, parameters), doubt)
+        off = np.maximum(((margin_error + noise) / (1 + size)).max(axis=0), doubt)
+        targets += [(self.record.error, relative), (self.record.margin_error, off)]
         targets += [
             (self.record.parameters[j, c], parameters[j, c]) for j in (0, 1) for c in (0, 1)
         ]
         ragged = _ragged(inside)
         for target, value in targets:
             _store(target, trials, columns, inside, value, ragged)
-        sure = inside & exact[:, None] & (relative <= EXACT)
+        least = np.where(size > 0, size, np.inf).min(axis=0)
+        sure = inside & s.exact[:, None] & (np.maximum(relative, off) <= EXACT)
+        sure &= noise <= EXACT * least  # else another margin than that of the rounded network
         _store(self.record.exact, trials, columns, inside, sure, ragged)
+
+    def _noise(self, parameters: Array) -> Array:
+        """How far a margin moves if the parameters are rounded to doubles, (rows, columns)."""
+        reach = max(abs(self.geometry.x1), abs(self.geometry.x2))
+        w, b = np.abs(parameters[:, 0]).sum(axis=0), np.abs(parameters[:, 1]).sum(axis=0)
+        noise: Array = 2.0**-52 * (reach * w + b)
+        return noise
 
 
 def _relative(error: Array, parameters: Array) -> Array:

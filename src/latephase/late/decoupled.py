@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from .course import Course
 from .fatou import Orbits, increments, log_gap
+from .landing import cross
 from .observe import Lean
 from .phase import Phase
-from .regimes import pushes
-from .response import ACTIVE, SLIDING, Response
-from .state import State, later
+from .response import ACTIVE, INACTIVE, SLIDING, Response
+from .state import State, later, margin_errors
 
 Array = NDArray[np.float64]
 _WORKERS = os.cpu_count() or 1
@@ -61,8 +61,9 @@ def _record(
     index = np.arange(columns.start, columns.stop)
     inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
     error = _error(ph.response, s, tracks, deltas, parameters)
+    off = _margin_error(s, tracks, deltas)
     lean = _lean(ph.response, s, tracks, deltas)
-    course.write(trials[rows], columns, inside, parameters, a, error, s.exact, lean)
+    course.write(trials[rows], columns, inside, parameters, a, error, off, s, lean)
 
 
 def _at(
@@ -71,11 +72,8 @@ def _at(
     """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps; the margins' increments."""
     deltas = {p: increments(track, n, log_n) for p, track in tracks.items()}
     moved = []
-    for start, slopes in (
-        (s.parameters, reply.parameters),
-        (s.preactivations, reply.preactivations),
-    ):
-        value, felt = np.empty((2, 2, *n.shape)), slopes @ reply.gains
+    for start, felt in zip((s.parameters, s.preactivations), reply.felt, strict=True):
+        value = np.empty((2, 2, *n.shape))
         for j, c in np.ndindex(2, 2):
             value[j, c] = start[j, c][:, None]
             for p, delta in deltas.items():
@@ -97,33 +95,85 @@ def _error(
     What came in, possibly stretched by a first step beyond the contracting range; rounding; and
     the uncertainty of the clock.
     """
-    stretch = np.ones(s.error.shape)
-    for p, track in tracks.items():
-        if len(track.table) > 1:  # table[1] = c exp(-m), the slope of the first step is 1 - that
-            moves = reply.parameters[:, :, p].any(axis=1)
-            stretch[moves] = np.maximum(stretch[moves], track.table[1])
     size = np.maximum(np.abs(parameters), np.abs(s.parameters)[..., None]).max(axis=1)
-    error = (s.error * stretch)[..., None] + _ROUNDING * size
+    pulls, incoming = np.abs(reply.felt[0]).max(axis=1), _incoming(s, tracks)
+    error = (s.error + pulls @ incoming)[..., None] + _ROUNDING * size
     if s.time_error.any():
-        for p, track in tracks.items():
-            speed = np.abs(reply.parameters[:, :, p]).max(axis=1) / reply.rates[p]
-            level = track.x[:, None] - track.base[:, None] + deltas[p]
-            error += speed[:, None, None] * s.time_error[:, None] * np.exp(-level)
+        for p, late in _lateness(s, tracks, deltas):
+            error += pulls[:, p, None, None] * late
     return error
+
+
+def _incoming(s: State, tracks: dict[int, Orbits]) -> Array:
+    """Errors with which the margins of the points enter the contracting range, (2, R).
+
+    A first step c exp(-m) wide has the slope 1 - c exp(-m): beyond 2 it stretches what came in; and
+    a step of e^30 carries 30 ulps of the exponent.
+    """
+    incoming = margin_errors(s)
+    for p, track in tracks.items():
+        if len(track.table) > 1:
+            jump = np.maximum(1.0, track.table[1])
+            incoming[p] = incoming[p] * jump + _ROUNDING / 16 * jump * np.log(jump)
+    return incoming
+
+
+def _lateness(
+    s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
+) -> list[tuple[int, Array]]:
+    """How far the margin of each moving point may be off because the clock is, (R, S)."""
+    levels = {p: t.x[:, None] - t.base[:, None] + deltas[p] for p, t in tracks.items()}
+    return [(p, s.time_error[:, None] * np.exp(-level)) for p, level in levels.items()]
+
+
+def _margin_error(s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Array:
+    """Estimated absolute errors of the margins, (2 points, R, S).
+
+    As `_error`; and what chatter left out, which a margin that rises by r forgets like e^-r: with
+    du = e^-u dt an early error is a shift of time.
+    """
+    size = np.maximum(s.preactivations, 0.0).max(axis=0)
+    start = (_incoming(s, tracks) + _ROUNDING * size)[..., None]
+    if not deltas:
+        return start + s.chatter_error[:, None]
+    off = start + np.zeros(next(iter(deltas.values())).shape)
+    for p, delta in deltas.items():
+        off[p] += _ROUNDING * delta
+    if s.time_error.any():
+        for p, late in _lateness(s, tracks, deltas):
+            off[p] += late
+    if s.chatter_error.any():
+        off += _forgotten(s.chatter_error[:, None], np.minimum.reduce(list(deltas.values())))
+    return off
+
+
+def _forgotten(error: Array, rise: Array) -> Array:
+    """What is left of an error of a margin that has risen since; kicks fall like 1/t, and their
+    sum, which delays the margin, like ln t / t."""
+    left = np.expm1(np.minimum(error, 700.0)) * np.exp(-rise) * (1 + rise)
+    return np.asarray(np.log1p(left))
 
 
 def _lean(
     reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
 ) -> Lean | None:
     """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
-    rates = reply.rates
+    g, rates = reply.geometry, reply.rates
+    if reply.both and not reply.decoupled and (reply.status != INACTIVE).all():
+        return _mixed(np.full(s.time.size, np.log(rates[1] / rates[0])), 1.0, tracks, deltas)
     serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
     if len(tracks) < 2 or rates[0] != rates[1] or not serving:
         return None
-    r, a = reply.preactivations, s.preactivations
-    kappa = ((r[1, 1] - r[0, 1]) - (r[0, 0] - r[1, 0]))[1] / rates[1]
+    r, a = reply.felt[1], s.preactivations
+    kappa = ((r[1, 1] - r[0, 1]) - (r[0, 0] - r[1, 0]))[1]
     wrong = np.where(reply.status == SLIDING, 0.0, 1.0)
     rest = (wrong[1, 0] * a[1, 0] - wrong[0, 1] * a[0, 1]) + (1 - kappa) * (a[1, 1] - a[0, 0])
+    rest = rest + kappa * np.log1p(g.norm_gap / g.k11)  # ln(r2 / r1): not 0 on 1e-9, -2e-9
+    return _mixed(rest, kappa, tracks, deltas)
+
+
+def _mixed(rest: Array, kappa: float, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Lean:
+    """Q = rest + kappa ln(s2 / s1)."""
     start = tracks[0].x - tracks[0].base
     gap = (tracks[1].x - tracks[1].base - start)[:, None] + (deltas[1] - deltas[0])
     log_size, sign = log_gap(tracks[0], tracks[1], start[:, None] + deltas[0], gap)
@@ -141,37 +191,28 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     ends = np.isfinite(ph.log_n)
     n, log_n = np.where(ends, ph.n, 0.0)[:, None], np.where(ends, ph.log_n, -np.inf)[:, None]
     parameters, a, deltas = _at(ph.response, s, ph.orbits, n, log_n)
-    a = _cross(course, ph, a[..., 0])
+    moved, a = cross(course, ph, parameters[..., 0], a[..., 0])
     error = _error(ph.response, s, ph.orbits, deltas, parameters)[..., 0]
+    off = np.where(ends, _margin_error(s, ph.orbits, deltas)[..., 0], 0.0)
+    rise = np.minimum.reduce(list(deltas.values()))[:, 0] if deltas else np.zeros(n.shape[0])
+    chatter = _forgotten(s.chatter_error, np.where(ends, rise, 0.0))
     with np.errstate(over="ignore", invalid="ignore"):
         doubt = np.where(log_n[:, 0] > 34, np.exp(np.minimum(log_n[:, 0], 690)) * 2.0**-50, 0.0)
     return State(
-        parameters[..., 0],
+        moved,
+        np.where(ends, 0.0, s.low),
         a,
         np.where(ends, end, s.time),
         np.where(ends, log_end, s.log_time),
         np.where(ends, error, s.error),
+        np.where(ends & _moved(ph.response)[..., None], off - chatter, s.preactivation_error),
+        chatter,
         s.time_error + np.where(ends, doubt, 0.0),
         s.exact,
+        s.undecided,
     )
 
 
-def _landing(a: Array, step: Array) -> Array:
-    """Where gradient descent lands: below zero, if only by a part of one step that rounding hides.
-
-    Exactly zero would claim that the constant of the law vanishes; half a step does not.
-    """
-    return np.where(a < 0, a, -step / 2)
-
-
-def _cross(course: Course, ph: Phase, a: Array) -> Array:
-    """Give the pre-activations that end the phase their new sign, which rounding may hide."""
-    tiny: Array = np.full((2, 1), np.finfo(float).tiny)
-    active = (ph.response.status == ACTIVE)[:, :, None]
-    landed = np.zeros_like(a)  # where gradient flow lands, exactly
-    if ph.crossing.any() and course.discrete:
-        up, down, _ = pushes(course.geometry, a, course.log_step)
-        landed = _landing(a, down)
-        if ph.response.sliding:
-            tiny = 2 * (up + down)  # a kink that is let go leaves the band that would hold it
-    return np.where(ph.crossing, np.where(active, landed, np.maximum(a, tiny)), a)
+def _moved(reply: Response) -> NDArray[np.bool_]:
+    """Pre-activations that the phase moves, (2, 2)."""
+    return np.asarray((reply.preactivations != 0).any(axis=-1))

@@ -14,9 +14,9 @@ from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 from .chain_state import Goal
 from .coupled import entry, follow_row, two_point_setting
 from .course import Clock, Course, Record
-from .fastforward import Journey, Progress, fast_forward, unmoved
+from .fastforward import Progress, fast_forward
 from .law import Laws, laws
-from .state import initial_state
+from .state import Journey, initial_state, unmoved
 
 Array = NDArray[np.float64]
 MAX_STEPS = 1_000_000

@@ -125,9 +125,7 @@ def orbits(start: Array, log_c: Array, *, discrete: bool = True) -> Orbits:
     table = [np.zeros_like(start)]
     low = np.exp(np.minimum(x, 50.0)) < START_LEVEL
     while low.any():
-        increment = table[-1] + np.where(
-            low, np.exp(np.clip(log_c - start - table[-1], -745, 709)), 0
-        )
+        increment = table[-1] + np.where(low, np.exp(log_c - start - table[-1]), 0.0)
         table.append(increment)
         ready += low
         x = np.where(low, start + increment - log_c, x)

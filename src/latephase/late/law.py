@@ -46,7 +46,7 @@ def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float,
     null2 = (g.k22 * a[1, 0] - g.k12 * a[1, 1]) / (g.x1 - g.x2)  # w2 - x2 b2, conserved
     apart = 1 - g.x1 * g.x2
     scale = g.k11 * g.k22 / ((g.x1 - g.x2) * apart**2)
-    constant = scale * (np.log(g.k22 / g.k11) + (g.x1 * null2 - g.x2 * null1))
+    constant = scale * (np.log1p(g.norm_gap / g.k11) + (g.x1 * null2 - g.x2 * null1))
     balance = (
         g.x1 * (log_step + np.log(g.k11)) / g.k11
         - g.x2 * (log_step + np.log(g.k22)) / g.k22
@@ -57,23 +57,23 @@ def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float,
 
 
 def _double_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
-    constant = (g.x1 - g.x2) / 4 * np.log(g.k22 / g.k11)
-    return g.midpoint, constant + 0.0, log_step + np.log(g.determinant) - np.log(g.k11 * g.k22) / 2
+    constant = g.half_gap / 2 * np.log1p(g.norm_gap / g.k11)
+    offset = log_step + np.log(g.determinant) - (np.log(g.k11) + np.log(g.k22)) / 2
+    return g.midpoint, constant + 0.0, offset
 
 
 def _single_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
-    """The neuron of the input nearer to 0 serves both points, the other slides at that input."""
-    alpha = self_similar(g)
-    constant = (g.x1 - g.x2) / 4 * np.log(alpha[0] / alpha[1])
-    return g.midpoint, constant + 0.0, log_step - np.log(alpha[0] * alpha[1]) / 2
+    """The neuron of the input nearer to 0 serves both points, the other slides at that input.
 
-
-def self_similar(g: TwoPointGeometry) -> Array:
-    """alpha with exp(-u_i) = alpha_i / (step * t) on the single slide: M alpha = 1, (2,)."""
-    if g.k12 >= g.k11:
-        determinant_pair = np.array([g.k22 + g.determinant / g.k11 + g.k12, g.k11 + g.k12])
-        return determinant_pair / (2 * g.determinant)
-    return np.array([g.k22 + g.k12, g.k11 + g.determinant / g.k22 + g.k12]) / (2 * g.determinant)
+    exp(-u_i) = alpha_i / (step t) with M alpha = 1, in units of 2 D: k_near + k12 at the far input
+    and that plus |k22 - k11| + D / k_near at the near one.
+    """
+    near = g.k11 if g.excess[0] <= 0 else g.k22
+    ahead = abs(g.norm_gap) + g.determinant / near  # of the two alpha, whose ratio may be near 1
+    share = near + g.k12
+    log_ratio = np.log1p(ahead / share) * (1 if g.excess[0] <= 0 else -1)
+    log_product = np.log(share) + np.log(share + ahead) - 2 * np.log(2 * g.determinant)
+    return g.midpoint, g.half_gap / 2 * log_ratio + 0.0, log_step - log_product / 2
 
 
 _LAWS = {

@@ -46,10 +46,12 @@ def observe(
     a: Array,
     lean: Lean | None = None,
     loss: str = "exponential",
+    q: Array | None = None,
 ) -> dict[str, Array]:
     """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
 
-    lean: where a piece knows it better than the difference of pre-activations does.
+    lean: where a piece knows it better than the difference of pre-activations does;
+    q (2 points, ...): their margins, if they are known.
     """
     defined = _both_active_at_boundary(parameters)
     optimal = abs(geometry.half_gap)
@@ -63,7 +65,7 @@ def observe(
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)
         log_deficit = np.where(decides, log_offset, np.log(deficit))
     boundary = np.where(defined, geometry.midpoint + offset, np.nan)
-    log_loss = LOSSES[loss].log_loss(margins(a), axis=0)
+    log_loss = LOSSES[loss].log_loss(margins(a) if q is None else q, axis=0)
     return dict(zip(OBSERVED, (boundary, rho, deficit, log_deficit, log_loss), strict=True))
 
 

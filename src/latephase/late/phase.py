@@ -67,67 +67,64 @@ def phase(course: Course, state: State, code: int) -> Phase:
     }
     rows = state.time.size
     n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
-    rises = _rises(reply, state.preactivations)
+    ahead = rises(reply, state.preactivations)
     for p in moving:
-        nearest = rises[:, :, p].min(axis=(0, 1))
+        nearest = ahead[:, :, p].min(axis=(0, 1))
         finite = np.flatnonzero(np.isfinite(nearest))
         steps = first_passage(tracks[p][finite], nearest[finite])
         sooner = steps[1] < log_n[finite]
         n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
-    crossing = _crossings(tracks, rises, n, log_n)
+    crossing = _crossings(tracks, ahead, n, log_n)
     if reply.sliding:
-        gram = np.array(
-            [[course.geometry.k11, course.geometry.k12], [course.geometry.k12, course.geometry.k22]]
-        )
-        released, kinks = _release(reply, gram, tracks)
+        released, kinks = _release(reply, tracks)
         first = released < n
         n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
         crossing = np.where(first, kinks, crossing)
     return Phase(reply, state, moving, tracks, n, log_n, crossing)
 
 
-def _rises(reply: Response, a: Array) -> Array:
+def rises(reply: Response, a: Array) -> Array:
     """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
-    rises = np.full((2, 2, 2, a.shape[-1]), np.inf)
+    ahead = np.full((2, 2, 2, a.shape[-1]), np.inf)
     slopes = reply.slopes
     for j, i, p in np.argwhere(slopes != 0):
         falls = reply.status[j, i] == ACTIVE and slopes[j, i, p] < 0
         climbs = reply.status[j, i] == INACTIVE and slopes[j, i, p] > 0
         if falls or climbs:
-            rises[j, i, p] = np.abs(a[j, i]) / abs(slopes[j, i, p])
-    return rises
+            ahead[j, i, p] = np.abs(a[j, i]) / abs(slopes[j, i, p])
+    return ahead
 
 
-def _release(
-    reply: Response, gram: Array, tracks: dict[int, Orbits]
-) -> tuple[Array, NDArray[np.bool_]]:
+def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Array, NDArray[np.bool_]]:
     """Steps until a sliding kink is let go, and which: its multiplier reaches 1."""
     rows = next(iter(tracks.values())).x.size
     n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
+    if len(tracks) < 2:
+        return n, which
     with np.errstate(over="ignore", invalid="ignore"):
         s = {p: np.exp(track.x - track.base) for p, track in tracks.items()}
         for j, i in np.argwhere(reply.status == SLIDING):
-            if len(s) == 2:
-                pull, hold = gram[0, 1] * reply.rates[i], gram[i, i] * reply.rates[1 - i]
-                if pull <= hold:
-                    continue
-                steps = (hold * s[1 - i] - pull * s[i]) / (pull - hold)
-                steps = np.maximum(np.ceil(steps), 1.0)  # at once where it is past already
-                which[:, :, steps < n] = False
-                which[j, i] = steps < n
-                n = np.minimum(steps, n)
+            slack = reply.slack(j, i)
+            if slack >= 0:
+                continue
+            pull = reply.geometry.k12 * reply.rates[i]
+            steps = (s[1 - i] * (pull + slack) - pull * s[i]) / -slack
+            steps = np.maximum(np.ceil(steps), 1.0)  # at once where it is past already
+            which[:, :, steps < n] = False
+            which[j, i] = steps < n
+            n = np.minimum(steps, n)
     return n, which
 
 
 def _crossings(
-    tracks: dict[int, Orbits], rises: Array, n: Array, log_n: Array
+    tracks: dict[int, Orbits], ahead: Array, n: Array, log_n: Array
 ) -> NDArray[np.bool_]:
     """Which pre-activations have changed sign when the phase ends, (2, 2, R)."""
     crossed = np.zeros((2, 2, n.size), bool)
     for p, track in tracks.items():
         reached = increments(track, n[:, None], log_n[:, None])[:, 0]
-        nearest = rises[:, :, p].min(axis=(0, 1))
+        nearest = ahead[:, :, p].min(axis=(0, 1))
         slack = 1 + 4 * np.finfo(float).eps
         due = np.isfinite(n) & np.isfinite(nearest) & (reached * slack >= nearest)
-        crossed |= (rises[:, :, p] <= nearest) & due
+        crossed |= (ahead[:, :, p] <= nearest) & due
     return crossed

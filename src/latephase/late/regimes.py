@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from latephase.core import Regime
 from latephase.problem import TwoPointGeometry
 
 from .response import ACTIVE, INACTIVE, SLIDING, pattern_status
+
+CHATTER_FACTOR = 16.0  # covers the error of a slide entered at a given chatter, by brute force
 
 _SLIDES = {
     (SLIDING, SLIDING): Regime.double_slide,
@@ -30,7 +34,7 @@ def terminal_regime(geometry: TwoPointGeometry, code: int) -> Regime | None:
     if serving < 2:
         return Regime.one_dead if serving else Regime.both_dead
     regime = _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
-    marginal = geometry.k12 >= min(geometry.k11, geometry.k22)
+    marginal = min(geometry.excess) <= 0
     return Regime.single_slide if regime is Regime.double_slide and marginal else regime
 
 
@@ -46,7 +50,7 @@ def one_dead_for_ever(
     for j in (0, 1):
         right, wrong = a[j, j], a[j, 1 - j]
         dead = (a[1 - j] <= 0).all(axis=0)
-        kick = np.exp(np.minimum(log_step + np.maximum(wrong, 0.0), 700)) * geometry.k12
+        kick = np.exp(log_step + np.maximum(wrong, 0.0)) * geometry.k12
         result |= dead & (right > 2 * kick) & (wrong <= 2 * kick)
     return result
 
@@ -56,35 +60,50 @@ def statuses(preactivations: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(preactivations > 0, ACTIVE, INACTIVE)
 
 
+@dataclass(frozen=True)
+class Pushes:
+    """What one step does to pre-activations.
+
+    step (2, T): step size times loss of each point;  up (2, T): what it adds to the wrong side at
+    point i;  down (2, T): what it takes off it when active;  kick (T,): at most;
+    chatter (T,): how far it moves the parameters of a neuron at most.
+    """
+
+    step: NDArray[np.float64]
+    up: NDArray[np.float64]
+    down: NDArray[np.float64]
+    kick: NDArray[np.float64]
+    chatter: NDArray[np.float64]
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Pushes:
+        return Pushes(*(getattr(self, f.name)[..., rows] for f in fields(self)))
+
+
 def sliding_statuses(
     geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the chatter (T,).
+) -> tuple[NDArray[np.int64], Pushes]:
+    """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the pushes.
 
     A wrong-side kink slides (k12 > 0) when it lies within one chatter of zero and the active side
-    pushes it back harder than the inactive side lets it rise.  chatter: how far one step moves the
-    parameters of a neuron at most.
+    pushes it back harder than the inactive side lets it rise.
     """
     status = statuses(a)
-    up, down, chatter = pushes(geometry, a, log_step)
+    push = pushes(geometry, a, log_step)
     for j, i in ((0, 1), (1, 0)):
-        held = (np.abs(a[j, i]) <= up[i] + down[i]) & (up[i] < down[i])
+        up, down = push.up[i], push.down[i]
+        # Within a kick of the kink the losses are known to a kick: next to k11 = k12 = k22
+        # (+-1e-9, or 10001 and 10000) a sharper comparison would be a throw of dice.
+        held = (np.abs(a[j, i]) <= up + down) & (up < down * (1 + push.kick))
         status[j, i][held & (status[j, 1 - i] == ACTIVE)] = SLIDING
-    return status, chatter
+    return status, push
 
 
-def pushes(
-    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """What a step adds to the wrong side at point i (up), takes off it when active (down), (2, T).
-
-    And the chatter (T,), see `sliding_statuses`.
-    """
+def pushes(geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float) -> Pushes:
+    """What a step from the pre-activations a (2, 2, T) does."""
     r = np.maximum(a, 0.0)
-    with np.errstate(over="ignore"):
-        step1 = np.exp(np.minimum(log_step - r[0, 0] + r[1, 0], 700))
-        step2 = np.exp(np.minimum(log_step - r[1, 1] + r[0, 1], 700))
-    up = np.stack([step2, step1]) * geometry.k12
-    down = np.stack([step1 * geometry.k11, step2 * geometry.k22])
-    lengths = np.sqrt([geometry.k11, geometry.k22])[:, None]
-    return up, down, (np.stack([step1, step2]) * lengths).max(axis=0)
+    margin = np.stack([r[0, 0] - r[1, 0], r[1, 1] - r[0, 1]])
+    step = np.exp(log_step - margin)  # infinite where the next step overflows
+    norms = np.array([geometry.k11, geometry.k22])[:, None]
+    up, down = step[::-1] * geometry.k12, step * norms
+    chatter = (step * np.sqrt(norms)).max(axis=0)
+    return Pushes(step, up, down, down.max(axis=0), chatter)

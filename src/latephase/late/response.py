@@ -6,6 +6,9 @@ in (A_1, A_2): the parameters, the pre-activations and the margins u_p = y_p N(x
 k12 = 0 or no neuron is active on both points.  A kink held by sliding counts as half active: its
 multiplier is the one that keeps the pre-activation still (Filippov).
 
+Every number here is a closed form whose terms do not cancel: on points 10001, 10000 a determinant
+taken by subtraction would be off by 100 %, on +-1e-8 it would be 0.
+
 Neuron j and point i count from 0 here; neuron 0 has output weight +1, point 0 has label +1.
 """
 
@@ -23,6 +26,7 @@ INACTIVE, ACTIVE, SLIDING = 0, 1, 2
 SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
 _WEIGHT = np.array([27, 9, 3, 1])
 
+Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 
@@ -39,20 +43,24 @@ def pattern_status(code: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Response:
-    """Linear response of one pattern: derivatives by A_p (last axis).
+    """Linear response of one pattern.
 
-    parameters (2 neurons, 2 [weight, bias], 2);  preactivations (2 neurons, 2 points, 2);
-    margins (2, 2).
+    parameters (2 neurons, 2 [weight, bias], 2), preactivations (2 neurons, 2 points, 2):
+    derivatives by A_p (last axis);  both: how many neurons are active on both points;
+    own (2,): what the others add to margin p per A_p.  The margins move by M A,
+    M = both * [[k11, -k12], [-k12, k22]] + diag(own), det M = both^2 D + ... > 0.
     """
 
+    geometry: TwoPointGeometry
     status: NDArray[np.int64]
-    parameters: NDArray[np.float64]
-    preactivations: NDArray[np.float64]
-    margins: NDArray[np.float64]
+    parameters: Array
+    preactivations: Array
+    both: int
+    own: Array
 
     @property
     def decoupled(self) -> bool:
-        return self.margins[0, 1] == 0 == self.margins[1, 0]
+        return self.both == 0 or self.geometry.gram_sign == 0
 
     @property
     def sliding(self) -> bool:
@@ -64,74 +72,114 @@ class Response:
         return self.decoupled and not self.sliding
 
     @cached_property
-    def rates(self) -> NDArray[np.float64]:
+    def rates(self) -> Array:
         """r_p of the scalar maps u_p <- u_p + step r_p exp(-u_p), (2,); 0 where point p is still.
 
         A coupled pattern approaches the self-similar solution exp(-u_p) = alpha_p / (step t),
         M alpha = 1, along which r_p = 1 / alpha_p; NaN if it has none.
         """
         if self.decoupled:
-            return np.diag(self.margins).copy()
-        alpha = np.linalg.solve(self.margins, np.ones(2)) if self._regular else np.full(2, -1.0)
+            return self.both * _norms(self.geometry) + self.own
+        alpha = self._inverse.sum(axis=1)
         return 1 / alpha if (alpha > 0).all() else np.full(2, np.nan)
 
-    @property
-    def _regular(self) -> bool:
-        scale = np.abs(self.margins).max() ** 2
-        return bool(abs(np.linalg.det(self.margins)) > 1e-12 * scale)
+    @cached_property
+    def _determinant(self) -> float:
+        """det M of a coupled pattern."""
+        crossed = self.both * (self.own @ _norms(self.geometry)[::-1])
+        return float(self.both**2 * self.geometry.determinant + crossed + self.own.prod())
 
     @cached_property
-    def slopes(self) -> NDArray[np.float64]:
+    def _inverse(self) -> Array:
+        """M^-1 (2, 2) of a coupled pattern: accumulated step * loss A_p per rise of margin q."""
+        k12, (low, high) = self.geometry.k12, self.both * _norms(self.geometry) + self.own
+        adjugate = np.array([[high, self.both * k12], [self.both * k12, low]])
+        return np.asarray(adjugate / self._determinant)
+
+    @cached_property
+    def felt(self) -> tuple[Array, Array]:
+        """Parameters and pre-activations per rise of margin q, (2, 2, 2) each: the margins that the
+        scalar maps give and the parameters then agree, whatever they started from."""
+        if self.decoupled:
+            rates = np.where(self.rates > 0, self.rates, np.inf)
+            return self.parameters / rates, self.preactivations / rates
+        parameters, a = self.parameters @ self._inverse, self.preactivations @ self._inverse
+        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
+            parameters[j], a[j] = (SIGN[j, 0] * part for part in self._felt_by_both())
+        return parameters, a
+
+    def _felt_by_both(self) -> tuple[Array, Array]:
+        """Of a neuron of output weight +1 that is active on both points: (M - own) M^-1 / both."""
+        g, (own1, own2), both = self.geometry, self.own, self.both
+        gap = both * 2 * g.half_gap
+        a = [
+            [both * g.determinant + own2 * g.k11, -own1 * g.k12],
+            [own2 * g.k12, -both * g.determinant - own1 * g.k22],
+        ]
+        parameters = [
+            [gap + own2 * g.x1, gap - own1 * g.x2],
+            [own2 - g.x2 * gap, -own1 - g.x1 * gap],
+        ]
+        return np.array(parameters) / self._determinant, np.array(a) / self._determinant
+
+    @cached_property
+    def slopes(self) -> Array:
         """Pre-activation (j, i) per unit rise of margin p, (2, 2, 2).
 
         Along the self-similar solution both margins rise alike: margin 0 stands for both.
         """
-        moving = self.rates > 0
-        slopes = np.where(moving, self.preactivations / np.where(moving, self.rates, 1.0), 0.0)
+        felt = self.felt[1]
         if self.decoupled:
-            return slopes
-        return np.stack([slopes.sum(axis=-1), np.zeros((2, 2))], axis=-1)
+            return felt
+        total = felt.sum(axis=-1)
+        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
+            if self.status[1 - j, j] == SLIDING:  # (k12 - k_jj) / (2 k_jj): its terms cancel
+                total[j, 1 - j] = -self.geometry.excess[j] / (2 * _norms(self.geometry)[j])
+        return np.stack([total, np.zeros((2, 2))], axis=-1)
 
-    @cached_property
-    def gains(self) -> NDArray[np.float64]:
-        """Accumulated step * loss A_p per rise of margin q, (2 p, 2 q): the margins that the scalar
-        maps give and the parameters then agree, whatever the deviation they started from."""
-        if self.decoupled:
-            return np.diag(np.where(self.rates > 0, 1 / np.where(self.rates > 0, self.rates, 1), 0))
-        return np.asarray(np.linalg.inv(self.margins), dtype=np.float64)
+    def slack(self, j: int, i: int) -> float:
+        """k_ii r_o - k12 r_i, o the other point: what holds the kink of neuron j at point i, less
+        what pulls at it, when both margins are alike."""
+        g, o = self.geometry, 1 - i
+        norms = _norms(g)
+        if self.both:
+            return float(self.rates.prod())  # det M = 2 D there
+        if self.status[1 - j, o] == SLIDING:
+            return float(g.determinant * g.excess[o] / norms[o])
+        return float(g.determinant - g.k12 * self.rates[i])
 
-    def deviation(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    def deviation(self, margins: Array) -> Array:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
         if self.decoupled:
             return np.zeros(margins.shape[-1])
-        off: NDArray[np.float64] = margins[1] - margins[0] - np.log(self.rates[1] / self.rates[0])
+        off: Array = margins[1] - margins[0] - np.log(self.rates[1] / self.rates[0])
         return np.abs(off)
 
 
 def response(geometry: TwoPointGeometry, code: int) -> Response:
     """The response of the pattern with this code.  Source: docs/theory.md, "Patterns"."""
     status = pattern_status(code)
-    gram = np.array([[geometry.k11, geometry.k12], [geometry.k12, geometry.k22]])
     points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
-    pulls = SIGN[:, :, None] * _multipliers(status, gram)
-    preactivations = np.einsum("jip,ik->jkp", pulls, gram)
-    preactivations[status == SLIDING] = 0.0
-    active = (SIGN * (status == ACTIVE))[:, :, None]
-    return Response(
-        status,
-        np.einsum("jip,ic->jcp", pulls, points),
-        preactivations,
-        (active * preactivations).sum(axis=0),
-    )
+    gram = np.array([[geometry.k11, geometry.k12], [geometry.k12, geometry.k22]])
+    parameters, a, own = np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), np.zeros(2)
+    for j, p in np.argwhere(status == ACTIVE):
+        parameters[j, :, p], a[j, :, p] = SIGN[j, p] * points[p], SIGN[j, p] * gram[p]
+        if status[j, 1 - p] == SLIDING:
+            parameters[j, :, p] = SIGN[j, p] * _along_kink(geometry, p)
+            a[j, :, p] = 0.0
+            a[j, p, p] = SIGN[j, p] * geometry.determinant / gram[1 - p, 1 - p]
+        if status[j, 1 - p] != ACTIVE:
+            own[p] += abs(a[j, p, p])
+    both = int((status == ACTIVE).all(axis=1).sum())
+    return Response(geometry, status, parameters, a, both, own)
 
 
-def _multipliers(status: NDArray[np.int64], gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much of A_p neuron j feels through point i, (2, 2, 2)."""
-    felt = np.zeros((2, 2, 2))
-    for j in range(2):
-        for i in range(2):
-            if status[j, i] == ACTIVE:
-                felt[j, i, i] = 1.0
-            elif status[j, i] == SLIDING:
-                felt[j, i, 1 - i] = gram[0, 1] / gram[i, i]
-    return felt
+def _norms(g: TwoPointGeometry) -> Array:
+    return np.array([g.k11, g.k22])
+
+
+def _along_kink(g: TwoPointGeometry, p: int) -> Array:
+    """z_p less its part along z_i, i the other point: (x_p - x_i) (1, -x_i) / k_ii."""
+    i = 1 - p
+    gap = 2 * g.half_gap * (1 - 2 * p)
+    return gap * np.array([1.0, -(g.x1, g.x2)[i]]) / _norms(g)[i]

@@ -15,20 +15,28 @@ class State:
     """Canonical two-neuron networks: neuron 0 has output weight +1, point 0 has label +1.
 
     Trials run along the last axis of every array.
-    parameters (2 neurons, 2 [weight, bias], T);  preactivations (2 neurons, 2 points, T), carried
+    parameters (2 neurons, 2 [weight, bias], T), low: what steps have left below their last digit;
+    preactivations (2 neurons, 2 points, T), carried
     along because frozen ones must stay exact;  time (T,): updates done (GF: flow time), inf beyond
     1e308;  log_time (T,);  error (2 neurons, T): estimated absolute error of the parameters;
+    preactivation_error (2, 2, T): of the pre-activations, whose rounding is not the parameters';
+    chatter_error (T,): what slides leave out of the margins; it is forgotten as the margins rise;
     time_error (T,): uncertainty of `time`, for runs whose phases outlast 2**53 steps;
-    exact (T,): whether nothing but rounding has entered so far.
+    exact (T,): whether nothing but rounding has entered so far;
+    undecided (T,): whether rounding may have decided a sign: nothing is claimed from there on.
     """
 
     parameters: Array
+    low: Array
     preactivations: Array
     time: Array
     log_time: Array
     error: Array
+    preactivation_error: Array
+    chatter_error: Array
     time_error: Array
     exact: NDArray[np.bool_]
+    undecided: NDArray[np.bool_]
 
     def __getitem__(self, rows: object) -> State:
         return State(*(getattr(self, f.name)[..., rows] for f in fields(self)))
@@ -41,17 +49,54 @@ class State:
 def initial_state(parameters: Array, preactivations: Array) -> State:
     """Networks at t = 0; their parameters are the exact doubles given."""
     trials = parameters.shape[-1]
-    rounding = 2.0**-53 * np.abs(parameters).max(axis=1)
     zeros = np.zeros(trials)
     never = np.full(trials, -np.inf)
     return State(
         parameters.copy(),
+        np.zeros_like(parameters),
         preactivations.copy(),
         zeros,
         never,
-        rounding,
+        np.zeros((2, trials)),
+        2.0**-52 * np.abs(preactivations),
+        zeros.copy(),
         zeros.copy(),
         np.ones(trials, bool),
+        np.zeros(trials, bool),
+    )
+
+
+@dataclass
+class Journey:
+    """How far every trial has come: outcome and regime (T,) objects (None while under way),
+    entry (T,) time of entry into the regime with its logarithm, state at the end, steps (T,) taken,
+    stretch (T,) of them since the last fast piece, rounds (T,) of the chain."""
+
+    state: State
+    outcome: NDArray[np.object_]
+    regime: NDArray[np.object_]
+    entry: Array
+    log_entry: Array
+    steps: NDArray[np.int64]
+    stretch: NDArray[np.int64]
+    rounds: NDArray[np.int64]
+
+    @property
+    def under_way(self) -> NDArray[np.bool_]:
+        """Trials that have no outcome yet, (T,)."""
+        return np.array([outcome is None for outcome in self.outcome], bool)
+
+
+def unmoved(state: State) -> Journey:
+    """Journeys that have not begun."""
+    trials = state.time.size
+    return Journey(
+        state,
+        np.full(trials, None, object),
+        np.full(trials, None, object),
+        np.full(trials, np.nan),
+        np.full(trials, np.nan),
+        *np.zeros((3, trials), np.int64),
     )
 
 
@@ -59,6 +104,14 @@ def margins(preactivations: Array) -> Array:
     """y_i N(x_i) of canonical networks, (2 points, ...)."""
     a = np.maximum(preactivations, 0.0)
     return np.stack([a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]])
+
+
+def margin_errors(s: State) -> Array:
+    """What the errors of the pre-activations make of the margins, (2 points, T): an inactive neuron
+    adds nothing."""
+    felt = s.preactivations > -s.preactivation_error
+    total: Array = np.where(felt, s.preactivation_error, 0.0).sum(axis=0)
+    return total
 
 
 def later(time: Array, log_time: Array, n: Array, log_n: Array) -> tuple[Array, Array]:

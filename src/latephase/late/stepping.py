@@ -5,14 +5,23 @@ It carries trials through coupled phases and chatter to where a faster piece tak
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.problem import GradientDescent
+from latephase.problem.geometry import two_sum
+
 from .course import Course
-from .state import State, later
+from .regimes import CHATTER_FACTOR, pushes
+from .response import SIGN
+from .state import State, later, margin_errors
+
+if TYPE_CHECKING:
+    from latephase.training.two_points import SteppedPair
 
 Array = NDArray[np.float64]
-_UNDECIDED = 1e-13  # a pre-activation below this share of its terms has no sign to rely on
 _SHORTEST, _LONGEST = 16, 4096
 
 
@@ -26,45 +35,68 @@ def step(
     """Step each trial on, to its next sample at the furthest, and record that; returns the states
     and the numbers of steps.  stretch (R,): steps in a row so far, which set the length of a
     chunk;  left (R,): steps left in the budget."""
-    from latephase.training import advance  # imports JAX: only where steps are needed
+    from latephase.training.two_points import advance_pair  # imports JAX: only where it is needed
 
+    assert isinstance(course.method, GradientDescent)
     counts = _counts(course, state, stretch, left)
     g = course.geometry
-    moved = advance(
-        state.parameters[:, 0].T[..., None],
-        state.parameters[:, 1].T,
+    lengths = np.sqrt([g.k11, g.k22])[:, None]
+    felt = (margin_errors(state) / lengths).max(axis=0)
+    moved = advance_pair(
+        state.preactivations,
+        state.preactivation_error,
+        np.maximum(state.error.max(axis=0), felt),
         counts,
-        inputs=np.array([[g.x1], [g.x2]]),
-        labels=np.array([1, -1]),
-        output_weights=np.array([1.0, -1.0]),
-        method=course.method,
-        error=state.error.max(axis=0),
+        gram=np.array([[g.k11, g.k12], [g.k12, g.k22]]),
+        step_size=course.method.step_size,
     )
-    parameters = np.stack([moved.weights[..., 0].T, moved.biases.T], axis=1)
-    a = g.preactivations(moved.weights[..., 0], moved.biases).transpose(1, 2, 0)
     time, log_time = later(state.time, state.log_time, counts.astype(float), np.log(counts))
-    still = (parameters == state.parameters).all(axis=1)
-    near = _near_a_kink(course, state.parameters, state.preactivations)
-    if abs(course.geometry.k12) > _UNDECIDED:  # then an exact zero is left by more than rounding
-        near &= state.preactivations != 0
-    near |= _near_a_kink(course, parameters, a)
-    doubtful = (near.any(axis=1) & ~still).any(axis=0)
-    error = np.where(still, state.error, moved.error)
-    error = np.where(doubtful, np.abs(parameters).max(axis=1), error)
-    exact = state.exact & ~doubtful
-    after = State(parameters, a, time, log_time, error, state.time_error, exact)
+    after = State(
+        *_carried(course, state, moved.received),
+        moved.preactivations,
+        time,
+        log_time,
+        _error(state, moved),
+        moved.preactivation_error,
+        state.chatter_error,
+        state.time_error,
+        state.exact,
+        state.undecided,
+    )
+    _doubt(course, after, moved.undecided)
     _record(course, trials, after)
     return after, counts
 
 
-def _near_a_kink(course: Course, parameters: Array, a: Array) -> NDArray[np.bool_]:
-    """Where rounding decides the sign of a pre-activation, (2 neurons, 2 points, T).
+def _doubt(course: Course, s: State, undecided: NDArray[np.bool_]) -> None:
+    """Widen the errors of trials where rounding may have decided a sign.
 
-    Steps of a tiny k12 are lost in the parameters then: of such runs nothing is claimed.
+    On the wrong side of a neuron whose right side is out of reach a kick came a step late or early;
+    anywhere else a neuron may have lived or died by it, and nothing is known.
     """
-    points = np.abs([course.geometry.x1, course.geometry.x2])[:, None]
-    terms = np.abs(parameters[:, :1]) * points + np.abs(parameters[:, 1:])
-    return np.asarray(np.abs(a) < _UNDECIDED * terms)
+    push = pushes(course.geometry, s.preactivations, course.log_step)
+    loose = undecided.any(axis=(0, 1))
+    for j in (0, 1):
+        dying = undecided[j, j] | (s.preactivations[j, j] <= 2 * push.kick)
+        s.undecided |= undecided[j].any(axis=0) & dying
+    s.exact &= ~loose
+    s.error += loose * CHATTER_FACTOR * push.chatter
+    s.chatter_error += loose * CHATTER_FACTOR * push.kick
+
+
+def _carried(course: Course, state: State, received: Array) -> tuple[Array, Array]:
+    """Parameters (2, 2, T) after neuron j has received step * loss (2, 2, T) from point i, and
+    their low parts."""
+    points = np.array([[course.geometry.x1, 1.0], [course.geometry.x2, 1.0]])
+    gained: Array = np.einsum("jit,ji,ic->jct", received, SIGN, points)
+    return two_sum(state.parameters, state.low + gained)
+
+
+def _error(state: State, moved: SteppedPair) -> Array:
+    """Absolute error of the parameters, (2, T): what steps add, and rounding once."""
+    still = (moved.received == 0).all(axis=1)
+    rounding = 2.0**-52 * np.abs(state.parameters).max(axis=1)
+    return np.where(still, state.error, moved.parameter_error + rounding)
 
 
 def _counts(
@@ -91,6 +123,10 @@ def _record(course: Course, trials: NDArray[np.int64], s: State) -> None:
 def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) -> None:
     """Record states at the sample they stand at."""
     columns = slice(index, index + 1)
+    given = bool(course.clock.time[index] == 0)
     inside = np.ones((trials.size, 1), bool)
     parameters, a = s.parameters[..., None], s.preactivations[..., None]
-    course.write(trials, columns, inside, parameters, a, s.error[..., None], s.exact)
+    off = margin_errors(s) + s.chatter_error
+    course.write(
+        trials, columns, inside, parameters, a, s.error[..., None], off[..., None], s, given=given
+    )

@@ -69,5 +69,6 @@ def variables(record: Record, neurons: tuple[int, int]) -> dict[str, NDArray[Any
         "biases": moved[..., 1],
         **record.observed,
         "error": record.error,
+        "margin_error": record.margin_error,
         "rigour": rigour,
     }

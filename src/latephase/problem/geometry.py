@@ -5,6 +5,7 @@ Source: docs/theory.md, "The system"; the setting of [smorodinsky2026].
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -33,6 +34,9 @@ class TwoPointGeometry:
     half_gap     (x1 - x2) / 2, signed; its absolute value is the optimal robustness margin
     x_inf        limit of the boundary where the loss tends to 0: the midpoint for k12 > 0,
                  (x1 + x2) / (1 - x1 x2) for k12 <= 0
+    excess       (k11 - k12, k22 - k12) = (x1 (x1 - x2), x2 (x2 - x1)); a subtraction of k12 would
+                 leave no digit of it at +-1e-9 and at 10001, 10000
+    norm_gap     k22 - k11 = (x2 - x1) (x2 + x1)
     """
 
     x1: float
@@ -46,6 +50,8 @@ class TwoPointGeometry:
     midpoint: float
     half_gap: float
     x_inf: float
+    excess: tuple[float, float]
+    norm_gap: float
 
     @staticmethod
     def of(data: Dataset) -> TwoPointGeometry:
@@ -74,16 +80,34 @@ class TwoPointGeometry:
         """a_ji = w_j x_i + b_j: weights (..., 2), biases (..., 2) -> (..., 2 neurons, 2 points).
 
         Twice the working precision, rounded once: relative error below 2^-52 even where w x and -b
-        agree in all digits, so signs are exactly right and a zero is exactly a zero, as long as
-        |w x| is within 1e-290 .. 1e299 (elsewhere: plain float64).
-        Source: error-free transformations [dekker1971].
+        agree in all digits, so signs are exactly right and a zero is exactly a zero.
+        Source: error-free transformations [dekker1971]; rationals where those leave float64.
         """
         points = np.array([self.x1, self.x2])
         w = np.asarray(weights, dtype=np.float64)[..., None]
         b = np.asarray(biases, dtype=np.float64)[..., None]
         product, product_error = two_product(w, points)
         total, total_error = two_sum(product, b)
-        return np.asarray(total + (product_error + total_error))
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = np.asarray(total + (product_error + total_error))
+            size = np.abs(product)
+            odd = (size < 1e-290) & (np.abs(b) < 1e-250) | (size > 1e290) | (np.abs(w) > 1e290)
+            odd &= (w * points != 0) | (w != 0) & (points != 0)
+        if odd.any():
+            terms = (part[odd] for part in np.broadcast_arrays(w, points, b))
+            a[odd] = [_affine(*map(float, term)) for term in zip(*terms, strict=True)]
+        return a
+
+
+def _affine(w: float, x: float, b: float) -> float:
+    """w x + b of three doubles, rounded once; infinite or not a number where they are."""
+    if not all(map(math.isfinite, (w, b))):
+        return w * x + b
+    value = Fraction(w) * Fraction(x) + Fraction(b)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def is_two_point(data: Dataset) -> bool:
@@ -93,7 +117,7 @@ def is_two_point(data: Dataset) -> bool:
 
 def _numbers(
     x1: Fraction, x2: Fraction
-) -> tuple[float, float, float, int, float, float, float, float]:
+) -> tuple[float, float, float, int, float, float, float, float, tuple[float, float], float]:
     """The fields from k11 on, each rounded once; OverflowError outside float64."""
     k12 = 1 + x1 * x2
     gram_sign = (k12 > 0) - (k12 < 0)
@@ -104,8 +128,11 @@ def _numbers(
         raise OverflowError  # a determinant that underflows has lost the points
     k11, k22 = float(1 + x1**2), float(1 + x2**2)
     half_gap = float((x1 - x2) / 2)
+    excess = float(x1 * (x1 - x2)), float(x2 * (x2 - x1))
+    norm_gap = float((x2 - x1) * (x2 + x1))
     return (
-        k11, k22, float(k12), gram_sign, determinant, float(midpoint), half_gap, float(x_inf)
+        k11, k22, float(k12), gram_sign, determinant, float(midpoint), half_gap, float(x_inf),
+        excess, norm_gap,
     )  # fmt: skip
 
 

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from latephase.core.errors import InputError
 from latephase.problem.methods import GradientDescent
-from latephase.training.base import LOSS_WEIGHTS, UNIT_ROUNDOFF, Array, Data, Pair, State
+from latephase.training.base import (
+    LOSS_WEIGHTS,
+    UNIT_ROUNDOFF,
+    Array,
+    Data,
+    LossWeights,
+    Pair,
+    State,
+)
 from latephase.training.gradient_descent import step
 from latephase.training.units import kept, units
 
@@ -78,11 +86,13 @@ def advance(
     points = _joined(inputs, np.ones(len(inputs)))
     data = tuple(np.asarray(a, np.float64) for a in (points, labels, output_weights))
     unit = units(high, points)
-    columns = (kept(high, unit), kept(low, unit), error, *([] if unit is None else [unit]))
-    high, low, error = _in_blocks(columns, np.asarray(counts), data, loss, method.step_size)
+    given = (kept(high, unit), kept(low, unit), error, *([] if unit is None else [unit]))
+    columns = tuple(np.moveaxis(a, 0, -1) for a in given)
+    moved = in_blocks(columns, np.asarray(counts), data, _STEPS[loss], method.step_size)
+    high, low, error = (np.moveaxis(a, -1, 0) for a in moved[:3])
     if unit is not None:
         high, low = high / unit, low / unit
-    error += UNIT_ROUNDOFF * np.abs(high).sum(axis=(1, 2))
+    error = error + UNIT_ROUNDOFF * np.abs(high).sum(axis=(1, 2))
     return Stepped(high[..., :-1], high[..., -1], error, low[..., :-1], low[..., -1])
 
 
@@ -98,25 +108,46 @@ def _joined(weights: Floats, biases: Floats) -> Floats:
     return np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
 
 
-def _in_blocks(
-    columns: tuple[Floats, ...],
+Columns = tuple[Array, ...]
+Step = Callable[[Columns, tuple[Array, ...], Array], Columns]
+
+
+def _descend(
+    loss_weights: LossWeights, columns: Columns, data: tuple[Array, ...], step_size: Array
+) -> Columns:
+    """One step of `advance`: high and low parts of the parameters, their error, and their units
+    where they have some."""
+    high, low, error, *unit = columns
+    state = step(State(Pair(high, low), error), Data(*data), loss_weights, step_size, *unit)
+    return *state.parameters, state.error, *unit
+
+
+_STEPS: dict[str, Step] = {loss: partial(_descend, w) for loss, w in LOSS_WEIGHTS.items()}
+
+
+def in_blocks(
+    columns: tuple[NDArray[Any], ...],
     counts: NDArray[np.int64],
     data: tuple[Floats, ...],
-    loss: str,
+    step: Step,
     step_size: float,
-) -> list[Floats]:
-    """Columns (trial, ...) stepped, in the order they came in."""
+) -> list[NDArray[Any]]:
+    """Columns (..., trial) stepped counts[i] times each, in the order they came in.
+
+    step(columns, data, step_size): one step of all trials, a module-level function, compiled once;
+    a trial whose first column is no longer finite stays as it is.
+    """
     if len(counts) == 0:
-        return list(columns[:3])
+        return list(columns)
     order = _by_count(counts)
     steps = np.where(np.arange(len(order)) < len(order) - len(counts), 0, counts[order])
     block = min(len(order), CPU_BLOCK) if jax.default_backend() == "cpu" else len(order)
-    turned = tuple(np.moveaxis(a[order], 0, -1) for a in columns)
+    turned = tuple(a[..., order] for a in columns)
     with jax.enable_x64(True):
-        moved = _run(turned, steps, data, step_size, loss, block)
+        moved = _run(turned, steps, data, step_size, step, block)
         back = np.empty(len(counts), np.int64)
         back[order] = np.arange(len(order))
-        return [np.moveaxis(np.asarray(a), -1, 0)[back] for a in moved]
+        return [np.asarray(a)[..., back] for a in moved]
 
 
 def _by_count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -130,47 +161,42 @@ def _by_count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 # XLA's default is 256 bits; where a CPU has 512 a step takes two thirds of the time.
 @partial(jax.jit, static_argnums=(4, 5), compiler_options={"xla_cpu_prefer_vector_width": 512})
 def _run(
-    columns: tuple[Array, ...],
+    columns: Columns,
     counts: Array,
     data: tuple[Array, ...],
     step_size: Array,
-    loss: str,
+    step: Step,
     block: int,
-) -> tuple[Array, ...]:
+) -> Columns:
     """Columns (..., trial) cut into blocks along the trial axis, stepped, and put together."""
 
-    def run_block(cut: tuple[tuple[Array, ...], Array]) -> tuple[Array, ...]:
-        (high, low, error, *unit), counts = cut
-        state = _loop(
-            State(Pair(high, low), error),
-            counts,
-            lambda s: step(s, Data(*data), LOSS_WEIGHTS[loss], step_size, *unit),
-        )
-        return *state.parameters, state.error
+    def run_block(cut: tuple[Columns, Array]) -> Columns:
+        columns, counts = cut
+        return _loop(columns, counts, lambda columns: step(columns, data, step_size))
 
     def cut(a: Array) -> Array:
         return jnp.moveaxis(a.reshape(*a.shape[:-1], -1, block), -2, 0)
 
-    moved: tuple[Array, ...] = lax.map(run_block, jax.tree.map(cut, (columns, counts)))
+    moved: Columns = lax.map(run_block, jax.tree.map(cut, (columns, counts)))
     return tuple(jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], -1) for a in moved)
 
 
-def _loop(state: State, counts: Array, step: Callable[[State], State]) -> State:
+def _loop(columns: Columns, counts: Array, step: Callable[[Columns], Columns]) -> Columns:
     """Lockstep to the largest count of a trial that is still finite, each trial by its own."""
 
-    def one_step(done: Array, state: State) -> State:
-        moved: State = jax.tree.map(partial(jnp.where, done < counts), step(state), state)
+    def one_step(done: Array, columns: Columns) -> Columns:
+        moved: Columns = jax.tree.map(partial(jnp.where, done < counts), step(columns), columns)
         return moved
 
-    def last_step(state: State) -> Array:
-        size = jnp.abs(state.parameters.high).sum(axis=(0, 1))
+    def last_step(columns: Columns) -> Array:
+        size = jnp.abs(columns[0]).sum(axis=(0, 1))
         return jnp.where(jnp.isfinite(size), counts, 0).max()
 
-    def some_steps(carry: tuple[Array, Array, State]) -> tuple[Array, Array, State]:
-        done, last, state = carry
+    def some_steps(carry: tuple[Array, Array, Columns]) -> tuple[Array, Array, Columns]:
+        done, last, columns = carry
         until = jnp.minimum(last, done + STEPS_BETWEEN_CHECKS)
-        state = lax.fori_loop(done, until, one_step, state)
-        return until, last_step(state), state
+        columns = lax.fori_loop(done, until, one_step, columns)
+        return until, last_step(columns), columns
 
-    carry = (jnp.zeros_like(counts[0]), last_step(state), state)
+    carry = (jnp.zeros_like(counts[0]), last_step(columns), columns)
     return lax.while_loop(lambda carry: carry[0] < carry[1], some_steps, carry)[2]
