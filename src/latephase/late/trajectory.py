@@ -28,6 +28,7 @@ _ABOUT = {
     "gradient_evaluations": ("evaluations of the gradient of the whole loss", "1"),
     "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
     "error": ("max_j |Delta(w_j, b_j)| / |(w_j, b_j)|", "1"),
+    "margin_error": ("max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)", "1"),
     "rigour": ("how `error` and the values were obtained", ""),
 }
 
@@ -68,5 +69,6 @@ def variables(record: Record, neurons: tuple[int, int]) -> dict[str, NDArray[Any
         "biases": moved[..., 1],
         **record.observed,
         "error": record.error,
+        "margin_error": record.margin_error,
         "rigour": rigour,
     }
