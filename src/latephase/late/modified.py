@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from .mode import Mode
 
 Array = NDArray[np.float64]
+LOG_SLOW = math.log(1e-3)  # of the rate of relaxation: a motion below it is slow
 _LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere
 
 
@@ -30,17 +31,19 @@ _LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywh
 class Field:
     """The modified field of a mode: d beta / ds and its Jacobian.
 
-    log_origin: ln c.
+    log_origin: ln c;  slow: whether c is a time in which the mode moves, not relaxes.
     """
 
     mode: Mode
     order: int
     log_origin: float
+    slow: bool
 
     @classmethod
     def of(cls, mode: Mode, order: int) -> Field:
-        """The field on the clock of the mode: c is the time that it relaxes in at entry."""
-        return cls(mode, order, -pace(mode).log_rate)
+        """The field on the clock of the mode."""
+        speed = pace(mode)
+        return cls(mode, order, speed.log_clock, speed.slow)
 
     def __call__(self, s: float, beta: Array) -> Array:
         """d beta / ds (r,)."""
@@ -94,6 +97,17 @@ class Pace:
 
     log_rate: float
     log_move: float
+
+    @property
+    def log_clock(self) -> float:
+        """ln of the mode's own time at entry: that in which it relaxes, or where it has done so
+        and forces hold one another but for 1e-8 of them (x = 10001, 10000), in which it moves."""
+        return -self.log_move if self.slow else -self.log_rate
+
+    @property
+    def slow(self) -> bool:
+        """Whether the mode is nearly at balance, and moves far more slowly than it relaxes."""
+        return self.log_move < self.log_rate + LOG_SLOW
 
     @property
     def log_defect(self) -> float:

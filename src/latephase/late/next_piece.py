@@ -21,6 +21,7 @@ _CALM = math.log(0.5)  # relaxation per step below which the modified flow may b
 _WORTHWHILE = 64  # a mode that a chattering pair ends sooner than this is stepped through
 _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
 _MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
+_LONG = 10_000  # steps of the solver after which a chattering run has taken seconds
 _KICKED = 200  # rounds of chatter that are followed kick by kick
 
 
@@ -127,6 +128,7 @@ def _calm(chain: Chain, steps: Steps, sliding: NDArray[np.bool_], slide: Mode) -
     moves = steps.kick * np.abs(setting.outer)[:, None] * setting.lengths
     against_margin = (moves / room)[sliding].max()
     spent = chain.kicked > _KICKED * goal.caution or chain.steps >= goal.max_steps
+    spent = spent or chain.work > _LONG
     quiet = speed.log_move + speed.log_rate <= math.log(_MARGIN_KICK * most)
     if not quiet and not (spent and speed.log_rate < _CALM):
         return False

@@ -5,7 +5,7 @@ The solver is SciPy's LSODA, stepped by hand for its dense output. To ln t = 10^
 58 ms, its Radau 62 and 136 ms (all three with the analytic Jacobian, measured in one run); diffrax
 0.7's Kvaerno5 takes 9 and 42 ms, after some seconds of compilation for each shape of mode. Entered
 when everything is in balance already, LSODA takes the problem for a non-stiff one and creeps: after
-some steps BDF takes over.
+some steps, or at once on a slow clock, BDF takes over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .guards import Guards
 from .mode import Mode
-from .modified import Field
+from .modified import LOG_SLOW, Field
 
 Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
@@ -35,6 +35,8 @@ _LOOSER = (
     1e4,
 )  # times the tolerance, where rounding of a force at rest keeps one from it
 _SMALLEST_LOG = -1e6
+_NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
+_GLANCE = 50  # steps after which it is asked whether the clock is too fast
 _INSTANT = 1e-12  # in s: over less than this the field is constant, and solvers refuse to start
 
 
@@ -110,6 +112,8 @@ class _Follower:
         least: Array | None,
     ) -> None:
         self.mode, self.field = mode, Field.of(mode, order)
+        if self.field.slow:
+            tolerance *= _NOISE
         self.log_times, self.log_end = log_times, log_end
         least = 1e-2 * mode.setting.terms(mode.theta) if least is None else least
         self.scales = _scales(mode, least) if mode.live.size else np.zeros(0)
@@ -129,8 +133,8 @@ class _Follower:
             return self._at_once(end)
         creeps = _CREEPS + 100 * self.rank
         s, beta = 0.0, np.zeros(self.rank)
-        tries = ("LSODA", creeps, 1.0), *(("BDF", _MOST_STEPS, times) for times in _LOOSER)
-        for name, most, looser in tries:
+        tries = [("LSODA", creeps, 1.0), *(("BDF", _MOST_STEPS, times) for times in _LOOSER)]
+        for name, most, looser in tries[self.field.slow :]:
             found = self._solve(name, most, looser * self.tolerance, s, beta)
             if isinstance(found, Segment):
                 return found
@@ -159,7 +163,14 @@ class _Follower:
                 return self._end(self.log_time(solver.t), solver.y, failed=False)
             if solver.status == "finished":
                 return self._end(self.log_end, solver.y, failed=False)
+            if self.work % _GLANCE == 0 and self._slow(solver.t, solver.y):
+                return self._end(self.log_time(solver.t), solver.y, failed=False)
         return solver.t, solver.y.copy()
+
+    def _slow(self, s: float, beta: Array) -> bool:
+        """Whether all that is fast has relaxed: what is left goes on on a slower clock."""
+        motion = np.abs(self.field(s, beta) @ self.mode.pull).max()
+        return bool(0 < motion < math.exp(LOG_SLOW))
 
     def _stepped(self, solver: Any) -> bool:
         """Whether one more step of the solver has led anywhere."""
@@ -193,14 +204,18 @@ class _Follower:
     def _solver(self, name: str, tolerance: float, s: float, beta: Array) -> Any:
         from scipy import integrate
 
+        end = max(self.s(self.log_end), math.nextafter(s, math.inf))
+        # At balance a field is noise in its fast directions; the first step must not be chosen by it.
+        first = {"first_step": min(1e-3, end - s)} if name == "BDF" else {}
         return getattr(integrate, name)(
             self.field,
             s,
             beta,
-            max(self.s(self.log_end), math.nextafter(s, math.inf)),
+            end,
             rtol=tolerance,
             atol=tolerance * self.scales,
             jac=self.field.jacobian,
+            **first,
         )
 
     def _break(self, solver: Any, end: float) -> Segment | None:
