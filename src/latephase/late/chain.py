@@ -58,7 +58,6 @@ def run_chain(
             try:
                 _round(chain)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-                import traceback,os;os.environ.get('TB') and traceback.print_exc()
                 # Numbers beyond float64 in some matrix: the samples so far stand.
                 chain.outcome = Outcome.budget_exhausted
         else:

@@ -49,7 +49,8 @@ class Clock:
 @dataclass(frozen=True)
 class Record:
     """The samples of all trials: parameters (2 neurons, 2, T, S), observed variables (T, S),
-    error (T, S) relative, margin_error (T, S) of the margins, exact (T, S): rigour of the sample is `exact`, else `estimated`."""
+    error (T, S) relative, margin_error (T, S) of the margins, exact (T, S): rigour of the sample
+    is `exact`, else `estimated`."""
 
     parameters: Array
     observed: dict[str, Array]
@@ -63,7 +64,11 @@ class Record:
             return np.full((*shape, trials, samples), np.nan)
 
         return cls(
-            nans(2, 2), {v: nans() for v in OBSERVED}, nans(), nans(), np.zeros((trials, samples), bool)
+            nans(2, 2),
+            {v: nans() for v in OBSERVED},
+            nans(),
+            nans(),
+            np.zeros((trials, samples), bool),
         )
 
 

@@ -2,7 +2,7 @@
 
 On x = 2021 and 2020 a pre-activation w x + b of 0.4 is the difference of two numbers of 1400, and
 the second direction of motion is 2e-7 of the first: arithmetic on (w, b) loses both. With Z = Q R,
-Z (d + 1, n) the points (x_i, 1) as columns, pivoted, a neuron is carried as phi = Q^T theta instead.
+Z (d + 1, n) the points (x_i, 1) as columns, pivoted, a neuron is carried as phi = Q^T theta.
 Q is orthogonal, so gradient descent and flow are the same in phi, on the points R. The rows of R
 fall from the largest point to the smallest difference: what is small stands in rows of its own.
 R and phi are found in 80 digits and rounded once. Source: docs/theory.md, "Any shallow network".
@@ -125,7 +125,10 @@ def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
             length = squares[best].sqrt()
             axis = [c / length for c in left[best]]
             along = [_dot(row, axis) for row in left]
-            left = [[c - s * x for c, x in zip(row, axis, strict=True)] for row, s in zip(left, along, strict=True)]
+            left = [
+                [c - s * x for c, x in zip(row, axis, strict=True)]
+                for row, s in zip(left, along, strict=True)
+            ]
             axes.append(axis)
             rows.append(along)
         clean = [[_rounded(c, w) for c, w in zip(row, whole, strict=True)] for row in rows]

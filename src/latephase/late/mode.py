@@ -141,9 +141,7 @@ def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
     return np.asarray((setting.signs * a).sum(axis=0))
 
 
-def _projected(
-    g: Array, held: NDArray[np.bool_], scale: Array
-) -> tuple[Array, NDArray[np.bool_]]:
+def _projected(g: Array, held: NDArray[np.bool_], scale: Array) -> tuple[Array, NDArray[np.bool_]]:
     """g (k, n) off the span of the held points' gradients, and which points still pull.
 
     scale (k,): sizes of the rows, against which it is decided that nothing is left of a gradient.
@@ -165,6 +163,6 @@ def _off(columns: Array, g: Array, scale: Array) -> Array:
     return off @ (off.T @ g)
 
 
-def statuses(preactivations: Array) -> Statuses:
+def statuses(preactivations: Array | NDArray[np.int64]) -> Statuses:
     """Statuses without sliding: active iff the pre-activation is positive; relu'(0) = 0."""
     return np.where(preactivations > 0, ACTIVE, INACTIVE)

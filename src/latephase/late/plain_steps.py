@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from latephase.problem import GradientDescent
 from latephase.training.base import (
     LOSS_WEIGHTS,
     UNIT_ROUNDOFF,
@@ -31,9 +32,10 @@ def stepped(
     error: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding of
     margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
     """
-    data = (setting.points, setting.labels, setting.outer)
+    assert isinstance(setting.method, GradientDescent)
+    data, step_size = (setting.points, setting.labels, setting.outer), setting.method.step_size
     with jax.enable_x64(True):
-        moved = _run(theta, low, error, count, data, setting.method.step_size, setting.loss.name)
+        moved = _run(theta, low, error, count, data, step_size, setting.loss.name)
         high, low, bound = (np.asarray(part) for part in moved)
     return high, low, float(bound)
 

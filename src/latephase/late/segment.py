@@ -154,18 +154,24 @@ class _Follower:
             last = solver.t, solver.y.copy()
             if not self._stepped(solver):
                 return last
-            if (self.guards(solver.y) < 0).any():
-                found = self._break(solver, end)
-                if found is not None:
-                    return found
-            self._sample(solver, solver.t)
-            if self._resting(solver.t, solver.y).any():
-                return self._end(self.log_time(solver.t), solver.y, failed=False)
-            if solver.status == "finished":
-                return self._end(self.log_end, solver.y, failed=False)
-            if self.work % _GLANCE == 0 and self._slow(solver.t, solver.y):
-                return self._end(self.log_time(solver.t), solver.y, failed=False)
+            found = self._ended(solver, end)
+            if found is not None:
+                return found
         return solver.t, solver.y.copy()
+
+    def _ended(self, solver: Any, end: float) -> Segment | None:
+        """The segment if the solver's last step has ended it; the samples it has passed."""
+        if (self.guards(solver.y) < 0).any():
+            found = self._break(solver, end)
+            if found is not None:
+                return found
+        self._sample(solver, solver.t)
+        if solver.status == "finished":
+            return self._end(self.log_end, solver.y, failed=False)
+        slow = self.work % _GLANCE == 0 and self._slow(solver.t, solver.y)
+        if slow or self._resting(solver.t, solver.y).any():
+            return self._end(self.log_time(solver.t), solver.y, failed=False)
+        return None
 
     def _slow(self, s: float, beta: Array) -> bool:
         """Whether all that is fast has relaxed: what is left goes on on a slower clock."""
@@ -205,7 +211,7 @@ class _Follower:
         from scipy import integrate
 
         end = max(self.s(self.log_end), math.nextafter(s, math.inf))
-        # At balance a field is noise in its fast directions; the first step must not be chosen by it.
+        # At balance a field is noise in fast directions: the first step must not be chosen by it.
         first = {"first_step": min(1e-3, end - s)} if name == "BDF" else {}
         return getattr(integrate, name)(
             self.field,
