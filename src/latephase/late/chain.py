@@ -32,7 +32,7 @@ _GRACE = 2  # times in a row that a pair may end modes at once before its guards
 _LOOSEST = 20  # to the solver's tolerance, doubled each time, so often at most
 _STUCK = 50  # modes in a row that end where they began
 _SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance there
-_MOST_WORK = 60_000  # steps of the solver, about ten seconds
+_MOST_WORK = 30_000  # steps of the solver, about five seconds
 _RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
 _KICKS = 16.0  # kicks of the chatter by which a slide may be off for ever, by brute force
 
@@ -133,6 +133,8 @@ def _rises(chain: Chain, here: Mode, found: Segment) -> bool:
     setting = chain.setting
     before = float(setting.loss.log_loss(here.margins))
     after = float(setting.loss.log_loss(here.margins_at(found.beta)))
+    seen = float(setting.log_loss(here.parameters(found.beta)))  # where digits are lost, another
+    after = max(after, seen) if np.isfinite(seen) else math.nan
     if not setting.discrete:
         before = min(before, chain.lowest)
         chain.lowest = min(before, after)

@@ -32,6 +32,7 @@ from .trajectory import dataset
 
 Array = NDArray[np.float64]
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
+_MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
@@ -147,7 +148,8 @@ def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
     under a flow, and between samples that steps below 2 / curvature have been followed to."""
     setting = fine.setting
     log_loss = setting.log_loss(fine.recorded)
-    allowed = margin_error * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
+    doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
+    allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
     seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))

@@ -282,7 +282,7 @@ class _Follower:
         result = np.zeros(len(self.mode.held), bool)
         if self.mode.live.size == 0:
             return result
-        log = self.field.log_pulls(s, beta)
+        log = self.field.log_pulls(s, beta) - s - self.field.log_origin + self.log_time(s)
         if (log + 2 * self.log_sizes).max() > _PULLS:
             forces = self.even * np.exp(log - log.max())
             left = np.linalg.norm(forces.sum(axis=1)) / math.exp(self.log_balanced)
