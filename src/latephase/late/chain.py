@@ -133,9 +133,9 @@ def _rises(chain: Chain, here: Mode, found: Segment) -> bool:
     setting = chain.setting
     before = float(setting.loss.log_loss(here.margins))
     after = float(setting.loss.log_loss(here.margins_at(found.beta)))
-    seen = float(setting.log_loss(here.parameters(found.beta)))  # where digits are lost, another
-    after = max(after, seen) if np.isfinite(seen) else math.nan
     if not setting.discrete:
+        seen = float(setting.log_loss(here.parameters(found.beta)))  # without digits, another one
+        after = max(after, seen) if np.isfinite(seen) else math.nan
         before = min(before, chain.lowest)
         chain.lowest = min(before, after)
     elif pace(here).log_rate > 0:

@@ -34,7 +34,7 @@ class Guards:
         least: Array | None = None,
         tolerance: float = 0.0,
     ) -> None:
-        self.mode, self._tolerance = mode, tolerance
+        self.mode, self.tolerance = mode, tolerance
         loose = np.zeros(mode.status.shape) if slack is None else slack
         basis = mode.basis.reshape(*mode.theta.shape, -1)
         moves = np.asarray(basis.any(axis=(1, 2)))[:, None]
@@ -59,9 +59,9 @@ class Guards:
 
     def _doubt(self, beta: Array) -> float:
         """How far a multiplier may be off for what the margins are off."""
-        if len(self.mode.slides) == 0 or self._tolerance == 0:
+        if len(self.mode.slides) == 0 or self.tolerance == 0:
             return 0.0
-        return _UNSURE * self._tolerance * (1 + float(np.abs(self.mode.margins_at(beta)).max()))
+        return _UNSURE * self.tolerance * (1 + float(np.abs(self.mode.margins_at(beta)).max()))
 
     def only(self, chosen: NDArray[np.bool_]) -> Callable[[Array], float]:
         """The least of some guards alone, at a fraction of the work."""

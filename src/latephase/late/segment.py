@@ -145,7 +145,7 @@ class _Follower:
         self, name: str, most: int, tolerance: float, s: float, beta: Array
     ) -> Segment | tuple[float, Array]:
         """The segment by one solver, or where that got stuck."""
-        end = self.s(self.log_end)
+        end, self.guards.tolerance = self.s(self.log_end), tolerance
         try:
             solver = self._solver(name, tolerance, s, beta)
         except ValueError:  # of a field that is not finite
