@@ -11,12 +11,14 @@ import math
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Outcome
 
 from .chain_state import Chain, Goal
 from .mode import Mode
+from .modified import pace
 from .next_piece import Steps, next_piece
 from .response import SLIDING
 from .segment import BALANCED, Segment, follow
@@ -31,21 +33,35 @@ _GRACE = 2  # times in a row that a pair may end modes at once before its guards
 _LOOSEST = 20  # to the solver's tolerance, doubled each time, so often at most
 _STUCK = 50  # modes in a row that end where they began
 _SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance there
+_MOST_WORK = 30_000  # steps of the solver, about five seconds
+_RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
 _KICKS = 16.0  # kicks of the chatter by which a slide may be off for ever, by brute force
 
 
 def run_chain(
-    setting: Setting, theta: Array, times: list[LogTime], until: LogTime, goal: Goal
+    setting: Setting,
+    theta: Array,
+    times: list[LogTime],
+    until: LogTime,
+    goal: Goal,
+    signs: NDArray[np.int64] | None = None,
 ) -> Chain:
-    """Run a network from theta (m, d + 1) to `until`, recording it at the sorted `times`."""
-    chain = Chain.start(setting, theta, times, until, goal)
+    """Run a network from theta (m, d + 1) to `until`, recording it at the sorted `times`.
+
+    signs (m, n): of its pre-activations, where they are not those of theta.
+    """
+    chain = Chain.start(setting, theta, times, until, goal, signs)
     with _libraries().limit(limits=1, user_api="blas"), np.errstate(over="ignore", under="ignore"):
         for _ in range(_MOST_ROUNDS):
             _record_here(chain)
             report(chain)
             if chain.log_left == -math.inf or chain.outcome is not None:
                 break
-            _round(chain)
+            try:
+                _round(chain)
+            except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+                # Numbers beyond float64 in some matrix: the samples so far stand.
+                chain.outcome = Outcome.budget_exhausted
         else:
             chain.outcome = Outcome.budget_exhausted
     return chain
@@ -71,26 +87,12 @@ def _round(chain: Chain) -> None:
 
 def _step(chain: Chain) -> None:
     """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
-    from latephase.training import advance  # imports JAX: only where steps are needed
+    from .plain_steps import stepped  # imports JAX: only where steps are needed
 
-    s = chain.setting
     count = _count(chain)
-    moved = advance(
-        chain.theta[None, :, :-1],
-        chain.theta[None, :, -1],
-        np.array([count]),
-        inputs=s.points[:, :-1],
-        labels=s.labels,
-        output_weights=s.outer,
-        method=s.method,
-        loss=s.loss.name,
-        error=np.array([chain.step_error]),
-        weights_low=chain.low[None, :, :-1],
-        biases_low=chain.low[None, :, -1],
+    chain.theta, chain.low, chain.step_error = stepped(
+        chain.setting, chain.theta, chain.low, chain.step_error, count
     )
-    chain.theta = np.concatenate([moved.weights[0], moved.biases[0][:, None]], axis=1)
-    chain.low = np.concatenate([moved.weights_low[0], moved.biases_low[0][:, None]], axis=1)
-    chain.step_error = float(moved.error[0])
     chain.now, chain.status = chain.now.plus(count), None
     chain.slid, chain.let_go = np.zeros_like(chain.slid), np.full_like(chain.let_go, -1)
     chain.steps += count
@@ -117,9 +119,30 @@ def _follow(chain: Chain, here: Mode) -> None:
     balanced = BALANCED / chain.goal.caution
     tolerance = _solver_tolerance(chain, here)
     slack = np.asarray(tolerance * (2.0 ** np.clip(chain.churn - _GRACE, 0, _LOOSEST) - 1))
-    found = follow(here, order, logs, chain.log_left, tolerance, balanced, slack)
+    found = follow(here, order, logs, chain.log_left, tolerance, balanced, slack, chain.least)
+    if _rises(chain, here, found):
+        chain.outcome = Outcome.inaccurate
+        return
     _record(chain, here, found)
     _arrive(chain, here, found)
+
+
+def _rises(chain: Chain, here: Mode, found: Segment) -> bool:
+    """Whether the loss has risen along a mode, where it cannot: rounding has taken over.
+
+    It cannot under a flow, nor under steps below 2 / curvature.
+    """
+    setting = chain.setting
+    before = float(setting.loss.log_loss(here.margins))
+    after = float(setting.loss.log_loss(here.margins_at(found.beta)))
+    if not setting.discrete:
+        seen = float(setting.log_loss(here.parameters(found.beta)))  # without digits, another one
+        after = max(after, seen) if np.isfinite(seen) else math.nan
+        before = min(before, chain.lowest)
+        chain.lowest = min(before, after)
+    elif pace(here).log_rate > 0:
+        return False
+    return not after <= before + _RISE * (1 + abs(before))
 
 
 def _solver_tolerance(chain: Chain, here: Mode) -> float:
@@ -127,7 +150,7 @@ def _solver_tolerance(chain: Chain, here: Mode) -> float:
     fine = 1e-11 if chain.goal.tolerance >= 1e-11 else max(chain.goal.tolerance, 1e-13)
     if chain.setting.discrete and here.sliding:  # its chatter leaves out far more
         return max(fine, _SLIDE_SHARE * chain.goal.slide_tolerance / chain.goal.caution)
-    return fine if chain.setting.discrete else fine * 100 / chain.goal.caution**2
+    return max(fine * (4 if chain.setting.discrete else 100) / chain.goal.caution**2, 1e-13)
 
 
 def _on_kinks(chain: Chain, here: Mode) -> Mode:
@@ -137,11 +160,12 @@ def _on_kinks(chain: Chain, here: Mode) -> Mode:
     if chain.setting.discrete:
         steps = Steps.of(chain.setting, theta, chain.setting.preactivations(theta))
         before = np.zeros_like(sliding) if chain.status is None else chain.status == SLIDING
-        fresh = sliding & ~before
-        chain.doubt = chain.doubt + _KICKS * (steps.kick * fresh).max(axis=1)
+        kicks = _KICKS * steps.kick * (sliding & ~before)
+        chain.doubt = chain.doubt + kicks.max(axis=1)
+        chain.margin_doubt = chain.margin_doubt + chain.setting.reach(kicks.max(axis=1))
     for j in map(int, np.flatnonzero(sliding.any(axis=1))):
-        kinks = chain.setting.neuron(j, here.status[j], here.held).kinks
-        theta[j] -= kinks @ (kinks.T @ theta[j])
+        off = chain.setting.neuron(j, here.status[j], here.held).off
+        theta[j] = off @ (off.T @ theta[j])
     chain.theta = theta
     return here.entered(theta)
 
@@ -153,6 +177,7 @@ def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
     chain.theta = here.parameters(found.beta)
     chain.low = np.zeros_like(chain.theta)
     whole = chain.setting.discrete and not here.sliding
+    chain.work += found.work
     chain.now = (
         _horizon(chain)
         if found.log_time >= chain.log_left
@@ -163,7 +188,7 @@ def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
     chain.churned = chain.churned + 1 if brief else 0
     chain.churn = np.where(found.broken, chain.churn + brief, chain.churn * brief)
     churns = chain.churned > _CHURNS + here.status.size
-    if found.failed or chain.stuck > _STUCK or churns:
+    if found.failed or chain.stuck > _STUCK or churns or chain.work > _MOST_WORK:
         chain.outcome = Outcome.budget_exhausted
     chain.held = chain.held | found.resting
     chain.slid = (here.status == SLIDING) | found.broken
@@ -198,5 +223,6 @@ def _store(chain: Chain, theta: Array) -> None:
     if np.isfinite(theta).all():
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt
+        chain.recorded_margin_doubt[chain.reached] = chain.margin_doubt
         chain.followed[chain.reached] = chain.flowed
     chain.reached += 1

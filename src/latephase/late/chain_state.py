@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,8 @@ from latephase.core import LogTime, Outcome
 from .filippov import Statuses
 from .neuron import DEPENDENT
 from .setting import Array, Instant, Setting
+
+_LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,14 @@ class Goal:
 
 @dataclass
 class Chain:
-    """A run under way, and what it has recorded: theta (S, m, d + 1) and doubt (S, m), NaN where
-    not reached; doubt is an absolute error of (w_j, b_j) that chatter leaves, followed (S,) tells
-    whether a flow has carried the run there.
+    """A run under way, and what it has recorded: theta (S, m, k), in the coordinates of its
+    setting, doubt (S, m) and margin_doubt (S, n), NaN where not reached; these are absolute errors
+    of (w_j, b_j) and of the margins that chatter leaves, followed (S,) tells whether a flow has
+    carried the run there.
 
+    signs (m, n): exact ones at the start;  least (m, n): sizes of pre-activations below which a
+    solver is not asked for more digits;  lowest: ln L, above which a flow cannot rise;
+    work: steps of the solver;
     zero (m,): lengths below which a neuron counts as being at 0;  vanished (m,): whether the last
     mode brought it there;
     now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
@@ -51,6 +58,10 @@ class Chain:
     theta: Array
     recorded: Array
     recorded_doubt: Array
+    recorded_margin_doubt: Array
+    signs: NDArray[np.int64]
+    least: Array
+    margin_doubt: Array
     followed: NDArray[np.bool_]
     slid: NDArray[np.bool_]
     broken: NDArray[np.bool_]
@@ -65,6 +76,8 @@ class Chain:
     reached: int = 0
     status: Statuses | None = None
     step_error: float = 0.0
+    lowest: float = math.inf
+    work: int = 0
     steps: int = 0
     stretch: int = 0
     stuck: int = 0
@@ -76,19 +89,37 @@ class Chain:
 
     @classmethod
     def start(
-        cls, setting: Setting, theta: Array, times: list[LogTime], until: LogTime, goal: Goal
+        cls,
+        setting: Setting,
+        theta: Array,
+        times: list[LogTime],
+        until: LogTime,
+        goal: Goal,
+        signs: NDArray[np.int64] | None = None,
     ) -> Chain:
-        """A run at t = 0, at theta (m, d + 1), with nothing recorded of the sorted `times`."""
+        """A run at t = 0, at theta (m, d + 1), with nothing recorded of the sorted `times`.
+
+        signs (m, n): of the pre-activations; None: as theta has them.
+        """
         m, n = setting.signs.shape
         samples = len(times)
+        entered, low = setting.frame.entered(theta)
+        signs = setting.frame.signs(theta) if signs is None else signs
+        placed = entered
+        if setting.discrete:  # a flow looks at signs only once
+            placed = setting.frame.on_their_sides(entered, signs)
         return cls(
             setting,
             goal,
             times,
             until,
-            theta.copy(),
-            recorded=np.full((samples, *theta.shape), np.nan),
+            placed,
+            recorded=np.full((samples, *entered.shape), np.nan),
             recorded_doubt=np.full((samples, m), np.nan),
+            recorded_margin_doubt=np.full((samples, n), np.nan),
+            signs=signs,
+            least=_LEAST * setting.terms(entered),
+            margin_doubt=np.zeros(n),
             followed=np.zeros(samples, bool),
             slid=np.zeros((m, n), bool),
             broken=np.zeros((m, n), bool),
@@ -96,9 +127,10 @@ class Chain:
             held=np.zeros(n, bool),
             let_go=np.full((m, n), -1),
             doubt=np.zeros(m),
-            low=np.zeros_like(theta),
-            zero=DEPENDENT * np.linalg.norm(theta, axis=1),
+            low=low,
+            zero=DEPENDENT * np.linalg.norm(entered, axis=1),
             vanished=np.zeros(m, bool),
+            step_error=float(np.abs(placed - entered).sum()),
         )
 
     @property

@@ -7,6 +7,7 @@ are worth taking, go through `chain` one by one and are recorded like the others
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from latephase.problem import LOSSES, GradientDescent, GradientFlow, TwoPointGeo
 from .chain_state import Chain, Goal
 from .course import Record
 from .ending import ending, pattern
+from .frame import Frame
 from .general import compared
 from .observe import observe
 from .regimes import terminal_regime
@@ -33,7 +35,7 @@ def two_point_setting(
     """Canonical two neurons on canonical two points."""
     points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
     signs = np.array([1.0, -1.0])
-    return Setting(points, signs, signs, method, LOSSES["exponential"])
+    return Setting(Frame.of(points), signs, signs, method, LOSSES["exponential"])
 
 
 def follow_row(
@@ -48,25 +50,26 @@ def follow_row(
 ) -> tuple[Chain, Outcome, Regime | None]:
     """Run theta (2, 2) through the general chain and record it as trial `row`."""
     horizon = until or LogTime.from_log(FAR, flow=not setting.discrete)
-    chain, error = compared(setting, theta, times, horizon, goal)
-    parameters = chain.recorded.transpose(1, 2, 0)  # (neuron, [weight, bias], S)
-    a = geometry.preactivations(chain.recorded[..., 0], chain.recorded[..., 1])
+    found = compared(setting, theta, times, horizon, goal)
+    parameters = found.theta.transpose(1, 2, 0)  # (neuron, [weight, bias], S)
+    a = setting.preactivations(found.chain.recorded)
     observed = observe(geometry, parameters, a.transpose(1, 2, 0))
     record.parameters[:, :, row] = parameters
     for name, values in observed.items():
         record.observed[name][row] = values
-    record.error[row], record.exact[row] = error, False
-    return chain, *_verdict(geometry, chain)
+    record.error[row], record.margin_error[row] = found.error, found.margin_error
+    record.exact[row] = False
+    return replace(found.chain, theta=found.end), *_verdict(geometry, found.chain)
 
 
 def _verdict(geometry: TwoPointGeometry, chain: Chain) -> tuple[Outcome, Regime | None]:
-    """Outcome and regime; with fewer than two points served the regime has a name of its own."""
+    """Outcome and regime."""
     outcome = ending(chain)
     if outcome not in (Outcome.settled, Outcome.unfitted):
         return outcome, None
     code = int(pattern_code(pattern(chain)[..., None])[0])
     regime = terminal_regime(geometry, code)
-    return (Outcome.settled, regime) if regime else (Outcome.transient, None)
+    return (outcome, regime) if regime else (Outcome.transient, None)
 
 
 def entry(chain: Chain) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from latephase.core import Outcome
 from .chain_state import Chain
 from .guards import Guards
 from .mode import Mode, mode, statuses
-from .modified import Field, pace
+from .modified import Field
 from .next_piece import next_piece
 from .response import SLIDING
 from .segment import follow
@@ -71,9 +71,9 @@ def _is_straight(here: Mode) -> bool:
     """
     if here.live.size == 0:
         return True
-    field, start = Field(here, 0), -pace(here).log_rate
-    at_rest = np.zeros(here.basis.shape[1])
-    first = field(start, at_rest)
-    far = first * (FAR - start)
-    apart = np.abs(field(FAR, far) - first).max()
+    field = Field.of(here, 0)
+    at_rest, end = np.zeros(here.basis.shape[1]), FAR - field.log_origin
+    first = field(0.0, at_rest)
+    far = first * end
+    apart = np.abs(field(end, far) - first).max()
     return bool(apart <= _STRAIGHT * np.abs(first).max() and (Guards(here)(far) >= 0).all())

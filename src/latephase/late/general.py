@@ -10,26 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core import LogTime, Rigour
+from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.workers import workers
 from latephase.margin import boundary, margin_of, robustness_margin
-from latephase.problem import LOSSES, Dataset, ShallowReLU
+from latephase.problem import LOSSES, Dataset, ShallowReLU, TwoPointGeometry, is_two_point
 
 from .chain import run_chain
 from .chain_state import Chain, Goal
 from .ending import ending, pattern
 from .limit_law import law_of
+from .regimes import terminal_regime
+from .response import pattern_code
 from .run import Method, Run, Times
 from .setting import Setting
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
+_MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
@@ -48,27 +52,35 @@ def simulate_general(
     setting = Setting.of(network, data, method, loss)
     theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
     side_by_side = processes > 1 and network.m * data.n >= _WIDE
-    fine, error = compared(setting, theta, times.sorted, times.until, goal, side_by_side)
-    arrays = observe(network, data, loss, fine.recorded)
-    arrays["error"] = error
+    found = compared(setting, theta, times.sorted, times.until, goal, side_by_side)
+    fine = found.chain
+    arrays = observe(network, data, loss, found.theta)
+    arrays["log_loss"] = setting.log_loss(fine.recorded)  # (w, b) are rounded; these are not
+    arrays["error"], arrays["margin_error"] = found.error, found.margin_error
     rigour = np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name)
     arrays["rigour"] = rigour
     picked = {name: values[times.positions] for name, values in arrays.items()}
     weakest = Rigour.estimated if fine.followed.any() else Rigour.measured
-    outcome, last = ending(fine), pattern(fine)
-    law = law_of(network, data, method, outcome, last, fine.theta, fine.now.log)
-    return Run(
-        network,
-        data,
-        method,
-        dataset(picked, times.given),
-        outcome,
-        None,
-        law,
-        weakest,
-        loss,
-        last,
-    )
+    outcome, statuses = ending(fine), pattern(fine)
+    regime = regime_of(data, network.output_weights, outcome, statuses)
+    law = law_of(network, data, method, outcome, statuses, found.end, fine.now.log)
+    path = dataset(picked, times.given)
+    return Run(network, data, method, path, outcome, regime, law, weakest, loss, statuses)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The more cautious of two chains, and what comparing them shows.
+
+    theta (S, m, d + 1): its samples as (w_j, b_j), end (m, d + 1): where it stands;
+    error, margin_error (S,): as in a trajectory, NaN where not reached.
+    """
+
+    chain: Chain
+    theta: Array
+    end: Array
+    error: Array
+    margin_error: Array
 
 
 def compared(
@@ -78,8 +90,8 @@ def compared(
     until: LogTime,
     goal: Goal,
     side_by_side: bool = False,
-) -> tuple[Chain, Array]:
-    """The more cautious of two chains, and the relative error (S,) that comparing them shows.
+) -> Compared:
+    """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
     """
@@ -90,10 +102,73 @@ def compared(
     with _begun(side_by_side, setting, theta, times, until, goal) as begun:
         fine = run_chain(setting, theta, times, until, careful)
         explosive = fine.step_error > _EXPLOSIVE * np.abs(fine.theta).max()
-        if begun and not explosive:
-            return fine, _error(fine, begun.result(), explosive)
-    coarse = run_chain(setting, _nudged(theta) if explosive else theta, times, until, goal)
-    return fine, _error(fine, coarse, explosive)
+        coarse = begun.result() if begun and not explosive else None
+    if coarse is None:
+        start = _nudged(theta) if explosive else theta
+        coarse = run_chain(setting, start, times, until, goal, fine.signs)
+    return _assessed(fine, coarse, theta, explosive)
+
+
+def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Compared:
+    """What two chains from `start` (m, d + 1) say of one another."""
+    frame = fine.setting.frame
+    entered, _ = frame.entered(start)
+    initial = np.array([t.log == -np.inf for t in fine.times], bool)
+    fine.recorded[initial] = entered
+    rounding = _rounding(fine, explosive)
+    margin_error = _margin_error(fine, coarse, rounding)
+    risen = _risen(fine, margin_error)
+    if risen.any():
+        fine.outcome = Outcome.inaccurate
+        fine.recorded[risen], margin_error[risen] = np.nan, np.nan
+    theta = frame.left(start, entered, fine.recorded)
+    theta[initial] = start
+    error = _error(fine, coarse, theta, rounding)
+    error[initial] = 2.0**-52
+    return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
+
+
+def _rounding(fine: Chain, explosive: bool) -> float:
+    """What rounding has added to the parameters, absolute: a bound, or where that is useless, what
+    a nudge cannot have shown since it was made when the parameters were smaller."""
+    return 2.0**-49 * float(np.abs(fine.theta).max()) if explosive else fine.step_error
+
+
+def _margin_error(fine: Chain, coarse: Chain, rounding: float) -> Array:
+    """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
+    setting = fine.setting
+    q, other = setting.margins(fine.recorded), setting.margins(coarse.recorded)
+    doubt = fine.recorded_margin_doubt + setting.reach(np.full(len(setting.outer), rounding))
+    doubt += 2.0**-50 * np.abs(setting.outer) @ setting.terms(fine.recorded)
+    off = np.nan_to_num(2 * np.abs(q - other), nan=np.inf) + doubt
+    relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(fine.followed, _FLOW_ERROR, 0.0)
+    return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
+
+
+def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
+    """Samples (S,) from which on the loss is higher than it can be, by more than the errors allow:
+    under a flow, and between samples that steps below 2 / curvature have been followed to."""
+    setting = fine.setting
+    log_loss = setting.log_loss(fine.recorded)
+    doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
+    allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
+    seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
+    upper = np.where(seen, log_loss + allowed, np.inf)
+    risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
+    return np.logical_or.accumulate(risen)
+
+
+def regime_of(
+    data: Dataset, outer: Array, outcome: Outcome, statuses: NDArray[np.int64]
+) -> Regime | None:
+    """The regime of a run that ended in statuses (m, n); None but for two neurons on two points
+    that pull apart, and while it is unsettled."""
+    final = outcome in (Outcome.settled, Outcome.unfitted)
+    if not (final and is_two_point(data) and len(outer) == 2 and min(outer) < 0 < max(outer)):
+        return None
+    geometry = TwoPointGeometry.of(data)
+    canonical = statuses[np.argsort(-outer)][:, list(geometry.order)]
+    return terminal_regime(geometry, int(pattern_code(canonical[..., None])[0]))
 
 
 @contextmanager
@@ -113,15 +188,14 @@ def _nudged(theta: Array) -> Array:
     return np.asarray(theta * (1 + _NUDGE * signs))
 
 
-def _error(fine: Chain, coarse: Chain, explosive: bool) -> Array:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,), NaN where not reached."""
-    norms = np.linalg.norm(fine.recorded, axis=2)
-    rounding = 2.0**-52 if explosive else fine.step_error
+def _error(fine: Chain, coarse: Chain, theta: Array, rounding: float) -> Array:
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
+    norms = np.linalg.norm(theta, axis=2)
     apart = 2 * np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
-    return np.where(np.isfinite(fine.recorded).all(axis=(1, 2)), relative, np.nan)
+    return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
 
 
 def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:

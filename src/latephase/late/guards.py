@@ -12,6 +12,7 @@ from .response import ACTIVE, INACTIVE, SLIDING
 
 Array = NDArray[np.float64]
 _REPRESENTABLE = 600.0  # spread of ln l_i below which all pulls are floats on one scale
+_UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
 
@@ -21,12 +22,19 @@ class Guards:
 
     Rounding may leave a pair that has just passed its kink an ulp on the wrong side: every guard
     is measured from where it starts.  slack (m, n): how far below 0 a pair's guards may go, as a
-    share of the terms of its pre-activation (of a neuron at least `scale` long), and of 1 for its
-    multiplier.
+    share of the terms of its pre-activation (at least `least` (m, n)), and of 1 for its multiplier;
+    tolerance: of the margins that the multipliers follow from, relative to 1 + |q|: on x = 2021 and
+    2020 a slide that lasts for ever has a multiplier of 1 - 6e-14.
     """
 
-    def __init__(self, mode: Mode, slack: Array | None = None, scale: float = 0.0) -> None:
-        self.mode = mode
+    def __init__(
+        self,
+        mode: Mode,
+        slack: Array | None = None,
+        least: Array | None = None,
+        tolerance: float = 0.0,
+    ) -> None:
+        self.mode, self.tolerance = mode, tolerance
         loose = np.zeros(mode.status.shape) if slack is None else slack
         basis = mode.basis.reshape(*mode.theta.shape, -1)
         moves = np.asarray(basis.any(axis=(1, 2)))[:, None]
@@ -35,8 +43,8 @@ class Guards:
         self._sides = np.where(active, 1.0, -1.0)
         self._flat = np.ravel_multi_index(tuple(self.pairs.T), mode.status.shape)
         self._slack = np.zeros(len(self.pairs) + 2 * len(mode.slides))
-        terms = np.abs(mode.theta) @ np.abs(mode.setting.points.T)
-        sizes = np.maximum(terms, scale * np.linalg.norm(mode.setting.points, axis=1))
+        terms = mode.setting.terms(mode.theta)
+        sizes = terms if least is None else np.maximum(terms, least)
         allowed = _ROUNDING * terms + loose * sizes
         self._slack[: len(self.pairs)] = allowed.ravel()[self._flat]
         self._slack[len(self.pairs) :] = np.tile(loose[tuple(mode.slides.T)], 2)
@@ -45,9 +53,15 @@ class Guards:
     def __call__(self, beta: Array) -> Array:
         """The guards at beta (r,); one below 0 ends the mode."""
         a = self.mode.setting.preactivations(self.mode.parameters(beta))
-        shares = self._shares(beta)
+        shares, doubt = self._shares(beta), self._doubt(beta)
         sides = self._sides * a.ravel()[self._flat]
-        return np.concatenate([sides, shares, 1 - shares]) + self._slack
+        return np.concatenate([sides, shares + doubt, 1 - shares + doubt]) + self._slack
+
+    def _doubt(self, beta: Array) -> float:
+        """How far a multiplier may be off for what the margins are off."""
+        if len(self.mode.slides) == 0 or self.tolerance == 0:
+            return 0.0
+        return _UNSURE * self.tolerance * (1 + float(np.abs(self.mode.margins_at(beta)).max()))
 
     def only(self, chosen: NDArray[np.bool_]) -> Callable[[Array], float]:
         """The least of some guards alone, at a fraction of the work."""
@@ -60,8 +74,10 @@ class Guards:
         ends = chosen[len(self.pairs) :]
 
         def least(beta: Array) -> float:
-            shares = self._shares(beta) if ends.any() else np.zeros(0)
-            held = np.concatenate([shares, 1 - shares])[ends] if ends.any() else shares
+            held = np.zeros(0)
+            if ends.any():
+                shares = self._shares(beta)
+                held = np.concatenate([shares, 1 - shares])[ends] + self._doubt(beta)
             return float((np.concatenate([sides * (start + rows @ beta), held]) + slack).min())
 
         return least

@@ -5,7 +5,9 @@ pull of point i and g_i the gradient of its margin, projected so that sliding pa
 kinks. Points that the active neurons cannot fit come to rest against one another while the others
 go on for ever; such points are *held*: their margins stay, and the motion is projected off them.
 All directions of motion lie in the span of the g_i, of dimension r <= min(n, m (d + 1)); beta (r,)
-are coordinates in an orthonormal basis of it. Source: docs/theory.md, "Any shallow network".
+are coordinates in an orthonormal basis of it, in which no margin is a difference of large numbers:
+where g_1 and g_2 are nearly opposite (x = 2021, 2020), one coordinate moves both and another, of
+another size, their difference. Source: docs/theory.md, "Any shallow network".
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .filippov import Statuses
-from .neuron import DEPENDENT, orthonormal
+from .neuron import DEPENDENT, complement
 from .response import ACTIVE, INACTIVE, SLIDING
 from .setting import Setting
 
@@ -28,10 +30,10 @@ _REGULAR = 1e-3  # smallest share of a column that is new, from which a Gram mat
 
 @dataclass(frozen=True)
 class Mode:
-    """A mode entered at theta (m, d + 1).
+    """A mode entered at theta (m, k), in the coordinates of its setting.
 
     status (m, n);  held, live (n,): points that rest, points that pull;
-    basis (m (d + 1), r), pull (r, live points): beta' = pull @ l;  margins (n,) at entry;
+    basis (m k, r), pull (r, live points): beta' = pull @ l;  margins (n,) at entry;
     slides: pairs (k, 2) whose multipliers may reach an end, multipliers (k, n) maps pulls to
     multiplier * pull.
     """
@@ -48,7 +50,7 @@ class Mode:
     multipliers: Array
 
     def parameters(self, beta: Array) -> Array:
-        """theta (..., m, d + 1) at beta (..., r)."""
+        """theta (..., m, k) at beta (..., r)."""
         moved = beta @ self.basis.T
         return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
 
@@ -59,8 +61,13 @@ class Mode:
         return q
 
     def entered(self, theta: Array) -> Mode:
-        """The same mode entered at other parameters (m, d + 1)."""
+        """The same mode entered at other parameters (m, k)."""
         return replace(self, theta=theta, margins=margins_of(self.setting, theta, self.status))
+
+    @property
+    def scale(self) -> Array:
+        """Sizes (m k,) of the coordinates of a force."""
+        return self.setting.scale
 
     @property
     def sliding(self) -> bool:
@@ -72,7 +79,7 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
     """The mode of statuses (m, n) entered at theta, with the points `held` (n,) at rest."""
     neurons = [setting.neuron(j, status[j], held) for j in range(len(status))]
     g = np.concatenate([neuron.gradients for neuron in neurons])
-    g, moving = _projected(g, held)
+    g, moving = _projected(g, held, setting.scale)
     live = np.flatnonzero(moving)
     basis, pull = _factors(g if moving.all() else g[:, live])
     slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
@@ -98,18 +105,34 @@ def _factors(g: Array) -> tuple[Array, Array]:
 
 def _orthogonal(g: Array) -> tuple[Array, Array]:
     """A basis of the columns of g (k, c), orthonormal up to rounding times their condition, and g
-    in it: by Cholesky's factor of the Gram matrix where that is regular, at a third of the time."""
-    gram = g.T @ g
+    in it: by Cholesky's factor of the Gram matrix where that is regular, at a third of the time.
+
+    Columns may be of any sizes (output weights of 1 and 1e-8). Where rows are, reflections of
+    sorted rows and columns keep the digits of the small ones.
+    """
+    lengths = np.linalg.norm(g, axis=0)
+    scaled = g / lengths
     try:
-        factor = np.linalg.cholesky(gram).T
+        factor = np.linalg.cholesky(scaled.T @ scaled).T
     except np.linalg.LinAlgError:
-        return np.linalg.qr(g)
+        return _sorted_qr(g)
     ends = np.abs(np.diag(factor))
     if ends.min() < _REGULAR * ends.max():
-        return np.linalg.qr(g)
+        return _sorted_qr(g)
     from scipy.linalg.blas import dtrsm
 
-    return np.asarray(dtrsm(1.0, factor, g, side=1)), np.asarray(factor)
+    return np.asarray(dtrsm(1.0, factor, scaled, side=1)), np.asarray(factor * lengths)
+
+
+def _sorted_qr(g: Array) -> tuple[Array, Array]:
+    """A basis of the columns of g and g in it, with errors relative to each row."""
+    from scipy.linalg import qr
+
+    order = np.argsort(-np.abs(g).max(axis=1), kind="stable")
+    q, r, places = qr(g[order], mode="economic", pivoting=True)
+    basis, pull = np.empty_like(q), np.empty_like(r)
+    basis[order], pull[:, places] = q, r
+    return basis, pull
 
 
 def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
@@ -118,16 +141,28 @@ def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
     return np.asarray((setting.signs * a).sum(axis=0))
 
 
-def _projected(g: Array, held: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
-    """g off the span of the held points' gradients, and which points still pull."""
+def _projected(g: Array, held: NDArray[np.bool_], scale: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """g (k, n) off the span of the held points' gradients, and which points still pull.
+
+    scale (k,): sizes of the rows, against which it is decided that nothing is left of a gradient.
+    """
     if not held.any():
         return g, np.asarray(g.any(axis=0))
-    lengths = np.linalg.norm(g, axis=0)
-    rest = orthonormal(g[:, held])
-    g = g - rest @ (rest.T @ g)
-    return g, ~held & (np.linalg.norm(g, axis=0) > DEPENDENT * lengths)
+    lengths = np.linalg.norm(g / scale[:, None], axis=0)
+    off = _off(g[:, held], g, scale)
+    return off, ~held & (np.linalg.norm(off / scale[:, None], axis=0) > DEPENDENT * lengths)
 
 
-def statuses(preactivations: Array) -> Statuses:
+def _off(columns: Array, g: Array, scale: Array) -> Array:
+    """g (k, n) off the span of columns (k, c)."""
+    columns = columns[:, columns.any(axis=0)]
+    if columns.size == 0:
+        return g
+    columns = columns / np.linalg.norm(columns, axis=0)
+    off, _ = complement(columns, scale)
+    return off @ (off.T @ g)
+
+
+def statuses(preactivations: Array | NDArray[np.int64]) -> Statuses:
     """Statuses without sliding: active iff the pre-activation is positive; relu'(0) = 0."""
     return np.where(preactivations > 0, ACTIVE, INACTIVE)

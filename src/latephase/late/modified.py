@@ -6,8 +6,9 @@ beta <- beta + P F(q0 + P^T beta). With M = P^T P, D = diag F', D2 = diag F'' th
     beta' = P [F - D M F / 2 + D M D M F / 3 + D2 (M F)^2 / 12]
 
 goes through its iterates up to O(F^4) a step (order 2; order 0 is F alone: gradient flow).
-The independent variable is s = ln(t + c), t counted from the entry into the mode: then everything
-stays O(1) however late it is, and nothing underflows.
+The independent variable is s = ln(1 + t / c), t counted from the entry into the mode, c a time of
+the mode itself: then everything stays O(1) however late it is, and nothing underflows. It starts at
+0, so that ten steps at t = 10^50 are an interval of floats like any other.
 Source: docs/theory.md, "Any shallow network"; backward error analysis [hairer2006].
 """
 
@@ -22,15 +23,27 @@ from numpy.typing import NDArray
 from .mode import Mode
 
 Array = NDArray[np.float64]
+LOG_SLOW = math.log(1e-3)  # of the rate of relaxation: a motion below it is slow
 _LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere
 
 
 @dataclass(frozen=True)
 class Field:
-    """The modified field of a mode: d beta / ds, its Jacobian, and how fast it is at entry."""
+    """The modified field of a mode: d beta / ds and its Jacobian.
+
+    log_origin: ln c;  slow: whether c is a time in which the mode moves, not relaxes.
+    """
 
     mode: Mode
     order: int
+    log_origin: float
+    slow: bool
+
+    @classmethod
+    def of(cls, mode: Mode, order: int) -> Field:
+        """The field on the clock of the mode."""
+        speed = pace(mode)
+        return cls(mode, order, speed.log_clock, speed.slow)
 
     def __call__(self, s: float, beta: Array) -> Array:
         """d beta / ds (r,)."""
@@ -38,7 +51,7 @@ class Field:
         f, first, second = self._pulls(s, beta)
         if self.order == 0:
             return np.asarray(p @ f)
-        back = math.exp(-s) if s > -_LARGEST else math.exp(_LARGEST)
+        back = self._back(s)
         u1 = back * ((p @ f) @ p)
         factor = 1.0 + first * u1 / 2
         if self.order > 1:
@@ -53,14 +66,23 @@ class Field:
         slope = (p * (f * first)) @ p.T
         if self.order == 0:
             return -slope
-        step = math.exp(-max(s, -_LARGEST)) * slope
+        step = self._back(s) * slope
         series = slope + slope @ step / 2
         return -(series + slope @ step @ step / 3 if self.order > 1 else series)
 
-    def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
-        """e^s F, -F'/F and F''/F at the live points."""
+    def log_pulls(self, s: float, beta: Array) -> Array:
+        """ln((t + c) F) at the live points."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        log = s + self.mode.setting.log_pull(q)
+        return np.asarray(s + self.log_origin + self.mode.setting.log_pull(q))
+
+    def _back(self, s: float) -> float:
+        """1 / (t + c)."""
+        return math.exp(min(-s - self.log_origin, _LARGEST))
+
+    def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
+        """(t + c) F, -F'/F and F''/F at the live points."""
+        q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
+        log = self.log_pulls(s, beta)
         f = np.exp(np.minimum(log, _LARGEST))
         return f, *self.mode.setting.loss.slopes(q)
 
@@ -75,6 +97,17 @@ class Pace:
 
     log_rate: float
     log_move: float
+
+    @property
+    def log_clock(self) -> float:
+        """ln of the mode's own time at entry: that in which it relaxes, or where it has done so
+        and forces hold one another but for 1e-8 of them (x = 10001, 10000), in which it moves."""
+        return -self.log_move if self.slow else -self.log_rate
+
+    @property
+    def slow(self) -> bool:
+        """Whether the mode is nearly at balance, and moves far more slowly than it relaxes."""
+        return self.log_move < self.log_rate + LOG_SLOW
 
     @property
     def log_defect(self) -> float:
@@ -92,5 +125,5 @@ def pace(mode: Mode) -> Pace:
     gram = mode.pull.T @ mode.pull
     with np.errstate(divide="ignore"):
         rate = top + math.log((np.abs(gram) @ f).max())
-        move = top + float(np.log(np.abs(gram @ f).max()))
+        move = top + float(np.log(np.abs((mode.pull @ f) @ mode.pull).max()))
     return Pace(rate, move)

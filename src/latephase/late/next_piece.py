@@ -19,6 +19,9 @@ from .setting import Array, Setting
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
 _WORTHWHILE = 64  # a mode that a chattering pair ends sooner than this is stepped through
+_PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
+_MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
+_LONG = 10_000  # steps of the solver after which a chattering run has taken seconds
 _KICKED = 200  # rounds of chatter that are followed kick by kick
 
 
@@ -36,7 +39,7 @@ def _next_of_flow(chain: Chain, a: Array) -> Statuses:
     setting = chain.setting
     log_pull = setting.log_pull(setting.margins(chain.theta))
     if chain.status is None:
-        return kink_statuses(setting, statuses(a), a == 0, log_pull)
+        return kink_statuses(setting, statuses(chain.signs), chain.signs == 0, log_pull)
     last = mode(setting, chain.theta, chain.status, chain.held)
     resting = serving_held(last)[:, None]
     found = kink_statuses(
@@ -59,15 +62,15 @@ def _next_of_descent(chain: Chain, a: Array) -> tuple[Mode, bool]:
     steps = Steps.of(setting, chain.theta, a)
     sliding = _sliding(chain, a, steps) & (chain.let_go < 0)
     seen = np.where(chain.let_go >= 0, chain.let_go, statuses(a))
-    if sliding.any():
-        calm = _calm(chain, steps, sliding)
-        if calm:
-            status = np.where(sliding, SLIDING, seen)
-            return mode(setting, chain.theta, status, chain.held), False
+    plain = -math.inf < chain.log_left <= _PLAIN and chain.steps < chain.goal.max_steps
+    if sliding.any() and not plain:
+        slide = mode(setting, chain.theta, np.where(sliding, SLIDING, seen), chain.held)
+        if _calm(chain, steps, sliding, slide):
+            return slide, False
         chain.kicked += 1
     here = mode(setting, chain.theta, seen, chain.held)
     brief = sliding & (steps.left(a) < _WORTHWHILE)
-    return here, bool(brief.any()) or _rough(chain, here)
+    return here, plain or bool(brief.any()) or _rough(chain, here)
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,9 @@ class Steps:
     def of(cls, setting: Setting, theta: Array, a: Array) -> Steps:
         """The step at theta (m, d + 1) with pre-activations a (m, n)."""
         pull = np.exp(np.minimum(setting.log_pull(setting.margins(theta)), 700.0))
-        rise = (setting.signs * (a > 0) * pull) @ setting.gram
-        lengths = np.sqrt(np.diag(setting.gram))
-        kick = np.abs(setting.signs) * pull * lengths
-        swing = np.abs(rise) + kick * lengths
+        rise = ((setting.signs * (a > 0) * pull) @ setting.points) @ setting.points.T
+        kick = np.abs(setting.signs) * pull * setting.lengths
+        swing = np.abs(rise) + kick * setting.lengths
         return cls(rise, kick, swing)
 
     def left(self, a: Array) -> Array:
@@ -111,22 +113,37 @@ def _sliding(chain: Chain, a: Array, steps: Steps) -> NDArray[np.bool_]:
     return np.where(asked[:, None], found == SLIDING, chain.slid)
 
 
-def _calm(chain: Chain, steps: Steps, sliding: NDArray[np.bool_]) -> bool:
-    """Whether the chatter is small enough for a slide to be followed to first order.
+def _calm(chain: Chain, steps: Steps, sliding: NDArray[np.bool_], slide: Mode) -> bool:
+    """Whether the steps are small enough for a slide to be followed to first order: the chatter,
+    against its neuron and against the margins, and what the flow leaves out of any other point.
 
     Chatter whose kicks do not shrink (of a point that is never fitted) is followed kick by kick
     for a while only; and so is any when the budget is used up.
     """
+    goal, setting, speed = chain.goal, chain.setting, pace(slide)
+    most = goal.slide_tolerance / goal.caution
     norms = np.linalg.norm(chain.theta, axis=1)[:, None]
-    size = (steps.kick / np.where(norms > 0, norms, np.inf))[sliding].max()
-    spent = chain.kicked > _KICKED * chain.goal.caution or chain.steps >= chain.goal.max_steps
-    return bool(size <= chain.goal.slide_tolerance / chain.goal.caution or spent)
+    against_neuron = (steps.kick / np.where(norms > 0, norms, np.inf))[sliding].max()
+    room = _MARGIN_KICK * (1 + np.abs(slide.margins))
+    moves = steps.kick * np.abs(setting.outer)[:, None] * setting.lengths
+    against_margin = (moves / room)[sliding].max()
+    spent = chain.kicked > _KICKED * goal.caution or chain.steps >= goal.max_steps
+    spent = spent or chain.work > _LONG
+    quiet = speed.log_move + speed.log_rate <= math.log(_MARGIN_KICK * most)
+    if not quiet and not (spent and speed.log_rate < _CALM):
+        return False
+    return bool(max(against_neuron, against_margin) <= most or spent)
 
 
 def _rough(chain: Chain, here: Mode) -> bool:
-    """Whether a step is still too large for the modified flow to follow the mode."""
+    """Whether a step is still too large for the modified flow to follow the mode: as a share of
+    margins of 1, and of what the smallest moving neuron adds to them."""
     speed, goal = pace(here), chain.goal
-    if speed.log_defect <= math.log(goal.tolerance) - 3 * math.log(goal.caution):
+    shares = np.abs(chain.setting.outer) * chain.setting.terms(chain.theta).max(axis=1)
+    moving = here.basis.reshape(*here.theta.shape, -1).any(axis=(1, 2)) & (shares > 0)
+    smallest = min(float(shares[moving].min(initial=1.0)), 1.0)
+    wanted = math.log(goal.tolerance) + math.log(smallest)
+    if speed.log_defect <= wanted - 3 * math.log(goal.caution):
         return False
     patient = chain.stretch >= _PATIENCE * goal.caution or chain.steps >= goal.max_steps
     return not (patient and speed.log_rate < _CALM)

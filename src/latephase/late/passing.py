@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .filippov import Statuses
 from .mode import Mode, mode
-from .modified import Field, pace
+from .modified import Field
 from .neuron import DEPENDENT
 from .response import ACTIVE, INACTIVE, SLIDING
 
@@ -49,11 +49,11 @@ def _rise(here: Mode, status: Statuses, j: int, i: int, side: int) -> float:
 
 
 def _motion(here: Mode, status: Statuses) -> Array:
-    """d theta / ds (m, d + 1) with these statuses (m, n)."""
+    """d theta / ds (m, k) with these statuses (m, n)."""
     trial = mode(here.setting, here.theta, status, here.held)
     if trial.live.size == 0:
         return np.zeros_like(here.theta)
-    beta = Field(trial, 0)(-pace(trial).log_rate, np.zeros(trial.basis.shape[1]))
+    beta = Field.of(trial, 0)(0.0, np.zeros(trial.basis.shape[1]))
     return np.asarray((trial.basis @ beta).reshape(here.theta.shape))
 
 

@@ -5,12 +5,14 @@ The solver is SciPy's LSODA, stepped by hand for its dense output. To ln t = 10^
 58 ms, its Radau 62 and 136 ms (all three with the analytic Jacobian, measured in one run); diffrax
 0.7's Kvaerno5 takes 9 and 42 ms, after some seconds of compilation for each shape of mode. Entered
 when everything is in balance already, LSODA takes the problem for a non-stiff one and creeps: after
-some steps BDF takes over.
+some steps, or at once on a slow clock, BDF takes over.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from .guards import Guards
 from .mode import Mode
-from .modified import Field, pace
+from .modified import LOG_SLOW, Field
 
 Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
@@ -33,6 +35,9 @@ _LOOSER = (
     1e4,
 )  # times the tolerance, where rounding of a force at rest keeps one from it
 _SMALLEST_LOG = -1e6
+_NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
+_GLANCE = 50  # steps after which it is asked whether the clock is too fast
+_INSTANT = 1e-12  # in s: over less than this the field is constant, and solvers refuse to start
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Segment:
     log_time: ln of the time since entry at the end, beta (r,) there;  reached: number of samples
     passed, sampled (reached, r) their beta;  broken: pairs (m, n) at whose guards it ended;
     let_go (m, n): status that a slide goes over to when it ends, else -1;
-    resting (n,): points that have come to rest;  failed: the solver gave up.
+    resting (n,): points that have come to rest;  failed: the solver gave up;
+    work: its steps.
     """
 
     log_time: float
@@ -52,6 +58,7 @@ class Segment:
     let_go: NDArray[np.int64]
     resting: NDArray[np.bool_]
     failed: bool
+    work: int
 
 
 def follow(
@@ -62,22 +69,33 @@ def follow(
     tolerance: float,
     balanced: float = BALANCED,
     slack: Array | None = None,
+    least: Array | None = None,
 ) -> Segment:
     """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
 
     balanced: share of its pull that may be left of a point that counts as at rest;
-    slack (m, n): of the guards.
+    slack (m, n): of the guards;  least (m, n): size of the terms of a pre-activation below which
+    no more digits are asked for.
     """
-    follower = _Follower(mode, order, log_times, log_end, tolerance, slack)
+    follower = _Follower(mode, order, log_times, log_end, tolerance, slack, least)
     follower.log_balanced = math.log(balanced)
-    return follower.run()
+    with warnings.catch_warnings():  # what a solver has to say is in its status
+        warnings.simplefilter("ignore")
+        return follower.run()
 
 
-def _scale(mode: Mode) -> float:
-    """The length to which a solver's tolerance is relative: a neuron that a flow has brought to
-    length 0 must not ask for digits that nobody has."""
-    norms = np.linalg.norm(mode.theta, axis=1)
-    return float(min(1.0, max(norms.min(), 1e-2 * norms.max())))
+def _scales(mode: Mode, least: Array) -> Array:
+    """How far each coordinate (r,) may move for a change of 1 of a margin, or of any moving
+    neuron's pre-activations by their own size: what a solver's tolerance is relative to.
+
+    Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
+    """
+    sizes = np.maximum(mode.setting.terms(mode.theta), least).max(axis=1)
+    basis = mode.basis.reshape(*mode.theta.shape, -1)
+    moves = np.abs(np.einsum("ic,jcr->jir", mode.setting.points, basis)).max(axis=1)
+    own = moves / np.where(sizes > 0, sizes, np.inf)[:, None]
+    seen = np.maximum(np.abs(mode.pull).max(axis=1), own.max(axis=0))
+    return np.asarray(1 / np.where(seen > 0, seen, 1.0))
 
 
 class _Follower:
@@ -91,24 +109,32 @@ class _Follower:
         log_end: float,
         tolerance: float,
         slack: Array | None,
+        least: Array | None,
     ) -> None:
-        self.mode, self.field = mode, Field(mode, order)
+        self.mode, self.field = mode, Field.of(mode, order)
+        if self.field.slow:
+            tolerance *= _NOISE
         self.log_times, self.log_end = log_times, log_end
-        self.log_origin = -pace(mode).log_rate  # c is the mode's own time at entry
-        self.scale = _scale(mode)
-        self.guards = Guards(mode, slack, self.scale)
+        least = 1e-2 * mode.setting.terms(mode.theta) if least is None else least
+        self.scales = _scales(mode, least) if mode.live.size else np.zeros(0)
+        self.guards = Guards(mode, slack, least, tolerance)
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
-        self.rank = mode.basis.shape[1]
+        self.log_sizes = np.log(np.linalg.norm(mode.pull, axis=0))
+        self.even = (mode.basis @ mode.pull) / mode.scale[:, None]
+        self.rank, self.work = mode.basis.shape[1], 0
         self.sampled: list[Array] = []
 
     def run(self) -> Segment:
         """Step until something ends the segment."""
+        end = self.s(self.log_end)
         if self.mode.live.size == 0:
             return self._still()
+        if end < _INSTANT:
+            return self._at_once(end)
         creeps = _CREEPS + 100 * self.rank
-        s, beta = self.log_origin, np.zeros(self.rank)
-        tries = ("LSODA", creeps, 1.0), *(("BDF", _MOST_STEPS, times) for times in _LOOSER)
-        for name, most, looser in tries:
+        s, beta = 0.0, np.zeros(self.rank)
+        tries = [("LSODA", creeps, 1.0), *(("BDF", _MOST_STEPS, times) for times in _LOOSER)]
+        for name, most, looser in tries[self.field.slow :]:
             found = self._solve(name, most, looser * self.tolerance, s, beta)
             if isinstance(found, Segment):
                 return found
@@ -119,32 +145,63 @@ class _Follower:
         self, name: str, most: int, tolerance: float, s: float, beta: Array
     ) -> Segment | tuple[float, Array]:
         """The segment by one solver, or where that got stuck."""
-        solver, end = self._solver(name, tolerance, s, beta), self.s(self.log_end)
+        end, self.guards.tolerance = self.s(self.log_end), tolerance
+        try:
+            solver = self._solver(name, tolerance, s, beta)
+        except ValueError:  # of a field that is not finite
+            return s, beta
         for _ in range(most):
             last = solver.t, solver.y.copy()
-            solver.step()
-            if solver.status == "failed" or not np.isfinite(solver.y).all():
+            if not self._stepped(solver):
                 return last
-            if (self.guards(solver.y) < 0).any():
-                found = self._break(solver, end)
-                if found is not None:
-                    return found
-            self._sample(solver, solver.t)
-            if self._resting(solver.t, solver.y).any():
-                return self._end(self.log_time(solver.t), solver.y, failed=False)
-            if solver.status == "finished":
-                return self._end(self.log_end, solver.y, failed=False)
+            found = self._ended(solver, end)
+            if found is not None:
+                return found
         return solver.t, solver.y.copy()
 
+    def _ended(self, solver: Any, end: float) -> Segment | None:
+        """The segment if the solver's last step has ended it; the samples it has passed."""
+        if (self.guards(solver.y) < 0).any():
+            found = self._break(solver, end)
+            if found is not None:
+                return found
+        self._sample(solver, solver.t)
+        if solver.status == "finished":
+            return self._end(self.log_end, solver.y, failed=False)
+        slow = self.work % _GLANCE == 0 and self._slow(solver.t, solver.y)
+        if slow or self._resting(solver.t, solver.y).any():
+            return self._end(self.log_time(solver.t), solver.y, failed=False)
+        return None
+
+    def _slow(self, s: float, beta: Array) -> bool:
+        """Whether all that is fast has relaxed: what is left goes on on a slower clock."""
+        motion = np.abs(self.field(s, beta) @ self.mode.pull).max()
+        return bool(0 < motion < math.exp(LOG_SLOW))
+
+    def _stepped(self, solver: Any) -> bool:
+        """Whether one more step of the solver has led anywhere."""
+        self.work += 1
+        try:
+            solver.step()
+        except (ValueError, np.linalg.LinAlgError, OverflowError):  # of matrices beyond float64
+            return False
+        return solver.status != "failed" and bool(np.isfinite(solver.y).all())
+
     def s(self, log_time: float) -> float:
-        """The solver's variable ln(t + c) at a time since entry."""
-        return float(np.logaddexp(log_time, self.log_origin))
+        """The solver's variable ln(1 + t / c) at a time since entry."""
+        return float(np.logaddexp(log_time - self.field.log_origin, 0.0))
 
     def log_time(self, s: float) -> float:
         """ln t at the solver's variable s."""
-        if s <= self.log_origin:
+        if s <= 0:
             return _SMALLEST_LOG
-        return s + math.log(-math.expm1(self.log_origin - s))
+        return self.field.log_origin + s + math.log(-math.expm1(-s))
+
+    def _at_once(self, end: float) -> Segment:
+        """The segment where the whole of it is an instant on the mode's own clock."""
+        speed = self.field(0.0, np.zeros(self.rank))
+        self.sampled = [self.s(log) * speed for log in self.log_times if self.s(log) <= end]
+        return self._end(self.log_end, end * speed, failed=False)
 
     def _still(self) -> Segment:
         self.sampled = [np.zeros(self.rank)] * len(self.log_times)
@@ -153,36 +210,30 @@ class _Follower:
     def _solver(self, name: str, tolerance: float, s: float, beta: Array) -> Any:
         from scipy import integrate
 
+        end = max(self.s(self.log_end), math.nextafter(s, math.inf))
+        # At balance a field is noise in fast directions: the first step must not be chosen by it.
+        first = {"first_step": min(1e-3, end - s)} if name == "BDF" else {}
         return getattr(integrate, name)(
             self.field,
             s,
             beta,
-            max(self.s(self.log_end), math.nextafter(s, math.inf)),
+            end,
             rtol=tolerance,
-            atol=tolerance * self.scale,
+            atol=tolerance * self.scales,
             jac=self.field.jacobian,
+            **first,
         )
 
     def _break(self, solver: Any, end: float) -> Segment | None:
         """The segment up to where a guard broke in the last step; None if no step noticed it."""
-        from scipy.optimize import brentq
-
         dense, below = solver.dense_output(), self.guards(solver.y) < 0
-
         some = self.guards.only(below)
-
-        def least(s: float) -> float:
-            return some(dense(s))
-
-        start = solver.t_old
-        s = start if least(start) < 0 else brentq(least, start, solver.t, xtol=1e-15, rtol=1e-14)
-        s = min(self._noticed(s), end)
+        s = min(self._noticed(_root(lambda s: some(dense(s)), solver.t_old, solver.t)), end)
         while solver.t < s:
             self._sample(solver, solver.t)
-            last = solver.y.copy()
-            solver.step()
-            if solver.status == "failed":
-                return self._end(self.log_time(solver.t_old), last, failed=True)
+            last = solver.t, solver.y.copy()
+            if not self._stepped(solver):
+                return self._end(self.log_time(last[0]), last[1], failed=True)
         beta = solver.dense_output()(s)
         self._sample(solver, s)
         broken = self.guards.broken(beta)
@@ -223,14 +274,20 @@ class _Follower:
             self.sampled.append(dense(max(at, solver.t_old)))
 
     def _resting(self, s: float, beta: Array) -> NDArray[np.bool_]:
-        """Points (n,) that have pulled for long without moving: they have come to rest."""
+        """Points (n,) that have pulled for long without moving: they have come to rest.
+
+        Forces count in units of their coordinates: where x = 10001 and 10000 hold one another,
+        what moves both is 1e-8 of what they pull with, and is all that matters.
+        """
         result = np.zeros(len(self.mode.held), bool)
         if self.mode.live.size == 0:
             return result
-        log = s + self.mode.setting.log_pull(self.mode.margins_at(beta)[self.mode.live])
-        if log.max() > _PULLS:
-            left = np.log(np.abs(self.field(s, beta)).max() + 1e-300)
-            result[self.mode.live[log > max(_PULLS, left - self.log_balanced)]] = True
+        log = self.field.log_pulls(s, beta) - s - self.field.log_origin + self.log_time(s)
+        if (log + 2 * self.log_sizes).max() > _PULLS:
+            forces = self.even * np.exp(log - log.max())
+            left = np.linalg.norm(forces.sum(axis=1)) / math.exp(self.log_balanced)
+            pulls = np.linalg.norm(forces, axis=0) > left
+            result[self.mode.live[pulls & (log + 2 * self.log_sizes > _PULLS)]] = True
         return result
 
     def _end(
@@ -246,4 +303,14 @@ class _Follower:
         resting = self._resting(self.s(log_time), beta)
         sampled = np.array(self.sampled).reshape(len(self.sampled), len(beta))
         let_go = self.guards.let_go(beta, broken)
-        return Segment(log_time, beta, sampled, broken, let_go, resting, failed)
+        return Segment(log_time, beta, sampled, broken, let_go, resting, failed, self.work)
+
+
+def _root(least: Callable[[float], float], start: float, end: float) -> float:
+    """Where `least` falls below 0 between start and end; at an end where rounding hides it there,
+    as at a point that is given twice: one of its guards is met, the other an ulp short of it."""
+    from scipy.optimize import brentq
+
+    if least(start) < 0:
+        return start
+    return float(brentq(least, start, end, xtol=1e-15, rtol=1e-14)) if least(end) < 0 else end

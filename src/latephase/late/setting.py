@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from latephase.core import LogTime
 from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
 
+from .frame import Frame
 from .neuron import Neuron
 
 Array = NDArray[np.float64]
@@ -23,11 +24,12 @@ _EXACT = 2.0**53
 class Setting:
     """What stays fixed while m neurons are trained on n points of d features.
 
-    points (n, d + 1): inputs with a 1 appended;  labels (n,);  outer (m,) output weights;
-    parameters are arrays theta (m, d + 1), the bias last.
+    frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k);  labels (n,);
+    outer (m,) output weights;  parameters are arrays theta (m, k) in these coordinates, which are
+    (w, b) itself unless that would lose digits.
     """
 
-    points: Array
+    frame: Frame
     labels: Array
     outer: Array
     method: GradientDescent | GradientFlow
@@ -42,9 +44,13 @@ class Setting:
     ) -> Setting:
         """The setting of a network on its data."""
         points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
-        return cls(
-            points, data.labels.astype(float), network.output_weights.copy(), method, LOSSES[loss]
-        )
+        outer = network.output_weights.copy()
+        return cls(Frame.of(points), data.labels.astype(float), outer, method, LOSSES[loss])
+
+    @property
+    def points(self) -> Array:
+        """The points (n, k) in the coordinates of the run."""
+        return self.frame.points
 
     @property
     def discrete(self) -> bool:
@@ -61,22 +67,40 @@ class Setting:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.outer, self.labels)
 
-    @cached_property
-    def gram(self) -> Array:
-        """z_i . z_k (n, n)."""
-        return np.asarray(self.points @ self.points.T)
-
     def neuron(self, j: int, status: NDArray[np.int64], held: NDArray[np.bool_]) -> Neuron:
         """Neuron j in a mode of statuses (n,) with points held (n,); the last one asked for is
         remembered, since most modes differ in one neuron."""
         key = status.tobytes() + held.tobytes()
         if self._neurons.get(j, (b"",))[0] != key:
-            self._neurons[j] = key, Neuron.of(self.points, self.signs[j], status, held)
+            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, held)
         return self._neurons[j][1]
 
     def preactivations(self, theta: Array) -> Array:
         """a_ji (..., m, n)."""
         return np.asarray(theta @ self.points.T)
+
+    def terms(self, theta: Array) -> Array:
+        """Sizes (..., m, n) of the terms that a_ji is the sum of."""
+        return np.asarray(np.abs(theta) @ np.abs(self.points).T)
+
+    @cached_property
+    def scale(self) -> Array:
+        """Sizes (m k,) of the coordinates of the gradients of margins."""
+        outer = np.where(self.outer != 0, np.abs(self.outer), 1.0)
+        return np.outer(outer, self.frame.scale).ravel()
+
+    @cached_property
+    def lengths(self) -> Array:
+        """|z_i| (n,)."""
+        return np.asarray(np.linalg.norm(self.points, axis=1))
+
+    def reach(self, moves: Array) -> Array:
+        """How far the margins (n,) may move where neurons move by at most `moves` (m,)."""
+        return np.asarray((np.abs(self.outer) @ moves) * self.lengths)
+
+    def log_loss(self, theta: Array) -> Array:
+        """ln L, (...)."""
+        return self.loss.log_loss(self.margins(theta))
 
     def margins(self, theta: Array) -> Array:
         """q_i = y_i N(x_i), (..., n)."""

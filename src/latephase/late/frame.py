@@ -1,0 +1,148 @@
+"""Coordinates in which no pre-activation is a difference of large numbers, and the first signs.
+
+On x = 2021 and 2020 a pre-activation w x + b of 0.4 is the difference of two numbers of 1400, and
+the second direction of motion is 2e-7 of the first: arithmetic on (w, b) loses both. With Z = Q R,
+Z (d + 1, n) the points (x_i, 1) as columns, pivoted, a neuron is carried as phi = Q^T theta.
+Q is orthogonal, so gradient descent and flow are the same in phi, on the points R. The rows of R
+fall from the largest point to the smallest difference: what is small stands in rows of its own.
+R and phi are found in 80 digits and rounded once. Source: docs/theory.md, "Any shallow network".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+_EVEN = 1e-2  # of the largest pivot: points whose pivots are all at least this stay as they are
+_DIGITS = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_DEPENDENT = Decimal("1e-60")  # of its squared length: then a point adds no direction
+_SIGNED = 2.0**-49  # of its terms: a rounded pre-activation beyond it has the right sign
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The points (n, k) in the coordinates of a run, and their axes.
+
+    raw (n, d + 1): points (x_i, 1);  axes: the columns of Q, k tuples of d + 1 decimals; None where
+    the coordinates are (w, b) themselves;  scale (k,): the largest entry of each coordinate.
+    """
+
+    raw: Array
+    points: Array
+    axes: list[list[Decimal]] | None
+    scale: Array
+
+    @classmethod
+    def of(cls, raw: Array) -> Frame:
+        """The frame of points (n, d + 1): (w, b) itself where that is as good."""
+        points, axes = raw, None
+        if not _even(raw):
+            axes, points = _triangular(raw)
+        scale = np.abs(points).max(axis=0)
+        return cls(raw, points, axes, np.where(scale > 0, scale, 1.0))
+
+    def entered(self, theta: Array) -> tuple[Array, Array]:
+        """Coordinates (m, k) of theta (m, d + 1), and their low parts."""
+        if self.axes is None:
+            return theta.copy(), np.zeros_like(theta)
+        with localcontext(_DIGITS):
+            exact = [[_dot(_decimals(row), axis) for axis in self.axes] for row in theta]
+            high = [[float(c) for c in row] for row in exact]
+            low = [
+                [float(c - Decimal(h)) for c, h in zip(cs, hs, strict=True)]
+                for cs, hs in zip(exact, high, strict=True)
+            ]
+        return np.array(high), np.array(low)
+
+    def left(self, start: Array, entered: Array, coordinates: Array) -> Array:
+        """theta (..., m, d + 1) at `coordinates` (..., m, k) of a run that went from `start`, whose
+        coordinates are `entered`; what no point sees of it stays as it was."""
+        if self.axes is None:
+            return coordinates
+        axes = np.array([[float(c) for c in axis] for axis in self.axes])
+        return np.asarray(start + (coordinates - entered) @ axes)
+
+    def signs(self, theta: Array) -> NDArray[np.int64]:
+        """The exact signs (m, n) of w_j x_i + b_j on the doubles given.
+
+        x = .1, w = .3, b = -.03 is +1.7e-18 and rounds to 0: fractions decide where doubles do not.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = theta @ self.raw.T
+            terms = np.abs(theta) @ np.abs(self.raw).T
+        signs = np.sign(np.nan_to_num(a)).astype(np.int64)
+        for j, i in np.argwhere(~(np.abs(a) > _SIGNED * terms + 1e-290)):
+            exact = sum(
+                Fraction(float(c)) * Fraction(float(x))
+                for c, x in zip(theta[j], self.raw[i], strict=True)
+            )
+            signs[j, i] = (exact > 0) - (exact < 0)
+        return signs
+
+    def on_their_sides(self, coordinates: Array, signs: NDArray[np.int64]) -> Array:
+        """Coordinates (m, k) moved by a few ulp so that rounded pre-activations have these signs
+        (m, n), 0 being on the inactive side: then every later step sees them, too."""
+        a, terms = coordinates @ self.points.T, np.abs(coordinates) @ np.abs(self.points).T
+        open_ = (np.abs(a) <= _SIGNED * terms) & (terms > 0)
+        moved = coordinates.copy()
+        for j in np.flatnonzero(open_.any(axis=1)):
+            i = np.flatnonzero(open_[j])
+            wanted = np.where(signs[j, i] > 0, 2.0, -2.0) * _SIGNED * terms[j, i]
+            scaled = self.points[i] / self.scale
+            shift = np.linalg.lstsq(scaled, wanted - a[j, i], rcond=1e-9)[0]
+            moved[j] += shift / self.scale
+        return moved
+
+
+def _even(raw: Array) -> bool:
+    """Whether the pivots of the points (n, d + 1) are of one size, so that nothing is lost."""
+    from scipy.linalg import qr
+
+    largest = np.abs(raw).max()
+    pivots = np.abs(np.diag(qr(raw.T / largest, mode="r", pivoting=True)[0]))
+    full = len(pivots) if len(raw) >= raw.shape[1] else len(raw)
+    return bool(pivots[:full].min() >= _EVEN * pivots.max())
+
+
+def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
+    """Q's columns and R as points (n, k): modified Gram-Schmidt with pivoting."""
+    with localcontext(_DIGITS):
+        left = [_decimals(row) for row in raw]
+        whole = [_dot(row, row) for row in left]
+        axes: list[list[Decimal]] = []
+        rows: list[list[Decimal]] = []
+        while len(axes) < raw.shape[1]:
+            squares = [_dot(row, row) for row in left]
+            new = [s if s > _DEPENDENT * w else 0 for s, w in zip(squares, whole, strict=True)]
+            best = max(range(len(left)), key=new.__getitem__)
+            if new[best] == 0:
+                break
+            length = squares[best].sqrt()
+            axis = [c / length for c in left[best]]
+            along = [_dot(row, axis) for row in left]
+            left = [
+                [c - s * x for c, x in zip(row, axis, strict=True)]
+                for row, s in zip(left, along, strict=True)
+            ]
+            axes.append(axis)
+            rows.append(along)
+        clean = [[_rounded(c, w) for c, w in zip(row, whole, strict=True)] for row in rows]
+    return axes, np.array(clean).T
+
+
+def _rounded(entry: Decimal, square: Decimal) -> float:
+    """An entry of R; one that is 0 but for the 80th digit is 0."""
+    return 0.0 if entry * entry <= _DEPENDENT * square else float(entry)
+
+
+def _decimals(row: Array) -> list[Decimal]:
+    return [Decimal(float(c)) for c in row]
+
+
+def _dot(a: list[Decimal], b: list[Decimal]) -> Decimal:
+    return sum((x * y for x, y in zip(a, b, strict=True)), Decimal(0))

@@ -1,0 +1,200 @@
+"""Networks, inputs and output weights of any size, and data far from the origin, in any engine."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import latephase as lp
+from ball_descent import ball_descend, ball_distance
+from brute import descend, distance
+from latephase.late import modified
+from problems import Problem
+
+GD, FLOW = lp.GradientDescent, lp.GradientFlow()
+
+
+def problem(inputs, labels, weights, biases, outer, step_size, loss="exponential") -> Problem:
+    """A problem from lists; one-dimensional ones may be flat."""
+    x, w = (np.array(a, float).reshape(len(a), -1) for a in (inputs, weights))
+    rest = (np.array(a, float) for a in (biases, outer))
+    b, v = rest
+    return Problem("given", w, b, v, x, np.array(labels, float), step_size, loss)
+
+
+def run(p: Problem, method, times, **options) -> lp.Run:
+    """`simulate` of a problem at `times`."""
+    net, data = (
+        lp.ShallowReLU(p.weights, p.biases, p.output_weights),
+        lp.Dataset(p.inputs, p.labels),
+    )
+    return lp.simulate(net, data, method, until=times[-1], at=times, loss=p.loss, **options)
+
+
+def path(found: lp.Run) -> np.ndarray:
+    """theta (time, m, d + 1)."""
+    t = found.trajectory
+    return np.concatenate([t.weights.values, t.biases.values[..., None]], axis=-1)
+
+
+@pytest.mark.parametrize("c", [1e-1, 1e-4, 1e-7, 1e-8])
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_small_output_weights(c, loss):
+    """Ground truth: closed form on x = -1, 1: e^{q/c} grows by 2 c t, from q = .8 c of both points.
+
+    For c << 1 the logistic loss of both points starts at half the pull.
+    """
+    p = problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [c, -c], 0.1, loss)
+    found = run(p, GD(0.1), ["1e40"])
+    grown = np.logaddexp(0.8 * c, math.log(0.2 * c * c) + math.log(10) * 40)
+    assert found.outcome is lp.Outcome.settled
+    assert found.regime is lp.Regime.specialised
+    assert abs(float(found.trajectory.log_loss[0]) - (math.log(2) - grown)) < 1e-8
+
+
+def test_output_weights_of_very_different_size():
+    """Ground truth: 10^5 steps in pairs of doubles, of which the engine may take 1,000."""
+    cases = [
+        problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [1, -1e-8], 0.1),
+        problem([1, -1], [1, -1], [0.7, -0.7, 0.5], [0.1, 0.1, 0.2], [1e-8, -1e-8, 1e-8], 0.1),
+        problem([[1, 0.5], [-1, 0.3]], [1, -1], [[0.7, 0.1], [-0.7, 0.2]], [0.1, 0.1],
+                [1e-7, -1e-7], 0.1, "logistic"),
+    ]  # fmt: skip
+    times = [0, 100, 10**5]
+    for p, truth in zip(cases, descend(cases, times)):
+        found = run(p, GD(p.step_size), times, max_steps=1000)
+        assert (distance(path(found), truth.theta) <= found.trajectory.error.values + 1e-12).all()
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-7, 1e-4, 1.0])
+def test_small_inputs_in_the_plane(scale):
+    """Ground truth: the loss at the end of the double slide is (k11 + k22) / (D t), theory 2.
+
+    D = k11 k22 - k12^2 is exactly |x1 - x2|^2 + (x1 x x2)^2, k_ii = 1 + |x_i|^2.
+    """
+    x = np.array([[1, 0.5], [-1, 0.3]]) * scale
+    p = problem(x, [1, -1], [[0.7, 0.1], [-0.4, 0.2]], [0.1, 0.2], [1, -1], 0.1)
+    found = run(p, FLOW, ["0", "1e100"])
+    k = 1 + (x**2).sum(axis=1)
+    d = ((x[0] - x[1]) ** 2).sum() + (x[0, 0] * x[1, 1] - x[0, 1] * x[1, 0]) ** 2
+    truth = math.log(k.sum()) - math.log(d) - 100 * math.log(10)
+    assert abs(float(found.trajectory.log_loss[1]) - truth) < 1e-6
+    assert float(found.trajectory.margin_error[1]) < 1e-6
+
+
+@pytest.mark.parametrize("centre", [1.0, 20.0, 1000.0, 2020.0, 1e4, 1e5, 1e6])
+def test_flow_far_from_the_origin(centre):
+    """Ground truth: the single slide's closed form, ln L = ln(alpha1 + alpha2) - ln t, theory 2."""
+    x1, x2 = centre + 1, centre
+    biases = [-0.7 * centre - 0.25, 0.4 * centre + 0.4]
+    p = problem([x1, x2], [1, -1], [0.7, -0.4], biases, [1, -1], 0.1)
+    found = run(p, FLOW, ["0", "1e-3", "1", "1e40", "1e100"])
+    k11, k22, k12 = 1 + x1**2, 1 + x2**2, 1 + x1 * x2
+    alphas = np.array([k22 + k12, k11 + k12 + 1 / k22]) / (1 + 1)  # det M = D (1 + k22/k22)
+    truth = math.log(alphas.sum()) - 100 * math.log(10)
+    log_loss = found.trajectory.log_loss.values
+    assert (np.diff(log_loss) <= 1e-12).all()
+    assert abs(log_loss[-1] - truth) < 1e-5
+    assert (found.trajectory.margin_error.values < 1e-5).all()
+    assert (found.outcome, found.regime) == (lp.Outcome.settled, lp.Regime.single_slide)
+
+
+@pytest.mark.parametrize("method", [GD(1e-4), FLOW])
+def test_a_loss_that_rises_ends_the_run(monkeypatch, method):
+    """Ground truth: no flow gains energy; a field that points uphill is planted from t = 1 on."""
+    p = problem([0.9, -0.4], [1, -1], [0.7, -0.4, 0.2], [0.1, 0.2, 0.3], [1, -1, 1], 1e-4)
+    downhill, jacobian = modified.Field.__call__, modified.Field.jacobian
+    assert np.isfinite(run(p, method, ["1e4", "1e6"]).trajectory.log_loss.values).all()
+    monkeypatch.setattr(modified.Field, "__call__", lambda *a: -downhill(*a))
+    monkeypatch.setattr(modified.Field, "jacobian", lambda *a: -jacobian(*a))
+    found = run(p, method, ["0", "1e4", "1e6"])
+    assert found.outcome is lp.Outcome.inaccurate
+    for name in ("weights", "log_loss", "robustness_margin", "margin_error"):
+        assert np.isnan(found.trajectory[name].values[1:]).all()
+        assert not np.isnan(found.trajectory[name].values[0]).any()
+
+
+TIED = [
+    ([0.1, -1], [1, -1], [0.3, -0.4, 0.1], [-0.03, 0.2, 0.1], [1, -1, 1], 0.1, "exponential"),
+    ([0.1, -1], [1, -1], [0.3, -0.4], [-0.03, 0.2], [1, -1], 0.1, "logistic"),
+    ([0.1, -1], [1, -1], [-0.3, -0.4], [0.03, 0.2], [1, -1], 0.1, "logistic"),
+    ([[2, -1], [-1, 3], [-1, -3]], [1, -1, 1], [[0.6, -0.2], [0.5, -1.8]], [-1.4, -3.8], [5, -1],
+     0.01, "exponential"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TIED)
+def test_first_signs_that_doubles_round_to_zero(case):
+    """Ground truth: 1,000 steps in balls of 128 bits and more."""
+    p = problem(*case)
+    times = [0, 1, 10, 1000]
+    truth, proved = ball_descend(p, times)
+    assert proved
+    found = run(p, GD(p.step_size), times)
+    off = np.array([ball_distance(got, true) for got, true in zip(path(found), truth)])
+    assert (off <= found.trajectory.error.values).all()
+    assert found.trajectory.error.values.max() < 1e-11
+
+
+def test_a_tie_decides_where_a_flow_goes():
+    """Ground truth: in rationals a11 is +1.7e-18 (mirror: -1.7e-18), so neuron 1 lives (is dead)."""
+    ends = []
+    for sign in (1, -1):
+        p = problem([0.1, -1], [1, -1], [0.3 * sign, -0.4], [-0.03 * sign, 0.2], [1, -1], 0.1)
+        ends.append(run(p, FLOW, ["1e4"]).regime)
+    assert ends[0] is lp.Regime.double_slide
+    assert ends[1] is not lp.Regime.double_slide
+
+
+def test_a_slide_waits_for_the_step_of_another_point():
+    """Ground truth: 10^4 steps in pairs of doubles; a kick of 0.5 at the point that does not slide."""
+    p = problem([1, -1, -3], [1, -1, 1], [2.5, 0.6], [5, 2.5], [-1, 5], 1e-3)
+    times = [0, 1, 10, 1000, 10**4]
+    truth = descend([p], times)[0]
+    found = run(p, GD(p.step_size), times)
+    assert (distance(path(found), truth.theta) <= found.trajectory.error.values + 1e-12).all()
+    assert found.trajectory.error.values.max() < 1e-8
+
+
+def test_few_steps_are_taken_as_they_are(capfd):
+    """Ground truth: ten steps in balls, from a network that was trained to 10^6 and one to 10^50."""
+    rng = np.random.default_rng(0)
+    x, y, v = rng.normal(size=(8, 2)), [1, -1] * 4, [1, -1] * 6
+    p = problem(x, y, rng.normal(size=(12, 2)), rng.normal(size=12), v, 0.01)
+    trained = path(run(p, GD(0.01), ["1e6", "1e50"]))
+    for theta in trained:
+        again = problem(x, y, theta[:, :-1], theta[:, -1], v, 0.01)
+        truth, _ = ball_descend(again, [10])
+        found = run(again, GD(0.01), [10])
+        off = ball_distance(path(found)[0], truth[0])
+        assert off <= float(found.trajectory.error[0]) < 1e-11
+    run(again, GD(0.01), ["10", "1e40", "1e60"])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("case", "method", "until"),
+    [
+        (([-1, 1, 3], [1, -1, -1], [2.5, 0.66], [5.4, 0.24], [1, -1], 0.01), GD(0.01), 10),
+        (([0.3, 0.8, 0.3], [1, -1, 1], [2, 0.5], [-0.6, 0.1], [-2.9, 1.1], 1.0), FLOW, "1e10"),
+        ((np.array([[1, 0.5], [-1, 0.3]]) * 1e4, [1, -1], [[0.7, 0.1], [-0.4, 0.2]], [0.1, 0.2],
+          [1, -1], 1e-9), GD(1e-9), "1e100"),
+    ],
+)  # fmt: skip
+def test_tame_runs_end_in_an_outcome(case, method, until):
+    """Ground truth: none of these overflows, so the last sample is a number."""
+    found = run(problem(*case), method, ["0", until])
+    assert found.outcome in (lp.Outcome.settled, lp.Outcome.unfitted, lp.Outcome.transient)
+    assert np.isfinite(found.trajectory.log_loss.values).all()
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+@pytest.mark.parametrize("method", [GD(0.1), FLOW])
+def test_dead_networks_are_unfitted_with_a_regime(method, loss):
+    """Ground truth: no neuron is active anywhere, so nothing ever moves and L stays where it is."""
+    p = problem([0.9, -0.4], [1, -1], [0.1, -0.1], [-1, -1], [2, -2], 0.1, loss)
+    found = run(p, method, ["1e10"])
+    assert (found.outcome, found.regime) == (lp.Outcome.unfitted, lp.Regime.both_dead)
+    assert (found.pattern == 0).all()
