@@ -24,9 +24,9 @@ EXAMPLES = r"""Examples
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
-From that step on the boundary stays so close; it may have been as close before,
-on its way, and no step is before the entry. Late steps are those of the law;
-where it still leaves something out, O(ln t / t), the run itself is followed.
+From that step on the boundary stays so close. It may have been so before,
+on its way, but no step is before the entry. Late steps are the law's; where
+that still leaves something out, O(ln t / t), the run itself is followed.
 """
 
 
