@@ -217,3 +217,13 @@ def test_errors_inside_of_a_call_pass():
     with pytest.raises(TypeError) as caught:
         lp.simulate(NET, DATA, GD, until="1e9", at=["1e9"], progress=planted)
     assert not isinstance(caught.value, lp.InputError)
+
+
+def test_warnings_point_at_the_caller():
+    """Ground truth: the file of this test, also where the call is wrapped."""
+    with pytest.warns(UserWarning, match="beta2") as caught:
+        lp.Adam(0.1, beta1=0.99, beta2=0.9)
+    with pytest.warns(UserWarning, match="stalled") as stalled:
+        lp.simulate(NET, DATA, GD, until="1e100", at=["1e100"], dtype="float16")
+    for one in (*caught, *stalled):
+        assert Path(one.filename).name == Path(__file__).name
