@@ -149,7 +149,8 @@ def examine(bench: Bench) -> Finding:
         summary=_summary(found),
         run=(
             f"Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)} "
-            f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with every sign "
+            f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with "
+            "every sign "
             "decided, and an argument for all later steps. Probabilities by closed forms in balls "
             "without biases, else by cutting the space of initial networks into cells and "
             "following each cell at once."
