@@ -208,7 +208,7 @@ def _next(run: Run, problem_flags: str) -> str:
         return f"steps to any distance from the limit: {predict}"
     known = run.loss == "exponential" and has_late_phase(run.network, run.data)
     advice = {
-        Outcome.settled: "nothing moves any more; try other --weights or --biases"
+        Outcome.settled: "a neuron is dead, a point never fitted; try other --weights or --biases"
         if known
         else "what it converges to, in Python: latephase.limit(run)",
         Outcome.transient: "a later --until" + (f", or: {predict}" if known else ""),
@@ -216,5 +216,6 @@ def _next(run: Run, problem_flags: str) -> str:
         Outcome.stalled: "leave out the arithmetic",
         Outcome.overflowed: "lower --step-size",
         Outcome.unfitted: "another start, or more neurons; nothing is fitted any more",
+        Outcome.inaccurate: "centre or rescale the inputs, or lower --step-size",
     }
     return advice[run.outcome]

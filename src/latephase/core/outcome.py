@@ -25,6 +25,10 @@ class Outcome(Enum):
         "the run settled, but the active neurons never fit every point: the loss tends to a "
         "positive constant"
     )
+    inaccurate = (
+        "rounding took over: the loss rose where it cannot, so the run was not followed further; "
+        "centre or rescale the inputs, or take a smaller step size"
+    )
 
 
 class Regime(Enum):
