@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import exp, log
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import latephase as lp
 from helpers import relative_error
+from latephase.late import engine
 
 PLUS_MINUS, GD = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
 
@@ -88,6 +90,24 @@ def stalled() -> lp.Run:
         return ended((1, -1), (1, -1, -1, 1), dtype="float16")
 
 
+def inaccurate() -> lp.Run:
+    """A flow whose recorded loss is made to rise: what follows is void."""
+
+    def rising(*args, **options):
+        found = follow_row(*args, **options)
+        args[3].observed["log_loss"][args[4], -1] += 2
+        return found
+
+    follow_row = engine.follow_row
+    data, times = lp.Dataset([2, 1], [1, -1]), ["0", "1", "2"]
+    with mock.patch.object(engine, "follow_row", rising):
+        run = lp.simulate(
+            lp.ShallowReLU([0.1, 0.2], [1, 1]), data, lp.GradientFlow(), until="2", at=times
+        )
+    assert np.isnan(run.trajectory.weights.values[:, 0, 0]).tolist() == [False, False, True]
+    return run
+
+
 OUTCOMES = {
     lp.Outcome.settled: lambda: ended((1, -1), (1, -1, -1, 1)),
     lp.Outcome.transient: lambda: ended((1, -1), (-1, 2, -1, 40), until="1e9"),
@@ -95,6 +115,7 @@ OUTCOMES = {
     lp.Outcome.overflowed: overflowing,
     lp.Outcome.unfitted: unfitted,
     lp.Outcome.stalled: stalled,
+    lp.Outcome.inaccurate: inaccurate,
 }
 
 
