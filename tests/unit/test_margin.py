@@ -125,6 +125,15 @@ def test_margins_of_many_networks_are_those_of_each():
     assert np.array_equal(tiled, np.broadcast_to(many, (1000, 5, 7)))
 
 
+def test_kinks_that_are_one_as_seen_from_afar():
+    """Ground truth: by hand, N(1/4) = 0 for relu(-3x/4 + 1/4) - relu(x/4); both kinks, 0 and 1/3,
+    are -3e15 from the second point to the last bit.
+    """
+    far = 3002399751580336.0
+    got = robustness_margin([[-0.75], [0.25]], [0.25, 0.0], [1, -1], [[0.0], [far]], [1, -1])
+    assert got == 0.25
+
+
 def test_nan_parameters_give_nan():
     """Ground truth: definition; a run that left float64 must not look like a small margin."""
     assert np.isnan(two_neuron_margin([np.nan, -1], [0, 0], *PAPER))

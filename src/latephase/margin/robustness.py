@@ -227,7 +227,9 @@ class _Network:
         self._doubt(np.where(crossing, slope[0], np.inf), self.steep[..., None], active)
         size = (self.steep * abs(x) + self.high)[..., None]
         self._doubt(np.where(crossing, values, np.inf), size, active)
-        roots = -values / slope[0]
+        # Opposite signs but no slope: kinks that round to the same number as seen from a far x, in
+        # the wrong order; any point between them will do.
+        roots = np.where(slope[0] == 0, 0.0, -values / slope[0])
         return _nearest_zero(np.take_along_axis(kinks, order, -1), signs, roots)
 
     def active_on_pieces(self, order: NDArray[np.intp]) -> Mask:
