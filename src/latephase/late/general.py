@@ -150,6 +150,9 @@ def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
     log_loss = setting.log_loss(fine.recorded)
     doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
     allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
+    if setting.discrete:  # a step over a kink may raise the loss by as much as it moves margins
+        pulls = np.exp(np.minimum(setting.log_pull(setting.margins(fine.recorded)), 700.0))
+        allowed = allowed + 4 * (setting.outer @ setting.outer) * (pulls @ setting.lengths**2)
     seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
