@@ -9,6 +9,7 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
+from latephase.late import modified
 
 PLUS_MINUS, GD = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
 
@@ -88,6 +89,15 @@ def stalled() -> lp.Run:
         return ended((1, -1), (1, -1, -1, 1), dtype="float16")
 
 
+def inaccurate() -> lp.Run:
+    """A flow whose field is turned uphill: no honest input of a sensible size rises any more."""
+    downhill, net = modified.Field.__call__, from_preactivations((0.9, -0.4), 1, -0.1, 0.1, 1)
+    data = lp.Dataset([0.9, -0.4], [1, -1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modified.Field, "__call__", lambda *a: -downhill(*a))
+        return lp.simulate(net, data, lp.GradientFlow(), until="1e6", at=["1e6"])
+
+
 OUTCOMES = {
     lp.Outcome.settled: lambda: ended((1, -1), (1, -1, -1, 1)),
     lp.Outcome.transient: lambda: ended((1, -1), (-1, 2, -1, 40), until="1e9"),
@@ -95,6 +105,7 @@ OUTCOMES = {
     lp.Outcome.overflowed: overflowing,
     lp.Outcome.unfitted: unfitted,
     lp.Outcome.stalled: stalled,
+    lp.Outcome.inaccurate: inaccurate,
 }
 
 
