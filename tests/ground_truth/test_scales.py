@@ -139,7 +139,7 @@ def test_first_signs_that_doubles_round_to_zero(case):
 
 
 def test_a_tie_decides_where_a_flow_goes():
-    """Ground truth: in rationals a11 is +1.7e-18 (mirror: -1.7e-18), so neuron 1 lives (is dead)."""
+    """Ground truth: in rationals a11 is +1.7e-18 (mirror: -1.7e-18): neuron 1 lives (is dead)."""
     ends = []
     for sign in (1, -1):
         p = problem([0.1, -1], [1, -1], [0.3 * sign, -0.4], [-0.03 * sign, 0.2], [1, -1], 0.1)
@@ -149,7 +149,7 @@ def test_a_tie_decides_where_a_flow_goes():
 
 
 def test_a_slide_waits_for_the_step_of_another_point():
-    """Ground truth: 10^4 steps in pairs of doubles; a kick of 0.5 at the point that does not slide."""
+    """Ground truth: 10^4 steps in pairs of doubles; a step of 0.5 at the point beside the slide."""
     p = problem([1, -1, -3], [1, -1, 1], [2.5, 0.6], [5, 2.5], [-1, 5], 1e-3)
     times = [0, 1, 10, 1000, 10**4]
     truth = descend([p], times)[0]
@@ -159,7 +159,7 @@ def test_a_slide_waits_for_the_step_of_another_point():
 
 
 def test_few_steps_are_taken_as_they_are(capfd):
-    """Ground truth: ten steps in balls, from a network that was trained to 10^6 and one to 10^50."""
+    """Ground truth: ten steps in balls, from networks that were trained to 10^6 and to 10^50."""
     rng = np.random.default_rng(0)
     x, y, v = rng.normal(size=(8, 2)), [1, -1] * 4, [1, -1] * 6
     p = problem(x, y, rng.normal(size=(12, 2)), rng.normal(size=12), v, 0.01)

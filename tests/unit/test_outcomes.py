@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from math import exp, log
-from unittest import mock
 
 import numpy as np
 import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late import engine
+from latephase.late import modified
 
 PLUS_MINUS, GD = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
 
@@ -91,21 +90,12 @@ def stalled() -> lp.Run:
 
 
 def inaccurate() -> lp.Run:
-    """A flow whose recorded loss is made to rise: what follows is void."""
-
-    def rising(*args, **options):
-        found = follow_row(*args, **options)
-        args[3].observed["log_loss"][args[4], -1] += 2
-        return found
-
-    follow_row = engine.follow_row
-    data, times = lp.Dataset([2, 1], [1, -1]), ["0", "1", "2"]
-    with mock.patch.object(engine, "follow_row", rising):
-        run = lp.simulate(
-            lp.ShallowReLU([0.1, 0.2], [1, 1]), data, lp.GradientFlow(), until="2", at=times
-        )
-    assert np.isnan(run.trajectory.weights.values[:, 0, 0]).tolist() == [False, False, True]
-    return run
+    """A flow whose field is turned uphill: no honest input of a sensible size rises any more."""
+    downhill, net = modified.Field.__call__, from_preactivations((0.9, -0.4), 1, -0.1, 0.1, 1)
+    data = lp.Dataset([0.9, -0.4], [1, -1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modified.Field, "__call__", lambda *a: -downhill(*a))
+        return lp.simulate(net, data, lp.GradientFlow(), until="1e6", at=["1e6"])
 
 
 OUTCOMES = {

@@ -69,7 +69,7 @@ def _verdict(geometry: TwoPointGeometry, chain: Chain) -> tuple[Outcome, Regime 
         return outcome, None
     code = int(pattern_code(pattern(chain)[..., None])[0])
     regime = terminal_regime(geometry, code)
-    return (outcome, regime) if regime else (Outcome.transient, None)
+    return (Outcome.settled, regime) if regime else (Outcome.transient, None)
 
 
 def entry(chain: Chain) -> tuple[float, float]:

@@ -22,7 +22,6 @@ Array = NDArray[np.float64]
 MAX_STEPS = 1_000_000
 TOLERANCE = 1e-10
 SLIDE_TOLERANCE = 1e-4
-_RISE = 1e-6  # relative rise of ln L that a solver's tolerance may leave
 WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it the general chain is faster
 
 
@@ -96,8 +95,6 @@ def _finish(
         chain, outcome, regime = follow_row(
             setting, course.geometry, theta[row], course.record, row, samples, until, goal
         )
-        if not course.discrete and _rises(course.record, row):
-            outcome, regime = Outcome.inaccurate, None
         journey.outcome[row], journey.regime[row] = outcome, regime
         end = chain.theta
         a = course.geometry.preactivations(end[:, 0], end[:, 1])
@@ -106,19 +103,6 @@ def _finish(
             journey.entry[row], journey.log_entry[row] = entry(chain)
     if progress and rows:
         progress(len(left), len(left))
-
-
-def _rises(record: Record, row: int) -> bool:
-    """Whether the loss of a flow rises by more than its error; its samples are void from there."""
-    log_loss = record.observed["log_loss"][row]
-    lowest = np.minimum.accumulate(np.where(np.isnan(log_loss), np.inf, log_loss))
-    claimed = np.nan_to_num(record.margin_error[row]) * (1 + np.abs(log_loss))
-    risen = np.flatnonzero(log_loss > lowest + 2 * claimed + _RISE * (1 + np.abs(lowest)))
-    if risen.size:
-        for values in (*record.observed.values(), record.error, record.margin_error):
-            values[row, risen[0] :] = np.nan
-        record.parameters[:, :, row, risen[0] :] = np.nan
-    return bool(risen.size)
 
 
 def check_method(method: GradientDescent | GradientFlow) -> None:

@@ -63,6 +63,7 @@ def simulate_general(
     weakest = Rigour.estimated if fine.followed.any() else Rigour.measured
     outcome, statuses = ending(fine), pattern(fine)
     regime = regime_of(data, network.output_weights, outcome, statuses)
+    outcome = Outcome.settled if regime else outcome
     law = law_of(network, data, method, outcome, statuses, found.end, fine.now.log)
     path = dataset(picked, times.given)
     return Run(network, data, method, path, outcome, regime, law, weakest, loss, statuses)
@@ -152,6 +153,9 @@ def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
     log_loss = setting.log_loss(fine.recorded)
     doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
     allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
+    if setting.discrete:  # a step over a kink may raise the loss by as much as it moves margins
+        pulls = np.exp(np.minimum(setting.log_pull(setting.margins(fine.recorded)), 700.0))
+        allowed = allowed + 4 * (setting.outer @ setting.outer) * (pulls @ setting.lengths**2)
     seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))

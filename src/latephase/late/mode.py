@@ -166,3 +166,17 @@ def _off(columns: Array, g: Array, scale: Array) -> Array:
 def statuses(preactivations: Array | NDArray[np.int64]) -> Statuses:
     """Statuses without sliding: active iff the pre-activation is positive; relu'(0) = 0."""
     return np.where(preactivations > 0, ACTIVE, INACTIVE)
+
+
+def scales(mode: Mode, least: Array) -> Array:
+    """How far each coordinate (r,) may move for a change of 1 of a margin, or of any moving
+    neuron's pre-activations by their own size: what a solver's tolerance is relative to.
+
+    Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
+    """
+    sizes = np.maximum(mode.setting.terms(mode.theta), least).max(axis=1)
+    basis = mode.basis.reshape(*mode.theta.shape, -1)
+    moves = np.abs(np.einsum("ic,jcr->jir", mode.setting.points, basis)).max(axis=1)
+    own = moves / np.where(sizes > 0, sizes, np.inf)[:, None]
+    seen = np.maximum(np.abs(mode.pull).max(axis=1), own.max(axis=0))
+    return np.asarray(1 / np.where(seen > 0, seen, 1.0))

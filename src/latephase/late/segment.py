@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .guards import Guards
-from .mode import Mode
+from .mode import Mode, scales
 from .modified import LOG_SLOW, Field
 
 Array = NDArray[np.float64]
@@ -84,20 +84,6 @@ def follow(
         return follower.run()
 
 
-def _scales(mode: Mode, least: Array) -> Array:
-    """How far each coordinate (r,) may move for a change of 1 of a margin, or of any moving
-    neuron's pre-activations by their own size: what a solver's tolerance is relative to.
-
-    Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
-    """
-    sizes = np.maximum(mode.setting.terms(mode.theta), least).max(axis=1)
-    basis = mode.basis.reshape(*mode.theta.shape, -1)
-    moves = np.abs(np.einsum("ic,jcr->jir", mode.setting.points, basis)).max(axis=1)
-    own = moves / np.where(sizes > 0, sizes, np.inf)[:, None]
-    seen = np.maximum(np.abs(mode.pull).max(axis=1), own.max(axis=0))
-    return np.asarray(1 / np.where(seen > 0, seen, 1.0))
-
-
 class _Follower:
     """The solver, the samples it has passed, and what it watches for."""
 
@@ -116,7 +102,7 @@ class _Follower:
             tolerance *= _NOISE
         self.log_times, self.log_end = log_times, log_end
         least = 1e-2 * mode.setting.terms(mode.theta) if least is None else least
-        self.scales = _scales(mode, least) if mode.live.size else np.zeros(0)
+        self.scales = scales(mode, least) if mode.live.size else np.zeros(0)
         self.guards = Guards(mode, slack, least, tolerance)
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.log_sizes = np.log(np.linalg.norm(mode.pull, axis=0))
