@@ -130,7 +130,7 @@ def _sampled(
 ) -> tuple[Run, list[LogTime], NDArray[np.bool_]]:
     """A run, its times between e^ends, and where no parameter would change."""
     logs = np.linspace(*ends, _SAMPLES)
-    times = sorted({LogTime.parse(0), *(LogTime.from_log(float(log)) for log in logs)})
+    times = sorted({LogTime.parse(0), *(_whole(float(log), round) for log in logs)})
     try:
         run = simulate(network, data, method, until=times[-1], at=times, **more)
     except ArithmeticError as error:
@@ -188,5 +188,5 @@ def _bounds(
 
 
 def _whole(log: float, rounded: Any) -> LogTime:
-    """The time of this logarithm, rounded where float64 holds its units."""
-    return LogTime.parse(rounded(math.exp(log))) if log < 36.0 else LogTime.from_log(log)
+    """The whole number of updates of this logarithm."""
+    return LogTime.parse(rounded(math.exp(log))) if log < 700.0 else LogTime.from_log(log)

@@ -19,7 +19,7 @@ from latephase.training.float_formats import FORMATS, Format
 from latephase.training.gradient import LOG_WEIGHTS
 
 Array = Any  # of NumPy or of JAX
-_SLACK = 2.0**-50  # of exp and ln, which need not be monotone in their last place
+_SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
 
 
 class Kind(NamedTuple):
@@ -99,16 +99,19 @@ class _Operations:
     def loss_weights(self, margins: Array) -> Array:
         """-dloss/dq at margins (ends, point, trial); it falls."""
         log = LOSSES[self.kind.loss].log_weights if self.xp is np else LOG_WEIGHTS[self.kind.loss]
-        exponent = self.rounded(self._widened(log(margins[::-1])))
-        weights = self._widened(self.xp.exp(exponent))
+        falling = margins[::-1]
+        exponent = self.rounded(self._widened(log(falling), falling))
+        weights = self._widened(self.xp.exp(exponent), exponent)
         if self.kind.watched:
             self._watch((weights == 0) & (exponent > -746.0))
         return self.rounded(weights)
 
-    def _widened(self, ends: Array) -> Array:
+    def _widened(self, ends: Array, of: Array) -> Array:
+        """Room for a function that is monotone but for its last place, unless its argument stands
+        still, as a margin does for long in float64: then so does the update, however near a tie."""
         if len(ends) == 1:
             return ends
-        room = _SLACK * self.xp.abs(ends)
+        room = _SLACK * self.xp.abs(ends) * (of[0] != of[1])
         return self.xp.stack([ends[0] - room[0], ends[1] + room[1]])
 
     def _watch(self, flushed: Array) -> None:
