@@ -302,8 +302,8 @@ def test_the_stall_is_predicted_at_all_step_sizes(dtype: str) -> None:
 
 
 def test_float64_leaps_to_its_stall() -> None:
-    """Ground truth: leaps that XLA makes with fused operations stall at the same plateau, 2.46206e14
-    (docs/theory.md, "Real arithmetic"); the last one is 2^-50 from a tie and lasts 10^12 updates."""
+    """Ground truth: leaps with fused operations, another arithmetic, end on the same plateau at
+    2.46206e14. Its update is 2^-50 from a tie and lasts for 10^12 updates."""
     net, data = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset([1.0, -1.0], [1, -1])
     gd = lp.GradientDescent(1.0)
     late = lp.simulate(net, data, gd, until="1e13", at=["1e13"]).trajectory
