@@ -301,6 +301,18 @@ def test_the_stall_is_predicted_at_all_step_sizes(dtype: str) -> None:
             assert abs(np.log(found.step.as_float / want)) < np.log(4 / 3)
 
 
+def test_float64_leaps_to_its_stall() -> None:
+    """Ground truth: leaps with fused operations, another arithmetic, end on the same plateau at
+    2.46206e14. Its update is 2^-50 from a tie and lasts for 10^12 updates."""
+    net, data = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset([1.0, -1.0], [1, -1])
+    gd = lp.GradientDescent(1.0)
+    late = lp.simulate(net, data, gd, until="1e13", at=["1e13"]).trajectory
+    run = (late.weights.values, late.biases.values, [1e22])
+    kind: dict[str, Any] = {"dtype": "float64", "start": 1e13, "max_leaps": 20_000}
+    found = descend(*run, step_size=1.0, **kind, **PAPER)
+    np.testing.assert_allclose(found.stalled, 2.46206e14, rtol=1e-5)
+
+
 def test_whole_units() -> None:
     """Ground truth: the sum over k < 4 10^6 in 80-bit numbers with the integral of the rest,
     1.7506329692450444."""
