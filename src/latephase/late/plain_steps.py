@@ -20,6 +20,7 @@ from latephase.training.base import (
     pulls,
 )
 from latephase.training.gradient_descent import step
+from latephase.training.units import kept, units
 
 from .setting import Array, Setting
 
@@ -34,16 +35,18 @@ def stepped(
     """
     assert isinstance(setting.method, GradientDescent)
     data, step_size = (setting.points, setting.labels, setting.outer), setting.method.step_size
+    found = units(theta[None], setting.points)
+    unit = None if found is None else found[0]
     with jax.enable_x64(True):
-        moved = _run(theta, low, error, count, data, step_size, setting.loss.name)
+        given = (kept(theta, unit), kept(low, unit), unit)
+        moved = _run(given, error, count, data, step_size, setting.loss.name)
         high, low, bound = (np.asarray(part) for part in moved)
-    return high, low, float(bound)
+    return (high, low, float(bound)) if unit is None else (high / unit, low / unit, float(bound))
 
 
 @partial(jax.jit, static_argnames=("loss",))
 def _run(
-    high: jax.Array,
-    low: jax.Array,
+    given: tuple[jax.Array, jax.Array, jax.Array | None],
     error: jax.Array,
     count: jax.Array,
     data: tuple[jax.Array, ...],
@@ -51,12 +54,14 @@ def _run(
     loss: str,
 ) -> tuple[jax.Array, ...]:
     fixed = Data(*data)
+    high, low, unit = given
+    unit = None if unit is None else unit[..., None]
     state = State(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
 
     def one(_: jax.Array, state: State) -> State:
-        pull = step_size * pulls(state.parameters, fixed, LOSS_WEIGHTS[loss])
+        pull = step_size * pulls(state.parameters, fixed, LOSS_WEIGHTS[loss], unit)
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
-        moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size)
+        moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size, unit)
         return State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
 
     state = lax.fori_loop(0, count, one, state)

@@ -19,6 +19,8 @@ from latephase.training.loop import Columns, in_blocks
 
 Floats = NDArray[np.float64]
 _SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
+# XLA takes subnormal numbers for 0: pre-activations near them are kept in units of 2^-53.
+_SMALL, _SMALLER = 2.0**-960, 2.0**53
 _ULPS = 4.0  # rounding errors of a kick, in units of 2^-53 (2 + |margin|) of its size
 
 
@@ -52,13 +54,15 @@ def advance_pair(
     preactivations, preactivation_error (2, 2, T), parameter_error (T,), counts (T,), gram (2, 2):
     1 + x_i x_k.  Rigour: measured; the errors are estimates, as those of `advance`.
     """
-    zeros = np.zeros_like(preactivations)
+    zeros, size = np.zeros_like(preactivations), np.abs(preactivations)
+    unit = np.where((size > 0) & (size < _SMALL), _SMALLER, 1.0)
     columns = (
-        *(preactivations, zeros, zeros, zeros, preactivation_error, parameter_error),
+        *(unit * preactivations, zeros, zeros, zeros, unit * preactivation_error, parameter_error),
         np.zeros(preactivations.shape, bool),
+        *([unit] if (unit > 1).any() else []),
     )
     moved = in_blocks(columns, counts, (gram,), _step, step_size)
-    return SteppedPair(moved[0], moved[2], *moved[4:])
+    return SteppedPair(moved[0] / unit, moved[2], moved[4] / unit, *moved[5:7])
 
 
 def _step(columns: Columns, data: tuple[Array, ...], step_size: Array) -> Columns:
@@ -67,22 +71,23 @@ def _step(columns: Columns, data: tuple[Array, ...], step_size: Array) -> Column
     Errors grow by the Jacobian of a step inside its pattern, as in `gradient_descent.step`; a kick
     adds some ulps of its own, and what it feels of the margin's error, which the steps hold down.
     """
-    a, low, got, got_low, off, error, undecided = columns
+    a, low, got, got_low, off, error, undecided, *units = columns
+    unit = units[0] if units else 1.0
     (gram,), sign = data, _SIGN[:, :, None]
     active = a > 0.0
-    margins = jnp.where(active, sign * a, 0.0).sum(axis=0)
-    margins += jnp.where(active, sign * low, 0.0).sum(axis=0)
+    margins = jnp.where(active, sign * (a / unit), 0.0).sum(axis=0)
+    margins += jnp.where(active, sign * (low / unit), 0.0).sum(axis=0)
     pull = step_size * jnp.exp(-margins)
     felt = jnp.where(active, pull, 0.0)  # (neuron, point, trial)
     kicks = felt[:, :, None] * gram[:, :, None]  # (neuron, from point, to point, trial)
-    a, low = add(Pair(a, low), (sign[:, :, None] * kicks).sum(axis=1))
+    a, low = add(Pair(a, low), unit * (sign[:, :, None] * kicks).sum(axis=1))
     got, got_low = add(Pair(got, got_low), felt)
     norms = jnp.diagonal(gram)[:, None]
     growth = jnp.maximum(1.0, (felt * norms).sum(axis=(0, 1)) - 1.0)
     share = _ULPS * UNIT_ROUNDOFF * (2.0 + jnp.abs(margins))
     living = active.any(axis=1, keepdims=True)
     off = jnp.where(living, growth, 1.0) * off
-    off += (jnp.abs(kicks) * share[:, None]).sum(axis=1)
+    off += unit * (jnp.abs(kicks) * share[:, None]).sum(axis=1)
     error = growth * error + (felt * (share * jnp.sqrt(norms))).sum(axis=(0, 1))
     undecided |= living & (jnp.abs(a) <= off)
-    return a, low, got, got_low, off, error, undecided
+    return a, low, got, got_low, off, error, undecided, *units
