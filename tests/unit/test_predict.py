@@ -55,6 +55,21 @@ def deficit_at(net, data, method, log_t) -> float:
     return abs(float(run.trajectory.boundary[0]) - run.law.limit_boundary)
 
 
+def test_samples_at_an_entry_of_which_only_the_logarithm_is_known():
+    """Ground truth: the boundary just before and just after, which the sample lies between.
+
+    e^(ln 4e157) is 1e-14 off 4e157: the sample lay beyond the phase, its horizon did not.
+    """
+    net, method = lp.ShallowReLU([-1.9, -1.5], [192.47, 150.45], [-1, 1]), lp.GradientDescent(1e-5)
+    data = lp.Dataset([96.8, 99.2], [1, -1])
+    entry = lp.predict(net, data, method).entry
+    assert entry.log > log(1e157)
+    run = lp.simulate(net, data, method, until=entry, at=[entry])
+    around = ["1e157", "1e158"]
+    before, after = lp.simulate(net, data, method, until="1e158", at=around).trajectory.boundary
+    assert before <= float(run.trajectory.boundary[0]) <= after
+
+
 @pytest.mark.parametrize("inputs", [(1, -1), (3, -1), (-1, 2), (1, 3), (0.9, -0.4)], ids=str)
 def test_steps_within(inputs):
     """Ground truth: the simulated boundary is eps away from its limit at the time predicted."""

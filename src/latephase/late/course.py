@@ -46,6 +46,12 @@ class Clock:
         finite = np.searchsorted(self.time, time, side="right")
         return np.where(time < 1e300, finite, np.searchsorted(self.log, log_time, side="right"))
 
+    def over(self, time: Array, log_time: Array) -> NDArray[np.bool_]:
+        """Whether the horizon is reached, (R,), by the measure of `index_after`: the exponential of
+        ln 4e157 is 1e-14 off, and a sample between the two measures was in no piece."""
+        late = log_time >= self.log_horizon
+        return np.asarray(np.where(time < 1e300, time >= self.horizon, late))
+
 
 @dataclass(frozen=True)
 class Record:

@@ -120,7 +120,7 @@ def _follow(
     journey.outcome[rows[settled]], journey.regime[rows[settled]] = Outcome.settled, regime
     journey.entry[rows[settled]] = phase.state.time[settled]
     journey.log_entry[rows[settled]] = phase.state.log_time[settled]
-    beyond = ~settled & (forever | (after.log_time >= course.clock.log_horizon))
+    beyond = ~settled & (forever | course.clock.over(after.time, after.log_time))
     journey.outcome[rows[beyond]] = Outcome.transient
     journey.state[rows] = after
     journey.stretch[rows] = 0
