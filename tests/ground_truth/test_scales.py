@@ -54,6 +54,51 @@ def test_small_output_weights(c, loss):
     assert abs(float(found.trajectory.log_loss[0]) - (math.log(2) - grown)) < 1e-8
 
 
+@pytest.mark.parametrize("method", [GD(0.1), FLOW])
+@pytest.mark.parametrize("c", [1e-60, 1e-110, 1e-150, 1e-200, 1e-290])
+def test_output_weights_whose_squares_are_no_floats(method, c):
+    """Ground truth: closed form, ln L = ln 2 - ln(2 step c^2 t) on x = -1, 1, as above."""
+    p = problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [c, -c], 0.1)
+    found = run(p, method, ["1e1000"])
+    step = 0.1 if isinstance(method, GD) else 1.0
+    grown = math.log(2 * step) + 2 * math.log(c) + 1000 * math.log(10)
+    assert found.outcome is lp.Outcome.settled
+    assert abs(float(found.trajectory.log_loss[0]) - (math.log(2) - grown)) < 1e-8
+
+
+def test_a_point_served_by_next_to_nothing_is_not_called_settled():
+    """Ground truth: its pull is of 1e280 when it moves; what floats cannot follow has no number."""
+    p = problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [1, -1e-140], 0.1)
+    found = run(p, GD(0.1), ["1e1000"])
+    assert found.outcome is lp.Outcome.budget_exhausted
+    assert np.isnan(found.trajectory.log_loss.values).all()
+
+
+@pytest.mark.parametrize("x", [1e-31, 1e-60, 1e-100, 1e-308, 1e31])
+def test_features_that_rounding_would_drop_are_refused(x):
+    """Ground truth: theory 2, the double slide of x, -x begins at t of 1 / x^2, before the horizon;
+    it was `unfitted` for ever."""
+    p = problem([x, -x], [1, -1], [0.7, -0.4], [0.1, 0.2], [1, -1], 0.1, "logistic")
+    with pytest.raises(lp.InputError, match="rescale"):
+        run(p, GD(0.1), ["1e1000"])
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+@pytest.mark.parametrize("s", [1e-308, 1e-310, 5e-324])
+@pytest.mark.parametrize("method", [GD(0.1), FLOW])
+def test_subnormal_starts(method, s, loss):
+    """Ground truth: a start of 1e-300, whose numbers are normal, differs by 1e-300 at most."""
+    small, normal = (
+        run(
+            problem([1, -1], [1, -1], [r, -r, r], [r, r, r], [1, -1, 1], 0.1, loss), method, ["1e4"]
+        )
+        for r in (s, 1e-300)
+    )
+    assert small.outcome is normal.outcome
+    assert float(small.trajectory.log_loss[0]) < -7
+    np.testing.assert_allclose(path(small), path(normal), rtol=1e-8)
+
+
 def test_output_weights_of_very_different_size():
     """Ground truth: 10^5 steps in pairs of doubles, of which the engine may take 1,000."""
     cases = [

@@ -120,11 +120,14 @@ def _follow(chain: Chain, here: Mode) -> None:
     tolerance = _solver_tolerance(chain, here)
     slack = np.asarray(tolerance * (2.0 ** np.clip(chain.churn - _GRACE, 0, _LOOSEST) - 1))
     found = follow(here, order, logs, chain.log_left, tolerance, balanced, slack, chain.least)
-    if _rises(chain, here, found):
+    finite = bool(np.isfinite(here.parameters(found.beta)).all())
+    if finite and _rises(chain, here, found):
         chain.outcome = Outcome.inaccurate
         return
     _record(chain, here, found)
     _arrive(chain, here, found)
+    if not finite:
+        chain.outcome = Outcome.overflowed
 
 
 def _rises(chain: Chain, here: Mode, found: Segment) -> bool:

@@ -194,12 +194,18 @@ def _nudged(theta: Array) -> Array:
 
 def _error(fine: Chain, coarse: Chain, theta: Array, rounding: float) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms = np.linalg.norm(theta, axis=2)
-    apart = 2 * np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
+    norms, apart = _lengths(theta), 2 * _lengths(fine.recorded - coarse.recorded)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
+
+
+def _lengths(rows: Array) -> Array:
+    """Euclidean, along the last axis: squares of 1e200 are no floats."""
+    sizes = np.abs(rows).max(axis=-1)
+    units = np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(units * np.linalg.norm(rows / units[..., None], axis=-1))
 
 
 def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .mode import Mode
 
 Array = NDArray[np.float64]
 LOG_SLOW = math.log(1e-3)  # of the rate of relaxation: a motion below it is slow
-_LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere
+LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,20 @@ class Field:
         return -(series + slope @ step @ step / 3 if self.order > 1 else series)
 
     def log_pulls(self, s: float, beta: Array) -> Array:
-        """ln((t + c) F) at the live points."""
+        """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        return np.asarray(s + self.log_origin + self.mode.setting.log_pull(q))
+        log = self.mode.setting.log_pull(q) + self.mode.log_drive
+        return np.asarray(s + self.log_origin + log)
 
     def _back(self, s: float) -> float:
         """1 / (t + c)."""
-        return math.exp(min(-s - self.log_origin, _LARGEST))
+        return math.exp(min(-s - self.log_origin, LARGEST))
 
     def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
         """(t + c) F, -F'/F and F''/F at the live points."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         log = self.log_pulls(s, beta)
-        f = np.exp(np.minimum(log, _LARGEST))
+        f = np.exp(np.minimum(log, LARGEST))
         return f, *self.mode.setting.loss.slopes(q)
 
 
@@ -119,7 +120,7 @@ def pace(mode: Mode) -> Pace:
     """The pace of a mode at its entry; (-inf, -inf) at rest."""
     if mode.live.size == 0:
         return Pace(-math.inf, -math.inf)
-    log = mode.setting.log_pull(mode.margins[mode.live])
+    log = mode.setting.log_pull(mode.margins[mode.live]) + mode.log_drive
     top = float(log.max())
     f = np.exp(log - top)
     gram = mode.pull.T @ mode.pull

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .guards import Guards
 from .mode import Mode, scales
-from .modified import LOG_SLOW, Field
+from .modified import LARGEST, LOG_SLOW, Field
 
 Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
@@ -171,7 +171,9 @@ class _Follower:
             solver.step()
         except (ValueError, np.linalg.LinAlgError, OverflowError):  # of matrices beyond float64
             return False
-        return solver.status != "failed" and bool(np.isfinite(solver.y).all())
+        if solver.status == "failed" or not np.isfinite(solver.y).all():
+            return False
+        return bool(self.field.log_pulls(solver.t, solver.y).max() <= LARGEST)
 
     def s(self, log_time: float) -> float:
         """The solver's variable ln(1 + t / c) at a time since entry."""
