@@ -90,9 +90,11 @@ def _step(chain: Chain) -> None:
     from .plain_steps import stepped  # imports JAX: only where steps are needed
 
     count = _count(chain)
-    chain.theta, chain.low, chain.step_error = stepped(
-        chain.setting, chain.theta, chain.low, chain.step_error, count
-    )
+    moved = stepped(chain.setting, chain.theta, chain.low, chain.step_error, count)
+    chain.theta, chain.low, chain.step_error = moved.theta, moved.low, moved.error
+    chain.doubt = chain.doubt + moved.doubt
+    chain.margin_doubt = chain.margin_doubt + chain.setting.reach(moved.doubt)
+    chain.lost = chain.lost or bool(moved.lost.any())
     chain.now, chain.status = chain.now.plus(count), None
     chain.slid, chain.let_go = np.zeros_like(chain.slid), np.full_like(chain.let_go, -1)
     chain.steps += count
@@ -227,5 +229,6 @@ def _store(chain: Chain, theta: Array) -> None:
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt
         chain.recorded_margin_doubt[chain.reached] = chain.margin_doubt
+        chain.recorded_lost[chain.reached] = chain.lost
         chain.followed[chain.reached] = chain.flowed
     chain.reached += 1

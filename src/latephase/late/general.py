@@ -36,7 +36,7 @@ _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a r
 _MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
-_NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
+_NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
 
 def simulate_general(
@@ -125,6 +125,8 @@ def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Comp
     theta = frame.left(start, entered, fine.recorded)
     theta[initial] = start
     error = _error(fine, coarse, theta, rounding)
+    unknown = np.where(fine.recorded_lost, 1.0, 0.0)  # and that never decays
+    error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
     return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
 

@@ -73,8 +73,9 @@ class Field:
     def log_pulls(self, s: float, beta: Array) -> Array:
         """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        log = self.mode.setting.log_pull(q) + self.mode.log_drive
-        return np.asarray(s + self.log_origin + log)
+        # Summed first: a pull between 1e6 and 1e6 + 1 has no digit to lose in its logarithm.
+        log_clock = s + (self.log_origin + self.mode.log_drive)
+        return np.asarray(log_clock + self.mode.setting.log_pull(q))
 
     def _back(self, s: float) -> float:
         """1 / (t + c)."""
@@ -120,11 +121,12 @@ def pace(mode: Mode) -> Pace:
     """The pace of a mode at its entry; (-inf, -inf) at rest."""
     if mode.live.size == 0:
         return Pace(-math.inf, -math.inf)
-    log = mode.setting.log_pull(mode.margins[mode.live]) + mode.log_drive
+    log = mode.setting.log_pull(mode.margins[mode.live])
     top = float(log.max())
     f = np.exp(log - top)
     gram = mode.pull.T @ mode.pull
     with np.errstate(divide="ignore"):
+        top += mode.log_drive
         rate = top + math.log((np.abs(gram) @ f).max())
         move = top + float(np.log(np.abs((mode.pull @ f) @ mode.pull).max()))
     return Pace(rate, move)
