@@ -289,3 +289,31 @@ def test_dead_networks_are_settled_with_a_regime(method, loss):
     found = run(p, method, ["1e10"])
     assert (found.outcome, found.regime) == (lp.Outcome.settled, lp.Regime.both_dead)
     assert (found.pattern == 0).all()
+
+
+def wild(seed: int) -> Problem:
+    """A network of large weights, whose first steps are large, too."""
+    rng = np.random.default_rng(seed)
+    m, n, d = (3, 5, 1) if seed % 2 else (4, 3, 2)
+    inputs = rng.normal(size=(n, d)) * rng.choice([1.0, 3.0])
+    labels = np.concatenate([[1.0, -1.0], rng.choice([-1.0, 1.0], n - 2)])
+    weights = rng.normal(size=(m, d)) * rng.choice([1.0, 3.0, 6.0])
+    rest = rng.normal(size=m) * rng.choice([1.0, 3.0]), rng.choice([-1.0, 1.0, 0.5, -2.0], m)
+    step = float(rng.choice([0.1, 0.3, 1.0, 2.0]))
+    return Problem("wild", weights, *rest, inputs, labels, step, "logistic")
+
+
+def test_first_steps_are_no_further_off_than_they_say():
+    """Ground truth: 50 steps in pairs of doubles; of the parameters, and of the margins."""
+    batch, times = [wild(seed) for seed in range(24)], [1, 20, 50]
+    for p, truth in zip(batch, descend(batch, times)):
+        found = run(p, GD(p.step_size), [str(t) for t in times])
+        theta, said = path(found), found.trajectory
+        assert (distance(theta, truth.theta) <= said.error.values).all()
+        q, true = (
+            p.labels * np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
+            for t in (theta, truth.theta)
+        )
+        apart = (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
+        assert (apart <= said.margin_error.values).all()
+        assert np.isfinite(said.margin_error.values).all()

@@ -229,6 +229,7 @@ def _store(chain: Chain, theta: Array) -> None:
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt
         chain.recorded_margin_doubt[chain.reached] = chain.margin_doubt
+        chain.recorded_rounding[chain.reached] = chain.step_error
         chain.recorded_lost[chain.reached] = chain.lost
         chain.followed[chain.reached] = chain.flowed
     chain.reached += 1
