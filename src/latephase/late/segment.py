@@ -96,15 +96,14 @@ class _Follower:
     ) -> None:
         self.mode, self.field = mode, Field.of(mode, order)
         tolerance *= _NOISE if self.field.slow else 1.0
-        self.log_times, self.log_end = log_times, log_end
+        self.log_times, self.log_end, self.work = log_times, log_end, 0
         least = 1e-2 * mode.setting.terms(mode.theta) if least is None else least
         self.scales = scales(mode, least) if mode.live.size else np.zeros(0)
         self.guards = Guards(mode, slack, least, tolerance)
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.log_sizes = np.log(np.linalg.norm(mode.pull, axis=0))
         self.even = (mode.basis @ mode.pull) / mode.scale[:, None]
-        self.rank, self.work = mode.basis.shape[1], 0
-        self.sampled: list[Array] = []
+        self.rank, self.sampled = mode.basis.shape[1], list[Array]()
 
     def run(self) -> Segment:
         """Step until something ends the segment."""
