@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,51 @@ def test_small_output_weights(c, loss):
     assert found.outcome is lp.Outcome.settled
     assert found.regime is lp.Regime.specialised
     assert abs(float(found.trajectory.log_loss[0]) - (math.log(2) - grown)) < 1e-8
+
+
+@pytest.mark.parametrize("method", [GD(0.1), FLOW])
+@pytest.mark.parametrize("c", [1e-60, 1e-110, 1e-150, 1e-200, 1e-290])
+def test_output_weights_whose_squares_are_no_floats(method, c):
+    """Ground truth: closed form, ln L = ln 2 - ln(2 step c^2 t) on x = -1, 1, as above."""
+    p = problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [c, -c], 0.1)
+    found = run(p, method, ["1e1000"])
+    step = 0.1 if isinstance(method, GD) else 1.0
+    grown = math.log(2 * step) + 2 * math.log(c) + 1000 * math.log(10)
+    assert found.outcome is lp.Outcome.settled
+    assert abs(float(found.trajectory.log_loss[0]) - (math.log(2) - grown)) < 1e-8
+
+
+def test_a_point_served_by_next_to_nothing_is_not_called_settled():
+    """Ground truth: its pull is of 1e280 when it moves; what floats cannot follow has no number."""
+    p = problem([1, -1], [1, -1], [0.7, -0.7], [0.1, 0.1], [1, -1e-140], 0.1)
+    found = run(p, GD(0.1), ["1e1000"])
+    assert found.outcome is lp.Outcome.budget_exhausted
+    assert np.isnan(found.trajectory.log_loss.values).all()
+
+
+@pytest.mark.parametrize("x", [1e-31, 1e-60, 1e-100, 1e-308, 1e31])
+def test_features_that_rounding_would_drop_are_refused(x):
+    """Ground truth: theory 2, the double slide of x, -x begins at t of 1 / x^2, before the horizon;
+    it was `unfitted` for ever."""
+    p = problem([x, -x], [1, -1], [0.7, -0.4], [0.1, 0.2], [1, -1], 0.1, "logistic")
+    with pytest.raises(lp.InputError, match="rescale"):
+        run(p, GD(0.1), ["1e1000"])
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+@pytest.mark.parametrize("s", [1e-308, 1e-310, 5e-324])
+@pytest.mark.parametrize("method", [GD(0.1), FLOW])
+def test_subnormal_starts(method, s, loss):
+    """Ground truth: a start of 1e-300, whose numbers are normal, differs by 1e-300 at most."""
+    small, normal = (
+        run(
+            problem([1, -1], [1, -1], [r, -r, r], [r, r, r], [1, -1, 1], 0.1, loss), method, ["1e4"]
+        )
+        for r in (s, 1e-300)
+    )
+    assert small.outcome is normal.outcome
+    assert float(small.trajectory.log_loss[0]) < -7
+    np.testing.assert_allclose(path(small), path(normal), rtol=1e-8)
 
 
 def test_output_weights_of_very_different_size():
@@ -138,6 +184,51 @@ def test_first_signs_that_doubles_round_to_zero(case):
     assert found.trajectory.error.values.max() < 1e-11
 
 
+LATER_TIES = {  # b_1 of a pre-activation that the first step leaves within 1e-16 of 0
+    -0.04715584759151081: problem(
+        [1, -1, -3], [1, -1, -1], [-0.3, -0.4, 0.2], [0.33, 0.2, 0.1], [1, -1, 1], 0.3
+    ),
+    -0.17296617601748757: problem(
+        [1, -1, -3], [1, -1, -1], [-0.3, -0.4, 0.2], [0.33, 0.2, 0.1], [1, -1, 1], 0.7, "logistic"
+    ),
+    -0.038690410922942786: problem(
+        [[1, 0.2], [-1, 0.1], [-3, 0.4]],
+        [1, -1, -1],
+        [[-0.3, 0.1], [-0.4, 0.2], [0.2, 0.1]],
+        [0.33, 0.2, 0.1],
+        [1, -1, 1],
+        0.3,
+    ),
+}
+
+
+@pytest.mark.parametrize("tie", LATER_TIES)
+def test_a_later_sign_that_rounding_decides_is_said_to_be_unknown(tie):
+    """Ground truth: balls; a neuron lives in one of two runs from neighbouring doubles, and dies in
+    the other, where balls say that it does the same in both.
+
+    So no error below 1 is true, then or ever; 1e-9 beside it all is well.
+    """
+    p, apart, times = LATER_TIES[tie], [], ["1", "100", "1e40"]
+    for bias in (tie, np.nextafter(tie, 1)):
+        here = replace(p, biases=np.array([bias, *p.biases[1:]]))
+        found = run(here, GD(p.step_size), times)
+        apart.append(ball_distance(path(found)[1], ball_descend(here, [100])[0][0]))
+        for said in (found.trajectory.error.values, found.trajectory.margin_error.values):
+            assert (said >= 1).all()
+        assert apart[-1] <= float(found.trajectory.error[1])
+    assert max(apart) > 0.01
+    for bias in (tie - 1e-9, tie + 1e-9):
+        beside = replace(p, biases=np.array([bias, *p.biases[1:]]))
+        assert (run(beside, GD(p.step_size), times).trajectory.error < 1e-3).all()
+
+
+def test_exact_ties_of_points_that_do_not_see_one_another_stay_decided():
+    """Ground truth: x = -1, 1 are orthogonal with bias: a pre-activation of 0 stays 0."""
+    p = problem([1, -1], [1, -1], [-0.3, -0.4, 0.2], [0.3, 0.2, 0.1], [1, -1, 1], 1.0)
+    assert (run(p, GD(1.0), ["1", "100"]).trajectory.error < 1e-12).all()
+
+
 def test_a_tie_decides_where_a_flow_goes():
     """Ground truth: in rationals a11 is +1.7e-18 (mirror: -1.7e-18): neuron 1 lives (is dead)."""
     ends = []
@@ -198,3 +289,31 @@ def test_dead_networks_are_settled_in_a_regime(method, loss):
     found = run(p, method, ["1e10"])
     assert (found.outcome, found.regime) == (lp.Outcome.settled, lp.Regime.both_dead)
     assert (found.pattern == 0).all()
+
+
+def wild(seed: int) -> Problem:
+    """A network of large weights, whose first steps are large, too."""
+    rng = np.random.default_rng(seed)
+    m, n, d = (3, 5, 1) if seed % 2 else (4, 3, 2)
+    inputs = rng.normal(size=(n, d)) * rng.choice([1.0, 3.0])
+    labels = np.concatenate([[1.0, -1.0], rng.choice([-1.0, 1.0], n - 2)])
+    weights = rng.normal(size=(m, d)) * rng.choice([1.0, 3.0, 6.0])
+    rest = rng.normal(size=m) * rng.choice([1.0, 3.0]), rng.choice([-1.0, 1.0, 0.5, -2.0], m)
+    step = float(rng.choice([0.1, 0.3, 1.0, 2.0]))
+    return Problem("wild", weights, *rest, inputs, labels, step, "logistic")
+
+
+def test_first_steps_are_no_further_off_than_they_say():
+    """Ground truth: 50 steps in pairs of doubles; of the parameters, and of the margins."""
+    batch, times = [wild(seed) for seed in range(24)], [1, 20, 50]
+    for p, truth in zip(batch, descend(batch, times)):
+        found = run(p, GD(p.step_size), [str(t) for t in times])
+        theta, said = path(found), found.trajectory
+        assert (distance(theta, truth.theta) <= said.error.values).all()
+        q, true = (
+            p.labels * np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
+            for t in (theta, truth.theta)
+        )
+        apart = (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
+        assert (apart <= said.margin_error.values).all()
+        assert np.isfinite(said.margin_error.values).all()

@@ -22,8 +22,8 @@ class Outcome(Enum):
     )
     overflowed = "the parameters left the range of float64; take a smaller step size"
     unfitted = (
-        "the run settled, but the active neurons never fit every point: the loss tends to a "
-        "positive constant"
+        "the run settled, but not in a regime with a name, and the active neurons never fit every "
+        "point: the loss tends to a positive constant"
     )
     inaccurate = (
         "rounding took over: the loss rose where it cannot, so the run was not followed further; "
@@ -37,8 +37,8 @@ class Regime(Enum):
     specialised = "each neuron is active on its own point only; the loss tends to 0"
     double_slide = "both neurons chatter around a kink at the other's point; the loss tends to 0"
     single_slide = "one neuron chatters around a kink at the other's point; the loss tends to 0"
-    one_dead = "one neuron is inactive on both points for ever; the loss tends to 1"
-    both_dead = "both neurons are inactive on both points for ever; the loss stays 2"
+    one_dead = "one neuron is inactive on both points for ever; the loss stays positive"
+    both_dead = "both neurons are inactive on both points for ever; the loss stays as it is"
 
 
 class Rigour(Enum):

@@ -90,9 +90,11 @@ def _step(chain: Chain) -> None:
     from .plain_steps import stepped  # imports JAX: only where steps are needed
 
     count = _count(chain)
-    chain.theta, chain.low, chain.step_error = stepped(
-        chain.setting, chain.theta, chain.low, chain.step_error, count
-    )
+    moved = stepped(chain.setting, chain.theta, chain.low, chain.step_error, count)
+    chain.theta, chain.low, chain.step_error = moved.theta, moved.low, moved.error
+    chain.doubt = chain.doubt + moved.doubt
+    chain.margin_doubt = chain.margin_doubt + chain.setting.reach(moved.doubt)
+    chain.lost = chain.lost or bool(moved.lost.any())
     chain.now, chain.status = chain.now.plus(count), None
     chain.slid, chain.let_go = np.zeros_like(chain.slid), np.full_like(chain.let_go, -1)
     chain.steps += count
@@ -120,11 +122,14 @@ def _follow(chain: Chain, here: Mode) -> None:
     tolerance = _solver_tolerance(chain, here)
     slack = np.asarray(tolerance * (2.0 ** np.clip(chain.churn - _GRACE, 0, _LOOSEST) - 1))
     found = follow(here, order, logs, chain.log_left, tolerance, balanced, slack, chain.least)
-    if _rises(chain, here, found):
+    finite = bool(np.isfinite(here.parameters(found.beta)).all())
+    if finite and _rises(chain, here, found):
         chain.outcome = Outcome.inaccurate
         return
     _record(chain, here, found)
     _arrive(chain, here, found)
+    if not finite:
+        chain.outcome = Outcome.overflowed
 
 
 def _rises(chain: Chain, here: Mode, found: Segment) -> bool:
@@ -224,5 +229,7 @@ def _store(chain: Chain, theta: Array) -> None:
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt
         chain.recorded_margin_doubt[chain.reached] = chain.margin_doubt
+        chain.recorded_rounding[chain.reached] = chain.step_error
+        chain.recorded_lost[chain.reached] = chain.lost
         chain.followed[chain.reached] = chain.flowed
     chain.reached += 1

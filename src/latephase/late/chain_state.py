@@ -33,8 +33,9 @@ class Goal:
 class Chain:
     """A run under way, and what it has recorded: theta (S, m, k), in the coordinates of its
     setting, doubt (S, m) and margin_doubt (S, n), NaN where not reached; these are absolute errors
-    of (w_j, b_j) and of the margins that chatter leaves, followed (S,) tells whether a flow has
-    carried the run there.
+    of (w_j, b_j) and of the margins that chatter leaves; rounding (S,): step_error then;
+    lost (S,): whether rounding may have decided by then that a neuron lives;
+    followed (S,): whether a flow has carried the run there.
 
     signs (m, n): exact ones at the start;  least (m, n): sizes of pre-activations below which a
     solver is not asked for more digits;  lowest: ln L, above which a flow cannot rise;
@@ -62,6 +63,8 @@ class Chain:
     signs: NDArray[np.int64]
     least: Array
     margin_doubt: Array
+    recorded_rounding: Array
+    recorded_lost: NDArray[np.bool_]
     followed: NDArray[np.bool_]
     slid: NDArray[np.bool_]
     broken: NDArray[np.bool_]
@@ -85,6 +88,7 @@ class Chain:
     churned: int = 0
     kicked: int = 0
     entry: Instant = field(default_factory=Instant.start)
+    lost: bool = False
     outcome: Outcome | None = None
 
     @classmethod
@@ -120,6 +124,8 @@ class Chain:
             signs=signs,
             least=_LEAST * setting.terms(entered),
             margin_doubt=np.zeros(n),
+            recorded_rounding=np.full(samples, np.nan),
+            recorded_lost=np.zeros(samples, bool),
             followed=np.zeros(samples, bool),
             slid=np.zeros((m, n), bool),
             broken=np.zeros((m, n), bool),

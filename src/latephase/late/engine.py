@@ -87,8 +87,10 @@ def _finish(
 ) -> None:
     """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
     left = [o is None or o is Outcome.budget_exhausted for o in journey.outcome]
-    setting = two_point_setting(course.geometry, course.method)
     rows = [int(row) for row in np.flatnonzero(left)]
+    if not rows:
+        return
+    setting = two_point_setting(course.geometry, course.method)
     for number, row in enumerate(rows):
         if progress:
             progress(len(left) - len(rows) + number, len(left))
@@ -101,7 +103,7 @@ def _finish(
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
             journey.entry[row], journey.log_entry[row] = entry(chain)
-    if progress and rows:
+    if progress:
         progress(len(left), len(left))
 
 

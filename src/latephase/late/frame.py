@@ -17,10 +17,14 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.errors import InputError, Words
+
 Array = NDArray[np.float64]
 _EVEN = 1e-2  # of the largest pivot: points whose pivots are all at least this stay as they are
 _DIGITS = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _DEPENDENT = Decimal("1e-60")  # of its squared length: then a point adds no direction
+_ROUNDING = Decimal("1e-150")  # of its squared length: what 80 digits leave of such a point
+_SMALLEST = 1e-30  # of the largest feature: the smallest one that can be told from rounding
 _SIGNED = 2.0**-49  # of its terms: a rounded pre-activation beyond it has the right sign
 
 
@@ -111,6 +115,13 @@ def _even(raw: Array) -> bool:
 
 def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
     """Q's columns and R as points (n, k): modified Gram-Schmidt with pivoting."""
+    sizes = np.abs(raw).max(axis=0)
+    if sizes[sizes > 0].min() < _SMALLEST * sizes.max():
+        raise InputError(
+            f"features and bias input 1 within {_SMALLEST:.0e} of one another",
+            Words(f"sizes {sizes[sizes > 0].min():.1e} and {sizes.max():.1e}"),
+            "rescale the inputs",
+        )
     with localcontext(_DIGITS):
         left = [_decimals(row) for row in raw]
         whole = [_dot(row, row) for row in left]
@@ -118,6 +129,7 @@ def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
         rows: list[list[Decimal]] = []
         while len(axes) < raw.shape[1]:
             squares = [_dot(row, row) for row in left]
+            _check(squares, whole)
             new = [s if s > _DEPENDENT * w else 0 for s, w in zip(squares, whole, strict=True)]
             best = max(range(len(left)), key=new.__getitem__)
             if new[best] == 0:
@@ -133,6 +145,20 @@ def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
             rows.append(along)
         clean = [[_rounded(c, w) for c, w in zip(row, whole, strict=True)] for row in rows]
     return axes, np.array(clean).T
+
+
+def _check(squares: list[Decimal], whole: list[Decimal]) -> None:
+    """Refuse points that are new by less than 1e-30 of their size, and not for rounding.
+
+    On x = +-1e-31 nothing moves for 10^62 steps, and then the run would be wrong.
+    """
+    for left, square in zip(squares, whole, strict=True):
+        if _ROUNDING * square < left <= _DEPENDENT * square:
+            raise InputError(
+                "points (x_i, 1) that are on a line or plane exactly, or off it by 1e-30 at least",
+                Words(f"one that is off by {float((left / square).sqrt()):.1e} of its length"),
+                "rescale or drop the feature that is next to 0",
+            )
 
 
 def _rounded(entry: Decimal, square: Decimal) -> float:

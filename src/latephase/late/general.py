@@ -36,7 +36,7 @@ _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a r
 _MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
-_NUDGE = 2.0**-46  # of the parameters, to see what becomes of rounding errors
+_NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
 
 def simulate_general(
@@ -102,7 +102,7 @@ def compared(
     )
     with _begun(side_by_side, setting, theta, times, until, goal) as begun:
         fine = run_chain(setting, theta, times, until, careful)
-        explosive = fine.step_error > _EXPLOSIVE * np.abs(fine.theta).max()
+        explosive = not fine.step_error <= _EXPLOSIVE * np.abs(fine.theta).max()
         coarse = begun.result() if begun and not explosive else None
     if coarse is None:
         start = _nudged(theta) if explosive else theta
@@ -125,21 +125,26 @@ def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Comp
     theta = frame.left(start, entered, fine.recorded)
     theta[initial] = start
     error = _error(fine, coarse, theta, rounding)
+    unknown = np.where(fine.recorded_lost, 1.0, 0.0)  # and that never decays
+    error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
     return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
 
 
-def _rounding(fine: Chain, explosive: bool) -> float:
-    """What rounding has added to the parameters, absolute: a bound, or where that is useless, what
-    a nudge cannot have shown since it was made when the parameters were smaller."""
-    return 2.0**-49 * float(np.abs(fine.theta).max()) if explosive else fine.step_error
+def _rounding(fine: Chain, explosive: bool) -> Array:
+    """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
+    what a nudge cannot have shown since it was made when the parameters were smaller."""
+    largest = np.abs(fine.recorded).max(axis=(1, 2))
+    return np.asarray(2.0**-49 * largest if explosive else fine.recorded_rounding)
 
 
-def _margin_error(fine: Chain, coarse: Chain, rounding: float) -> Array:
+def _margin_error(fine: Chain, coarse: Chain, rounding: Array) -> Array:
     """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
     setting = fine.setting
     q, other = setting.margins(fine.recorded), setting.margins(coarse.recorded)
-    doubt = fine.recorded_margin_doubt + setting.reach(np.full(len(setting.outer), rounding))
+    doubt = fine.recorded_margin_doubt + rounding[:, None] * setting.reach(
+        np.ones(len(setting.outer))
+    )
     doubt += 2.0**-50 * np.abs(setting.outer) @ setting.terms(fine.recorded)
     off = np.nan_to_num(2 * np.abs(q - other), nan=np.inf) + doubt
     relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(fine.followed, _FLOW_ERROR, 0.0)
@@ -192,14 +197,20 @@ def _nudged(theta: Array) -> Array:
     return np.asarray(theta * (1 + _NUDGE * signs))
 
 
-def _error(fine: Chain, coarse: Chain, theta: Array, rounding: float) -> Array:
+def _error(fine: Chain, coarse: Chain, theta: Array, rounding: Array) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms = np.linalg.norm(theta, axis=2)
-    apart = 2 * np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
-    absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding
+    norms, apart = _lengths(theta), 2 * _lengths(fine.recorded - coarse.recorded)
+    absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
+
+
+def _lengths(rows: Array) -> Array:
+    """Euclidean, along the last axis: squares of 1e200 are no floats."""
+    sizes = np.abs(rows).max(axis=-1)
+    units = np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(units * np.linalg.norm(rows / units[..., None], axis=-1))
 
 
 def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float,
     null1 = (g.k12 * a[0, 0] - g.k11 * a[0, 1]) / (g.x1 - g.x2)  # w1 - x1 b1, conserved
     null2 = (g.k22 * a[1, 0] - g.k12 * a[1, 1]) / (g.x1 - g.x2)  # w2 - x2 b2, conserved
     apart = 1 - g.x1 * g.x2
-    scale = g.k11 * g.k22 / ((g.x1 - g.x2) * apart**2)
+    scale = (g.k11 / apart) * (g.k22 / apart) / (g.x1 - g.x2)
     constant = scale * (np.log1p(g.norm_gap / g.k11) + (g.x1 * null2 - g.x2 * null1))
     balance = (
         g.x1 * (log_step + np.log(g.k11)) / g.k11
@@ -53,7 +53,7 @@ def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float,
         + null1 / g.k11
         - null2 / g.k22
     )
-    return g.x_inf, constant + 0.0, balance * g.k11 * g.k22 / ((g.x1 - g.x2) * apart)
+    return g.x_inf, constant + 0.0, balance * (g.k11 / apart) * (g.k22 / (g.x1 - g.x2))
 
 
 def _double_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:

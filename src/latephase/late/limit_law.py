@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Law, Outcome
+from latephase.core.errors import InputError
 from latephase.problem import (
     Dataset,
     GradientDescent,
@@ -47,7 +48,10 @@ def law_of(
     step = method.step_size if isinstance(method, GradientDescent) else 1.0
     if is_two_point(data) and sorted(network.output_weights) == [-1.0, 1.0]:
         return _closed_form(network, data, pattern, theta, math.log(step))
-    found = mode_limit(pattern, theta, data, network.output_weights, log_t, math.log(step))
+    try:
+        found = mode_limit(pattern, theta, data, network.output_weights, log_t, math.log(step))
+    except InputError:
+        return None
     if found is None or not found.settled:
         return None
     outer, size = network.output_weights, data.optimal_margin

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.errors import InputError
 from latephase.problem import Dataset
 
 from .limit_direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
@@ -16,6 +17,7 @@ from .limit_offset import convergence_rate, images, offset
 from .limit_settled import Mode, Pair, settled
 
 Array = NDArray[np.float64]
+_SMALLEST = 1e-150  # of the largest entry of the gradients
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def mode_limit(
     log_step: float,
 ) -> ModeLimit | None:
     """Where the mode `pattern` (m, n) leads from theta (m, d + 1) at time t; None if its loss does
-    not tend to 0.
+    not tend to 0.  Errors: InputError where multipliers, of the size of 1 / |gradient|^2, are not
+    floats.
 
     log_t, log_step: ln of the time and of the step size (0 for gradient flow).  Both losses have
     the same limit, since ln(1 + e^-q) ~ e^-q.
@@ -57,6 +60,12 @@ def mode_limit(
     points, pulls = augmented(data.inputs), np.outer(output_weights, data.labels)
     gradients = mode_gradients(pattern, points, data.labels, output_weights)
     flat = gradients.reshape(data.n, -1)
+    if not _SMALLEST <= np.abs(flat).max() <= 1 / _SMALLEST:
+        raise InputError(
+            f"output weights times inputs whose squares are floats, from {_SMALLEST:.0e} on",
+            f"{np.abs(flat).max():.3g} at most",
+            "rescale the output weights or the inputs",
+        )
     direction = largest_margin(
         gradients, mode_rows(pattern, points, pulls) if is_small(flat) else None
     )

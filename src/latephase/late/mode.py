@@ -12,6 +12,7 @@ another size, their difference. Source: docs/theory.md, "Any shallow network".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from .setting import Setting
 Array = NDArray[np.float64]
 
 
+_SMALLEST = -1000  # binary exponent of a unit
 _REGULAR = 1e-3  # smallest share of a column that is new, from which a Gram matrix will do
 
 
@@ -33,7 +35,9 @@ class Mode:
     """A mode entered at theta (m, k), in the coordinates of its setting.
 
     status (m, n);  held, live (n,): points that rest, points that pull;
-    basis (m k, r), pull (r, live points): beta' = pull @ l;  margins (n,) at entry;
+    basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
+    pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
+    margins (n,) at entry;
     slides: pairs (k, 2) whose multipliers may reach an end, multipliers (k, n) maps pulls to
     multiplier * pull.
     """
@@ -45,6 +49,7 @@ class Mode:
     live: NDArray[np.int64]
     basis: Array
     pull: Array
+    log_drive: float
     margins: Array
     slides: NDArray[np.int64]
     multipliers: Array
@@ -81,13 +86,22 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
     g = np.concatenate([neuron.gradients for neuron in neurons])
     g, moving = _projected(g, held, setting.scale)
     live = np.flatnonzero(moving)
-    basis, pull = _factors(g if moving.all() else g[:, live])
+    unit = _unit(g[:, live])
+    basis, pull = _factors(g[:, live] / unit)
     slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
     multipliers = np.concatenate([neuron.multipliers for neuron in neurons])
     margins = margins_of(setting, theta, status)
     return Mode(
-        setting, theta, status, held, live, basis, pull, margins, slides.reshape(-1, 2), multipliers
-    )  # fmt: skip
+        *(setting, theta, status, held, live, basis / unit, pull, 2 * math.log(unit), margins),
+        slides.reshape(-1, 2),
+        multipliers,
+    )
+
+
+def _unit(g: Array) -> float:
+    """The power of two next to the largest entry of g, by which all is divided without rounding."""
+    largest = float(np.abs(g).max(initial=0.0))
+    return math.ldexp(1.0, max(math.frexp(largest)[1] - 1, _SMALLEST)) if largest > 0 else 1.0
 
 
 def _factors(g: Array) -> tuple[Array, Array]:

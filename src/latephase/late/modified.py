@@ -24,7 +24,7 @@ from .mode import Mode
 
 Array = NDArray[np.float64]
 LOG_SLOW = math.log(1e-3)  # of the rate of relaxation: a motion below it is slow
-_LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere
+LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,21 @@ class Field:
         return -(series + slope @ step @ step / 3 if self.order > 1 else series)
 
     def log_pulls(self, s: float, beta: Array) -> Array:
-        """ln((t + c) F) at the live points."""
+        """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        return np.asarray(s + self.log_origin + self.mode.setting.log_pull(q))
+        # Summed first: a pull between 1e6 and 1e6 + 1 has no digit to lose in its logarithm.
+        log_clock = s + (self.log_origin + self.mode.log_drive)
+        return np.asarray(log_clock + self.mode.setting.log_pull(q))
 
     def _back(self, s: float) -> float:
         """1 / (t + c)."""
-        return math.exp(min(-s - self.log_origin, _LARGEST))
+        return math.exp(min(-s - self.log_origin, LARGEST))
 
     def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
         """(t + c) F, -F'/F and F''/F at the live points."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         log = self.log_pulls(s, beta)
-        f = np.exp(np.minimum(log, _LARGEST))
+        f = np.exp(np.minimum(log, LARGEST))
         return f, *self.mode.setting.loss.slopes(q)
 
 
@@ -124,6 +126,7 @@ def pace(mode: Mode) -> Pace:
     f = np.exp(log - top)
     gram = mode.pull.T @ mode.pull
     with np.errstate(divide="ignore"):
+        top += mode.log_drive
         rate = top + math.log((np.abs(gram) @ f).max())
         move = top + float(np.log(np.abs((mode.pull @ f) @ mode.pull).max()))
     return Pace(rate, move)

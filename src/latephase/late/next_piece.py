@@ -21,7 +21,7 @@ _CALM = math.log(0.5)  # relaxation per step below which the modified flow may b
 _WORTHWHILE = 64  # a mode that a chattering pair ends sooner than this is stepped through
 _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
 _MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
-_LONG = 10_000  # steps of the solver after which a chattering run has taken seconds
+_LONG = 4_000  # steps of the solver after which a chattering run has taken seconds
 _KICKED = 200  # rounds of chatter that are followed kick by kick
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .guards import Guards
 from .mode import Mode, scales
-from .modified import LOG_SLOW, Field
+from .modified import LARGEST, LOG_SLOW, Field
 
 Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
@@ -29,11 +29,8 @@ BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against ot
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 _CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
 _MOST_STEPS = 5_000
-_LOOSER = (
-    1.0,
-    1e2,
-    1e4,
-)  # times the tolerance, where rounding of a force at rest keeps one from it
+# Times the tolerance, where rounding of a force at rest keeps a solver from it.
+_LOOSER = (1.0, 1e2, 1e4)
 _SMALLEST_LOG = -1e6
 _NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
 _GLANCE = 50  # steps after which it is asked whether the clock is too fast
@@ -98,17 +95,15 @@ class _Follower:
         least: Array | None,
     ) -> None:
         self.mode, self.field = mode, Field.of(mode, order)
-        if self.field.slow:
-            tolerance *= _NOISE
-        self.log_times, self.log_end = log_times, log_end
+        tolerance *= _NOISE if self.field.slow else 1.0
+        self.log_times, self.log_end, self.work = log_times, log_end, 0
         least = 1e-2 * mode.setting.terms(mode.theta) if least is None else least
         self.scales = scales(mode, least) if mode.live.size else np.zeros(0)
         self.guards = Guards(mode, slack, least, tolerance)
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.log_sizes = np.log(np.linalg.norm(mode.pull, axis=0))
         self.even = (mode.basis @ mode.pull) / mode.scale[:, None]
-        self.rank, self.work = mode.basis.shape[1], 0
-        self.sampled: list[Array] = []
+        self.rank, self.sampled = mode.basis.shape[1], list[Array]()
 
     def run(self) -> Segment:
         """Step until something ends the segment."""
@@ -171,7 +166,9 @@ class _Follower:
             solver.step()
         except (ValueError, np.linalg.LinAlgError, OverflowError):  # of matrices beyond float64
             return False
-        return solver.status != "failed" and bool(np.isfinite(solver.y).all())
+        if solver.status == "failed" or not np.isfinite(solver.y).all():
+            return False
+        return bool(self.field.log_pulls(solver.t, solver.y).max() <= LARGEST)
 
     def s(self, log_time: float) -> float:
         """The solver's variable ln(1 + t / c) at a time since entry."""
@@ -184,14 +181,15 @@ class _Follower:
         return self.field.log_origin + s + math.log(-math.expm1(-s))
 
     def _at_once(self, end: float) -> Segment:
-        """The segment where the whole of it is an instant on the mode's own clock."""
+        """The segment where all of it is an instant on the mode's own clock."""
         speed = self.field(0.0, np.zeros(self.rank))
         self.sampled = [self.s(log) * speed for log in self.log_times if self.s(log) <= end]
         return self._end(self.log_end, end * speed, failed=False)
 
     def _still(self) -> Segment:
-        self.sampled = [np.zeros(self.rank)] * len(self.log_times)
-        return self._end(self.log_end, np.zeros(self.rank), failed=False)
+        beta = np.zeros(self.rank)
+        self.sampled = [beta] * len(self.log_times)
+        return self._end(self.log_end, beta, failed=False)
 
     def _solver(self, name: str, tolerance: float, s: float, beta: Array) -> Any:
         from scipy import integrate
@@ -293,8 +291,8 @@ class _Follower:
 
 
 def _root(least: Callable[[float], float], start: float, end: float) -> float:
-    """Where `least` falls below 0 between start and end; at an end where rounding hides it there,
-    as at a point that is given twice: one of its guards is met, the other an ulp short of it."""
+    """Where `least` falls below 0; at an end where rounding hides it there, as at a point given
+    twice: one of its guards is met, the other an ulp short of it."""
     from scipy.optimize import brentq
 
     if least(start) < 0:
