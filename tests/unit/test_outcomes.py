@@ -171,3 +171,10 @@ def test_first_kick_of_a_lone_neuron():
         assert run.regime is lp.Regime.one_dead
         w, b = run.trajectory.weights.values[0, 0, 0], run.trajectory.biases.values[0, 0]
         assert relative_error([0.5 * w + b, b - 0.5 * w], expected) < 0.01
+
+
+def test_a_stall_that_is_never_reached_says_what_to_change():
+    """Ground truth: 2021 and 2020 at step size 0.1 leave float32, which more steps do not mend."""
+    far = lp.Dataset([2021.0, 2020.0], [1, -1])
+    with pytest.raises(lp.LatephaseError, match="overflowed; take a smaller step size"):
+        lp.stall(lp.ShallowReLU([1.0, -1.0], [1.0, 1.0]), far, lp.GradientDescent(0.1), "float32")
