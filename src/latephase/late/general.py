@@ -193,9 +193,13 @@ def _nudged(theta: Array) -> Array:
 
 
 def _error(fine: Chain, coarse: Chain, theta: Array, rounding: float) -> Array:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms = np.linalg.norm(theta, axis=2)
-    apart = 2 * np.linalg.norm(fine.recorded - coarse.recorded, axis=2)
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached.
+
+    Lengths are no sums of squares: on its way out of float64 a run passes weights of 1e200.
+    """
+    norms = np.hypot.reduce(theta, axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = 2 * np.hypot.reduce(fine.recorded - coarse.recorded, axis=2)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
