@@ -108,11 +108,11 @@ def random_runs(seed: int, dtype: str, trials: int) -> tuple[Any, Any, dict[str,
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, seed: int) -> None:
-    """Ground truth: NumPy and ml_dtypes, one operation at a time, subnormal numbers included: 3072
+@pytest.mark.parametrize(("dtype", "trials"), [("float16", 256), ("bfloat16", 512)])
+def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, trials: int, seed: int) -> None:
+    """Ground truth: NumPy and ml_dtypes, one operation at a time, subnormal numbers included: 2304
     runs, bit for bit, recorded in the midst of leaps, and once at their end alone."""
-    weights, biases, problem = random_runs(seed, dtype, 512)
+    weights, biases, problem = random_runs(seed, dtype, trials)
     times = [1, 2, 7, 50, 100, 101, 333, 700]
     want, stalled = native_arithmetic.stepped(weights, biases, times, **problem)
     for at in (times, times[-1:]):
