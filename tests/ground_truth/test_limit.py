@@ -260,7 +260,7 @@ def test_runs_that_do_not_fit_their_data_are_refused():
     """Ground truth: a pattern in which a point has no active neuron keeps its loss."""
     run = settled_run((3, -1))
     dead = dataclasses.replace(run, pattern=np.array([[1, 0], [0, 0]], np.int8))
-    for bad in (dead, dataclasses.replace(run, regime=None)):
+    for bad in (dead, dataclasses.replace(run, pattern=None)):
         with pytest.raises(lp.InputError) as caught:
             lp.limit(bad)
         assert message_is_one_line(caught.value)

@@ -192,7 +192,7 @@ def test_tame_runs_end_in_an_outcome(case, method, until):
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])
 @pytest.mark.parametrize("method", [GD(0.1), FLOW])
-def test_dead_networks_settle_in_a_regime(method, loss):
+def test_dead_networks_are_settled_in_a_regime(method, loss):
     """Ground truth: no neuron is active anywhere, so nothing ever moves and L stays where it is."""
     p = problem([0.9, -0.4], [1, -1], [0.1, -0.1], [-1, -1], [2, -2], 0.1, loss)
     found = run(p, method, ["1e10"])

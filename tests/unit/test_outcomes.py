@@ -12,6 +12,7 @@ from helpers import relative_error
 from latephase.late import modified
 
 PLUS_MINUS, GD = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
+SETTLED = lp.Outcome.settled
 
 
 def from_preactivations(inputs, a11, a12, a21, a22) -> lp.ShallowReLU:
@@ -63,6 +64,21 @@ def test_every_regime(regime):
             assert relative_error(1 + log_loss, 1 + LOG_LOSS[regime]) < 1e-4
         else:
             assert relative_error(log_loss, -1000 * log(10)) < 0.01
+
+
+@pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
+def test_both_engines_mean_the_same(regime):
+    """Ground truth: the other engine, which follows the logistic loss, on one start of each regime,
+    its neurons and points in another order: outcome, regime, pattern and whether there is a law."""
+    inputs, a = REGIMES[regime][0]
+    net = from_preactivations(inputs, *a)
+    exact = lp.simulate(net, lp.Dataset(inputs, [1, -1]), GD, until="1e30", at=["1e30"])
+    turned = lp.ShallowReLU(net.weights[::-1], net.biases[::-1], [-1, 1])
+    data = lp.Dataset(inputs[::-1], [-1, 1])
+    other = lp.simulate(turned, data, GD, until="1e30", at=["1e30"], loss="logistic")
+    assert (other.outcome, other.regime) == (exact.outcome, exact.regime) == (SETTLED, regime)
+    assert np.array_equal(other.pattern, exact.pattern[::-1, ::-1])
+    assert (other.law is None) == (exact.law is None)
 
 
 def test_no_regime_is_missing():

@@ -23,7 +23,6 @@ from .limit_settled import Pair
 from .passage import distance
 from .response import ACTIVE
 from .run import Run
-from .two_neuron_pattern import regime_pattern
 
 Array = NDArray[np.float64]
 
@@ -133,7 +132,7 @@ def limit(run: Run) -> Limit:
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
     theta, log_t = _last_sample(run)
-    pattern, outer = _pattern(run, theta), run.network.output_weights
+    pattern, outer = _pattern(run), run.network.output_weights
     step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0
     found = mode_limit(pattern, theta, run.data, outer, log_t, math.log(step))
     if found is None:
@@ -201,14 +200,12 @@ def _last_sample(run: Run) -> tuple[Array, float]:
     return theta[k], float(log10_t[k]) * math.log(10.0)
 
 
-def _pattern(run: Run, theta: Array) -> NDArray[np.integer]:
-    if run.pattern is not None:
-        return run.pattern
-    if run.regime is None:
+def _pattern(run: Run) -> NDArray[np.integer]:
+    if run.pattern is None:
         raise InputError(
             "a run with a pattern", Words(f"one that ended as {run.outcome.name}"), "raise until"
         )
-    return regime_pattern(run.regime, run.data, run.network.output_weights, theta)
+    return run.pattern
 
 
 def _kkt_residual(

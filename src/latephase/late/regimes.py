@@ -38,6 +38,26 @@ def terminal_regime(geometry: TwoPointGeometry, code: int) -> Regime | None:
     return Regime.single_slide if regime is Regime.double_slide and marginal else regime
 
 
+def final_status(
+    geometry: TwoPointGeometry, regime: Regime | None, a: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Statuses (2, 2) of a run that ends in `regime` with pre-activations a (2, 2).
+
+    The pre-activations decide where the regime does not, and alone while there is none.  A neuron
+    that chatters for ever slides: from (1, 3) one that is left alone does, at its wrong side.
+    """
+    status = statuses(a)
+    if regime is Regime.double_slide:
+        status[0, 1] = status[1, 0] = SLIDING
+    if regime is Regime.single_slide:
+        slides = 1 if geometry.k12 >= geometry.k11 else 0
+        status[slides, 1 - slides], status[1 - slides, slides] = SLIDING, ACTIVE
+    if regime is Regime.one_dead and geometry.gram_sign > 0:
+        alive = int(a[1, 1] > 0)
+        status[alive, 1 - alive] = SLIDING
+    return status
+
+
 def one_dead_for_ever(
     geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
 ) -> NDArray[np.bool_]:

@@ -31,7 +31,7 @@ class Run:
     law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
     regime;  rigour: the weakest of the samples' rigours;  loss: its name;
     pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding),
-    None where they were not followed.
+    None where a method is only stepped.
     """
 
     network: ShallowReLU

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latephase.core import Law, Outcome, Regime, Rigour
 from latephase.core.calls import public
@@ -26,6 +27,7 @@ from .engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
 from .engine import run as run_engine
 from .general import simulate_general
 from .measured import Arithmetic, simulate_method, simulate_rounded
+from .regimes import final_status
 from .run import Method, Run, Times, sample_times
 from .trajectory import dataset, variables
 from .watched import Progress, watched
@@ -135,7 +137,17 @@ def _late(
     picked = {name: values[0][times.positions] for name, values in arrays.items()}
     rigour = Rigour.exact if (picked["rigour"] == Rigour.exact.name).all() else Rigour.estimated
     trajectory = dataset(picked, times.given)
-    return Run(network, data, method, trajectory, *verdict(found), rigour)
+    ends, pattern = verdict(found), _pattern(found, geometry, neuron_order(network))
+    return Run(network, data, method, trajectory, *ends, rigour, pattern=pattern)
+
+
+def _pattern(
+    found: LatePhase, geometry: TwoPointGeometry, neurons: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Statuses (2, 2) at the end of the one trial, neurons and points in the user's order."""
+    a = found.journey.state.preactivations[..., 0]
+    status = final_status(geometry, found.journey.regime[0], a)
+    return status[list(neurons)][:, list(geometry.order)]
 
 
 def verdict(found: LatePhase, trial: int = 0) -> tuple[Outcome, Regime | None, Law | None]:
