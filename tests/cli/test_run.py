@@ -12,7 +12,7 @@ import pytest
 import latephase as lp
 
 KEYS = ["t", "log10_t", "weights", "biases", "boundary", "robustness_margin", "margin_deficit"]
-KEYS += ["log_margin_deficit", "log_loss", "error"]
+KEYS += ["log_margin_deficit", "log_loss", "error", "margin_error"]
 TIMES = ["1e3", "0", "1", "1e1000"]
 
 
@@ -144,3 +144,16 @@ def test_numbers_without_a_digit_that_holds_are_zero(latephase):
     assert early["boundary"] != 0.0
     assert early["log_margin_deficit"] == pytest.approx(math.log(early["margin_deficit"]))
     assert (late["boundary"], late["margin_deficit"], late["log_margin_deficit"]) == (0, 0, None)
+
+
+def test_the_error_of_margins_is_told_where_it_is_more_than_rounding(latephase, problem):
+    """Ground truth: the largest margin_error of lp.simulate, to two digits; none of exact runs."""
+    near = [word.replace("1,-1", "0.5,-0.5") if word == "1,-1" else word for word in problem[:2]]
+    words = ["run", *near, *problem[2:], "--until", "1e9", "--at", "0,1e9"]
+    samples = parsed(latephase(*words, "--json").out)["samples"]
+    worst = max(sample["margin_error"] for sample in samples)
+    assert worst > 1e-12
+    assert f"off by at most {worst:.2g} (1 +" in latephase(*words).out
+    exact = latephase("run", *problem, "--until", "1e9", "--at", "0,1e9").out
+    assert "rigour   exact" in exact
+    assert "off by" not in exact

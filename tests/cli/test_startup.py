@@ -45,6 +45,7 @@ def test_every_help_shows_an_example(latephase, command):
     ended = latephase(command, "--help")
     assert ended.code == 0
     assert re.search(rf"Examples\s+latephase {command}", ended.out)
+    assert "bool" not in ended.out  # no value comes behind --json
 
 
 @pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)])

@@ -187,3 +187,24 @@ def test_first_kick_of_a_lone_neuron():
         assert run.regime is lp.Regime.one_dead
         w, b = run.trajectory.weights.values[0, 0, 0], run.trajectory.biases.values[0, 0]
         assert relative_error([0.5 * w + b, b - 0.5 * w], expected) < 0.01
+
+
+def test_a_stall_that_is_never_reached_says_what_to_change():
+    """Ground truth: 2021 and 2020 at step size 0.1 leave float32, which more steps do not mend."""
+    far = lp.Dataset([2021.0, 2020.0], [1, -1])
+    with pytest.raises(lp.LatephaseError, match="overflowed; take a smaller step size"):
+        lp.stall(lp.ShallowReLU([1.0, -1.0], [1.0, 1.0]), far, lp.GradientDescent(0.1), "float32")
+
+
+@pytest.mark.parametrize("step_size", [0.1, 3.0])
+def test_wide_runs_overflow_without_a_word_of_numpy(step_size):
+    """Ground truth: warnings are errors here. With 0.1 the third update leads to weights whose
+    squares leave float64; samples until the end have an error, if infinite."""
+    rng = np.random.default_rng(5)
+    net = lp.ShallowReLU(rng.normal(size=(4, 2)), rng.normal(size=4), [1.0, -1.0, 1.0, -1.0])
+    data = lp.Dataset(rng.normal(size=(3, 2)), [1, -1, 1])
+    run = lp.simulate(net, data, lp.GradientDescent(step_size), until=9, at=range(10))
+    reached = np.isfinite(run.trajectory.weights.values).all(axis=(1, 2))
+    assert run.outcome is lp.Outcome.overflowed
+    assert not reached.all()
+    assert (run.trajectory.error.values[reached] > 0).all()

@@ -12,9 +12,9 @@ import latephase as lp
 LINE = lp.Dataset([1.0, -1.0], [1, -1])
 NEAR = lp.Dataset([2.0, 1.0], [1, -1])
 NET = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
-RNG = np.random.default_rng(0)
-WIDE = lp.ShallowReLU(RNG.normal(size=(9, 2)), RNG.normal(size=9), RNG.choice([-1.0, 1.0], 9))
-PLANE = lp.Dataset(RNG.normal(size=(5, 2)), [1, -1, 1, -1, 1])
+RNG = np.random.default_rng(4)
+WIDE = lp.ShallowReLU(RNG.normal(size=(4, 2)), RNG.normal(size=4), [1.0, -1.0, 1.0, -1.0])
+PLANE = lp.Dataset(RNG.normal(size=(3, 2)), [1, -1, 1])
 GD, FLOW = lp.GradientDescent(0.1), lp.GradientFlow()
 Told = Callable[[int, int], None]
 CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
@@ -29,7 +29,7 @@ CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
     "a method": (lambda p: lp.simulate(NET, LINE, lp.Adam(0.1), until=50, progress=p), 50),
     "predict": (lambda p: lp.predict(NET, NEAR, FLOW, progress=p), 1),
     "ensemble": (
-        lambda p: lp.ensemble("uniform", NEAR, GD, trials=5, seed=0, until=9, batch=2, progress=p),
+        lambda p: lp.ensemble("uniform", LINE, GD, trials=5, seed=0, until=9, batch=2, progress=p),
         5,
     ),
     "ensemble of flows": (

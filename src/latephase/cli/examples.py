@@ -13,11 +13,14 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class _Examples:
-    """The epilog, put aside while Typer prints."""
+    """The epilog, put aside while Typer prints, and flags without a type."""
 
     epilog: str | None
 
     def format_help(self, context: Any, formatter: Any) -> None:
+        for parameter in self.get_params(context):  # type: ignore[attr-defined]
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""  # Typer writes "--json <bool>", as if a value came behind
         examples, self.epilog = self.epilog, None
         super().format_help(context, formatter)  # type: ignore[misc]
         self.epilog = examples

@@ -116,7 +116,7 @@ def method_of(method: str, step_size: str | None) -> GradientDescent | GradientF
     from latephase.problem import GradientDescent, GradientFlow
 
     if method not in ("gd", "gf"):
-        raise InputError("--method gd or gf", method, "choose one of them")
+        raise InputError("--method gd or gf", method, "choose one; `latephase compare` has more")
     if method == "gd" and step_size is None:
         raise InputError("--step-size with --method gd", None, "add for example --step-size 0.1")
     if step_size is None:

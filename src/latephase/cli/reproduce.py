@@ -42,7 +42,10 @@ def command(
     seed: flags.Seed = "0",
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also what goes beyond the paper: certificates of every run."),
+        typer.Option(
+            "--all",
+            help="Also what goes beyond the paper: certificates, studies, remedies, arithmetic.",
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")

@@ -33,6 +33,7 @@ With --json a program can read it; --method gf is gradient flow and takes no
 --step-size.
 """
 _ROUNDING = 8 * 2.0**-52  # of the size of the inputs: what a difference of margins leaves over
+_EXACT = 1e-12  # up to here a sample is called exact, and its error needs no words
 _ROWS = 20  # that a terminal shows when the times were not asked for one by one
 _SCALARS = (
     "boundary",
@@ -41,6 +42,7 @@ _SCALARS = (
     "log_margin_deficit",
     "log_loss",
     "error",
+    "margin_error",
 )
 _HEADINGS = {
     "log10_t": "log10 t",
@@ -183,6 +185,10 @@ def _print(run: Run, thin: bool) -> None:
     if run.law:
         printing.line("law", printing.law_text(run.law))
     printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
+    worst = float(run.trajectory.margin_error.isel(time=shown).max())
+    if worst > _EXACT:
+        off = f"y N(x) is off by at most {printing.show(worst, 2)} (1 + |y N(x)|)"
+        printing.line("error", f"of a neuron's parameters, relative to them; {off}")
 
 
 def _rows(samples: int, thin: bool) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import wrightomega
 
-from latephase.core import InputError, LatephaseError, LogTime, Words
+from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.calls import public
 from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
@@ -107,9 +107,10 @@ def _found(
         if still.any():
             break
         if high > _LONGEST or not np.isfinite(run.trajectory.log_loss.values[-1]):
+            wild = run.outcome is Outcome.overflowed
             raise LatephaseError(
                 f"expected a run that is followed until {form.name} stalls, got outcome "
-                f"{run.outcome.name}; raise max_steps"
+                f"{run.outcome.name}; {'take a smaller step size' if wild else 'raise max_steps'}"
             )
         high *= 4.0
     first = int(np.argmax(still))
