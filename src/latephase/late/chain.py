@@ -117,7 +117,8 @@ def _follow(chain: Chain, here: Mode) -> None:
     if here.sliding:
         here = _on_kinks(chain, here)
     logs = np.array([chain.now.log_until(t) for t in chain.times[chain.reached :]])
-    order = 0 if here.sliding or not chain.setting.discrete else chain.goal.order
+    order = chain.goal.slide_order if here.sliding else chain.goal.order
+    order = order if chain.setting.discrete else 0
     balanced = BALANCED / chain.goal.caution
     tolerance = _solver_tolerance(chain, here)
     slack = np.asarray(tolerance * (2.0 ** np.clip(chain.churn - _GRACE, 0, _LOOSEST) - 1))

@@ -20,12 +20,18 @@ _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on
 @dataclass(frozen=True)
 class Goal:
     """What is asked of a chain: relative errors of smooth and of sliding phases, the step budget,
-    the order of the modified flow, and by what its thresholds are divided (`caution`)."""
+    the order of the modified flow, that on slides, and by what its thresholds are divided
+    (`caution`).
+
+    Chatter makes a slide a first-order method in its own neuron, but other neurons move on
+    smoothly meanwhile, by steps that may be far larger (output weights 1e-5 and -0.1): of the two
+    runs that are compared the better one follows them at full order, the other at order 0."""
 
     tolerance: float
     slide_tolerance: float
     max_steps: int
     order: int = 2
+    slide_order: int = 0
     caution: float = 1.0
 
 

@@ -98,7 +98,12 @@ def compared(
     """
     caution = 2.0 if setting.discrete else 10.0
     careful = Goal(
-        goal.tolerance, goal.slide_tolerance, goal.max_steps, goal.order, goal.caution * caution
+        goal.tolerance,
+        goal.slide_tolerance,
+        goal.max_steps,
+        goal.order,
+        goal.order,
+        goal.caution * caution,
     )
     with _begun(side_by_side, setting, theta, times, until, goal) as begun:
         fine = run_chain(setting, theta, times, until, careful)
