@@ -116,6 +116,8 @@ def _follow(chain: Chain, here: Mode) -> None:
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
     if here.sliding:
         here = _on_kinks(chain, here)
+    elif chain.setting.discrete:
+        _charge_hurry(chain)
     logs = np.array([chain.now.log_until(t) for t in chain.times[chain.reached :]])
     order = chain.goal.slide_order if here.sliding else chain.goal.order
     order = order if chain.setting.discrete else 0
@@ -174,6 +176,17 @@ def _on_kinks(chain: Chain, here: Mode) -> Mode:
         theta[j] = off @ (off.T @ theta[j])
     chain.theta = theta
     return here.entered(theta)
+
+
+def _charge_hurry(chain: Chain) -> None:
+    """Add to the doubt what descent may do a step earlier than the flow that follows it, where no
+    steps are left for a pair in chatter that soon meets its kink."""
+    a = chain.setting.preactivations(chain.theta)
+    steps = Steps.of(chain.setting, chain.theta, a)
+    kicks = (_KICKS * steps.kick * steps.hurried(a)).max(axis=1)
+    if kicks.any():
+        chain.doubt = chain.doubt + kicks
+        chain.margin_doubt = chain.margin_doubt + chain.setting.reach(kicks)
 
 
 def _arrive(chain: Chain, here: Mode, found: Segment) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from .setting import Setting
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
+_APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
@@ -97,14 +98,7 @@ def compared(
     side_by_side: the other one in a process of its own; needs an importable main module.
     """
     caution = 2.0 if setting.discrete else 10.0
-    careful = Goal(
-        goal.tolerance,
-        goal.slide_tolerance,
-        goal.max_steps,
-        goal.order,
-        goal.order,
-        goal.caution * caution,
-    )
+    careful = replace(goal, slide_order=goal.order, caution=goal.caution * caution)
     with _begun(side_by_side, setting, theta, times, until, goal) as begun:
         fine = run_chain(setting, theta, times, until, careful)
         explosive = not fine.step_error <= _EXPLOSIVE * np.abs(fine.theta).max()
@@ -140,7 +134,7 @@ def _rounding(fine: Chain, explosive: bool) -> Array:
     """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
     what a nudge cannot have shown since it was made when the parameters were smaller."""
     largest = np.abs(fine.recorded).max(axis=(1, 2))
-    return np.asarray(2.0**-49 * largest if explosive else fine.recorded_rounding)
+    return np.asarray(2.0**-49 * largest if explosive else 2 * fine.recorded_rounding)
 
 
 def _margin_error(fine: Chain, coarse: Chain, rounding: Array) -> Array:
@@ -151,7 +145,7 @@ def _margin_error(fine: Chain, coarse: Chain, rounding: Array) -> Array:
         np.ones(len(setting.outer))
     )
     doubt += 2.0**-50 * np.abs(setting.outer) @ setting.terms(fine.recorded)
-    off = np.nan_to_num(2 * np.abs(q - other), nan=np.inf) + doubt
+    off = np.nan_to_num(_APART * np.abs(q - other), nan=np.inf) + doubt
     relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(fine.followed, _FLOW_ERROR, 0.0)
     return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
 
@@ -204,7 +198,7 @@ def _nudged(theta: Array) -> Array:
 
 def _error(fine: Chain, coarse: Chain, theta: Array, rounding: Array) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms, apart = _lengths(theta), 2 * _lengths(fine.recorded - coarse.recorded)
+    norms, apart = _lengths(theta), _APART * _lengths(fine.recorded - coarse.recorded)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)

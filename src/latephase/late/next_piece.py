@@ -18,7 +18,7 @@ from .setting import Array, Setting
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
-_WORTHWHILE = 64  # a mode that a chattering pair ends sooner than this is stepped through
+_WORTHWHILE = 64  # a mode that a pair in chatter ends sooner than this is stepped through
 _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
 _MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
 _LONG = 4_000  # steps of the solver after which a chattering run has taken seconds
@@ -69,8 +69,8 @@ def _next_of_descent(chain: Chain, a: Array) -> tuple[Mode, bool]:
             return slide, False
         chain.kicked += 1
     here = mode(setting, chain.theta, seen, chain.held)
-    brief = sliding & (steps.left(a) < _WORTHWHILE)
-    return here, plain or bool(brief.any()) or _rough(chain, here)
+    brief = steps.hurried(a).any() and chain.steps < chain.goal.max_steps
+    return here, plain or bool(brief) or _rough(chain, here)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ class Steps:
         kick = np.abs(setting.signs) * pull * setting.lengths
         swing = np.abs(rise) + kick * setting.lengths
         return cls(rise, kick, swing)
+
+    def hurried(self, a: Array) -> NDArray[np.bool_]:
+        """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a
+        neuron serves both, a flow notices the kink a step late, and is a kick behind from there."""
+        return np.asarray((np.abs(a) <= self.swing) & (self.left(a) < _WORTHWHILE))
 
     def left(self, a: Array) -> Array:
         """Steps until a pre-activation reaches its kink at its present speed, (m, n)."""
