@@ -149,6 +149,12 @@ def _compare(job: Job) -> Compared:
     )
 
 
+def _share(ratio: float) -> str:
+    """A bound of a ratio of errors as a power of ten, in words: "" or "0.1 times "."""
+    bound = float(power_above(ratio))
+    return "" if bound == 1 else f"{bound:g} times "
+
+
 def examine(bench: Bench) -> Finding:
     """Compare parameters at every sampled step of every trial."""
     jobs = _jobs(bench)
@@ -163,7 +169,7 @@ def examine(bench: Bench) -> Finding:
             "largest relative error of the exact pieces is below "
             f"{power_above(a.exact)}, of the sliding ones with L -> 0 below "
             f"{power_above(a.sliding)}; no estimated sample is off by more than "
-            f"{float(power_above(a.estimated)):g} times the error it reports."
+            f"{_share(a.estimated)}the error it reports."
         ),
         run=(
             f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
