@@ -19,6 +19,7 @@ from latephase.training.base import (
     LossWeights,
     Pair,
     State,
+    contract,
     length_bound,
     preactivations,
     pulls,
@@ -86,8 +87,14 @@ def _run(
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
         moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size, unit)
         state = State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
-        weights = LOSS_WEIGHTS[loss], step_size
-        kicks, dying = _undecided(pull[..., 0], state, fixed, *weights, unit)
+        near = _near(state, fixed, unit)
+        kicks, dying = lax.cond(
+            near.any(),
+            lambda: _undecided(
+                near, pull[..., 0], state, fixed, LOSS_WEIGHTS[loss], step_size, unit
+            ),
+            lambda: (none, none > 0),
+        )
         return state, doubt + _KICKS * kicks, lost | dying
 
     none = jnp.zeros(len(high))
@@ -96,7 +103,17 @@ def _run(
     return high, low, state.error[0], doubt, lost
 
 
+def _near(state: State, data: Data, unit: jax.Array | None) -> jax.Array:
+    """Pre-activations within their error of a kink, (m, n)."""
+    a = preactivations(state.parameters, data, unit)[..., 0]
+    high = jnp.abs(state.parameters.high if unit is None else state.parameters.high / unit)
+    terms = contract("jkt,ik->jit", high, jnp.abs(data.points))[..., 0]
+    off = jnp.minimum(state.error, _MOST_OFF * high.max()) * _lengths(data)
+    return jnp.abs(a) <= off + 2 * UNIT_ROUNDOFF * terms
+
+
 def _undecided(
+    near: jax.Array,
     before: jax.Array,
     state: State,
     data: Data,
@@ -106,18 +123,15 @@ def _undecided(
 ) -> tuple[jax.Array, jax.Array]:
     """How far signs within rounding may move neurons (m,), and whether one may kill it (m,).
 
-    before (m, n): pulls in the step that led to `state`; a neuron that felt none was dead, and a
-    pair that did not move (x = -1, 1 do not see one another) is where it was decided to be.
-    A neuron lives if a point that pulls it up holds it, by more than such a kick.
+    near (m, n): pairs that stand so close to their kink; before (m, n): pulls in the step that led
+    to `state`; a neuron that felt none was dead, and a pair that did not move (x = -1, 1 do not see
+    one another) is where it was decided to be.  A neuron lives if a point that pulls it up holds
+    it, by more than such a kick.
     """
-    a = preactivations(state.parameters, data, unit)[..., 0]
-    high = jnp.abs(state.parameters.high if unit is None else state.parameters.high / unit)
-    terms = jnp.einsum("jkt,ik->ji", high, jnp.abs(data.points))
-    lengths = jnp.sqrt((data.points**2).sum(axis=1))
-    off = jnp.minimum(state.error, _MOST_OFF * high.max()) * lengths + 2 * UNIT_ROUNDOFF * terms
+    a, lengths = preactivations(state.parameters, data, unit)[..., 0], _lengths(data)
     rise = before @ data.points @ data.points.T
     still = 8 * UNIT_ROUNDOFF * (jnp.abs(before) @ jnp.abs(data.points) @ jnp.abs(data.points).T)
-    open_ = (jnp.abs(rise) > still) & (jnp.abs(a) <= off)
+    open_ = near & (jnp.abs(rise) > still)
     pull = data.output_weights[:, None] * data.labels
     margins = data.labels * (data.output_weights @ jnp.maximum(a, 0.0))
     kick = step_size * jnp.abs(pull) * loss_weights(margins) * lengths
@@ -126,7 +140,11 @@ def _undecided(
     return kicks.sum(axis=1), open_.any(axis=1) & ~holds.any(axis=1)
 
 
+def _lengths(data: Data) -> jax.Array:
+    return jnp.sqrt((data.points**2).sum(axis=1))
+
+
 def _largest_terms(parameters: jax.Array, data: Data) -> jax.Array:
     """Largest sum of the terms of an output, (trial,)."""
-    terms = jnp.einsum("jkt,ik->jit", jnp.abs(parameters), jnp.abs(data.points))
-    return jnp.einsum("j,jit->it", jnp.abs(data.output_weights), terms).max(axis=0)
+    terms = contract("jkt,ik->jit", jnp.abs(parameters), jnp.abs(data.points))
+    return contract("j,jit->it", jnp.abs(data.output_weights), terms).max(axis=0)

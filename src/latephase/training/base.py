@@ -9,6 +9,7 @@ parameter it is added to, and 10^5 of them must not be lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from latephase.training.units import preactivations as in_units
 
 Array = jax.Array
 UNIT_ROUNDOFF = 2.0**-53
+_FEW = 2048  # products in a sum that is written out
 
 
 class Pair(NamedTuple):
@@ -60,12 +62,35 @@ def add(pair: Pair, change: Array) -> Pair:
     return Pair(total, (pair.high - (total - moved)) + (change - moved))
 
 
+def contract(spec: str, *parts: Array) -> Array:
+    """`jnp.einsum`, in whose place a few numbers of a single trial are multiplied and summed.
+
+    XLA fuses such sums with what comes before and after them, and calls a routine for each einsum:
+    a step of 8 neurons on 6 points takes 0.8 instead of 2.7 microseconds; of 256 trials at once it
+    would take four times as long.
+    """
+    ins, out = spec.split("->")
+    names = ins.split(",")
+    sizes: dict[str, int] = {}
+    for name, part in zip(names, parts, strict=True):
+        sizes.update(zip(name, part.shape, strict=True))
+    if sizes.get("t") != 1 or math.prod(sizes.values()) > _FEW:
+        return jnp.einsum(spec, *parts)
+    order = out + "".join(k for k in sizes if k not in out)
+    total = jnp.ones(())
+    for name, part in zip(names, parts, strict=True):
+        axes = sorted(range(len(name)), key=lambda axis: order.index(name[axis]))
+        shape = [sizes[k] if k in name else 1 for k in order]
+        total = total * jnp.transpose(part, axes).reshape(shape)
+    return total.sum(axis=tuple(range(len(out), len(order))))
+
+
 def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size.
 
     unit: what the parameters are multiplied by, see `units.py`.
     """
-    return in_units(parameters, unit, lambda part: jnp.einsum("jkt,ik->jit", part, data.points))
+    return in_units(parameters, unit, lambda part: contract("jkt,ik->jit", part, data.points))
 
 
 def pulls(
@@ -74,19 +99,19 @@ def pulls(
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
     preactivation = preactivations(parameters, data, unit)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
-    outputs = jnp.einsum("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
+    outputs = contract("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
     weights = loss_weights(data.labels[:, None] * outputs)
     return jnp.where(preactivation > 0.0, signs * weights, 0.0)
 
 
 def descent(pull: Array, data: Data) -> Array:
     """-gradient of the loss, shaped like the parameters."""
-    return jnp.einsum("jit,ik->jkt", pull, data.points)
+    return contract("jit,ik->jkt", pull, data.points)
 
 
 def length_bound(pull: Array, data: Data) -> Array:
     """Upper bound of the length of `descent`, and of its terms before they cancel, (trial,)."""
-    return jnp.einsum("i,jit->t", jnp.abs(data.points).sum(axis=1), jnp.abs(pull))
+    return contract("i,jit->t", jnp.abs(data.points).sum(axis=1), jnp.abs(pull))
 
 
 def curvature_bound(pull: Array, data: Data) -> Array:
@@ -96,4 +121,4 @@ def curvature_bound(pull: Array, data: Data) -> Array:
     loss'' <= -loss' for both losses; the bound is its trace.
     """
     squares = (data.points**2).sum(axis=1)
-    return jnp.einsum("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
+    return contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
