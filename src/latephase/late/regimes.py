@@ -14,6 +14,8 @@ from .response import ACTIVE, INACTIVE, SLIDING, pattern_status
 
 CHATTER_FACTOR = 16.0  # covers the error of a slide entered at a given chatter, by brute force
 
+_FIRM = 0.1  # e-folds within which a kick must be taken back by a kink that holds beside another
+
 _SLIDES = {
     (SLIDING, SLIDING): Regime.double_slide,
     (ACTIVE, SLIDING): Regime.single_slide,
@@ -36,6 +38,27 @@ def terminal_regime(geometry: TwoPointGeometry, code: int) -> Regime | None:
     regime = _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
     marginal = min(geometry.excess) <= 0
     return Regime.single_slide if regime is Regime.double_slide and marginal else regime
+
+
+def half_slide(geometry: TwoPointGeometry, code: int) -> tuple[int, float] | None:
+    """The neuron that is active on both points while the other one slides, and how much of its
+    wrong side a rise of the margins takes off: a half slide, which ends in the double slide.
+
+    The slower, the closer the points are to k11 = k12 = k22: on +-1e-7 1e-14 per e-fold of time.
+    """
+    status = pattern_status(code)
+    if geometry.gram_sign <= 0 or min(geometry.excess) <= 0:
+        return None
+    for j, i in ((0, 1), (1, 0)):
+        serves = status[0, 0] == status[1, 1] == ACTIVE
+        if serves and status[j, i] == ACTIVE and status[i, j] == SLIDING:
+            return j, float(_falls(geometry)[j])
+    return None
+
+
+def _falls(g: TwoPointGeometry) -> NDArray[np.float64]:
+    """What a wrong side loses per rise of the margins while the other neuron slides, (2,)."""
+    return np.array(g.excess) / (2 * np.array([g.k11, g.k22]))
 
 
 def final_status(
@@ -115,7 +138,25 @@ def sliding_statuses(
         # (+-1e-9, or 10001 and 10000) a sharper comparison would be a throw of dice.
         held = (np.abs(a[j, i]) <= up + down) & (up < down * (1 + push.kick))
         status[j, i][held & (status[j, 1 - i] == ACTIVE)] = SLIDING
+    if min(geometry.excess) > 0:
+        _let_go(geometry, a, status, push)
     return status, push
+
+
+def _let_go(
+    geometry: TwoPointGeometry, a: NDArray[np.float64], status: NDArray[np.int64], push: Pushes
+) -> None:
+    """Of two kinks in reach only the nearer one holds, unless both take back a kick at once.
+
+    What differs between the wrong sides of two neurons that are active everywhere is conserved:
+    kicks at one kink lift both.  On +-.01 kicks of .07 leave it at .003 (brute force to 10^8).
+    """
+    reach = np.stack([push.up[i] + push.down[i] for i in (1, 0)])
+    loose = (reach > _FIRM * _falls(geometry)[:, None]).any(axis=0)
+    loose &= (status[0, 1] == SLIDING) & (status[1, 0] == SLIDING)
+    for j, i in ((0, 1), (1, 0)):
+        farther = loose & ((a[j, i] > a[i, j]) if j == 0 else (a[j, i] >= a[i, j]))
+        status[j, i] = np.where(farther, np.where(a[j, i] > 0, ACTIVE, INACTIVE), status[j, i])
 
 
 def pushes(geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float) -> Pushes:
