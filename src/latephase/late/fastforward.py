@@ -122,9 +122,10 @@ def _follow(
     journey.log_entry[rows[settled]] = phase.state.log_time[settled]
     beyond = ~settled & (forever | course.clock.over(after.time, after.log_time))
     journey.outcome[rows[beyond]] = Outcome.transient
-    if half_slide(course.geometry, code):  # how it goes on is known
+    half = half_slide(course.geometry, code)
+    if half:  # how it goes on is known
         there = rows[beyond]
-        journey.outcome[there], journey.regime[there] = Outcome.settled, Regime.double_slide
+        journey.outcome[there], journey.regime[there] = Outcome.settled, half[2]
         journey.entry[there], journey.log_entry[there] = after.time[beyond], after.log_time[beyond]
     journey.state[rows] = after
     journey.stretch[rows] = 0
