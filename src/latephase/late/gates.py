@@ -181,8 +181,10 @@ def _rest_on_half(
 ) -> NDArray[np.bool_]:
     """Put those on the one kink of a half slide that stay off the other one; which, (R,)."""
     theta, a = state.parameters[..., rows], state.preactivations[..., rows]
-    theta, a = landing.onto_half_slide(course.response(code), theta, a, 1 - active)
-    off = np.asarray(a[active, 1 - active] > 0)
+    size = np.abs(a).max(axis=(0, 1))
+    theta, new = landing.onto_half_slide(course.response(code), theta, a, 1 - active)
+    kicked = np.abs(new - a).max(axis=(0, 1)) > _ALIKE * size  # else it would be rounding
+    off, a = np.asarray((new[active, 1 - active] > 0) & kicked), new
     state.parameters[..., rows[off]] = theta[..., off]
     state.preactivations[..., rows[off]] = a[..., off]
     return off

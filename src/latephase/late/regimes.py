@@ -159,10 +159,16 @@ def _let_go(
     reach = np.stack([push.up[i] + push.down[i] for i in (1, 0)])
     loose = (reach > _FIRM * _falls(geometry)[:, None]).any(axis=0)
     loose &= (status[0, 1] == SLIDING) & (status[1, 0] == SLIDING)
-    first = apart(geometry, a) > 0
-    for j, farther in ((0, loose & first), (1, loose & ~first)):
-        passed = np.where(a[j, 1 - j] > 0, ACTIVE, INACTIVE)
-        status[j, 1 - j] = np.where(farther, passed, status[j, 1 - j])
+    difference, falls = apart(geometry, a), _falls(geometry)
+    # Kicks themselves shift the margins' ratio by this much: nothing smaller is a distance.
+    smallest = geometry.determinant / (min(geometry.k11, geometry.k22) * geometry.k12)
+    together = np.abs(difference) <= smallest + _ROUNDING * np.abs(a).max(axis=(0, 1))
+    for j, farther in ((0, difference > 0), (1, difference <= 0)):
+        rising = (a[j, 1 - j] > 0) | together
+        if min(falls) <= 0:  # one that never comes down leaves the other one alone with its kink
+            farther = np.where(together, falls[j] <= 0, farther)
+        passed = np.where(rising if falls[j] <= 0 else a[j, 1 - j] > 0, ACTIVE, INACTIVE)
+        status[j, 1 - j] = np.where(loose & farther, passed, status[j, 1 - j])
 
 
 def apart(geometry: TwoPointGeometry, a: NDArray[np.float64]) -> NDArray[np.float64]:
