@@ -12,7 +12,7 @@ from latephase.core import InputError, LogTime, Outcome, Regime
 from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .chain_state import Goal
-from .coupled import entry, follow_row, two_point_setting
+from .coupled import follow_row, two_point_setting
 from .course import Clock, Course, Record
 from .fastforward import Progress, fast_forward
 from .law import Laws, laws
@@ -94,7 +94,7 @@ def _finish(
     for number, row in enumerate(rows):
         if progress:
             progress(len(left) - len(rows) + number, len(left))
-        chain, outcome, regime = follow_row(
+        chain, outcome, regime, entry = follow_row(
             setting, course.geometry, theta[row], course.record, row, samples, until, goal
         )
         journey.outcome[row], journey.regime[row] = outcome, regime
@@ -102,7 +102,7 @@ def _finish(
         a = course.geometry.preactivations(end[:, 0], end[:, 1])
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
-            journey.entry[row], journey.log_entry[row] = entry(chain)
+            journey.entry[row], journey.log_entry[row] = entry
     if progress:
         progress(len(left), len(left))
 

@@ -18,7 +18,7 @@ from .course import Course
 from .gates import WORTHWHILE, each, has_rates, is_self_similar, may_slide, widen
 from .phase import Phase
 from .phase import phase as phase_from
-from .regimes import one_dead_for_ever, sliding_statuses, statuses, terminal_regime
+from .regimes import half_slide, one_dead_for_ever, sliding_statuses, statuses, terminal_regime
 from .response import pattern_code
 from .state import Journey, State, unmoved
 
@@ -122,6 +122,11 @@ def _follow(
     journey.log_entry[rows[settled]] = phase.state.log_time[settled]
     beyond = ~settled & (forever | course.clock.over(after.time, after.log_time))
     journey.outcome[rows[beyond]] = Outcome.transient
+    half = half_slide(course.geometry, code)
+    if half:  # how it goes on is known
+        there = rows[beyond]
+        journey.outcome[there], journey.regime[there] = Outcome.settled, half[2]
+        journey.entry[there], journey.log_entry[there] = after.time[beyond], after.log_time[beyond]
     journey.state[rows] = after
     journey.stretch[rows] = 0
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import landing
 from .course import Course
 from .phase import rises
-from .regimes import CHATTER_FACTOR, Pushes
+from .regimes import CHATTER_FACTOR, Pushes, half_slide
 from .response import SLIDING, Response, pattern_status
 from .state import Journey, State, margins
 
@@ -102,6 +102,9 @@ def _room(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
     for code in np.unique(codes):
         here = codes == code
         apart: NDArray[np.bool_] = course.response(int(code)).status != SLIDING
+        half = half_slide(course.geometry, int(code))
+        if half:  # nothing is decided at the kink that it falls to
+            apart[half[0], 1 - half[0]] = False
         counted = living[..., here] & apart[..., None]
         distance = np.where(counted, np.abs(s.preactivations[..., here]), np.inf)
         room[here] = distance.min(axis=(0, 1))
@@ -163,8 +166,25 @@ def _rest_on_kinks(
     direction in which it kicks them: what is left of a kick would spoil the law for ever."""
     for code in np.unique(codes):
         here = rows[codes == code]
+        half = half_slide(course.geometry, int(code))
+        if half:
+            here = here[~_rest_on_half(course, state, here, int(code), half[0])]
         for j, i in np.argwhere(pattern_status(int(code)) == SLIDING):
             theta, a = state.parameters[j][:, here], state.preactivations[j][:, here]
             theta, a = landing.shifted(course.geometry, theta, a, i, -a[i])
             a[i] = 0.0
             state.parameters[j][:, here], state.preactivations[j][:, here] = theta, a
+
+
+def _rest_on_half(
+    course: Course, state: State, rows: NDArray[np.int64], code: int, active: int
+) -> NDArray[np.bool_]:
+    """Put those on the one kink of a half slide that stay off the other one; which, (R,)."""
+    theta, a = state.parameters[..., rows], state.preactivations[..., rows]
+    size = np.abs(a).max(axis=(0, 1))
+    theta, new = landing.onto_half_slide(course.response(code), theta, a, 1 - active)
+    kicked = np.abs(new - a).max(axis=(0, 1)) > _ALIKE * size  # else it would be rounding
+    off, a = np.asarray((new[active, 1 - active] > 0) & kicked), new
+    state.parameters[..., rows[off]] = theta[..., off]
+    state.preactivations[..., rows[off]] = a[..., off]
+    return off

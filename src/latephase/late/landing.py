@@ -10,7 +10,7 @@ from latephase.problem import TwoPointGeometry
 from .course import Course
 from .phase import Phase
 from .regimes import pushes
-from .response import ACTIVE, SLIDING
+from .response import ACTIVE, SLIDING, Response
 
 Array = NDArray[np.float64]
 
@@ -46,3 +46,23 @@ def shifted(
     amount = by / (g.k11, g.k22)[i]
     moved = by * np.array([[1.0], [g.k12 / g.k11]] if i == 0 else [[g.k12 / g.k22], [1.0]])
     return parameters + amount * np.array([[(g.x1, g.x2)[i]], [1.0]]), a + moved
+
+
+def onto_half_slide(reply: Response, parameters: Array, a: Array, slides: int) -> tuple[Array, Array]:
+    """Parameters (2, 2, R) and pre-activations of two neurons that are active on both points, one
+    wrong side dropped to 0 and the margins alike: where the shrinking chatter leaves them.
+
+    Both neurons receive the same from both points, one with the other sign, so that the sums of
+    their pre-activations stay; what a kick has put between the wrong sides is taken back.
+    """
+    g = reply.geometry
+    alike = np.log(reply.rates[0] / reply.rates[1])
+    both = (alike - (a[0, 0] - a[1, 0] - a[1, 1] + a[0, 1])) / 2
+    first, second = (both + a[0, 1], -a[0, 1]) if slides == 0 else (a[1, 0], both - a[1, 0])
+    weight = (first - second) / (2 * g.half_gap)
+    bias = (g.x1 * second - g.x2 * first) / (2 * g.half_gap)
+    moved = np.stack([first, second])
+    a = np.stack([a[0] + moved, a[1] - moved])
+    a[slides, 1 - slides] = 0.0
+    gained = np.stack([weight, bias])
+    return np.stack([parameters[0] + gained, parameters[1] - gained]), a

@@ -19,6 +19,7 @@ from .response import ACTIVE, INACTIVE, SLIDING, Response
 from .state import State, margins
 
 Array = NDArray[np.float64]
+_LATE = 1e-12  # relative: a rise at a time of which only the logarithm is known
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _crossings(
     for p, track in tracks.items():
         reached = increments(track, n[:, None], log_n[:, None])[:, 0]
         nearest = ahead[:, :, p].min(axis=(0, 1))
-        slack = 1 + 4 * np.finfo(float).eps
-        due = np.isfinite(n) & np.isfinite(nearest) & (reached * slack >= nearest)
+        slack = np.where(np.isfinite(n), 4 * np.finfo(float).eps, _LATE)
+        due = np.isfinite(log_n) & np.isfinite(nearest) & (reached * (1 + slack) >= nearest)
         crossed |= (ahead[:, :, p] <= nearest) & due
     return crossed
