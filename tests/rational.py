@@ -92,7 +92,7 @@ def exact_distance(
             some = [j for j, on in enumerate(pattern) if on]
             slope = [sum((gains[j] * w[j][i] for j in some), Fraction(0)) for i in range(len(x))]
             value = sum((gains[j] * heights[j] for j in some), Fraction(0))
-            best = _nearest([*rows, (slope, -value)], len(x), norm, best)
+            best = nearest_point([*rows, (slope, -value)], len(x), norm, best)
     return best
 
 
@@ -101,7 +101,7 @@ def dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
     return sum((u * v for u, v in zip(a, b, strict=True)), Fraction(0))
 
 
-def _nearest(
+def nearest_point(
     rows: list[tuple[Vector, Fraction]], d: int, norm: float, best: Fraction | None
 ) -> Fraction | None:
     """The smaller of best and min |u| over row . u <= right, of all candidates that satisfy it."""

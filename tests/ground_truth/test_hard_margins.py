@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ import pytest
 import latephase as lp
 from helpers import relative_error
 from latephase.margin import margin_of, optimal_margin
-from rational import as_float, exact_distance
+from latephase.margin.pivoting import least_norm
+from latephase.margin.robustness import least_distance
+from rational import as_float, exact_distance, nearest_point
 
 NORMS = (2.0, 1.0, math.inf)
 KINDS = ("parallel", "parallel too", "far", "unscaled", "offset", "outputs", "parallel and far")
@@ -175,6 +178,65 @@ def test_a_point_misclassified_by_less_than_rounding():
     assert relative_error(lp.robustness_margin(lp.ShallowReLU(w, b, outer), data), truth) < 1e-12
     turned = lp.Dataset(data.inputs, [-1, 1])
     assert lp.robustness_margin(lp.ShallowReLU(w, b, outer), turned) == 0
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(0.1, 0.4, 0.5), (0.2, 0.5, 0.7), (0.5, 0.9, 1.4)])
+def test_a_point_whose_output_rounds_to_zero(a, b, c):
+    """Ground truth: N in rationals; a + b - c is positive, and 0 in float64."""
+    data, turned = (lp.Dataset([[1.0, 1.0], [-9.0, 0.0]], y) for y in ([1, -1], [-1, 1]))
+    for side, right, wrong in ((1.0, data, turned), (-1.0, turned, data)):
+        net = lp.ShallowReLU([[a, b], [0.0, 0.0]], [-c, 1e-20], [side, -side])
+        parts = (net.weights, net.biases, net.output_weights, right.inputs, right.labels)
+        truth = as_float(exact_distance(*parts, 2), 2)
+        assert 1e-17 < truth < 1e-15
+        assert relative_error(lp.robustness_margin(net, right), truth) < 1e-12
+        assert lp.robustness_margin(net, wrong) == 0
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_polyhedra_with_more_walls_than_dimensions(p):
+    """Ground truth: every set of walls that may be tight, in rationals; walls repeated and opposed,
+    so that pivots are 0 and of either sign."""
+    rng = np.random.default_rng(1)
+    found, empty = set(), 0
+    for _ in range(60):
+        rows, right = rng.integers(-2, 3, size=(5, 2)), rng.integers(-2, 3, size=5)
+        rows[3:] = rows[:2] * rng.choice([-1, 1, 2], size=(2, 1))
+        walls = [
+            ([Fraction(-int(v)) for v in row], Fraction(-int(h))) for row, h in zip(rows, right)
+        ]
+        truth = nearest_point(walls, 2, p, None)
+        got = least_norm(rows.astype(object), right.astype(object), p)
+        assert got == truth
+        empty += truth is None
+        found.add(truth)
+    assert empty > 10
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_margins_that_reach_the_optimum(p):
+    """Ground truth: by hand, the boundary is half-way; not one ulp above the optimum."""
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        ends = rng.integers(-40, 41, size=(2, 2)) / 8  # so that the boundary is exact
+        ends[1] = ends[0] + rng.choice([-1, 1], size=2) * np.abs(
+            rng.normal()
+        )  # the way of each norm
+        side, b = ends[0] - ends[1], -(ends[0] - ends[1]) @ ends.mean(axis=0)
+        net, data = lp.ShallowReLU([side, -side], [b, -b], [1.0, -1.0]), lp.Dataset(ends, [1, -1])
+        found, best = lp.robustness_margin(net, data, norm=p), optimal_margin(data, p)
+        assert best * (1 - 1e-12) < found <= best
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("p", NORMS)
+def test_optimal_margins_of_all_sizes(size, p):
+    """Ground truth: homogeneity, and (3, 4) is 5 long, 7 in the norm 1, 4 in the norm inf."""
+    power = 2.0 ** np.frexp(size)[1] / 2**4
+    expected = {1.0: 7, 2.0: 5, math.inf: 4}[p]
+    inputs = power * np.array([[0.0, 0.0], [3.0, 4.0], [7.0, 7.0]])
+    assert least_distance(inputs, [1, -1, -1], p) == expected * power
 
 
 if __name__ == "__main__":

@@ -249,6 +249,27 @@ def test_a_slide_waits_for_the_step_of_another_point():
     assert found.trajectory.error.values.max() < 1e-8
 
 
+@pytest.mark.parametrize(
+    ("p", "times"),
+    [
+        (problem([-0.01725593394438239, -0.017266834490934416], [1, -1], [0.3, -2.5], [1.2, -0.9],
+                 [1, -1], 0.1), [1000, 10**4, 10**5]),
+        (problem([-1.1, -0.6, 1.6], [-1, -1, 1], [2.7, 0.8, -1, 1.5], [-0.6, -0.6, -0.4, 0.9],
+                 [-1e-9, -1e-8, -0.1, 1e-5], 0.1), [1, 2, 3, 10, 100, 1000, 10**4]),
+    ],
+    ids=["a kink that a flow notices a step late", "a slow slide beside smooth motion"],
+)  # fmt: skip
+def test_what_both_runs_would_do_alike_is_no_error_that_is_hidden(p, times):
+    """Ground truth: 10^5 and 10^4 steps in pairs of doubles; the claims were 470 and 90 times too
+    small, as the two runs that are compared were off by the same."""
+    truth = descend([p], times)[0]
+    found = run(p, GD(p.step_size), times)
+    off, said = distance(path(found), truth.theta), found.trajectory.error.values
+    assert (off <= said).all()
+    assert said.max() < 1e-2
+    assert off.max() < 1e-6
+
+
 def test_few_steps_are_taken_as_they_are(capfd):
     """Ground truth: ten steps in balls, from networks that were trained to 10^6 and to 10^50."""
     rng = np.random.default_rng(0)
@@ -303,13 +324,21 @@ def wild(seed: int) -> Problem:
     return Problem("wild", weights, *rest, inputs, labels, step, "logistic")
 
 
+NEAR_THEIR_CLAIMS = (45, 66, 273, 276, 288, 308, 443, 491, 530, 581)  # of the seeds below 600
+
+
 def test_first_steps_are_no_further_off_than_they_say():
-    """Ground truth: 50 steps in pairs of doubles; of the parameters, and of the margins."""
-    batch, times = [wild(seed) for seed in range(24)], [1, 20, 50]
+    """Ground truth: 50 steps in pairs of doubles; of the parameters, and of the margins.
+
+    Claims are of some worth, too: a thirtieth of them would not be true of all.
+    """
+    batch, times = [wild(seed) for seed in (*range(24), *NEAR_THEIR_CLAIMS)], [1, 20, 50]
+    nearest = np.zeros(2)
     for p, truth in zip(batch, descend(batch, times)):
         found = run(p, GD(p.step_size), [str(t) for t in times])
         theta, said = path(found), found.trajectory
-        assert (distance(theta, truth.theta) <= said.error.values).all()
+        off = distance(theta, truth.theta)
+        assert (off <= said.error.values).all()
         q, true = (
             p.labels * np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
             for t in (theta, truth.theta)
@@ -317,3 +346,6 @@ def test_first_steps_are_no_further_off_than_they_say():
         apart = (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
         assert (apart <= said.margin_error.values).all()
         assert np.isfinite(said.margin_error.values).all()
+        shares = (off / said.error.values).max(), (apart / said.margin_error.values).max()
+        nearest = np.maximum(nearest, shares)
+    assert (nearest > 1 / 30).all()

@@ -61,6 +61,15 @@ def test_single_steps_meet_a_certificate():
     assert relative_error(x, [0.0158652735699304250]) < 1e-11
 
 
+def test_single_steps_that_are_less_than_an_ulp_add_up():
+    """Ground truth: the pull of the start times t; 10^6 steps move it by 1e-12 only."""
+    w, b, t, step = np.array([0.7, -0.4]), np.array([0.1, 0.2]), 10**6, 1e-18
+    after, offsets = descend(ShallowReLU(w, b), Dataset([1.0, -1.0], [1, -1]), step, [t])
+    moved = step * t * np.exp(-np.array([0.8, 0.6]))
+    assert relative_error((after[0] - w) / [1, -1], moved) < 1e-3
+    assert relative_error(offsets[0] - b, moved) < 1e-3
+
+
 def test_single_steps_share_nothing_with_the_fast_forward():
     """Ground truth: the rule; a leg that used what it tests would test nothing."""
     for module in (one_by_one, single_steps):
@@ -88,6 +97,15 @@ def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepp
         replace(runs, weights=runs.weights * 1.05, biases=runs.biases * 1.05),
     ):
         assert boundary.decide([], wrong) is Verdict.NOT_SUPPORTED
+
+
+def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepped):
+    """Ground truth: closed form; on x = -1, 1 a step adds 2 step (1 + O(1/t)) to e^margin."""
+    q = np.stack(
+        [runs.weights[..., 0] + runs.biases[..., 0], runs.biases[..., 1] - runs.weights[..., 1]]
+    )
+    grown = np.exp(q[..., -1]) - np.exp(q[..., -2])
+    assert relative_error(grown, np.full_like(grown, 0.2 * 9e6)) < 1e-6
 
 
 def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.Stepped):
