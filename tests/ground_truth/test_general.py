@@ -115,3 +115,35 @@ def test_flow_against_a_stiff_solver(chunk: int):
         off = flow_distance(theta, truth.theta)
         wrong += complaints(p.name, times, off, path.error.values + truth.error)
     assert not wrong, "\n".join(wrong)
+
+
+EVENTS = [
+    Problem(
+        "plane",
+        np.array([[0.024866342992721818, 1.2477177956587315],
+                  [0.6685280472694621, -2.904882750495168],
+                  [-0.9039464432629133, 1.0909180153639892]]),
+        np.zeros(3), np.array([0.4, -0.5, -0.5]),
+        np.array([[0.1, -1.4], [0.5, -3.0], [1.2, 0.9], [-2.8, -2.3], [-1.5, -0.2], [2.3, -0.5]]),
+        np.array([-1.0, -1, -1, 1, 1, -1]), 1e-4, "logistic",
+    ),
+    Problem(
+        "years",
+        np.array([[-1.2], [-2.1], [0.0], [2.6], [-0.4]]),
+        np.array([2426.5, 4248.3, 0.0, -5260.1, 809.5]), np.array([0.3, -0.5, 0.8, -1.2, 2.5]),
+        np.array([[2023.0], [2022.0], [2024.0], [2018.0]]), np.array([1.0, -1, -1, -1]), 1e-10,
+        "logistic",
+    ),
+]  # fmt: skip
+
+
+def test_what_happens_beside_a_slide_is_seen_when_it_happens():
+    """Ground truth: single steps, in pairs of doubles. While a neuron slides, another one reaches a
+    kink; where rounding left it a hair short, it was found a step of the solver late, or never."""
+    horizons = [15_000, 30_000]
+    for p, truth in zip(EVENTS, descend(EVENTS, horizons)):
+        for k, horizon in enumerate(horizons):
+            found, theta = simulated(p, lp.GradientDescent(p.step_size), [horizon])
+            off = distance(theta, truth.theta[k : k + 1])
+            assert not [*complaints(p.name, [horizon], off, found.error.values)]
+            assert off[0] < 1e-3

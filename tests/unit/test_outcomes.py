@@ -208,3 +208,31 @@ def test_wide_runs_overflow_without_a_word_of_numpy(step_size):
     assert run.outcome is lp.Outcome.overflowed
     assert not reached.all()
     assert (run.trajectory.error.values[reached] > 0).all()
+
+
+def test_wide_features_overflow_without_a_word_of_numpy():
+    """Ground truth: warnings are errors here. Steps in float128 leave float64 at the second update:
+    the first one moves the margins of five points to 1e5, and the pulls of two of them are beyond
+    float64 with opposite signs."""
+    inputs = [[-2.4, 4e5], [-1.4, -4e5], [0.1, -1.9e6], [1.9, -2e5], [1.1, 9e5]]
+    net = lp.ShallowReLU([[2.0, 1.7e-6], [-2.3, 0.0]], [0.2, -1.9], [1.4, 0.6])
+    data = lp.Dataset(inputs, [-1, -1, 1, 1, -1])
+    run = lp.simulate(net, data, lp.GradientDescent(1e-9), until=10, at=[1, 2, 10])
+    assert run.outcome is lp.Outcome.overflowed
+    assert np.isfinite(run.trajectory.weights.values).all(axis=(1, 2)).tolist() == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("method", [lp.GradientDescent(0.1), lp.GradientFlow()])
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_networks_whose_squares_leave_float64_run_without_a_word_of_numpy(method, loss):
+    """Ground truth: warnings are errors here; each neuron serves its own point, with margins of
+    2.7e172 and 1.3e171, so that nothing moves any more."""
+    net = lp.ShallowReLU([[-1.9e172], [1.3e172]], [2.7e29, 5e28], [2.0, -1.0])
+    data = lp.Dataset([-0.7, 0.1], [1, -1])
+    run = lp.simulate(net, data, method, until=1000, at=[0, 10, 1000], loss=loss)
+    assert (run.trajectory.weights.values == net.weights).all()
+    assert (run.trajectory.error.values < 1e-9).all()

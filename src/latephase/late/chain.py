@@ -22,7 +22,7 @@ from .modified import pace
 from .next_piece import Steps, next_piece
 from .response import SLIDING
 from .segment import BALANCED, Segment, follow
-from .setting import Array, Instant, Setting
+from .setting import Array, Instant, Setting, lengths
 from .watched import report
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
@@ -51,7 +51,8 @@ def run_chain(
     signs (m, n): of its pre-activations, where they are not those of theta.
     """
     chain = Chain.start(setting, theta, times, until, goal, signs)
-    with _libraries().limit(limits=1, user_api="blas"), np.errstate(over="ignore", under="ignore"):
+    quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")  # the outcome says it
+    with _libraries().limit(limits=1, user_api="blas"), quiet:
         for _ in range(_MOST_ROUNDS):
             _record_here(chain)
             report(chain)
@@ -212,7 +213,7 @@ def _arrive(chain: Chain, here: Mode, found: Segment) -> None:
     chain.held = chain.held | found.resting
     chain.slid = (here.status == SLIDING) | found.broken
     chain.broken = found.broken
-    was, is_zero = (np.linalg.norm(t, axis=1) <= chain.zero for t in (here.theta, chain.theta))
+    was, is_zero = (lengths(t) <= chain.zero for t in (here.theta, chain.theta))
     chain.vanished = chain.turned & is_zero & ~was
     chain.let_go = found.let_go
     chain.status = here.status

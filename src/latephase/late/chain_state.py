@@ -12,7 +12,7 @@ from latephase.core import LogTime, Outcome
 
 from .filippov import Statuses
 from .neuron import DEPENDENT
-from .setting import Array, Instant, Setting
+from .setting import Array, Instant, Setting, lengths
 
 _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
@@ -140,7 +140,7 @@ class Chain:
             let_go=np.full((m, n), -1),
             doubt=np.zeros(m),
             low=low,
-            zero=DEPENDENT * np.linalg.norm(entered, axis=1),
+            zero=DEPENDENT * lengths(entered),
             vanished=np.zeros(m, bool),
             step_error=float(np.abs(placed - entered).sum()),
         )

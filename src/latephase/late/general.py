@@ -28,7 +28,7 @@ from .limit_law import law_of
 from .regimes import terminal_regime
 from .response import pattern_code
 from .run import Method, Run, Times
-from .setting import Setting
+from .setting import Setting, lengths
 from .trajectory import dataset
 
 Array = NDArray[np.float64]
@@ -109,6 +109,7 @@ def compared(
     return _assessed(fine, coarse, theta, explosive)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
 def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Compared:
     """What two chains from `start` (m, d + 1) say of one another."""
     frame = fine.setting.frame
@@ -198,20 +199,14 @@ def _nudged(theta: Array) -> Array:
 
 def _error(fine: Chain, coarse: Chain, theta: Array, rounding: Array) -> Array:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms, apart = _lengths(theta), _APART * _lengths(fine.recorded - coarse.recorded)
+    norms, apart = lengths(theta), _APART * lengths(fine.recorded - coarse.recorded)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
 
 
-def _lengths(rows: Array) -> Array:
-    """Euclidean, along the last axis: squares of 1e200 are no floats."""
-    sizes = np.abs(rows).max(axis=-1)
-    units = np.where(sizes > 0, sizes, 1.0)
-    return np.asarray(units * np.linalg.norm(rows / units[..., None], axis=-1))
-
-
+@np.errstate(over="ignore", invalid="ignore")
 def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:
     """The recorded variables of theta (S, m, d + 1); NaN where it is."""
     w, b, v = theta[..., :-1], theta[..., -1], network.output_weights

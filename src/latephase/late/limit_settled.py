@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .limit_direction import TIGHT, Direction, Pattern
 from .limit_exact import Vector, dot, rational, rounded, shares
 from .response import ACTIVE, INACTIVE, SLIDING
+from .setting import lengths
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]  # neuron, point
@@ -56,7 +57,7 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
     """
     slopes = _slopes(mode, direction)
     constants = offset @ mode.points.T
-    slack = TIGHT * np.outer(np.linalg.norm(offset, axis=1), np.linalg.norm(mode.points, axis=1))
+    slack = TIGHT * np.outer(lengths(offset), lengths(mode.points))
     falls = (mode.pattern == ACTIVE) & ((slopes < 0) | ((slopes == 0) & (constants <= -slack)))
     rises = (mode.pattern == INACTIVE) & ((slopes > 0) | ((slopes == 0) & (constants > slack)))
     held: dict[Pair, float] = {}

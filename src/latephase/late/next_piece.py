@@ -14,7 +14,7 @@ from .mode import Mode, mode, statuses
 from .modified import pace
 from .passing import serving_held, statuses_by_motion, through_zero
 from .response import SLIDING
-from .setting import Array, Setting
+from .setting import Array, Setting, lengths
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
@@ -127,7 +127,7 @@ def _calm(chain: Chain, steps: Steps, sliding: NDArray[np.bool_], slide: Mode) -
     """
     goal, setting, speed = chain.goal, chain.setting, pace(slide)
     most = goal.slide_tolerance / goal.caution
-    norms = np.linalg.norm(chain.theta, axis=1)[:, None]
+    norms = lengths(chain.theta)[:, None]
     against_neuron = (steps.kick / np.where(norms > 0, norms, np.inf))[sliding].max()
     room = _MARGIN_KICK * (1 + np.abs(slide.margins))
     moves = steps.kick * np.abs(setting.outer)[:, None] * setting.lengths

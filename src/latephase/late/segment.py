@@ -221,31 +221,31 @@ class _Follower:
         beta = solver.dense_output()(s)
         self._sample(solver, s)
         broken = self.guards.broken(beta)
-        if self.mode.setting.discrete and s < end and not broken.any():
-            if self.log_time(s) < _RESOLVED:
+        if not broken.any() and self._between_steps(s):
+            if s < end:
                 return None  # the pre-activation was on the other side between two steps only
-            broken = self.guards.broken(solver.y)
-        if not self.mode.setting.discrete and not broken.any():
+        elif not broken.any():
             broken = self._nearest(beta, below)
         return self._end(self.log_time(s), beta, failed=False, broken=broken)
 
     def _nearest(self, beta: Array, below: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pair at whose guard the root lies, where rounding hides it: of those below 0 soon."""
         values = np.where(below, self.guards(beta), np.inf)
-        k = int(np.argmin(values))
         result = np.zeros(self.mode.status.shape, bool)
-        pairs = len(self.guards.pairs)
         rows = np.concatenate([self.guards.pairs, self.mode.slides, self.mode.slides])
-        assert k < pairs + 2 * len(self.mode.slides)
-        result[tuple(rows[k])] = True
+        result[tuple(rows[np.argmin(values)])] = True
         return result
 
     def _noticed(self, s: float) -> float:
         """Gradient descent notices a change at its next step only."""
-        log_time = self.log_time(s)
-        if not self.mode.setting.discrete or self.mode.sliding or log_time > _RESOLVED:
-            return s
-        return self.s(math.log(max(math.ceil(math.exp(log_time)), 1)))
+        after = math.log(max(math.ceil(math.exp(min(self.log_time(s), _RESOLVED))), 1))
+        return self.s(after) if self._between_steps(s) else s
+
+    def _between_steps(self, s: float) -> bool:
+        """Whether what happens at s has to wait for a step; else it ends the mode there and then,
+        on whichever side of the guard rounding puts it: a slide that waited went on to the end."""
+        discrete = self.mode.setting.discrete and not self.mode.sliding
+        return discrete and self.log_time(s) < _RESOLVED
 
     def _sample(self, solver: Any, s: float) -> None:
         """Record the samples up to s that the solver's last step has passed."""

@@ -150,3 +150,10 @@ class Instant:
             return Instant(None, float(np.logaddexp(self.log, math.log(elapsed))))
         total = self.value + elapsed
         return Instant(total if total < _EXACT else None, math.log(total))
+
+
+def lengths(rows: Array) -> Array:
+    """Euclidean, along the last axis: squares of 1e200 are no floats, those of 1e-200 are 0."""
+    sizes = np.abs(rows).max(axis=-1)
+    units = np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(units * np.linalg.norm(rows / units[..., None], axis=-1))
