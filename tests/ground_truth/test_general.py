@@ -67,6 +67,12 @@ def judged(p: Problem, truth: Brute) -> tuple[list[str], float]:
     apart = np.abs(path.log_loss.values - truth.log_loss)
     spread = 2 * (said + doubt) * reach(p, truth.theta) + ROUNDING
     wrong += complaints(f"{p.name}, ln L", STEPS, apart, spread)
+    q, true = (
+        np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
+        for t in (theta, truth.theta)
+    )
+    off = (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
+    wrong += complaints(f"{p.name}, margins", STEPS, off, path.margin_error.values + doubt)
     return wrong, float(np.max(said[-3:]))
 
 

@@ -220,9 +220,7 @@ def test_margins_that_reach_the_optimum(p):
     rng = np.random.default_rng(3)
     for _ in range(40):
         ends = rng.integers(-40, 41, size=(2, 2)) / 8  # so that the boundary is exact
-        ends[1] = ends[0] + rng.choice([-1, 1], size=2) * np.abs(
-            rng.normal()
-        )  # the way of each norm
+        ends[1] = ends[0] + rng.choice([-1, 1], size=2) * np.abs(rng.normal())  # p = 1, inf: too
         side, b = ends[0] - ends[1], -(ends[0] - ends[1]) @ ends.mean(axis=0)
         net, data = lp.ShallowReLU([side, -side], [b, -b], [1.0, -1.0]), lp.Dataset(ends, [1, -1])
         found, best = lp.robustness_margin(net, data, norm=p), optimal_margin(data, p)

@@ -365,3 +365,16 @@ def test_runs_that_fit_nothing_have_no_law():
             network, data, lp.GradientDescent(0.1), until="1e100", at=["1e100"], loss=loss
         )
         assert run.law is None
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_runs_on_their_way_have_no_law(loss):
+    """Ground truth: definition; both neurons serve both points, and let go of one later."""
+    network, data = lp.ShallowReLU([0.1, -0.1], [1.0, 1.0]), lp.Dataset([1, -1], [1, -1])
+    early, late = (
+        lp.simulate(network, data, lp.GradientDescent(0.01), until=t, at=[t], loss=loss)
+        for t in (10, 10**9)
+    )
+    assert (early.outcome, early.law) == (lp.Outcome.transient, None)
+    assert late.outcome is lp.Outcome.settled
+    assert late.law is not None

@@ -40,6 +40,15 @@ def path(found: lp.Run) -> np.ndarray:
     return np.concatenate([t.weights.values, t.biases.values[..., None]], axis=-1)
 
 
+def margins_apart(p: Problem, theta: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """max_i |Delta q_i| / (1 + |q_i|) (time,) of parameters (time, m, d + 1)."""
+    q, true = (
+        p.labels * np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
+        for t in (theta, truth)
+    )
+    return (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
+
+
 @pytest.mark.parametrize("c", [1e-1, 1e-4, 1e-7, 1e-8])
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])
 def test_small_output_weights(c, loss):
@@ -112,6 +121,8 @@ def test_output_weights_of_very_different_size():
     for p, truth in zip(cases, descend(cases, times)):
         found = run(p, GD(p.step_size), times, max_steps=1000)
         assert (distance(path(found), truth.theta) <= found.trajectory.error.values + 1e-12).all()
+        apart = margins_apart(p, path(found), truth.theta)
+        assert (apart <= found.trajectory.margin_error.values + 1e-15).all()
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-7, 1e-4, 1.0])
@@ -246,6 +257,8 @@ def test_a_slide_waits_for_the_step_of_another_point():
     truth = descend([p], times)[0]
     found = run(p, GD(p.step_size), times)
     assert (distance(path(found), truth.theta) <= found.trajectory.error.values + 1e-12).all()
+    apart = margins_apart(p, path(found), truth.theta)
+    assert (apart <= found.trajectory.margin_error.values + 1e-15).all()
     assert found.trajectory.error.values.max() < 1e-8
 
 
@@ -265,7 +278,9 @@ def test_what_both_runs_would_do_alike_is_no_error_that_is_hidden(p, times):
     truth = descend([p], times)[0]
     found = run(p, GD(p.step_size), times)
     off, said = distance(path(found), truth.theta), found.trajectory.error.values
+    apart = margins_apart(p, path(found), truth.theta)
     assert (off <= said).all()
+    assert (apart <= found.trajectory.margin_error.values + 1e-15).all()
     assert said.max() < 1e-2
     assert off.max() < 1e-6
 
@@ -339,11 +354,7 @@ def test_first_steps_are_no_further_off_than_they_say():
         theta, said = path(found), found.trajectory
         off = distance(theta, truth.theta)
         assert (off <= said.error.values).all()
-        q, true = (
-            p.labels * np.einsum("m,tmn->tn", p.output_weights, np.maximum(t @ p.z.T, 0.0))
-            for t in (theta, truth.theta)
-        )
-        apart = (np.abs(q - true) / (1 + np.abs(true))).max(axis=1)
+        apart = margins_apart(p, theta, truth.theta)
         assert (apart <= said.margin_error.values).all()
         assert np.isfinite(said.margin_error.values).all()
         shares = (off / said.error.values).max(), (apart / said.margin_error.values).max()

@@ -187,6 +187,12 @@ def test_whole_numbers_of_every_kind_are_taken(number):
     assert found[0].identical(found[1])
 
 
+def test_floats_beyond_2_53_are_no_whole_numbers():
+    """Ground truth: 2^53 + 1 is the same float, so which number was meant is not known."""
+    with pytest.raises(lp.InputError, match="integer"):
+        lp.initializers.he_normal(trials=3, seed=3, start=2.0**53)
+
+
 @pytest.mark.parametrize("number", REAL, ids=repr)
 def test_real_numbers_of_every_kind_are_taken(number):
     """Ground truth: the same calls with Python's float 0.5, which all of them are exactly."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -39,6 +40,10 @@ def raising(view: View, memory: Any) -> Any:
     raise KeyError("velocity")
 
 
+def raising_lines(view: View, memory: Any) -> Any:
+    raise ValueError("\n  first\nsecond")
+
+
 def adam(view: View, memory: Any) -> Step:
     moved, memory = optax.adam(0.1).update(view.gradient().direction, memory)
     return Step(view.moved(moved), memory, view.gradient())
@@ -66,6 +71,14 @@ BUGS: dict[str, tuple[Callable[[View, Any], Any], str]] = {
     "another memory": (
         lambda view, _: Step(view.pair, jnp.zeros(2), view.gradient()),
         r"memory nested as .* from Mine\.step",
+    ),
+    "another type": (
+        lambda view, _: Step(jax.tree.map(jnp.float32, view.pair), (), view.gradient()),
+        r"parameters of float64\[2, 2, 1\] from Mine\.step, got an array, float32\[2, 2, 1\]",
+    ),
+    "a message of lines": (
+        raising_lines,
+        r"Mine\.step to run, got ValueError:\s+first; mend",
     ),
     "no gradient": (
         lambda view, _: Step(view.pair, (), view.parameters),  # type: ignore[arg-type]
