@@ -48,7 +48,9 @@ def shifted(
     return parameters + amount * np.array([[(g.x1, g.x2)[i]], [1.0]]), a + moved
 
 
-def onto_half_slide(reply: Response, parameters: Array, a: Array, slides: int) -> tuple[Array, Array]:
+def onto_half_slide(
+    reply: Response, parameters: Array, a: Array, slides: int
+) -> tuple[Array, Array]:
     """Parameters (2, 2, R) and pre-activations of two neurons that are active on both points, one
     wrong side dropped to 0 and the margins alike: where the shrinking chatter leaves them.
 
