@@ -288,7 +288,8 @@ def test_one_kink_holds_where_the_other_takes_kicks_back_slowly(
 def test_descent_and_flow_leave_a_half_slide_together(seed):
     """Ground truth: gradient flow, which the general chain follows by a stiff solver.
 
-    On .004, -.01 descent was in its double slide at 4e5, the flow at 4.6e198.
+    On .004, -.01 descent was in its double slide at 4e5, the flow at 4.6e198.  Next to its kinks
+    the chain of a flow takes several modes, the last a few per cent of ln t after the landing.
     """
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, 2) * 10 ** rng.uniform(-4.5, -1.5)
@@ -298,7 +299,7 @@ def test_descent_and_flow_leave_a_half_slide_together(seed):
     descent, flow = (lp.predict(net, data, m) for m in methods)
     assert (descent.outcome, descent.regime) == (flow.outcome, flow.regime)
     log_entry = descent.entry.log + log(step)
-    assert abs(log_entry - flow.entry.log) < max(1.0, 0.02 * flow.entry.log)
+    assert abs(log_entry - flow.entry.log) < 0.08 * flow.entry.log
     logs = [23.0, 50.0, 230.0, 2302.0]
     found = []
     for method, lag in zip(methods, (log(step), 0.0), strict=True):
