@@ -20,8 +20,8 @@ from .course import Record
 from .ending import ending, pattern
 from .frame import Frame
 from .general import compared
-from .observe import observe
 from .next_piece import next_piece
+from .observe import observe
 from .regimes import half_slide, terminal_regime
 from .response import SLIDING, pattern_code, response
 from .setting import Setting

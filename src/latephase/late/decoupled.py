@@ -160,7 +160,7 @@ def _lean(
     """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
     g, rates = reply.geometry, reply.rates
     if reply.both and not reply.decoupled and (reply.status != INACTIVE).all():
-        return _mixed(np.full(s.time.size, np.log(rates[1] / rates[0])), 1.0, tracks, deltas)
+        return _mixed(np.full(s.time.size, reply.tilt), 1.0, tracks, deltas)
     serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
     if len(tracks) < 2 or rates[0] != rates[1] or not serving:
         return None

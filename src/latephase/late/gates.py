@@ -5,7 +5,6 @@ Slides are entered when their chatter is small, coupled phases when both margins
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +22,6 @@ Array = NDArray[np.float64]
 WORTHWHILE = 64  # a phase shorter than this is stepped through
 _KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
 _CLEAR = 64.0  # kicks to the next kink before a slide, so that chatter does not decide about it
-_SPREAD = 4.0  # what becomes of a pre-activation's error, by brute force
 _LOOSE = 2.0  # the same where no number of steps changes it: no kick reaches it
 _PATIENCE, _ROUNDS = 2048, 128  # steps in a row, or pieces, before no number is said to help
 _ALIKE = 1e-12  # deviation that is rounding
@@ -138,25 +136,9 @@ def widen(
         moves = np.abs(reply.felt[0]).max(axis=1).sum(axis=1)
         kicked = chatter * push.chatter[here] * (moves > 0)[:, None]
         journey.state.error[:, rows[here]] += kicked + np.outer(moves, deviation[here])
-        journey.state.error[:, rows[here]] += _let_go(course, reply, journey.state[rows[here]])
         journey.state.chatter_error[rows[here]] += chatter * push.kick[here] + deviation[here]
     journey.state.exact[rows] = False
     _rest_on_kinks(course, journey.state, rows, codes)
-
-
-def _let_go(course: Course, reply: Response, s: State) -> Array:
-    """How far neurons (2, R) on a double slide are off if a kink does not hold its neuron.
-
-    Next to k11 = k12 = k22 nothing brings a pre-activation within a kick of its kink down to it: on
-    points .004, -.01 it stays at .0126 until t = e^460, and the weight is off by .0126 / .014.
-    """
-    g, off = course.geometry, np.zeros((2, s.time.size))
-    wrong = [(0, 1), (1, 0)]
-    if all(reply.status[j, i] == SLIDING for j, i in wrong):
-        for j, i in wrong:
-            arm = math.sqrt((g.k11, g.k22)[j]) / abs(2 * g.half_gap)
-            off[j] = _SPREAD * np.abs(s.preactivations[j, i]) * arm
-    return off
 
 
 def _rest_on_kinks(

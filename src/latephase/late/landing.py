@@ -48,7 +48,9 @@ def shifted(
     return parameters + amount * np.array([[(g.x1, g.x2)[i]], [1.0]]), a + moved
 
 
-def onto_half_slide(reply: Response, parameters: Array, a: Array, slides: int) -> tuple[Array, Array]:
+def onto_half_slide(
+    reply: Response, parameters: Array, a: Array, slides: int
+) -> tuple[Array, Array]:
     """Parameters (2, 2, R) and pre-activations of two neurons that are active on both points, one
     wrong side dropped to 0 and the margins alike: where the shrinking chatter leaves them.
 
@@ -56,8 +58,7 @@ def onto_half_slide(reply: Response, parameters: Array, a: Array, slides: int) -
     their pre-activations stay; what a kick has put between the wrong sides is taken back.
     """
     g = reply.geometry
-    alike = np.log(reply.rates[0] / reply.rates[1])
-    both = (alike - (a[0, 0] - a[1, 0] - a[1, 1] + a[0, 1])) / 2
+    both = (-reply.tilt - (a[0, 0] - a[1, 0] - a[1, 1] + a[0, 1])) / 2
     first, second = (both + a[0, 1], -a[0, 1]) if slides == 0 else (a[1, 0], both - a[1, 0])
     weight = (first - second) / (2 * g.half_gap)
     bias = (g.x1 * second - g.x2 * first) / (2 * g.half_gap)

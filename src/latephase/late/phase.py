@@ -19,7 +19,7 @@ from .response import ACTIVE, INACTIVE, SLIDING, Response
 from .state import State, margins
 
 Array = NDArray[np.float64]
-_LATE = 1e-12  # relative: a rise at a time of which only the logarithm is known
+_LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def phase(course: Course, state: State, code: int) -> Phase:
         steps = first_passage(tracks[p][finite], nearest[finite])
         sooner = steps[1] < log_n[finite]
         n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
-    crossing = _crossings(tracks, ahead, n, log_n)
+    crossing = _crossings(tracks, ahead, n, log_n, _LATE if reply.sliding else 0.0)
     if reply.sliding:
         released, kinks = _release(reply, tracks)
         first = released < n
@@ -118,14 +118,18 @@ def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Array, NDArray
 
 
 def _crossings(
-    tracks: dict[int, Orbits], ahead: Array, n: Array, log_n: Array
+    tracks: dict[int, Orbits], ahead: Array, n: Array, log_n: Array, late: float
 ) -> NDArray[np.bool_]:
-    """Which pre-activations have changed sign when the phase ends, (2, 2, R)."""
+    """Which pre-activations have changed sign when the phase ends, (2, 2, R).
+
+    late: relative slack where only the logarithm of the time is known; where it is 0, another
+    phase follows until the sign has changed.
+    """
     crossed = np.zeros((2, 2, n.size), bool)
     for p, track in tracks.items():
         reached = increments(track, n[:, None], log_n[:, None])[:, 0]
         nearest = ahead[:, :, p].min(axis=(0, 1))
-        slack = np.where(np.isfinite(n), 4 * np.finfo(float).eps, _LATE)
+        slack = np.where(np.isfinite(n), 4 * np.finfo(float).eps, late)
         due = np.isfinite(log_n) & np.isfinite(nearest) & (reached * (1 + slack) >= nearest)
         crossed |= (ahead[:, :, p] <= nearest) & due
     return crossed

@@ -84,6 +84,16 @@ class Response:
         return 1 / alpha if (alpha > 0).all() else np.full(2, np.nan)
 
     @cached_property
+    def tilt(self) -> float:
+        """ln(r_2 / r_1) of a coupled pattern: by how much margin 2 is larger on the way.
+
+        On +-1e-8 it is 1e-16, and the quotient of the rates would be 1.
+        """
+        low = self.both * (self.geometry.k11 + self.geometry.k12) + self.own[0]
+        gap = self.both * self.geometry.norm_gap + (self.own[1] - self.own[0])
+        return float(np.log1p(gap / low))
+
+    @cached_property
     def _determinant(self) -> float:
         """det M of a coupled pattern."""
         crossed = self.both * (self.own @ _norms(self.geometry)[::-1])
@@ -152,7 +162,7 @@ class Response:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
         if self.decoupled:
             return np.zeros(margins.shape[-1])
-        off: Array = margins[1] - margins[0] - np.log(self.rates[1] / self.rates[0])
+        off: Array = margins[1] - margins[0] - self.tilt
         return np.abs(off)
 
 
