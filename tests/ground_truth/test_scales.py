@@ -285,6 +285,18 @@ def test_what_both_runs_would_do_alike_is_no_error_that_is_hidden(p, times):
     assert off.max() < 1e-6
 
 
+def test_a_kink_met_without_steps_to_spend_costs_its_kicks():
+    """Ground truth: 100 steps in pairs of doubles, from shortly before a kink; a flow that is all
+    the budget leaves is a step late, 5.6e-3 off and says 2e-10."""
+    p = problem([-0.01725593394438239, -0.017266834490934416], [1, -1], [0.3933012222743048, -2.5],
+                [0.007939078203564933, -0.9], [1, -1], 0.1)  # fmt: skip
+    data, net = lp.Dataset(p.inputs, p.labels), lp.ShallowReLU(p.weights, p.biases)
+    found = lp.simulate(net, data, GD(0.1), until=100, at=[20, 40, 100], max_steps=1)
+    off = distance(path(found), descend([p], [20, 40, 100])[0].theta)
+    assert (off <= found.trajectory.error.values).all()
+    assert off.max() > 1e-3
+
+
 def test_few_steps_are_taken_as_they_are(capfd):
     """Ground truth: ten steps in balls, from networks that were trained to 10^6 and to 10^50."""
     rng = np.random.default_rng(0)
