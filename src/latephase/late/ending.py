@@ -32,6 +32,7 @@ def pattern(chain: Chain) -> NDArray[np.int64]:
     return np.where(turned, seen, chain.status)
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore")  # as in the chain itself
 def ending(chain: Chain) -> Outcome:
     """Settled if the loss tends to 0 in a mode that lasts, unfitted if it lasts and does not.
 
