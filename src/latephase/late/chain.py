@@ -93,8 +93,7 @@ def _step(chain: Chain) -> None:
     count = _count(chain)
     moved = stepped(chain.setting, chain.theta, chain.low, chain.step_error, count)
     chain.theta, chain.low, chain.step_error = moved.theta, moved.low, moved.error
-    chain.doubt = chain.doubt + moved.doubt
-    chain.margin_doubt = chain.margin_doubt + chain.setting.reach(moved.doubt)
+    _charge(chain, moved.doubt)
     chain.lost = chain.lost or bool(moved.lost.any())
     chain.now, chain.status = chain.now.plus(count), None
     chain.slid, chain.let_go = np.zeros_like(chain.slid), np.full_like(chain.let_go, -1)
@@ -169,9 +168,7 @@ def _on_kinks(chain: Chain, here: Mode) -> Mode:
     if chain.setting.discrete:
         steps = Steps.of(chain.setting, theta, chain.setting.preactivations(theta))
         before = np.zeros_like(sliding) if chain.status is None else chain.status == SLIDING
-        kicks = _KICKS * steps.kick * (sliding & ~before)
-        chain.doubt = chain.doubt + kicks.max(axis=1)
-        chain.margin_doubt = chain.margin_doubt + chain.setting.reach(kicks.max(axis=1))
+        _charge(chain, (_KICKS * steps.kick * (sliding & ~before)).max(axis=1))
     for j in map(int, np.flatnonzero(sliding.any(axis=1))):
         off = chain.setting.neuron(j, here.status[j], here.held).off
         theta[j] = off @ (off.T @ theta[j])
@@ -184,10 +181,13 @@ def _charge_hurry(chain: Chain) -> None:
     steps are left for a pair in chatter that soon meets its kink."""
     a = chain.setting.preactivations(chain.theta)
     steps = Steps.of(chain.setting, chain.theta, a)
-    kicks = (_KICKS * steps.kick * steps.hurried(a)).max(axis=1)
-    if kicks.any():
-        chain.doubt = chain.doubt + kicks
-        chain.margin_doubt = chain.margin_doubt + chain.setting.reach(kicks)
+    _charge(chain, (_KICKS * steps.kick * steps.hurried(a)).max(axis=1))
+
+
+def _charge(chain: Chain, moved: Array) -> None:
+    """Add to the doubt that neurons may be `moved` (m,) off, and to that of the margins."""
+    chain.doubt = chain.doubt + moved
+    chain.margin_doubt = chain.margin_doubt + chain.setting.reach(moved)
 
 
 def _arrive(chain: Chain, here: Mode, found: Segment) -> None:

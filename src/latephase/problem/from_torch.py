@@ -99,9 +99,7 @@ def _array(name: str, tensor: Any) -> Array:
     floating = getattr(tensor, "is_floating_point", None)
     if not callable(floating) or not callable(getattr(tensor, "detach", None)):
         got = Words(f"{name} of type {type(tensor).__name__}")
-        raise InputError(
-            "a state_dict of tensors", got, 'pass for example checkpoint["state_dict"]'
-        )
+        raise InputError("a state_dict of tensors", got, _TO_UNWRAP)
     try:
         if floating():
             return np.asarray(tensor.detach().cpu().double().numpy())
