@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 import latephase as lp
-from latephase.certify.check import verify
-from latephase.certify.file import record
+from latephase.certificates.check.certificate import verify
+from latephase.certificates.file.file import record
 from latephase.core.balls import exact, precision
 
 TRIALS, STEP_SIZE, RIVAL_STEPS = 10_000, 0.1, 10_000

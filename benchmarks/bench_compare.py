@@ -20,9 +20,9 @@ import optax
 from rivals import in_x64, medians
 
 import latephase as lp
-from latephase.experiments.compared import ALL
+from latephase.experiments.remedies.compared import ALL
 from latephase.training.follow import follow
-from latephase.training.methods import named, stepped
+from latephase.training.methods.table import named, stepped
 
 TRIALS, STEPS, REPEATS, STEP_SIZE = 512, 5_000, 7, 0.1
 WHOLE_TRIALS, WHOLE_STEPS = 1_000, 100_000

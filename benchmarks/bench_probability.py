@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from latephase.certify.probability import certified_distribution
+from latephase.certificates.odds.probability import certified_distribution
 from latephase.problem import Dataset, GradientDescent, initializers
 
 STEP_SIZE, TRIALS, STEPS = 0.1, 200_000, 1000

@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 import latephase as lp
-from latephase.certify import certify
-from latephase.certify.file import record
+from latephase.certificates import certify
+from latephase.certificates.file.file import record
 
 Body = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from latephase.core import Rigour
-from latephase.experiments.base import Bench, Claim, Evidence
-from latephase.experiments.finding import (
+from latephase.experiments.bench.base import Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
     Figure,
     Finding,
     Number,

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from latephase.experiments import Bench, he_initialisation
-from latephase.experiments.finding import Figure
+from latephase.experiments import Bench
+from latephase.experiments.bench.finding import Figure
+from latephase.experiments.paper import he_initialisation
 from latephase.report.figures import panel_svgs, plot_style
 from latephase.report.palette import THEME
 

@@ -75,17 +75,43 @@ FORBIDDEN = {
         *("rooms", "core/planted.py", "import latephase"),
         *("__init__.py", "import latephase.margin"),
     ),
-    "margin uses certify": (
-        *("rooms", "certify/__init__.py", ""),
-        *("margin/planted.py", "import latephase.certify"),
+    "margin uses certificates": (
+        *("rooms", "certificates/__init__.py", ""),
+        *("margin/planted.py", "import latephase.certificates"),
     ),
-    "late uses certify": (
-        *("rooms", "certify/__init__.py", ""),
-        *("late/planted.py", "import latephase.certify"),
+    "modes know of the pair": (
+        "inside-late",
+        "late/modes/planted.py",
+        "import latephase.late.pair",
     ),
-    "certify uses margin": ("certify-apart", "certify/__init__.py", "import latephase.margin"),
-    "certify uses late": ("certify-apart", "certify/__init__.py", "import latephase.late"),
-    "certify uses JAX": ("jax", "certify/__init__.py", "import jax"),
+    "the pair knows of modes": (
+        "inside-late",
+        "late/pair/planted.py",
+        "import latephase.late.modes",
+    ),
+    "a proof uses the checker": (
+        "inside-certificates",
+        *("certificates/prove/planted.py", "import latephase.certificates.check.form"),
+    ),
+    "the checker uses a proof": (
+        "inside-certificates",
+        *("certificates/check/planted.py", "import latephase.certificates.prove.law"),
+    ),
+    "late uses certificates": (
+        *("rooms", "certificates/__init__.py", ""),
+        *("late/planted.py", "import latephase.certificates"),
+    ),
+    "certificates uses margin": (
+        "certificates-apart",
+        "certificates/__init__.py",
+        "import latephase.margin",
+    ),
+    "certificates uses late": (
+        "certificates-apart",
+        "certificates/__init__.py",
+        "import latephase.late",
+    ),
+    "certificates uses JAX": ("jax", "certificates/__init__.py", "import jax"),
     "margin uses JAX": ("jax", "margin/planted.py", "def f():\n    import jax.numpy\n"),
     "flint outside balls": ("flint", "core/planted.py", "import flint"),
     "matplotlib in late": ("drawing", "late/planted.py", "from matplotlib import pyplot"),
@@ -120,9 +146,9 @@ def test_diagram_agrees_with_the_contract():
 
 
 def test_second_contract_keeps_the_order_of_the_first():
-    """Ground truth: only certify, which is kept apart there, may stand elsewhere in the second."""
-    first = [room for room in rooms_in_contract("rooms") if room != "certify"]
-    second = [room for room in rooms_in_contract("certify-apart") if room != "certify"]
+    """Ground truth: only certificates, kept apart there, may stand elsewhere in the second."""
+    first = [room for room in rooms_in_contract("rooms") if room != "certificates"]
+    second = [room for room in rooms_in_contract("certificates-apart") if room != "certificates"]
     assert second == first[: len(second)]
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import latephase as lp
-from latephase.certify.file import record
-from latephase.core.output import partial_of, read_marker
+from latephase.certificates.file.file import record
+from latephase.store.directory import partial_of, read_marker
 
 DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]
 NETWORK = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])

@@ -80,7 +80,7 @@ def test_bad_input_is_one_line_and_code_2(latephase, flags, said):
 
 def test_the_help_names_every_method(latephase):
     """Ground truth: the registry."""
-    from latephase.training.methods import names
+    from latephase.training.methods.table import names
 
     said = latephase("compare", "--help").out.split("Methods: ")[1].split(";")[0]
     assert said.replace(",", " ").split() == list(names())

@@ -11,7 +11,7 @@ import xarray as xr
 
 import latephase as lp
 from latephase import experiments
-from latephase.cli import reproduce
+from latephase.cli.commands import reproduce
 from latephase.core import Rigour
 from latephase.experiments import Claim, Finding, Number, Verdict
 

@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 import latephase as lp
-from latephase.cli import reproduce
+from latephase.cli.commands import reproduce
 
 TRIALS = 30_000
 COMMAND = [sys.executable, "-m", "latephase"]

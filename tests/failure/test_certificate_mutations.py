@@ -14,7 +14,7 @@ import pytest
 
 from certificates import RUNS, certificate, exact, number, signed
 from helpers import message_is_one_line
-from latephase.certify.check import NotACertificate, verify
+from latephase.certificates.check.certificate import NotACertificate, verify
 
 ENUMS = {
     "verdict": ["PROVED", "REFUTED", "UNDECIDED"],

@@ -9,19 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from latephase.cli import (
-    certify,
-    compare,
-    ensemble,
-    examples,
-    failures,
-    interrupt,
-    predict,
-    reproduce,
-    run,
-    streams,
-    verify,
-)
+from latephase.cli import examples, failures, interrupt, streams
+from latephase.cli.commands import certify, compare, ensemble, predict, reproduce, run, verify
 
 _EPILOG = r"""Examples
 

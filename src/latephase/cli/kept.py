@@ -15,7 +15,7 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
 
 
 def _trials_in(out: str, trials: int) -> str:
-    from latephase.core.output import is_ours, output_path, partial_of, read_marker
+    from latephase.store.directory import is_ours, output_path, partial_of, read_marker
 
     target = output_path(out)
     partial = partial_of(target)

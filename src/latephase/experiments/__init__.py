@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from . import (
-    arithmetic,
-    attacks,
+from .bench.base import Bench, Claim, Evidence
+from .bench.finding import Figure, Finding, Number, Panel, Series, Table, Verdict
+from .beyond import arithmetic, attacks, cross_check, data_plane, digits, proved, transition, wider
+from .paper import (
     boundary,
-    cross_check,
-    data_plane,
-    digits,
     flow_against_descent,
     flow_direction,
     he_initialisation,
     how_slow,
     initializers,
     patterns,
-    proved,
     rate,
-    remedies,
-    remedies_adam,
-    remedies_constant,
-    remedies_rescaling,
-    remedies_sharpness,
-    remedies_sign,
-    transition,
-    wider,
 )
-from .base import Bench, Claim, Evidence
-from .finding import Figure, Finding, Number, Panel, Series, Table, Verdict
+from .remedies import (
+    adam as remedies_adam,
+)
+from .remedies import (
+    clocks as remedies,
+)
+from .remedies import (
+    constant as remedies_constant,
+)
+from .remedies import (
+    rescaling as remedies_rescaling,
+)
+from .remedies import (
+    sharpness as remedies_sharpness,
+)
+from .remedies import (
+    sign as remedies_sign,
+)
 
 CLAIMS: tuple[Claim, ...] = (
     flow_direction.CLAIM,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from latephase.core.workers import workers
 
-from .base import Bench, Claim
-from .finding import Finding
+from .bench.base import Bench, Claim
+from .bench.finding import Finding
 
 Begin = Callable[[Claim], None]
 End = Callable[[Claim, Finding], None]

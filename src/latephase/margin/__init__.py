@@ -19,8 +19,8 @@ from .robustness import (
     robustness_margin,
     two_neuron_margin,
 )
+from .search.wide import EXACT_NEURONS, margin_of
 from .value import Margin, MarginBounds
-from .wide import EXACT_NEURONS, margin_of
 from .zeros import zeros_on_line
 
 __all__ = [

@@ -16,7 +16,7 @@ from latephase.core.errors import InputError
 from latephase.problem import Dataset
 from latephase.problem.geometry import two_product, two_sum
 
-from .exact_line import exact_line_margin
+from .exact.line import exact_line_margin
 from .lines import Array, cross_product, is_tame, line_value, rescaled
 from .value import checked_norm
 

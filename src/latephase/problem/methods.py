@@ -35,3 +35,7 @@ class GradientFlow:
     Time is flow time: step n of gradient descent corresponds to step_size * n.
     Source: [smorodinsky2026]; closed form in docs/theory.md.
     """
+
+
+Method = GradientDescent | GradientFlow
+"""The methods whose late phase is known."""

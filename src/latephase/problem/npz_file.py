@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Words
-from latephase.core.output import claiming, output_path, replace_file
 from latephase.problem.checks import Array, file_content
+from latephase.store.directory import claiming, output_path, replace_file
 
 NEEDED = ("weights", "biases")
 NAMES = (*NEEDED, "output_weights")

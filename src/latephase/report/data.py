@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.experiments.base import Claim
-from latephase.experiments.finding import Figure, Finding, Table
+from latephase.experiments.bench.base import Claim
+from latephase.experiments.bench.finding import Figure, Finding, Table
 from latephase.report.figures import slug
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
-from latephase.experiments.base import Claim, Evidence
-from latephase.experiments.finding import Figure, Table, Verdict
+from latephase.experiments.bench.base import Claim, Evidence
+from latephase.experiments.bench.finding import Figure, Table, Verdict
 from latephase.report import references, typeset
 from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
 from latephase.report.figures import panel_svgs

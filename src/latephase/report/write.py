@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latephase.core.output import claim_output, publish, seal
 from latephase.core.workers import workers
-from latephase.experiments.base import Claim
-from latephase.experiments.finding import Figure, Finding
+from latephase.experiments.bench.base import Claim
+from latephase.experiments.bench.finding import Figure, Finding
 from latephase.report.data import Examined, write_runs
+from latephase.store.directory import claim_output, publish, seal
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,0 +1,230 @@
+"""`certify`: what can be proved about a run, from its exact start to all later times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from latephase.core import InputError, LogTime, Regime, Words
+from latephase.core.balls import exact, precision, whole_part
+from latephase.core.calls import public
+from latephase.problem import Dataset, ShallowReLU
+from latephase.problem.checks import MOST, callback, whole_number
+
+from .file.decimals import Bounds, outward
+from .prove import trace
+from .prove.claims import CLAIMS
+from .prove.law import constant, rate
+from .prove.orbits.system import Method, System
+from .prove.path import MAX_STEPS, Progress
+from .prove.proof import Proof, prove
+from .verdict import Undecided, Unprovable, Verdict
+
+T = TypeVar("T")
+BITS, MAX_BITS, LEAST_BITS = 128, 16384, 64
+MOST_WRITTEN = 2e4  # ln t up to which times are exact integers
+LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
+
+
+@public
+@dataclass(frozen=True, repr=False)
+class Certificate:
+    """What is proved about one run; see `latephase.certify`.
+
+    verdict: PROVED, REFUTED or UNDECIDED;  reason: why, in words;  claim: what was asked.
+    """
+
+    network: ShallowReLU
+    data: Dataset
+    method: Method
+    claim: str
+    verdict: Verdict
+    reason: str
+    proof: Proof | None
+
+    @property
+    def regime(self) -> Regime | None:
+        """The regime that the run is proved to end in."""
+        return self.proof.regime if self.proof else None
+
+    @property
+    def entry_step(self) -> int | None:
+        """The first step in that regime (slides: from which it is proved); an exact integer.
+
+        Gradient flow: the first whole time after the entry.
+        """
+        return self.proof.entry if self.proof else None
+
+    @cached_property
+    def constant(self) -> Bounds | None:
+        """(lower, upper) of the constant C of the law; (0, 0) where it is exactly zero.
+
+        None without a law.  Decimals rounded outward, in input units.
+        """
+        if self.proof is None or self.proof.tail is None:
+            return None
+        with precision(self.proof.bits):
+            return outward(constant(self.proof.tail))
+
+    @property
+    def limit_boundary(self) -> Bounds | None:
+        """(lower, upper) of the limit of x*, None without a law."""
+        if self.proof is None or self.proof.tail is None:
+            return None
+        with precision(self.proof.bits):
+            return outward(exact(self.system.limit_boundary))
+
+    @property
+    def rate(self) -> tuple[Decimal, Decimal, LogTime, str] | None:
+        """(lower, upper, since, clock): lower <= |x*(t) - limit| * clock(t) <= upper for all
+        t >= since, where clock is "ln t", or "t ln t" or "t" where C = 0.  None without a law."""
+        if self.proof is None or self.proof.rate is None:
+            return None
+        found = self.proof.rate
+        since = self._since(found.log_from)
+        return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
+
+    def _since(self, log_from: float) -> LogTime:
+        """The first step (flow: a time) whose logarithm is at least log_from."""
+        if not self._flow and log_from < MOST_WRITTEN:
+            with precision(128 + int(2 * log_from)):
+                whole = whole_part(-exact(log_from).exp())
+            if whole is not None:
+                return LogTime.parse(-whole)
+        return LogTime.from_log(log_from * (1 + 2**-50), flow=self._flow)
+
+    def rate_from(self, t: object) -> tuple[Decimal, Decimal, LogTime, str] | None:
+        """As `rate`, with the constants that hold from time t on: the later, the tighter.
+
+        Raises InputError where none are proved from t on: before `rate`'s own time, mostly.
+        """
+        if self.proof is None or self.proof.tail is None:
+            return None
+        since = LogTime.parse(t, flow=self._flow, name="t")
+        try:
+            with precision(self.proof.bits):
+                found = rate(self.proof.tail, max(since.log, 0.0) * (1 - 2**-50))
+        except Undecided:
+            got = Words(since.text)
+            raise InputError(
+                "a time from which a rate is proved", got, "take a later one"
+            ) from None
+        return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
+
+    def save(self, path: object, *, force: bool = False) -> Path:
+        """Write the certificate file, complete or not at all; `latephase verify` checks it.
+
+        Raises InputError where it cannot be written, or something else stands there (no `force`).
+        """
+        from .file.file import save
+
+        return save(self, path, force=force)
+
+    def __repr__(self) -> str:
+        regime = self.regime.name if self.regime else "no regime"
+        return f"Certificate({self.claim}: {self.verdict}, {regime}; {self.reason})"
+
+    def deficit(self, t: object) -> Bounds:
+        """(lower, upper) of the margin deficit at time t, as in `simulate`'s `at`, ln t <= 1e12.
+
+        About 30 digits are known up to t = 10^10000, 15 beyond, where only ln t is known.
+        Decimals rounded outward, in input units.  Rigour: proved.  Raises InputError for times
+        that cannot be read, and where nothing is proved about the run.
+        """
+        return self._enclosed(lambda *at: outward(trace.deficit(*at).nonnegative_part()), t)
+
+    def boundary(self, t: object) -> Bounds | None:
+        """(lower, upper) of x* at time t; None unless both neurons are proved to be active there.
+
+        As `deficit`.
+        """
+
+        def ends(system: System, proof: Proof, time: LogTime) -> Bounds | None:
+            ball = trace.boundary(system, proof, time)
+            return None if ball is None else outward(ball)
+
+        return self._enclosed(ends, t)
+
+    def preactivations(self, t: object) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
+        """(lower, upper) of a_ji at time t in canonical order: neuron of output weight +1 first,
+        point labelled +1 first.  As `deficit`; raises InputError late in a run with one dead neuron
+        for x1 x2 > -1, where the survivor is followed step by step only."""
+
+        def ends(*at: Any) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
+            (a11, a12), (a21, a22) = trace.preactivations(*at)
+            return (outward(a11), outward(a12)), (outward(a21), outward(a22))
+
+        return self._enclosed(ends, t)
+
+    def _enclosed(self, ends: Callable[[System, Proof, LogTime], T], t: object) -> T:
+        """Ends of an enclosure at time t, at the precision of the proof."""
+        time = LogTime.parse(t, flow=self._flow, name="t")
+        if self.proof is None:
+            got = Words(f"one that is undecided ({self.reason})")
+            raise InputError("a certificate with a proof", got, "see its verdict")
+        if time.log > LATEST:
+            raise InputError(
+                f"a time up to e^{LATEST:g}", Words(time.text), "ask for an earlier one"
+            )
+        try:
+            with precision(self.proof.bits):
+                return ends(self.system, self.proof, time)
+        except Undecided as question:
+            expected = "a time at which everything is decided"
+            raise InputError(expected, Words(f"{time.text}: {question}"), "take another") from None
+
+    @property
+    def _flow(self) -> bool:
+        return self.system.step is None
+
+    @cached_property
+    def system(self) -> System:
+        """The problem as exact rational numbers, in canonical order."""
+        return System.of(self.network, self.data, self.method)
+
+
+@public
+def certify(
+    network: ShallowReLU,
+    data: Dataset,
+    method: Method,
+    *,
+    claim: str | Regime = "settled",
+    bits: int = BITS,
+    max_bits: int = MAX_BITS,
+    max_steps: int = MAX_STEPS,
+    progress: Progress | None = None,
+) -> Certificate:
+    """Prove, in ball arithmetic, how a run of two neurons on two points ends and how fast.
+
+    The verdict is PROVED if every sign up to the entry into the regime is decided, the regime is
+    proved never to be left, and (where the loss tends to 0) the constant of the law is enclosed
+    and proved to be non-zero or exactly zero; UNDECIDED with the reason otherwise.  `claim`: one
+    of `claims.CLAIMS`; a claim whose opposite is proved is REFUTED.  The precision starts at `bits`
+    and doubles up to `max_bits` where a sign is open; `max_steps`: ordinary steps; `progress`:
+    called now and then as progress(ordinary steps done, max_steps), anew at each precision.
+    Inputs, parameters and step size are the exact doubles given; output weights +1, -1.
+    Raises InputError for other networks, data and methods.  Independent of `simulate`.
+    Source: docs/certificates.md.
+    """
+    claim = claim.name if isinstance(claim, Regime) else claim
+    if not isinstance(claim, str) or claim not in CLAIMS:
+        raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
+    max_steps = whole_number(max_steps, "max_steps", 0, MOST)
+    callback(progress)
+    if not LEAST_BITS <= bits <= max_bits:
+        got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
+        raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")
+    system = System.of(network, data, method)
+    verdict, reason, proof = Verdict.PROVED, "", None
+    try:
+        proof = prove(system, bits, max_bits, max_steps, progress)
+        verdict, reason = CLAIMS[claim](system, proof.regime, proof.tail), proof.reason
+    except (Undecided, Unprovable) as open_question:
+        verdict, reason = Verdict.UNDECIDED, str(open_question)
+    return Certificate(network, data, method, claim, verdict, reason, proof)

@@ -1,0 +1,223 @@
+"""What the checker asks of a file before it computes: JSON, the schema, canonical numbers, digest.
+
+Whatever the file holds, it is read in bounded time and memory. Source: docs/certificates.md, "The
+file". Nothing here is shared with what writes the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from functools import cache, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from latephase.core.balls import arb, point
+from latephase.core.errors import InputError, Words
+
+Body = dict[str, Any]
+Number = dict[str, str]
+
+_BYTES = 4 << 20  # a certificate has some 6000
+_EXPONENT = 3 * 10**18  # beyond, the decimal module cannot write the number
+_STEPS, _ORBIT = 200_000, 100  # single steps, and how many of them an orbit costs
+_WORK = 1 << 27  # single steps times bits: a minute at most
+_SHOWN = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_WHOLE = Context(prec=50_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # room for 12000 digits times 2^5000
+_ERRORS = Decimal("-1e-40"), Decimal("1e-40")  # many times those of a logarithm of 80 digits
+_FINE = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+class NotACertificate(InputError):
+    """What came is no certificate, or one that cannot be checked in reasonable time."""
+
+    def __init__(self, got: str) -> None:
+        do = "pass a file that `latephase certify` wrote, whole and unedited"
+        super().__init__("a certificate", Words(got), do)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self.got),)
+
+
+def read(source: object) -> tuple[Body, list[Number]]:
+    """The certificate in a JSON text, bytes, a Path or an object, and every number in it.
+
+    Its form is that of the schema. Raises NotACertificate.
+    """
+    try:
+        body, numbers = _parsed(_text(source))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise NotACertificate(f"something else ({str(error)[:90]})") from None
+    _refuse(body, numbers)
+    return body, numbers
+
+
+def _parsed(text: str) -> tuple[Any, list[Number]]:
+    """What a JSON text holds, and every object in it that has a mantissa."""
+    numbers: list[Number] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> Body:
+        if len(found := dict(items)) < len(items):
+            raise ValueError("a key twice in one object")
+        if "mantissa" in found:
+            numbers.append(found)
+        return found
+
+    body = json.loads(text, object_pairs_hook=pairs, parse_float=_no, parse_constant=_no)
+    return body, numbers
+
+
+def _text(source: object) -> str:
+    """The text of a source, of which no more is read than a certificate may have."""
+    if isinstance(source, str) and len(source) < 4096 and not source.lstrip().startswith("{"):
+        source = Path(source)  # no certificate: the name of a file
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            source = file.read(_BYTES + 1)
+    if not isinstance(source, str | bytes):
+        source = json.dumps(source)
+    if len(source) > _BYTES:
+        raise ValueError(f"more than {_BYTES} bytes")
+    return source.decode() if isinstance(source, bytes) else source
+
+
+def _no(token: str) -> None:
+    raise ValueError(f"the number {token[:20]}")
+
+
+def _refuse(body: Any, numbers: list[Number]) -> None:
+    """Raise NotACertificate on another form and on what would take too long."""
+    if not _fits(body, numbers):
+        raise NotACertificate(f"another form of {_misshapen(body)}")
+    legs = body["path"]
+    steps = sum(_ORBIT if x["by"] == "orbit" else whole(x["steps"]) for x in legs)
+    if steps > _STEPS or steps * (body["bits"] or 0) > _WORK:
+        raise NotACertificate(f"too many single steps at {body['bits']} bits")
+    if any(abs(int(x["exponent"])) > _EXPONENT for x in numbers):
+        raise NotACertificate(f"an exponent beyond {_EXPONENT}")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    text = files("latephase.certificates").joinpath("schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _fits(body: Any, numbers: list[Number]) -> bool:
+    """Whether the file has the form of the schema: its numbers, the whole, each claim by its kind.
+
+    A fifth of the time that jsonschema takes to try every kind for every claim.
+    """
+    whole_file, claim_of_kind = _validators()
+    if not (all(map(_is_number, numbers)) and whole_file.is_valid(body)):
+        return False
+    kinds = [str(claim.get("kind")) if isinstance(claim, dict) else "" for claim in body["claims"]]
+    return all(kind in claim_of_kind for kind in kinds) and all(
+        claim_of_kind[kind].is_valid(claim)
+        for kind, claim in zip(kinds, body["claims"], strict=True)
+    )
+
+
+def _is_number(x: dict[str, Any]) -> bool:
+    """Whether an object is a number, by the patterns of the schema: a file holds fifty of them."""
+    parts = _schema()["$defs"]["number"]["properties"]
+    return x.keys() == parts.keys() and all(
+        type(x[name]) is str
+        and len(x[name]) <= part.get("maxLength", _BYTES)
+        and re.search(part.get("pattern", ""), x[name]) is not None
+        for name, part in parts.items()
+    )
+
+
+@cache
+def _validators() -> tuple[Any, dict[str, Any]]:
+    """Validators of the file with claims of any form, and of each kind of claim."""
+    from jsonschema import Draft202012Validator as Validator
+
+    schema = _inlined(_schema())
+    parts = schema["properties"]
+    claim = parts["claims"]["items"]
+    kinds = {choice["properties"]["kind"]["const"]: choice for choice in claim.pop("oneOf")}
+    whole_file = {**schema, "properties": {**parts, "claims": {**parts["claims"], "items": True}}}
+    checks = {kind: Validator({"allOf": [claim, choice]}) for kind, choice in kinds.items()}
+    return Validator(whole_file), checks
+
+
+def _inlined(part: Any) -> Any:
+    """A part of the schema with its references replaced, but for those to numbers, which are
+    checked by themselves."""
+    if isinstance(part, dict):
+        if part.get("$ref") == "#/$defs/number":
+            return {"type": "object", "required": ["mantissa"]}
+        if "$ref" in part:
+            return _inlined(_schema()["$defs"][part["$ref"].rpartition("/")[2]])
+        return {name: _inlined(value) for name, value in part.items() if name != "$defs"}
+    return [_inlined(value) for value in part] if isinstance(part, list) else part
+
+
+def _misshapen(body: Any) -> str:
+    """What jsonschema finds most wrong, in one line."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(_schema()).iter_errors(body))
+    if error is None:
+        return "the whole"
+    place = "/".join(map(str, error.absolute_path)) or "the whole"
+    return f"{place[:60]}: {error.message[:90]}"
+
+
+def faults(body: Body, numbers: list[Number]) -> list[str]:
+    """A line for each number that is not canonical, and for a digest of other content."""
+    lines = [f"number {x['decimal']}: not in canonical form" for x in numbers if _uncanonical(x)]
+    rest = {key: value for key, value in body.items() if key != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    if body["digest"] != hashlib.sha256(text.encode()).hexdigest():
+        lines.append("digest: not that of the content")
+    return lines
+
+
+def _uncanonical(x: Number) -> bool:
+    """Whether the mantissa is even or the decimal is not the nearest of 17 digits."""
+    if x["mantissa"] == "0":
+        return (x["exponent"], x["decimal"]) != ("0", "0")
+    return x["mantissa"][-1] in "02468" or x["decimal"] not in _decimals(x)
+
+
+def _decimals(x: Number) -> set[str]:
+    """The text of 17 digits; none where the logarithm of a huge or tiny number leaves two."""
+    mantissa, exponent = Decimal(x["mantissa"]), int(x["exponent"])
+    if abs(exponent) <= 5000:
+        return {str(_SHOWN.plus(_WHOLE.multiply(mantissa, _power_of_two(exponent))))}
+    digits = _FINE.multiply(_FINE.log10(Decimal(2)), exponent)
+    whole_digits = digits.to_integral_value(context=_FINE)
+    rest = _FINE.power(10, _FINE.subtract(digits, whole_digits))
+    near = (_FINE.multiply(rest, _FINE.multiply(mantissa, _FINE.add(1, d))) for d in _ERRORS)
+    texts = {str(_SHOWN.scaleb(_SHOWN.plus(y), whole_digits)) for y in near}
+    return texts if len(texts) == 1 else set()
+
+
+@lru_cache(maxsize=256)
+def _power_of_two(exponent: int) -> Decimal:
+    power = _WHOLE.power(Decimal(2 if exponent > 0 else 5), abs(exponent))
+    return _WHOLE.scaleb(power, min(exponent, 0))
+
+
+def whole(digits: str) -> int:
+    """int(digits) without Python's limit of 4300 digits."""
+    return int(digits) if len(digits) < 4000 else int(Decimal(digits))
+
+
+def value(x: Number) -> arb:
+    """The number, exactly."""
+    return point(whole(x["mantissa"]), int(x["exponent"]))
+
+
+def is_double(x: Number) -> bool:
+    """Whether the number is a finite float64."""
+    size, exponent = whole(x["mantissa"]).bit_length(), int(x["exponent"])
+    return size <= 53 and -1074 <= exponent <= 1024 - size

@@ -1,0 +1,138 @@
+"""The checker on a file or on a folder of certificates, one line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from latephase.certificates.check.certificate import NotACertificate, Report, verify
+from latephase.certificates.check.form import value
+from latephase.core.balls import exact
+from latephase.core.errors import InputError, Words
+from latephase.core.workers import workers
+from latephase.problem import initializers
+
+Progress = Callable[[int, int], None]
+Named = tuple[str, Report]
+Settings = dict[str, Any]
+
+_SETTINGS = "settings.json"  # of the folder, beside its certificates
+
+
+def verify_all(path: str, progress: Progress | None = None, processes: int = 1) -> list[Named]:
+    """The reports, by place, of a certificate file or of every certificate of a folder.
+
+    In a folder each certificate must be about the network of its trial: the draw of the initializer
+    and seed in the settings, on their data, with their method and claim.  What is no certificate is
+    a fault of its place there, and so are too few or too many.  progress(done, total): files.
+    processes: how many work at once; more than 1 needs a main module that can be imported.
+    Raises InputError where nothing can be read, NotACertificate for a single file that is none.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise InputError("a certificate file, or a folder of them", path, "check the path")
+    if not place.is_dir():
+        return [(place.name, verify(place))]
+    parts = sorted(p for p in place.glob("[!.]*.json*") if p.name != _SETTINGS)
+    if not parts:
+        got = Words(f"{path}, without any .json or .jsonl file")
+        raise InputError("a folder of certificates", got, "check the path")
+    settings = _settings(place)
+    found: list[Named] = []
+    for done, reports in enumerate(_each(parts, settings, processes), 1):
+        found += reports
+        if progress:
+            progress(done, len(parts))
+    return _miscounted(settings, len(found)) + found
+
+
+def _settings(folder: Path) -> Settings:
+    """The settings of a folder that `certify` wrote; empty for other folders."""
+    try:
+        found = json.loads((folder / _SETTINGS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _each(parts: list[Path], settings: Settings, processes: int) -> Iterator[list[Named]]:
+    starts = [0]
+    for part in parts[:-1]:
+        with part.open("rb") as lines:
+            starts.append(starts[-1] + sum(1 for _ in lines))
+    if processes == 1 or len(parts) == 1:
+        for part, start in zip(parts, starts, strict=True):
+            yield verify_part(part, start, settings)
+        return
+    with workers(processes) as pool:
+        yield from pool.map(verify_part, parts, starts, [settings] * len(parts))
+
+
+def verify_part(part: Path, start: int, settings: Settings) -> list[Named]:
+    """The reports of a file with one certificate, or of one with a certificate on each line.
+
+    start: the trial that its first line is about, if the settings name an initializer.
+    """
+    if part.suffix != ".jsonl":
+        return [(part.name, _report(part))]
+    lines = part.read_bytes().splitlines()
+    drawn = _drawn(settings, start, len(lines))
+    found = []
+    for i, line in enumerate(lines):
+        report = _report(line)
+        if report.valid and drawn is not None and not _is_about(line, settings, drawn, i):
+            report = _fault(f"not about trial {start + i} of the settings")
+        found.append((f"{part.name}:{i + 1}", report))
+    return found
+
+
+def _drawn(settings: Settings, start: int, count: int) -> tuple[Any, Any] | None:
+    """Weights and biases of the trials; None where the settings name no initializer."""
+    if not {"initializer", "seed"} <= settings.keys() or count == 0:
+        return None
+    made = initializers.get(settings["initializer"])
+    return made(trials=count, seed=settings["seed"], start=start)
+
+
+def _is_about(line: bytes, settings: Settings, drawn: tuple[Any, Any], i: int) -> bool:
+    """Whether a valid certificate is about the i-th network, on the data of the settings."""
+    body = json.loads(line)
+    problem, step = body["problem"], settings.get("step_size")
+    doubles = {
+        "weights": drawn[0][i].ravel(),
+        "biases": drawn[1][i],
+        "inputs": settings.get("inputs", ()),
+    }
+    numbers = {**problem, "step_size": [problem["step_size"]] if problem["step_size"] else []}
+    doubles["step_size"] = [] if step is None else [step]
+    words = (problem["labels"], problem["output_weights"], body["claim"])
+    return words == (settings.get("labels"), [1, -1], settings.get("claim")) and all(
+        _equal(numbers[name], wanted) for name, wanted in doubles.items()
+    )
+
+
+def _equal(numbers: list[dict[str, str]], doubles: Any) -> bool:
+    """Whether numbers of a file are these doubles."""
+    return len(numbers) == len(doubles) and all(
+        bool(value(x) == exact(float(y))) for x, y in zip(numbers, doubles, strict=True)
+    )
+
+
+def _report(source: bytes | Path) -> Report:
+    try:
+        return verify(source)
+    except NotACertificate as error:
+        return _fault(str(error))
+
+
+def _fault(line: str) -> Report:
+    return Report(False, (line,), 0, "", "", None)
+
+
+def _miscounted(settings: Settings, count: int) -> list[Named]:
+    """A fault where the settings of a folder speak of another number of trials."""
+    trials = settings.get("trials", count)
+    line = f"{count} certificates, and the settings say {trials}"
+    return [] if trials == count else [(_SETTINGS, _fault(line))]

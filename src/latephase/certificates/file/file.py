@@ -1,0 +1,233 @@
+"""The certificate file: a JSON object from which everything can be derived again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from latephase.certificates.certificate import Certificate
+from latephase.certificates.prove import trace
+from latephase.certificates.prove.law import Rate, Tail, constant, rate
+from latephase.certificates.prove.orbits import flow
+from latephase.certificates.prove.orbits.dynamics import BOTH, Balls
+from latephase.certificates.prove.orbits.fatou import Orbit
+from latephase.certificates.prove.orbits.late_orbits import LateOrbits
+from latephase.certificates.prove.orbits.sandwich import Sandwich
+from latephase.certificates.prove.orbits.system import System
+from latephase.certificates.prove.proof import Proof
+from latephase.certificates.verdict import Undecided
+from latephase.core import InputError, LogTime, Words
+from latephase.core.balls import exact, precision
+from latephase.store.directory import claiming, output_path, replace_file
+
+from .numbers import at_least, at_most, interval, rational, text
+
+FORMAT = "latephase certificate 1"
+TIMES = ("1e6", "1e100", "1e1000")
+Record = dict[str, Any]
+
+
+def record(certificate: Certificate) -> Record:
+    """The JSON object of a certificate (docs/certificates.md); `schema.json` states its form."""
+    network, data, system = certificate.network, certificate.data, certificate.system
+    body: Record = {
+        "format": FORMAT,
+        "versions": {name: version(name) for name in ("latephase", "python-flint")},
+        "problem": {
+            "inputs": [_float(x) for x in data.inputs[:, 0]],
+            "labels": [int(y) for y in data.labels],
+            "weights": [_float(w) for w in network.weights[:, 0]],
+            "biases": [_float(b) for b in network.biases],
+            "output_weights": [int(v) for v in network.output_weights],
+            "method": "gradient_flow" if system.step is None else "gradient_descent",
+            "step_size": None if system.step is None else rational(system.step),
+        },
+        "claim": certificate.claim,
+        "verdict": certificate.verdict.name,
+        "reason": certificate.reason,
+        "bits": certificate.proof.bits if certificate.proof else None,
+        "path": [],
+        "claims": [],
+    }
+    if certificate.proof is not None:
+        body["path"] = _path(certificate.proof)
+        with precision(certificate.proof.bits):
+            body["claims"] = list(_claims(system, certificate.proof))
+    return {**body, "digest": digest(body)}
+
+
+def save(certificate: Certificate, path: object, *, force: bool = False) -> Path:
+    """Write the certificate to a file: complete or not at all.
+
+    Raises InputError where the file cannot be written, and where one stands that is no certificate
+    (unless `force`).
+    """
+    target = output_path(path)
+    text = json.dumps(record(certificate), indent=1) + "\n"
+    with claiming(target):
+        if target.exists() and not force and not _is_certificate(target):
+            raise InputError(
+                "an output that is new, or a certificate",
+                Words(f"{target}, which is something else"),
+                "choose another output, or replace it with force",
+            )
+        replace_file(target, text.encode())
+    return target
+
+
+def _is_certificate(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return FORMAT.encode() in content.read(100)
+
+
+def digest(body: Record) -> str:
+    """SHA-256 of the object without its digest, with sorted keys and no spaces: finds edits."""
+    kept = {key: value for key, value in body.items() if key != "digest"}
+    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def schema() -> Record:
+    """The JSON Schema (draft 2020-12) of certificate files."""
+    loaded: Record = json.loads((Path(__file__).parent / "schema.json").read_text())
+    return loaded
+
+
+def _float(x: Any) -> Record:
+    return rational(Fraction(float(x)))
+
+
+def _path(proof: Proof) -> list[Record]:
+    legs = proof.arrival.legs if proof.arrival else ()
+    return [{"by": leg.by, "steps": text(leg.steps)} for leg in legs if leg.steps]
+
+
+def _claims(system: System, proof: Proof) -> Iterator[Record]:
+    """The claims in the order in which each rests on those before it."""
+    yield _entry(system, proof)
+    yield {
+        "kind": "absorbed",
+        "rests_on": ["entry"],
+        "statement": f"the run stays {proof.regime.name} for ever: {proof.reason}",
+        "regime": proof.regime.name,
+        "argument": proof.reason,
+    }
+    if proof.tail is None:
+        yield _no_margin(proof)
+        return
+    if isinstance(proof.tail, LateOrbits):
+        yield _orbits(proof.tail.orbits)
+    elif proof.arrival is not None and proof.arrival.slide is not None:
+        yield _sandwich(proof.arrival.slide)
+    yield from _law(system, proof, proof.tail)
+
+
+def _entry(system: System, proof: Proof) -> Record:
+    if proof.arrival is None:
+        start = system.start
+        balls: Balls = tuple(tuple(exact(a) for a in row) for row in start)  # type: ignore
+        base, active = 0, None
+        entry: Record | str = interval(flow.entry(system))
+        statement = "gradient flow from the start; the last wrong side lands at the time `entry`"
+    else:
+        state = proof.arrival.state
+        balls, base, active = state.a, state.time, state.active
+        entry = text(proof.entry)
+        statement = "the run is in its regime from step `entry` on, and here at step `base`"
+    claim = {
+        "kind": "entry",
+        "rests_on": [],
+        "statement": statement,
+        "entry": entry,
+        "base": text(base),
+        "preactivations": [[interval(a) for a in row] for row in balls],
+    }
+    if active is not None:
+        claim["pattern"] = "".join(str(int(active[j][i])) for j in BOTH for i in BOTH)
+    return claim
+
+
+def _no_margin(proof: Proof) -> Record:
+    return {
+        "kind": "no_margin",
+        "rests_on": ["entry", "absorbed"],
+        "statement": "from step `since` on one point is not on its side: the margin is 0",
+        "since": text(proof.entry),
+    }
+
+
+def _orbits(orbits: tuple[Orbit, Orbit]) -> Record:
+    series = orbits[0].series
+    return {
+        "kind": "orbits",
+        "rests_on": ["entry", "absorbed"],
+        "statement": "|Phi(s_p(t)) - phase_p - t| <= remainder for all t >= base",
+        "terms": series.terms,
+        "level": series.level,
+        "remainder": at_least(series.remainder()),
+        "phases": [interval(orbit.phase) for orbit in orbits],
+    }
+
+
+def _sandwich(c: Sandwich) -> Record:
+    names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
+    return {
+        "kind": "sandwich",
+        "rests_on": ["entry"],
+        "statement": "both kinks are held for ever, between multiples of 1/(sigma + t - base)",
+        **{name: rational(getattr(c, name)) for name in names},
+    }
+
+
+def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Record]:
+    late = "orbits" if isinstance(tail, LateOrbits) else "sandwich"
+    yield {
+        "kind": "constant",
+        "rests_on": [late],
+        "statement": "x*(t) - limit ~ constant / ln t",
+        "limit": interval(exact(system.limit_boundary)),
+        "optimal": system.limit_boundary == system.midpoint,
+        "constant": interval(constant(tail)),
+        "zero": tail.lean is None,
+    }
+    for found in _rates(proof, tail):
+        yield {
+            "kind": "rate",
+            "rests_on": [late, "constant"],
+            "statement": f"lower <= |x*(t) - limit| * ({found.clock}) <= upper whenever "
+            "ln t >= log_from",
+            "clock": found.clock,
+            "log_from": _float(found.log_from),
+            "lower": at_most(found.lower),
+            "upper": at_least(found.upper),
+        }
+    for name in TIMES:
+        time = LogTime.parse(name)
+        if time.value is not None and time.value >= tail.since:
+            deficit = trace.deficit(system, proof, time).nonnegative_part()
+            yield {
+                "kind": "deficit",
+                "rests_on": [late],
+                "statement": f"the margin deficit at t = {name}",
+                "t": name,
+                "deficit": interval(deficit),
+            }
+
+
+def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
+    """From the earliest time found, and from 10^1000, where the constants are tight."""
+    assert proof.rate is not None
+    yield proof.rate
+    late = LogTime.parse("1e1000").log
+    if proof.rate.log_from < late:
+        try:
+            yield rate(tail, late)
+        except Undecided:
+            return

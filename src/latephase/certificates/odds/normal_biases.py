@@ -1,0 +1,291 @@
+"""The wrong-side pre-activation after training when right and wrong side are independent normals.
+
+Weights and biases of standard deviation s make the pre-activations of a neuron at x = +-1
+independent normals of variance 2 s^2, so that S = r + w and u = r - w are independent of variance
+4 s^2, and r, w > 0 reads S > |u|.  Given u_0, the orbit u_0, u_1, ... is known, and L <= x reads
+max(u_(n-1), |u_0|) < S <= u_n + 2x for some n >= 1: erf takes care of S, and the line of u_0 is cut
+into cells.  Masses are integers, in units of 2^-26 (S) and 2^-36 (u_0), rounded outward, and added
+exactly; positions are doubles rounded outward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from latephase.certificates.odds.landing import (
+    Array,
+    Integers,
+    Ladder,
+    after_one_step,
+    ladder,
+    leftward,
+    turning_point,
+)
+from latephase.core.balls import exact, float_bounds, precision
+
+__all__ = ["NormalLanding", "normal_landing", "whole"]
+
+DEVIATIONS = 8  # of u and S; the mass beyond, less than 2^-48, is undecided
+TABLE_BITS, S_BITS, U_BITS = 10, 26, 36  # the table of erf has 2^10 entries per deviation of S
+RESULT_BITS = S_BITS + U_BITS
+LAST = DEVIATIONS << TABLE_BITS
+FRACTION_BITS = 20
+BITS = 96  # the rungs lose one bit per unit of u, and 53 are needed
+
+
+def whole(lower: Array, upper: Array, bits: int) -> tuple[Integers, Integers]:
+    """Bounds of non-negative masses in units of 2^-bits, as integers.  Rigour: proved."""
+    below = np.floor(np.maximum(lower, 0.0) * 2.0**bits)  # times a power of two: exact
+    return below.astype(np.int64), np.ceil(upper * 2.0**bits).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of u_0, (cells,) each, in falling order of `a`, which makes `_extreme` fast.
+
+    Every orbit from the cell with S > |u_0| lands on its first rung above |u_0|, or on a later one.
+
+    begin, end                  ends of the cell
+    mass_lower, mass_upper      P(u_0 in the cell), units of 2^-U_BITS
+    bottom_lower, bottom_upper  P(0 < S < start), units of 2^-S_BITS: that rung serves start < S
+    top_lower, top_upper        that rung, in units of the table of erf
+    a, b                        rungs of the ladder that enclose it
+    reach                       twice the largest |L|
+    """
+
+    begin: Array
+    end: Array
+    mass_lower: Integers
+    mass_upper: Integers
+    bottom_lower: Integers
+    bottom_upper: Integers
+    top_lower: Array
+    top_upper: Array
+    a: Integers
+    b: Integers
+    reach: Array
+
+    def at(self, places: Integers) -> Cells:
+        """The cells at those places, in that order."""
+        return Cells(*(part[places] for part in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class NormalLanding:
+    """P(r > 0, w > 0, L <= x), see `below`; made by `normal_landing`.
+
+    top                   bound of |u_0| and S: more is undecided
+    finest                smallest |x| for which something is proved
+    unit                  of the table of erf, and of the rungs
+    lower, upper          bounds of the rungs, `phases` of them to a row
+    psi_lower, psi_upper  bounds of P(0 < S < rung), units of 2^-S_BITS
+    steps                 bounds of the steps from the rungs
+    """
+
+    top: float
+    finest: float
+    unit: float
+    lower: Array
+    upper: Array
+    psi_lower: Integers
+    psi_upper: Integers
+    phases: int
+    steps: Array
+    cells: Cells
+
+    def below(self, x: float) -> tuple[int, int]:
+        """(lower, upper) bounds of P(r > 0, w > 0, L <= x) for x <= -finest, x < 0.
+
+        In units of 2^-RESULT_BITS.  Rigour: proved.
+        """
+        cells, low, high = self.within_cells(x)
+        beyond = 1 << RESULT_BITS - 48
+        return int(np.dot(cells.mass_lower, low)), int(np.dot(cells.mass_upper, high)) + beyond
+
+    def within_cells(self, x: float) -> tuple[Cells, Integers, Integers]:
+        """Bounds of P(S > |u_0|, L <= x) given any u_0 of a cell, units of 2^-S_BITS.
+
+        For the cells where it is not 0, up to the mass of S beyond `top`.
+        """
+        shift = _in_units(np.array([2 * x]), self.unit)
+        later_lower, later_upper = self._later(-2 * x, shift)
+        cells = self.cells.at(np.flatnonzero(self.cells.reach > -2 * x))
+        first_lower = _psi_lower(_down(cells.top_lower + shift[0])) - cells.bottom_upper
+        first_upper = _psi_upper(_up(cells.top_upper + shift[1])) - cells.bottom_lower
+        low = np.maximum(first_lower, 0) + _extreme(np.minimum, later_lower, cells)
+        high = np.maximum(first_upper, 0) + _extreme(np.maximum, later_upper, cells)
+        return cells, low, high
+
+    def _later(self, least: float, shift: tuple[Array, Array]) -> tuple[Integers, Integers]:
+        """P(S > u, L <= x) for an orbit at u between rungs i and i + 1, from there on.
+
+        Steps of `least` = 2 |x| and less contribute nothing.
+        """
+        J, rows = self.phases, len(self.lower) // self.phases - 2
+        rows = min(rows, int(np.searchsorted(-self.steps, -least, "left")) // J + 1)
+        low = _psi_lower(_down(self.lower[J : J + rows * J] + shift[0]))
+        low -= self.psi_upper[1 : 1 + rows * J]
+        high = _psi_upper(_up(self.upper[J + 1 : J + 1 + rows * J] + shift[1]))
+        high -= self.psi_lower[: rows * J]
+        return _summed(low, J), _summed(high, J)
+
+
+def normal_landing(c: float, deviation: float, fineness: int, finest: float) -> NormalLanding:
+    """The law of landing for c = 2 step_size and weights and biases of that standard deviation.
+
+    `fineness` is the number of cells per deviation, and of orbits per step; steps are followed
+    until |L| is below `finest`.  More and less make the bounds closer and the work longer.
+    """
+    top, unit = 2 * DEVIATIONS * deviation, deviation * 2.0 ** (1 - TABLE_BITS)
+    with precision(BITS):
+        steps = ladder(c, -top, top, finest=finest, gap=deviation / fineness, share=fineness)
+        ends = _ends(c, top, steps, fineness)
+        first = after_one_step(c, [exact(u) for u in ends.tolist()])
+        cells = _cells(ends, _masses(ends, deviation), first, steps, unit)
+    low, high = _in_units(steps.lower, unit)[0], _in_units(steps.upper, unit)[1]
+    # Orbits are followed up to here, where S is beyond top or steps are too short for any x.
+    last = len(low) - 2 * steps.phases
+    finest = 0.0 if steps.lower[last] >= top else float(steps.steps[last]) / 2
+    psi = _psi_lower(low), _psi_upper(high)
+    return NormalLanding(top, finest, unit, low, high, *psi, steps.phases, steps.steps, cells)
+
+
+def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Array:
+    """Rising ends of the cells of u_0: even ones, and where an orbit has just come to a rung."""
+    turn = turning_point(c)
+    apart = max(float(steps.steps[0]) / fineness, float(np.ptp(steps.lower)) / 2**13)
+    places = np.arange(float(steps.lower[0]), float(steps.lower[-1]), apart)
+    few = steps.lower[np.searchsorted(steps.lower, places)]
+    # Ends beside the rungs, not on them: else a rounding puts every orbit between three rungs.
+    beside = 2.0**-40 * (1 + np.abs(few))
+    few = np.concatenate([few - beside, few + beside])
+    even = np.linspace(-top, top, 4 * DEVIATIONS * fineness + 1)
+    left = leftward(c, few)
+    chosen = np.concatenate([even, few[few > turn], left[left < turn], [0.0, turn]])
+    return np.unique(chosen[np.abs(chosen) <= top])
+
+
+def _masses(ends: Array, deviation: float) -> tuple[Integers, Integers]:
+    """Bounds of P(u_0 in the cell), (cells,), in units of 2^-U_BITS."""
+    scale = 1 / (exact(8).sqrt() * exact(deviation))
+    lower, upper = float_bounds([(1 + (exact(u) * scale).erf()) / 2 for u in ends.tolist()])
+    low, high = whole(lower, upper, U_BITS)
+    return np.maximum(low[1:] - high[:-1], 0), high[1:] - low[:-1]
+
+
+def _cells(
+    ends: Array,
+    masses: tuple[Integers, Integers],
+    first: tuple[Array, Array],
+    steps: Ladder,
+    unit: float,
+) -> Cells:
+    """The cells between `ends`, with the first rung above |u_0| found for each."""
+    near = np.minimum(np.abs(ends[:-1]), np.abs(ends[1:]))
+    far = np.maximum(np.abs(ends[:-1]), np.abs(ends[1:]))
+    top_lower, top_upper, served, a, b = _first_rungs(near, far, first, steps)
+    later = np.append(steps.steps, 0.0)[np.minimum(a, len(steps.steps))]
+    cells = Cells(
+        ends[:-1],
+        ends[1:],
+        *masses,
+        _psi_lower(_in_units(near, unit)[0]),
+        _psi_upper(_in_units(np.maximum(far, served), unit)[1]),
+        _in_units(top_lower, unit)[0],
+        _in_units(top_upper, unit)[1],
+        a,
+        b,
+        np.maximum(_up(top_upper - near), later),
+    )
+    return cells.at(np.argsort(-a, kind="stable"))
+
+
+def _first_rungs(
+    near: Array, far: Array, first: tuple[Array, Array], steps: Ladder
+) -> tuple[Array, Array, Array, Integers, Integers]:
+    """Bounds of the first u_n sure to be above |u_0|, u_(n-1) at most, and the rungs around u_n.
+
+    near <= |u_0| <= far.  In the upper bound of a mass that rung serves all S from `near` on, which
+    covers what lower rungs may have served.
+    """
+    J, rungs = steps.phases, len(steps.lower)
+    a, b = steps.between(*first)
+    turns = np.maximum(0, -((a - np.searchsorted(steps.lower, far, "left")) // J))
+    # Beyond the ladder there is nothing to find: steps there are too short for any x.
+    turns = np.where(a < rungs - J, turns, 0)
+    nothing = (turns > 0) & (near >= steps.upper[-1]) & (b < rungs)
+    a, b, before = a + turns * J, b + turns * J, b + (turns - 1) * J
+    low, high = np.append(steps.lower, -np.inf), np.append(steps.upper, np.inf)
+    served = np.where(turns > 0, high[np.clip(before, 0, rungs)], -np.inf)
+    top_lower = np.where(turns > 0, low[np.minimum(a, rungs)], first[0])
+    top_upper = np.where(turns > 0, high[np.minimum(b, rungs)], first[1])
+    return top_lower, np.where(nothing, -np.inf, top_upper), served, a, b
+
+
+def _extreme(choose: np.ufunc, later: Integers, cells: Cells) -> Integers:
+    """The least or largest of later[a:b] for each cell, 0 beyond the end of `later`."""
+    last = len(later)
+    begin = np.minimum(cells.a, last)
+    pairs = np.stack([begin, np.clip(cells.b, begin + 1, last + 1)], axis=1).ravel()
+    return (
+        np.asarray(choose.reduceat(np.append(later, [0, 0]), pairs)[::2]) if pairs.size else begin
+    )
+
+
+def _summed(pieces: Integers, phases: int) -> Integers:
+    """Sums of the non-negative pieces i, i + J, i + 2J, ..., for every i."""
+    rows = np.maximum(pieces, 0).reshape(-1, phases)[::-1]
+    return np.cumsum(rows, axis=0)[::-1].ravel()
+
+
+def _up(values: Array) -> Array:
+    return np.nextafter(values, np.inf)
+
+
+def _down(values: Array) -> Array:
+    return np.nextafter(values, -np.inf)
+
+
+def _in_units(values: Array, unit: float) -> tuple[Array, Array]:
+    """values / unit, rounded down and up; an infinity is far enough on the outer side."""
+    with np.errstate(over="ignore"):
+        quotients = values / unit
+    return _down(quotients), _up(quotients)
+
+
+@lru_cache
+def _table() -> tuple[Integers, Integers]:
+    """Bounds of P(0 < S < k / 2^10 deviations) in units of 2^-26, for k = 0 to LAST."""
+    with precision(BITS):
+        scale = 1 / (exact(2).sqrt() * (1 << TABLE_BITS))
+        lower, upper = float_bounds([(k * scale).erf() / 2 for k in range(LAST + 1)])
+    low, high = whole(lower, upper, S_BITS)
+    high[-1] = 1 << S_BITS - 1  # serves everything beyond the table, too
+    return low, high
+
+
+def _psi_lower(positions: Array) -> Integers:
+    """Lower bounds of P(0 < S < position), 0 below 0: a concave function lies above its chords."""
+    low = _table()[0]
+    places = np.clip(positions, 0, LAST)
+    k = np.minimum(places.astype(np.int64), LAST - 1)
+    part = ((places - k) * 2.0**FRACTION_BITS).astype(np.int64)
+    start = low[k]
+    return start + ((low[k + 1] - start) * part >> FRACTION_BITS)
+
+
+def _psi_upper(positions: Array) -> Integers:
+    """Upper bounds of P(0 < S < position), at least 0.
+
+    It exceeds a chord by at most max |psi''| / 8 / 2^20 < 2^-25, that is two units: psi'' is the
+    derivative of the normal density, at most 0.242.
+    """
+    high = _table()[1]
+    places = np.clip(positions, 0, LAST)
+    k = np.minimum(places.astype(np.int64), LAST - 1)
+    part = np.ceil((places - k) * 2.0**FRACTION_BITS).astype(np.int64)
+    start = high[k]
+    return start - ((start - high[k + 1]) * part >> FRACTION_BITS) + 2

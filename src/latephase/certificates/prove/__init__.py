@@ -1,0 +1,1 @@
+"""What is proved of a run, in balls, and its trace at any time."""

@@ -1,0 +1,1 @@
+"""Enclosures of a run: steps, phases, and all later times."""

@@ -1,0 +1,111 @@
+"""Gradient flow for x1 x2 = -1 in closed form: the two points decouple.
+
+At point p let r be the pre-activation of the neuron that serves it and w that of the other.  Both
+active: r + w is conserved and e^(r - w) grows at the rate 2 k_pp, until w lands on 0, exactly, at
+t = (e^(r+w) - e^(r-w)) / (2 k_pp).  r alone: e^r grows at the rate k_pp.  w alone: e^-w grows at
+the rate k_pp until w lands on 0.  After the landing e^r = k_pp t + e^r(0) cosh(max(w(0), 0)).
+Source: docs/theory.md, "The law of the late phase".
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from latephase.certificates.verdict import Undecided, Unprovable
+from latephase.core import Regime
+from latephase.core.balls import arb, exact, whole_part
+
+from .dynamics import BOTH, Balls
+from .fatou import Orbit, Series
+from .late_orbits import LateOrbits, symmetry
+from .phases import FORESEEN
+from .system import System
+
+_SERIES = Series(0, 0, flow=True)
+
+
+def check(system: System) -> None:
+    """Raises Unprovable unless x1 x2 = -1."""
+    if system.k12 != 0:
+        raise Unprovable("gradient flow with x1 x2 != -1 has no closed form")
+
+
+def regime(system: System) -> Regime:
+    """How the flow ends: neuron j survives iff it is active on its own point at the start."""
+    alive = sum(system.start[j][j] > 0 for j in BOTH)
+    return (Regime.both_dead, Regime.one_dead, Regime.specialised)[alive]
+
+
+def entry(system: System) -> arb:
+    """The time at which the last wrong side has landed."""
+    times = [_landing(system, p) for p in BOTH]
+    return times[0].max(times[1])
+
+
+def entry_step(system: System) -> int:
+    """A whole time by which the last wrong side has landed: the first one, up to rounding.
+
+    Raises Unprovable beyond e^FORESEEN.
+    """
+    last = entry(system)
+    whole = whole_part(-last.upper()) if last.is_finite() and last < exact(FORESEEN).exp() else None
+    if whole is None:
+        raise Unprovable(f"a wrong side lands later than e^{FORESEEN}")
+    return -whole
+
+
+def _landing(system: System, p: int) -> arb:
+    right, wrong = exact(system.start[p][p]), exact(system.start[1 - p][p])
+    k = exact((system.k11, system.k22)[p])
+    if system.start[1 - p][p] <= 0:
+        return arb(0)
+    if system.start[p][p] <= 0:
+        return (1 - (-wrong).exp()) / k
+    return ((right + wrong).exp() - (right - wrong).exp()) / (2 * k)
+
+
+def tail(system: System) -> LateOrbits:
+    """The two orbits of a specialised flow, from the last landing on."""
+    landed = (
+        (system.start[0][0], min(system.start[0][1], Fraction(0))),
+        (
+            min(system.start[1][0], Fraction(0)),
+            system.start[1][1],
+        ),
+    )
+    gap = system.x1 - system.x2
+    nulls = -system.k11 * landed[0][1] / gap, system.k22 * landed[1][0] / gap
+    mirrored, alike = symmetry(system)
+    orbits = tuple(_orbit(system, p) for p in BOTH)
+    balls = exact(nulls[0]), exact(nulls[1])
+    return LateOrbits(
+        system, (orbits[0], orbits[1]), nulls, balls, entry_step(system), alike, mirrored
+    )
+
+
+def _orbit(system: System, p: int) -> Orbit:
+    right, wrong = exact(system.start[p][p]), exact(max(system.start[1 - p][p], Fraction(0)))
+    k = exact((system.k11, system.k22)[p])
+    return Orbit(_SERIES, k.log(), right.exp() * wrong.cosh() / k, 0)
+
+
+def preactivations(system: System, t: arb) -> Balls:
+    """a_ji at flow time t.  Raises Undecided within rounding of a landing."""
+    first, second = _point(system, 0, t), _point(system, 1, t)
+    return (first[0], second[1]), (first[1], second[0])
+
+
+def _point(system: System, p: int, t: arb) -> tuple[arb, arb]:
+    """Right and wrong side of point p at time t."""
+    right, wrong = exact(system.start[p][p]), exact(system.start[1 - p][p])
+    serves, spoils = system.start[p][p] > 0, system.start[1 - p][p] > 0
+    k, landing = exact((system.k11, system.k22)[p]), _landing(system, p)
+    if spoils and not (t < landing or t >= landing):
+        raise Undecided("whether a wrong side has landed")
+    if spoils and t < landing:
+        if not serves:
+            return right, -((-wrong).exp() + k * t).log()
+        apart = ((right - wrong).exp() + 2 * k * t).log()
+        return (right + wrong + apart) / 2, (right + wrong - apart) / 2
+    wrong = arb(0) if spoils else wrong
+    return (_orbit(system, p).value(t) if serves else right), wrong

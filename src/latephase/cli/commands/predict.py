@@ -1,0 +1,120 @@
+"""`latephase predict`: how a run will end and how fast, without following it there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latephase.cli import flags, hints, printing
+from latephase.cli.problem import Problem, stated
+from latephase.cli.progress import progress
+
+if TYPE_CHECKING:
+    from latephase.core import Law, LogTime
+    from latephase.runs import Prediction
+
+NAME = "predict"
+HELP = (
+    "Say how a run will end, and from which step on it stays within a distance of that: by the law "
+    "of its late phase, and by following it where that is not enough."
+)
+EXAMPLES = r"""Examples
+
+latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
+  --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
+
+From that step on the boundary stays so close. It may have been so before,
+on its way, but no step is before the entry. Late steps are the law's; where
+that still leaves something out, O(ln t / t), the run itself is followed.
+"""
+
+
+@stated
+def command(
+    asked: Problem,
+    eps: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EPS,...",
+            help="Distances of the boundary from its limit; may be repeated. "
+            "\\[default: 0.1,0.01,0.001]",
+        ),
+    ] = None,
+    max_steps: flags.MaxSteps = "1e6",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Predict and print."""
+    with progress("predicting", "", lines=False) as shown:
+        problem = asked.read()
+        wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
+        from latephase.runs import predict
+
+        steps = flags.whole(max_steps, "--max-steps")
+        found = predict(*problem, max_steps=steps, progress=shown)
+        within = [(distance, found.steps_within(distance)) for distance in wanted]
+    if json:
+        printing.print_json(_record(found, within))
+    else:
+        _print(found, within, asked.again())
+
+
+_DEFAULT = ["0.1", "0.01", "0.001"]
+Within = list[tuple[float, "LogTime | None"]]
+
+
+def _record(found: Prediction, within: Within) -> dict[str, Any]:
+    return {
+        "outcome": found.outcome.name,
+        "regime": found.regime.name if found.regime else None,
+        "law": printing.law_record(found.law),
+        "entry": _time(found.entry),
+        "within": [{"eps": eps, **(_time(t) or {"t": None, "log10_t": None})} for eps, t in within],
+    }
+
+
+def _time(t: LogTime | None) -> dict[str, Any] | None:
+    return None if t is None else {"t": t.text, "log10_t": t.log10}
+
+
+def _print(found: Prediction, within: Within, problem_flags: str) -> None:
+    if found.regime is None:
+        printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
+        discrete = hasattr(found.method, "step_size")
+        blocked = hints.if_not_followed(found.outcome, discrete)
+        printing.line("next", blocked or hints.NEVER_FITTED)
+        return
+    printing.line("regime", f"{found.regime.name}: {found.regime.value}")
+    printing.line("entry", f"t = {found.entry}")
+    if found.law is None:
+        printing.line("law", "none: the loss does not tend to 0")
+        told = hints.if_never_fitted(found.outcome, found.regime)
+        printing.line("next", told or hints.NEVER_FITTED)
+        return
+    printing.line("law", printing.law_text(found.law))
+    printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
+    printing.line("constant", repr(found.law.constant))
+    printing.line("offset", repr(found.law.offset))
+    printing.blank()
+    printing.console().print(_table(within))
+    printing.blank()
+    printing.line("rigour", _rigour(found.law))
+    printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
+
+
+def _rigour(law: Law) -> str:
+    """How the steps are known: `Prediction.steps_within`."""
+    from latephase.core import Rigour
+
+    known = "late steps by the law, early ones found by following the run from its entry on"
+    if law.constant == 0:
+        known = "found by following the run from its entry on"
+    return f"{Rigour.estimated.name}: {known}"
+
+
+def _table(within: Within) -> Any:
+    table = printing.table(("|x* - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right"))
+    for eps, t in within:
+        time = printing.NOTHING if t is None else t.text
+        table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))
+    return table

@@ -1,0 +1,100 @@
+"""Claims and the bench they run on.
+
+For developers: a claim is one file that defines `CLAIM = Claim(...)` and one line in `CLAIMS`
+(experiments/__init__.py).  Its `examine` gets a Bench and returns a Finding; the report does the
+rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from latephase.problem import Dataset, GradientDescent, GradientFlow
+
+from .finding import Finding
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PAPER_DATA = Dataset([1.0, -1.0], [1, -1])
+STEP_SIZE = 0.1
+PAPER_METHOD = GradientDescent(STEP_SIZE)
+HORIZON = "1e1000"
+
+
+class Evidence(Enum):
+    """What a verdict rests on, and so what could have turned it."""
+
+    independent = "held against something made otherwise; a wrong theory would have shown"
+    consistency = "samples held against a law made of the same quantities; only a slip would show"
+    both = "partly the one, partly the other; the criterion says which"
+
+    @property
+    def words(self) -> str:
+        """As a reader sees it."""
+        return "independent, consistency" if self is Evidence.both else self.name
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper (or beyond it) and how it is put to the test.
+
+    number, key: order and file-safe name;  title: a few words;  statement: the paper's sentence in
+    our words;  criterion: what makes it SUPPORTED, in words, as `examine` decides it;
+    source: theorem or section, with the key of references.bib;
+    apart: it shares no ensemble with other claims, so that it may be examined beside them;
+    evidence: what the verdict rests on (not said: the kind that says least).
+    """
+
+    number: int
+    key: str
+    title: str
+    statement: str
+    criterion: str
+    source: str
+    examine: Callable[[Bench], Finding]
+    apart: bool = False
+    evidence: Evidence = Evidence.consistency
+
+
+@dataclass
+class Bench:
+    """What experiments share: number of trials, seed, and ensembles run once for all claims."""
+
+    trials: int = 10_000
+    seed: int = 0
+    processes: int = 1  # that share the work; more than 1 needs an importable main module
+    _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
+
+    def ensemble(
+        self,
+        initializer: str,
+        *,
+        data: Dataset = PAPER_DATA,
+        method: GradientDescent | GradientFlow = PAPER_METHOD,
+        until: str = HORIZON,
+        at: tuple[str, ...] | None = None,
+        samples: int = 60,
+        trials: int | None = None,
+    ) -> xr.Dataset:
+        """`lp.ensemble` with this bench's trials and seed; the same call is run only once."""
+        from latephase.runs import ensemble
+
+        trials = trials or self.trials
+        points = (tuple(data.inputs.ravel()), tuple(data.labels))
+        key = (initializer, points, repr(method), until, at, samples, trials)
+        if key not in self._cache:
+            self._cache[key] = ensemble(
+                initializer,
+                data,
+                method,
+                trials=trials,
+                seed=self.seed,
+                until=until,
+                at=at,
+                samples=samples,
+            )
+        return self._cache[key]

@@ -1,0 +1,57 @@
+"""Networks drawn from an initializer and followed through their late phase, as plain arrays.
+
+For experiments that ask what an ensemble does not store: the step of entry into a regime, times
+that differ from trial to trial, many data sets with few trials each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime, Regime
+from latephase.problem import (
+    Dataset,
+    GradientDescent,
+    GradientFlow,
+    TwoPointGeometry,
+    initializers,
+)
+from latephase.runs.engines import exact_pieces as engine
+from latephase.runs.engines.exact_pieces import LatePhase
+
+Array = NDArray[np.float64]
+
+
+def draw(initializer: str, trials: int, seed: int) -> tuple[Array, Array]:
+    """Weights and biases (trials, 2) of two-neuron networks on one feature."""
+    weights, biases = initializers.get(initializer)(trials=trials, seed=seed)
+    return weights[..., 0], biases
+
+
+def follow(
+    networks: tuple[Array, Array],
+    data: Dataset,
+    method: GradientDescent | GradientFlow,
+    times: Sequence[LogTime | str | int] = (),
+    max_steps: int = engine.MAX_STEPS,
+) -> LatePhase:
+    """Follow networks, weights and biases (T, 2), to the last of `times`; without times, until
+    every trial has settled or has used up `max_steps`."""
+    flow = isinstance(method, GradientFlow)
+    parsed = sorted({LogTime.parse(t, flow=flow) for t in times})
+    until = parsed[-1] if parsed else None
+    geometry = TwoPointGeometry.of(data)
+    return engine.run(geometry, *networks, method, parsed, until, max_steps=max_steps)
+
+
+def ends_in(found: LatePhase, *regimes: Regime) -> NDArray[np.bool_]:
+    """Which trials (T,) settled in one of the regimes."""
+    return np.array([regime in regimes for regime in found.journey.regime], bool)
+
+
+def preactivations(networks: tuple[Array, Array], data: Dataset) -> Array:
+    """a_ji of networks (T, 2), (T, 2 neurons, 2 points) in canonical order."""
+    return TwoPointGeometry.of(data).preactivations(*networks)

@@ -1,0 +1,181 @@
+"""Study: from when on gradient-based attacks report a margin that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Rigour
+from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.problem import GradientDescent
+
+Array = NDArray[np.float64]
+
+INITIALIZER, TRIALS = "standard_normal", 48
+TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
+LATER = tuple(f"1e{k}" for k in (43, 44, 45, 46, 48, 60, 100, 200, 300, 320, 323, 324, 325, 400))
+RADII = np.linspace(0.02, 2.0, 100)  # up to twice the best possible margin
+FALSE = 1.1  # times the exact margin, from where on a report is false
+KINDS = (
+    ("cross_entropy", "float32", 24 * np.log(2)),
+    ("cross_entropy", "float64", 53 * np.log(2)),
+    ("exponential", "float32", 149 * np.log(2)),
+    ("exponential", "float64", 1074 * np.log(2)),
+)
+"""(loss, arithmetic, margin at which its slope is 0): 1 - p rounds to 0, e^-q underflows."""
+ATTACKS = ("fgsm", "pgd")
+NEAR = 1.5  # decades between predicted and measured
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One attack: the share of runs (S,) with a false report; log10 of the first time at which half
+    of the runs have one, and of the time predicted."""
+
+    attack: str
+    loss: str
+    dtype: str
+    share: Array
+    measured: float
+    predicted: float
+
+
+def failures(bench: Bench) -> tuple[Array, list[Failure], int]:
+    """(log10 t (S,), the attacks, trials) on runs that specialise."""
+    from latephase.margin.attacks import attack_margin
+
+    found = bench.ensemble(
+        INITIALIZER,
+        data=PAPER_DATA,
+        method=GradientDescent(STEP_SIZE),
+        until=LATER[-1],
+        at=(*TIMES, *LATER),
+        trials=min(bench.trials, TRIALS),
+    )
+    kept = found.isel(trial=np.flatnonzero(found.regime.values == "specialised"))
+    exact = kept.robustness_margin.values
+    log10_t = kept.log10_t.values
+    net = (kept.weights.values, kept.biases.values, np.array([1.0, -1.0]))
+    done = []
+    for loss, dtype, margin in KINDS:
+        for attack in ATTACKS:
+            told = attack_margin(
+                *net,
+                PAPER_DATA.inputs,
+                PAPER_DATA.labels,
+                RADII,
+                attack=attack,
+                loss=loss,
+                dtype=dtype,
+            )
+            share = (told > FALSE * np.maximum(exact, RADII[0])).mean(axis=0)
+            first = log10_t[np.argmax(share >= 0.5)] if (share >= 0.5).any() else np.inf
+            predicted = (margin - np.log(2 * STEP_SIZE)) / np.log(10)
+            done.append(Failure(attack, loss, dtype, share, float(first), float(predicted)))
+    return log10_t, done, kept.sizes["trial"]
+
+
+def decide(found: Sequence[Failure], trials: int) -> Verdict:
+    """As the criterion says."""
+    if trials < 5:
+        return Verdict.UNDECIDED
+    near = all(abs(one.measured - one.predicted) <= NEAR for one in found)
+    honest = all(one.share[0] < 0.5 for one in found)
+    return Verdict.SUPPORTED if near and honest else Verdict.NOT_SUPPORTED
+
+
+def examine(bench: Bench) -> Finding:
+    """Attack the runs of gradient descent at all times."""
+    log10_t, found, trials = failures(bench)
+    first = min(found, key=lambda one: one.measured)
+    steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
+    columns: dict[str, list[Any]] = {
+        "attack": [one.attack for one in found],
+        "loss": [one.loss.replace("_", "-") for one in found],
+        "arithmetic": [one.dtype for one in found],
+        "false from (log10 updates)": [one.measured for one in found],
+        "predicted (log10 updates)": [one.predicted for one in found],
+    }
+    return Finding(
+        verdict=decide(found, trials),
+        summary=(
+            f"Half of the runs get a false margin from t = 10^{first.measured:.0f} on by "
+            f"{first.attack.upper()} on the {first.loss.replace('_', '-')} loss in "
+            f"{first.dtype}; the "
+            "exact margin needs no gradient."
+        ),
+        run=(
+            f"{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size "
+            f"{STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} "
+            "times with "
+            f"radii to twice the best margin; false: more than {FALSE:g} of the exact margin."
+        ),
+        numbers=[
+            Number(
+                f"{one.attack.upper()}, {one.loss.replace('_', '-')}, {one.dtype}: false from",
+                one.measured,
+                Rigour.measured,
+                "log10 updates",
+            )
+            for one in found
+        ],
+        settings={"trials": trials, "seed": bench.seed, "step_size": STEP_SIZE},
+        tables=[Table("attacks", "From when on attacks report a margin that is none.", columns)],
+        figures=[_figure(log10_t, found)],
+        deviations=[
+            "A method on another clock gets there at the same margins: loss-scaled steps of size "
+            f"{STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in "
+            "float32 "
+            f"is blind after about {steps / STEP_SIZE:.0f} updates."
+        ],
+    )
+
+
+def _figure(log10_t: Array, found: Sequence[Failure]) -> Figure:
+    series = [
+        Series("line", log10_t, one.share, f"{one.loss.replace('_', '-')}, {one.dtype}")
+        for one in found
+        if one.attack == "pgd"
+    ]
+    caption = (
+        "Share of runs for which projected gradient descent (PGD) on the loss reports a "
+        "margin more "
+        "than a tenth too large: from the time on at which the gradient of the loss rounds to 0."
+    )
+    panel = Panel(series, "log10 updates", "share of false reports", x_limits=(0, 400))
+    return Figure("attacks", caption, [panel])
+
+
+CLAIM = Claim(
+    number=22,
+    key="attacks",
+    title="Attacks that follow the gradient go blind",
+    statement=(
+        "Attacks that follow the gradient of the loss report a false margin as soon as that "
+        "gradient "
+        "is 0 in floating point, though the exact margin barely changes."
+    ),
+    criterion=(
+        "For FGSM and PGD, two losses and two arithmetics, the first time at which half of "
+        "the runs "
+        f"get a false report is within {NEAR:g} decades of the time at which the gradient "
+        "rounds to "
+        "0, and at t = 10 fewer than half get one."
+    ),
+    source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
+    examine=examine,
+    evidence=Evidence.independent,
+)

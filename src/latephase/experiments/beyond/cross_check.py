@@ -1,0 +1,307 @@
+"""Claim 10: the fast-forward against the same runs stepped one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Rigour
+from latephase.experiments.bench.base import Bench, Claim, Evidence
+from latephase.experiments.bench.drawn import Array, draw, follow
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.experiments.bench.statistics import power_above
+from latephase.experiments.bench.stepped import in_parallel, step_to
+from latephase.problem import Dataset, GradientDescent
+
+INITIALIZER = "standard_normal"
+# x1 (label +1), x2 (label -1), step size: k12 < 0, = 0 and > 0 with double and single slides.
+PROBLEMS = (
+    (1.0, -1.0, 0.1),
+    (0.5, -0.75, 0.1),
+    (2.0, -1.0, 0.1),
+    (1.0, 3.0, 0.01),
+    (2.0, -0.5, 1.0),
+    (-1.5, 1.0, 0.5),
+    (0.5, -0.5, 1.0),
+    (-2.0, -0.5, 0.1),
+)
+TRIALS = 1000  # over all problems
+SHORT = (1, 10, 100, 1_000, 10_000, 100_000)
+LONG = (1_000_000,)
+LONG_PROBLEMS, LONG_TRIALS = 2, 50  # the first problems, trials of each stepped on to LONG
+EXACT = 1e-12
+FLOOR = 1e-13  # rounding of the stepped runs: a reported error below it cannot be checked
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Samples (K,) of a problem: time, relative error of the fast-forward, the error it reported,
+    whether it called the sample exact, whether it got there without stepping all the way, and
+    whether its loss tends to 0;  missing: samples that either side could not give."""
+
+    time: NDArray[np.int64]
+    error: Array
+    reported: Array
+    exact: NDArray[np.bool_]
+    skipped: NDArray[np.bool_]
+    trained: NDArray[np.bool_]
+    missing: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What decides the claim.
+
+    samples, missing: compared, and not given by either side;  exact: largest relative error of
+    samples called exact;  estimated: largest error / reported error of the others;  sliding:
+    largest relative error of the others among runs whose loss tends to 0;
+    skipped: share of samples that the fast-forward did not reach by stepping alone.
+    """
+
+    samples: int
+    missing: int
+    exact: float
+    estimated: float
+    sliding: float
+    skipped: float
+
+
+def decide(a: Agreement) -> Verdict:
+    """Exact samples within EXACT, estimated ones within their report, enough of them compared."""
+    if not (a.exact <= EXACT and a.estimated <= 1):
+        return Verdict.NOT_SUPPORTED
+    enough = a.samples >= 100 and a.missing <= 0.05 * (a.samples + a.missing) and a.skipped >= 0.5
+    return Verdict.SUPPORTED if enough else Verdict.UNDECIDED
+
+
+def relative_errors(got: Array, expected: Array) -> Array:
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, of parameters (..., 2 neurons, 2), (...).
+
+    A neuron that is equal on both sides is no error, even at the origin.
+    """
+    apart = np.hypot(*np.moveaxis(got - expected, -1, 0))
+    size = np.hypot(*np.moveaxis(expected, -1, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error: Array = np.where(apart == 0, 0.0, apart / size).max(axis=-1)
+    return error
+
+
+def agreement(parts: list[Compared]) -> Agreement:
+    """The largest errors over all problems."""
+    fields = ("error", "reported", "exact", "skipped", "trained")
+    error, reported, exact, skipped, trained = (
+        np.concatenate([getattr(p, f) for p in parts]) for f in fields
+    )
+    ratio = error[~exact] / np.maximum(reported[~exact], FLOOR)
+    return Agreement(
+        error.size,
+        sum(p.missing for p in parts),
+        float(error[exact].max(initial=0.0)),
+        float(ratio.max(initial=0.0)),
+        float(error[~exact & trained].max(initial=0.0)),
+        float(skipped.mean()) if skipped.size else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One problem: the data and step size of PROBLEMS[index], networks, and steps to compare at."""
+
+    index: int
+    networks: tuple[Array, Array]
+    times: tuple[int, ...]
+
+
+def _jobs(bench: Bench) -> list[Job]:
+    """Every problem to the end of SHORT; some trials of a few problems to LONG, longest first."""
+    share = min(bench.trials, TRIALS) // len(PROBLEMS)
+    weights, biases = draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
+    parts = [slice(i * share, (i + 1) * share) for i in range(len(PROBLEMS))]
+    short = [Job(i, (weights[p], biases[p]), SHORT) for i, p in enumerate(parts)]
+    few = min(LONG_TRIALS, share)
+    long = [Job(j.index, (j.networks[0][:few], j.networks[1][:few]), LONG) for j in short]
+    return long[:LONG_PROBLEMS] + short
+
+
+def _compare(job: Job) -> Compared:
+    x1, x2, step_size = PROBLEMS[job.index]
+    data = Dataset([x1, x2], [1, -1])
+    found = follow(job.networks, data, GradientDescent(step_size), job.times)
+    expected = np.stack(step_to(job.networks, data, step_size, job.times), axis=-1)  # (S, T, 2, 2)
+    got = found.record.parameters.transpose(3, 2, 0, 1)
+    error = relative_errors(got, expected).T
+    known = np.isfinite(error) & np.isfinite(found.record.error)
+    time = np.broadcast_to(np.array(job.times), error.shape)
+    skipped = found.journey.steps[:, None] < time
+    reported, exact = found.record.error, found.record.exact
+    trained = np.broadcast_to(np.isfinite(found.laws.constant)[:, None], error.shape)
+    return Compared(
+        time[known],
+        error[known],
+        reported[known],
+        exact[known],
+        skipped[known],
+        trained[known],
+        int((~known).sum()),
+    )
+
+
+def _share(ratio: float) -> str:
+    """A bound of a ratio of errors as a power of ten, in words: "" or "0.1 times "."""
+    bound = float(power_above(ratio))
+    return "" if bound == 1 else f"{bound:g} times "
+
+
+def examine(bench: Bench) -> Finding:
+    """Compare parameters at every sampled step of every trial."""
+    jobs = _jobs(bench)
+    parts = in_parallel(_compare, jobs)
+    a = agreement(parts)
+    trials = sum(len(j.networks[1]) for j in jobs if j.times is SHORT)
+    longest = sum(len(j.networks[1]) for j in jobs if j.times is LONG)
+    return Finding(
+        verdict=decide(a),
+        summary=(
+            f"Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the "
+            "largest relative error of the exact pieces is below "
+            f"{power_above(a.exact)}, of the sliding ones with L -> 0 below "
+            f"{power_above(a.sliding)}; no estimated sample is off by more than "
+            f"{_share(a.estimated)}the error it reports."
+        ),
+        run=(
+            f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
+            f"stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples."
+        ),
+        numbers=_numbers(a),
+        settings={
+            "trials": trials,
+            "trials_to_the_longest": longest,
+            "seed": bench.seed,
+            "initializer": INITIALIZER,
+            "problems": [list(p) for p in PROBLEMS],
+            "times": [*SHORT, *LONG],
+        },
+        tables=[_table(jobs, parts)],
+        figures=[_figure(parts)],
+        deviations=[*_missing(a), *_chatter(parts)],
+    )
+
+
+def _numbers(a: Agreement) -> list[Number]:
+    measured = Rigour.measured
+    return [
+        Number("samples compared", a.samples, measured),
+        Number("samples not given by either side", a.missing, measured),
+        Number("share not reached by stepping alone", a.skipped, measured),
+        Number("largest relative error, exact pieces", a.exact, measured),
+        Number("largest relative error, sliding with L -> 0", a.sliding, measured),
+        Number("largest error / reported error, estimated pieces", a.estimated, measured),
+    ]
+
+
+def _missing(a: Agreement) -> list[str]:
+    if not a.missing:
+        return []
+    return [f"{a.missing} samples could not be compared: the run overflows or uses up its steps."]
+
+
+def _chatter(parts: list[Compared]) -> list[str]:
+    """Runs with one dead neuron and k12 > 0 chatter for ever, at an amplitude that stays."""
+    dead = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
+    if not dead > EXACT:
+        return []
+    return [
+        "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
+        "parameters "
+        f"are off by up to {dead:.1e} (relative), and the reported error says so."
+    ]
+
+
+def _table(jobs: list[Job], parts: list[Compared]) -> Table:
+    problems = [PROBLEMS[j.index] for j in jobs]
+    columns: dict[str, list[float]] = {
+        "x1 (label +1)": [p[0] for p in problems],
+        "x2 (label -1)": [p[1] for p in problems],
+        "step size": [p[2] for p in problems],
+        "trials": [len(j.networks[1]) for j in jobs],
+        "last step": [j.times[-1] for j in jobs],
+        "largest error, exact": [_largest(p.error[p.exact]) for p in parts],
+        "largest error, estimated": [_largest(p.error[~p.exact]) for p in parts],
+        "largest reported error, estimated": [_largest(p.reported[~p.exact]) for p in parts],
+        "samples called exact": [float(p.exact.mean()) if p.exact.size else np.nan for p in parts],
+    }
+    caption = (
+        "Relative error max_j |Delta(w_j, b_j)| / |(w_j, b_j)| of the fast-forward against single "
+        "steps; no estimated piece occurs where x1 x2 <= -1."
+    )
+    return Table("cross_check", caption, columns)
+
+
+def _largest(values: Array) -> float:
+    return float(values.max()) if values.size else float("nan")
+
+
+def _figure(parts: list[Compared]) -> Figure:
+    caption = (
+        "Largest relative error of the fast-forward against single steps, at each sampled step: at "
+        "rounding for the exact pieces; for the sliding ones below the error they report (dashed)."
+    )
+    times = sorted({int(t) for p in parts for t in p.time})
+    time, error, reported, exact = (
+        np.concatenate([getattr(p, f) for p in parts])
+        for f in ("time", "error", "reported", "exact")
+    )
+    series = [
+        _worst(time, error, exact, times, "exact pieces", 0),
+        _worst(time, error, ~exact, times, "estimated pieces", 1),
+        _worst(time, reported, ~exact, times, "their reported error", 1, "prediction"),
+        Series("line", np.log10(times), [EXACT] * len(times), "1e-12", role="reference"),
+    ]
+    return Figure(
+        "cross_check", caption, [Panel(series, "log10 step t", "relative error", y_scale="log")]
+    )
+
+
+def _worst(
+    time: NDArray[np.int64],
+    values: Array,
+    kept: NDArray[np.bool_],
+    times: list[int],
+    label: str,
+    colour: int,
+    role: str = "data",
+) -> Series:
+    """Largest of the kept values at each time that has any; zeros are drawn at rounding."""
+    at = [t for t in times if (kept & (time == t)).any()]
+    y = [max(float(values[kept & (time == t)].max()), 2.0**-53) for t in at]
+    return Series("line", np.log10(at), y, label, colour=colour, role=role)  # type: ignore[arg-type]
+
+
+CLAIM = Claim(
+    number=10,
+    key="cross_check",
+    title="Fast-forward against single steps",
+    statement=(
+        "The fast-forward gives the parameters that gradient descent would have reached step by "
+        "step."
+    ),
+    criterion=(
+        f"Relative error of every exact sample at most {EXACT:g}; of every other sample at most "
+        "the "
+        f"error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more than "
+        "5 % of samples are missing or fewer than half were reached other than by stepping."
+    ),
+    source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
+    examine=examine,
+    evidence=Evidence.independent,
+)

@@ -1,0 +1,233 @@
+"""Study: two neurons of output weights +-1 on c and -c: everything changes at x1 x2 = -1, c = 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Rigour
+from latephase.experiments.bench.base import HORIZON, STEP_SIZE, Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.problem import Dataset, GradientDescent, GradientFlow
+
+from . import other_networks
+from .other_networks import Other
+
+Array = NDArray[np.float64]
+INITIALIZER = "standard_normal"
+HALF_GAPS = (0.5, 0.7, 0.9, 0.99, 1.0, 1.01, 1.1, 1.4, 2.0)
+SHOWN = (0.5, 1.0, 2.0)
+TRIALS, FLOW_TRIALS = 200, 20
+NEAR = 1e-3  # the deficit whose time is asked for, in units of c
+LATE = 12.0  # log10 t that the table and the summary show
+VANISHED = 1e-6
+SHARE = 0.99
+STEPPED = 1e-2  # largest relative error of a constant by single steps to 10^6
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The runs at one c that fit both points.
+
+    regimes: their names;  constants: C / c;  log10_steps: of the time to a deficit of NEAR * c;
+    log10_t (S,) and deficits (S,): medians, in units of c;  flow: deficits of gradient flow.
+    """
+
+    c: float
+    trained: int
+    regimes: frozenset[str]
+    constants: Array
+    log10_steps: Array
+    log10_t: Array
+    deficits: Array
+    flow: Array | None
+
+    @property
+    def fast(self) -> bool:
+        """Every constant is 0 and the median deficit has vanished at the horizon."""
+        return bool((self.constants == 0).all() and self.deficits[-1] < VANISHED)
+
+    @property
+    def slow(self) -> bool:
+        """Nearly every run is specialised with a constant that is not 0."""
+        return self.regimes == {"specialised"} and (self.constants != 0).mean() >= SHARE
+
+
+def spot(bench: Bench, c: float) -> Spot:
+    """Run the ensemble on c and -c, and gradient flow where it is shown."""
+    data = Dataset([c, -c], [1, -1])
+    gd = GradientDescent(STEP_SIZE)
+    found = bench.ensemble(
+        INITIALIZER, data=data, method=gd, until=HORIZON, trials=min(bench.trials, TRIALS)
+    )
+    trained = np.isfinite(found["law_constant"].values)
+    constants = found["law_constant"].values[trained]
+    offsets = found["law_offset"].values[trained]
+    log10 = (np.abs(constants) / (NEAR * c) - offsets) / np.log(10)
+    deficit = found["margin_deficit"].values[trained] / c
+    flow = _flow(bench, data, c) if c in SHOWN else None
+    return Spot(
+        c,
+        int(trained.sum()),
+        frozenset(found["regime"].values[trained].tolist()),
+        constants / c,
+        np.maximum(log10, 0.0),
+        found["log10_t"].values,
+        np.median(deficit, axis=0),
+        flow,
+    )
+
+
+def _flow(bench: Bench, data: Dataset, c: float) -> Array:
+    """Median deficits of gradient flow at the same decades."""
+    found = bench.ensemble(
+        INITIALIZER,
+        data=data,
+        method=GradientFlow(),
+        until=HORIZON,
+        trials=min(bench.trials, FLOW_TRIALS),
+    )
+    trained = np.isfinite(found["law_constant"].values)
+    return np.stack(
+        [found["log10_t"].values, np.median(found["margin_deficit"].values[trained] / c, axis=0)]
+    )
+
+
+def slow_elsewhere(others: Sequence[Other]) -> bool:
+    """Every other network is slow on +-1/2, by its limit and by single steps."""
+    return all(
+        one.constant > VANISHED and abs(one.stepped / one.constant - 1) <= STEPPED for one in others
+    )
+
+
+def decide(found: Sequence[Spot], others: Sequence[Other] = ()) -> Verdict:
+    """As the criterion says."""
+    if min(s.trained for s in found) < 10:
+        return Verdict.UNDECIDED
+    below, above = [s for s in found if s.c < 1], [s for s in found if s.c >= 1]
+    right = all(s.fast for s in below) and all(s.slow for s in above) and slow_elsewhere(others)
+    return Verdict.SUPPORTED if right else Verdict.NOT_SUPPORTED
+
+
+def examine(bench: Bench) -> Finding:
+    """Run all spots."""
+    found = [spot(bench, c) for c in HALF_GAPS]
+    one = next(s for s in found if s.c == 1.0)
+    half = next(s for s in found if s.c == 0.5)
+    others = other_networks.others()
+    fitted, slow = other_networks.four_neurons(bench.seed)
+    return Finding(
+        verdict=decide(found, others),
+        summary=(
+            f"On c = 0.5 all {half.trained} runs that fit the data slide, with C = 0, and their "
+            f"median deficit is {_late(half):.1e} c at 10^{LATE:g}; on c = 1 it is still "
+            f"{_late(one):.3g} c, and {NEAR:g} c takes 10^{np.median(one.log10_steps):.0f} steps "
+            f"(median). Other networks are slow on c = 0.5, too: |C| = {others[0].constant:.4f} "
+            f"with {others[0].name}, {others[1].constant:.4f} with {others[1].name}, and {slow} of "
+            f"{fitted} networks of four neurons are above 1e-6 at 10^100."
+        ),
+        run=(
+            f"The same {min(bench.trials, TRIALS)} networks ({INITIALIZER}) on x = +-c for "
+            f"{len(found)} values of c, gradient descent at step size {STEP_SIZE:g} and, for three "
+            "of them, gradient flow, to t = 10^1000; on c = 0.5 also networks with other output "
+            "weights."
+        ),
+        numbers=[
+            *_numbers(found),
+            *(Number(f"c = 0.5, {o.name}: |C|", o.constant, Rigour.estimated) for o in others),
+            *(
+                Number(f"c = 0.5, {o.name}: |C| by steps", o.stepped, Rigour.measured)
+                for o in others
+            ),
+            Number("c = 0.5, four neurons: fitted networks", fitted, Rigour.estimated),
+            Number("of these, above 1e-6 at 10^100", slow, Rigour.estimated),
+        ],
+        settings={"trials": min(bench.trials, TRIALS), "seed": bench.seed, "c": list(HALF_GAPS)},
+        tables=[_table(found), other_networks.table(others)],
+        figures=[_figure(found)],
+    )
+
+
+def _late(s: Spot) -> float:
+    return float(s.deficits[np.searchsorted(s.log10_t, LATE)])
+
+
+def _numbers(found: Sequence[Spot]) -> list[Number]:
+    return [
+        Number(f"median deficit at 10^{LATE:g}, c = {s.c:g}", _late(s), Rigour.estimated, "c")
+        for s in found
+        if s.c in SHOWN
+    ]
+
+
+def _table(found: Sequence[Spot]) -> Table:
+    return Table(
+        "transition",
+        "Runs that fit both points, by c. Time: from the law, where it decides.",
+        {
+            "c": [s.c for s in found],
+            "x1 x2": [-(s.c**2) for s in found],
+            "runs": [s.trained for s in found],
+            "regimes": [", ".join(sorted(s.regimes)) for s in found],
+            "median |C| / c": [float(np.median(np.abs(s.constants))) for s in found],
+            f"median deficit / c at 10^{LATE:g}": [_late(s) for s in found],
+            f"log10 steps to {NEAR:g} c (median)": [float(np.median(s.log10_steps)) for s in found],
+        },
+    )
+
+
+def _figure(found: Sequence[Spot]) -> Figure:
+    caption = (
+        "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
+        "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "
+        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: "
+        "gradient flow (time in flow units). (b) The constant of the law: 0 on one side, of the "
+        "order of the initial weights on the other."
+    )
+    series = []
+    for k, s in enumerate(s for s in found if s.c in SHOWN):
+        shown = np.isfinite(s.log10_t) & (s.deficits > 1e-17)
+        label = f"c = {s.c:g}"
+        series.append(Series("line", s.log10_t[shown], s.deficits[shown], label, colour=k))
+        if s.flow is not None:
+            log10, deficit = s.flow[:, (s.flow[1] > 1e-17) & (s.flow[0] >= 0)]
+            series.append(Series("line", log10, deficit, role="prediction", colour=k))
+    over_time = Panel(series, "log10 t", "margin deficit / c", y_scale="log", x_limits=(0, 60))
+    sizes = [float(np.median(np.abs(s.constants))) for s in found]
+    over_c = Panel([Series("points", HALF_GAPS, sizes)], "c (input units)", "median |C| / c")
+    return Figure("transition", caption, [over_time, over_c])
+
+
+CLAIM = Claim(
+    number=12,
+    key="transition",
+    title="Two neurons: the transition at x1 x2 = -1",
+    statement=(
+        "The slow rate is a property of data and network together. With a bias input of 1, two "
+        "neurons of output weights 1 and -1 that fit the points c and -c close the margin deficit "
+        "fast for c < 1 and like 1/ln t for c >= 1: x1 x2 is compared with the square of the bias "
+        "input. With other output weights or more neurons c < 1 can be slow, too."
+    ),
+    criterion=(
+        f"For every c < 1 all constants are 0 and the median deficit at 10^1000 is below "
+        f"{VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of "
+        "the constants differ from 0 (consistency). On c = 0.5 the networks with output weights "
+        f"2, -1 and 1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to "
+        f"10^6 meets to {STEPPED:g} (independent)."
+    ),
+    source="docs/theory.md, Activation patterns and The law of the late phase",
+    examine=examine,
+    apart=True,
+    evidence=Evidence.both,
+)

@@ -1,0 +1,206 @@
+"""Study: m neurons on n random points of the line and the plane: where do runs end?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latephase.core import InputError, Regime, Rigour
+from latephase.experiments.bench.base import Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.problem import Dataset, GradientFlow, ShallowReLU
+
+WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32), (2, 5, 10, 20), (1, 2)
+UNTIL, HORIZON = "1e1000", 1000.0
+RESTARTS = 1  # on each data set; the one with SPREAD (points, features) has MORE
+MORE = 2
+SPREAD = (5, 2)
+AT_LIMIT = 1e-2  # distance of directions at 10^1000 that counts as arrived
+SLOW = 1e-9  # of the constant of the margin, below which it counts as 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run: outcome by name, whether it is settled at the limit of its pattern, the distance to
+    it at the end, normalised margin, rate exponent and constant of the margin (NaN if unknown)."""
+
+    neurons: int
+    points: int
+    features: int
+    outcome: str
+    settled: bool
+    distance: float
+    normalised_margin: float
+    rate: float
+    constant: float
+
+
+def problem(m: int, n: int, d: int, seed: int, restart: int) -> tuple[ShallowReLU, Dataset]:
+    """Gaussian points with random labels (both present), and a small Gaussian network."""
+    rng = np.random.default_rng([seed, n, d])
+    inputs = rng.normal(size=(n, d))
+    labels = np.where(rng.permutation(n) < max(1, n // 2), 1, -1)
+    start = np.random.default_rng([seed, n, d, m, restart])
+    outer = np.where(np.arange(m) % 2 == 0, 1.0, -1.0)
+    weights, biases = start.normal(size=(m, d)), start.normal(size=m)
+    return ShallowReLU(weights / np.sqrt(m), biases / np.sqrt(m), outer), Dataset(inputs, labels)
+
+
+def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Outcome:
+    """One run of gradient flow to 10^1000, and its limit."""
+    from latephase.runs import limit, simulate
+
+    net, data = problem(m, n, d, seed, restart)
+    run = simulate(net, data, GradientFlow(), until=UNTIL, at=[UNTIL])
+    fits = run.regime not in (Regime.one_dead, Regime.both_dead)  # two neurons on two points
+    name = run.outcome.name if fits else "unfitted"
+    nothing = Outcome(m, n, d, name, False, np.nan, np.nan, np.nan, np.nan)
+    try:
+        end = limit(run)
+    except InputError:
+        return nothing
+    constant = np.nan
+    if end.settled and d == 1:
+        constant = float(end.margin_constant)
+    return Outcome(
+        m, n, d, name, end.settled, end.distance, end.normalised_margin, end.rate, constant
+    )
+
+
+def decide(found: Sequence[Outcome]) -> Verdict:
+    """As the criterion says."""
+    fitted = [f for f in found if f.outcome == "settled"]
+    if len(fitted) < 20:
+        return Verdict.UNDECIDED
+    arrived = np.mean([f.settled and f.distance < AT_LIMIT for f in fitted])
+    return Verdict.SUPPORTED if arrived >= 0.9 else Verdict.NOT_SUPPORTED
+
+
+def examine(bench: Bench) -> Finding:
+    """All widths, numbers of points and dimensions."""
+    found = [
+        run_one(m, n, d, bench.seed, k)
+        for d in FEATURES
+        for n in POINTS
+        for m in WIDTHS
+        for k in range(MORE if (n, d) == SPREAD else RESTARTS)
+    ]
+    fitted = [f for f in found if f.outcome == "settled"]
+    arrived = sum(f.settled and f.distance < AT_LIMIT for f in fitted)
+    known = [f for f in fitted if np.isfinite(f.constant)]
+    slow = sum(abs(f.constant) > SLOW for f in known)
+    counts = Counter(f.outcome for f in found)
+    return Finding(
+        verdict=decide(found),
+        summary=(
+            f"Of {len(found)} runs {len(fitted)} settled with every point fitted, and {arrived} of "
+            f"these stand at the max-margin direction of their pattern; {slow} of {len(known)} "
+            "known margins approach their limit like 1/ln t."
+        ),
+        run=(
+            f"Gradient flow to t = 10^1000 of m = {WIDTHS[0]}..{WIDTHS[-1]} neurons on n = "
+            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, "
+            "one initial network each, and two on 5 points of the plane; the limits by quadratic "
+            "programs."
+        ),
+        numbers=[
+            *(
+                Number(f"runs that ended as {name}", count, Rigour.estimated)
+                for name, count in sorted(counts.items())
+            ),
+            Number("settled runs at the limit of their pattern", arrived, Rigour.estimated),
+            Number("margins with a constant other than 0", slow, Rigour.estimated),
+            Number("constants known", len(known), Rigour.estimated),
+            Number("median rate of what the asymptote leaves out", _rate(fitted), Rigour.exact),
+        ],
+        settings={"seed": bench.seed, "restarts": RESTARTS, "more": MORE, "until": UNTIL},
+        tables=[_table(found)],
+        figures=[_figure(found)],
+    )
+
+
+def _rate(fitted: Sequence[Outcome]) -> float:
+    rates = [f.rate for f in fitted if np.isfinite(f.rate)]
+    return float(np.median(rates)) if rates else float("nan")
+
+
+def _table(found: Sequence[Outcome]) -> Table:
+    rows = [(d, n, m) for d in FEATURES for n in POINTS for m in WIDTHS]
+    groups = [[f for f in found if (f.features, f.points, f.neurons) == row] for row in rows]
+    margins = [[f.normalised_margin for f in g if np.isfinite(f.normalised_margin)] for g in groups]
+    return Table(
+        "wider",
+        "Runs by dimension d, points n and width m: fitted and settled, at their limit, and the "
+        "normalised margins of the limits over restarts on the same data.",
+        {
+            "d": [row[0] for row in rows],
+            "n": [row[1] for row in rows],
+            "m": [row[2] for row in rows],
+            "runs": [len(g) for g in groups],
+            "settled": [sum(f.outcome == "settled" for f in g) for g in groups],
+            "at the limit": [sum(f.settled and f.distance < AT_LIMIT for f in g) for g in groups],
+            "smallest normalised margin": [min(v) if v else "" for v in margins],
+            "largest normalised margin": [max(v) if v else "" for v in margins],
+        },
+    )
+
+
+def _figure(found: Sequence[Outcome]) -> Figure:
+    caption = (
+        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of "
+        "the limit by width, a dot for each run on 5 points of the plane: different starts end at "
+        "different KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
+    )
+    shares = []
+    for k, d in enumerate(FEATURES):
+        y = [
+            np.mean([f.outcome == "settled" for f in found if (f.neurons, f.features) == (m, d)])
+            for m in WIDTHS
+        ]
+        shares.append(Series("line", WIDTHS, y, f"R^{d}", colour=k))
+    some = [f for f in found if (f.points, f.features) == SPREAD and f.normalised_margin > 0]
+    dots = Series("points", [f.neurons for f in some], [f.normalised_margin for f in some])
+    known = [f for f in found if np.isfinite(f.constant)]
+    sizes = Series(
+        "points", [f.neurons for f in known], [max(abs(f.constant), 1e-12) for f in known]
+    )
+    width = "width m (neurons)"
+    return Figure(
+        "wider",
+        caption,
+        [
+            Panel(shares, width, "share of runs", x_scale="log", y_limits=(0, 1.05)),
+            Panel([dots], width, "normalised margin", x_scale="log"),
+            Panel([sizes], width, "|C| (input units)", x_scale="log", y_scale="log"),
+        ],
+    )
+
+
+CLAIM = Claim(
+    number=13,
+    key="wider",
+    title="Wider networks on random points",
+    statement=(
+        "Gradient flow of wider networks that fits the data converges to the max-margin direction "
+        "of the pattern it settles in, which depends on the start."
+    ),
+    criterion=(
+        f"At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
+        f"within {AT_LIMIT:g} of the direction that the quadratic program of their pattern finds."
+    ),
+    source="docs/theory.md, Limits; [soudry2018], [lyuli2020]",
+    examine=examine,
+    apart=True,
+    evidence=Evidence.independent,
+)

@@ -1,0 +1,317 @@
+"""Claim 6: gradient flow lands on the kinks, gradient descent jumps past them.
+
+On x = +-1 a wrong-side pre-activation that starts positive falls to zero.  Gradient flow stops it
+exactly there, gradient descent at a depth of one step; the depths make the constant C of the law.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime, Regime, Rigour, log_spaced
+from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
+from latephase.experiments.bench.drawn import Array, draw, ends_in, follow, preactivations
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.problem import GradientDescent, GradientFlow
+from latephase.runs.engines.exact_pieces import LatePhase
+
+INITIALIZER = "standard_normal"
+LADDER = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+FLOW_TIMES = ("1e9", "1e100", "1e1000")
+FLOW_TOLERANCE = 1e-5  # the prediction leaves out O(A / t), at t = 1e9
+LAW_TOLERANCE = 1e-6
+SLOPE_TOLERANCE = 0.05
+SMALL = 0.01  # a steeper start may jump far past the kink in one larger step
+LARGEST_RATIO = 1.1  # |C| / step size: the overshoots are below 2 eta l, with l <= 1 + O(eta)
+ENOUGH = 30
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What decides the claim.
+
+    both, one: numbers of trials with both, with one wrong side positive at the start that
+    specialise;  flow_error: largest relative error of GF's deficit;  law_error: largest relative
+    error of GD's deficit at the horizon against |C| / (ln t + beta);  moving: share of GD trials
+    with C != 0;  slopes: log-log slopes of median |C| and median |C_GD - C_GF| over step sizes;
+    ratio: largest |C| / step size over trials and step sizes up to SMALL.
+    """
+
+    both: int
+    one: int
+    flow_error: float
+    law_error: float
+    moving: float
+    slope_both: float
+    slope_one: float
+    ratio: float
+
+
+def decide(m: Measured) -> Verdict:
+    """The criterion of the claim."""
+    if min(m.both, m.one) < ENOUGH:
+        return Verdict.UNDECIDED
+    fast_flow = m.flow_error <= FLOW_TOLERANCE
+    slow_descent = m.moving >= 0.99 and m.law_error <= LAW_TOLERANCE
+    slopes = np.abs(np.array([m.slope_both, m.slope_one]) - 1)
+    linear = bool((slopes <= SLOPE_TOLERANCE).all()) and m.ratio <= LARGEST_RATIO
+    return Verdict.SUPPORTED if fast_flow and slow_descent and linear else Verdict.NOT_SUPPORTED
+
+
+def log_flow_deficit(a: Array, log_t: Array) -> Array:
+    """ln |A2 - A1| / (4 t ln 2t), (T, S): GF's predicted deficit from pre-activations a (T, 2, 2)
+    at the start, both wrong sides positive; A_i = exp(right side) cosh(wrong side)."""
+    log_1 = a[:, 0, 0] + np.log(np.cosh(a[:, 1, 0]))
+    log_2 = a[:, 1, 1] + np.log(np.cosh(a[:, 0, 1]))
+    larger = np.maximum(log_1, log_2)
+    log_gap = larger + np.log(-np.expm1(-np.abs(log_1 - log_2)))
+    return log_gap[:, None] - np.log(4.0) - log_t - np.log(np.log(2.0) + log_t)
+
+
+def log_log_slope(step_sizes: Array, values: Array) -> float:
+    """Least-squares slope of ln(median over trials of values (steps, T)) over ln step size."""
+    medians = np.median(values, axis=1)
+    return float(np.polyfit(np.log(step_sizes), np.log(medians), 1)[0])
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """GF and GD from the same starts; groups: masks (T,) of trials that specialise in all runs."""
+
+    a: Array
+    flow: LatePhase
+    descents: list[LatePhase]
+    both: Mask
+    one: Mask
+
+    def constants(self, group: Mask) -> Array:
+        """C of GD, (step sizes, trials of the group)."""
+        return np.stack([d.laws.constant[group] for d in self.descents])
+
+
+def _run(bench: Bench) -> _Runs:
+    networks = draw(INITIALIZER, bench.trials, bench.seed)
+    flow = follow(networks, PAPER_DATA, GradientFlow(), FLOW_TIMES)
+    descents = [follow(networks, PAPER_DATA, GradientDescent(s), FLOW_TIMES) for s in LADDER]
+    a = preactivations(networks, PAPER_DATA)
+    wrong = (a[:, 0, 1] > 0).astype(int) + (a[:, 1, 0] > 0)
+    trained = ends_in(flow, Regime.specialised)
+    for descent in descents:
+        trained &= ends_in(descent, Regime.specialised)
+    return _Runs(a, flow, descents, trained & (wrong == 2), trained & (wrong == 1))
+
+
+def _measure(runs: _Runs) -> Measured:
+    log_t = np.array([LogTime.parse(t).log for t in FLOW_TIMES])
+    seen = runs.flow.record.observed["log_margin_deficit"][runs.both]
+    predicted = log_flow_deficit(runs.a[runs.both], log_t)
+    constants = runs.constants(runs.both)
+    apart = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
+    ladder = np.array(LADDER)
+    enough = min(runs.both.sum(), runs.one.sum()) > 0
+    return Measured(
+        int(runs.both.sum()),
+        int(runs.one.sum()),
+        float(np.abs(np.expm1(seen - predicted)).max(initial=0.0)),
+        max(_law_error(d, runs.both, log_t[-1]) for d in runs.descents),
+        float(np.mean(constants != 0)) if enough else 0.0,
+        log_log_slope(ladder, np.abs(constants)) if enough else np.nan,
+        log_log_slope(ladder, apart) if enough else np.nan,
+        float(_ratios(runs)[ladder <= SMALL].max(initial=0.0)),
+    )
+
+
+def _ratios(runs: _Runs) -> Array:
+    """|C| / step size of GD, (step sizes, trials with both wrong sides positive)."""
+    ratios: Array = np.abs(runs.constants(runs.both)) / np.array(LADDER)[:, None]
+    return ratios
+
+
+def _law_error(found: LatePhase, group: Mask, log_t: float) -> float:
+    """Largest relative error of the deficit at the last time against |C| / (ln t + beta)."""
+    laws = found.laws
+    log_law = np.log(np.abs(laws.constant[group])) - np.log(log_t + laws.offset[group])
+    seen = found.record.observed["log_margin_deficit"][group, -1]
+    return float(np.abs(np.expm1(seen - log_law)).max(initial=0.0))
+
+
+def examine(bench: Bench) -> Finding:
+    """Run GF and GD over the ladder of step sizes from the same starts."""
+    runs = _run(bench)
+    m = _measure(runs)
+    return Finding(
+        verdict=decide(m),
+        summary=(
+            f"With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t) to "
+            f"{m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of "
+            "runs, "
+            f"with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
+            f"|C_GD - C_GF| ~ step size^{m.slope_one:.3f}."
+        ),
+        run=(
+            f"{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at "
+            f"{len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise."
+        ),
+        numbers=_numbers(m),
+        settings=_settings(bench),
+        tables=[_table(runs)],
+        figures=_figures(bench, runs),
+        deviations=[_steep(runs)],
+    )
+
+
+def _steep(runs: _Runs) -> str:
+    """What the order of the step size hides."""
+    ratio = float(_ratios(runs)[-1].max(initial=0.0))
+    return (
+        f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| / "
+        "step "
+        f"size is {ratio:.3g}, from steep starts that jump far past a kink in their first step."
+    )
+
+
+def _settings(bench: Bench) -> dict[str, object]:
+    return {"trials": bench.trials, "seed": bench.seed} | {
+        "initializer": INITIALIZER,
+        "inputs": [1.0, -1.0],
+        "step_sizes": list(LADDER),
+        "times": list(FLOW_TIMES),
+    }
+
+
+def _numbers(m: Measured) -> list[Number]:
+    exact, measured = Rigour.exact, Rigour.measured
+    return [
+        Number("trials with both wrong sides positive that specialise", m.both, measured),
+        Number("trials with one wrong side positive that specialise", m.one, measured),
+        Number("largest relative error of GF's predicted deficit", m.flow_error, exact),
+        Number("largest relative error of GD's law at t = 10^1000", m.law_error, exact),
+        Number("share of GD runs with C != 0 (both positive)", m.moving, exact),
+        Number("slope of ln median |C| over ln step size (both positive)", m.slope_both, measured),
+        Number("slope of ln median |C_GD - C_GF| (one positive)", m.slope_one, measured),
+        Number(f"largest |C| / step size, step sizes up to {SMALL:g}", m.ratio, measured),
+    ]
+
+
+def _table(runs: _Runs) -> Table:
+    both = np.abs(runs.constants(runs.both))
+    one = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
+    columns: dict[str, list[float]] = {"step size": list(LADDER)}
+    for name, values in (("|C|, both positive", both), ("|C_GD - C_GF|, one positive", one)):
+        for label, q in (("5 %", 0.05), ("median", 0.5), ("95 %", 0.95)):
+            columns[f"{name}: {label}"] = _quantile(values, q)
+    caption = "Constant of the law over step sizes; the same starts at every step size."
+    return Table("flow_against_descent", caption, columns)
+
+
+def _quantile(values: Array, q: float) -> list[float]:
+    if not values.shape[1]:
+        return [float("nan")] * len(values)
+    return [float(v) for v in np.quantile(values, q, axis=1)]
+
+
+def _figures(bench: Bench, runs: _Runs) -> list[Figure]:
+    if not runs.both.any() or not runs.one.any():
+        return []
+    caption = (
+        "(a) With both wrong sides positive at the start the constant of gradient descent is "
+        "proportional to the step size, and so is its distance from gradient flow's with one "
+        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training "
+        "time; gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, "
+        "the later the smaller its step."
+    )
+    return [
+        Figure("flow_against_descent", caption, [_ladder_panel(runs), _course_panel(bench, runs)])
+    ]
+
+
+def _ladder_panel(runs: _Runs) -> Panel:
+    both = np.abs(runs.constants(runs.both))
+    one = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
+    low, high = _quantile(both, 0.05), _quantile(both, 0.95)
+    series = [
+        Series("band", LADDER, low, y2=high, colour=0),
+        Series(
+            "line", LADDER, _quantile(both, 0.5), "|C| of GD, both wrong sides positive", colour=0
+        ),
+        Series("line", LADDER, _quantile(one, 0.5), "|C of GD - C of GF|, one positive", colour=1),
+        Series("line", LADDER, LADDER, "step size", role="reference"),
+    ]
+    return Panel(
+        series,
+        "step size",
+        "constant C (input units)",
+        "the constant",
+        x_scale="log",
+        y_scale="log",
+    )
+
+
+def _course_panel(bench: Bench, runs: _Runs) -> Panel:
+    """The trial of median |C| at the largest step size, over flow time."""
+    constants = np.where(runs.both, np.abs(runs.descents[-1].laws.constant), np.nan)
+    middle = int(np.nanargmin(np.abs(constants - np.nanmedian(constants))))
+    networks = draw(INITIALIZER, bench.trials, bench.seed)
+    start = (networks[0][[middle]], networks[1][[middle]])
+    series = [_course(start, GradientFlow(), "gradient flow", 0)]
+    for colour, step_size in enumerate((1e-1, 1e-3, 1e-5), start=1):
+        label = f"gradient descent, step size {step_size:g}"
+        series.append(_course(start, GradientDescent(step_size), label, colour))
+    x_label = "log10 training time (GD: step size x t)"
+    return Panel(series, x_label, "log10 margin deficit (input units)", "one start")
+
+
+def _course(
+    start: tuple[Array, Array], method: GradientDescent | GradientFlow, label: str, colour: int
+) -> Series:
+    step_size = getattr(method, "step_size", 1.0)
+    flow = isinstance(method, GradientFlow)
+    times = [t for t in log_spaced(LogTime.parse("1e18", flow=flow), 120, flow) if t.log >= 0]
+    found = follow(start, PAPER_DATA, method, times)
+    x = np.array([t.log10 for t in times]) + np.log10(step_size)
+    y = found.record.observed["log_margin_deficit"][0] / np.log(10.0)
+    kept = (x >= 0) & (x <= 12)
+    return Series("line", x[kept], y[kept], label, colour=colour)
+
+
+CLAIM = Claim(
+    number=6,
+    key="flow_against_descent",
+    title="Gradient flow against gradient descent",
+    statement=(
+        "From a start in which both neurons are active on the wrong point, gradient flow reaches a "
+        "deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of "
+        "gradient "
+        "descent is of the order of its step size. With one wrong side inactive at the start both "
+        "share the constant up to the order of the step size."
+    ),
+    criterion=(
+        f"GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t = 1e9, "
+        f"1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at "
+        "1e1000, "
+        "C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| over step "
+        f"sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run "
+        "with "
+        f"a step size up to {SMALL:g}. "
+        "The first two parts: consistency; the constants: independent. "
+        f"Undecided with fewer than {ENOUGH} trials of either kind."
+    ),
+    source=(
+        '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
+    ),
+    examine=examine,
+    evidence=Evidence.both,
+)

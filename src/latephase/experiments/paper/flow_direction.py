@@ -1,0 +1,267 @@
+"""Claim 1: gradient flow converges in direction to the KKT point, which has the largest margin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latephase.core import LogTime, Rigour
+from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.experiments.bench.paper_runs import Array, Trained, settings, trained
+from latephase.experiments.bench.statistics import quantiles
+from latephase.margin import kkt_residual, normalised_margin, robustness_margin
+from latephase.problem import GradientFlow, TwoPointGeometry
+
+INITIALIZERS = ("he_normal", "xavier_uniform", "pytorch_default", "standard_normal")
+TIMES = ("1e3", "1e6", "1e10", "1e20", "1e50", "1e100", "1e300", "1e1000", "1e10000", "1e1000000")
+CHECKED = TIMES.index("1e1000")  # where distances are judged; the last time is 1,000 times its ln t
+CLOSE = 1e-2  # largest distance of any kind at 1e1000
+FALL = 500.0  # least factor by which they shrink while ln t grows by 1,000
+SLOW = 2000.0  # largest factor by which the deficit of a flow with C != 0 does
+FAST = TIMES[TIMES.index("1e20") : CHECKED + 1]  # times at which flows with C = 0 are judged
+SPREAD = 1.1  # largest ratio of their deficit * t ln t between two of these times
+KKT_TRIALS = 60  # trials per initializer whose KKT residual is solved for
+EXACT = 1e-12
+KINK = 1e-12  # flow lands on kinks exactly, which weights and biases show only up to rounding
+OUTPUT_WEIGHTS = (1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How far one initializer's trained trials are from the KKT point at TIMES, at most.
+
+    angle (S,): |theta / |theta| - theta* / |theta*||;  gap (S,): relative gap of the normalised
+    margin to 1 / |theta*|;  deficit (S,): of the robustness margin, relative to the optimum;
+    residual (S,): of the KKT conditions, over at most KKT_TRIALS trials;  median_* (S,): medians.
+    fall (K,): deficit at 1e1000 over the one at the end, of the K trials with C != 0;
+    spread (F,): largest ratio of deficit * t ln t over FAST, of the F trials with C = 0.
+    """
+
+    initializer: str
+    trials: int
+    angle: Array
+    gap: Array
+    deficit: Array
+    residual: Array
+    median_angle: Array
+    median_gap: Array
+    median_deficit: Array
+    fall: Array
+    spread: Array
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The KKT point theta*: its parameters (2 neurons, [w, b]) and what the claim says of it."""
+
+    parameters: Array
+    residual: float
+    margin_error: float  # relative, of the normalised margin against 1 / |theta*|
+    robustness_error: float  # relative, of the robustness margin against the optimum
+
+
+def kkt_point(geometry: TwoPointGeometry) -> Array:
+    """The KKT point for k12 <= 0, (2 neurons, [w, b]): each neuron in the span of its own point."""
+    first = np.array([geometry.x1, 1.0]) / geometry.k11
+    second = np.array([geometry.x2, 1.0]) / geometry.k22
+    return np.stack([first, second])
+
+
+def limit() -> Limit:
+    """Check the KKT point of theory: residual, normalised margin and robustness margin."""
+    geometry = TwoPointGeometry.of(PAPER_DATA)
+    theta = kkt_point(geometry)
+    arguments = theta[:, :1], theta[:, 1], OUTPUT_WEIGHTS, PAPER_DATA.inputs, PAPER_DATA.labels
+    norm = np.sqrt(1 / geometry.k11 + 1 / geometry.k22)
+    return Limit(
+        theta,
+        float(kkt_residual(*arguments)),
+        abs(float(normalised_margin(*arguments)) * norm - 1),
+        abs(float(robustness_margin(*arguments)) / PAPER_DATA.optimal_margin - 1),
+    )
+
+
+def direction(runs: Trained, theta: Array) -> Direction:
+    """Distances of trained trials from the direction of theta, at every time."""
+    parameters = np.stack([runs.weights, runs.biases], axis=-1)  # (K, S, neuron, [w, b])
+    length = np.sqrt((parameters**2).sum(axis=(-2, -1), keepdims=True))
+    angle = np.sqrt(((parameters / length - theta / np.linalg.norm(theta)) ** 2).sum(axis=(-2, -1)))
+    points = (OUTPUT_WEIGHTS, PAPER_DATA.inputs, PAPER_DATA.labels)
+    normalised = normalised_margin(runs.weights[..., None], runs.biases, *points)
+    gap = np.abs(1 - normalised * np.linalg.norm(theta))
+    few = runs.weights[:KKT_TRIALS, :, :, None], runs.biases[:KKT_TRIALS]
+    deficit = runs.deficit / PAPER_DATA.optimal_margin
+    largest = [_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))]
+    medians = [_median(v) for v in (angle, gap, deficit)]
+    return Direction(runs.initializer, runs.count, *(*largest, *medians, *_pace(runs)))
+
+
+def _pace(runs: Trained) -> tuple[Array, Array]:
+    """(fall (K,), spread (F,)) of the trials with C != 0 and of those with C = 0."""
+    slow = runs.constant != 0
+    log_fall = runs.log_deficit[slow, CHECKED] - runs.log_deficit[slow, -1]
+    judged = [TIMES.index(t) for t in FAST]
+    log_t = runs.log_t[judged]
+    scaled = runs.log_deficit[~slow][:, judged] + log_t + np.log(log_t)
+    return np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
+
+
+def _largest(values: Array) -> Array:
+    return np.asarray(values.max(axis=0, initial=0.0))
+
+
+def _median(values: Array) -> Array:
+    return np.array([quantiles(column, 0.5)[0] for column in values.T])
+
+
+def converges(distance: Array) -> bool:
+    """Whether a distance (S,) is small at 1e1000 and shrinks with ln t beyond."""
+    final = max(float(distance[-1]), EXACT)  # what float64 can still tell from 0
+    shrinks = final == EXACT or distance[CHECKED] >= FALL * final
+    return bool(distance[CHECKED] <= CLOSE and shrinks)
+
+
+def decide(found: Sequence[Direction], target: Limit) -> Verdict:
+    """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
+    if any(d.trials == 0 for d in found):
+        return Verdict.UNDECIDED
+    best = max(target.residual, target.margin_error, target.robustness_error) <= EXACT
+    reached = all(
+        converges(d.angle) and converges(d.deficit) and converges(d.residual) and converges(d.gap)
+        for d in found
+    )
+    paced = all((d.fall <= SLOW).all() and (d.spread <= SPREAD).all() for d in found)
+    return Verdict.SUPPORTED if best and reached and paced else Verdict.NOT_SUPPORTED
+
+
+def examine(bench: Bench) -> Finding:
+    """Run the claim's experiment."""
+    target = limit()
+    runs = [
+        trained(bench.ensemble(n, method=GradientFlow(), until=TIMES[-1], at=TIMES), n)
+        for n in INITIALIZERS
+    ]
+    found = [direction(r, target.parameters) for r in runs]
+    angle, deficit, residual = (
+        max(float(getattr(d, name)[CHECKED]) for d in found)
+        for name in ("angle", "deficit", "residual")
+    )
+    return Finding(
+        decide(found, target),
+        f"At t = 1e1000 all {sum(d.trials for d in found):,} trained flows are within {angle:.1e} "
+        f"of the KKT direction (residual {residual:.1e}), and the margin within {deficit:.1e} of "
+        f"the optimum. The deficit of {sum(d.fall.size for d in found):,} shrinks like 1/ln t, "
+        f"that of the other {sum(d.spread.size for d in found):,}, which have C = 0, like "
+        "1/(t ln t).",
+        f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
+        f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
+        _numbers(found, target, angle, deficit, residual),
+        settings(bench, INITIALIZERS, method="gradient flow", until=TIMES[-1], at=TIMES),
+        (_table(found),),
+        (_figure(found),),
+        (),
+    )
+
+
+def _numbers(
+    found: Sequence[Direction], target: Limit, angle: float, deficit: float, residual: float
+) -> list[Number]:
+    gap = max(float(d.gap[CHECKED]) for d in found)
+    last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
+    return [
+        Number("trained runs", sum(d.trials for d in found), Rigour.measured),
+        Number("of these, C = 0", sum(d.spread.size for d in found), Rigour.exact),
+        Number(
+            "these: largest change of deficit * t ln t from 1e20 to 1e1000",
+            max(float(d.spread.max(initial=1.0)) for d in found),
+            Rigour.measured,
+            "times",
+        ),
+        Number("KKT residual of the limit point", target.residual, Rigour.measured),
+        Number("its normalised margin against 1/|theta*|", target.margin_error, Rigour.measured),
+        Number(
+            "its robustness margin against the optimum", target.robustness_error, Rigour.measured
+        ),
+        Number("largest distance in direction at 1e1000", angle, Rigour.measured),
+        Number("largest KKT residual at 1e1000", residual, Rigour.measured),
+        Number("largest gap of the normalised margin at 1e1000", gap, Rigour.measured),
+        Number("largest relative margin deficit at 1e1000", deficit, Rigour.measured),
+        Number(f"largest of these distances at {TIMES[-1]}", last, Rigour.measured),
+    ]
+
+
+def _table(found: Sequence[Direction]) -> Table:
+    rows = [(d, k) for d in found for k in range(len(TIMES))]
+    return Table(
+        "flow_direction",
+        "Distance of gradient flow from the KKT point: largest over trained runs.",
+        {
+            "initializer": [d.initializer for d, _ in rows],
+            "t": [TIMES[k] for _, k in rows],
+            "distance in direction": [float(d.angle[k]) for d, k in rows],
+            "KKT residual": [float(d.residual[k]) for d, k in rows],
+            "gap of the normalised margin (relative)": [float(d.gap[k]) for d, k in rows],
+            "margin deficit (relative)": [float(d.deficit[k]) for d, k in rows],
+        },
+    )
+
+
+def _figure(found: Sequence[Direction]) -> Figure:
+    log_t = np.array([LogTime.parse(t, flow=True).log for t in TIMES])
+
+    def curves(name: str) -> list[Series]:
+        return [
+            Series("line", log_t, getattr(d, name), d.initializer, colour=k)
+            for k, d in enumerate(found)
+        ]
+
+    return Figure(
+        "flow_direction",
+        "Gradient flow against the KKT point, medians of trained runs: the direction and the "
+        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 "
+        "(c), because the direction has its largest margin at the limit.",
+        [
+            Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
+            for name, label, title in (
+                ("median_angle", "distance in direction", "direction"),
+                ("median_deficit", "margin deficit / optimum", "robustness margin"),
+                ("median_gap", "gap to 1/|theta*|, relative", "normalised margin"),
+            )
+        ],
+    )
+
+
+CLAIM = Claim(
+    number=1,
+    key="flow_direction",
+    title="Gradient flow: direction of the maximum margin",
+    statement=(
+        "Gradient flow converges in direction to the KKT point of the maximum-margin problem, and "
+        "in this setting that point has the largest possible robustness margin."
+    ),
+    criterion=(
+        "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
+        f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
+        "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
+        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times "
+        f"larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t "
+        f"ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
+    ),
+    source=(
+        "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "
+        "homogeneous networks"
+    ),
+    examine=examine,
+    evidence=Evidence.independent,
+)

@@ -1,0 +1,218 @@
+"""Claim 5: from He's initialisation the margin starts optimal, drops, and recovers like 1/ln t."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import LogTime, Rigour
+from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.experiments.bench.paper_runs import Array, Trained, settings, trained
+from latephase.experiments.bench.statistics import quantiles, wilson
+
+INITIALIZER = "he_normal"
+OPTIMAL = PAPER_DATA.optimal_margin
+FEW = tuple(str(t) for t in (*range(21), 23, 26, 30, 35, 40, 50, 60, 70, 80, 100))
+MANY = ("150", "200", "300", "500", "1000", "2000", "5000", "1e4", "3e4", "1e5", "1e6", "1e7")
+LATE = ("1e8", "1e10", "1e12", "1e15", "1e20", "1e30", "1e50", "1e75", "1e100", "1e150", "1e200")
+LAST = ("1e300", "1e400", "1e500", "1e600", "1e700", "1e800", "1e900", "1e1000")
+TIMES = FEW + MANY + LATE + LAST
+FROM = "1e20"  # the step from which on 1/deficit is compared with the predicted line
+TOLERANCE = 1e-6  # largest relative distance from that line
+DROP = 1e-12  # a relative loss of margin that is no rounding
+SLOW = 10.0  # least median ratio of the step of half recovery to the step of the minimum
+PATHS = 8
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The margin of trained trials; arrays (K,).
+
+    starts, drops: whether the margin is optimal at step 0, and less later;  depth: largest loss of
+    margin relative to the optimum, at the sampled steps;  bottom: the step of it;  half: ln of the
+    step by which half of that loss is recovered, inf if not by the end;  residual: largest relative
+    distance of 1/deficit from the predicted line from FROM on.
+    """
+
+    starts: NDArray[np.bool_]
+    drops: NDArray[np.bool_]
+    depth: Array
+    bottom: Array
+    half: Array
+    residual: Array
+
+
+def recovery(runs: Trained) -> Recovery:
+    """Follow the loss of margin of every trained trial."""
+    loss = runs.deficit / OPTIMAL
+    depth = loss.max(axis=1, initial=0.0)
+    late = runs.since(LogTime.parse(FROM).log)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        line = (runs.log_t[late] + runs.offset[:, None]) / np.abs(runs.constant)[:, None]
+        residual = np.abs(1 / runs.deficit[:, late] / line - 1).max(axis=1)
+    return Recovery(
+        np.abs(runs.margin[:, 0] / OPTIMAL - 1) <= DROP,
+        depth > DROP,
+        depth,
+        np.rint(np.exp(runs.log_t[loss.argmax(axis=1)])),
+        _half_recovered(runs, loss),
+        residual,
+    )
+
+
+def _half_recovered(runs: Trained, loss: Array) -> Array:
+    """ln t (K,) at which the loss has fallen to half of its maximum, inf if it never does.
+
+    Between samples 1/loss is interpolated along ln t, in which it is affine late in training.
+    """
+    rows, bottom = np.arange(len(loss)), loss.argmax(axis=1)
+    goal = loss[rows, bottom] / 2
+    after = np.arange(loss.shape[1]) > bottom[:, None]
+    reached = after & (loss <= goal[:, None])
+    k = np.maximum(reached.argmax(axis=1), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        before, here = 1 / loss[rows, k - 1], 1 / loss[rows, k]
+        share = (1 / goal - before) / (here - before)
+    start = np.maximum(runs.log_t[k - 1], 0.0)
+    return np.where(reached.any(axis=1), start + share * (runs.log_t[k] - start), np.inf)
+
+
+def decide(found: Recovery) -> Verdict:
+    """SUPPORTED iff every trained trial starts optimal, drops and recovers slowly, as predicted."""
+    if found.depth.size == 0:
+        return Verdict.UNDECIDED
+    slow = quantiles(found.half - np.log(np.maximum(found.bottom, 1)), 0.5)[0] >= np.log(SLOW)
+    held = (
+        found.starts.all()
+        and found.drops.all()
+        and np.isfinite(found.half).all()
+        and (found.residual <= TOLERANCE).all()
+        and slow
+    )
+    return Verdict.SUPPORTED if held else Verdict.NOT_SUPPORTED
+
+
+def examine(bench: Bench) -> Finding:
+    """Run the claim's experiment."""
+    everything = bench.ensemble(INITIALIZER, at=TIMES)
+    runs = trained(everything, INITIALIZER)
+    found = recovery(runs)
+    starts = float(np.mean(everything["robustness_margin"].values[:, 0] >= OPTIMAL * (1 - DROP)))
+    drop = wilson(found.drops.sum(), found.drops.size, 0.99)
+    depth, half = quantiles(found.depth, 0.5)[0], quantiles(found.half, 0.5)[0]
+    return Finding(
+        decide(found),
+        f"All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal "
+        f"margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step "
+        f"{quantiles(found.bottom, 0.5)[0]:.0f}; half of that is back by step {np.exp(half):.2g}.",
+        f"{bench.trials:,} runs of gradient descent from He's normal initialisation.",
+        [
+            Number("trained runs", runs.count, Rigour.measured),
+            Number("of all runs, start at the optimal margin", starts, Rigour.measured),
+            Number("of trained runs, start there", _share(found.starts), Rigour.measured),
+            Number("of trained runs, drop", float(drop.estimate), Rigour.measured),
+            Number("lower end of that share (Wilson, 99 %)", float(drop.lower), Rigour.measured),
+            Number("median depth of the drop (relative to the optimum)", depth, Rigour.measured),
+            Number("median step of half recovery, log10", half / np.log(10), Rigour.measured),
+            Number(
+                "largest residual of the 1/ln t line", _largest(found.residual), Rigour.measured
+            ),
+        ],
+        settings(bench, (INITIALIZER,), at=TIMES),
+        (_table(found),),
+        (_figure(runs),),
+        _deviations(starts),
+    )
+
+
+def _share(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _largest(values: Array) -> float:
+    return float(values.max(initial=0.0))
+
+
+def _table(found: Recovery) -> Table:
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+    return Table(
+        "he_drop",
+        "Quantiles over trained runs of the drop of the margin and of its recovery.",
+        {
+            "quantile": list(shares),
+            "depth (relative to the optimum)": quantiles(found.depth, *shares),
+            "step of the minimum": quantiles(found.bottom, *shares),
+            "step of half recovery, log10": quantiles(found.half / np.log(10), *shares),
+        },
+    )
+
+
+def _deviations(starts: float) -> list[str]:
+    if starts >= 1:
+        return []
+    return [
+        f"Only {starts:.1%} of all He networks start at the optimal margin, those that have each "
+        "neuron active on its own point, and they are the ones that learn both; the others "
+        "start with a point on or across the boundary, that is with margin 0, and never learn both."
+    ]
+
+
+def _figure(runs: Trained) -> Figure:
+    early = runs.log_t <= np.log(100.5)
+    steps = np.where(early, np.rint(np.exp(np.where(early, runs.log_t, 0.0))), np.inf)
+    log10_t = runs.log_t / np.log(10)
+    moved = log10_t >= 0
+    label, lost = "robustness margin / optimum", "margin deficit / optimum"
+    margin, loss = runs.margin / OPTIMAL, runs.deficit / OPTIMAL
+    return Figure(
+        "he_margin",
+        "The margin of trained He networks: it starts at the optimum, drops within the first steps "
+        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; "
+        "line: median; thin lines: single runs.",
+        [
+            Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
+            Panel(
+                _paths(margin, log10_t, moved & (log10_t <= 20)), "log10 t", label, "to step 10^20"
+            ),
+            Panel(_paths(loss, log10_t, moved), "log10 t", lost, "to step 10^1000", y_scale="log"),
+        ],
+    )
+
+
+def _paths(values: Array, x: Array, kept: NDArray[np.bool_]) -> list[Series]:
+    values, x = values[:, kept], x[kept]
+    low, middle, high = np.array([quantiles(column, 0.05, 0.5, 0.95) for column in values.T]).T
+    samples = [Series("line", x, path, role="sample") for path in values[:PATHS]]
+    band = Series("band", x, low, "5 % to 95 %", y2=high, colour=0)
+    return [band, *samples, Series("line", x, middle, "median", colour=0)]
+
+
+CLAIM = Claim(
+    number=5,
+    key="he_initialisation",
+    title="He initialisation: optimal at first, then worse, then slowly back",
+    statement=(
+        "From He's initialisation the robustness margin starts at its optimum, training first "
+        "makes it worse, and it recovers only logarithmically."
+    ),
+    criterion=(
+        "Every run whose loss tends to 0 starts at the optimal margin, loses some of it, and has "
+        f"half of the loss back before 1e1000, in the median {SLOW:g} times later than the minimum "
+        f"or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t + "
+        "beta)/|C| (the last part: consistency; the others: independent)."
+    ),
+    source="[smorodinsky2026], as read from the abstract; [he2015]; docs/theory.md, section 3",
+    examine=examine,
+    evidence=Evidence.both,
+)

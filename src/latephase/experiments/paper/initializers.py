@@ -1,0 +1,364 @@
+"""Claim 4: the slow rate is that of almost every initialisation, whatever the initializer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Regime, Rigour
+from latephase.experiments.bench.base import Bench, Claim, Evidence
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.experiments.bench.one_by_one import Stepped, stepped
+from latephase.experiments.bench.paper_runs import TIMES, Array, Trained, settings, trained
+from latephase.experiments.bench.statistics import (
+    Interval,
+    family_level,
+    mean_and_error,
+    two_sided,
+    wilson,
+)
+from latephase.problem import GradientDescent, initializers
+
+LEVEL = 0.99  # of a whole family of intervals
+FRACTIONS = {Regime.specialised: 0.25, Regime.one_dead: 0.5, Regime.both_dead: 0.25}
+TOLERANCE = 1e-6  # largest relative difference of a measured and a predicted constant
+SMALLEST = 1e-6  # |C| from which on float64 resolves the slope, in units of the initial scale
+DIFFERENT = 0.999  # least share of all trained runs whose measured |C| is so large
+EXTREME = "large_normal"  # shown, not judged by that share: no initializer in use
+LARGEST_OFFSET = 300.0  # an overshoot that leaves a larger |beta| is not overtaken by ln t = 737
+CLEAN, ENOUGH = 0.99, 6  # least share of resolved runs, and of initializers that must have it
+SLOPE_FROM = TIMES.index("1e320") - len(TIMES)  # the slope is taken between this time and 1e1000
+SMALL_STEP = 1e-9  # at which the overshoot of neurons that start active on both points is no matter
+
+# E|C| / scale, by closed form: C = (|w1| - |w2|) / 2 without biases; with biases, for small steps,
+# C = (min(p, 0) - min(q, 0)) / 2 with p, q the pre-activations at the other neuron's point.
+ZERO_BIAS_NORMAL = (sqrt(2) - 1) * sqrt(2 / pi)
+ZERO_BIAS_UNIFORM = 1 / 6
+NORMAL = 1 / sqrt(2 * pi)
+UNIFORM = 7 / 30
+EXPECTED = {
+    "he_normal": ZERO_BIAS_NORMAL,
+    "he_uniform": ZERO_BIAS_UNIFORM,
+    "xavier_normal": ZERO_BIAS_NORMAL,
+    "xavier_uniform": ZERO_BIAS_UNIFORM,
+    "lecun_normal": ZERO_BIAS_NORMAL,
+    "pytorch_default": UNIFORM,
+    "standard_normal": NORMAL,
+    "uniform": UNIFORM,
+    "small_normal": NORMAL,
+}
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What became of one initializer's trials.
+
+    counts: trials by regime, in the order of FRACTIONS;  measured, predicted, offset (K,): constant
+    C of trained trials, from the slope of 1/(x* - x_inf) between two late times and from the law;
+    mean, error: mean |C| with its standard error, at a step size of SMALL_STEP where there are
+    biases;  expected: the mean by closed form, NaN if there is none.
+    """
+
+    initializer: str
+    trials: int
+    counts: tuple[int, ...]
+    measured: Array
+    predicted: Array
+    offset: Array
+    mean: float
+    error: float
+    expected: float
+
+    @property
+    def scale(self) -> float:
+        """Of the initial weights."""
+        return float(initializers.get(self.initializer).scale(1, 2))
+
+    @property
+    def different(self) -> float:
+        """Share of all trained trials whose constant is measurably not 0."""
+        return _mean(np.abs(self.measured) >= SMALLEST * self.scale)
+
+    @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """Trained trials (K,) whose slope float64 can resolve."""
+        big = np.abs(self.predicted) >= SMALLEST * self.scale
+        return np.asarray(big & (np.abs(self.offset) <= LARGEST_OFFSET))
+
+    @property
+    def difference(self) -> Array:
+        """Relative differences of measured and predicted constants, resolved trials only."""
+        kept = self.resolved
+        return np.abs(self.measured[kept] / self.predicted[kept] - 1)
+
+
+def measured_constant(runs: Trained) -> Array:
+    """C (K,): ln t over 1/(x* - x_inf), both as differences between two late times."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = 1 / (runs.boundary[:, [SLOPE_FROM, -1]] - runs.limit[:, None])
+        rise = runs.log_t[-1] - runs.log_t[SLOPE_FROM]
+        return np.asarray(rise / (inverse[:, 1] - inverse[:, 0]))
+
+
+def expected_size(initializer: str) -> float:
+    """E|C| of trained networks at x = +-1, in the limit of small steps; NaN if not known."""
+    scale = initializers.get(initializer).scale(1, 2)
+    return EXPECTED.get(initializer, float("nan")) * scale
+
+
+def initialised(bench: Bench, name: str) -> Initialised:
+    """Run one initializer."""
+    runs = bench.ensemble(name, at=TIMES)
+    regimes = runs["regime"].values
+    kept = trained(runs, name)
+    sizes = np.abs(kept.constant)
+    if name in EXPECTED and not initializers.get(name).zero_bias:
+        method = GradientDescent(SMALL_STEP)
+        sizes = np.abs(trained(bench.ensemble(name, method=method, at=TIMES[-1:])).constant)
+    return Initialised(
+        name,
+        regimes.size,
+        tuple(int((regimes == r.name).sum()) for r in FRACTIONS),
+        measured_constant(kept),
+        kept.constant,
+        kept.offset,
+        *mean_and_error(sizes),
+        expected_size(name),
+    )
+
+
+def fractions(found: Sequence[Initialised]) -> Interval:
+    """Wilson intervals (initializer, regime) that hold together at LEVEL."""
+    counts = np.array([i.counts for i in found])
+    trials = np.array([[i.trials] for i in found])
+    return wilson(counts, trials, family_level(LEVEL, counts.size))
+
+
+def step_by_step(runs: Stepped) -> Array:
+    """Relative errors (K,) of the constants measured on runs made step by step."""
+    return np.abs(runs.measured_constant / runs.constant - 1)
+
+
+def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Verdict:
+    """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
+    if any(i.predicted.size == 0 for i in found):
+        return Verdict.UNDECIDED
+    known = [i for i in found if np.isfinite(i.expected)]
+    reach = two_sided(family_level(LEVEL, max(1, len(known))))
+    held = (
+        bool(fractions(found).contains(list(FRACTIONS.values())).all())
+        and all((i.difference <= TOLERANCE).all() for i in found)
+        and all(abs(i.mean - i.expected) <= reach * i.error for i in known)
+        and all(i.different >= DIFFERENT for i in found if i.initializer != EXTREME)
+        and (single is None or bool((step_by_step(single) <= single.allowed).all()))
+    )
+    if not held:
+        return Verdict.NOT_SUPPORTED
+    clean = sum(i.resolved.mean() >= CLEAN for i in found)
+    return Verdict.SUPPORTED if clean >= ENOUGH else Verdict.UNDECIDED
+
+
+def examine(bench: Bench) -> Finding:
+    """Run the claim's experiment."""
+    found = [initialised(bench, name) for name in initializers.names()]
+    single = stepped(bench)
+    differences = np.concatenate([i.difference for i in found])
+    equal, resolved = int((differences <= TOLERANCE).sum()), differences.size
+    total = sum(i.predicted.size for i in found)
+    share = total / sum(i.trials for i in found)
+    judged = [i for i in found if i.initializer != EXTREME]
+    other = sum(i.different * i.predicted.size for i in judged)
+    slopes = step_by_step(single)
+    return Finding(
+        decide(found, single),
+        f"{share:.2%} of all networks train both points (exact: 25 %). C is measurably other than "
+        f"0 in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
+        f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
+        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of "
+        f"{slopes.size} made step by step to {single.until}. Left out: {_left_out(found)}.",
+        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the "
+        f"one of median |C| of each common initializer also step by step to {single.until}.",
+        [
+            Number("initializers", len(found), Rigour.exact),
+            Number("trained share of all runs", share, Rigour.measured),
+            Number("trained runs", total, Rigour.measured),
+            *(
+                Number(f"{i.initializer}: share with C other than 0", i.different, Rigour.measured)
+                for i in found
+            ),
+            Number("of these, constant resolved in float64", resolved, Rigour.measured),
+            Number("of these, measured equals predicted constant", equal, Rigour.measured),
+            Number(
+                "largest relative difference", float(differences.max(initial=0.0)), Rigour.measured
+            ),
+            Number(
+                f"step by step to {single.until}: largest relative error of C",
+                float(slopes.max(initial=0.0)),
+                Rigour.measured,
+            ),
+            Number("fraction intervals that hold the exact value", _held(found), Rigour.measured),
+        ],
+        settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
+        (_fraction_table(found), _constant_table(found)),
+        (_fraction_figure(found), _constant_figure(found)),
+        _deviations(found),
+    )
+
+
+def _left_out(found: Sequence[Initialised]) -> str:
+    """The runs whose slope is not resolved, by initializer."""
+    counts = {i.initializer: int((~i.resolved).sum()) for i in found}
+    texts = [f"{count:,} runs of {name}" for name, count in counts.items() if count]
+    return ", ".join(texts) or "none"
+
+
+def _held(found: Sequence[Initialised]) -> str:
+    inside = fractions(found).contains(list(FRACTIONS.values()))
+    return f"{int(inside.sum())} of {inside.size}"
+
+
+def _fraction_table(found: Sequence[Initialised]) -> Table:
+    interval = fractions(found)
+    columns: dict[str, list[object]] = {"initializer": [i.initializer for i in found]}
+    for k, (regime, exact) in enumerate(FRACTIONS.items()):
+        columns[f"{regime.name} (exact {exact:g})"] = list(interval.estimate[:, k])
+        columns[f"{regime.name}, lower"] = list(interval.lower[:, k])
+        columns[f"{regime.name}, upper"] = list(interval.upper[:, k])
+    columns["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
+    return Table(
+        "regime_fractions",
+        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together).",
+        columns,
+    )
+
+
+def _constant_table(found: Sequence[Initialised]) -> Table:
+    return Table(
+        "constants",
+        "Constants C of trained runs: measured against predicted, and mean size against its "
+        f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds).",
+        {
+            "initializer": [i.initializer for i in found],
+            "trained runs": [i.predicted.size for i in found],
+            "C other than 0 (share)": [i.different for i in found],
+            "resolved share": [_mean(i.resolved) for i in found],
+            "equal share of resolved": [_mean(i.difference <= TOLERANCE) for i in found],
+            "largest difference (relative)": [float(i.difference.max(initial=0)) for i in found],
+            "median |C|": [_median(i.predicted) for i in found],
+            "mean |C|": [i.mean for i in found],
+            "standard error": [i.error for i in found],
+            "expected mean |C|": [i.expected for i in found],
+        },
+    )
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _median(values: Array) -> float:
+    return float(np.median(np.abs(values))) if values.size else float("nan")
+
+
+def _deviations(found: Sequence[Initialised]) -> list[str]:
+    return [
+        f"{i.initializer}: {1 - _mean(i.resolved):.1%} of the trained runs have |C| below "
+        f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no slope "
+        "can be read up to 1e1000: large weights overshoot by e^|margin|, or land too gently to "
+        "leave a visible C."
+        for i in found
+        if i.predicted.size and i.resolved.mean() < CLEAN
+    ]
+
+
+def _fraction_figure(found: Sequence[Initialised]) -> Figure:
+    interval, names = fractions(found), [i.initializer for i in found]
+    series = [
+        Series("line", names, [exact] * len(names), role="reference")
+        for exact in sorted(set(FRACTIONS.values()))
+    ]
+    for k, regime in enumerate(FRACTIONS):
+        ends = np.stack([interval.lower[:, k], interval.upper[:, k]])
+        label = regime.name.replace("_", " ")
+        series.append(Series("bars", names, interval.estimate[:, k], label, y2=ends, colour=k))
+    return Figure(
+        "regime_fractions",
+        "How runs end, by initializer, with intervals that hold together at "
+        f"{LEVEL:.0%} against the exact fractions (lines): for every one of them a quarter of the "
+        "networks train both points, half lose one neuron and a quarter lose both, as the symmetry "
+        "of the distribution says.",
+        [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
+    )
+
+
+def _constant_figure(found: Sequence[Initialised]) -> Figure:
+    shown = [i for i in found if i.initializer in ("he_normal", "standard_normal", "uniform")]
+    clouds, histograms, edges = [], [], np.linspace(0.0, 2.0, 41)
+    for colour, i in enumerate(shown):
+        kept = np.flatnonzero(i.resolved)[:1000]
+        clouds.append(
+            Series("points", i.predicted[kept], i.measured[kept], i.initializer, colour=colour)
+        )
+        density = np.histogram(np.abs(i.predicted), edges)[0] / max(1, i.predicted.size)
+        label = f"{i.initializer}, mean {np.abs(i.predicted).mean():.3f}" if density.any() else ""
+        histograms.append(Series("steps", edges, density / 0.05, label, colour=colour))
+    diagonal = Series("line", [-2.5, 2.5], [-2.5, 2.5], "equal", role="reference")
+    return Figure(
+        "constants",
+        "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
+        "the one predicted from the weights after entry into the last regime; all points lie on "
+        "the diagonal. (b) How |C| is distributed; the peak at 0 is "
+        "of networks whose neurons both start active on both points, which overshoot by a step.",
+        [
+            Panel(
+                [diagonal, *clouds],
+                "predicted C",
+                "measured C",
+                "slope against law",
+                x_limits=(-2.5, 2.5),
+                y_limits=(-2.5, 2.5),
+            ),
+            Panel(histograms, "|C|", "density", "distribution", x_limits=(0.0, 2.0)),
+        ],
+    )
+
+
+CLAIM = Claim(
+    number=4,
+    key="initializers",
+    title="Almost every initialisation, for common initializers",
+    statement=(
+        "The slow rate is not an accident of the start: for almost every initialisation, with "
+        "common initializers such as He's, the boundary of a network that learns both points comes "
+        "like C / ln t with C different from 0."
+    ),
+    criterion=(
+        f"For all initializers: Wilson intervals, {LEVEL:.0%} for the whole family, hold the exact "
+        "fractions 1/4, 1/2, 1/4; every trained run whose constant float64 resolves has a measured "
+        f"constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in "
+        f"{DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least "
+        f"{SMALLEST:g} of the initial scale. In a run of each common initializer made step by step "
+        f"to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 "
+        "(independent). Mean |C| is within its "
+        f"{LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH} "
+        f"initializers have {CLEAN:.0%} of their constants resolved."
+    ),
+    source=(
+        "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "
+        "intervals: [wilson1927]"
+    ),
+    examine=examine,
+    evidence=Evidence.both,
+)

@@ -1,0 +1,303 @@
+"""Claim 7: which activation patterns a run passes, and which of them keeps it waiting.
+
+Patterns are read as s11 s12 s21 s22: neuron 1 on x1, on x2, neuron 2 on x1, on x2; 1 is active.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latephase.core import LogTime, Regime, Rigour
+from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from latephase.experiments.bench.drawn import Array, draw, ends_in, follow, preactivations
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Table,
+    Verdict,
+)
+from latephase.experiments.bench.paths import (
+    DENSE,
+    GROUP_NAMES,
+    SPECIALISED,
+    UNTIL,
+    Codes,
+    codes_of,
+    group_of,
+    leavers,
+    path,
+    sample_times,
+    slowest_table,
+)
+from latephase.experiments.bench.statistics import wilson
+from latephase.problem import GradientDescent, initializers
+from latephase.runs.engines.exact_pieces import LatePhase
+
+INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
+DEFICITS = (0.1, 0.01, 0.001)
+DEFICIT = 0.01  # the one that decides
+MOST = 0.5
+LEVEL = 0.99
+LONGEST_TABLE = 16
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Time to specialise and time spent specialised of one initializer's specialised trials.
+
+    log_entry (K,): ln of the step of entry, -inf for 0;  constants, offsets (K,): of their laws.
+    """
+
+    log_entry: Array
+    constants: Array
+    offsets: Array
+
+    @property
+    def specialised(self) -> int:
+        return self.log_entry.size
+
+    def log_reach(self, deficit: float) -> Array:
+        """ln of the step from which the deficit stays below the one given, by the law, (K,)."""
+        reach: Array = np.abs(self.constants) / deficit - self.offsets
+        return reach
+
+    def dominated(self, deficit: float = DEFICIT) -> int:
+        """Trials that wait longer in the specialised pattern than in all earlier ones together."""
+        return int((self.log_reach(deficit) > self.log_entry + np.log(2.0)).sum())
+
+
+def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Verdict:
+    """left: trials seen to leave the specialised pattern;  ended_elsewhere: trials with L -> 0 that
+    do not end in it.  The share of trials whose wait is specialised must exceed MOST everywhere."""
+    if left or ended_elsewhere:
+        return Verdict.NOT_SUPPORTED
+    hits = [w.dominated() for w in waits.values()]
+    share = wilson(hits, [w.specialised for w in waits.values()], 1 - (1 - LEVEL) / len(waits))
+    if (share.lower > MOST).all():
+        return Verdict.SUPPORTED
+    return Verdict.NOT_SUPPORTED if (share.upper <= MOST).any() else Verdict.UNDECIDED
+
+
+def _seen(bench: Bench, times: list[LogTime]) -> tuple[LatePhase, Codes]:
+    """The sampled runs and their pattern codes (T, S)."""
+    networks = draw(INITIALIZER, bench.trials, bench.seed)
+    found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
+    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
+    return found, codes_of(preactivations((weights, biases), PAPER_DATA))
+
+
+def _waits(bench: Bench) -> dict[str, Waits]:
+    """Entry and reach of every initializer; those without a specialised trial are left out."""
+    waits = {}
+    for name in initializers.names():
+        networks = draw(name, bench.trials, bench.seed)
+        found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE))
+        kept = ends_in(found, Regime.specialised)
+        if kept.any():
+            laws = found.laws
+            waits[name] = Waits(
+                found.journey.log_entry[kept], laws.constant[kept], laws.offset[kept]
+            )
+    return waits
+
+
+def examine(bench: Bench) -> Finding:
+    """Sample patterns on one initializer, times of entry and of arrival on all."""
+    times = sample_times()
+    found, codes = _seen(bench, times)
+    trained = ends_in(found, Regime.specialised)
+    law = np.isfinite(found.laws.constant)
+    elsewhere = int((codes[law, -1] != SPECIALISED).sum())
+    waits = _waits(bench)
+    left = leavers(codes)
+    paths = Counter(path(row) for row in codes)
+    return Finding(
+        verdict=decide(left, elsewhere, waits),
+        summary=_summary(paths, left, waits),
+        run=(
+            f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
+            f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
+            "read "
+            f"off the pre-activations; times of entry of {bench.trials} networks for each of "
+            f"{len(waits)} initializers, computed exactly."
+        ),
+        numbers=_numbers(paths, left, elsewhere, waits),
+        settings={
+            "trials": bench.trials,
+            "seed": bench.seed,
+            "inputs": [1.0, -1.0],
+            "step_size": STEP_SIZE,
+            "deficits": list(DEFICITS),
+        },
+        tables=[
+            _path_table(paths, bench.trials),
+            slowest_table(codes[trained], times),
+            _wait_table(waits),
+        ],
+        figures=[_figure(codes, times, waits)],
+        deviations=_exceptions(waits),
+    )
+
+
+def _exceptions(waits: dict[str, Waits]) -> list[str]:
+    """Where an earlier pattern is the bottleneck after all."""
+    latest = max(waits, key=lambda name: waits[name].log_entry.max())
+    log10_entry = waits[latest].log_entry.max() / np.log(10)
+    lowest, share = _lowest(waits)
+    return [
+        f"Patterns before the specialised one are not always short: {latest} has a run that "
+        f"specialises only at step 10^{log10_entry:.1f}, held by a metastable pattern.",
+        f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below {DEFICIT:g} "
+        "sooner after specialising than specialising took: their constant C is small.",
+    ]
+
+
+def _lowest(waits: dict[str, Waits]) -> tuple[str, float]:
+    """The initializer with the lowest share of runs that wait mostly specialised."""
+    shares = {name: w.dominated() / w.specialised for name, w in waits.items()}
+    lowest = min(shares, key=lambda name: shares[name])
+    return lowest, shares[lowest]
+
+
+def _summary(paths: Counter[tuple[str, ...]], left: int, waits: dict[str, Waits]) -> str:
+    lowest, share = _lowest(waits)
+    return (
+        f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The wait "
+        "for a "
+        f"deficit of {DEFICIT:g} is spent there rather than before in at least {share:.1%} of "
+        f"specialised runs (lowest: {lowest})."
+    )
+
+
+def _numbers(
+    paths: Counter[tuple[str, ...]], left: int, elsewhere: int, waits: dict[str, Waits]
+) -> list[Number]:
+    longest = max(len(p) for p in paths)
+    share = _lowest(waits)[1]
+    latest = max(float(w.log_entry.max()) for w in waits.values()) / np.log(10)
+    return [
+        Number("pattern paths that occur", len(paths), Rigour.measured),
+        Number("patterns on the longest path", longest, Rigour.measured),
+        Number("runs seen to leave the specialised pattern", left, Rigour.measured),
+        Number("runs with L -> 0 that do not end specialised", elsewhere, Rigour.measured),
+        Number("lowest share of runs that wait mostly specialised", share, Rigour.estimated),
+        Number("log10 of the latest step of specialisation", latest, Rigour.exact),
+    ]
+
+
+def _path_table(paths: Counter[tuple[str, ...]], trials: int) -> Table:
+    common = paths.most_common(LONGEST_TABLE)
+    columns: dict[str, list[Any]] = {
+        "path (s11 s12 s21 s22)": [" > ".join(p) for p, _ in common],
+        "trials": [count for _, count in common],
+        "share": [count / trials for _, count in common],
+    }
+    caption = (
+        f"The most frequent of {len(paths)} pattern paths, {INITIALIZER}, up to step {UNTIL:,}."
+    )
+    return Table("pattern_paths", caption, columns)
+
+
+def _wait_table(waits: dict[str, Waits]) -> Table:
+    sizes = [w.specialised for w in waits.values()]
+    columns: dict[str, list[Any]] = {
+        "initializer": list(waits),
+        "specialised": [w.specialised for w in waits.values()],
+    }
+    for label, q in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("largest", 1.0)):
+        columns[f"step of entry, {label}"] = [_entry(w, q) for w in waits.values()]
+    for deficit in DEFICITS:
+        share = wilson([w.dominated(deficit) for w in waits.values()], sizes, LEVEL)
+        columns[f"share that waits for {deficit:g} mostly specialised"] = share.estimate.tolist()
+        columns[f"lower end (99 %), {deficit:g}"] = share.lower.tolist()
+    caption = "Time to specialise, and the share of runs that wait for a deficit after it."
+    return Table("time_to_specialise", caption, columns)
+
+
+def _entry(w: Waits, q: float) -> float:
+    """Quantile of the step of entry, a step that occurs."""
+    return float(np.exp(np.quantile(w.log_entry, q, method="higher")))
+
+
+ROWS, COLUMNS = 40, 48
+
+
+def _figure(codes: Codes, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
+    caption = (
+        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few "
+        "hundred "
+        "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
+        f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
+        "(dashed): "
+        "the distance between the curves is the wait inside the specialised pattern."
+    )
+    return Figure("patterns", caption, [_timeline(codes, times), _arrivals(waits)])
+
+
+def _timeline(codes: Codes, times: list[LogTime]) -> Panel:
+    log10_t = np.array([t.log10 for t in times[1:]])
+    grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
+    columns = 1 + np.searchsorted(log10_t, grid, side="right") - 1
+    groups = group_of(codes[:ROWS, columns])
+    order = np.lexsort(groups.T)
+    rows = np.arange(1, len(groups) + 1)
+    picture = Series("map", grid, rows, z=groups[order], categories=GROUP_NAMES)
+    return Panel([picture], "log10 step t", "run", "activation pattern", colour_label="pattern")
+
+
+_SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
+
+
+def _arrivals(waits: dict[str, Waits]) -> Panel:
+    x = np.linspace(0.0, 12.0, 241)
+    series = []
+    for colour, name in enumerate(n for n in _SHOWN if n in waits):
+        w = waits[name]
+        entered = _share_by(w.log_entry, x)
+        reached = _share_by(np.maximum(w.log_entry, w.log_reach(DEFICIT)), x)
+        series.append(Series("line", x, entered, f"{name}, specialised", colour=colour))
+        series.append(
+            Series("line", x, reached, f"{name}, deficit", colour=colour, role="prediction")
+        )
+    return Panel(series, "log10 step t", "share of specialised runs", "time to specialise")
+
+
+def _share_by(log_t: Array, log10_t: Array) -> Array:
+    """Share of times (K,), as logarithms, up to each of log10_t."""
+    share: Array = (
+        np.searchsorted(np.sort(log_t), log10_t * np.log(10.0), side="right") / log_t.size
+    )
+    return share
+
+
+CLAIM = Claim(
+    number=7,
+    key="patterns",
+    title="Activation patterns and specialisation",
+    statement=(
+        "A run crosses a few activation patterns until each neuron is active on its own point "
+        "only; "
+        "it stays there, and this specialised pattern is the bottleneck: in most runs the wait "
+        "for a "
+        "good margin is spent in it, not before it."
+    ),
+    criterion=(
+        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled "
+        "run leaves the specialised pattern; every run with L -> 0 ends in it; for every "
+        "initializer the share of specialised runs that spend more steps in it than before it "
+        "until "
+        f"their deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over "
+        "the "
+        "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
+    ),
+    source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
+    examine=examine,
+    evidence=Evidence.consistency,
+)

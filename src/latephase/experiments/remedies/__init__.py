@@ -1,0 +1,1 @@
+"""Remedies compared on one clock, one file each."""

@@ -1,0 +1,101 @@
+"""The runs that the claims on remedies share: four data sets, every method, the same networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from latephase.experiments.bench.base import STEP_SIZE, Bench
+from latephase.problem import Dataset
+
+from .compared import ALL, Row, rows
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+INITIALIZER = "standard_normal"
+POINTS = ((1.0, -1.0), (3.0, -1.0), (2.0, -0.5), (0.5, -0.5))
+TRIALS, UNTIL, SAMPLES = 128, "1e4", 31
+# Criteria were thought up on the networks of seed 0, and claim 15 once more on those of 1000 (it
+# had said that Polyak's steps end with another C, which is so on seed 0 only); judged by others.
+FRESH = 2000
+LATE = {"heavy_ball": "1e5"}  # held against the law later: at 10^4 it still levels its margins
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One data set: the runs of `ensembles.compare` and a row for each method."""
+
+    data: Dataset
+    found: xr.Dataset
+    rows: list[Row]
+
+    def row(self, method: str) -> Row:
+        """The row of a method."""
+        return next(row for row in self.rows if row.method == method)
+
+    @property
+    def name(self) -> str:
+        """The inputs, as text."""
+        return ", ".join(f"{x:g}" for x in self.data.inputs.ravel())
+
+    @property
+    def specialises(self) -> bool:
+        """k12 <= 0: each neuron ends by serving one point, and the law has a constant C."""
+        x1, x2 = self.data.inputs.ravel()
+        return bool(1 + x1 * x2 <= 0)
+
+
+def compared(bench: Bench) -> list[Compared]:
+    """All data sets, run once for all claims of a process."""
+    return [_one(points, min(bench.trials, TRIALS), FRESH + bench.seed) for points in POINTS]
+
+
+@cache
+def _one(points: tuple[float, ...], trials: int, seed: int) -> Compared:
+    from latephase.runs.compare import compare
+    from latephase.training.methods.table import named
+
+    data = Dataset(list(points), [1, -1])
+    methods = [named(text, STEP_SIZE) for text in ALL]
+    found = compare(
+        INITIALIZER, data, methods, trials=trials, seed=seed, until=UNTIL, samples=SAMPLES
+    )
+    late = {text: _late_ratio(text, data, trials, seed) for text in LATE}
+    return Compared(
+        data, found, [replace(r, ratio=late.get(r.method, r.ratio)) for r in rows(found)]
+    )
+
+
+def _late_ratio(text: str, data: Dataset, trials: int, seed: int) -> float:
+    """gap / law at the later time of a method."""
+    from latephase.runs.compare import compare
+    from latephase.training.methods.table import named
+
+    method, until = named(text, STEP_SIZE), LATE[text]
+    return rows(
+        compare(INITIALIZER, data, [method], trials=trials, seed=seed, until=until, at=[until])
+    )[0].ratio
+
+
+def settings(bench: Bench) -> dict[str, object]:
+    """What is needed to run it again."""
+    return {
+        "initializer": INITIALIZER,
+        "trials": min(bench.trials, TRIALS),
+        "seed": FRESH + bench.seed,
+        "step_size": STEP_SIZE,
+        "until": UNTIL,
+        "inputs": [list(points) for points in POINTS],
+    }
+
+
+def words(bench: Bench) -> str:
+    """What was run, in words."""
+    return (
+        f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on "
+        "each of "
+        f"{len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one "
+        "(gap / law of heavy ball: 1e5)."
+    )

@@ -1,0 +1,1 @@
+"""Any shallow network from start to horizon: ordinary steps and modes in turn."""

@@ -1,0 +1,149 @@
+"""Ordinary steps of gradient descent in the coordinates of a setting, compiled."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from latephase.late.modes.setting import Array, Setting
+from latephase.problem import GradientDescent
+from latephase.training.base import (
+    LOSS_WEIGHTS,
+    UNIT_ROUNDOFF,
+    Data,
+    LossWeights,
+    Pair,
+    State,
+    contract,
+    length_bound,
+    preactivations,
+    pulls,
+)
+from latephase.training.gradient_descent import step
+from latephase.training.units import kept, units
+
+_MOST_OFF = 1e-9  # of the parameters: a larger bound is useless, and another chain tells
+_KICKS = 16.0  # by which a sign that was decided wrongly may be off for ever, as on slides
+
+
+class Moved(NamedTuple):
+    """Parameters after some steps.
+
+    theta, low (m, k);  error: bound of their absolute error;  doubt (m,): how far neurons are off
+    by signs that rounding may have decided;  lost (m,): whether one decided if a neuron lives.
+    """
+
+    theta: Array
+    low: Array
+    error: float
+    doubt: Array
+    lost: NDArray[np.bool_]
+
+
+def stepped(setting: Setting, theta: Array, low: Array, error: float, count: int) -> Moved:
+    """What theta (m, k) and its low part are `count` steps later.
+
+    error: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding of
+    margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
+    """
+    assert isinstance(setting.method, GradientDescent)
+    data, step_size = (setting.points, setting.labels, setting.outer), setting.method.step_size
+    found = units(theta[None], setting.points)
+    unit = None if found is None else found[0]
+    with jax.enable_x64(True):
+        given = (kept(theta, unit), kept(low, unit), unit)
+        moved = _run(given, error, count, data, step_size, setting.loss.name)
+        high, low, bound, doubt, lost = (np.asarray(part) for part in moved)
+    high, low = (high, low) if unit is None else (high / unit, low / unit)
+    return Moved(high, low, float(bound), doubt, lost)
+
+
+@partial(jax.jit, static_argnames=("loss",))
+def _run(
+    given: tuple[jax.Array, jax.Array, jax.Array | None],
+    error: jax.Array,
+    count: jax.Array,
+    data: tuple[jax.Array, ...],
+    step_size: jax.Array,
+    loss: str,
+) -> tuple[jax.Array, ...]:
+    fixed = Data(*data)
+    high, low, unit = given
+    unit = None if unit is None else unit[..., None]
+    state = State(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
+
+    def one(
+        _: jax.Array, carry: tuple[State, jax.Array, jax.Array]
+    ) -> tuple[State, jax.Array, jax.Array]:
+        state, doubt, lost = carry
+        pull = step_size * pulls(state.parameters, fixed, LOSS_WEIGHTS[loss], unit)
+        ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
+        moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size, unit)
+        state = State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
+        near = _near(state, fixed, unit)
+        kicks, dying = lax.cond(
+            near.any(),
+            lambda: _undecided(
+                near, pull[..., 0], state, fixed, LOSS_WEIGHTS[loss], step_size, unit
+            ),
+            lambda: (none, none > 0),
+        )
+        return state, doubt + _KICKS * kicks, lost | dying
+
+    none = jnp.zeros(len(high))
+    state, doubt, lost = lax.fori_loop(0, count, one, (state, none, none > 0))
+    high, low = (part[..., 0] for part in state.parameters)
+    return high, low, state.error[0], doubt, lost
+
+
+def _near(state: State, data: Data, unit: jax.Array | None) -> jax.Array:
+    """Pre-activations within their error of a kink, (m, n)."""
+    a = preactivations(state.parameters, data, unit)[..., 0]
+    high = jnp.abs(state.parameters.high if unit is None else state.parameters.high / unit)
+    terms = contract("jkt,ik->jit", high, jnp.abs(data.points))[..., 0]
+    off = jnp.minimum(state.error, _MOST_OFF * high.max()) * _lengths(data)
+    return jnp.abs(a) <= off + 2 * UNIT_ROUNDOFF * terms
+
+
+def _undecided(
+    near: jax.Array,
+    before: jax.Array,
+    state: State,
+    data: Data,
+    loss_weights: LossWeights,
+    step_size: jax.Array,
+    unit: jax.Array | None,
+) -> tuple[jax.Array, jax.Array]:
+    """How far signs within rounding may move neurons (m,), and whether one may kill it (m,).
+
+    near (m, n): pairs that stand so close to their kink; before (m, n): pulls in the step that led
+    to `state`; a neuron that felt none was dead, and a pair that did not move (x = -1, 1 do not see
+    one another) is where it was decided to be.  A neuron lives if a point that pulls it up holds
+    it, by more than such a kick.
+    """
+    a, lengths = preactivations(state.parameters, data, unit)[..., 0], _lengths(data)
+    rise = before @ data.points @ data.points.T
+    still = 8 * UNIT_ROUNDOFF * (jnp.abs(before) @ jnp.abs(data.points) @ jnp.abs(data.points).T)
+    open_ = near & (jnp.abs(rise) > still)
+    pull = data.output_weights[:, None] * data.labels
+    margins = data.labels * (data.output_weights @ jnp.maximum(a, 0.0))
+    kick = step_size * jnp.abs(pull) * loss_weights(margins) * lengths
+    kicks = jnp.where(open_, kick, 0.0)
+    holds = (pull > 0) & ~open_ & (a > 2 * kicks.max(axis=1, keepdims=True) * lengths)
+    return kicks.sum(axis=1), open_.any(axis=1) & ~holds.any(axis=1)
+
+
+def _lengths(data: Data) -> jax.Array:
+    return jnp.sqrt((data.points**2).sum(axis=1))
+
+
+def _largest_terms(parameters: jax.Array, data: Data) -> jax.Array:
+    """Largest sum of the terms of an output, (trial,)."""
+    terms = contract("jkt,ik->jit", jnp.abs(parameters), jnp.abs(data.points))
+    return contract("j,jit->it", jnp.abs(data.output_weights), terms).max(axis=0)

@@ -1,0 +1,1 @@
+"""What a run converges to, and the law by which it does."""

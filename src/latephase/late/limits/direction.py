@@ -1,0 +1,255 @@
+"""Where a mode leads: the direction of largest margin, and the points that support it.
+
+A *mode* is a pattern of statuses (m, n) - inactive, active, sliding - that is never left.  In it
+training is linear: theta' = sum_i l_i g_i with l_i = -loss'(q_i), q_i = <g_i, theta>, and constant
+gradients g_i, in which sliding kinks are built in as projections.  So it converges in direction to
+the theta of least length with all <g_i, theta> >= 1 ([soudry2018, Theorem 3]).
+
+Arrays in, arrays out: theta is (m, d + 1), a row (w_j, b_j) per neuron.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.late.pattern import ACTIVE, SLIDING
+
+from . import exact as limit_exact
+from .exact import Vector
+
+Array = NDArray[np.float64]
+Pattern = NDArray[np.integer]
+
+SEPARATED = 1e-10  # a margin below this share of the longest gradient is rounding
+TIGHT = 1e-9  # a margin within this of 1 counts as 1, a multiplier below this share as 0
+NOISE = 1e-14  # of a vector: a projection below it is rounding
+_SWEEPS = 4
+
+
+class Exact(NamedTuple):
+    """rows (n, m (d + 1)): gradients;  theta (m (d + 1),);  multipliers (n,)."""
+
+    rows: list[Vector]
+    theta: Vector
+    multipliers: Vector
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The solution of min |theta|^2 / 2 subject to <g_i, theta> >= 1 for all i.
+
+    theta (m, d + 1) = sum_i multipliers_i g_i;  multipliers (n,), exactly 0 off the support;
+    margins (n,): <g_i, theta>;  support (n,): the points whose losses keep pace with 1/t.
+    unique: whether the constraints that are tight have independent gradients, so that no other
+    multipliers give theta;  degenerate: whether some tight constraint has multiplier 0 in all of
+    them, which adds terms of order ln ln t to the path.
+    exact: the gradients, theta and multipliers in rational arithmetic, if it was found there.
+    """
+
+    theta: Array
+    multipliers: Array
+    margins: Array
+    support: NDArray[np.bool_]
+    unique: bool
+    degenerate: bool
+    exact: Exact | None = None
+
+
+def augmented(inputs: Array) -> Array:
+    """The points (x_i, 1), (n, d + 1)."""
+    return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+
+
+def mode_gradients(
+    pattern: Pattern, points: Array, labels: NDArray[np.integer], output_weights: Array
+) -> Array:
+    """Gradients g_i (n, m, d + 1) of the margins y_i N(x_i) by theta in a mode.
+
+    pattern (m, n);  points (n, d + 1): `augmented` inputs;  labels (n,);  output_weights (m,).
+    (g_i)_j = [j active on i] v_j y_i P_j (x_i, 1), where P_j takes off the span of the points at
+    whose kinks neuron j slides: Filippov's sliding field [filippov1988].
+    """
+    pulls = (pattern == ACTIVE) * np.outer(output_weights, labels)
+    gradients: Array = np.einsum("ji,ic->ijc", pulls, points)
+    for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
+        gradients[:, j] = pulls[j, :, None] * off_kinks(points, points[pattern[j] == SLIDING])
+    return gradients
+
+
+def off_kinks(vectors: Array, kinks: Array) -> Array:
+    """Vectors (k, d + 1) less their component in the span of the kinks (k, d + 1).
+
+    In rational arithmetic where that is quick: off (1e7, 1) the point (1e7 + 1, 1) keeps 1e-7, and
+    off (1e-9, 1) a pre-activation needs a bias that is right to 1e-25.
+    """
+    if limit_exact.is_small(np.vstack([vectors, kinks])):
+        return np.array([limit_exact.rounded(v) for v in limit_exact.off_span(vectors, kinks)])
+    basis = span_basis(kinks / np.linalg.norm(kinks, axis=1, keepdims=True))
+    found = vectors
+    for _ in range(2):  # the second time takes off what rounding left
+        found = found - found @ basis @ basis.T
+    lost = np.linalg.norm(found, axis=1) <= NOISE * np.linalg.norm(vectors, axis=1)
+    return np.where(lost[:, None], 0.0, found)
+
+
+def parameters_on_kinks(pattern: Pattern, points: Array, theta: Array) -> Array:
+    """theta (m, d + 1) with its sliding pre-activations put at 0, which they chatter around."""
+    held = np.array(theta, dtype=np.float64)
+    for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
+        held[j] = off_kinks(held[[j]], points[pattern[j] == SLIDING])[0]
+    return held
+
+
+def largest_margin(gradients: Array, rows: list[Vector] | None = None) -> Direction | None:
+    """The direction of largest margin for gradients (n, m, d + 1); None if they do not separate.
+
+    rows: the gradients as fractions, where they are not floats.  Rigour: exact, in rational
+    arithmetic, where points are few (`limit_exact.is_small`).  Else an active set, then a
+    least-squares solution on it, whose error is that of float64 times the condition of the support,
+    and None if the margin is below SEPARATED of the longest gradient.
+    Source: least-distance programming [lawsonhanson1995, Chapter 23].
+    """
+    flat = gradients.reshape(len(gradients), -1)
+    exact = None
+    if limit_exact.is_small(flat):
+        exact = _rationally(rows or limit_exact.rational(flat))
+        if exact is None:
+            return None
+        multipliers, theta = (
+            limit_exact.rounded(exact.multipliers),
+            limit_exact.rounded(exact.theta),
+        )
+        margins = limit_exact.rounded([limit_exact.dot(row, exact.theta) for row in exact.rows])
+    else:
+        found = _numerically(flat)
+        if found is None:
+            return None
+        multipliers, theta = found
+        margins = flat @ theta
+    tight = (multipliers > 0) | (margins <= 1 + TIGHT)
+    unique = bool((tight == (multipliers > 0)).all()) or bool(_rank(flat[tight]) == tight.sum())
+    support = multipliers > 0 if unique else _strict_support(flat, theta, tight)
+    degenerate = bool((support != tight).any())
+    shape = gradients.shape[1:]
+    exact = exact if unique else None
+    return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate, exact)
+
+
+def _rationally(rows: list[Vector]) -> Exact | None:
+    multipliers = limit_exact.least_distance(rows)
+    if multipliers is None:
+        return None
+    return Exact(rows, limit_exact.combined(multipliers, rows), multipliers)
+
+
+def _numerically(flat: Array) -> tuple[Array, Array] | None:
+    multipliers = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
+    if multipliers is None:
+        return None
+    multipliers = _polished(flat, multipliers)
+    return multipliers, multipliers @ flat
+
+
+def _least_distance(columns: Array) -> Array | None:
+    """Multipliers (n,) of the least-distance problem of columns (k, n), or None.
+
+    Non-negative least squares, and no general solver of quadratic programs: it finds the support
+    itself exactly, in finitely many steps, where an interior-point method has multipliers of 1e-8
+    off the support whose logarithms would enter the offset.  It needs no further dependency either.
+    """
+    from scipy.optimize import nnls  # slow to import, and needed here only
+
+    n = columns.shape[1]
+    longest = float(np.linalg.norm(columns, axis=0).max())
+    scale, unit = longest, np.append(np.zeros(len(columns)), 1.0)
+    for _ in range(_SWEEPS):
+        if not scale > SEPARATED * longest:
+            return None
+        weights, residual = nnls(np.vstack([columns / scale, np.ones(n)]), unit, maxiter=100 * n)
+        margin = scale * residual / np.sqrt(max(1 - residual**2, 1e-300))
+        # Its tolerance is relative to 1: the answer is sharp where the margin is about 1 too.
+        if 0.5 < margin / scale < 2:
+            break
+        scale = margin
+    multipliers: Array = weights / max(1 - weights.sum(), 1e-300) / scale**2
+    return multipliers if margin > SEPARATED * longest else None
+
+
+def _polished(flat: Array, multipliers: Array) -> Array:
+    """Multipliers that put the margins on their support at 1 to rounding, if all stay positive."""
+    strength = multipliers * (flat**2).sum(axis=1)
+    support = strength > TIGHT * strength.max()
+    theta = np.linalg.lstsq(flat[support], np.ones(support.sum()), rcond=None)[0]
+    polished = np.zeros(len(flat))
+    polished[support] = np.linalg.lstsq(flat[support].T, theta, rcond=None)[0]
+    good = polished[support].min() > 0 and (flat @ (polished @ flat)).min() > 1 - TIGHT
+    return polished if good else multipliers
+
+
+def _rank(rows: Array) -> int:
+    """Rank of rows (k, p), whatever their lengths."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return int(np.linalg.matrix_rank(rows / lengths, tol=SEPARATED * len(rows)))
+
+
+def _strict_support(flat: Array, theta: Array, tight: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The points (n,) that have a positive multiplier in some representation of theta.
+
+    A linear program: among multipliers of c theta, c >= 1, make as many as possible at least 1.
+    """
+    from scipy.optimize import linprog
+
+    rows = flat[tight]
+    k = len(rows)
+    basis = span_basis(rows)
+    equal = np.hstack([(rows @ basis).T, np.zeros((basis.shape[1], k)), -(theta @ basis)[:, None]])
+    at_least = np.hstack([-np.eye(k), np.eye(k), np.zeros((k, 1))])
+    found = linprog(
+        np.concatenate([np.zeros(k), -np.ones(k), [0.0]]),
+        A_ub=at_least,
+        b_ub=np.zeros(k),
+        A_eq=equal,
+        b_eq=np.zeros(len(equal)),
+        bounds=[(0, None)] * k + [(0, 1)] * k + [(1, None)],
+    )
+    support = np.zeros(len(flat), bool)
+    support[tight] = found.x[k : 2 * k] > 0.5
+    return support
+
+
+def not_separated(gradients: Array) -> NDArray[np.bool_]:
+    """The points (n,) whose margins no theta makes positive while all stay non-negative.
+
+    By Motzkin's alternative they are those with a positive multiplier in some sum_i multiplier_i
+    g_i = 0: a linear program makes as many multipliers as possible at least 1.
+    """
+    from scipy.optimize import linprog
+
+    flat = gradients.reshape(len(gradients), -1)
+    lengths = np.linalg.norm(flat, axis=1)
+    moving = lengths > 0
+    stuck = ~moving
+    if not moving.any():
+        return stuck
+    rows = flat[moving] / lengths[moving, None]
+    k = len(rows)
+    found = linprog(
+        np.concatenate([np.zeros(k), -np.ones(k)]),
+        A_ub=np.hstack([-np.eye(k), np.eye(k)]),
+        b_ub=np.zeros(k),
+        A_eq=np.hstack([rows.T, np.zeros((flat.shape[1], k))]),
+        b_eq=np.zeros(flat.shape[1]),
+        bounds=[(0, None)] * k + [(0, 1)] * k,
+    )
+    stuck[moving] = found.x[k:] > 0.5
+    return stuck
+
+
+def span_basis(rows: Array) -> Array:
+    """An orthonormal basis (p, r) of the span of rows (k, p)."""
+    _, sizes, right = np.linalg.svd(rows, full_matrices=False)
+    return np.asarray(right[sizes > SEPARATED * sizes.max(initial=0.0)].T)

@@ -1,0 +1,185 @@
+"""Least-distance problems of few points in rational arithmetic, however ill-conditioned.
+
+Points c away from the origin and 1 apart have gradients whose angles are 1/c^2: at c = 10^5 the
+margin is 1e-10 of the longest gradient, and float64 cannot tell it from none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.late.pattern import ACTIVE, SLIDING
+
+Array = NDArray[np.float64]
+Vector = list[Fraction]
+
+_MOST_POINTS, _MOST_PRODUCTS = 12, 20_000  # up to which this takes milliseconds
+
+
+def is_small(rows: Array) -> bool:
+    """Whether rational arithmetic is quick for rows (n, p)."""
+    return len(rows) <= _MOST_POINTS and len(rows) * rows.size <= _MOST_PRODUCTS
+
+
+def rational(rows: Array) -> list[Vector]:
+    """Rows (n, p) as fractions."""
+    return [[Fraction(float(x)) for x in row] for row in rows]
+
+
+def rounded(values: Sequence[Fraction]) -> Array:
+    """Fractions, each rounded once."""
+    return np.array([float(x) for x in values])
+
+
+def dot(a: Vector, b: Vector) -> Fraction:
+    """The inner product."""
+    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), Fraction(0))
+
+
+def combined(coefficients: Vector, rows: list[Vector]) -> Vector:
+    """sum_i coefficient_i row_i, (p,)."""
+    used = [(c, row) for c, row in zip(coefficients, rows, strict=True) if c]
+    return [sum((c * row[k] for c, row in used), Fraction(0)) for k in range(len(rows[0]))]
+
+
+def solved(matrix: list[Vector], right: Vector) -> Vector | None:
+    """The solution of a symmetric semi-definite system, None if it is singular."""
+    rows, n = [[*row, r] for row, r in zip(matrix, right, strict=True)], len(matrix)
+    for k in range(n):
+        if rows[k][k] == 0:  # a semi-definite matrix has no other pivot in this row either
+            return None
+        for i in range(k + 1, n):
+            factor = rows[i][k] / rows[k][k]
+            if factor:
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
+    x = [Fraction(0)] * n
+    for k in reversed(range(n)):
+        x[k] = (rows[k][n] - sum(rows[k][j] * x[j] for j in range(k + 1, n))) / rows[k][k]
+    return x
+
+
+def gram(rows: list[Vector]) -> list[Vector]:
+    """The inner products of all rows."""
+    return [[dot(a, b) for b in rows] for a in rows]
+
+
+def in_span(rows: list[Vector], images: Vector) -> Vector:
+    """The vector (p,) in the span of independent rows with these inner products with them."""
+    coefficients = solved(gram(rows), images)
+    assert coefficients is not None  # independent, as the active set of `least_distance` is
+    return combined(coefficients, rows)
+
+
+def off_span(vectors: Array, rows: Array) -> list[Vector]:
+    """Vectors (k, p) less their component in the span of rows (r, p)."""
+    independent: list[Vector] = []
+    for row in rational(rows):
+        if solved(gram([*independent, row]), [Fraction(0)] * (len(independent) + 1)) is not None:
+            independent.append(row)
+    return [off_rows(vector, independent) for vector in rational(vectors)]
+
+
+def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
+    """A vector (p,) less its component in the span of independent rows."""
+    within = in_span(rows, [dot(row, vector) for row in rows])
+    return [x - y for x, y in zip(vector, within, strict=True)]
+
+
+def mode_rows(pattern: NDArray[np.integer], points: Array, pulls: Array) -> list[Vector]:
+    """Gradients (n, m (d + 1)) of the margins in a mode; pulls (m, n): v_j y_i."""
+    rows: list[Vector] = [[] for _ in points]
+    for status, signs in zip(pattern, pulls, strict=True):
+        sliding = status == SLIDING
+        felt = off_span(points, points[sliding]) if sliding.any() else rational(points)
+        for i, vector in enumerate(felt):
+            factor = Fraction(float(signs[i])) if status[i] == ACTIVE else Fraction(0)
+            rows[i] += [factor * x for x in vector]
+    return rows
+
+
+def shares(
+    kinks: Array, active: Array, kink_multipliers: Vector, multipliers: Vector
+) -> Vector | None:
+    """Share of each kink (k, d + 1) that holds a neuron against its active points (a, d + 1), both
+    times v_j y_i; multipliers (k,), (a,) of the points.  None if the kinks are dependent."""
+    rows = rational(kinks)
+    force = combined(multipliers, rational(active))
+    needed = solved(gram(rows), [-dot(row, force) for row in rows])
+    if needed is None:
+        return None
+    return [x / room for x, room in zip(needed, kink_multipliers, strict=True)]
+
+
+def slowest(rows: list[Vector], multipliers: Array) -> float:
+    """The smallest eigenvalue of the Gram matrix of independent rows times diag(multipliers).
+
+    From the inverse, of which it is the largest: beside eigenvalues of 1e28 float64 loses one of 1.
+    """
+    n = len(rows)
+    unit = [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+    matrix = gram(rows)
+    inverse = np.array([rounded(solved(matrix, e) or []) for e in unit])
+    roots = np.sqrt(multipliers)
+    return 1 / float(np.linalg.eigvalsh(inverse / np.outer(roots, roots)).max())
+
+
+def least_distance(rows: list[Vector]) -> Vector | None:
+    """Multipliers (n,) of min |theta|^2 / 2 with all <row_i, theta> >= 1; None if none has that.
+
+    The active-set method of [lawsonhanson1995, Chapter 23] on the dual: a violated constraint
+    enters, and what would turn negative leaves.  Rigour: exact.
+    """
+    matrix, n = gram(rows), len(rows)
+    if any(matrix[i][i] == 0 for i in range(n)):
+        return None
+    multipliers: Vector = [Fraction(0)] * n
+    while True:
+        margins = [dot(row, multipliers) for row in matrix]
+        short = {i: (1 - s) ** 2 / matrix[i][i] for i, s in enumerate(margins) if s < 1}
+        if not short:
+            return multipliers
+        found = _entered(matrix, multipliers, max(short, key=short.__getitem__))
+        if found is None:
+            return None
+        multipliers = found
+
+
+def _entered(matrix: list[Vector], multipliers: Vector, new: int) -> Vector | None:
+    """Multipliers after point `new` has entered the active set; None if they grow without end."""
+    now = list(multipliers)
+    active = [i for i, x in enumerate(now) if x > 0] + [new]
+    while True:
+        way, bounded = _way(matrix, now, active, new)
+        steps = {i: now[i] / -way[i] for i in active if way[i] < 0}
+        longest = min(steps.values(), default=None)
+        if longest is None and not bounded:
+            return None
+        step = Fraction(1) if longest is None or (bounded and longest >= 1) else longest
+        now = [x + step * y for x, y in zip(now, way, strict=True)]
+        if step != longest:
+            return now
+        active = [i for i in active if steps.get(i) != step]
+        if bounded and step == 1:
+            return now
+
+
+def _way(matrix: list[Vector], now: Vector, active: list[int], new: int) -> tuple[Vector, bool]:
+    """The way to the optimum on the active set, or one up which the dual rises for ever."""
+    way: Vector = [Fraction(0)] * len(now)
+    part = [[matrix[i][j] for j in active] for i in active]
+    goal = solved(part, [Fraction(1)] * len(active))
+    if goal is not None:
+        for i, x in zip(active, goal, strict=True):
+            way[i] = x - now[i]
+        return way, True
+    others = [i for i in active if i != new]
+    inner = [[matrix[i][j] for j in others] for i in others]
+    held = solved(inner, [-matrix[i][new] for i in others])
+    for i, x in zip(others, held or [], strict=True):
+        way[i] = x
+    way[new] = Fraction(1)
+    return way, False

@@ -1,0 +1,90 @@
+"""Where a mode leads: direction, offset and whether it lasts, for the engine and for `limit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core.errors import InputError
+from latephase.problem import Dataset
+
+from .direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
+from .exact import is_small, mode_rows
+from .offset import convergence_rate, images, offset
+from .settled import Mode, Pair, settled
+
+Array = NDArray[np.float64]
+_SMALLEST = 1e-150  # of the largest entry of the gradients
+
+
+@dataclass(frozen=True)
+class ModeLimit:
+    """Where a mode leads, as arrays: theta(t) = direction * ln t + offset + o(1).
+
+    direction, offset (m, d + 1): rows (w_j, b_j);  offset_error: moves of theta across the support
+    still to come;  rate: the exponent k of the o(1), t^-k;  multipliers (n,);  slide_multipliers:
+    by (neuron, point);  settled, reason, pair: whether the mode lasts, else which pair leaves it;
+    degenerate: a multiplier or slide exactly on its bound, so that ln ln t may enter.
+    """
+
+    direction: Array
+    offset: Array
+    offset_error: float
+    rate: float
+    multipliers: Array
+    slide_multipliers: Mapping[Pair, float]
+    settled: bool
+    reason: str
+    pair: Pair | None
+    degenerate: bool
+
+
+def mode_limit(
+    pattern: NDArray[np.integer],
+    theta: Array,
+    data: Dataset,
+    output_weights: Array,
+    log_t: float,
+    log_step: float,
+) -> ModeLimit | None:
+    """Where the mode `pattern` (m, n) leads from theta (m, d + 1) at time t; None if its loss does
+    not tend to 0.  Errors: InputError where multipliers, of the size of 1 / |gradient|^2, are not
+    floats.
+
+    log_t, log_step: ln of the time and of the step size (0 for gradient flow).  Both losses have
+    the same limit, since ln(1 + e^-q) ~ e^-q.
+    """
+    points, pulls = augmented(data.inputs), np.outer(output_weights, data.labels)
+    gradients = mode_gradients(pattern, points, data.labels, output_weights)
+    flat = gradients.reshape(data.n, -1)
+    if not _SMALLEST <= np.abs(flat).max() <= 1 / _SMALLEST:
+        raise InputError(
+            f"output weights times inputs whose squares are floats, from {_SMALLEST:.0e} on",
+            f"{np.abs(flat).max():.3g} at most",
+            "rescale the output weights or the inputs",
+        )
+    direction = largest_margin(
+        gradients, mode_rows(pattern, points, pulls) if is_small(flat) else None
+    )
+    if direction is None:
+        return None
+    held = parameters_on_kinks(pattern, points, theta)
+    rest, multipliers, error = offset(gradients, direction, held, log_t, log_step)
+    log_weights = log_step - images(direction, flat, rest.ravel())
+    log_weights[direction.support] = np.log(multipliers[direction.support])
+    end = settled(Mode(pattern, points, pulls, gradients), direction, rest, log_weights)
+    return ModeLimit(
+        direction.theta,
+        rest,
+        error,
+        convergence_rate(gradients, direction, multipliers),
+        multipliers,
+        end.slide_multipliers,
+        end.settled,
+        end.reason,
+        end.pair,
+        direction.degenerate or end.marginal,
+    )

@@ -1,0 +1,1 @@
+"""Two neurons on two points: exact pieces, many trials at once."""

@@ -1,0 +1,137 @@
+"""A decoupled phase: where it begins, which scalar maps run in it, and what ends it.
+
+Valid while the activation pattern stands and is decoupled (k12 = 0, or no neuron is active on both
+points); ends at the first step at which a pre-activation changes sign, found by inverting the
+Fatou coordinate; exact up to rounding.  The same code follows a slide that keeps kinks at zero,
+where the scalar maps hold up to the amplitude of the chatter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
+
+from .course import Course
+from .fatou import Orbits, first_passage, increments, orbits
+from .response import Response
+from .state import State, margins
+
+Array = NDArray[np.float64]
+_LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A decoupled phase of the rows that share one pattern.
+
+    moving: the points whose loss still acts;  orbits: their scalar maps;
+    n, log_n (R,): steps until the phase ends, inf if never;
+    crossing (2, 2, R): the pre-activations that change sign then.
+    """
+
+    response: Response
+    state: State
+    moving: tuple[int, ...]
+    orbits: dict[int, Orbits]
+    n: Array
+    log_n: Array
+    crossing: NDArray[np.bool_]
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Phase:
+        tracks = {p: track[rows] for p, track in self.orbits.items()}
+        return Phase(
+            self.response,
+            self.state[rows],
+            self.moving,
+            tracks,
+            self.n[rows],
+            self.log_n[rows],
+            self.crossing[..., rows],
+        )
+
+
+def phase(course: Course, state: State, code: int) -> Phase:
+    """The phase that begins at `state`, whose trials all have the pattern `code`."""
+    reply = course.response(code)
+    rates = reply.rates
+    moving = tuple(p for p in (0, 1) if rates[p] > 0)
+    levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
+    tracks = {
+        p: orbits(
+            levels[p],
+            np.full(levels[p].shape, course.log_step + np.log(rates[p])),
+            discrete=course.discrete,
+        )
+        for p in moving
+    }
+    rows = state.time.size
+    n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
+    ahead = rises(reply, state.preactivations)
+    for p in moving:
+        nearest = ahead[:, :, p].min(axis=(0, 1))
+        finite = np.flatnonzero(np.isfinite(nearest))
+        steps = first_passage(tracks[p][finite], nearest[finite])
+        sooner = steps[1] < log_n[finite]
+        n[finite[sooner]], log_n[finite[sooner]] = steps[0][sooner], steps[1][sooner]
+    crossing = _crossings(tracks, ahead, n, log_n, _LATE if reply.sliding else 0.0)
+    if reply.sliding:
+        released, kinks = _release(reply, tracks)
+        first = released < n
+        n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
+        crossing = np.where(first, kinks, crossing)
+    return Phase(reply, state, moving, tracks, n, log_n, crossing)
+
+
+def rises(reply: Response, a: Array) -> Array:
+    """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
+    ahead = np.full((2, 2, 2, a.shape[-1]), np.inf)
+    slopes = reply.slopes
+    for j, i, p in np.argwhere(slopes != 0):
+        falls = reply.status[j, i] == ACTIVE and slopes[j, i, p] < 0
+        climbs = reply.status[j, i] == INACTIVE and slopes[j, i, p] > 0
+        if falls or climbs:
+            ahead[j, i, p] = np.abs(a[j, i]) / abs(slopes[j, i, p])
+    return ahead
+
+
+def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Array, NDArray[np.bool_]]:
+    """Steps until a sliding kink is let go, and which: its multiplier reaches 1."""
+    rows = next(iter(tracks.values())).x.size
+    n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
+    if len(tracks) < 2:
+        return n, which
+    with np.errstate(over="ignore", invalid="ignore"):
+        s = {p: np.exp(track.x - track.base) for p, track in tracks.items()}
+        for j, i in np.argwhere(reply.status == SLIDING):
+            slack = reply.slack(j, i)
+            if slack >= 0:
+                continue
+            pull = reply.geometry.k12 * reply.rates[i]
+            steps = (s[1 - i] * (pull + slack) - pull * s[i]) / -slack
+            steps = np.maximum(np.ceil(steps), 1.0)  # at once where it is past already
+            which[:, :, steps < n] = False
+            which[j, i] = steps < n
+            n = np.minimum(steps, n)
+    return n, which
+
+
+def _crossings(
+    tracks: dict[int, Orbits], ahead: Array, n: Array, log_n: Array, late: float
+) -> NDArray[np.bool_]:
+    """Which pre-activations have changed sign when the phase ends, (2, 2, R).
+
+    late: relative slack where only the logarithm of the time is known; where it is 0, another
+    phase follows until the sign has changed.
+    """
+    crossed = np.zeros((2, 2, n.size), bool)
+    for p, track in tracks.items():
+        reached = increments(track, n[:, None], log_n[:, None])[:, 0]
+        nearest = ahead[:, :, p].min(axis=(0, 1))
+        slack = np.where(np.isfinite(n), 4 * np.finfo(float).eps, late)
+        due = np.isfinite(log_n) & np.isfinite(nearest) & (reached * (1 + slack) >= nearest)
+        crossed |= (ahead[:, :, p] <= nearest) & due
+    return crossed

@@ -1,0 +1,195 @@
+"""How a network moves inside one activation pattern, as a linear response to the two losses.
+
+Let A_p be the accumulated step * loss of point p.  While the pattern stands, everything is affine
+in (A_1, A_2): the parameters, the pre-activations and the margins u_p = y_p N(x_p).  A pattern is
+*decoupled* when u_1 depends on A_1 alone and u_2 on A_2 alone: that happens exactly when
+k12 = 0 or no neuron is active on both points.  A kink held by sliding counts as half active: its
+multiplier is the one that keeps the pre-activation still (Filippov).
+
+Every number here is a closed form whose terms do not cancel: on points 10001, 10000 a determinant
+taken by subtraction would be off by 100 %, on +-1e-8 it would be 0.
+
+Neuron j and point i count from 0 here; neuron 0 has output weight +1, point 0 has label +1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.late.pattern import ACTIVE, SLIDING
+from latephase.problem import TwoPointGeometry
+
+SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
+_WEIGHT = np.array([27, 9, 3, 1])
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+def pattern_code(status: NDArray[np.int64]) -> Codes:
+    """Base-3 code of statuses (2 neurons, 2 points, T)."""
+    code: Codes = _WEIGHT @ status.reshape(4, -1)
+    return code
+
+
+def pattern_status(code: int) -> NDArray[np.int64]:
+    """Statuses (2 neurons, 2 points) of a code."""
+    return ((code // _WEIGHT) % 3).reshape(2, 2)
+
+
+@dataclass(frozen=True)
+class Response:
+    """Linear response of one pattern.
+
+    parameters (2 neurons, 2 [weight, bias], 2), preactivations (2 neurons, 2 points, 2):
+    derivatives by A_p (last axis);  both: how many neurons are active on both points;
+    own (2,): what the others add to margin p per A_p.  The margins move by M A,
+    M = both * [[k11, -k12], [-k12, k22]] + diag(own), det M = both^2 D + ... > 0.
+    """
+
+    geometry: TwoPointGeometry
+    status: NDArray[np.int64]
+    parameters: Array
+    preactivations: Array
+    both: int
+    own: Array
+
+    @property
+    def decoupled(self) -> bool:
+        return self.both == 0 or self.geometry.gram_sign == 0
+
+    @property
+    def sliding(self) -> bool:
+        return bool((self.status == SLIDING).any())
+
+    @property
+    def exact(self) -> bool:
+        """Whether the scalar maps hold without approximation."""
+        return self.decoupled and not self.sliding
+
+    @cached_property
+    def rates(self) -> Array:
+        """r_p of the scalar maps u_p <- u_p + step r_p exp(-u_p), (2,); 0 where point p is still.
+
+        A coupled pattern approaches the self-similar solution exp(-u_p) = alpha_p / (step t),
+        M alpha = 1, along which r_p = 1 / alpha_p; NaN if it has none.
+        """
+        if self.decoupled:
+            return self.both * _norms(self.geometry) + self.own
+        alpha = self._inverse.sum(axis=1)
+        return 1 / alpha if (alpha > 0).all() else np.full(2, np.nan)
+
+    @cached_property
+    def tilt(self) -> float:
+        """ln(r_2 / r_1) of a coupled pattern: by how much margin 2 is larger on the way.
+
+        On +-1e-8 it is 1e-16, and the quotient of the rates would be 1.
+        """
+        low = self.both * (self.geometry.k11 + self.geometry.k12) + self.own[0]
+        gap = self.both * self.geometry.norm_gap + (self.own[1] - self.own[0])
+        return float(np.log1p(gap / low))
+
+    @cached_property
+    def _determinant(self) -> float:
+        """det M of a coupled pattern."""
+        crossed = self.both * (self.own @ _norms(self.geometry)[::-1])
+        return float(self.both**2 * self.geometry.determinant + crossed + self.own.prod())
+
+    @cached_property
+    def _inverse(self) -> Array:
+        """M^-1 (2, 2) of a coupled pattern: accumulated step * loss A_p per rise of margin q."""
+        k12, (low, high) = self.geometry.k12, self.both * _norms(self.geometry) + self.own
+        adjugate = np.array([[high, self.both * k12], [self.both * k12, low]])
+        return np.asarray(adjugate / self._determinant)
+
+    @cached_property
+    def felt(self) -> tuple[Array, Array]:
+        """Parameters and pre-activations per rise of margin q, (2, 2, 2) each: the margins that the
+        scalar maps give and the parameters then agree, whatever they started from."""
+        if self.decoupled:
+            rates = np.where(self.rates > 0, self.rates, np.inf)
+            return self.parameters / rates, self.preactivations / rates
+        parameters, a = self.parameters @ self._inverse, self.preactivations @ self._inverse
+        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
+            parameters[j], a[j] = (SIGN[j, 0] * part for part in self._felt_by_both())
+        return parameters, a
+
+    def _felt_by_both(self) -> tuple[Array, Array]:
+        """Of a neuron of output weight +1 that is active on both points: (M - own) M^-1 / both."""
+        g, (own1, own2), both = self.geometry, self.own, self.both
+        gap = both * 2 * g.half_gap
+        a = [
+            [both * g.determinant + own2 * g.k11, -own1 * g.k12],
+            [own2 * g.k12, -both * g.determinant - own1 * g.k22],
+        ]
+        parameters = [
+            [gap + own2 * g.x1, gap - own1 * g.x2],
+            [own2 - g.x2 * gap, -own1 - g.x1 * gap],
+        ]
+        return np.array(parameters) / self._determinant, np.array(a) / self._determinant
+
+    @cached_property
+    def slopes(self) -> Array:
+        """Pre-activation (j, i) per unit rise of margin p, (2, 2, 2).
+
+        Along the self-similar solution both margins rise alike: margin 0 stands for both.
+        """
+        felt = self.felt[1]
+        if self.decoupled:
+            return felt
+        total = felt.sum(axis=-1)
+        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
+            if self.status[1 - j, j] == SLIDING:  # (k12 - k_jj) / (2 k_jj): its terms cancel
+                total[j, 1 - j] = -self.geometry.excess[j] / (2 * _norms(self.geometry)[j])
+        return np.stack([total, np.zeros((2, 2))], axis=-1)
+
+    def slack(self, j: int, i: int) -> float:
+        """k_ii r_o - k12 r_i, o the other point: what holds the kink of neuron j at point i, less
+        what pulls at it, when both margins are alike."""
+        g, o = self.geometry, 1 - i
+        norms = _norms(g)
+        if self.both:
+            return float(self.rates.prod())  # det M = 2 D there
+        if self.status[1 - j, o] == SLIDING:
+            return float(g.determinant * g.excess[o] / norms[o])
+        return float(g.determinant - g.k12 * self.rates[i])
+
+    def deviation(self, margins: Array) -> Array:
+        """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
+        if self.decoupled:
+            return np.zeros(margins.shape[-1])
+        off: Array = margins[1] - margins[0] - self.tilt
+        return np.abs(off)
+
+
+def response(geometry: TwoPointGeometry, code: int) -> Response:
+    """The response of the pattern with this code.  Source: docs/theory.md, "Patterns"."""
+    status = pattern_status(code)
+    points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
+    gram = np.array([[geometry.k11, geometry.k12], [geometry.k12, geometry.k22]])
+    parameters, a, own = np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), np.zeros(2)
+    for j, p in np.argwhere(status == ACTIVE):
+        parameters[j, :, p], a[j, :, p] = SIGN[j, p] * points[p], SIGN[j, p] * gram[p]
+        if status[j, 1 - p] == SLIDING:
+            parameters[j, :, p] = SIGN[j, p] * _along_kink(geometry, p)
+            a[j, :, p] = 0.0
+            a[j, p, p] = SIGN[j, p] * geometry.determinant / gram[1 - p, 1 - p]
+        if status[j, 1 - p] != ACTIVE:
+            own[p] += abs(a[j, p, p])
+    both = int((status == ACTIVE).all(axis=1).sum())
+    return Response(geometry, status, parameters, a, both, own)
+
+
+def _norms(g: TwoPointGeometry) -> Array:
+    return np.array([g.k11, g.k22])
+
+
+def _along_kink(g: TwoPointGeometry, p: int) -> Array:
+    """z_p less its part along z_i, i the other point: (x_p - x_i) (1, -x_i) / k_ii."""
+    i = 1 - p
+    gap = 2 * g.half_gap * (1 - 2 * p)
+    return gap * np.array([1.0, -(g.x1, g.x2)[i]]) / _norms(g)[i]

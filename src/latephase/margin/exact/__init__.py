@@ -1,0 +1,1 @@
+"""Decisions in exact integers, where float64 is in doubt."""

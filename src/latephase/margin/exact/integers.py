@@ -1,0 +1,139 @@
+"""A network in integers: what it is at a point, and how far the zeros of each of its cells are.
+
+Doubles are rational numbers whose denominators are powers of two, so nothing is rounded here until
+a distance is handed out.  This decides what float64 leaves in doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.margin.lines import Array
+
+from .pivoting import Integers, least_norm, root
+
+
+def integers(*arrays: Array) -> tuple[list[Integers], int]:
+    """The arrays times 2^power, all of them integers, and the power."""
+    ratios = [[v.as_integer_ratio() for v in array.ravel().tolist()] for array in arrays]
+    power = max((d.bit_length() - 1 for row in ratios for _, d in row), default=0)
+    scaled = [[n << (power - d.bit_length() + 1) for n, d in row] for row in ratios]
+    parts = (np.array(row, dtype=object) for row in scaled)
+    return [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)], power
+
+
+class ExactNetwork:
+    """Weights, biases and output weights as integers over 2^power."""
+
+    def __init__(self, weights: Array, biases: Array, outer: Array) -> None:
+        self.floats = weights, biases, outer
+        (self.weights, self.biases, self.outer), self.power = integers(weights, biases, outer)
+
+    def value(self, x: Array) -> Fraction:
+        """N at the point x (d,)."""
+        (point,), power = integers(x)
+        a = self.weights @ point + self.biases * (1 << power)
+        total = sum(v * h for v, h in zip(self.outer, a, strict=True) if h > 0)
+        return Fraction(total, 1 << (2 * self.power + power))
+
+    def seen_from(self, x: Array, y: float) -> Seen:
+        """y N around the point x (d,)."""
+        (point,), power = integers(x)
+        a = self.weights @ point + self.biases * (1 << power)
+        active = (a > 0).astype(bool)
+        outer = self.outer * int(y)
+        kinks: dict[tuple[int, ...], int] = {}
+        for row, height, gain in zip(self.weights, a, outer, strict=True):
+            size = math.gcd(*row)
+            if size and gain:
+                away = [-v for v in row] if height > 0 else list(row)
+                size = math.gcd(size, height)
+                key = (*(v // size for v in away), abs(height) // size)
+                kinks[key] = kinks.get(key, 0) + gain * size
+        some = {key: gain for key, gain in kinks.items() if gain}
+        table = np.array(list(some), dtype=object).reshape(len(some), len(point) + 1)
+        return Seen(
+            value=sum(outer[active] * a[active]),
+            slope=(outer[active, None] * self.weights[active]).sum(axis=0) + 0 * point,
+            normals=table[:, :-1],
+            heights=table[:, -1],
+            gains=np.array(list(some.values()), dtype=object),
+            power=power,
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """y N(x + u 2^-power) = value + slope u + sum_j gains_j max(0, normals_j u - heights_j).
+
+    Up to a positive factor.  All are integers, heights >= 0: kink j is crossed where
+    normals_j u > heights_j.  Neurons with the same kink are one, and those that cancel are none:
+    in float64 the sides of kinks that coincide cannot be told.
+    slope (d,), normals (k, d), heights (k,), gains (k,)
+    """
+
+    value: int
+    slope: Integers
+    normals: Integers
+    heights: Integers
+    gains: Integers
+    power: int
+
+    def within(self, reach: float, p: float) -> Seen:
+        """Without the kinks that are farther than `reach` in the norm p."""
+        if math.isinf(reach):
+            return self
+        limit = Fraction(reach) * (1 << self.power)
+        steepest = [_dual_length(row, p) for row in self.normals]
+        pairs = zip(self.heights, steepest, strict=True)
+        near = np.array([h <= limit * length for h, length in pairs], dtype=bool)
+        return self.of(near)
+
+    def of(self, some: NDArray[np.bool_]) -> Seen:
+        """With some (k,) of the kinks only."""
+        parts = self.normals[some], self.heights[some], self.gains[some]
+        return Seen(self.value, self.slope, *parts, self.power)
+
+    def line(self, crossed: NDArray[np.bool_]) -> tuple[int, Integers]:
+        """y N beyond the kinks crossed (k,): its value at u = 0 and its slope (d,)."""
+        gains = self.gains[crossed]
+        value = self.value - sum(gains * self.heights[crossed])
+        return value, self.slope + (gains[:, None] * self.normals[crossed]).sum(axis=0)
+
+    def distance(self, crossed: NDArray[np.bool_], p: float, *, zero: bool) -> float:
+        """Distance to the cell beyond the kinks crossed, or to where y N <= 0 in it; inf if none.
+
+        In units of x, in the norm p.  Rigour: exact, rounded once.
+        """
+        side = np.where(crossed, 1, -1).astype(object)
+        rows, right = side[:, None] * self.normals, side * self.heights
+        if zero:
+            value, slope = self.line(crossed)
+            if not slope.any() and value > 0:
+                return math.inf
+            if slope.any():
+                rows, right = np.vstack([rows, -slope]), np.append(right, value)
+        found = least_norm(rows, right, p)
+        if found is None:
+            return math.inf
+        return rounded((root(found) if p == 2 else found) / (1 << self.power))
+
+
+def _dual_length(row: Integers, p: float) -> Fraction:
+    """The dual norm of a row to 64 bits, no less."""
+    if p == 2:
+        return Fraction(math.isqrt(sum(v * v for v in row) << 128) + 1, 1 << 64)
+    return Fraction(max(map(abs, row)) if p == 1 else sum(map(abs, row)))
+
+
+def rounded(value: Fraction) -> float:
+    """The float next to a fraction; infinite beyond float64."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

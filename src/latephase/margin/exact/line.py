@@ -1,0 +1,47 @@
+"""The robustness margin on the line in rational arithmetic, for what float64 cannot decide."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+from latephase.margin.lines import Array
+
+from .integers import rounded
+
+
+def exact_line_margin(w: Array, b: Array, outer: Array, points: Array, signs: Array) -> float:
+    """Robustness margin of one network: w, b, outer (m,), points, signs (n,).
+
+    0 if a point is misclassified, inf if N has no zero.  Rigour: exact, rounded once.
+    """
+    neurons = [tuple(map(Fraction, row)) for row in zip(w, b, outer, strict=True)]
+
+    def output(x: Fraction) -> Fraction:
+        heights = ((v, slope * x + height) for slope, height, v in neurons)
+        return sum((v * h for v, h in heights if h > 0), Fraction(0))
+
+    places = [Fraction(x) for x in points]
+    if any(y * output(x) <= 0 for x, y in zip(places, signs.astype(int).tolist(), strict=True)):
+        return 0.0
+    kinks = sorted({-height / slope for slope, height, _ in neurons if slope})
+    zeros = _zeros([(x, output(x)) for x in [kinks[0] - 1, *kinks, kinks[-1] + 1]]) if kinks else []
+    distances = (abs(x - zero) for x in places for zero in zeros)
+    return rounded(min(distances, default=Fraction(0))) if zeros else math.inf
+
+
+def _zeros(knots: list[tuple[Fraction, Fraction]]) -> list[Fraction]:
+    """Isolated zeros and ends of intervals of zeros, of a function that is linear between knots.
+
+    The first and the last piece go on for ever.
+    """
+    found = [x for x, value in knots[1:-1] if value == 0]
+    for (x, left), (z, right) in pairwise(knots):
+        if left != right:
+            root = x + (z - x) * left / (left - right)
+            low = x if (x, left) != knots[0] else root
+            high = z if (z, right) != knots[-1] else root
+            if low <= root <= high:
+                found.append(root)
+    return found

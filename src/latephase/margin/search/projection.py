@@ -1,0 +1,81 @@
+"""The nearest point of a polyhedron and the multipliers of its walls, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latephase.margin.exact.pivoting import linear_program
+from latephase.margin.lines import Array
+
+_PIVOTS = 200  # after which a linear program goes round in circles of rounding
+
+
+def nearest(normals: Array, offsets: Array, p: float) -> tuple[Array | None, Array | None]:
+    """Multipliers (k,) >= 0 and argmin (d,) of |u|_p subject to normals @ u >= offsets.
+
+    normals (k, d), offsets (k,).  Where nothing satisfies them there is no argmin and the
+    multipliers say why: normals' multipliers is 0, offsets . multipliers is not.  None where
+    rounding took over.  Rigour: none; weak duality makes the multipliers a lower bound.
+    """
+    if (offsets <= 0).all():
+        return np.zeros(len(offsets)), np.zeros(normals.shape[1])
+    return _in_two_norm(normals, offsets) if p == 2 else _by_simplex(normals, offsets, p)
+
+
+def _in_two_norm(normals: Array, offsets: Array) -> tuple[Array | None, Array | None]:
+    """Least-distance programming [lawsonhanson1995, Chapter 23]."""
+    from scipy.optimize import nnls  # slow to import, and needed here only
+
+    scale = float(offsets.max())
+    system = np.vstack([normals.T, offsets / scale])
+    target = np.zeros(len(system))
+    target[-1] = 1.0
+    try:
+        weights, _ = nnls(system, target, maxiter=50 * len(offsets))
+    except RuntimeError:  # cycling between nearly parallel walls
+        return None, None
+    rest = system @ weights - target
+    if not -rest[-1] > 1e-14:
+        return weights, None
+    active = weights > 0
+    return weights, np.linalg.lstsq(normals[active], offsets[active], rcond=None)[0]
+
+
+def _by_simplex(normals: Array, offsets: Array, p: float) -> tuple[Array | None, Array | None]:
+    """The dual simplex method, largest violation first."""
+    rows, right, cost = linear_program(normals, offsets, p)
+    size, width = rows.shape
+    table = np.vstack([np.column_stack([rows, -right]), np.append(cost, 0.0)])
+    basis, others = np.arange(size), np.arange(size, size + width)
+    slack = 1e-13 * float(np.abs(right).max())
+    for _ in range(_PIVOTS):
+        r = int(table[:-1, -1].argmin())
+        if table[r, -1] >= -slack:
+            return _read(table, basis, others, len(offsets), p)
+        rising = table[r, :-1] > 1e-13
+        if not rising.any():
+            multipliers = np.zeros(size + width)
+            multipliers[others] = np.maximum(-table[r, :-1], 0.0)
+            if basis[r] < size:
+                multipliers[basis[r]] = 1.0
+            return multipliers[: len(offsets)], None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            s = int(np.where(rising, table[-1, :-1] / table[r, :-1], np.inf).argmin())
+        column, row, pivot = table[:, s].copy(), table[r].copy(), table[r, s]
+        table -= np.outer(column, row / pivot)
+        table[r], table[:, s], table[r, s] = -row / pivot, column / pivot, 1.0 / pivot
+        basis[r], others[s] = others[s], basis[r]
+    return None, None
+
+
+def _read(
+    table: Array, basis: np.ndarray, others: np.ndarray, k: int, p: float
+) -> tuple[Array, Array]:
+    """Multipliers of the first k rows and the point, from the final tableau."""
+    size, width = len(basis), len(others)
+    multipliers, z = np.zeros(size + width), np.zeros(size + width)
+    multipliers[others] = np.maximum(table[-1, :-1], 0.0)
+    z[basis] = table[:-1, -1]
+    z = z[size:]
+    point = z[: width // 2] - z[width // 2 :] if p == 1 else z[:-1] - z[-1]
+    return multipliers[:k], point

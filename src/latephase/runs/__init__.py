@@ -1,0 +1,22 @@
+"""The entrances: one run, many runs, and what they tell."""
+
+from .compare import compare
+from .ensemble import ensemble
+from .limit import Limit, limit
+from .predict import Prediction, predict
+from .run import Run
+from .simulate import simulate
+from .stall import Stall, stall
+
+__all__ = [
+    "Limit",
+    "Prediction",
+    "Run",
+    "Stall",
+    "compare",
+    "ensemble",
+    "limit",
+    "predict",
+    "simulate",
+    "stall",
+]

@@ -1,0 +1,107 @@
+"""One batch of an ensemble: draw, run, classify; and the labels of what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Outcome, Regime
+from latephase.late.pair.course import Record
+from latephase.late.pair.fastforward import Progress
+from latephase.runs.engines.exact_pieces import LatePhase, run
+from latephase.runs.trajectory import dataset, variables
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Variables = dict[str, NDArray[Any]]
+
+UNSETTLED = "unsettled"
+"""The regime of a trial that has not settled in any; its outcome says why."""
+
+NEURONS = (0, 1)  # output weights +1, -1: the order in which `ShallowReLU` has them by default
+
+_ABOUT = {
+    "regime": ("how the run ends", ""),
+    "outcome": ("why the simulation stopped", ""),
+    "law_constant": ("C in x* - limit_boundary ~ C / (ln t + offset)", "input unit"),
+    "law_offset": ("offset of the law", "1"),
+    "limit_boundary": ("limit of the decision boundary", "input unit"),
+    "entry_log10_t": ("decimal logarithm of the time of entry into the regime", "1"),
+}
+
+
+def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
+    """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
+    trials = min(s.batch, s.trials - start)
+    weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
+    found = run(
+        s.geometry,
+        weights[..., 0],
+        biases,
+        s.method,
+        s.times.sorted,
+        s.times.until,
+        max_steps=s.max_steps,
+        slide_tolerance=s.slide_tolerance,
+        progress=progress,
+    )
+    return {**_sampled(s, found.record), **_verdicts(found)}
+
+
+def label(s: Settings, found: Variables) -> xr.Dataset:
+    """The variables as an xarray.Dataset with dims trial, time, neuron, feature."""
+    sampled = {name: values for name, values in found.items() if name not in _ABOUT}
+    result = dataset(sampled, s.times.given, ("trial",))
+    for name, (long_name, units) in _ABOUT.items():
+        result[name] = ("trial", found[name], {"long_name": long_name, "units": units})
+    return result.assign_attrs(s.attributes())
+
+
+def template(s: Settings) -> xr.Dataset:
+    """The dataset of no trials: names, dims, types and attributes, without the numbers."""
+    none = Record.empty(0, len(s.times.sorted))
+    floats = ("law_constant", "law_offset", "limit_boundary", "entry_log10_t")
+    verdicts = {"regime": _names([]), "outcome": _names([])}
+    return label(s, {**_sampled(s, none), **verdicts, **{name: np.empty(0) for name in floats}})
+
+
+def bytes_per_trial(empty: xr.Dataset) -> int:
+    """Memory that one trial takes, from the dataset of no trials."""
+    lengths = {**empty.sizes, "trial": 1}
+    return sum(
+        v.dtype.itemsize * math.prod(lengths[d] for d in v.dims) for v in empty.data_vars.values()
+    )
+
+
+def _sampled(s: Settings, record: Record) -> Variables:
+    """The variables over time, samples in the order they were asked for."""
+    found = variables(record, NEURONS)
+    if s.times.given == s.times.sorted:
+        return found
+    return {name: values[:, s.times.positions] for name, values in found.items()}
+
+
+def _verdicts(found: LatePhase) -> Variables:
+    """The variables that each trial has one of; laws are NaN where the loss does not tend to 0."""
+    return {
+        "regime": _names(found.journey.regime),
+        "outcome": _names(found.journey.outcome),
+        "law_constant": found.laws.constant,
+        "law_offset": found.laws.offset,
+        "limit_boundary": found.laws.limit_boundary,
+        "entry_log10_t": found.journey.log_entry / math.log(10),
+    }
+
+
+def _names(members: Iterable[Enum | None]) -> NDArray[np.str_]:
+    """Names of enum members as text of one width, so that every batch has the same type."""
+    width = max(len(member.name) for member in (*Outcome, *Regime))
+    return np.array([m.name if m else UNSETTLED for m in members], dtype=f"<U{width}")

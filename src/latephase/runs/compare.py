@@ -1,0 +1,247 @@
+"""`compare`: the same networks trained by many methods, measured on one set of clocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import InputError, LogTime, Regime, Words
+from latephase.core.calls import public
+from latephase.late.pair.law import laws
+from latephase.late.pair.observe import observe
+from latephase.margin import largest_normalised_margin, normalised_margin
+from latephase.problem import (
+    Dataset,
+    GradientDescent,
+    Initializer,
+    TwoPointGeometry,
+    initializers,
+    losses,
+)
+from latephase.problem.checks import MOST, callback, seed_number, whole_number
+from latephase.runs.run import Times, sample_times
+from latephase.store.provenance import provenance
+
+from .settings import check_points
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from latephase.training import Method
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+MAX_UNTIL = 10**8  # updates that are made one by one
+_OUTPUT_WEIGHTS = np.array([1.0, -1.0])
+_ABOUT = {
+    "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
+    "robustness_margin": ("distance from the inputs to N = 0", "input unit"),
+    "margin_deficit": ("optimal robustness margin - robustness margin", "input unit"),
+    "log_margin_deficit": ("natural logarithm of the margin deficit", "1"),
+    "limit_gap": (
+        "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
+        "input unit",
+    ),
+    "log_loss": ("natural logarithm of the loss summed over points", "1"),
+    "norm": ("|theta|, length of all weights and biases", "1"),
+    "normalised_margin": ("min_i y_i N(x_i) / |theta|", "1"),
+    "normalised_margin_gap": ("largest possible normalised margin - normalised margin", "1"),
+    "law_constant": (
+        "C that the pattern and parameters at this time would have for ever",
+        "input unit",
+    ),
+    "law_offset": ("offset of that law, on the clock of flow time", "1"),
+    "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
+    "gradient_evaluations": ("evaluations of the gradient of the whole loss", "1"),
+}
+
+
+@public
+def compare(
+    initializer: Initializer | str,
+    data: Dataset,
+    methods: Sequence[Method | GradientDescent],
+    *,
+    trials: int,
+    seed: int,
+    until: object,
+    at: Sequence[object] | None = None,
+    samples: int = 60,
+    loss: str = "exponential",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Train the same `trials` two-neuron networks on two 1-D points by each method, step by step.
+
+    methods: GradientDescent or methods of `latephase.training`; until, at, samples: in updates, at
+    most 10^8;  progress: called as progress(updates done, all), over methods.
+
+    Returns an xarray.Dataset with dims (algorithm, trial, time): boundary, robustness_margin,
+    margin_deficit, log_margin_deficit, limit_gap, log_loss, norm, normalised_margin,
+    normalised_margin_gap, log_flow_time, law_constant and law_offset (NaN where the two neurons do
+    not serve a point each), weights, biases; gradient_evaluations (algorithm, time); fitted
+    (algorithm, trial): both points are on their side at the end; spans (algorithm). `algorithm`
+    holds texts that `training.methods.named` reads.  Trials are those of `ensemble`.
+    Rigour: measured (float64, compensated).  Raises InputError.  Source: docs/theory.md,
+    "Remedies".
+    """
+    from latephase.training.methods.table import stepped, texts_of
+
+    check_points(data)
+    loss = losses.checked(loss)
+    callback(progress)
+    if not isinstance(methods, list | tuple):
+        raise InputError("a list of methods", methods, "put them in brackets")
+    plan = [stepped(method) for method in methods]
+    texts, step_size = texts_of(methods)
+    _check_methods(texts)
+    times = _times(until, at, samples)
+    start = initializers.get(initializer)(
+        trials=whole_number(trials, "trials", 1, MOST),
+        seed=seed_number(seed),
+    )
+    found = _followed(start, data, plan, [_whole(t) for t in times.sorted], loss, progress)
+    settings = {
+        "initializer": initializers.get(initializer).name,
+        "trials": int(trials),
+        "seed": int(seed),
+        "inputs": data.inputs.ravel().tolist(),
+        "labels": data.labels.tolist(),
+        "loss": loss,
+        "step_size": "differs" if step_size is None else step_size,
+        "until": times.until.text,
+    }
+    labelled = _labelled(found, texts, times, {**provenance(), **settings})
+    about = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
+    return labelled.assign_coords(spans=("algorithm", [method.spans for method in plan], about))
+
+
+def _check_methods(texts: list[str]) -> None:
+    if not texts:
+        raise InputError("at least one method", Words("none"), "name for example gd")
+    twice = [text for text in texts if texts.count(text) > 1]
+    if twice:
+        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
+
+
+def _times(until: object, at: Sequence[object] | None, samples: int) -> Times:
+    times = sample_times(GradientDescent(1.0), until, at, samples)
+    if times.until > LogTime.parse(MAX_UNTIL):
+        got = Words(str(times.until))
+        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
+    return times
+
+
+def _whole(time: LogTime) -> int:
+    assert isinstance(time.value, int)
+    return time.value
+
+
+def _followed(
+    start: tuple[Array, Array],
+    data: Dataset,
+    methods: list[Method],
+    times: list[int],
+    loss: str,
+    progress: Progress | None,
+) -> list[dict[str, Array]]:
+    """What each method did, measured; as many at a time as there are cores: a loop is on one."""
+    from latephase.training.follow import follow
+
+    done = dict.fromkeys(range(len(methods)), 0)
+
+    def told(number: int, updates: int) -> None:
+        done[number] = updates
+        if progress is not None:
+            progress(sum(done.values()), times[-1] * len(methods))
+
+    def run(number: int) -> dict[str, Array]:
+        found = follow(
+            *start,
+            times,
+            inputs=data.inputs,
+            labels=data.labels,
+            output_weights=_OUTPUT_WEIGHTS,
+            method=methods[number],
+            loss=loss,
+            progress=lambda updates, _: told(number, updates),
+        )
+        return _measured(data, found, loss)
+
+    with ThreadPoolExecutor(min(len(methods), os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(run, number) for number in range(len(methods))]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Array]:
+    """The variables of one method, (trial, time, ...)."""
+    geometry = TwoPointGeometry.of(data)
+    w, b = found.weights[..., 0], found.biases  # (S, T, 2)
+    with np.errstate(all="ignore"):
+        a = np.moveaxis(geometry.preactivations(w, b), (-2, -1), (0, 1))  # (2, 2, S, T)
+        parameters = np.moveaxis(np.stack([w, b], axis=-1), (-2, -1), (0, 1))
+        seen = observe(geometry, parameters, a, loss=loss)
+        seen["limit_gap"] = _limit_gap(geometry, seen)
+        seen["norm"] = np.sqrt((w**2).sum(axis=-1) + (b**2).sum(axis=-1))
+        gamma = normalised_margin(found.weights, b, _OUTPUT_WEIGHTS, data.inputs, data.labels)
+        seen["law_constant"], seen["law_offset"] = _laws(geometry, a)
+    seen["normalised_margin"] = gamma
+    seen["normalised_margin_gap"] = largest_normalised_margin(geometry) - gamma
+    seen["log_flow_time"] = found.log_flow_time
+    turned = {name: np.swapaxes(values, 0, 1) for name, values in seen.items()}
+    turned |= {"weights": np.swapaxes(found.weights, 0, 1), "biases": np.swapaxes(b, 0, 1)}
+    return turned | {"gradient_evaluations": found.evaluations, "fitted": gamma[-1] > 0}
+
+
+def _limit_gap(geometry: TwoPointGeometry, seen: dict[str, Array]) -> Array:
+    """|x* - x_inf|; where x_inf is the midpoint, the deficit, which has more digits."""
+    if geometry.x_inf == geometry.midpoint:
+        return np.where(np.isfinite(seen["boundary"]), seen["margin_deficit"], np.nan)
+    return np.abs(seen["boundary"] - geometry.x_inf)
+
+
+def _laws(geometry: TwoPointGeometry, a: Array) -> tuple[Array, Array]:
+    """(C, offset) (S, T) of the specialised regime, in flow time; NaN where it is not entered."""
+    shape = a.shape[2:]
+    own, wrong = (a[0, 0] > 0) & (a[1, 1] > 0), (a[0, 1] <= 0) & (a[1, 0] <= 0)
+    named = np.where((own & wrong).ravel(), Regime.specialised, None)  # type: ignore[call-overload]
+    found = laws(geometry, named, a.reshape(2, 2, -1), 0.0)
+    return found.constant.reshape(shape), found.offset.reshape(shape)
+
+
+def _labelled(
+    found: list[dict[str, Array]], texts: list[str], times: Times, attributes: dict[str, Any]
+) -> xr.Dataset:
+    import xarray as xr
+
+    dims = {
+        "gradient_evaluations": ("algorithm", "time"),
+        "fitted": ("algorithm", "trial"),
+        "weights": ("algorithm", "trial", "time", "neuron", "feature"),
+        "biases": ("algorithm", "trial", "time", "neuron"),
+    }
+    variables = {}
+    for name in found[0]:
+        over = dims.get(name, ("algorithm", "trial", "time"))
+        values = np.stack([one[name] for one in found])
+        if "time" in over:
+            values = np.take(values, times.positions, axis=over.index("time"))
+        long_name, units = _ABOUT.get(name, (name, ""))
+        variables[name] = (over, values, {"long_name": long_name, "units": units})
+    coordinates = {
+        "algorithm": ("algorithm", texts, {"long_name": "method and parameters"}),
+        "time": ("time", [t.text for t in times.given], {"long_name": "updates done"}),
+        "log10_t": ("time", [t.log10 for t in times.given], {"long_name": "log10 of updates"}),
+    }
+    return xr.Dataset(variables, coordinates, attributes)

@@ -1,0 +1,1 @@
+"""What carries a run: exact pieces, modes, ordinary steps, real arithmetic."""

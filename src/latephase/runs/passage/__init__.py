@@ -1,0 +1,1 @@
+"""From when on a run stays within a distance of its limit."""

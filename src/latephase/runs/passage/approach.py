@@ -1,0 +1,148 @@
+"""How the boundary of two neurons on two points comes within a distance of its limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latephase.core import Law, LogTime
+from latephase.problem import (
+    Dataset,
+    GradientDescent,
+    GradientFlow,
+    ShallowReLU,
+    TwoPointGeometry,
+)
+from latephase.problem.methods import Method
+from latephase.runs.simulate import simulate
+
+from .passage import last_passage
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+_FORGOTTEN = 45.0  # in ln t: what the law leaves out, O(ln t / t), is then less than rounding
+_RESOLVED = 1e-12  # of the inputs: what is left of a difference of boundaries in float64
+_AGREES = 0.1  # of a logarithm, by which a tail may be off where the run can still tell
+_PLAIN = 1e-7  # of the optimal margin: a deviation that float64 resolves and the tail describes
+
+
+@dataclass(frozen=True)
+class Approach:
+    """The deviation |x* - law.limit_boundary| of a run of two neurons on two points.
+
+    start: the time from which on it is looked at;  settled: one at which the run is in its regime.
+    """
+
+    network: ShallowReLU
+    data: Dataset
+    method: Method
+    law: Law
+    start: LogTime
+    settled: LogTime
+    options: Mapping[str, Any]
+
+    @cached_property
+    def geometry(self) -> TwoPointGeometry:
+        return TwoPointGeometry.of(self.data)
+
+    @property
+    def flow(self) -> bool:
+        return isinstance(self.method, GradientFlow)
+
+    @property
+    def size(self) -> float:
+        """That of the inputs, whose rounding limits what is known of x*."""
+        return max(abs(self.geometry.x1), abs(self.geometry.x2))
+
+    @property
+    def centred(self) -> bool:
+        """The limit is the midpoint: the deviation is the deficit, known by its logarithm."""
+        return self.law.limit_boundary == self.geometry.midpoint
+
+    @cached_property
+    def forgets(self) -> float:
+        """ln t from which on the law holds to rounding.
+
+        A margin u has relaxed after e^u / rate steps; rates are at least step * D / max(k11, k22).
+        """
+        path, g = self._simulated([self.settled]), self.geometry
+        a = g.preactivations(path.weights.values[0, :, 0], path.biases.values[0])
+        step = self.method.step_size if isinstance(self.method, GradientDescent) else 1.0
+        slowest = min(g.determinant / max(g.k11, g.k22), 1.0)
+        level = float(np.abs(a).max()) - math.log(step * slowest)
+        return max(self.settled.log, level, 0.0) + _FORGOTTEN
+
+    def within(self, eps: float) -> LogTime | None:
+        """The time >= start from which on the deviation is at most eps, None where unknown."""
+        if self.law.constant == 0:
+            return self._fast(eps)
+        log = abs(self.law.constant) / eps - self.law.offset
+        if log >= self.forgets:
+            return max(self.start, LogTime.from_log(log, flow=self.flow))
+        if eps < _RESOLVED * self.size:
+            return None
+        return self._follow(eps, self.forgets)
+
+    def _follow(self, eps: float, log_top: float, start: LogTime | None = None) -> LogTime | None:
+        top = max(self.start, LogTime.from_log(log_top, flow=self.flow))
+        excess = lambda times: self.log_deviations(times) - math.log(eps)  # noqa: E731
+        return last_passage(excess, start or self.start, top, flow=self.flow)
+
+    def _fast(self, eps: float) -> LogTime | None:
+        """A constant of 0: the deviation falls like 1 / (t ln t)."""
+        optimal = self.data.optimal_margin
+        if not self.centred and eps < _RESOLVED * self.size:
+            return None
+        log = None if eps >= _PLAIN * optimal or not self.centred else self._tail(eps)
+        if log is None:
+            return self._follow(eps, self.forgets + max(0.0, math.log(optimal / eps)))
+        there = LogTime.from_log(log, flow=self.flow)
+        if abs(float(self.log_deviations([there])[0]) - math.log(eps)) < _AGREES:
+            return self._follow(eps, log + 2.0, self._plain)
+        return there  # float64's differences are lost there, and the run has no logarithm
+
+    @cached_property
+    def _plain(self) -> LogTime | None:
+        """From when on the deviation is small, though float64 still resolves it as a difference."""
+        bound = _PLAIN * self.data.optimal_margin
+        return self._follow(bound, self.forgets - math.log(_PLAIN))
+
+    def _tail(self, eps: float) -> float | None:
+        """ln t where K / (t (ln t + offset)) is eps, with K from a time when that is plain to see.
+
+        e^a_11 and e^a_22 then rise by the same amounts, so their difference, which decides, is
+        constant up to O(1 / t); it cannot be seen any more where float64 has a_11 = a_22.
+        """
+        plain, beta = self._plain, self.law.offset
+        if plain is None or not plain.log + beta > 0:
+            return None
+        fall = float(self.log_deviations([plain])[0]) - math.log(eps)
+        if not 0 < fall < math.inf:  # the boundary has long been at its limit
+            return None
+        log = plain.log + fall
+        for _ in range(100):  # a contraction, by 1 / (ln t + beta)
+            log = plain.log + fall + math.log((plain.log + beta) / (log + beta))
+        return log
+
+    def log_deviations(self, times: list[LogTime]) -> Array:
+        """ln |x* - limit_boundary| (S,) at sorted times; NaN where x* is not defined."""
+        path = self._simulated(times)
+        boundary = path.boundary.values
+        if self.centred:
+            return np.where(np.isnan(boundary), np.nan, path.log_margin_deficit.values)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(boundary - self.law.limit_boundary)))
+
+    def _simulated(self, times: list[LogTime]) -> xr.Dataset:
+        return simulate(
+            self.network, self.data, self.method, until=times[-1], at=times, **self.options
+        ).trajectory

@@ -1,0 +1,193 @@
+"""`stall`: when gradient descent stops moving in floating point, and what is left over."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import wrightomega
+
+from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
+from latephase.core.calls import public
+from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
+
+from .run import Run
+from .simulate import check, has_late_phase, simulate
+
+Array = NDArray[np.float64]
+_SAMPLES = 200
+_LONGEST = 1e6  # ln of the latest time at which a stall is looked for
+_NEAR = 1e-6  # relative distance from its kink at which a neuron counts as active
+
+
+# With updates of k units while the true one lies within half a unit of k, the pre-activation takes
+# sum_k ln((k + 1/2) / (k - 1/2)) / k = 1.7506329692 units of time where exactly it takes 2. Terms
+# fall like 1/k^2: the rest after K is 1/(K + 1/2) to a relative 1/K^2.
+_K = np.arange(1, 10**5)
+WHOLE_UNITS = float((np.log1p(1 / (_K - 0.5)) / _K).sum() + 1 / (_K[-1] + 0.5)) / 2
+
+
+@public
+@dataclass(frozen=True)
+class Stall:
+    """The predicted end of training in floating point.
+
+    step: updates after which no parameter changes any more;  deficit: the robustness-margin deficit
+    that is left, in input units;  boundary: x* then, NaN beyond two neurons on a line;
+    earliest, latest: Lambert-W bounds of the step, for parameters at the lower and the upper end of
+    a power of two; None beyond two neurons on two points, and where training stops at less than
+    half of the earliest, before the late phase;  run: the exact run it was read off.
+    """
+
+    dtype: str
+    step: LogTime
+    deficit: float
+    boundary: float
+    earliest: LogTime | None
+    latest: LogTime | None
+    run: Run
+
+
+@public
+def stall(
+    network: ShallowReLU,
+    data: Dataset,
+    method: GradientDescent,
+    dtype: str = "float32",
+    **more: Any,
+) -> Stall:
+    """Predict at which update gradient descent stops in the arithmetic of `dtype`.
+
+    Training stops when step_size |dL/dtheta| falls below half a unit in the last place of every
+    parameter. Both sides are read off the exact run of `simulate`; `more` is passed on to it.
+    Rounded to whole units, updates get there sooner, by the factor WHOLE_UNITS.
+    Rigour: estimated: where parameters do not stop at once, the last ones go on alone for a
+    while.  Raises InputError for other methods, unknown dtypes and numbers beyond the dtype's,
+    LatephaseError where the run does not get there.  Source: docs/theory.md, "Real arithmetic".
+    """
+    from latephase.training.arithmetic.real_arithmetic import format_of
+
+    form = format_of(dtype)
+    if not isinstance(method, GradientDescent):
+        raise InputError("GradientDescent(step_size)", method, "only its stall is predicted")
+    own = {"until", "at", "samples"} & set(more)
+    if own:
+        raise InputError("no times: stall looks for its own", Words(own.pop()), "leave it out")
+    check(network, data, more.get("loss", "exponential"))
+    _check_range(network, data, method, form)
+    run, first = _found(network, data, method, form, more)
+    at = run.trajectory.isel(time=first)
+    boundary, deficit = float(at.boundary), float(at.margin_deficit)
+    still = LogTime.parse(str(at.time.values))
+    earliest, latest = _bounds(network, data, method, form.bits, run.loss)
+    if earliest is not None and still.log < earliest.log - math.log(2):
+        earliest = latest = None
+    return Stall(form.name, _shorter(still), deficit, boundary, earliest, latest, run)
+
+
+def _check_range(network: ShallowReLU, data: Dataset, method: GradientDescent, form: Any) -> None:
+    """Check that no number given is infinite in the format."""
+    given = (data.inputs, network.weights, network.biases, network.output_weights, method.step_size)
+    largest = max(float(np.abs(part).max()) for part in given)
+    if largest >= form.largest:
+        expected = f"numbers below {form.largest:.6g}, the largest of {form.name}"
+        raise InputError(expected, largest, "rescale the inputs, or choose a wider dtype")
+
+
+def _found(
+    network: ShallowReLU, data: Dataset, method: GradientDescent, form: Any, more: dict[str, Any]
+) -> tuple[Run, int]:
+    """A run sampled around its stall, and the first of its samples that does not move."""
+    low, high = 0.0, (form.bits + 12) * math.log(2) + abs(math.log(method.step_size))
+    while True:
+        run, times, still = _sampled(network, data, method, form, (low, high), more)
+        if still.any():
+            break
+        if high > _LONGEST or not np.isfinite(run.trajectory.log_loss.values[-1]):
+            wild = run.outcome is Outcome.overflowed
+            raise LatephaseError(
+                f"expected a run that is followed until {form.name} stalls, got outcome "
+                f"{run.outcome.name}; {'take a smaller step size' if wild else 'raise max_steps'}"
+            )
+        high *= 4.0
+    first = int(np.argmax(still))
+    if first < 2:  # t = 0 or 1
+        return run, first
+    ends = (times[first - 1].log, times[first].log)
+    run, _, still = _sampled(network, data, method, form, ends, more)
+    return run, int(np.argmax(still)) if still.any() else len(still) - 1
+
+
+def _sampled(
+    network: ShallowReLU,
+    data: Dataset,
+    method: GradientDescent,
+    form: Any,
+    ends: tuple[float, float],
+    more: dict[str, Any],
+) -> tuple[Run, list[LogTime], NDArray[np.bool_]]:
+    """A run, its times between e^ends, and where no parameter would change."""
+    logs = np.linspace(*ends, _SAMPLES)
+    times = sorted({LogTime.parse(0), *(_whole(float(log), round) for log in logs)})
+    try:
+        run = simulate(network, data, method, until=times[-1], at=times, **more)
+    except ArithmeticError as error:
+        text = (
+            f"expected numbers whose products float64 holds, got {type(error).__name__} in the run"
+        )
+        raise LatephaseError(f"{text}; rescale inputs, weights or step size") from error
+    return run, times, _still(run, form, method.step_size)
+
+
+def _shorter(time: LogTime) -> LogTime:
+    """WHOLE_UNITS times a time."""
+    if time.as_float < 2.0**53:
+        return LogTime.parse(round(WHOLE_UNITS * time.as_float))
+    return LogTime.from_log(time.log + math.log(WHOLE_UNITS))
+
+
+def _still(run: Run, form: Any, step_size: float) -> NDArray[np.bool_]:
+    """Whether no parameter would change, (S,)."""
+    data, outer = run.data, run.network.output_weights
+    w, b = run.trajectory.weights.values, run.trajectory.biases.values
+    with np.errstate(all="ignore"):
+        a = np.einsum("sjk,ik->sji", w, data.inputs) + b[..., None]
+        q = data.labels * np.einsum("j,sji->si", outer, np.maximum(a, 0.0))
+        weights = np.exp(math.log(step_size) + LOSSES[run.loss].log_weights(q))
+        near = np.abs(a) <= _NEAR * np.abs(a).max(axis=2, keepdims=True)
+        points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
+        pull = np.outer(outer, data.labels) * weights[:, None]  # (S, m, n)
+        # On a kink a point pulls now and then: all of it counts. Elsewhere pulls may cancel.
+        steady = np.where((a > 0) & ~near, pull, 0.0) @ points
+        update = np.abs(steady) + np.where(near, np.abs(pull), 0.0) @ np.abs(points)
+        theta = np.concatenate([w, b[..., None]], axis=-1)
+        fixed: NDArray[np.bool_] = (update <= form.spacing(theta) / 2).all(axis=(1, 2))
+    return fixed & np.isfinite(theta).all(axis=(1, 2))
+
+
+def _bounds(
+    network: ShallowReLU, data: Dataset, method: GradientDescent, bits: int, loss: str
+) -> tuple[LogTime | None, LogTime | None]:
+    """Updates t = f 2^p / W(step_size k f 2^p) for f = 1 and 2 and the points' k.
+
+    In logarithms, which do not overflow: W(e^L) = omega with omega + ln omega = L, so that
+    ln t = omega - ln(step_size k).
+    """
+    if not has_late_phase(network, data) or loss != "exponential":
+        return None, None
+    g = TwoPointGeometry.of(data)
+    rates = [math.log(method.step_size) + math.log(k) for k in (g.k11, g.k22) if k < math.inf]
+    logs = [
+        float(wrightomega(rate + (f + bits) * math.log(2))) - rate for f in (0, 1) for rate in rates
+    ]
+    if not logs:
+        return None, None
+    return _whole(min(logs), math.floor), _whole(max(logs), math.ceil)
+
+
+def _whole(log: float, rounded: Any) -> LogTime:
+    """The whole number of updates of this logarithm."""
+    return LogTime.parse(rounded(math.exp(log))) if log < 700.0 else LogTime.from_log(log)

@@ -1,0 +1,210 @@
+"""One update of gradient descent in an arithmetic, and many at once where they are alike.
+
+Everything is computed on "ends": arrays with a leading axis that holds one value, or the lower and
+the upper end of an interval. Rounding is monotone, so that an operation on intervals is bounded by
+the operation on their ends; that tells which updates are alike without making them.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from latephase.problem import LOSSES
+from latephase.training.arithmetic.float_formats import FORMATS, Format
+from latephase.training.base import Data
+from latephase.training.gradient import LOG_WEIGHTS
+
+Array = Any  # of NumPy or of JAX
+_SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
+
+
+class Kind(NamedTuple):
+    """Which arithmetic: a name in FORMATS, what is rounded and how, the loss, and who computes."""
+
+    name: str
+    accumulate: bool
+    stochastic: bool
+    loss: str
+    by_numpy: bool = False
+
+    @property
+    def form(self) -> Format:
+        """The format of the parameters."""
+        return FORMATS[self.name]
+
+    @property
+    def working(self) -> Format:
+        """The format of the data and, unless rounding is stochastic, of every operation."""
+        return FORMATS["float32"] if self.accumulate and self.form.bits < 24 else self.form
+
+    @property
+    def xp(self) -> Any:
+        """The module of the array functions."""
+        return np if self.by_numpy else jnp
+
+    @property
+    def watched(self) -> bool:
+        """Whether XLA would flush results that the format has."""
+        return self.name == "float64" and not self.by_numpy
+
+
+class State(NamedTuple):
+    """theta (neuron, feature, trial) in float64, holding values of the format; the rest (trial,):
+    updates done, length of the next leap, update of the stall, leaps made, and whether the next
+    step meets a subnormal number that XLA would flush."""
+
+    theta: Array
+    done: Array
+    leap: Array
+    stalled: Array
+    leaps: Array
+    lost: Array
+
+
+class _Operations:
+    """Rounded operations; `lost` says in which trials (trial,) XLA flushed a result."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind, self.xp = kind, kind.xp
+        self.lost: Array = np.False_
+
+    def rounded(self, values: Array) -> Array:
+        return values if self.kind.stochastic else self.kind.working.rounded(values)
+
+    def times(self, left: Array, right: Array) -> Array:
+        """The product; the ends of an interval may change places."""
+        product = left * right
+        if self.kind.watched:
+            self._watch((product == 0) & (left != 0) & (right != 0))
+            product = jnp.where(product == 0, 0.0, product)  # else XLA makes a*b + c one operation
+        ends = self.rounded(product)
+        if len(ends) == 1:
+            return ends
+        return self.xp.stack([ends.min(axis=0), ends.max(axis=0)])
+
+    def plus(self, left: Array, right: Array) -> Array:
+        total = left + right
+        if self.kind.watched:
+            self._watch((total == 0) & (left != -right))
+        return self.rounded(total)
+
+    def total(self, terms: list[Array]) -> Array:
+        """The sum, one term after the other, as a loop makes it."""
+        return reduce(self.plus, terms)
+
+    def loss_weights(self, margins: Array) -> Array:
+        """-dloss/dq at margins (ends, point, trial); it falls."""
+        log = LOSSES[self.kind.loss].log_weights if self.xp is np else LOG_WEIGHTS[self.kind.loss]
+        falling = margins[::-1]
+        exponent = self.rounded(self._widened(log(falling), falling))
+        weights = self._widened(self.xp.exp(exponent), exponent)
+        if self.kind.watched:
+            self._watch((weights == 0) & (exponent > -746.0))
+        return self.rounded(weights)
+
+    def _widened(self, ends: Array, of: Array) -> Array:
+        """Room for a function that is monotone but for its last place, unless its argument stands
+        still, as a margin does for long in float64: then so does the update, however near a tie."""
+        if len(ends) == 1:
+            return ends
+        room = _SLACK * self.xp.abs(ends) * (of[0] != of[1])
+        return self.xp.stack([ends[0] - room[0], ends[1] + room[1]])
+
+    def _watch(self, flushed: Array) -> None:
+        self.lost = self.lost | flushed.any(axis=tuple(range(flushed.ndim - 1)))
+
+
+def leap(
+    state: State, until: Array, data: Data, step_size: Array, kind: Kind, key: Any = None
+) -> State:
+    """The next update of every trial, or as many of them as are known to be alike."""
+    xp = kind.xp
+    there, lost = _step(state.theta, data, step_size, kind, key)
+    change = there - state.theta
+    same = (there == state.theta).all(axis=(0, 1))
+    lost = lost | ((change == 0).all(axis=(0, 1)) & ~same)
+    length = xp.minimum(state.leap, until - state.done)
+    far = state.theta + length * change
+    alike = ~lost & _alike(state.theta, there, far, length * change, (data, step_size), kind)
+    long = alike & (length > 1)
+    going = is_open(state, until, xp) & ~lost
+    still = same & (not kind.stochastic)
+    moved = going & ~still
+    return State(
+        xp.where(moved, xp.where(long, far, there), state.theta),
+        xp.where(moved, state.done + xp.where(long, length, 1.0), state.done),
+        xp.where(alike, 2.0 * state.leap, xp.maximum(1.0, xp.floor(state.leap / 2.0))),
+        xp.where(going & still, state.done, state.stalled),
+        state.leaps + going,
+        state.lost | (lost & is_open(state, until, xp)),
+    )
+
+
+def is_open(state: State, until: Array | float, xp: Any) -> Array:
+    """Which trials still move towards `until`, (trial,)."""
+    finite = xp.isfinite(state.theta).all(axis=(0, 1))
+    open_: Array = (state.done < until) & xp.isnan(state.stalled) & finite
+    return open_
+
+
+def _step(theta: Array, data: Data, step_size: Array, kind: Kind, key: Any) -> tuple[Array, Array]:
+    """The parameters after one update, and where it meets what XLA flushes, (trial,)."""
+    do = _Operations(kind)
+    moved = do.plus(theta, _update(theta[None], data, step_size, do)[0])
+    if kind.stochastic:
+        return kind.form.stochastic(moved, key), do.lost
+    return kind.form.rounded(moved), do.lost
+
+
+def _alike(
+    theta: Array,
+    there: Array,
+    far: Array,
+    whole: Array,
+    problem: tuple[Data, Array],
+    kind: Kind,
+) -> Array:
+    """Whether all steps from theta to far = theta + whole add what the first one does, (trial,).
+
+    Updates are bounded over the box between theta and far. They have to round to the same change
+    from even and from odd multiples of a unit, since ties go to even ones, and at the last step,
+    which may end at a power of two. Looking at steps from the ends alone is not enough: with three
+    points an update may leave its value and come back.
+    """
+    xp, do = kind.xp, _Operations(kind)
+    box = xp.stack([xp.minimum(theta, far), xp.maximum(theta, far)])
+    updates = _update(box, *problem, do)
+    change = there - theta
+    alike = _evenly(theta, whole, far, xp)
+    for place in (theta, there, far - change):
+        ends = kind.form.rounded(do.plus(place, updates))
+        alike = alike & (ends == place + change).all(axis=(0, 1, 2))
+    sure: Array = alike & ~do.lost & (not kind.stochastic)
+    return sure
+
+
+def _evenly(theta: Array, change: Array, total: Array, xp: Any) -> Array:
+    """Whether theta + change is `total`, unrounded and between the same powers of two, (trial,):
+    beyond one, units in the last place are others."""
+    moved = total - theta
+    error = (theta - (total - moved)) + (change - moved)
+    even: Array = (error == 0) & (xp.frexp(total)[1] == xp.frexp(theta)[1])
+    return even.all(axis=(0, 1))
+
+
+def _update(ends: Array, data: Data, step_size: Array, do: _Operations) -> Array:
+    """step_size times the descent direction at parameters (ends, neuron, feature, trial)."""
+    points, labels, outer = data
+    features = [do.times(ends[:, :, k, None], x[:, None]) for k, x in enumerate(points.T)]
+    preactivation = do.total(features)
+    active = do.xp.maximum(preactivation, 0.0)
+    outputs = do.total([do.times(v, active[:, j]) for j, v in enumerate(outer)])
+    weights = do.loss_weights(do.times(labels[:, None], outputs))
+    signs = outer[:, None, None] * labels[:, None]
+    pull = do.times(signs, do.xp.where(preactivation > 0, weights[:, None], 0.0))
+    grown = do.total([do.times(pull[:, :, i, None], x[:, None]) for i, x in enumerate(points)])
+    return do.times(step_size, grown)

@@ -1,0 +1,62 @@
+"""Momentum: heavy ball and Nesterov's acceleration, by optax's trace of gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from latephase.training.method import Method, Step, View, parameter
+from latephase.training.methods import optax_steps
+
+
+@dataclass(frozen=True)
+class HeavyBall(Method):
+    """theta_{t+1} = theta_t - step_size grad L(theta_t) + momentum (theta_t - theta_{t-1}).
+
+    Source: [polyak1964]. A constant momentum multiplies the clock by 1 / (1 - momentum).
+    """
+
+    name: ClassVar[str] = "heavy_ball"
+    step_size: float = parameter("> 0")
+    momentum: float = parameter("in [0, 1)", 0.9)
+
+    def init(self, view: View) -> optax_steps.Scaled:
+        """No velocity."""
+        return optax_steps.no_trace(view)
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        now = view.gradient()
+        trace, memory = optax_steps.trace(self.momentum, now, memory)
+        change = -self.step_size * jnp.exp(now.log_loss) * trace
+        return Step(view.moved(change), memory, now)
+
+
+@dataclass(frozen=True)
+class Nesterov(Method):
+    """y_t = theta_t + b_t (theta_t - theta_{t-1}), theta_{t+1} = y_t - step_size grad L(y_t), with
+    b_t = t / (t + 3) for `momentum` 0 and b_t = momentum otherwise.
+
+    Source: [nesterov1983]; t / (t + 3) as in [su2016]. `optax.sgd(nesterov=True)` follows y_t; this
+    follows theta_t, by optax's trace.
+    """
+
+    name: ClassVar[str] = "nesterov"
+    step_size: float = parameter("> 0")
+    momentum: float = parameter("in [0, 1)", 0.0)
+
+    def init(self, view: View) -> optax_steps.Scaled:
+        """No velocity."""
+        return optax_steps.no_trace(view)
+
+    def step(self, view: View, memory: Any) -> Step:
+        """One update."""
+        fading = view.time / (view.time + 3.0)
+        weight = jnp.where(self.momentum > 0.0, self.momentum, fading)
+        velocity = -self.step_size * jnp.exp(memory.log_loss) * memory.state.trace
+        there = view.gradient(shift=weight * velocity)
+        trace, memory = optax_steps.trace(weight, there, memory)
+        change = -self.step_size * jnp.exp(there.log_loss) * trace
+        return Step(view.moved(change), memory, there)

@@ -1,0 +1,96 @@
+"""The one place that calls optax, with its states kept in units of the current loss.
+
+optax is handed G = grad L / L instead of grad L, which underflows. Averages of gradients that it
+remembers are therefore multiplied, before each update, by what one loss is in units of the next:
+by (L before / L now) for averages of gradients, by its square for averages of squares.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+import optax.contrib
+
+from latephase.training.base import Array
+from latephase.training.gradient import Gradient, length
+from latephase.training.method import At, View
+from latephase.training.methods.step_sizes import over
+
+
+class Scaled(NamedTuple):
+    """optax's state in units of the loss whose logarithm is `log_loss` (trial,)."""
+
+    state: Any
+    log_loss: Array
+
+
+def no_trace(view: View) -> Scaled:
+    """The state of `trace` before the first update."""
+    return _begin(optax.trace(0.0), view)
+
+
+def trace(decay: float | Array, gradient: Gradient, memory: Scaled) -> tuple[Array, Scaled]:
+    """`optax.trace`, the sum of decay^k g_(t-k), in units of the loss now."""
+    return _update(optax.trace(decay), gradient, memory)
+
+
+def no_averages(view: View) -> Scaled:
+    """The state of `adam` before the first update."""
+    return _begin(optax.scale_by_adam(), view)
+
+
+def adam(
+    beta1: float, beta2: float, eps: Array, gradient: Gradient, memory: Scaled
+) -> tuple[Array, Scaled]:
+    """`optax.scale_by_adam`, m / (sqrt(v) + eps); eps (trial,) in units of the loss now."""
+    return _update(optax.scale_by_adam(b1=beta1, b2=beta2, eps=eps), gradient, memory)
+
+
+def sign(direction: Array) -> Array:
+    """`optax.scale_by_sign`."""
+    moved, _ = optax.scale_by_sign().update(direction, optax.EmptyState())
+    return jnp.asarray(moved)
+
+
+def _begin(transform: optax.GradientTransformation, view: View) -> Scaled:
+    return Scaled(transform.init(view.parameters), jnp.full(view.parameters.shape[-1], -jnp.inf))
+
+
+def _update(
+    transform: optax.GradientTransformation, gradient: Gradient, memory: Scaled
+) -> tuple[Array, Scaled]:
+    """optax's update for G and its new state, both in units of the loss now."""
+    state = _in_units(memory, gradient.log_loss)
+    moved, state = transform.update(gradient.direction, state)
+    return moved, Scaled(state, gradient.log_loss)
+
+
+def _in_units(memory: Scaled, log_loss: Array) -> Any:
+    """The state in units of another loss."""
+    ratio = jnp.exp(memory.log_loss - log_loss)
+    state = memory.state
+    if isinstance(state, optax.TraceState):
+        return state._replace(trace=state.trace * ratio)
+    if isinstance(state, optax.ScaleByAdamState):
+        return state._replace(mu=state.mu * ratio, nu=state.nu * ratio**2)
+    return state
+
+
+def ascended(radius: float, at: At, view: View, gradient: Gradient) -> Array:
+    """The gradient that sharpness-aware minimisation descends, by `optax.contrib.sam`, in units of
+    the loss at the parameters: the one at the parameters plus radius G / |G|."""
+
+    def unit_ascent(updates: Array, state: Any, params: Any = None) -> tuple[Array, Any]:
+        return -radius * over(updates, length(updates)), state  # per trial, unlike optax's
+
+    def beyond(moved: Array, _: int) -> Array:
+        there = at(moved - view.parameters)
+        return jnp.exp(there.log_loss - gradient.log_loss) * there.direction
+
+    adversary = optax.GradientTransformation(lambda _: optax.EmptyState(), unit_ascent)
+    sam = optax.contrib.sam(optax.identity(), adversary, opaque_mode=True)
+    state = sam.init(view.parameters)
+    moved, _ = sam.update(gradient.direction, state, view.parameters, grad_fn=beyond)
+    return moved

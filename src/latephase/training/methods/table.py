@@ -1,0 +1,153 @@
+"""All methods that are stepped, by name, and how a text names one with its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from latephase.core import InputError, Words
+from latephase.core.calls import public
+from latephase.problem import GradientDescent
+from latephase.training.method import Method
+from latephase.training.methods.adam import Adam
+from latephase.training.methods.dual_acceleration import DualAcceleration
+from latephase.training.methods.loss_based import LossBasedSchedule
+from latephase.training.methods.momentum import HeavyBall, Nesterov
+from latephase.training.methods.rescaling import FixedRadius, ProgressiveRescaling
+from latephase.training.methods.sharpness_aware import SharpnessAware
+from latephase.training.methods.sign_descent import SignDescent
+from latephase.training.methods.span_projection import SpanProjection
+from latephase.training.methods.step_sizes import (
+    LossScaled,
+    NormalizedGradientDescent,
+    PolyakStep,
+    PowerStep,
+)
+from latephase.training.methods.stochastic import StochasticGradientDescent
+from latephase.training.methods.weight_decay import WeightDecay
+
+__all__ = [
+    "METHODS",
+    "Adam",
+    "DualAcceleration",
+    "FixedRadius",
+    "HeavyBall",
+    "LossBasedSchedule",
+    "LossScaled",
+    "Nesterov",
+    "NormalizedGradientDescent",
+    "PolyakStep",
+    "PowerStep",
+    "ProgressiveRescaling",
+    "SharpnessAware",
+    "SignDescent",
+    "SpanProjection",
+    "StochasticGradientDescent",
+    "WeightDecay",
+    "named",
+    "names",
+    "stepped",
+    "texts_of",
+]
+
+METHODS: dict[str, type[Method]] = {
+    method.name: public(method)
+    for method in (
+        PowerStep,
+        HeavyBall,
+        Nesterov,
+        LossScaled,
+        NormalizedGradientDescent,
+        PolyakStep,
+        LossBasedSchedule,
+        DualAcceleration,
+        ProgressiveRescaling,
+        Adam,
+        SignDescent,
+        SharpnessAware,
+        WeightDecay,
+        FixedRadius,
+        SpanProjection,
+        StochasticGradientDescent,
+    )
+}
+GD = "gd"
+"""Gradient descent itself, `problem.GradientDescent`."""
+
+
+def names() -> tuple[str, ...]:
+    """All names, gradient descent first."""
+    return (GD, *METHODS)
+
+
+def stepped(method: Any) -> Method:
+    """The method as one that is stepped; gradient descent is the power step of exponent 0.
+
+    Raises InputError.
+    """
+    if isinstance(method, GradientDescent):
+        return PowerStep(method.step_size, 0.0)
+    if not isinstance(method, Method):
+        known = ", ".join(cls.__name__ for cls in METHODS.values())
+        raise InputError("a method that is stepped", method, f"use GradientDescent, {known}")
+    return method
+
+
+def named(text: str, step_size: float) -> Method | GradientDescent:
+    """The method of a text: a name, then parameters: "adam", "heavy_ball:momentum=0.5".
+
+    A parameter that is a method itself has its own parameters behind slashes:
+    "span_projection:method=heavy_ball/momentum=0.5".
+    step_size: of methods that have one and whose text says none.  Raises InputError.
+    """
+    name, *given = (part.strip() for part in text.split(":"))
+    if name not in names():
+        raise InputError("the name of a method", name, f"use one of {', '.join(names())}")
+    record: Any = GradientDescent if name == GD else METHODS[name]
+    known = {f.name: f for f in fields(record)}
+    values: dict[str, Any] = {"step_size": step_size} if "step_size" in known else {}
+    for part in given:
+        key, value = _parted(part, name, list(known))
+        inner = key == "method"
+        values[key] = named(value.replace("/", ":"), step_size) if inner else _number(key, value)
+    return record(**values)
+
+
+def _parted(part: str, name: str, known: list[str]) -> tuple[str, str]:
+    key, equals, value = part.partition("=")
+    if key not in known:
+        got = Words(repr(key))
+        raise InputError(f"a parameter of {name}", got, f"use one of {', '.join(known)}")
+    if not equals:
+        raise InputError(f"{key}=NUMBER behind {name}:", Words(repr(part)), f"write {name}:{key}=1")
+    return key, value
+
+
+def _number(key: str, text: str) -> float | int:
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"a number as {key}", text, f"write for example {key}=0.5") from None
+    return int(value) if value.is_integer() and key in ("seed", "replacement") else value
+
+
+def texts_of(methods: Sequence[Any]) -> tuple[list[str], float | None]:
+    """The methods as `named` reads them, and the step size they share, which the texts omit."""
+    sizes = {method.step_size for method in methods if hasattr(method, "step_size")}
+    common = sizes.pop() if len(sizes) == 1 else None
+    return [_text(method, common) for method in methods], common
+
+
+def _text(method: Any, common: float | None) -> str:
+    """A name and the parameters that are not its defaults."""
+    name = GD if isinstance(method, GradientDescent) else method.name
+    parts = []
+    for one in fields(method):
+        value = getattr(method, one.name)
+        if value == (common if one.name == "step_size" else one.default):
+            continue
+        inner = isinstance(value, Method)
+        shown = _text(value, common).replace(":", "/") if inner else repr(value + 0)
+        parts.append(f":{one.name}={shown.removesuffix('.0')}")
+    return name + "".join(parts)

@@ -1,0 +1,77 @@
+"""The general engine: order of the modified flow, the exact pieces it reproduces, both losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import latephase as lp
+from latephase.core import LogTime
+from latephase.late.chain.run import run_chain
+from latephase.late.chain.state import Goal
+from latephase.late.modes.setting import Setting
+
+
+def path(run: lp.Run) -> np.ndarray:
+    """theta (time, m, d + 1)."""
+    t = run.trajectory
+    return np.concatenate([t.weights.values, t.biases.values[..., None]], axis=-1)
+
+
+def off(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (time,); a neuron of length 0 never moves."""
+    norms = np.linalg.norm(truth, axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (np.linalg.norm(found - truth, axis=2) / np.where(norms > 0, norms, 1)).max(axis=1)
+
+
+SMOOTH = lp.Dataset([[1.0, 0.2], [0.3, 1.1], [-1.0, -0.7]], [1, 1, -1])
+SMOOTH_NET = lp.ShallowReLU(
+    [[0.4, 0.3], [-0.5, -0.2], [0.3, 0.5]], [0.3, 0.2, 0.1], [1.0, -1.0, 0.5]
+)
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_order_of_convergence(order, loss):
+    """Ground truth: theory. GD replaced by the flow of order k from t0 on is off by t0^-(k+1)."""
+    setting = Setting.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss)
+    theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
+    careful = Goal(1e-13, 1e-4, 1_000_000, caution=4.0)
+    starts = np.array([100, 200, 400, 800]) * (4 if order == 0 else 1)  # else the solver's error
+    defects = []
+    for start in starts.tolist():
+        times = [LogTime.parse(start * factor) for factor in (1, 2, 4, 16)]
+        truth = run_chain(setting, theta, times, times[-1], careful).recorded
+        left = [LogTime.parse(t.value - start) for t in times[1:]]
+        found = run_chain(setting, truth[0], left, left[-1], Goal(1e3, 1e-4, 1, order=order))
+        defects.append(off(found.recorded, truth[1:]).max())
+    slope = np.polyfit(np.log(starts), np.log(defects), 1)[0]
+    assert abs(slope + order + 1) < 0.15
+
+
+@pytest.mark.parametrize("inputs", [(1.0, -1.0), (2.0, -0.5), (3.0, -1.0)])
+def test_exact_pieces_are_reproduced(inputs):
+    """Ground truth: the exact pieces of two neurons on two points, to 10^1000."""
+    net, data = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset(inputs, [1, -1])
+    times = [LogTime.parse(t) for t in ("1e3", "1e6", "1e30", "1e1000")]
+    gd = lp.GradientDescent(0.1)
+    truth = lp.simulate(net, data, gd, until="1e1000", at=times)
+    assert (truth.trajectory.error.values < 1e-13).all()
+    setting = Setting.of(net, data, gd, "exponential")
+    theta = np.c_[net.weights, net.biases]
+    chain = run_chain(setting, theta, times, times[-1], Goal(1e-12, 1e-4, 100_000))
+    assert (off(chain.recorded, path(truth)) < 1e-10).all()
+
+
+def test_logistic_and_exponential_loss_share_their_limit():
+    """Ground truth: [soudry2018]: ln(1 + e^-q) ~ e^-q. From the same start the patterns agree."""
+    gd = lp.GradientDescent(0.3)
+    runs = [
+        lp.simulate(SMOOTH_NET, SMOOTH, gd, until="1e1000", at=["1e1000"], loss=loss)
+        for loss in ("exponential", "logistic")
+    ]
+    one, two = (lp.limit(run) for run in runs)
+    assert (runs[0].pattern == runs[1].pattern).all()
+    assert off(one.network.weights[None], two.network.weights[None]) < 1e-12
+    assert not (runs[0].trajectory.weights.values == runs[1].trajectory.weights.values).all()

@@ -1,0 +1,188 @@
+"""Every training method against its definition in 60-digit arithmetic, 200 steps long."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import decimal_methods as exact
+from latephase.training.base import Data, Pair
+from latephase.training.follow import follow
+from latephase.training.method import View
+from latephase.training.methods.table import METHODS, named, stepped
+
+STEPS, ETA = 200, Decimal("0.25")  # exact in binary
+D = Decimal
+POWER = exact.rule(lambda t, loss, length: ETA)
+EXPECTED: dict[str, exact.Method] = {
+    "gd": POWER,
+    "power_step:exponent=0.5": exact.rule(lambda t, loss, length: ETA * D(t + 1).sqrt()),
+    "loss_scaled": exact.rule(lambda t, loss, length: ETA / loss),
+    "loss_scaled:decay=0.5": exact.rule(lambda t, loss, length: ETA / loss / D(t + 1).sqrt()),
+    "normalized_gd": exact.rule(lambda t, loss, length: ETA / length),
+    "polyak_step": exact.rule(lambda t, loss, length: loss / length**2),
+    "loss_based": exact.loss_based(ETA),
+    "heavy_ball:momentum=0.75": exact.heavy_ball(ETA, D(0.75)),
+    "nesterov": exact.nesterov(ETA, None),
+    "nesterov:momentum=0.5": exact.nesterov(ETA, D(0.5)),
+    "dual_acceleration": exact.dual_acceleration(ETA),
+    "prgd:warmup=20:period=5:ratio=1.25": exact.rescaling(ETA, D(1.25), 5, 20),
+    "adam": exact.adam(ETA, D(0.9), D(0.999), D(1e-8)),
+    "adam:eps=0:beta1=0.5": exact.adam(ETA, D(0.5), D(0.999), D(0)),
+    "sign_descent": exact.sign_descent(ETA),
+    "sam": exact.sharpness_aware(ETA, D(0.1)),
+    "weight_decay:strength=0.125": exact.weight_decay(ETA, D(0.125), 0),
+    "weight_decay:strength=0.5:fading=1": exact.weight_decay(ETA, D(0.5), 1),
+    "fixed_radius:radius=4": exact.fixed_radius(ETA, D(4)),
+    "span_projection:at=50": exact.span_projection(50, POWER),
+    "span_projection:at=50:method=polyak_step": exact.span_projection(
+        50, exact.rule(lambda t, loss, length: loss / length**2)
+    ),
+}
+# (inputs, labels, output weights): the paper's, coupled, orthogonal and unequal; and a third point.
+PROBLEMS = {
+    "paper": ([1.0, -1.0], [1, -1], [1.0, -1.0]),
+    "k12 < 0": ([3.0, -1.0], [1, -1], [1.0, -1.0]),
+    "k12 = 0": ([-0.5, 2.0], [-1, 1], [1.0, -1.0]),
+    "three points": ([1.5, -0.75, 2.5], [1, -1, 1], [1.0, -1.0, 0.5]),
+}
+
+
+def start(neurons: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed).normal
+    return 0.75 * draw(size=(3, neurons, 1)), 0.75 * draw(size=(3, neurons))
+
+
+def run(text: str, problem: str, steps: int = STEPS, loss: str = "exponential") -> Any:
+    x, y, v = (np.array(part) for part in PROBLEMS[problem])
+    weights, biases = start(len(v), seed=3)
+    method = stepped(named(text, float(ETA)))
+    found = follow(
+        weights,
+        biases,
+        [steps],
+        inputs=x[:, None],
+        labels=y,
+        output_weights=v,
+        method=method,
+        loss=loss,
+    )
+    theta = np.concatenate([weights, biases[..., None]], axis=-1)
+    ended = np.concatenate([found.weights[0], found.biases[0][..., None]], axis=-1)
+    return theta, ended, found
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("text", EXPECTED)
+def test_a_method_is_its_definition(text: str, problem: str) -> None:
+    """Ground truth: its update in 60-digit arithmetic, 200 steps, three starts."""
+    theta, ended, _ = run(text, problem)
+    reference = exact.Problem(*PROBLEMS[problem], loss="exponential")
+    for one, got in zip(theta, ended):
+        want = exact.after(EXPECTED[text], reference, one, STEPS)
+        assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("text", ["gd", "loss_scaled", "adam", "sam", "nesterov"])
+def test_the_logistic_loss_too(text: str) -> None:
+    """Ground truth: the same with ln(1 + e^-q)."""
+    theta, ended, _ = run(text, "k12 < 0", loss="logistic")
+    reference = exact.Problem(*PROBLEMS["k12 < 0"], loss="logistic")
+    for one, got in zip(theta, ended):
+        want = exact.after(EXPECTED[text], reference, one, STEPS)
+        assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
+
+
+def test_every_method_is_checked() -> None:
+    """A method that is added is compared with its definition."""
+    assert set(METHODS) <= {text.split(":")[0] for text in EXPECTED} | {"sgd"}
+
+
+def chosen(text: str, trial: int, points: int) -> list[int]:
+    """Which point stochastic descent takes at each step."""
+    method: Any = named(text, float(ETA))
+    with jax.enable_x64(True):
+        empty = jnp.zeros((2, 2, 3))
+        data = Data(jnp.zeros((points, 2)), jnp.zeros(points), jnp.zeros(2))
+
+        def at(time: int) -> int:
+            view = View(
+                Pair(empty, empty),
+                jnp.float64(time),
+                None,
+                None,
+                data,
+                jnp.arange(3, dtype="uint32"),
+            )  # type: ignore[arg-type]
+            return int(method._chosen(view, points)[trial])
+
+        return [at(t) for t in range(STEPS)]
+
+
+@pytest.mark.parametrize("text", ["sgd", "sgd:replacement=0", "sgd:seed=7"])
+def test_stochastic_descent_is_its_definition_for_the_points_that_it_draws(text: str) -> None:
+    """Ground truth: 60-digit arithmetic with the same order of points."""
+    theta, ended, _ = run(text, "three points")
+    reference = exact.Problem(*PROBLEMS["three points"], loss="exponential")
+    for trial, (one, got) in enumerate(zip(theta, ended)):
+        order = chosen(text, trial, 3)
+        want = exact.after(exact.stochastic(ETA, order), reference, one, STEPS)
+        assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
+
+
+def test_without_replacement_every_epoch_has_every_point() -> None:
+    order = chosen("sgd:replacement=0", 1, 3)
+    epochs = [tuple(order[k : k + 3]) for k in range(0, 198, 3)]
+    assert all(sorted(epoch) == [0, 1, 2] for epoch in epochs)
+    assert len(set(epochs)) == 6  # in every order
+    drawn = np.bincount(chosen("sgd", 1, 3))
+    assert drawn.min() > 40  # 200 draws of three: 67 expected, 40 is four deviations away
+
+
+def test_margins_of_a_million_have_a_finite_loss() -> None:
+    """Ground truth: loss-scaled steps of the paper's data raise each margin by step_size a step
+    once both are equal, so 10^6 steps of 1 end near 10^6, and ln L near its negative."""
+    x, y, v = (np.array(part) for part in PROBLEMS["paper"])
+    found = follow(
+        np.array([[[0.75], [-0.5]]]),
+        np.array([[0.25, 0.5]]),
+        [10**6],
+        inputs=x[:, None],
+        labels=y,
+        output_weights=v,
+        method=stepped(named("loss_scaled", 1.0)),
+    )
+    a = found.weights[0, 0] * x + found.biases[0, 0][:, None]
+    margins = np.maximum(a[0], 0) - np.maximum(a[1], 0)
+    log_loss = np.logaddexp(-margins[0], margins[1])
+    assert np.isfinite(log_loss)
+    assert min(margins[0], -margins[1]) > 1e5
+    np.testing.assert_allclose(-log_loss, 1e6, rtol=1e-4)
+    np.testing.assert_allclose(found.log_flow_time[0, 0], 1e6, rtol=1e-4)
+
+
+def test_flow_time_is_the_sum_of_step_sizes() -> None:
+    """Ground truth: GD makes steps of one size, so that its sum is known; loss-scaled steps are
+    step_size / L, summed in 60-digit arithmetic."""
+    _, _, found = run("gd", "k12 < 0")
+    alive = np.log(float(ETA) * STEPS)
+    np.testing.assert_allclose(found.log_flow_time[0, :2], alive, rtol=1e-12)
+    theta, _, found = run("loss_scaled", "k12 < 0")
+    reference = exact.Problem(*PROBLEMS["k12 < 0"], loss="exponential")
+    for trial, one in enumerate(theta[:2]):  # the third dies
+        now, total = [D(float(e)) for e in one.ravel()], D(0)
+        for later in zip(range(STEPS), EXPECTED["loss_scaled"](reference, now)):
+            total += ETA / reference.gradient(now)[0]
+            now = later[1]
+        np.testing.assert_allclose(found.log_flow_time[0, trial], float(total.ln()), rtol=1e-12)
+
+
+def test_evaluations_are_counted() -> None:
+    """Ground truth: two for sharpness-aware steps, one point of three for stochastic ones."""
+    counts = {text: run(text, "three points")[2].evaluations[0] for text in ("gd", "sam", "sgd")}
+    np.testing.assert_allclose([counts[t] for t in counts], [200, 400, 200 / 3], rtol=1e-12)
