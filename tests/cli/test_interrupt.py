@@ -103,7 +103,8 @@ def test_an_interrupted_ensemble_is_kept_and_resumed(start, ensemble, tmp_path):
 
 # A compiled loop that never ends (cos stays below 2): Python alone would not see the signal.
 ENDLESS = """
-from latephase.cli import app, reproduce
+from latephase.cli import app
+from latephase.cli.commands import reproduce
 
 def endless(*_):
     import jax

@@ -16,7 +16,7 @@ import pytest
 
 from helpers import relative_error
 from latephase.problem import initializers
-from latephase.training.methods.table import table as methods
+from latephase.training.methods import table as methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -16,7 +16,7 @@ from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.beyond import other_networks, transition
 from latephase.experiments.paper import boundary, initializers, rate
-from latephase.experiments.remedies.clocks import input_scaling
+from latephase.experiments.remedies import input_scaling
 from latephase.problem import Dataset, ShallowReLU
 from latephase.training import single_steps
 from latephase.training.single_steps import descend

@@ -12,24 +12,12 @@ import decimal_methods as exact
 from latephase.core import Regime
 from latephase.experiments import BEYOND, Bench, Verdict
 from latephase.experiments.beyond import arithmetic, attacks
-from latephase.experiments.remedies.clocks import (
-    adam as remedies_adam,
-)
-from latephase.experiments.remedies.clocks import (
-    clocks as remedies,
-)
-from latephase.experiments.remedies.clocks import (
-    constant as remedies_constant,
-)
-from latephase.experiments.remedies.clocks import (
-    rescaling as remedies_rescaling,
-)
-from latephase.experiments.remedies.clocks import (
-    sharpness as remedies_sharpness,
-)
-from latephase.experiments.remedies.clocks import (
-    sign as remedies_sign,
-)
+from latephase.experiments.remedies import adam as remedies_adam
+from latephase.experiments.remedies import clocks as remedies
+from latephase.experiments.remedies import constant as remedies_constant
+from latephase.experiments.remedies import rescaling as remedies_rescaling
+from latephase.experiments.remedies import sharpness as remedies_sharpness
+from latephase.experiments.remedies import sign as remedies_sign
 from latephase.experiments.remedies.compared import _shifts, effect, null_free_constant
 from latephase.experiments.remedies.input_scaling import Scaled
 from latephase.experiments.remedies.runs import Compared, compared

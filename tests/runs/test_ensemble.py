@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ import latephase as lp
 from helpers import message_is_one_line
 from latephase.problem import initializers
 from latephase.runs import batches, settings
-from latephase.runs import ensemble as run
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)
@@ -159,7 +159,7 @@ def test_batches_are_smaller_where_trials_have_many_samples():
 def test_a_large_result_goes_into_a_temporary_store(monkeypatch: pytest.MonkeyPatch):
     """Ground truth: the same ensemble in memory."""
     expected = ensemble(20, batch=7)
-    monkeypatch.setattr(run, "IN_MEMORY", 100)
+    monkeypatch.setattr(sys.modules["latephase.runs.ensemble"], "IN_MEMORY", 100)
     lazy = ensemble(20, batch=7)
     assert not lazy.variables["weights"]._in_memory
     xr.testing.assert_identical(lazy.load(), expected)

@@ -96,7 +96,7 @@ def digest(body: Record) -> str:
 
 def schema() -> Record:
     """The JSON Schema (draft 2020-12) of certificate files."""
-    loaded: Record = json.loads((Path(__file__).parent / "schema.json").read_text())
+    loaded: Record = json.loads((Path(__file__).parents[1] / "schema.json").read_text())
     return loaded
 
 
