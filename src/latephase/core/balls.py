@@ -15,8 +15,8 @@ from fractions import Fraction
 
 import numpy as np
 from flint import arb, ctx, fmpz
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
 
 __all__ = [
@@ -106,7 +106,7 @@ def bounds(ball: arb) -> tuple[Fraction, Fraction]:
     return middle - radius, middle + radius
 
 
-def float_bounds(balls: Sequence[arb]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def float_bounds(balls: Sequence[arb]) -> tuple[Floats, Floats]:
     """(lower, upper): doubles that enclose each of k balls, (k,) each; beyond 1e308 an infinity.
 
     A thousand times faster than `bounds`, and at most a few ulp wider.  Rigour: proved.

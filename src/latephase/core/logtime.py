@@ -114,7 +114,7 @@ class LogTime:
 def log_spaced(until: LogTime, samples: int = 200, flow: bool = False) -> list[LogTime]:
     """0, log-spaced times, and `until`: increasing, without repeats, at most `samples` of them.
 
-    Integers (six significant digits) from 1 on; with `flow` real times from min(1, until)/1000 on.
+    Ints (six significant digits) from 1 on; with `flow` real times from min(1, until)/1000 on.
     Each text parses back to exactly its time.  There are fewer than `samples` only if there are not
     that many integers, or not that many numbers of six digits, up to `until`.
     Raises InputError if `samples` is below 2.

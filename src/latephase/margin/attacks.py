@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError
+from latephase.core.arrays import Floats
 from latephase.problem.checks import finite_array
-
-Array = NDArray[np.float64]
 
 PGD_STEPS = 20
 
@@ -38,17 +37,17 @@ SLOPES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 
 def attack_margin(
-    weights: Array,
-    biases: Array,
-    output_weights: Array,
-    inputs: Array,
+    weights: Floats,
+    biases: Floats,
+    output_weights: Floats,
+    inputs: Floats,
     labels: NDArray[Any],
-    radii: Array,
+    radii: Floats,
     *,
     attack: str = "pgd",
     loss: str = "cross_entropy",
     dtype: str = "float32",
-) -> Array:
+) -> Floats:
     """The smallest of the radii at which an attack flips the sign of an input, inf if none does.
 
     weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,), radii

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from latephase.core.arrays import Floats
 from latephase.problem.geometry import two_sum
 
-from .lines import Array, cross_product, line_value, rescaled
+from .lines import cross_product, line_value, rescaled
 
 
-def boundary(weights: ArrayLike, biases: ArrayLike) -> Array:
+def boundary(weights: ArrayLike, biases: ArrayLike) -> Floats:
     """x* = (b_2 - b_1) / (w_1 - w_2) where both neurons are active at x*, else NaN.
 
     weights, biases (2, ...): the neuron with output weight +1 first; output weights +1 and -1.
@@ -23,7 +24,7 @@ def boundary(weights: ArrayLike, biases: ArrayLike) -> Array:
     return np.where(_crosses(w, b), crossing, np.nan)
 
 
-def boundary_offset(weights: ArrayLike, biases: ArrayLike, first: float, second: float) -> Array:
+def boundary_offset(weights: ArrayLike, biases: ArrayLike, first: float, second: float) -> Floats:
     """x* minus the midpoint of the points `first` and `second`; NaN where x* is undefined.
 
     Arguments as for `boundary`.  Rigour: exact (a few tens of ulp), also where x* agrees with the
@@ -38,12 +39,12 @@ def boundary_offset(weights: ArrayLike, biases: ArrayLike, first: float, second:
         return np.where(_crosses(w, b), -height / (2 * slope[0]) + 0.0, np.nan)
 
 
-def _pairs(weights: ArrayLike, biases: ArrayLike) -> tuple[Array, Array]:
+def _pairs(weights: ArrayLike, biases: ArrayLike) -> tuple[Floats, Floats]:
     w, b = np.broadcast_arrays(np.asarray(weights, float), np.asarray(biases, float))
     return rescaled(w, b, axis=0)
 
 
-def _crosses(w: Array, b: Array) -> Array:
+def _crosses(w: Floats, b: Floats) -> Floats:
     """Whether both neurons are active at x*: there each is determinant / (w_1 - w_2)."""
     determinant = cross_product(w[0], b[1], w[1], b[0])
     active = np.where(w[0] < w[1], -determinant, determinant) > 0

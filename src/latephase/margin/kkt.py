@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .lines import Array
+from latephase.core.arrays import Floats
+
 from .normalised import margins, preactivations
 
 
@@ -18,7 +19,7 @@ def kkt_residual(
     inputs: ArrayLike,
     labels: ArrayLike,
     kink_tolerance: float = 0.0,
-) -> Array:
+) -> Floats:
     """Residual of the KKT conditions of min |theta|^2 / 2 subject to y_i N(x_i) >= 1 [lyuli2020].
 
     weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
@@ -37,7 +38,9 @@ def kkt_residual(
     return np.array(residuals).reshape(shape)
 
 
-def _residual(theta: Array, outer: Array, inputs: Array, signs: Array, tolerance: float) -> float:
+def _residual(
+    theta: Floats, outer: Floats, inputs: Floats, signs: Floats, tolerance: float
+) -> float:
     from scipy.optimize import nnls  # slow to import, and needed here only
 
     q = margins(theta[:, :-1], theta[:, -1], outer, inputs, signs)
@@ -55,7 +58,7 @@ def _residual(theta: Array, outer: Array, inputs: Array, signs: Array, tolerance
     return float(nnls(np.array(columns).T, target)[1] / norm)
 
 
-def _gradients(theta: Array, outer: Array, x: Array, tolerance: float) -> list[Array]:
+def _gradients(theta: Floats, outer: Floats, x: Floats, tolerance: float) -> list[Floats]:
     """Extreme gradients (m, d + 1) of a margin: each neuron on its kink is either on or off."""
     point = np.append(x, 1.0)
     height = preactivations(theta[:, :-1], theta[:, -1], x[None, :])[:, 0]

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.problem.geometry import two_product, two_sum
 
-Array = NDArray[np.float64]
-Number = Array | float
+Number = Floats | float
 Pair = tuple[Number, Number]  # an unevaluated sum: rounded value, rounding error
 
 CANCELLED = 1 / 16  # a sum smaller than this share of a term has lost four bits or more
 SWEEPS = 4  # each sweep of the error-free summation adds 53 bits
 
 
-def rescaled(weights: Array, biases: Array, axis: int) -> tuple[Array, Array]:
+def rescaled(weights: Floats, biases: Floats, axis: int) -> tuple[Floats, Floats]:
     """Networks multiplied by a power of two that brings their largest parameter near 1.
 
     The zeros of N stay where they are, and products of parameters neither vanish nor overflow.
@@ -35,24 +34,24 @@ def rescaled(weights: Array, biases: Array, axis: int) -> tuple[Array, Array]:
     return np.ldexp(weights, exponent), np.ldexp(biases, exponent)
 
 
-def is_tame(values: Array, axis: int | tuple[int, ...] | None = None) -> NDArray[np.bool_]:
+def is_tame(values: Floats, axis: int | tuple[int, ...] | None = None) -> Bools:
     """Whether all numbers along the axis are finite, and products of three stay within float64."""
     sizes = np.abs(values)
-    tame: NDArray[np.bool_] = (sizes < 1e70) & ((sizes > 1e-70) | (sizes == 0))
+    tame: Bools = (sizes < 1e70) & ((sizes > 1e-70) | (sizes == 0))
     return np.asarray(tame.all(axis=axis))
 
 
-def accurate_sum(terms: Sequence[Array]) -> Array:
+def accurate_sum(terms: Sequence[Floats]) -> Floats:
     """Sum over the sequence without loss by cancellation; an exact zero is 0.0 [dekker1971]."""
     parts = [np.asarray(term) for term in terms]
     for _ in range(SWEEPS):
         for k in range(1, len(parts)):
             parts[k], parts[k - 1] = two_sum(parts[k], parts[k - 1])
-    total: Array = sum(parts[1:], start=parts[0])
+    total: Floats = sum(parts[1:], start=parts[0])
     return total
 
 
-def line_value(slope: Pair, intercept: Pair, x: Number) -> Array:
+def line_value(slope: Pair, intercept: Pair, x: Number) -> Floats:
     """slope * x + intercept, elementwise, with a relative error of about 40 ulp or less.
 
     slope, intercept: unevaluated sums that broadcast against x.  The sign is exact, and the value
@@ -68,15 +67,15 @@ def line_value(slope: Pair, intercept: Pair, x: Number) -> Array:
 
 
 def _exact_line_value(
-    slope: Array, slope_error: Array, b: Array, b_error: Array, x: Array
-) -> Array:
+    slope: Floats, slope_error: Floats, b: Floats, b_error: Floats, x: Floats
+) -> Floats:
     terms = (*two_product(slope, x), *two_product(slope_error, x), b, b_error)
     value = accurate_sum(terms)
     # Sums beyond float64 leave NaN errors behind; the plain sum is infinite there.
     return np.where(np.isfinite(value), value, slope * x + b)
 
 
-def cross_product(a: Array, b: Array, c: Array, d: Array) -> Array:
+def cross_product(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
     """a * b - c * d, elementwise, to about 40 ulp and with the exact sign, barring underflow.
 
     Rounding is monotone, so only close products need a second look; two zeros (no biases) do not.
@@ -92,7 +91,7 @@ def cross_product(a: Array, b: Array, c: Array, d: Array) -> Array:
     return value
 
 
-def _exact_cross_product(a: Array, b: Array, c: Array, d: Array) -> Array:
+def _exact_cross_product(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
     (p, p_error), (q, q_error) = two_product(a, b), two_product(c, d)
     value = accurate_sum((p, p_error, -q, -q_error))
     return np.where(np.isfinite(value), value, p - q)

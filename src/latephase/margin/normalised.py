@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from latephase.core.arrays import Floats
 from latephase.problem.geometry import TwoPointGeometry
-
-from .lines import Array
 
 
 def normalised_margin(
@@ -16,7 +15,7 @@ def normalised_margin(
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
-) -> Array:
+) -> Floats:
     """min_i y_i N(x_i) / |theta|, theta = all weights and biases; dimensionless, NaN at theta = 0.
 
     weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
@@ -55,14 +54,14 @@ def margins(
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
-) -> Array:
+) -> Floats:
     """y_i N(x_i), shape (..., n); arguments as for `normalised_margin`."""
     active = np.maximum(preactivations(weights, biases, inputs), 0.0)
     signs = np.asarray(labels, float)
     return signs * np.einsum("m,...mn->...n", np.asarray(output_weights, float), active)
 
 
-def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Array:
+def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Floats:
     """a_ji = w_j . x_i + b_j, shape (..., m, n), for inputs (n, d); rounded term by term."""
     w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
     return np.asarray(np.einsum("...md,nd->...mn", w, x) + b[..., None])

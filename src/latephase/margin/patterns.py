@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from latephase.core.arrays import Bools
+
 from .lines import line_value
 from .normalised import preactivations
 
 
-def is_active(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> NDArray[np.bool_]:
+def is_active(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Bools:
     """s_ji = [w_j . x_i + b_j > 0], shape (..., m, n).
 
     weights (..., m, d), biases (..., m), inputs (n, d).  Rigour: exact for d = 1, barring

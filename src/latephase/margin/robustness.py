@@ -12,22 +12,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.core.errors import InputError
 from latephase.problem import Dataset
 from latephase.problem.geometry import two_product, two_sum
 
 from .exact.line import exact_line_margin
-from .lines import Array, cross_product, is_tame, line_value, rescaled
+from .lines import cross_product, is_tame, line_value, rescaled
 from .value import checked_norm
 
-Mask = NDArray[np.bool_]
+Mask = Bools
 _DOUBT = 1e-13  # share of its terms below which a sum is done again in rationals
 BLOCK = 1 << 15  # networks at a time: temporaries that stay in the cache are three times as fast
 
 
 def two_neuron_margin(
     weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike, labels: ArrayLike
-) -> Array:
+) -> Floats:
     """Robustness margins (...) of networks relu(w_1 x + b_1) - relu(w_2 x + b_2), in units of x.
 
     weights, biases (2, ...): the neuron with output weight +1 first;  inputs, labels (n,).
@@ -52,7 +53,7 @@ def two_neuron_margin(
     return settled.reshape(shape)
 
 
-def _two_neuron_block(w: Array, b: Array, points: Array, signs: Array) -> Array:
+def _two_neuron_block(w: Floats, b: Floats, points: Floats, signs: Floats) -> Floats:
     slope, intercept = two_sum(w[0], -w[1]), two_sum(b[0], -b[1])
     determinant = cross_product(w[0], b[1], w[1], b[0])
     crosses = np.where(slope[0] < 0, -determinant, determinant) > 0
@@ -63,11 +64,11 @@ def _two_neuron_block(w: Array, b: Array, points: Array, signs: Array) -> Array:
 
 def margin_from_lines(
     weights: ArrayLike,
-    preactivations: Array | Sequence[Sequence[Array]],
-    difference: Array | Sequence[Array],
+    preactivations: Floats | Sequence[Sequence[Floats]],
+    difference: Floats | Sequence[Floats],
     crosses: Mask,
     labels: ArrayLike,
-) -> Array:
+) -> Floats:
     """Robustness margins (...) of two neurons whose lines are known at the inputs already.
 
     weights (2, ...);  preactivations (2, n, ...) and their difference (n, ...): the two lines at
@@ -88,12 +89,12 @@ def margin_from_lines(
     return margin
 
 
-def _to_half_line(preactivation: Array, weight: Array) -> Array:
+def _to_half_line(preactivation: Floats, weight: Floats) -> Floats:
     """Distance to where the neuron is inactive: inf if it is active everywhere."""
     return np.where(preactivation > 0, np.abs(preactivation / weight), 0.0)
 
 
-def _signed(distance: Array, output: Array) -> Array:
+def _signed(distance: Floats, output: Floats) -> Floats:
     """The distance where the point is on its side, else 0 (NaN where the output is NaN)."""
     return np.where(output > 0, distance, np.where(np.isnan(output), np.nan, 0.0))
 
@@ -104,7 +105,7 @@ def robustness_margin(
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
-) -> Array:
+) -> Floats:
     """Robustness margins (...) of shallow ReLU networks on the line, in units of x.
 
     weights (..., m, 1), biases (..., m), output_weights (m,), inputs (n, 1), labels (n,).
@@ -124,7 +125,7 @@ def robustness_margin(
     return _settled(margins, doubtful, *given, outer, points, signs)
 
 
-def _vanished(before: tuple[Array, Array], after: tuple[Array, Array], axis: int) -> Mask:
+def _vanished(before: tuple[Floats, Floats], after: tuple[Floats, Floats], axis: int) -> Mask:
     """Where (...) a network had parameters that scaling took below float64."""
     if before[0] is after[0]:
         return np.zeros((), dtype=bool)
@@ -135,8 +136,14 @@ def _vanished(before: tuple[Array, Array], after: tuple[Array, Array], axis: int
 
 
 def _settled(
-    margins: Array, doubtful: Mask, w: Array, b: Array, outer: Array, points: Array, signs: Array
-) -> Array:
+    margins: Floats,
+    doubtful: Mask,
+    w: Floats,
+    b: Floats,
+    outer: Floats,
+    points: Floats,
+    signs: Floats,
+) -> Floats:
     """The margins (...), those of doubtful networks (..., m) in rationals if they are finite."""
     finite = np.isfinite(w).all(axis=-1) & np.isfinite(b).all(axis=-1)
     margins = np.asarray(margins)
@@ -146,7 +153,7 @@ def _settled(
     return margins
 
 
-def _checked(*arguments: ArrayLike) -> tuple[Array, Array, Array, Array, Array]:
+def _checked(*arguments: ArrayLike) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     weights, biases, outer, inputs, labels = (np.asarray(part, float) for part in arguments)
     if inputs.ndim == 2 and inputs.shape[1] != 1:
         raise InputError(
@@ -166,14 +173,14 @@ class _Network:
     doubtful (...): where a sum cancelled so far that its sign or its digits may be wrong
     """
 
-    def __init__(self, weights: Array, biases: Array, outer: Array) -> None:
+    def __init__(self, weights: Floats, biases: Floats, outer: Floats) -> None:
         self.weights, self.biases, self.output_weights = weights, biases, outer
         self.steep = np.abs(weights) @ np.abs(outer)
         self.high = np.abs(biases) @ np.abs(outer)
         self.doubtful = ~(is_tame(weights, -1) & is_tame(biases, -1))
         self.signs = self._signs_at_kinks()
 
-    def _signs_at_kinks(self) -> Array:
+    def _signs_at_kinks(self) -> Floats:
         """Sign of N at the kink of each neuron (..., m); meaningless for neurons of weight 0.
 
         At the kink of neuron k, |w_k| times the pre-activation of neuron j is a determinant, whose
@@ -188,14 +195,14 @@ class _Network:
         self._doubt(value, size, active)
         return np.sign(value)
 
-    def _doubt(self, total: Array, size: Array, active: Mask) -> None:
+    def _doubt(self, total: Floats, size: Floats, active: Mask) -> None:
         """Doubt the networks of which a sum (..., k) over active neurons cancels."""
         close = np.abs(total) <= _DOUBT * size
         if close.any():
             close &= (total != 0) | active.any(axis=-1)  # a sum of nothing is 0 for certain
             self.doubtful = self.doubtful | close.any(axis=-1)
 
-    def margin_at(self, x: float, y: float) -> Array:
+    def margin_at(self, x: float, y: float) -> Floats:
         """Distance (...) from x to the zero set, or 0 if N(x) has not the sign y."""
         preactivations = line_value((self.weights, 0.0), (self.biases, 0.0), x)
         active = (preactivations > 0)[..., None, :]
@@ -206,13 +213,13 @@ class _Network:
         kinks = np.where(self.weights == 0, np.inf, -preactivations / self.weights)
         return _signed(self.distance_to_zeros(kinks, x), y * output[..., 0])
 
-    def lines(self, active: Mask) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def lines(self, active: Mask) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         """Slope and intercept (..., k) of N where the neurons `active` (..., k, m) are."""
         weights, biases = self.weights[..., None, :], self.biases[..., None, :]
         outer = self.output_weights
         return _active_sum(active, outer, weights), _active_sum(active, outer, biases)
 
-    def distance_to_zeros(self, kinks: Array, x: float) -> Array:
+    def distance_to_zeros(self, kinks: Floats, x: float) -> Floats:
         """Distance from x to the zero set, given the kinks (..., m) as offsets from x."""
         order = np.argsort(kinks, axis=-1, kind="stable")
         active = self.active_on_pieces(order)
@@ -241,7 +248,7 @@ class _Network:
         return mask
 
 
-def _nearest_zero(kinks: Array, signs: Array, roots: Array) -> Array:
+def _nearest_zero(kinks: Floats, signs: Floats, roots: Floats) -> Floats:
     """Distance from 0 to the zeros of a piecewise-linear function.
 
     kinks (..., m) ascending;  signs (..., m + 2): at -inf, the kinks and +inf;  roots (..., m + 1):
@@ -256,7 +263,7 @@ def _nearest_zero(kinks: Array, signs: Array, roots: Array) -> Array:
     return np.where(left == 0, np.abs(start), crossing).min(axis=-1)
 
 
-def _active_sum(active: Mask, outer: Array, values: Array) -> tuple[Array, Array]:
+def _active_sum(active: Mask, outer: Floats, values: Floats) -> tuple[Floats, Floats]:
     """Sum of outer * values over the active neurons (last axis), to twice the precision."""
     products, errors = two_product(outer, values)
     total = np.zeros(active.shape[:-1])
@@ -267,7 +274,7 @@ def _active_sum(active: Mask, outer: Array, values: Array) -> tuple[Array, Array
     return two_sum(total, error)
 
 
-def least_distance(inputs: Array, labels: ArrayLike, p: float = 2.0) -> float:
+def least_distance(inputs: Floats, labels: ArrayLike, p: float = 2.0) -> float:
     """Least distance in the norm p between inputs (n, d) of opposite labels; inf if none are."""
     from scipy.spatial.distance import cdist  # slow to import, and needed here only
 
@@ -289,7 +296,7 @@ def optimal_margin(data: Dataset, norm: object = 2) -> float:
     return data.optimal_margin if p == 2 else least_distance(data.inputs, data.labels, p) / 2
 
 
-def margin_deficit(margins: ArrayLike, data: Dataset) -> Array:
+def margin_deficit(margins: ArrayLike, data: Dataset) -> Floats:
     """Optimal robustness margin minus the robustness margins (...), in units of x.
 
     Its absolute error is an ulp of the optimal margin: take deficits far below 1e-8 of it from

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .lines import Array
+from latephase.core.arrays import Floats
 
 _ROUNDING = 1e-12  # a sum below this share of its terms is 0
 
 
-def zeros_on_line(weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike) -> Array:
+def zeros_on_line(weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike) -> Floats:
     """Where N(x) = sum_j v_j relu(w_j x + b_j) vanishes, ascending, (k,), in units of x.
 
     weights, biases, output_weights (m,).  Intervals and half-lines of zeros are given by their
@@ -28,14 +28,14 @@ def zeros_on_line(weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLi
     return np.unique(np.concatenate([kinks[_is_end(kinks, values, w, v)], crossings, *ends]))
 
 
-def _values(x: Array, w: Array, b: Array, v: Array) -> Array:
+def _values(x: Floats, w: Floats, b: Floats, v: Floats) -> Floats:
     terms = v * np.maximum(x[:, None] * w + b, 0.0)
     sizes = np.abs(v) * (np.abs(x[:, None] * w) + np.abs(b))
     total = terms.sum(axis=1)
     return np.where(np.abs(total) <= _ROUNDING * sizes.max(axis=1, initial=0.0), 0.0, total)
 
 
-def _slopes(w: Array, v: Array) -> tuple[float, float]:
+def _slopes(w: Floats, v: Floats) -> tuple[float, float]:
     """Slopes of N far to the left and far to the right, rounding noise put to 0."""
     found = [float((v * w)[w * side > 0].sum()) for side in (-1, 1)]
     noise = _ROUNDING * float(np.abs(v * w).max(initial=0.0))
@@ -43,7 +43,7 @@ def _slopes(w: Array, v: Array) -> tuple[float, float]:
     return left, right
 
 
-def _is_end(kinks: Array, values: Array, w: Array, v: Array) -> np.ndarray:
+def _is_end(kinks: Floats, values: Floats, w: Floats, v: Floats) -> np.ndarray:
     """Which kinks (k,) are zeros but not inside an interval of zeros."""
     zero = values == 0
     left, right = _slopes(w, v)
@@ -51,7 +51,7 @@ def _is_end(kinks: Array, values: Array, w: Array, v: Array) -> np.ndarray:
     return np.asarray(zero & ~(flat[:-2] & flat[2:]))
 
 
-def _beyond(kinks: Array, values: Array, side: int, w: Array, b: Array, v: Array) -> Array:
+def _beyond(kinks: Floats, values: Floats, side: int, w: Floats, b: Floats, v: Floats) -> Floats:
     """The zero outside the kinks on one side (0 or 1 of them)."""
     slope = _slopes(w, v)[side > 0]
     end, value = (kinks[-1], values[-1]) if side > 0 else (kinks[0], values[0])

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latephase.core import InputError, Words
+from latephase.core.arrays import Floats
 
-Array = NDArray[np.float64]
 MOST = 2**63 - 1  # of whatever is counted: what compiled loops can count to
 
 
-def finite_array(values: ArrayLike, name: str, shape: str) -> Array:
+def finite_array(values: ArrayLike, name: str, shape: str) -> Floats:
     """`values` as a new read-only float64 array.
 
     Raises InputError, naming the argument and the expected `shape` (words), on anything that is
@@ -63,7 +63,7 @@ def _is_masked(values: object) -> bool:
     return isinstance(values, np.ma.MaskedArray)
 
 
-def _refuse_rounded_integers(array: NDArray[Any], result: Array, name: str) -> None:
+def _refuse_rounded_integers(array: NDArray[Any], result: Floats, name: str) -> None:
     """2^53 and 2^53 + 1 are one float64: two points, or a point and its label, would merge."""
     if array.dtype.kind in "iu":
         large = np.abs(result) >= 2.0**53

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from latephase.core import InputError, Words
+from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
 from latephase.problem import csv_file
-from latephase.problem.checks import Array, finite_array
+from latephase.problem.checks import finite_array
 
 
 @public
@@ -23,8 +24,8 @@ class Dataset:
     do not match, labels other than -1 and +1, a single class, equal inputs with opposite labels.
     """
 
-    inputs: Array
-    labels: NDArray[np.int64]
+    inputs: Floats
+    labels: Ints
 
     def __init__(self, inputs: ArrayLike, labels: ArrayLike) -> None:
         points = _points(inputs)
@@ -74,7 +75,7 @@ class Dataset:
         return min(float(np.min(_lengths(negative - point))) for point in positive) / 2
 
 
-def _points(inputs: ArrayLike) -> Array:
+def _points(inputs: ArrayLike) -> Floats:
     """Inputs as (n, d)."""
     points = finite_array(inputs, "inputs", "(n,) or (n, d)")
     if points.ndim not in (1, 2):
@@ -82,7 +83,7 @@ def _points(inputs: ArrayLike) -> Array:
     return points[:, None] if points.ndim == 1 else points
 
 
-def _signs(labels: ArrayLike) -> NDArray[np.int64]:
+def _signs(labels: ArrayLike) -> Ints:
     """Labels as (n,) integers, both signs present."""
     values = finite_array(labels, "labels", "(n,)")
     if values.ndim != 1:
@@ -97,7 +98,7 @@ def _signs(labels: ArrayLike) -> NDArray[np.int64]:
     return signs
 
 
-def _refuse_contradiction(points: Array, signs: NDArray[np.int64]) -> None:
+def _refuse_contradiction(points: Floats, signs: Ints) -> None:
     """No network is right on both of two equal inputs with opposite labels."""
     positive = {tuple(row) for row in points[signs == 1].tolist()}
     for row in points[signs == -1].tolist():
@@ -106,7 +107,7 @@ def _refuse_contradiction(points: Array, signs: NDArray[np.int64]) -> None:
             raise InputError("distinct inputs for opposite labels", got, "remove one of them")
 
 
-def _lengths(vectors: Array) -> Array:
+def _lengths(vectors: Floats) -> Floats:
     """Euclidean lengths (k,) of the rows of (k, d), scaled so that no square overflows."""
     largest = np.max(np.abs(vectors), axis=1)
     return np.asarray(largest * np.linalg.norm(vectors / largest[:, None], axis=1))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.problem.checks import Array
+from latephase.core.arrays import Floats
 
 _WANTED = "one hidden Linear, ReLU, and a Linear with one output"
 _TO_LOAD = "pass the module or its state_dict(), for example torch.load(path)"
@@ -27,7 +27,7 @@ _REMOVALS = {  # what a layer that computes its weight leaves in a state dict, a
 _NOTHING = ("Identity", "Flatten")  # layers that change no value
 
 
-def parameters(source: object) -> tuple[Array, Array, Array]:
+def parameters(source: object) -> tuple[Floats, Floats, Floats]:
     """Weights (m, d), biases (m,), output weights (m,) of a module or a state dict.
 
     Raises InputError; see `ShallowReLU.from_torch` for what is accepted.
@@ -70,7 +70,7 @@ def _kind(module: object) -> str:
     return type(module).__name__
 
 
-Layer = dict[str, tuple[str, Array]]  # "weight" or "bias": its full name and its values
+Layer = dict[str, tuple[str, Floats]]  # "weight" or "bias": its full name and its values
 
 
 def _layers(state: Mapping[Any, Any]) -> list[Layer]:
@@ -94,7 +94,7 @@ def _removal(state: Mapping[Any, Any]) -> str | None:
     return call and f"make its weights plain first: torch.nn.utils.{call}"
 
 
-def _array(name: str, tensor: Any) -> Array:
+def _array(name: str, tensor: Any) -> Floats:
     """A tensor as float64, exactly: float16, bfloat16 and float32 are all contained in it."""
     floating = getattr(tensor, "is_floating_point", None)
     if not callable(floating) or not callable(getattr(tensor, "detach", None)):
@@ -138,7 +138,7 @@ def _in_sequence(layers: list[Layer]) -> bool:
     return numbered and first == second and int(one) < int(other)
 
 
-def _wrong_head(hidden: tuple[str, Array], output: tuple[str, Array]) -> InputError:
+def _wrong_head(hidden: tuple[str, Floats], output: tuple[str, Floats]) -> InputError:
     """What is wrong with an output layer that is no row of one weight per neuron."""
     (_, w), (name, v) = hidden, output
     do = f"train {_WANTED}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError, Words
-from latephase.problem.checks import Array
+from latephase.core.arrays import Floats
 from latephase.problem.dataset import Dataset
 
 _SPLIT = 134217729.0  # 2^27 + 1 halves a 53-bit significand
@@ -76,7 +76,7 @@ class TwoPointGeometry:
                 "rescale the inputs",
             ) from None
 
-    def preactivations(self, weights: ArrayLike, biases: ArrayLike) -> Array:
+    def preactivations(self, weights: ArrayLike, biases: ArrayLike) -> Floats:
         """a_ji = w_j x_i + b_j: weights (..., 2), biases (..., 2) -> (..., 2 neurons, 2 points).
 
         Twice the working precision, rounded once: relative error below 2^-52 even where w x and -b
@@ -136,14 +136,14 @@ def _numbers(
     )  # fmt: skip
 
 
-def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """(s, e) with s = fl(a + b) and s + e = a + b exactly (Knuth; [dekker1971])."""
     s = a + b
     bb = s - a
     return s, (a - (s - bb)) + (b - bb)
 
 
-def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+def two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """(p, e) with p = fl(a b) and p + e = a b exactly, by Veltkamp's split ([dekker1971]).
 
     Where the split overflows (factors beyond 1e300) e is 0; where e underflows it is rounded.
@@ -156,7 +156,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
     return p, np.where(np.isfinite(e), e, 0.0)
 
 
-def _split(a: Array) -> tuple[Array, Array]:
+def _split(a: Floats) -> tuple[Floats, Floats]:
     """a as a sum of two doubles of at most 26 bits each, whose products are exact."""
     c = _SPLIT * a
     high = c - (c - a)

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.random import Generator, Philox
 
 from latephase.core import InputError, Words
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
-from latephase.problem.checks import MOST, Array, seed_number, whole_number
+from latephase.problem.checks import MOST, seed_number, whole_number
 
 BLOCK = 256  # trials per counter: small enough that one trial is cheap, large enough to vectorise
 
 _MOST_AT_ONCE = 2**33  # weights, 64 GiB: more than that is a slip, and would only fill the memory
 
-Draw = Callable[[Generator, tuple[int, ...]], Array]
+Draw = Callable[[Generator, tuple[int, ...]], Floats]
 Scale = Callable[[int, int], float]
 
 
@@ -51,7 +52,7 @@ class Initializer:
 
     def __call__(
         self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Floats, Floats]:
         """Weights (trials, neurons, features), biases (trials, neurons) of trials from start on.
 
         Reproducible on every machine for one version of NumPy's distributions.
@@ -71,7 +72,7 @@ class Initializer:
 
     def _block(
         self, key: tuple[int, int], block: int, shape: tuple[int, int]
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Floats, Floats]:
         """One block of trials, always drawn whole: a trial never depends on how many are wanted."""
         neurons, features = shape
         counter = np.array([0, 0, 0, block], dtype=np.uint64)  # 2^192 draws before blocks meet
@@ -106,11 +107,11 @@ def _named(name: str, draw: Draw, scale: Scale, zero_bias: bool) -> Initializer:
     return _KNOWN[name]
 
 
-def _normal(generator: Generator, shape: tuple[int, ...]) -> Array:
+def _normal(generator: Generator, shape: tuple[int, ...]) -> Floats:
     return generator.standard_normal(shape)
 
 
-def _uniform(generator: Generator, shape: tuple[int, ...]) -> Array:
+def _uniform(generator: Generator, shape: tuple[int, ...]) -> Floats:
     return generator.uniform(-1.0, 1.0, shape)
 
 

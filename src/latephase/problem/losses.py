@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError
-from latephase.problem.checks import Array
+from latephase.core.arrays import Floats
 
 # Beyond this margin ln(1 + e^-q) = e^-q (1 - e^-q/2 + ...) has the logarithm -q to the last bit.
 _TAIL = 40.0
@@ -30,47 +30,47 @@ class Loss:
     """
 
     name: str
-    log_each: Callable[[Array], Array]
-    log_weights: Callable[[Array], Array]
-    slopes: Callable[[Array], tuple[Array, Array]]
+    log_each: Callable[[Floats], Floats]
+    log_weights: Callable[[Floats], Floats]
+    slopes: Callable[[Floats], tuple[Floats, Floats]]
 
-    def log_loss(self, margins: ArrayLike, axis: int = -1) -> Array:
+    def log_loss(self, margins: ArrayLike, axis: int = -1) -> Floats:
         """ln sum_i loss(q_i) over the points along `axis`; natural logarithm, never underflows."""
         each = self.log_each(np.asarray(margins, dtype=np.float64))
         with np.errstate(invalid="ignore"):  # NaN margins of an overflowed trial stay NaN
             return np.asarray(np.logaddexp.reduce(each, axis=axis))
 
 
-def _negative(margins: Array) -> Array:
+def _negative(margins: Floats) -> Floats:
     """ln e^-q, and likewise ln(-d/dq e^-q)."""
     return -np.asarray(margins, dtype=np.float64)
 
 
-def _log_softplus(margins: Array) -> Array:
+def _log_softplus(margins: Floats) -> Floats:
     """ln ln(1 + e^-q)."""
     q = np.asarray(margins, dtype=np.float64)
     near = np.log(_softplus(-np.minimum(q, _TAIL)))
     return np.where(q > _TAIL, -q, near)
 
 
-def _log_sigmoid(margins: Array) -> Array:
+def _log_sigmoid(margins: Floats) -> Floats:
     """ln 1/(1 + e^q)."""
     return -_softplus(np.asarray(margins, dtype=np.float64))
 
 
-def _ones(margins: Array) -> tuple[Array, Array]:
+def _ones(margins: Floats) -> tuple[Floats, Floats]:
     """w = e^-q has -w' = w'' = w."""
     one = np.ones_like(np.asarray(margins, dtype=np.float64))
     return one, one
 
 
-def _sigmoid_slopes(margins: Array) -> tuple[Array, Array]:
+def _sigmoid_slopes(margins: Floats) -> tuple[Floats, Floats]:
     """w = 1/(1 + e^q) has w' = -w (1 - w) and w'' = w (1 - w) (1 - 2 w)."""
     w = np.exp(_log_sigmoid(margins))
     return 1 - w, (1 - w) * (1 - 2 * w)
 
 
-def _softplus(x: Array) -> Array:
+def _softplus(x: Floats) -> Floats:
     """ln(1 + e^x); NumPy would warn of the NaN margins that an overflowed trial has."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.logaddexp(0.0, x))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError, Words
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
-from latephase.problem.checks import Array, finite_array
+from latephase.problem.checks import finite_array
 from latephase.problem.dataset import Dataset
 
 
@@ -26,9 +27,9 @@ class ShallowReLU:
     Raises InputError on NaN, infinities, empty or ragged input and shapes that do not match.
     """
 
-    weights: Array
-    biases: Array
-    output_weights: Array
+    weights: Floats
+    biases: Floats
+    output_weights: Floats
 
     def __init__(
         self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike | None = None
@@ -85,7 +86,7 @@ class ShallowReLU:
         """Dimension of the inputs."""
         return self.weights.shape[1]
 
-    def __call__(self, inputs: ArrayLike) -> Array:
+    def __call__(self, inputs: ArrayLike) -> Floats:
         """Outputs (k,) at inputs (k, d); (k,) is read as (k, 1) if d = 1.
 
         Error: that of a float64 sum, relative to sum_j |v_j| (|w_j . x| + |b_j|).
@@ -111,7 +112,7 @@ def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
     return network, data
 
 
-def _rows(weights: ArrayLike) -> Array:
+def _rows(weights: ArrayLike) -> Floats:
     """Weights as (m, d)."""
     w = finite_array(weights, "weights", "(m,) or (m, d)")
     if w.ndim not in (1, 2):
@@ -119,7 +120,7 @@ def _rows(weights: ArrayLike) -> Array:
     return w[:, None] if w.ndim == 1 else w
 
 
-def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Array:
+def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Floats:
     """A vector (m,)."""
     vector = finite_array(values, name, f"({neurons},)")
     if vector.shape != (neurons,):

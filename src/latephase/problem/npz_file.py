@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Words
-from latephase.problem.checks import Array, file_content
+from latephase.core.arrays import Floats
+from latephase.problem.checks import file_content
 from latephase.store.directory import claiming, output_path, replace_file
 
 NEEDED = ("weights", "biases")
@@ -50,7 +51,7 @@ def writable(path: object, *, force: bool = False) -> Path:
     return target
 
 
-def write(path: object, arrays: Mapping[str, Array], *, force: bool = False) -> Path:
+def write(path: object, arrays: Mapping[str, Floats], *, force: bool = False) -> Path:
     """Write the arrays: complete or not at all, equal arrays as equal bytes.  Raises InputError."""
     target = writable(path, force=force)
     content = io.BytesIO()

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Regime, Words
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.late.pair.law import laws
 from latephase.late.pair.observe import observe
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from latephase.training import Method
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 MAX_UNTIL = 10**8  # updates that are made one by one
@@ -143,13 +142,13 @@ def _whole(time: LogTime) -> int:
 
 
 def _followed(
-    start: tuple[Array, Array],
+    start: tuple[Floats, Floats],
     data: Dataset,
     methods: list[Method],
     times: list[int],
     loss: str,
     progress: Progress | None,
-) -> list[dict[str, Array]]:
+) -> list[dict[str, Floats]]:
     """What each method did, measured; as many at a time as there are cores: a loop is on one."""
     from latephase.training.follow import follow
 
@@ -160,7 +159,7 @@ def _followed(
         if progress is not None:
             progress(sum(done.values()), times[-1] * len(methods))
 
-    def run(number: int) -> dict[str, Array]:
+    def run(number: int) -> dict[str, Floats]:
         found = follow(
             *start,
             times,
@@ -184,7 +183,7 @@ def _followed(
         return [future.result() for future in futures]
 
 
-def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Array]:
+def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Floats]:
     """The variables of one method, (trial, time, ...)."""
     geometry = TwoPointGeometry.of(data)
     w, b = found.weights[..., 0], found.biases  # (S, T, 2)
@@ -204,14 +203,14 @@ def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Array]:
     return turned | {"gradient_evaluations": found.evaluations, "fitted": gamma[-1] > 0}
 
 
-def _limit_gap(geometry: TwoPointGeometry, seen: dict[str, Array]) -> Array:
+def _limit_gap(geometry: TwoPointGeometry, seen: dict[str, Floats]) -> Floats:
     """|x* - x_inf|; where x_inf is the midpoint, the deficit, which has more digits."""
     if geometry.x_inf == geometry.midpoint:
         return np.where(np.isfinite(seen["boundary"]), seen["margin_deficit"], np.nan)
     return np.abs(seen["boundary"] - geometry.x_inf)
 
 
-def _laws(geometry: TwoPointGeometry, a: Array) -> tuple[Array, Array]:
+def _laws(geometry: TwoPointGeometry, a: Floats) -> tuple[Floats, Floats]:
     """(C, offset) (S, T) of the specialised regime, in flow time; NaN where it is not entered."""
     shape = a.shape[2:]
     own, wrong = (a[0, 0] > 0) & (a[1, 1] > 0), (a[0, 1] <= 0) & (a[1, 0] <= 0)
@@ -221,7 +220,7 @@ def _laws(geometry: TwoPointGeometry, a: Array) -> tuple[Array, Array]:
 
 
 def _labelled(
-    found: list[dict[str, Array]], texts: list[str], times: Times, attributes: dict[str, Any]
+    found: list[dict[str, Floats]], texts: list[str], times: Times, attributes: dict[str, Any]
 ) -> xr.Dataset:
     import xarray as xr
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
+from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
 from latephase.late.limits.curve import Curve, boundary_law
 from latephase.late.limits.direction import TIGHT, augmented, mode_gradients, not_separated
@@ -23,8 +24,6 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU
 from .passage.pace import Pace
 from .passage.passage import distance
 from .run import Run
-
-Array = NDArray[np.float64]
 
 
 @public
@@ -50,7 +49,7 @@ class Limit:
     offset_error: float
     remainder: float
     rate: float
-    multipliers: Array
+    multipliers: Floats
     slide_multipliers: Mapping[Pair, float]
     kkt_residual: float
     normalised_margin: float
@@ -85,7 +84,7 @@ class Limit:
         return self._pace.constant_error
 
     @cached_property
-    def boundary(self) -> Array | None:
+    def boundary(self) -> Floats | None:
         """Zeros of the limit network on the line, ascending (k,); None for wider inputs."""
         if self.data.d != 1:
             return None
@@ -170,12 +169,12 @@ def _law(run: Run, found: ModeLimit, log_t: float) -> Law | None:
     return boundary_law(found.direction, found.offset, outer, log_t, size)
 
 
-def _gradients(run: Run, pattern: NDArray[np.integer]) -> Array:
+def _gradients(run: Run, pattern: NDArray[np.integer]) -> Floats:
     points = augmented(run.data.inputs)
     return mode_gradients(pattern, points, run.data.labels, run.network.output_weights)
 
 
-def _unfitted(points: NDArray[np.bool_]) -> InputError:
+def _unfitted(points: Bools) -> InputError:
     named = [str(i) for i in np.flatnonzero(points)]
     shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
     return InputError(
@@ -185,7 +184,7 @@ def _unfitted(points: NDArray[np.bool_]) -> InputError:
     )
 
 
-def _last_sample(run: Run) -> tuple[Array, float]:
+def _last_sample(run: Run) -> tuple[Floats, float]:
     """theta (m, d + 1) and ln t of the latest sample that was reached."""
     samples = run.trajectory
     theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
@@ -224,13 +223,13 @@ def _kkt_residual(
     return math.hypot(_norm(found.direction - pulls @ augmented(data.inputs)), _norm(slack)) / norm
 
 
-def _norm(values: Array) -> float:
+def _norm(values: Floats) -> float:
     return float(np.linalg.norm(values))
 
 
-def _theta(network: ShallowReLU) -> Array:
+def _theta(network: ShallowReLU) -> Floats:
     return np.concatenate([network.weights, network.biases[:, None]], axis=1)
 
 
-def _network(theta: Array, output_weights: Array) -> ShallowReLU:
+def _network(theta: Floats, output_weights: Floats) -> ShallowReLU:
     return ShallowReLU(theta[:, :-1], theta[:, -1], output_weights)

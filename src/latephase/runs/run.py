@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientFlow, ShallowReLU
 from latephase.problem.checks import whole_number
@@ -43,7 +43,7 @@ class Run:
     law: Law | None
     rigour: Rigour
     loss: str = "exponential"
-    pattern: NDArray[np.int64] | None = None
+    pattern: Ints | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Law, Outcome, Regime, Rigour
+from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.late.chain.state import Goal
 from latephase.late.chain.watched import Progress, watched
@@ -142,9 +142,7 @@ def _late(
     return Run(network, data, method, trajectory, *ends, rigour, pattern=pattern)
 
 
-def _pattern(
-    found: LatePhase, geometry: TwoPointGeometry, neurons: tuple[int, int]
-) -> NDArray[np.int64]:
+def _pattern(found: LatePhase, geometry: TwoPointGeometry, neurons: tuple[int, int]) -> Ints:
     """Statuses (2, 2) at the end of the one trial, neurons and points in the user's order."""
     a = found.journey.state.preactivations[..., 0]
     status = final_status(geometry, found.journey.regime[0], a)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import wrightomega
 
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
+from latephase.core.arrays import Bools
 from latephase.core.calls import public
 from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
 
 from .run import Run
 from .simulate import check, has_late_phase, simulate
 
-Array = NDArray[np.float64]
 _SAMPLES = 200
 _LONGEST = 1e6  # ln of the latest time at which a stall is looked for
 _NEAR = 1e-6  # relative distance from its kink at which a neuron counts as active
@@ -128,7 +127,7 @@ def _sampled(
     form: Any,
     ends: tuple[float, float],
     more: dict[str, Any],
-) -> tuple[Run, list[LogTime], NDArray[np.bool_]]:
+) -> tuple[Run, list[LogTime], Bools]:
     """A run, its times between e^ends, and where no parameter would change."""
     logs = np.linspace(*ends, _SAMPLES)
     times = sorted({LogTime.parse(0), *(_whole(float(log), round) for log in logs)})
@@ -149,7 +148,7 @@ def _shorter(time: LogTime) -> LogTime:
     return LogTime.from_log(time.log + math.log(WHOLE_UNITS))
 
 
-def _still(run: Run, form: Any, step_size: float) -> NDArray[np.bool_]:
+def _still(run: Run, form: Any, step_size: float) -> Bools:
     """Whether no parameter would change, (S,)."""
     data, outer = run.data, run.network.output_weights
     w, b = run.trajectory.weights.values, run.trajectory.biases.values
@@ -164,7 +163,7 @@ def _still(run: Run, form: Any, step_size: float) -> NDArray[np.bool_]:
         steady = np.where((a > 0) & ~near, pull, 0.0) @ points
         update = np.abs(steady) + np.where(near, np.abs(pull), 0.0) @ np.abs(points)
         theta = np.concatenate([w, b[..., None]], axis=-1)
-        fixed: NDArray[np.bool_] = (update <= form.spacing(theta) / 2).all(axis=(1, 2))
+        fixed: Bools = (update <= form.spacing(theta) / 2).all(axis=(1, 2))
     return fixed & np.isfinite(theta).all(axis=(1, 2))
 
 

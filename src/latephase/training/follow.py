@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.training.base import Array, Data, Pair
 from latephase.training.gradient import (
     Gradient,
@@ -26,7 +27,6 @@ from latephase.training.units import kept, units
 from latephase.training.units import preactivations as in_units
 from latephase.training.users import began, made
 
-Floats = NDArray[np.float64]
 BLOCK = 512  # trials that run side by side: their state stays in a core's cache
 _SECONDS = 0.3  # between two reports of progress, about
 

@@ -15,6 +15,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
 from latephase.problem.methods import GradientDescent
 from latephase.training.base import (
@@ -28,8 +29,6 @@ from latephase.training.base import (
 )
 from latephase.training.gradient_descent import step
 from latephase.training.units import kept, units
-
-Floats = NDArray[np.float64]
 
 # Small enough to stay in a core's cache, large enough to hide the cost of starting a kernel;
 # a block ends with its own longest trial. A GPU wants all trials at once.
@@ -55,7 +54,7 @@ class Stepped(NamedTuple):
 def advance(
     weights: Floats,
     biases: Floats,
-    counts: NDArray[np.int64],
+    counts: Ints,
     *,
     inputs: Floats,
     labels: NDArray[Any],
@@ -127,7 +126,7 @@ _STEPS: dict[str, Step] = {loss: partial(_descend, w) for loss, w in LOSS_WEIGHT
 
 def in_blocks(
     columns: tuple[NDArray[Any], ...],
-    counts: NDArray[np.int64],
+    counts: Ints,
     data: tuple[Floats, ...],
     step: Step,
     step_size: float,
@@ -150,7 +149,7 @@ def in_blocks(
         return [np.asarray(a)[..., back] for a in moved]
 
 
-def _by_count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _by_count(counts: Ints) -> Ints:
     """Trials by count, so that those of a block end together, led by as many copies of the first
     as make their number a power of two: one compilation for each power."""
     order = np.argsort(counts, kind="stable")

@@ -12,16 +12,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.problem import Dataset, ShallowReLU
-
-Array = NDArray[np.float64]
 
 
 def descend(
     network: ShallowReLU, data: Dataset, step_size: float, times: Sequence[int]
-) -> tuple[Array, Array]:
+) -> tuple[Floats, Floats]:
     """Weights and biases (S, m) of one network on points of the line after ascending step numbers.
 
     Exponential loss, relu'(0) = 0.  Two neurons on two points: about 40 ns a step.

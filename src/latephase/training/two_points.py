@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.training.base import UNIT_ROUNDOFF, Array, Pair, add
 from latephase.training.loop import Columns, in_blocks
 
-Floats = NDArray[np.float64]
 _SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
 # XLA takes subnormal numbers for 0: pre-activations near them are kept in units of 2^-53.
 _SMALL, _SMALLER = 2.0**-960, 2.0**53
@@ -37,14 +36,14 @@ class SteppedPair(NamedTuple):
     received: Floats
     preactivation_error: Floats
     parameter_error: Floats
-    undecided: NDArray[np.bool_]
+    undecided: Bools
 
 
 def advance_pair(
     preactivations: Floats,
     preactivation_error: Floats,
     parameter_error: Floats,
-    counts: NDArray[np.int64],
+    counts: Ints,
     *,
     gram: Floats,
     step_size: float,

@@ -12,10 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+
+from latephase.core.arrays import Floats
 
 Array = jax.Array
-Floats = NDArray[np.float64]
 _SMALLER = 2.0**53  # makes the smallest subnormal number normal
 _SMALL = 2.0**-960
 _SMALLEST_NORMAL = 2.0**-1022

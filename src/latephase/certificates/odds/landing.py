@@ -17,15 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import lambertw
 
+from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
-__all__ = ["Array", "Integers", "Ladder", "after_one_step", "ladder", "leftward", "turning_point"]
+__all__ = ["Ladder", "after_one_step", "ladder", "leftward", "turning_point"]
 
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 ROWS, RUNGS = 8192, 1_000_000  # beyond this the widths tell that it was too little
 MIN_PHASES = 16
@@ -39,17 +37,17 @@ class Ladder:
     row of J rungs only says where the row before it goes.
     """
 
-    lower: Array
-    upper: Array
+    lower: Floats
+    upper: Floats
     phases: int
 
     @property
-    def steps(self) -> Array:
+    def steps(self) -> Floats:
         """Upper bounds of g(u) - u for all u >= V_i, (rungs - J,), falling."""
         steps = self.upper[self.phases :] - self.lower[: -self.phases]
         return np.minimum.accumulate(np.nextafter(steps, np.inf))
 
-    def between(self, lower: Array, upper: Array) -> tuple[Integers, Integers]:
+    def between(self, lower: Floats, upper: Floats) -> tuple[Ints, Ints]:
         """(a, b) with V_a <= u <= V_b for what u_1 can be; b is the number of rungs if too large.
 
         No u_1 lies below V_0, whatever its rounded bound says: it is at least g(V_0) or 1 + ln 2c.
@@ -84,7 +82,7 @@ def turning_point(c: float) -> float:
     return float(float_bounds([(2 * exact(c)).log()])[1][0])
 
 
-def after_one_step(c: float, ends: Sequence[arb]) -> tuple[Array, Array]:
+def after_one_step(c: float, ends: Sequence[arb]) -> tuple[Floats, Floats]:
     """(lower, upper) of g on each of the k cells between k + 1 rising ends, (k,) each.
 
     Rigour: proved.  g is convex: largest at an end, least at ln 2c if that lies in the cell.
@@ -100,7 +98,7 @@ def after_one_step(c: float, ends: Sequence[arb]) -> tuple[Array, Array]:
     return inside, np.maximum(high[:-1], high[1:])
 
 
-def leftward(c: float, images: Array) -> Array:
+def leftward(c: float, images: Floats) -> Floats:
     """About the u below ln 2c with g(u) = image, in floats: says where to look, proves nothing."""
     with np.errstate(all="ignore"):
         u = images + np.real(lambertw(-2 * c * np.exp(-images), -1))

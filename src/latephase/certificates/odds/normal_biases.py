@@ -16,14 +16,13 @@ from functools import lru_cache
 import numpy as np
 
 from latephase.certificates.odds.landing import (
-    Array,
-    Integers,
     Ladder,
     after_one_step,
     ladder,
     leftward,
     turning_point,
 )
+from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import exact, float_bounds, precision
 
 __all__ = ["NormalLanding", "normal_landing", "whole"]
@@ -36,7 +35,7 @@ FRACTION_BITS = 20
 BITS = 96  # the rungs lose one bit per unit of u, and 53 are needed
 
 
-def whole(lower: Array, upper: Array, bits: int) -> tuple[Integers, Integers]:
+def whole(lower: Floats, upper: Floats, bits: int) -> tuple[Ints, Ints]:
     """Bounds of non-negative masses in units of 2^-bits, as integers.  Rigour: proved."""
     below = np.floor(np.maximum(lower, 0.0) * 2.0**bits)  # times a power of two: exact
     return below.astype(np.int64), np.ceil(upper * 2.0**bits).astype(np.int64)
@@ -56,19 +55,19 @@ class Cells:
     reach                       twice the largest |L|
     """
 
-    begin: Array
-    end: Array
-    mass_lower: Integers
-    mass_upper: Integers
-    bottom_lower: Integers
-    bottom_upper: Integers
-    top_lower: Array
-    top_upper: Array
-    a: Integers
-    b: Integers
-    reach: Array
+    begin: Floats
+    end: Floats
+    mass_lower: Ints
+    mass_upper: Ints
+    bottom_lower: Ints
+    bottom_upper: Ints
+    top_lower: Floats
+    top_upper: Floats
+    a: Ints
+    b: Ints
+    reach: Floats
 
-    def at(self, places: Integers) -> Cells:
+    def at(self, places: Ints) -> Cells:
         """The cells at those places, in that order."""
         return Cells(*(part[places] for part in vars(self).values()))
 
@@ -88,12 +87,12 @@ class NormalLanding:
     top: float
     finest: float
     unit: float
-    lower: Array
-    upper: Array
-    psi_lower: Integers
-    psi_upper: Integers
+    lower: Floats
+    upper: Floats
+    psi_lower: Ints
+    psi_upper: Ints
     phases: int
-    steps: Array
+    steps: Floats
     cells: Cells
 
     def below(self, x: float) -> tuple[int, int]:
@@ -105,7 +104,7 @@ class NormalLanding:
         beyond = 1 << RESULT_BITS - 48
         return int(np.dot(cells.mass_lower, low)), int(np.dot(cells.mass_upper, high)) + beyond
 
-    def within_cells(self, x: float) -> tuple[Cells, Integers, Integers]:
+    def within_cells(self, x: float) -> tuple[Cells, Ints, Ints]:
         """Bounds of P(S > |u_0|, L <= x) given any u_0 of a cell, units of 2^-S_BITS.
 
         For the cells where it is not 0, up to the mass of S beyond `top`.
@@ -119,7 +118,7 @@ class NormalLanding:
         high = np.maximum(first_upper, 0) + _extreme(np.maximum, later_upper, cells)
         return cells, low, high
 
-    def _later(self, least: float, shift: tuple[Array, Array]) -> tuple[Integers, Integers]:
+    def _later(self, least: float, shift: tuple[Floats, Floats]) -> tuple[Ints, Ints]:
         """P(S > u, L <= x) for an orbit at u between rungs i and i + 1, from there on.
 
         Steps of `least` = 2 |x| and less contribute nothing.
@@ -153,7 +152,7 @@ def normal_landing(c: float, deviation: float, fineness: int, finest: float) -> 
     return NormalLanding(top, finest, unit, low, high, *psi, steps.phases, steps.steps, cells)
 
 
-def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Array:
+def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Floats:
     """Rising ends of the cells of u_0: even ones, and where an orbit has just come to a rung."""
     turn = turning_point(c)
     apart = max(float(steps.steps[0]) / fineness, float(np.ptp(steps.lower)) / 2**13)
@@ -168,7 +167,7 @@ def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Array:
     return np.unique(chosen[np.abs(chosen) <= top])
 
 
-def _masses(ends: Array, deviation: float) -> tuple[Integers, Integers]:
+def _masses(ends: Floats, deviation: float) -> tuple[Ints, Ints]:
     """Bounds of P(u_0 in the cell), (cells,), in units of 2^-U_BITS."""
     scale = 1 / (exact(8).sqrt() * exact(deviation))
     lower, upper = float_bounds([(1 + (exact(u) * scale).erf()) / 2 for u in ends.tolist()])
@@ -177,9 +176,9 @@ def _masses(ends: Array, deviation: float) -> tuple[Integers, Integers]:
 
 
 def _cells(
-    ends: Array,
-    masses: tuple[Integers, Integers],
-    first: tuple[Array, Array],
+    ends: Floats,
+    masses: tuple[Ints, Ints],
+    first: tuple[Floats, Floats],
     steps: Ladder,
     unit: float,
 ) -> Cells:
@@ -204,8 +203,8 @@ def _cells(
 
 
 def _first_rungs(
-    near: Array, far: Array, first: tuple[Array, Array], steps: Ladder
-) -> tuple[Array, Array, Array, Integers, Integers]:
+    near: Floats, far: Floats, first: tuple[Floats, Floats], steps: Ladder
+) -> tuple[Floats, Floats, Floats, Ints, Ints]:
     """Bounds of the first u_n sure to be above |u_0|, u_(n-1) at most, and the rungs around u_n.
 
     near <= |u_0| <= far.  In the upper bound of a mass that rung serves all S from `near` on, which
@@ -225,7 +224,7 @@ def _first_rungs(
     return top_lower, np.where(nothing, -np.inf, top_upper), served, a, b
 
 
-def _extreme(choose: np.ufunc, later: Integers, cells: Cells) -> Integers:
+def _extreme(choose: np.ufunc, later: Ints, cells: Cells) -> Ints:
     """The least or largest of later[a:b] for each cell, 0 beyond the end of `later`."""
     last = len(later)
     begin = np.minimum(cells.a, last)
@@ -235,21 +234,21 @@ def _extreme(choose: np.ufunc, later: Integers, cells: Cells) -> Integers:
     )
 
 
-def _summed(pieces: Integers, phases: int) -> Integers:
+def _summed(pieces: Ints, phases: int) -> Ints:
     """Sums of the non-negative pieces i, i + J, i + 2J, ..., for every i."""
     rows = np.maximum(pieces, 0).reshape(-1, phases)[::-1]
     return np.cumsum(rows, axis=0)[::-1].ravel()
 
 
-def _up(values: Array) -> Array:
+def _up(values: Floats) -> Floats:
     return np.nextafter(values, np.inf)
 
 
-def _down(values: Array) -> Array:
+def _down(values: Floats) -> Floats:
     return np.nextafter(values, -np.inf)
 
 
-def _in_units(values: Array, unit: float) -> tuple[Array, Array]:
+def _in_units(values: Floats, unit: float) -> tuple[Floats, Floats]:
     """values / unit, rounded down and up; an infinity is far enough on the outer side."""
     with np.errstate(over="ignore"):
         quotients = values / unit
@@ -257,7 +256,7 @@ def _in_units(values: Array, unit: float) -> tuple[Array, Array]:
 
 
 @lru_cache
-def _table() -> tuple[Integers, Integers]:
+def _table() -> tuple[Ints, Ints]:
     """Bounds of P(0 < S < k / 2^10 deviations) in units of 2^-26, for k = 0 to LAST."""
     with precision(BITS):
         scale = 1 / (exact(2).sqrt() * (1 << TABLE_BITS))
@@ -267,7 +266,7 @@ def _table() -> tuple[Integers, Integers]:
     return low, high
 
 
-def _psi_lower(positions: Array) -> Integers:
+def _psi_lower(positions: Floats) -> Ints:
     """Lower bounds of P(0 < S < position), 0 below 0: a concave function lies above its chords."""
     low = _table()[0]
     places = np.clip(positions, 0, LAST)
@@ -277,7 +276,7 @@ def _psi_lower(positions: Array) -> Integers:
     return start + ((low[k + 1] - start) * part >> FRACTION_BITS)
 
 
-def _psi_upper(positions: Array) -> Integers:
+def _psi_upper(positions: Floats) -> Ints:
     """Upper bounds of P(0 < S < position), at least 0.
 
     It exceeds a chord by at most max |psi''| / 8 / 2^20 < 2^-25, that is two units: psi'' is the

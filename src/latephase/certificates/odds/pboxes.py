@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from latephase.certificates.odds.landing import Array, Integers
+from latephase.core.arrays import Floats, Ints
 
 __all__ = ["exceedance", "refined"]
 
@@ -20,7 +20,7 @@ MOST = 2**1000  # a longer distance is as good as this one
 ROUNDS = 80  # halvings of a cell: more than the bits of a double
 
 
-def exceedance(grid: Array, p: Integers, q: Integers, distance: Fraction) -> tuple[int, int]:
+def exceedance(grid: Floats, p: Ints, q: Ints, distance: Fraction) -> tuple[int, int]:
     """(lower, upper) bounds of P(p - q > distance), summed over all leading axes.
 
     grid      (k,) rising points, the last one not below any value of p and q
@@ -47,7 +47,7 @@ def exceedance(grid: Array, p: Integers, q: Integers, distance: Fraction) -> tup
     return int(lower), int(upper)
 
 
-def refined(distribution: Distribution, points: Array, most: int) -> tuple[Array, Integers]:
+def refined(distribution: Distribution, points: Floats, most: int) -> tuple[Floats, Ints]:
     """(grid, bounds): a grid finer than `points`, and the rising bounds (2, k) there.
 
     points  rising; their cells are halved until none is sure to have more than `most` of the mass

@@ -27,11 +27,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latephase.certificates.odds.landing import Array, Integers
 from latephase.certificates.odds.normal_biases import RESULT_BITS, normal_landing, whole
 from latephase.certificates.odds.pboxes import exceedance, refined
 from latephase.certificates.odds.uniform_biases import uniform_biases
 from latephase.core import InputError
+from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, bounds, exact, float_bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
@@ -226,7 +226,7 @@ def _normal(
 
 def _wrong_side(
     c: float, deviation: float, constants: Sequence[float], undecided: float
-) -> tuple[Array, Integers]:
+) -> tuple[Floats, Ints]:
     """Grid and bounds of P(r > 0, final w <= x), units of 2^-MASS_BITS."""
     coarse = undecided * min(1.0, deviation)
     smallest = max(min([coarse, *(k / 2 for k in constants if k > 0)]), coarse / 4)

@@ -22,8 +22,9 @@ from math import ceil, floor, log2
 
 import numpy as np
 
-from latephase.certificates.odds.landing import Array, Integers, Ladder, after_one_step, ladder
+from latephase.certificates.odds.landing import Ladder, after_one_step, ladder
 from latephase.certificates.odds.pboxes import exceedance
+from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
 __all__ = ["Landed", "landed_on_cells", "uniform_biases"]
@@ -43,8 +44,8 @@ CELLS = 0.16
 class Landed:
     """low[i, k] <= L <= high[i, k] for r in cell i, w in cell k, (n, n), units of 2^-16 cells."""
 
-    low: Integers
-    high: Integers
+    low: Ints
+    high: Ints
 
     @property
     def n(self) -> int:
@@ -109,14 +110,14 @@ def _both_land(landed: Landed) -> Callable[[Fraction], Interval]:
     return distribution
 
 
-def _grid(landed: Landed) -> Array:
+def _grid(landed: Landed) -> Floats:
     """Values of L with about the same number of cells between any two, and 0."""
     middle = np.sort(np.maximum((landed.low + landed.high).ravel() // 2, -FAR))
     chosen = middle[:: max(1, middle.size // POINTS)]
     return np.unique(np.append(chosen, 0)).astype(np.float64)  # whole numbers below 2^53
 
 
-def _counts(values: Integers, grid: Array) -> Integers:
+def _counts(values: Ints, grid: Floats) -> Ints:
     """Cells with r in block I, w below 2h - (upper end of block J), value <= grid: (I, J, k)."""
     side = np.arange(len(values)) // (len(values) // BLOCKS)
     bins = np.searchsorted(grid, values, "left")
@@ -157,7 +158,7 @@ class _Orbits:
         self.lower, self.upper = _counted(steps.lower, steps.upper, cell)
         self.steps = _counted(steps.steps, steps.steps, cell)[1]
 
-    def landed(self, shift: int, start: Integers) -> tuple[Integers, Integers]:
+    def landed(self, shift: int, start: Ints) -> tuple[Ints, Ints]:
         """Bounds of L for r - w within 1 of `shift` and r + w between start and start + 2."""
         k = shift + self.n - 1
         lower, upper = self._rungs(k)
@@ -173,7 +174,7 @@ class _Orbits:
         high = np.where(sure, np.minimum(end - lower[there] + 1, 0), 0)
         return np.minimum(np.minimum(at_once, after), 0) >> 1, np.minimum(high >> 1, 0)
 
-    def _rungs(self, k: int) -> tuple[Integers, Integers]:
+    def _rungs(self, k: int) -> tuple[Ints, Ints]:
         """Bounds of u_1, u_2, ... as far as the ladder tells."""
         later = np.arange(self.b[k] + self.phases, self.rungs, self.phases)
         lower = self.lower[later - (self.b[k] - self.a[k])]
@@ -181,7 +182,7 @@ class _Orbits:
         return np.append(first_lower, lower), np.append(first_upper, self.upper[later])
 
 
-def _counted(lower: Array, upper: Array, cell: arb) -> tuple[Integers, Integers]:
+def _counted(lower: Floats, upper: Floats, cell: arb) -> tuple[Ints, Ints]:
     """Positions in units of 2^-16 cells, rounded down and up; from FAR on, up is ENDLESS."""
     least, most = float_bounds([(1 << FRACTION_BITS) / cell])
     with np.errstate(over="ignore"):

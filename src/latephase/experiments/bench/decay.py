@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from latephase.core.arrays import Bools, Floats
 
 FLOOR = 1e-13  # below it, a gap is rounding
 DECADES = 1.5  # of time that are fitted: the last ones with a gap above FLOOR
@@ -56,7 +55,7 @@ class Decay:
         return forms.get(self.model, self.model)
 
 
-def decay(times: Array, gaps: Array, seed: int = 0) -> Decay:
+def decay(times: Floats, gaps: Floats, seed: int = 0) -> Decay:
     """The decay of the median of `gaps` (T, S) at `times` (S,), updates.
 
     Models: gap = a/(ln t + b), a t^-p, a e^(-ct), a; least squares of the relative residuals over
@@ -78,15 +77,15 @@ def decay(times: Array, gaps: Array, seed: int = 0) -> Decay:
     return Decay(best, fits[best].value, low, high, float(weight))
 
 
-def _window(times: Array, middle: Array) -> NDArray[np.bool_]:
+def _window(times: Floats, middle: Floats) -> Bools:
     """The last DECADES of time in which the median gap is above the floor."""
     good = (times >= 1) & np.isfinite(middle) & (middle > FLOOR)
     last = times[good].max(initial=0.0)
-    shown: NDArray[np.bool_] = good & (times >= last * 10**-DECADES)
+    shown: Bools = good & (times >= last * 10**-DECADES)
     return shown
 
 
-def _logarithmic(t: Array, gap: Array) -> Fit:
+def _logarithmic(t: Floats, gap: Floats) -> Fit:
     """gap (ln t + b) = a: a straight line with the relative errors as weights."""
     columns = np.stack([gap * np.log(t), gap], axis=1)
     (slope, shift), *_ = np.linalg.lstsq(columns, np.ones(len(t)), rcond=None)
@@ -97,18 +96,18 @@ def _logarithmic(t: Array, gap: Array) -> Fit:
     return Fit(misfit, float(1 / slope) if usable else np.nan)
 
 
-def _line(x: Array, gap: Array) -> Fit:
+def _line(x: Floats, gap: Floats) -> Fit:
     """ln gap = alpha - value x."""
     slope, shift = np.polyfit(x, np.log(gap), 1)
     return Fit(float(np.mean((np.log(gap) - slope * x - shift) ** 2)), float(-slope))
 
 
-def _constant(t: Array, gap: Array) -> Fit:
+def _constant(t: Floats, gap: Floats) -> Fit:
     level = np.log(gap).mean()
     return Fit(float(np.mean((np.log(gap) - level) ** 2)), float(np.exp(level)))
 
 
-MODELS: dict[str, tuple[Callable[[Array, Array], Fit], int]] = {
+MODELS: dict[str, tuple[Callable[[Floats, Floats], Fit], int]] = {
     "1/ln t": (_logarithmic, 2),
     "power": (lambda t, gap: _line(np.log(t), gap), 2),
     "exponential": (_line, 2),
@@ -125,7 +124,7 @@ def _score(fit: Fit, samples: int, parameters: int) -> float:
 
 
 def _interval(
-    fit: Callable[[Array, Array], Fit], t: Array, gaps: Array, seed: int
+    fit: Callable[[Floats, Floats], Fit], t: Floats, gaps: Floats, seed: int
 ) -> tuple[float, float]:
     """95 % interval of the fitted value, trials drawn again with replacement."""
     rng = np.random.default_rng(seed)

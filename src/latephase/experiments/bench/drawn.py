@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Regime
+from latephase.core.arrays import Bools, Floats
 from latephase.problem import (
     Dataset,
     GradientDescent,
@@ -22,17 +22,15 @@ from latephase.problem import (
 from latephase.runs.engines import exact_pieces as engine
 from latephase.runs.engines.exact_pieces import LatePhase
 
-Array = NDArray[np.float64]
 
-
-def draw(initializer: str, trials: int, seed: int) -> tuple[Array, Array]:
+def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
     """Weights and biases (trials, 2) of two-neuron networks on one feature."""
     weights, biases = initializers.get(initializer)(trials=trials, seed=seed)
     return weights[..., 0], biases
 
 
 def follow(
-    networks: tuple[Array, Array],
+    networks: tuple[Floats, Floats],
     data: Dataset,
     method: GradientDescent | GradientFlow,
     times: Sequence[LogTime | str | int] = (),
@@ -47,11 +45,11 @@ def follow(
     return engine.run(geometry, *networks, method, parsed, until, max_steps=max_steps)
 
 
-def ends_in(found: LatePhase, *regimes: Regime) -> NDArray[np.bool_]:
+def ends_in(found: LatePhase, *regimes: Regime) -> Bools:
     """Which trials (T,) settled in one of the regimes."""
     return np.array([regime in regimes for regime in found.journey.regime], bool)
 
 
-def preactivations(networks: tuple[Array, Array], data: Dataset) -> Array:
+def preactivations(networks: tuple[Floats, Floats], data: Dataset) -> Floats:
     """a_ji of networks (T, 2), (T, 2 neurons, 2 points) in canonical order."""
     return TwoPointGeometry.of(data).preactivations(*networks)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Regime
+from latephase.core.arrays import Floats
 from latephase.margin import robustness_margin
 from latephase.problem import ShallowReLU
 
@@ -21,7 +21,6 @@ from .base import PAPER_DATA, STEP_SIZE, Bench
 from .paper_runs import COMMON, TIMES
 from .stepped import in_parallel
 
-Array = NDArray[np.float64]
 DECADES = (10**4, 10**5, 10**6, 10**7, 10**8)
 FEW = 1000  # trials of a bench below which the last decade, nine tenths of the work, is left out
 LOG_RISE = float(np.log(10))  # of ln t over the last decade, where slopes are taken
@@ -35,25 +34,25 @@ class Stepped:
     constant, offset (K,): of the law predicted at the entry into the last regime.
     """
 
-    times: Array
-    weights: Array
-    biases: Array
-    margin: Array
-    constant: Array
-    offset: Array
+    times: Floats
+    weights: Floats
+    biases: Floats
+    margin: Floats
+    constant: Floats
+    offset: Floats
 
     @property
-    def boundary(self) -> Array:
+    def boundary(self) -> Floats:
         """x* = (b2 - b1) / (w1 - w2), (K, S)."""
         return np.asarray(-np.diff(self.biases, axis=-1) / np.diff(self.weights, axis=-1))[..., 0]
 
     @property
-    def denominator(self) -> Array:
+    def denominator(self) -> Floats:
         """w1 - w2, (K, S)."""
         return np.asarray(self.weights[..., 0] - self.weights[..., 1])
 
     @property
-    def measured_constant(self) -> Array:
+    def measured_constant(self) -> Floats:
         """C (K,): ln t over 1/x*, both as differences over the last decade."""
         return np.asarray(LOG_RISE / rise(1 / self.boundary))
 
@@ -71,7 +70,7 @@ class Stepped:
         return float(1e4 / self.times[-2])
 
 
-def rise(values: Array) -> Array:
+def rise(values: Floats) -> Floats:
     """How much values (K, S) grow over the last decade, (K,)."""
     return np.asarray(values[:, -1] - values[:, -2])
 

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Regime
+from latephase.core.arrays import Bools, Floats
 
 from .base import HORIZON, PAPER_DATA, STEP_SIZE, Bench
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = NDArray[np.float64]
 
 # The initializers that the claims on every run are judged by: those in use, none extreme.
 COMMON = (
@@ -47,16 +46,16 @@ class Trained:
 
     initializer: str
     share: float
-    log_t: Array
-    weights: Array
-    biases: Array
-    boundary: Array
-    margin: Array
-    log_deficit: Array
-    log_loss: Array
-    constant: Array
-    offset: Array
-    limit: Array
+    log_t: Floats
+    weights: Floats
+    biases: Floats
+    boundary: Floats
+    margin: Floats
+    log_deficit: Floats
+    log_loss: Floats
+    constant: Floats
+    offset: Floats
+    limit: Floats
 
     @property
     def count(self) -> int:
@@ -64,13 +63,13 @@ class Trained:
         return len(self.constant)
 
     @property
-    def deficit(self) -> Array:
+    def deficit(self) -> Floats:
         """Margin deficits (K, S)."""
         return np.exp(self.log_deficit)
 
-    def since(self, log_t: float) -> NDArray[np.bool_]:
+    def since(self, log_t: float) -> Bools:
         """Which samples (S,) are at or after the time of this logarithm."""
-        late: NDArray[np.bool_] = self.log_t >= log_t * (1 - 1e-12)
+        late: Bools = self.log_t >= log_t * (1 - 1e-12)
         return late
 
 
@@ -79,7 +78,7 @@ def trained(runs: xr.Dataset, initializer: str = "") -> Trained:
     kept = runs["regime"].values == Regime.specialised.name
     rows = np.flatnonzero(kept)
 
-    def read(name: str) -> Array:
+    def read(name: str) -> Floats:
         return np.asarray(runs[name].values[rows], float)
 
     return Trained(

@@ -9,18 +9,15 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, log_spaced
+from latephase.core.arrays import Floats, Ints
 
-from .drawn import Array
 from .finding import Table
 
 DENSE, UNTIL, SAMPLES = 24, 10**6, 60
 SPECIALISED = int("1001", 2)
 _BITS = np.array([8, 4, 2, 1])
-
-Codes = NDArray[np.int64]
 
 
 def sample_times() -> list[LogTime]:
@@ -29,19 +26,19 @@ def sample_times() -> list[LogTime]:
     return sorted({*early, *log_spaced(LogTime.parse(UNTIL), SAMPLES)})
 
 
-def codes_of(preactivations: Array) -> Codes:
+def codes_of(preactivations: Floats) -> Ints:
     """Pattern codes 0..15 of pre-activations (..., 2, 2)."""
     active = (preactivations > 0).reshape(*preactivations.shape[:-2], 4)
-    codes: Codes = active @ _BITS
+    codes: Ints = active @ _BITS
     return codes
 
 
-def path(codes: Codes) -> tuple[str, ...]:
+def path(codes: Ints) -> tuple[str, ...]:
     """The distinct patterns of one trial (S,) in order of appearance in time."""
     return tuple(f"{code:04b}" for code, _ in groupby(codes.tolist()))
 
 
-def leavers(codes: Codes) -> int:
+def leavers(codes: Ints) -> int:
     """Trials (T, S) with another pattern after the specialised one."""
     return int(((codes[:, :-1] == SPECIALISED) & (codes[:, 1:] != SPECIALISED)).any(axis=1).sum())
 
@@ -56,16 +53,16 @@ _GROUPS = (
 GROUP_NAMES = (*(name for name, _ in _GROUPS), "a neuron on its way to death (others)")
 
 
-def group_of(codes: Codes) -> Codes:
+def group_of(codes: Ints) -> Ints:
     """Index of the group of each code."""
     lookup = np.full(16, len(_GROUPS))
     for index, (_, members) in enumerate(_GROUPS):
         lookup[[int(m, 2) for m in members]] = index
-    groups: Codes = lookup[codes]
+    groups: Ints = lookup[codes]
     return groups
 
 
-def slowest_table(codes: Codes, times: list[LogTime]) -> Table:
+def slowest_table(codes: Ints, times: list[LogTime]) -> Table:
     """Which pattern holds specialised runs longest before they specialise."""
     lengths = np.diff([t.as_float for t in times])
     spent = np.stack([((codes[:, :-1] == c) * lengths).sum(axis=1) for c in range(16)])
@@ -82,5 +79,5 @@ def slowest_table(codes: Codes, times: list[LogTime]) -> Table:
     return Table("slowest_patterns", caption, columns)
 
 
-def _middle(values: Array) -> float:
+def _middle(values: Floats) -> float:
     return float(np.median(values))

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from latephase.core.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
 class Interval:
     """Confidence interval(s): estimate, lower and upper end, of any one shape."""
 
-    estimate: Array
-    lower: Array
-    upper: Array
+    estimate: Floats
+    lower: Floats
+    upper: Floats
 
-    def contains(self, value: ArrayLike) -> NDArray[np.bool_]:
+    def contains(self, value: ArrayLike) -> Bools:
         """Whether the interval holds the value, elementwise; False where it is NaN."""
         wanted = np.asarray(value, float)
-        inside: NDArray[np.bool_] = (self.lower <= wanted) & (wanted <= self.upper)
+        inside: Bools = (self.lower <= wanted) & (wanted <= self.upper)
         return inside
 
 
@@ -86,7 +86,7 @@ def power_above(value: float) -> str:
     return f"1e{int(np.ceil(np.log10(value)))}" if value > 0 else "1e-16"
 
 
-def _between(sample: Array, place: float) -> float:
+def _between(sample: Floats, place: float) -> float:
     """The sorted sample at a fractional index; two infinities have no difference to interpolate."""
     low, high = sample[int(np.floor(place))], sample[int(np.ceil(place))]
     return float(low if low == high else low + (high - low) * (place - np.floor(place)))

@@ -7,19 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.problem import Dataset, GradientDescent
 
-Array = NDArray[np.float64]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 _WORKERS = 2  # a call of few trials occupies one core
 
 
 def step_to(
-    networks: tuple[Array, Array], data: Dataset, step_size: float, times: Sequence[int]
-) -> tuple[Array, Array]:
+    networks: tuple[Floats, Floats], data: Dataset, step_size: float, times: Sequence[int]
+) -> tuple[Floats, Floats]:
     """Weights and biases (S, T, 2) of networks (T, 2) at ascending step numbers.
 
     Rigour: measured, in compensated float64.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -26,7 +26,6 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeo
 if TYPE_CHECKING:
     from latephase.runs import Stall
 
-Array = NDArray[np.float64]
 
 INITIALIZER, STEP_SIZE, TRIALS = "standard_normal", 1.0, 40
 POINTS = ((1.0, -1.0), (2.0, -0.5))
@@ -61,13 +60,13 @@ class Row:
     inputs: str
     dtype: str
     accumulate: bool
-    stalled: Array
-    predicted: Array
-    gap: Array
-    predicted_gap: Array
-    drift: Array
-    perfect: Array
-    margin: Array
+    stalled: Floats
+    predicted: Floats
+    gap: Floats
+    predicted_gap: Floats
+    drift: Floats
+    perfect: Floats
+    margin: Floats
 
     @property
     def step_ratio(self) -> float:
@@ -122,13 +121,13 @@ def _setting(data: Dataset) -> dict[str, Any]:
     return {**points, "output_weights": outer, "step_size": STEP_SIZE}
 
 
-def _boundary(weights: Array, biases: Array) -> Array:
+def _boundary(weights: Floats, biases: Floats) -> Floats:
     w, b = weights[..., 0], biases
     with np.errstate(all="ignore"):
         return np.asarray(-(b[:, 0] - b[:, 1]) / (w[:, 0] - w[:, 1]))
 
 
-def _constant(data: Dataset, weights: Array, biases: Array) -> Array:
+def _constant(data: Dataset, weights: Floats, biases: Floats) -> Floats:
     """C of exact gradient descent from these networks on, (T,)."""
     from latephase.core import Regime
     from latephase.late.pair.law import laws
@@ -253,7 +252,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def stochastic(data: Dataset, late: Any, seed: int) -> tuple[Array, Array, Array]:
+def stochastic(data: Dataset, late: Any, seed: int) -> tuple[Floats, Floats, Floats]:
     """(times (S,), gaps (S, T), least margins at the end (T,)) of stochastically rounded "
     "bfloat16."""
     from latephase.training.arithmetic.real_arithmetic import descend
@@ -270,7 +269,7 @@ def stochastic(data: Dataset, late: Any, seed: int) -> tuple[Array, Array, Array
     return times, np.stack(gaps), _least_margin(data, found)
 
 
-def _least_margin(data: Dataset, found: Any) -> Array:
+def _least_margin(data: Dataset, found: Any) -> Floats:
     """The smaller margin of the last sample, (T,)."""
     outer = np.array([1.0, -1.0])
     return np.asarray(
@@ -283,7 +282,7 @@ def _name(one: Row) -> str:
 
 
 def _table(found: Sequence[Row]) -> Table:
-    def middle(values: Array) -> float:
+    def middle(values: Floats) -> float:
         return float(np.nanmedian(values))
 
     columns: dict[str, list[Any]] = {
@@ -306,7 +305,7 @@ def _table(found: Sequence[Row]) -> Table:
     return Table("arithmetic", caption, columns)
 
 
-def _figure(found: Sequence[Row], loose: tuple[Array, Array, Array]) -> Figure:
+def _figure(found: Sequence[Row], loose: tuple[Floats, Floats, Floats]) -> Figure:
     paper = [one for one in found if one.inputs == found[0].inputs and not one.accumulate]
     series = []
     for one in paper:
@@ -334,7 +333,7 @@ def _figure(found: Sequence[Row], loose: tuple[Array, Array, Array]) -> Figure:
     return Figure("arithmetic", caption, [panel])
 
 
-def _deviations(found: Sequence[Row], loose: tuple[Array, Array, Array]) -> list[str]:
+def _deviations(found: Sequence[Row], loose: tuple[Floats, Floats, Floats]) -> list[str]:
     late = [
         f"{_name(one)} on x = {one.inputs} "
         f"({float(np.nanquantile(one.stalled / one.predicted, 0.9)):.1f})"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -21,8 +21,6 @@ from latephase.experiments.bench.finding import (
     Verdict,
 )
 from latephase.problem import GradientDescent
-
-Array = NDArray[np.float64]
 
 INITIALIZER, TRIALS = "standard_normal", 48
 TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
@@ -48,12 +46,12 @@ class Failure:
     attack: str
     loss: str
     dtype: str
-    share: Array
+    share: Floats
     measured: float
     predicted: float
 
 
-def failures(bench: Bench) -> tuple[Array, list[Failure], int]:
+def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     """(log10 t (S,), the attacks, trials) on runs that specialise."""
     from latephase.margin.attacks import attack_margin
 
@@ -144,7 +142,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _figure(log10_t: Array, found: Sequence[Failure]) -> Figure:
+def _figure(log10_t: Floats, found: Sequence[Failure]) -> Figure:
     series = [
         Series("line", log10_t, one.share, f"{one.loss.replace('_', '-')}, {one.dtype}")
         for one in found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import Array, draw, follow
+from latephase.experiments.bench.drawn import draw, follow
 from latephase.experiments.bench.finding import (
     Figure,
     Finding,
@@ -49,12 +49,12 @@ class Compared:
     whether it called the sample exact, whether it got there without stepping all the way, and
     whether its loss tends to 0;  missing: samples that either side could not give."""
 
-    time: NDArray[np.int64]
-    error: Array
-    reported: Array
-    exact: NDArray[np.bool_]
-    skipped: NDArray[np.bool_]
-    trained: NDArray[np.bool_]
+    time: Ints
+    error: Floats
+    reported: Floats
+    exact: Bools
+    skipped: Bools
+    trained: Bools
     missing: int
 
 
@@ -84,7 +84,7 @@ def decide(a: Agreement) -> Verdict:
     return Verdict.SUPPORTED if enough else Verdict.UNDECIDED
 
 
-def relative_errors(got: Array, expected: Array) -> Array:
+def relative_errors(got: Floats, expected: Floats) -> Floats:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, of parameters (..., 2 neurons, 2), (...).
 
     A neuron that is equal on both sides is no error, even at the origin.
@@ -92,7 +92,7 @@ def relative_errors(got: Array, expected: Array) -> Array:
     apart = np.hypot(*np.moveaxis(got - expected, -1, 0))
     size = np.hypot(*np.moveaxis(expected, -1, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        error: Array = np.where(apart == 0, 0.0, apart / size).max(axis=-1)
+        error: Floats = np.where(apart == 0, 0.0, apart / size).max(axis=-1)
     return error
 
 
@@ -118,7 +118,7 @@ class Job:
     """One problem: the data and step size of PROBLEMS[index], networks, and steps to compare at."""
 
     index: int
-    networks: tuple[Array, Array]
+    networks: tuple[Floats, Floats]
     times: tuple[int, ...]
 
 
@@ -247,7 +247,7 @@ def _table(jobs: list[Job], parts: list[Compared]) -> Table:
     return Table("cross_check", caption, columns)
 
 
-def _largest(values: Array) -> float:
+def _largest(values: Floats) -> float:
     return float(values.max()) if values.size else float("nan")
 
 
@@ -273,9 +273,9 @@ def _figure(parts: list[Compared]) -> Figure:
 
 
 def _worst(
-    time: NDArray[np.int64],
-    values: Array,
-    kept: NDArray[np.bool_],
+    time: Ints,
+    values: Floats,
+    kept: Bools,
     times: list[int],
     label: str,
     colour: int,

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from latephase.experiments.bench.drawn import Array
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.finding import Series
 from latephase.problem import Dataset, TwoPointGeometry
 
@@ -48,7 +48,7 @@ def relative_limit(geometry: TwoPointGeometry) -> float:
     return 2 * large * (1 + small**2) / ((large + small) * (1 + large * small))
 
 
-def grid() -> tuple[Array, Array, Array]:
+def grid() -> tuple[Floats, Floats, Floats]:
     """Inputs (CELLS,) along a side, relative limits and rate classes (x2, x1); NaN at x1 = x2."""
     half = CELLS // 2
     side = np.arange(-half, half + 1) * REACH / half

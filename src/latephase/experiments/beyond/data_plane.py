@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import Array, draw, follow
+from latephase.experiments.bench.drawn import draw, follow
 from latephase.experiments.bench.finding import (
     Figure,
     Finding,
@@ -42,7 +43,7 @@ SHRINKS = 0.3  # per decade of t: 1/ln t shrinks the distance by about 0.8, 1/t 
 ENOUGH = 4
 
 
-def extrapolate(y: Array) -> Array:
+def extrapolate(y: Floats) -> Floats:
     """The limit x (T,) of y = x + C / (ln t + beta) at three times in geometric progression (3, T).
 
     With d1 = y0 - y1 and d2 = y1 - y2: x = y2 - d2 (d1 + d2) / (d1 - d2), which knows neither C,
@@ -114,11 +115,11 @@ def _spot(bench: Bench, x1: float, x2: float) -> Spot:
     )
 
 
-def _median(values: Array) -> float:
+def _median(values: Floats) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def _trained(networks: tuple[Array, Array], data: Dataset) -> tuple[Array, Array]:
+def _trained(networks: tuple[Floats, Floats], data: Dataset) -> tuple[Floats, Floats]:
     """The first NETWORKS of the networks that classify both points with confidence by SCREEN."""
     (weights,), (biases,) = step_to(networks, data, STEP_SIZE, [SCREEN])
     reached = margins(weights[..., None], biases, np.array([1.0, -1.0]), data.inputs, data.labels)
@@ -126,7 +127,9 @@ def _trained(networks: tuple[Array, Array], data: Dataset) -> tuple[Array, Array
     return networks[0][kept], networks[1][kept]
 
 
-def _late(g: TwoPointGeometry, data: Dataset, networks: tuple[Array, Array]) -> tuple[int, Array]:
+def _late(
+    g: TwoPointGeometry, data: Dataset, networks: tuple[Floats, Floats]
+) -> tuple[int, Floats]:
     """How many of the networks settle, and their margins at HORIZON, fast-forwarded from here."""
     found = follow(networks, data, GradientDescent(STEP_SIZE), [HORIZON])
     known = np.isfinite(found.laws.constant)
@@ -162,7 +165,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _summary(limits: Array, spots: list[Spot]) -> str:
+def _summary(limits: Floats, spots: list[Spot]) -> str:
     agree = sum(s.limit_agrees and s.rate_agrees for s in spots)
     return (
         f"Where x1 x2 < -1 the limiting margin falls to {np.nanmin(limits):.1%} of the optimum on "
@@ -171,7 +174,7 @@ def _summary(limits: Array, spots: list[Spot]) -> str:
     )
 
 
-def _numbers(limits: Array, spots: list[Spot]) -> list[Number]:
+def _numbers(limits: Floats, spots: list[Spot]) -> list[Number]:
     worst = max(s.extrapolated for s in spots)
     simulated = max(s.simulated for s in spots)
     slow = min(s.shrink for s in spots if s.rate is not Rate.fast)
@@ -231,7 +234,7 @@ def _table(spots: list[Spot]) -> Table:
     return Table("data_plane", caption, columns)
 
 
-def _figure(side: Array, limits: Array, rates: Array, spots: list[Spot]) -> Figure:
+def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
     caption = (
         "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
         "between "

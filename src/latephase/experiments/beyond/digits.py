@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LatephaseError, Rigour
+from latephase.core.arrays import Floats
 from latephase.core.workers import workers
 from latephase.experiments.bench.base import Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
@@ -25,7 +25,6 @@ from latephase.experiments.bench.statistics import Interval, wilson
 from latephase.margin import margin_of, normalised_margin
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
-Array = NDArray[np.float64]
 FEATURES, WIDTH = 10, 8
 STARTS, FIRST = 20, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
 WARM_STEP, EVERY, LONGEST = 0.02, 200, 20_000  # loss-scaled updates until training usually ends
@@ -44,10 +43,10 @@ class Path:
     """
 
     seed: int
-    log10_t: Array
-    log_loss: Array
-    normalised: Array
-    robust: Array
+    log10_t: Floats
+    log_loss: Floats
+    normalised: Floats
+    robust: Floats
     error: float
 
 
@@ -100,7 +99,7 @@ def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
     return [_ready(found.weights[:, i], found.biases[:, i], data) for i in range(len(nets))]
 
 
-def _ready(weights: Array, biases: Array, data: Dataset) -> ShallowReLU | None:
+def _ready(weights: Floats, biases: Floats, data: Dataset) -> ShallowReLU | None:
     """The first of the networks (S, ...) whose loss is below 1e-7."""
     outer = network(0).output_weights
     for w, b in zip(weights, biases, strict=True):
@@ -191,7 +190,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _growth(margins: Array) -> float:
+def _growth(margins: Floats) -> float:
     return float(margins[-1] / margins[0] - 1)
 
 

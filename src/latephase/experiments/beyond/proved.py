@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import (
     HORIZON,
     PAPER_DATA,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from latephase.certificates.many import Row
     from latephase.certificates.odds.probability import CertifiedDistribution
 
-Array = NDArray[np.float64]
 TRIALS = 6000  # of each initializer: certificates are a third of `reproduce --all`
 SHARE = 0.99  # of trials that must be proved
 WIDTH = 1e-12  # relative, of the enclosure of a constant
@@ -61,13 +61,13 @@ class Proven:
     trials: int
     proved: int
     disagreements: int
-    sizes: Array
+    sizes: Floats
     width: float
     certified: CertifiedDistribution
     scale: float
 
     @property
-    def empirical(self) -> Array:
+    def empirical(self) -> Floats:
         """Share of all trials that train with |C| <= c, on the grid."""
         counts = np.searchsorted(np.sort(self.sizes), np.array(self.certified.constants), "right")
         return np.asarray(counts / self.trials)

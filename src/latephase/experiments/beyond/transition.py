@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import HORIZON, STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -24,7 +24,6 @@ from latephase.problem import Dataset, GradientDescent, GradientFlow
 from . import other_networks
 from .other_networks import Other
 
-Array = NDArray[np.float64]
 INITIALIZER = "standard_normal"
 HALF_GAPS = (0.5, 0.7, 0.9, 0.99, 1.0, 1.01, 1.1, 1.4, 2.0)
 SHOWN = (0.5, 1.0, 2.0)
@@ -47,11 +46,11 @@ class Spot:
     c: float
     trained: int
     regimes: frozenset[str]
-    constants: Array
-    log10_steps: Array
-    log10_t: Array
-    deficits: Array
-    flow: Array | None
+    constants: Floats
+    log10_steps: Floats
+    log10_t: Floats
+    deficits: Floats
+    flow: Floats | None
 
     @property
     def fast(self) -> bool:
@@ -89,7 +88,7 @@ def spot(bench: Bench, c: float) -> Spot:
     )
 
 
-def _flow(bench: Bench, data: Dataset, c: float) -> Array:
+def _flow(bench: Bench, data: Dataset, c: float) -> Floats:
     """Median deficits of gradient flow at the same decades."""
     found = bench.ensemble(
         INITIALIZER,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -20,14 +20,7 @@ from latephase.experiments.bench.finding import (
     Verdict,
 )
 from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, stepped
-from latephase.experiments.bench.paper_runs import (
-    COMMON,
-    TIMES,
-    Array,
-    Trained,
-    common_runs,
-    settings,
-)
+from latephase.experiments.bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
 from latephase.experiments.bench.statistics import power_above, quantiles
 from latephase.problem import GradientDescent, ShallowReLU
 
@@ -61,9 +54,9 @@ class BoundaryCheck:
     identity: float
     astray: int
     late_defined: bool
-    denominator: Array
-    ratio: Array
-    numerator: Array
+    denominator: Floats
+    ratio: Floats
+    numerator: Floats
 
 
 def check(runs: Trained) -> BoundaryCheck:
@@ -91,14 +84,14 @@ def check(runs: Trained) -> BoundaryCheck:
         )
 
 
-def _specialised(runs: Trained) -> NDArray[np.bool_]:
+def _specialised(runs: Trained) -> Bools:
     """Samples (K, S) in which each neuron is active on its own point alone."""
     at_first, at_second = runs.biases + runs.weights, runs.biases - runs.weights  # x = 1, x = -1
     first = (at_first[..., 0] > 0) & (at_second[..., 0] <= 0)
     return np.asarray(first & (at_second[..., 1] > 0) & (at_first[..., 1] <= 0))
 
 
-def step_by_step(runs: Stepped) -> tuple[Array, Array]:
+def step_by_step(runs: Stepped) -> tuple[Floats, Floats]:
     """Of stepped runs: relative errors of the margin formula (K, S), of the denominator's growth
     over ln t (K,)."""
     formula = OPTIMAL - np.abs(runs.boundary)
@@ -167,11 +160,11 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _least(values: Array) -> float:
+def _least(values: Floats) -> float:
     return float(values.min(initial=np.inf))
 
 
-def _most(values: Array) -> float:
+def _most(values: Floats) -> float:
     return float(values.max(initial=-np.inf))
 
 
@@ -231,7 +224,7 @@ def _figure() -> Figure:
     )
 
 
-def _snapshots() -> tuple[Array, list[Array], NDArray[np.float64]]:
+def _snapshots() -> tuple[Floats, list[Floats], Floats]:
     """Abscissae, scaled outputs at SHOWN_TIMES and boundaries (NaN where undefined)."""
     from latephase.runs import simulate
 

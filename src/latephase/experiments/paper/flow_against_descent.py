@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Regime, Rigour, log_spaced
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import Array, draw, ends_in, follow, preactivations
+from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
 from latephase.experiments.bench.finding import (
     Figure,
     Finding,
@@ -36,7 +36,7 @@ SMALL = 0.01  # a steeper start may jump far past the kink in one larger step
 LARGEST_RATIO = 1.1  # |C| / step size: the overshoots are below 2 eta l, with l <= 1 + O(eta)
 ENOUGH = 30
 
-Mask = NDArray[np.bool_]
+Mask = Bools
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def decide(m: Measured) -> Verdict:
     return Verdict.SUPPORTED if fast_flow and slow_descent and linear else Verdict.NOT_SUPPORTED
 
 
-def log_flow_deficit(a: Array, log_t: Array) -> Array:
+def log_flow_deficit(a: Floats, log_t: Floats) -> Floats:
     """ln |A2 - A1| / (4 t ln 2t), (T, S): GF's predicted deficit from pre-activations a (T, 2, 2)
     at the start, both wrong sides positive; A_i = exp(right side) cosh(wrong side)."""
     log_1 = a[:, 0, 0] + np.log(np.cosh(a[:, 1, 0]))
@@ -81,7 +81,7 @@ def log_flow_deficit(a: Array, log_t: Array) -> Array:
     return log_gap[:, None] - np.log(4.0) - log_t - np.log(np.log(2.0) + log_t)
 
 
-def log_log_slope(step_sizes: Array, values: Array) -> float:
+def log_log_slope(step_sizes: Floats, values: Floats) -> float:
     """Least-squares slope of ln(median over trials of values (steps, T)) over ln step size."""
     medians = np.median(values, axis=1)
     return float(np.polyfit(np.log(step_sizes), np.log(medians), 1)[0])
@@ -91,13 +91,13 @@ def log_log_slope(step_sizes: Array, values: Array) -> float:
 class _Runs:
     """GF and GD from the same starts; groups: masks (T,) of trials that specialise in all runs."""
 
-    a: Array
+    a: Floats
     flow: LatePhase
     descents: list[LatePhase]
     both: Mask
     one: Mask
 
-    def constants(self, group: Mask) -> Array:
+    def constants(self, group: Mask) -> Floats:
         """C of GD, (step sizes, trials of the group)."""
         return np.stack([d.laws.constant[group] for d in self.descents])
 
@@ -134,9 +134,9 @@ def _measure(runs: _Runs) -> Measured:
     )
 
 
-def _ratios(runs: _Runs) -> Array:
+def _ratios(runs: _Runs) -> Floats:
     """|C| / step size of GD, (step sizes, trials with both wrong sides positive)."""
-    ratios: Array = np.abs(runs.constants(runs.both)) / np.array(LADDER)[:, None]
+    ratios: Floats = np.abs(runs.constants(runs.both)) / np.array(LADDER)[:, None]
     return ratios
 
 
@@ -217,7 +217,7 @@ def _table(runs: _Runs) -> Table:
     return Table("flow_against_descent", caption, columns)
 
 
-def _quantile(values: Array, q: float) -> list[float]:
+def _quantile(values: Floats, q: float) -> list[float]:
     if not values.shape[1]:
         return [float("nan")] * len(values)
     return [float(v) for v in np.quantile(values, q, axis=1)]
@@ -275,7 +275,7 @@ def _course_panel(bench: Bench, runs: _Runs) -> Panel:
 
 
 def _course(
-    start: tuple[Array, Array], method: GradientDescent | GradientFlow, label: str, colour: int
+    start: tuple[Floats, Floats], method: GradientDescent | GradientFlow, label: str, colour: int
 ) -> Series:
     step_size = getattr(method, "step_size", 1.0)
     flow = isinstance(method, GradientFlow)

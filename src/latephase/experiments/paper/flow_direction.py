@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -18,7 +19,7 @@ from latephase.experiments.bench.finding import (
     Table,
     Verdict,
 )
-from latephase.experiments.bench.paper_runs import Array, Trained, settings, trained
+from latephase.experiments.bench.paper_runs import Trained, settings, trained
 from latephase.experiments.bench.statistics import quantiles
 from latephase.margin import kkt_residual, normalised_margin, robustness_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
@@ -50,28 +51,28 @@ class Direction:
 
     initializer: str
     trials: int
-    angle: Array
-    gap: Array
-    deficit: Array
-    residual: Array
-    median_angle: Array
-    median_gap: Array
-    median_deficit: Array
-    fall: Array
-    spread: Array
+    angle: Floats
+    gap: Floats
+    deficit: Floats
+    residual: Floats
+    median_angle: Floats
+    median_gap: Floats
+    median_deficit: Floats
+    fall: Floats
+    spread: Floats
 
 
 @dataclass(frozen=True)
 class Limit:
     """The KKT point theta*: its parameters (2 neurons, [w, b]) and what the claim says of it."""
 
-    parameters: Array
+    parameters: Floats
     residual: float
     margin_error: float  # relative, of the normalised margin against 1 / |theta*|
     robustness_error: float  # relative, of the robustness margin against the optimum
 
 
-def kkt_point(geometry: TwoPointGeometry) -> Array:
+def kkt_point(geometry: TwoPointGeometry) -> Floats:
     """The KKT point for k12 <= 0, (2 neurons, [w, b]): each neuron in the span of its own point."""
     first = np.array([geometry.x1, 1.0]) / geometry.k11
     second = np.array([geometry.x2, 1.0]) / geometry.k22
@@ -92,7 +93,7 @@ def limit() -> Limit:
     )
 
 
-def direction(runs: Trained, theta: Array) -> Direction:
+def direction(runs: Trained, theta: Floats) -> Direction:
     """Distances of trained trials from the direction of theta, at every time."""
     parameters = np.stack([runs.weights, runs.biases], axis=-1)  # (K, S, neuron, [w, b])
     length = np.sqrt((parameters**2).sum(axis=(-2, -1), keepdims=True))
@@ -107,7 +108,7 @@ def direction(runs: Trained, theta: Array) -> Direction:
     return Direction(runs.initializer, runs.count, *(*largest, *medians, *_pace(runs)))
 
 
-def _pace(runs: Trained) -> tuple[Array, Array]:
+def _pace(runs: Trained) -> tuple[Floats, Floats]:
     """(fall (K,), spread (F,)) of the trials with C != 0 and of those with C = 0."""
     slow = runs.constant != 0
     log_fall = runs.log_deficit[slow, CHECKED] - runs.log_deficit[slow, -1]
@@ -117,15 +118,15 @@ def _pace(runs: Trained) -> tuple[Array, Array]:
     return np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
 
 
-def _largest(values: Array) -> Array:
+def _largest(values: Floats) -> Floats:
     return np.asarray(values.max(axis=0, initial=0.0))
 
 
-def _median(values: Array) -> Array:
+def _median(values: Floats) -> Floats:
     return np.array([quantiles(column, 0.5)[0] for column in values.T])
 
 
-def converges(distance: Array) -> bool:
+def converges(distance: Floats) -> bool:
     """Whether a distance (S,) is small at 1e1000 and shrinks with ln t beyond."""
     final = max(float(distance[-1]), EXACT)  # what float64 can still tell from 0
     shrinks = final == EXACT or distance[CHECKED] >= FALL * final

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -18,7 +18,7 @@ from latephase.experiments.bench.finding import (
     Table,
     Verdict,
 )
-from latephase.experiments.bench.paper_runs import Array, Trained, settings, trained
+from latephase.experiments.bench.paper_runs import Trained, settings, trained
 from latephase.experiments.bench.statistics import quantiles, wilson
 
 INITIALIZER = "he_normal"
@@ -45,12 +45,12 @@ class Recovery:
     distance of 1/deficit from the predicted line from FROM on.
     """
 
-    starts: NDArray[np.bool_]
-    drops: NDArray[np.bool_]
-    depth: Array
-    bottom: Array
-    half: Array
-    residual: Array
+    starts: Bools
+    drops: Bools
+    depth: Floats
+    bottom: Floats
+    half: Floats
+    residual: Floats
 
 
 def recovery(runs: Trained) -> Recovery:
@@ -71,7 +71,7 @@ def recovery(runs: Trained) -> Recovery:
     )
 
 
-def _half_recovered(runs: Trained, loss: Array) -> Array:
+def _half_recovered(runs: Trained, loss: Floats) -> Floats:
     """ln t (K,) at which the loss has fallen to half of its maximum, inf if it never does.
 
     Between samples 1/loss is interpolated along ln t, in which it is affine late in training.
@@ -136,11 +136,11 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _share(values: NDArray[np.bool_]) -> float:
+def _share(values: Bools) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _largest(values: Array) -> float:
+def _largest(values: Floats) -> float:
     return float(values.max(initial=0.0))
 
 
@@ -190,7 +190,7 @@ def _figure(runs: Trained) -> Figure:
     )
 
 
-def _paths(values: Array, x: Array, kept: NDArray[np.bool_]) -> list[Series]:
+def _paths(values: Floats, x: Floats, kept: Bools) -> list[Series]:
     values, x = values[:, kept], x[kept]
     low, middle, high = np.array([quantiles(column, 0.05, 0.5, 0.95) for column in values.T]).T
     samples = [Series("line", x, path, role="sample") for path in values[:PATHS]]

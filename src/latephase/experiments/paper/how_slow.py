@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import Array, draw, follow
+from latephase.experiments.bench.drawn import draw, follow
 from latephase.experiments.bench.finding import (
     Figure,
     Finding,
@@ -68,7 +69,7 @@ def decide(slowness: Slowness) -> Verdict:
     return Verdict.SUPPORTED if confirmed and prohibitive else Verdict.NOT_SUPPORTED
 
 
-def log_steps(found: LatePhase, deficit: float) -> Array:
+def log_steps(found: LatePhase, deficit: float) -> Floats:
     """ln of the step from which the deficit stays below the one given, of trained trials (K,).
 
     ln t = |C| / deficit - beta, and not before the entry into the regime.  Rigour: exact up to
@@ -76,7 +77,7 @@ def log_steps(found: LatePhase, deficit: float) -> Array:
     """
     kept = np.isfinite(found.laws.constant)
     steps = np.abs(found.laws.constant[kept]) / deficit - found.laws.offset[kept]
-    latest: Array = np.maximum(np.maximum(steps, found.journey.log_entry[kept]), 0.0)
+    latest: Floats = np.maximum(np.maximum(steps, found.journey.log_entry[kept]), 0.0)
     return latest
 
 
@@ -85,7 +86,7 @@ def log10_years(log10_steps: float) -> float:
     return log10_steps - float(np.log10(STEPS_PER_SECOND * SECONDS_PER_YEAR))
 
 
-def _check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Array:
+def _check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Floats:
     """Relative errors of simulated deficits at the predicted steps of a few late trials."""
     trained = np.flatnonzero(np.isfinite(found.laws.constant))
     log_t = log_steps(found, deficit)
@@ -99,7 +100,7 @@ def _check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Array:
     times = [LogTime.from_log(float(log_t[late][i])) for i in order]
     seen = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
     diagonal = seen.record.observed["log_margin_deficit"][order, np.arange(order.size)]
-    errors: Array = np.abs(np.expm1(diagonal - np.log(deficit)))
+    errors: Floats = np.abs(np.expm1(diagonal - np.log(deficit)))
     return errors
 
 

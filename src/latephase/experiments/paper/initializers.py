@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Regime, Rigour
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -21,7 +21,7 @@ from latephase.experiments.bench.finding import (
     Verdict,
 )
 from latephase.experiments.bench.one_by_one import Stepped, stepped
-from latephase.experiments.bench.paper_runs import TIMES, Array, Trained, settings, trained
+from latephase.experiments.bench.paper_runs import TIMES, Trained, settings, trained
 from latephase.experiments.bench.statistics import (
     Interval,
     family_level,
@@ -74,9 +74,9 @@ class Initialised:
     initializer: str
     trials: int
     counts: tuple[int, ...]
-    measured: Array
-    predicted: Array
-    offset: Array
+    measured: Floats
+    predicted: Floats
+    offset: Floats
     mean: float
     error: float
     expected: float
@@ -92,19 +92,19 @@ class Initialised:
         return _mean(np.abs(self.measured) >= SMALLEST * self.scale)
 
     @property
-    def resolved(self) -> NDArray[np.bool_]:
+    def resolved(self) -> Bools:
         """Trained trials (K,) whose slope float64 can resolve."""
         big = np.abs(self.predicted) >= SMALLEST * self.scale
         return np.asarray(big & (np.abs(self.offset) <= LARGEST_OFFSET))
 
     @property
-    def difference(self) -> Array:
+    def difference(self) -> Floats:
         """Relative differences of measured and predicted constants, resolved trials only."""
         kept = self.resolved
         return np.abs(self.measured[kept] / self.predicted[kept] - 1)
 
 
-def measured_constant(runs: Trained) -> Array:
+def measured_constant(runs: Trained) -> Floats:
     """C (K,): ln t over 1/(x* - x_inf), both as differences between two late times."""
     with np.errstate(divide="ignore", invalid="ignore"):
         inverse = 1 / (runs.boundary[:, [SLOPE_FROM, -1]] - runs.limit[:, None])
@@ -146,7 +146,7 @@ def fractions(found: Sequence[Initialised]) -> Interval:
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def step_by_step(runs: Stepped) -> Array:
+def step_by_step(runs: Stepped) -> Floats:
     """Relative errors (K,) of the constants measured on runs made step by step."""
     return np.abs(runs.measured_constant / runs.constant - 1)
 
@@ -264,11 +264,11 @@ def _constant_table(found: Sequence[Initialised]) -> Table:
     )
 
 
-def _mean(values: NDArray[np.bool_]) -> float:
+def _mean(values: Bools) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _median(values: Array) -> float:
+def _median(values: Floats) -> float:
     return float(np.median(np.abs(values))) if values.size else float("nan")
 
 

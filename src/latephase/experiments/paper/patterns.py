@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from latephase.core import LogTime, Regime, Rigour
+from latephase.core.arrays import Floats, Ints
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import Array, draw, ends_in, follow, preactivations
+from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
 from latephase.experiments.bench.finding import (
     Figure,
     Finding,
@@ -28,7 +29,6 @@ from latephase.experiments.bench.paths import (
     GROUP_NAMES,
     SPECIALISED,
     UNTIL,
-    Codes,
     codes_of,
     group_of,
     leavers,
@@ -55,17 +55,17 @@ class Waits:
     log_entry (K,): ln of the step of entry, -inf for 0;  constants, offsets (K,): of their laws.
     """
 
-    log_entry: Array
-    constants: Array
-    offsets: Array
+    log_entry: Floats
+    constants: Floats
+    offsets: Floats
 
     @property
     def specialised(self) -> int:
         return self.log_entry.size
 
-    def log_reach(self, deficit: float) -> Array:
+    def log_reach(self, deficit: float) -> Floats:
         """ln of the step from which the deficit stays below the one given, by the law, (K,)."""
-        reach: Array = np.abs(self.constants) / deficit - self.offsets
+        reach: Floats = np.abs(self.constants) / deficit - self.offsets
         return reach
 
     def dominated(self, deficit: float = DEFICIT) -> int:
@@ -85,7 +85,7 @@ def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Verdict:
     return Verdict.NOT_SUPPORTED if (share.upper <= MOST).any() else Verdict.UNDECIDED
 
 
-def _seen(bench: Bench, times: list[LogTime]) -> tuple[LatePhase, Codes]:
+def _seen(bench: Bench, times: list[LogTime]) -> tuple[LatePhase, Ints]:
     """The sampled runs and their pattern codes (T, S)."""
     networks = draw(INITIALIZER, bench.trials, bench.seed)
     found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
@@ -229,7 +229,7 @@ def _entry(w: Waits, q: float) -> float:
 ROWS, COLUMNS = 40, 48
 
 
-def _figure(codes: Codes, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
+def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
     caption = (
         f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few "
         "hundred "
@@ -241,7 +241,7 @@ def _figure(codes: Codes, times: list[LogTime], waits: dict[str, Waits]) -> Figu
     return Figure("patterns", caption, [_timeline(codes, times), _arrivals(waits)])
 
 
-def _timeline(codes: Codes, times: list[LogTime]) -> Panel:
+def _timeline(codes: Ints, times: list[LogTime]) -> Panel:
     log10_t = np.array([t.log10 for t in times[1:]])
     grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
     columns = 1 + np.searchsorted(log10_t, grid, side="right") - 1
@@ -269,9 +269,9 @@ def _arrivals(waits: dict[str, Waits]) -> Panel:
     return Panel(series, "log10 step t", "share of specialised runs", "time to specialise")
 
 
-def _share_by(log_t: Array, log10_t: Array) -> Array:
+def _share_by(log_t: Floats, log10_t: Floats) -> Floats:
     """Share of times (K,), as logarithms, up to each of log10_t."""
-    share: Array = (
+    share: Floats = (
         np.searchsorted(np.sort(log_t), log10_t * np.log(10.0), side="right") / log_t.size
     )
     return share

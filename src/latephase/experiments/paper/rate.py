@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import (
     Figure,
@@ -23,7 +23,6 @@ from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, step
 from latephase.experiments.bench.paper_runs import (
     COMMON,
     TIMES,
-    Array,
     Trained,
     common_runs,
     settings,
@@ -48,12 +47,12 @@ class Rate:
     """
 
     initializer: str
-    constant: Array
-    lower: Array
-    upper: Array
-    onset: Array
-    slope_error: Array
-    residual: Array
+    constant: Floats
+    lower: Floats
+    upper: Floats
+    onset: Floats
+    slope_error: Floats
+    residual: Floats
 
 
 def rate(runs: Trained) -> Rate:
@@ -71,7 +70,7 @@ def _log(t: str) -> float:
     return LogTime.parse(t).log
 
 
-def _onset(runs: Trained) -> Array:
+def _onset(runs: Trained) -> Floats:
     """ln t (K,) of the first sample from which on the deficit falls, bounded over ln t."""
     later = runs.log_t > 0
     log_t, log_deficit = runs.log_t[later], runs.log_deficit[:, later]
@@ -86,7 +85,7 @@ def _onset(runs: Trained) -> Array:
     return np.where(count > 1, first, np.inf)
 
 
-def _line(runs: Trained, late: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _line(runs: Trained, late: Bools) -> tuple[Floats, Floats]:
     """Least-squares slopes (K,) of 1/deficit against ln t, and residuals of the predicted line."""
     log_t, inverse = runs.log_t[late], np.exp(-runs.log_deficit[:, late])
     centred = log_t - log_t.mean()
@@ -95,17 +94,17 @@ def _line(runs: Trained, late: NDArray[np.bool_]) -> tuple[Array, Array]:
     return slopes, np.abs(inverse / line - 1).max(axis=1)
 
 
-def bounded(r: Rate) -> NDArray[np.bool_]:
+def bounded(r: Rate) -> Bools:
     """Which trials (K,) have, from FROM on, a falling deficit between two constants over ln t."""
     return (r.onset <= _log(FROM)) & (r.lower > 0)
 
 
-def affine(r: Rate) -> NDArray[np.bool_]:
+def affine(r: Rate) -> Bools:
     """Which trials (K,) follow the predicted line, slope and intercept."""
     return (r.residual <= TOLERANCE) & (r.slope_error <= TOLERANCE)
 
 
-def slow_step_by_step(runs: Stepped) -> NDArray[np.bool_]:
+def slow_step_by_step(runs: Stepped) -> Bools:
     """Which stepped runs (K,) have a falling deficit, bounded over 1/ln t, and the slope 1/|C|."""
     deficit = PAPER_DATA.optimal_margin - runs.margin
     scaled = deficit * np.log(runs.times)
@@ -181,7 +180,7 @@ def _numbers(rates: Sequence[Rate], outside: Rate) -> list[Number]:
 
 
 def _table(rates: Sequence[Rate]) -> Table:
-    def column(values: list[Array], share: float) -> list[float]:
+    def column(values: list[Floats], share: float) -> list[float]:
         return [quantiles(v, share)[0] for v in values]
 
     lower, upper = [r.lower for r in rates], [r.upper for r in rates]

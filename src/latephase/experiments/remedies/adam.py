@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
 from latephase.experiments.bench.finding import Figure, Finding, Number, Panel, Series, Verdict
 
 from .clocks import FEWEST
 from .runs import INITIALIZER
 
-Array = NDArray[np.float64]
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
 NEAR = 0.3  # of ln L; a plain number, since a step size is known to a factor only
@@ -66,14 +65,14 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _slopes(log_t: Array, inverse: Array) -> tuple[float, float]:
+def _slopes(log_t: Floats, inverse: Floats) -> tuple[float, float]:
     """d ln(1/L) / d ln t over the last half decade."""
     last = log_t > log_t[-1] - 0.5 * np.log(10)
     first, second = (np.polyfit(log_t[last], values[last], 1)[0] for values in inverse)
     return float(first), float(second)
 
 
-def _figure(log10_t: Array, inverse: Array, predicted: Array) -> Figure:
+def _figure(log10_t: Floats, inverse: Floats, predicted: Floats) -> Figure:
     caption = (
         "Adam on x = 1, -1: median ln(1/L) over log10 t. With eps = 1e-8 it bends onto gradient "
         "descent with the step size step_size / eps (dashed) as soon as the gradient falls below "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime
+from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.decay import Decay, decay
 from latephase.experiments.bench.finding import Figure, Panel, Series, Table
 from latephase.problem import Dataset, TwoPointGeometry
@@ -17,7 +17,6 @@ from latephase.problem import Dataset, TwoPointGeometry
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = NDArray[np.float64]
 
 ALL = (
     "gd",
@@ -92,7 +91,7 @@ def rows(found: xr.Dataset) -> list[Row]:
         return [_row(found.isel(algorithm=i), shift) for i, shift in enumerate(shifts)]
 
 
-def _shifts(constants: Array, fitted: NDArray[np.bool_]) -> list[float]:
+def _shifts(constants: Floats, fitted: Bools) -> list[float]:
     """Median |C - C of the first method| / median |C of the first method| of (method, trial).
 
     The same start, so that no spread over starts hides a change: heavy ball has the same law as
@@ -137,13 +136,13 @@ def _row(one: xr.Dataset, shift: float) -> Row:
 _LAST = ("log_loss", "norm", "log_flow_time", "normalised_margin_gap", "margin_deficit")
 
 
-def _median(values: Array) -> float:
+def _median(values: Floats) -> float:
     good = values[np.isfinite(values)]
     return float(np.median(good)) if len(good) else np.nan
 
 
-def _at(times: Array, gaps: Array, t: float) -> Array:
-    column: Array = gaps[:, int(np.argmin(np.abs(np.log(np.maximum(times, 0.5) / t))))]
+def _at(times: Floats, gaps: Floats, t: float) -> Floats:
+    column: Floats = gaps[:, int(np.argmin(np.abs(np.log(np.maximum(times, 0.5) / t))))]
     return column
 
 
@@ -153,7 +152,7 @@ def _decades(last: float) -> list[int]:
     return list(range(max(0, top - DECADES + 1), top + 1))
 
 
-def _kept(log10_t: Array, constants: Array) -> float:
+def _kept(log10_t: Floats, constants: Floats) -> float:
     """Share of trials whose C at the end is that of the middle of ln t."""
     middle = int(np.argmin(np.abs(log10_t - log10_t[-1] / 2)))
     before, after = constants[:, middle], constants[:, -1]
@@ -327,7 +326,7 @@ def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: s
     return Panel(series, label, "gap (input units)", title, y_scale="log")
 
 
-def _clock(one: xr.Dataset, key: str) -> Array:
+def _clock(one: xr.Dataset, key: str) -> Floats:
     """The clock over time (S,)."""
     if key == "steps":
         return np.asarray(10.0**one.log10_t.values)
@@ -339,6 +338,6 @@ def _clock(one: xr.Dataset, key: str) -> Array:
     return _medians(sign * one[name].values)
 
 
-def _medians(values: Array) -> Array:
+def _medians(values: Floats) -> Floats:
     """Median over trials (S,), NaN where none is finite."""
     return np.array([_median(column) for column in values.T])

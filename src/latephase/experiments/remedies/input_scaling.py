@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Regime
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE
 from latephase.experiments.bench.drawn import draw, ends_in, follow
 from latephase.experiments.bench.finding import Table
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
-Array = NDArray[np.float64]
 FACTOR = 0.5  # of the inputs
 TIMES = ("1e4", "1e6", "1e12", "1e100")
 JUDGED = TIMES.index("1e6")
@@ -35,8 +34,8 @@ class Scaled:
 
     name: str
     networks: int
-    plain: Array
-    scaled: Array
+    plain: Floats
+    scaled: Floats
 
     @property
     def gain(self) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
 from latephase.experiments.bench.finding import Finding, Number, Verdict
 from latephase.problem import TwoPointGeometry
@@ -75,7 +75,7 @@ def _spanned(one: Compared) -> tuple[tuple[float, float], float]:
     return (float(first), float(second)), float(gap[-1])
 
 
-def _null(one: Compared, run: Any) -> NDArray[np.float64]:
+def _null(one: Compared, run: Any) -> Floats:
     """Length of what no gradient of a neuron's own point can change, (T, S)."""
     g = TwoPointGeometry.of(one.data)
     off = run.weights.values[..., 0] - np.array([g.x1, g.x2]) * run.biases.values

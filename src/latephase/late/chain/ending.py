@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Outcome
+from latephase.core.arrays import Ints
 from latephase.late.modes.guards import Guards
 from latephase.late.modes.mode import Mode, mode, statuses
 from latephase.late.modes.modified import Field
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-9
 _STRAIGHT = 1e-6
 
 
-def pattern(chain: Chain) -> NDArray[np.int64]:
+def pattern(chain: Chain) -> Ints:
     """Statuses (m, n) at the end of a chain: a neuron let go of a kink may rest an ulp off it."""
     with np.errstate(invalid="ignore", over="ignore"):  # of runs that overflowed
         seen = statuses(chain.setting.preactivations(chain.theta))

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.filippov import Statuses, kink_statuses
 from latephase.late.modes.mode import Mode, mode, statuses
 from latephase.late.modes.modified import pace
 from latephase.late.modes.passing import serving_held, statuses_by_motion, through_zero
-from latephase.late.modes.setting import Array, Setting, lengths
+from latephase.late.modes.setting import Setting, lengths
 from latephase.late.pattern import SLIDING
 
 from .state import Chain
@@ -35,7 +35,7 @@ def next_piece(chain: Chain) -> tuple[Mode, bool]:
     return _next_of_descent(chain, a)
 
 
-def _next_of_flow(chain: Chain, a: Array) -> Statuses:
+def _next_of_flow(chain: Chain, a: Floats) -> Statuses:
     """Statuses (m, n) by Filippov's rule at the neurons at whose kinks the last mode ended."""
     setting = chain.setting
     log_pull = setting.log_pull(setting.margins(chain.theta))
@@ -57,7 +57,7 @@ def _next_of_flow(chain: Chain, a: Array) -> Statuses:
     return found
 
 
-def _next_of_descent(chain: Chain, a: Array) -> tuple[Mode, bool]:
+def _next_of_descent(chain: Chain, a: Floats) -> tuple[Mode, bool]:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     setting = chain.setting
     steps = Steps.of(setting, chain.theta, a)
@@ -82,12 +82,12 @@ class Steps:
     j is active there;  swing (m, n): how far a step may carry a pre-activation over its kink.
     """
 
-    rise: Array
-    kick: Array
-    swing: Array
+    rise: Floats
+    kick: Floats
+    swing: Floats
 
     @classmethod
-    def of(cls, setting: Setting, theta: Array, a: Array) -> Steps:
+    def of(cls, setting: Setting, theta: Floats, a: Floats) -> Steps:
         """The step at theta (m, d + 1) with pre-activations a (m, n)."""
         pull = np.exp(np.minimum(setting.log_pull(setting.margins(theta)), 700.0))
         rise = ((setting.signs * (a > 0) * pull) @ setting.points) @ setting.points.T
@@ -95,19 +95,19 @@ class Steps:
         swing = np.abs(rise) + kick * setting.lengths
         return cls(rise, kick, swing)
 
-    def hurried(self, a: Array) -> NDArray[np.bool_]:
+    def hurried(self, a: Floats) -> Bools:
         """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a
         neuron serves both, a flow notices the kink a step late, and is a kick behind from there."""
         return np.asarray((np.abs(a) <= self.swing) & (self.left(a) < _WORTHWHILE))
 
-    def left(self, a: Array) -> Array:
+    def left(self, a: Floats) -> Floats:
         """Steps until a pre-activation reaches its kink at its present speed, (m, n)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             left = -a / self.rise
         return np.where(left >= 0, left, np.inf)
 
 
-def _sliding(chain: Chain, a: Array, steps: Steps) -> NDArray[np.bool_]:
+def _sliding(chain: Chain, a: Floats, steps: Steps) -> Bools:
     """Pairs within a swing of their kink that Filippov's rule holds there.
 
     A neuron at whose kinks nothing has changed slides on as it did.
@@ -119,7 +119,7 @@ def _sliding(chain: Chain, a: Array, steps: Steps) -> NDArray[np.bool_]:
     return np.where(asked[:, None], found == SLIDING, chain.slid)
 
 
-def _calm(chain: Chain, steps: Steps, sliding: NDArray[np.bool_], slide: Mode) -> bool:
+def _calm(chain: Chain, steps: Steps, sliding: Bools, slide: Mode) -> bool:
     """Whether the steps are small enough for a slide to be followed to first order: the chatter,
     against its neuron and against the margins, and what the flow leaves out of any other point.
 

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from numpy.typing import NDArray
 
-from latephase.late.modes.setting import Array, Setting
+from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.setting import Setting
 from latephase.problem import GradientDescent
 from latephase.training.base import (
     LOSS_WEIGHTS,
@@ -39,14 +39,14 @@ class Moved(NamedTuple):
     by signs that rounding may have decided;  lost (m,): whether one decided if a neuron lives.
     """
 
-    theta: Array
-    low: Array
+    theta: Floats
+    low: Floats
     error: float
-    doubt: Array
-    lost: NDArray[np.bool_]
+    doubt: Floats
+    lost: Bools
 
 
-def stepped(setting: Setting, theta: Array, low: Array, error: float, count: int) -> Moved:
+def stepped(setting: Setting, theta: Floats, low: Floats, error: float, count: int) -> Moved:
     """What theta (m, k) and its low part are `count` steps later.
 
     error: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding of

@@ -11,14 +11,14 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Outcome
+from latephase.core.arrays import Floats, Ints
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import pace
 from latephase.late.modes.segment import BALANCED, Segment, follow
-from latephase.late.modes.setting import Array, Instant, Setting, lengths
+from latephase.late.modes.setting import Instant, Setting, lengths
 from latephase.late.pattern import SLIDING
 
 from .next_piece import Steps, next_piece
@@ -40,11 +40,11 @@ _KICKS = 16.0  # kicks of the chatter by which a slide may be off for ever, by b
 
 def run_chain(
     setting: Setting,
-    theta: Array,
+    theta: Floats,
     times: list[LogTime],
     until: LogTime,
     goal: Goal,
-    signs: NDArray[np.int64] | None = None,
+    signs: Ints | None = None,
 ) -> Chain:
     """Run a network from theta (m, d + 1) to `until`, recording it at the sorted `times`.
 
@@ -184,7 +184,7 @@ def _charge_hurry(chain: Chain) -> None:
     _charge(chain, (_KICKS * steps.kick * steps.hurried(a)).max(axis=1))
 
 
-def _charge(chain: Chain, moved: Array) -> None:
+def _charge(chain: Chain, moved: Floats) -> None:
     """Add to the doubt that neurons may be `moved` (m,) off, and to that of the margins."""
     chain.doubt = chain.doubt + moved
     chain.margin_doubt = chain.margin_doubt + chain.setting.reach(moved)
@@ -239,7 +239,7 @@ def _record(chain: Chain, here: Mode, found: Segment) -> None:
         _store(chain, here.parameters(beta))
 
 
-def _store(chain: Chain, theta: Array) -> None:
+def _store(chain: Chain, theta: Floats) -> None:
     if np.isfinite(theta).all():
         chain.recorded[chain.reached] = theta
         chain.recorded_doubt[chain.reached] = chain.doubt

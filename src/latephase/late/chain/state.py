@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Outcome
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.modes.filippov import Statuses
 from latephase.late.modes.neuron import DEPENDENT
-from latephase.late.modes.setting import Array, Instant, Setting, lengths
+from latephase.late.modes.setting import Instant, Setting, lengths
 
 _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
@@ -61,25 +61,25 @@ class Chain:
     goal: Goal
     times: list[LogTime]
     until: LogTime
-    theta: Array
-    recorded: Array
-    recorded_doubt: Array
-    recorded_margin_doubt: Array
-    signs: NDArray[np.int64]
-    least: Array
-    margin_doubt: Array
-    recorded_rounding: Array
-    recorded_lost: NDArray[np.bool_]
-    followed: NDArray[np.bool_]
-    slid: NDArray[np.bool_]
-    broken: NDArray[np.bool_]
-    churn: NDArray[np.int64]
-    held: NDArray[np.bool_]
-    let_go: NDArray[np.int64]
-    doubt: Array
-    low: Array
-    zero: Array
-    vanished: NDArray[np.bool_]
+    theta: Floats
+    recorded: Floats
+    recorded_doubt: Floats
+    recorded_margin_doubt: Floats
+    signs: Ints
+    least: Floats
+    margin_doubt: Floats
+    recorded_rounding: Floats
+    recorded_lost: Bools
+    followed: Bools
+    slid: Bools
+    broken: Bools
+    churn: Ints
+    held: Bools
+    let_go: Ints
+    doubt: Floats
+    low: Floats
+    zero: Floats
+    vanished: Bools
     now: Instant = field(default_factory=Instant.start)
     reached: int = 0
     status: Statuses | None = None
@@ -100,11 +100,11 @@ class Chain:
     def start(
         cls,
         setting: Setting,
-        theta: Array,
+        theta: Floats,
         times: list[LogTime],
         until: LogTime,
         goal: Goal,
-        signs: NDArray[np.int64] | None = None,
+        signs: Ints | None = None,
     ) -> Chain:
         """A run at t = 0, at theta (m, d + 1), with nothing recorded of the sorted `times`.
 
@@ -145,7 +145,7 @@ class Chain:
         )
 
     @property
-    def turned(self) -> NDArray[np.bool_]:
+    def turned(self) -> Bools:
         """Neurons (m,) at whose kinks the last mode ended."""
         return np.asarray(self.broken.any(axis=1))
 

@@ -8,13 +8,11 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, Law
+from latephase.core.arrays import Floats
 from latephase.margin import of_network, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
-
-Array = NDArray[np.float64]
 
 _HALVINGS = 6
 _ROUNDING = 2.0**-50
@@ -26,9 +24,9 @@ _FARTHEST = 1e12  # ln t beyond which no passage is looked for
 class Curve:
     """The networks direction + offset * e, both (m, d + 1), for e = 1 / ln t >= 0."""
 
-    direction: Array
-    offset: Array
-    output_weights: Array
+    direction: Floats
+    offset: Floats
+    output_weights: Floats
     data: Dataset
 
     def margin(self, e: float) -> float:
@@ -112,7 +110,7 @@ def _second(pair: tuple[float, float]) -> float:
 
 
 def boundary_law(
-    direction: Array, offset: Array, output_weights: Array, log_t: float, size: float
+    direction: Floats, offset: Floats, output_weights: Floats, log_t: float, size: float
 ) -> Law | None:
     """x*(t) - x_inf = C / (ln t + beta) for networks on the line with a single zero, else None.
 

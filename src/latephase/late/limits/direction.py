@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, SLIDING
 
 from . import exact as limit_exact
 from .exact import Vector
 
-Array = NDArray[np.float64]
 Pattern = NDArray[np.integer]
 
 SEPARATED = 1e-10  # a margin below this share of the longest gradient is rounding
@@ -50,23 +50,23 @@ class Direction:
     exact: the gradients, theta and multipliers in rational arithmetic, if it was found there.
     """
 
-    theta: Array
-    multipliers: Array
-    margins: Array
-    support: NDArray[np.bool_]
+    theta: Floats
+    multipliers: Floats
+    margins: Floats
+    support: Bools
     unique: bool
     degenerate: bool
     exact: Exact | None = None
 
 
-def augmented(inputs: Array) -> Array:
+def augmented(inputs: Floats) -> Floats:
     """The points (x_i, 1), (n, d + 1)."""
     return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
 
 
 def mode_gradients(
-    pattern: Pattern, points: Array, labels: NDArray[np.integer], output_weights: Array
-) -> Array:
+    pattern: Pattern, points: Floats, labels: NDArray[np.integer], output_weights: Floats
+) -> Floats:
     """Gradients g_i (n, m, d + 1) of the margins y_i N(x_i) by theta in a mode.
 
     pattern (m, n);  points (n, d + 1): `augmented` inputs;  labels (n,);  output_weights (m,).
@@ -74,13 +74,13 @@ def mode_gradients(
     whose kinks neuron j slides: Filippov's sliding field [filippov1988].
     """
     pulls = (pattern == ACTIVE) * np.outer(output_weights, labels)
-    gradients: Array = np.einsum("ji,ic->ijc", pulls, points)
+    gradients: Floats = np.einsum("ji,ic->ijc", pulls, points)
     for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
         gradients[:, j] = pulls[j, :, None] * off_kinks(points, points[pattern[j] == SLIDING])
     return gradients
 
 
-def off_kinks(vectors: Array, kinks: Array) -> Array:
+def off_kinks(vectors: Floats, kinks: Floats) -> Floats:
     """Vectors (k, d + 1) less their component in the span of the kinks (k, d + 1).
 
     In rational arithmetic where that is quick: off (1e7, 1) the point (1e7 + 1, 1) keeps 1e-7, and
@@ -96,7 +96,7 @@ def off_kinks(vectors: Array, kinks: Array) -> Array:
     return np.where(lost[:, None], 0.0, found)
 
 
-def parameters_on_kinks(pattern: Pattern, points: Array, theta: Array) -> Array:
+def parameters_on_kinks(pattern: Pattern, points: Floats, theta: Floats) -> Floats:
     """theta (m, d + 1) with its sliding pre-activations put at 0, which they chatter around."""
     held = np.array(theta, dtype=np.float64)
     for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
@@ -104,7 +104,7 @@ def parameters_on_kinks(pattern: Pattern, points: Array, theta: Array) -> Array:
     return held
 
 
-def largest_margin(gradients: Array, rows: list[Vector] | None = None) -> Direction | None:
+def largest_margin(gradients: Floats, rows: list[Vector] | None = None) -> Direction | None:
     """The direction of largest margin for gradients (n, m, d + 1); None if they do not separate.
 
     rows: the gradients as fractions, where they are not floats.  Rigour: exact, in rational
@@ -146,7 +146,7 @@ def _rationally(rows: list[Vector]) -> Exact | None:
     return Exact(rows, limit_exact.combined(multipliers, rows), multipliers)
 
 
-def _numerically(flat: Array) -> tuple[Array, Array] | None:
+def _numerically(flat: Floats) -> tuple[Floats, Floats] | None:
     multipliers = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
     if multipliers is None:
         return None
@@ -154,7 +154,7 @@ def _numerically(flat: Array) -> tuple[Array, Array] | None:
     return multipliers, multipliers @ flat
 
 
-def _least_distance(columns: Array) -> Array | None:
+def _least_distance(columns: Floats) -> Floats | None:
     """Multipliers (n,) of the least-distance problem of columns (k, n), or None.
 
     Non-negative least squares, and no general solver of quadratic programs: it finds the support
@@ -175,11 +175,11 @@ def _least_distance(columns: Array) -> Array | None:
         if 0.5 < margin / scale < 2:
             break
         scale = margin
-    multipliers: Array = weights / max(1 - weights.sum(), 1e-300) / scale**2
+    multipliers: Floats = weights / max(1 - weights.sum(), 1e-300) / scale**2
     return multipliers if margin > SEPARATED * longest else None
 
 
-def _polished(flat: Array, multipliers: Array) -> Array:
+def _polished(flat: Floats, multipliers: Floats) -> Floats:
     """Multipliers that put the margins on their support at 1 to rounding, if all stay positive."""
     strength = multipliers * (flat**2).sum(axis=1)
     support = strength > TIGHT * strength.max()
@@ -190,13 +190,13 @@ def _polished(flat: Array, multipliers: Array) -> Array:
     return polished if good else multipliers
 
 
-def _rank(rows: Array) -> int:
+def _rank(rows: Floats) -> int:
     """Rank of rows (k, p), whatever their lengths."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return int(np.linalg.matrix_rank(rows / lengths, tol=SEPARATED * len(rows)))
 
 
-def _strict_support(flat: Array, theta: Array, tight: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _strict_support(flat: Floats, theta: Floats, tight: Bools) -> Bools:
     """The points (n,) that have a positive multiplier in some representation of theta.
 
     A linear program: among multipliers of c theta, c >= 1, make as many as possible at least 1.
@@ -221,7 +221,7 @@ def _strict_support(flat: Array, theta: Array, tight: NDArray[np.bool_]) -> NDAr
     return support
 
 
-def not_separated(gradients: Array) -> NDArray[np.bool_]:
+def not_separated(gradients: Floats) -> Bools:
     """The points (n,) whose margins no theta makes positive while all stay non-negative.
 
     By Motzkin's alternative they are those with a positive multiplier in some sum_i multiplier_i
@@ -249,7 +249,7 @@ def not_separated(gradients: Array) -> NDArray[np.bool_]:
     return stuck
 
 
-def span_basis(rows: Array) -> Array:
+def span_basis(rows: Floats) -> Floats:
     """An orthonormal basis (p, r) of the span of rows (k, p)."""
     _, sizes, right = np.linalg.svd(rows, full_matrices=False)
     return np.asarray(right[sizes > SEPARATED * sizes.max(initial=0.0)].T)

@@ -12,25 +12,25 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.late.pattern import ACTIVE, SLIDING
 
-Array = NDArray[np.float64]
 Vector = list[Fraction]
 
 _MOST_POINTS, _MOST_PRODUCTS = 12, 20_000  # up to which this takes milliseconds
 
 
-def is_small(rows: Array) -> bool:
+def is_small(rows: Floats) -> bool:
     """Whether rational arithmetic is quick for rows (n, p)."""
     return len(rows) <= _MOST_POINTS and len(rows) * rows.size <= _MOST_PRODUCTS
 
 
-def rational(rows: Array) -> list[Vector]:
+def rational(rows: Floats) -> list[Vector]:
     """Rows (n, p) as fractions."""
     return [[Fraction(float(x)) for x in row] for row in rows]
 
 
-def rounded(values: Sequence[Fraction]) -> Array:
+def rounded(values: Sequence[Fraction]) -> Floats:
     """Fractions, each rounded once."""
     return np.array([float(x) for x in values])
 
@@ -74,7 +74,7 @@ def in_span(rows: list[Vector], images: Vector) -> Vector:
     return combined(coefficients, rows)
 
 
-def off_span(vectors: Array, rows: Array) -> list[Vector]:
+def off_span(vectors: Floats, rows: Floats) -> list[Vector]:
     """Vectors (k, p) less their component in the span of rows (r, p)."""
     independent: list[Vector] = []
     for row in rational(rows):
@@ -89,7 +89,7 @@ def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
     return [x - y for x, y in zip(vector, within, strict=True)]
 
 
-def mode_rows(pattern: NDArray[np.integer], points: Array, pulls: Array) -> list[Vector]:
+def mode_rows(pattern: NDArray[np.integer], points: Floats, pulls: Floats) -> list[Vector]:
     """Gradients (n, m (d + 1)) of the margins in a mode; pulls (m, n): v_j y_i."""
     rows: list[Vector] = [[] for _ in points]
     for status, signs in zip(pattern, pulls, strict=True):
@@ -102,7 +102,7 @@ def mode_rows(pattern: NDArray[np.integer], points: Array, pulls: Array) -> list
 
 
 def shares(
-    kinks: Array, active: Array, kink_multipliers: Vector, multipliers: Vector
+    kinks: Floats, active: Floats, kink_multipliers: Vector, multipliers: Vector
 ) -> Vector | None:
     """Share of each kink (k, d + 1) that holds a neuron against its active points (a, d + 1), both
     times v_j y_i; multipliers (k,), (a,) of the points.  None if the kinks are dependent."""
@@ -114,7 +114,7 @@ def shares(
     return [x / room for x, room in zip(needed, kink_multipliers, strict=True)]
 
 
-def slowest(rows: list[Vector], multipliers: Array) -> float:
+def slowest(rows: list[Vector], multipliers: Floats) -> float:
     """The smallest eigenvalue of the Gram matrix of independent rows times diag(multipliers).
 
     From the inverse, of which it is the largest: beside eigenvalues of 1e28 float64 loses one of 1.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Law, Outcome
+from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
 from latephase.late.pair.law import laws
 from latephase.late.pair.regimes import terminal_regime
@@ -24,8 +25,6 @@ from latephase.problem.methods import Method
 from .curve import boundary_law
 from .mode import mode_limit
 
-Array = NDArray[np.float64]
-
 
 def law_of(
     network: ShallowReLU,
@@ -33,7 +32,7 @@ def law_of(
     method: Method,
     outcome: Outcome,
     pattern: NDArray[np.integer],
-    theta: Array,
+    theta: Floats,
     log_t: float,
 ) -> Law | None:
     """x* - limit_boundary ~ constant / (ln t + offset) of a run that stays in the mode `pattern`.
@@ -62,7 +61,7 @@ def _closed_form(
     network: ShallowReLU,
     data: Dataset,
     pattern: NDArray[np.integer],
-    theta: Array,
+    theta: Floats,
     log_step: float,
 ) -> Law | None:
     """That of the pair's own engine: neurons and points in its order, the closed form by regime."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
 from latephase.problem import Dataset
 
@@ -16,7 +17,6 @@ from .exact import is_small, mode_rows
 from .offset import convergence_rate, images, offset
 from .settled import Mode, Pair, settled
 
-Array = NDArray[np.float64]
 _SMALLEST = 1e-150  # of the largest entry of the gradients
 
 
@@ -30,11 +30,11 @@ class ModeLimit:
     degenerate: a multiplier or slide exactly on its bound, so that ln ln t may enter.
     """
 
-    direction: Array
-    offset: Array
+    direction: Floats
+    offset: Floats
     offset_error: float
     rate: float
-    multipliers: Array
+    multipliers: Floats
     slide_multipliers: Mapping[Pair, float]
     settled: bool
     reason: str
@@ -44,9 +44,9 @@ class ModeLimit:
 
 def mode_limit(
     pattern: NDArray[np.integer],
-    theta: Array,
+    theta: Floats,
     data: Dataset,
-    output_weights: Array,
+    output_weights: Floats,
     log_t: float,
     log_step: float,
 ) -> ModeLimit | None:

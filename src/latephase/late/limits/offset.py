@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from latephase.core.arrays import Floats
 
 from .direction import SEPARATED, Direction, Exact, span_basis
 from .exact import Vector, dot, in_span, off_rows, rational, rounded, slowest
-
-Array = NDArray[np.float64]
 
 _NEWTON_STEPS = 200
 
@@ -27,13 +26,13 @@ class Offset(NamedTuple):
     bounds what that is wrong by as long as it is right in size.
     """
 
-    theta: Array
-    multipliers: Array
+    theta: Floats
+    multipliers: Floats
     error: float
 
 
 def offset(
-    gradients: Array, direction: Direction, theta: Array, log_t: float, log_step: float
+    gradients: Floats, direction: Direction, theta: Floats, log_t: float, log_step: float
 ) -> Offset:
     """The offset of a mode whose parameters are theta (m, d + 1) at time t, and its multipliers.
 
@@ -52,7 +51,7 @@ def offset(
     return Offset((within + rest).reshape(theta.shape), full, float(np.linalg.norm(moves)))
 
 
-def _across(flat: Array, direction: Direction, vector: Array) -> Array:
+def _across(flat: Floats, direction: Direction, vector: Floats) -> Floats:
     """vector (p,) less its component in the span of the support's rows of flat (n, p)."""
     if direction.exact is not None:
         return rounded(off_rows(rational(vector[None])[0], _support(direction, direction.exact)))
@@ -64,7 +63,7 @@ def _support(direction: Direction, exact: Exact) -> list[Vector]:
     return [exact.rows[i] for i in np.flatnonzero(direction.support)]
 
 
-def images(direction: Direction, flat: Array, vector: Array) -> Array:
+def images(direction: Direction, flat: Floats, vector: Floats) -> Floats:
     """<g_i, vector> (n,), rounded once where gradients are few: far from the origin they cancel."""
     if direction.exact is None:
         return np.asarray(flat @ vector)
@@ -73,8 +72,8 @@ def images(direction: Direction, flat: Array, vector: Array) -> Array:
 
 
 def _still_to_come(
-    flat: Array, direction: Direction, theta: Array, log_t: float, log_step: float
-) -> Array:
+    flat: Floats, direction: Direction, theta: Floats, log_t: float, log_step: float
+) -> Floats:
     """What points of margin s > 1 add to theta (p,) after t: step l_i t / (s_i - 1) each."""
     slack = direction.margins - 1
     late = ~direction.support & (slack > 1e-9)
@@ -84,7 +83,7 @@ def _still_to_come(
     return np.asarray(np.exp(np.minimum(logs, 0.0)) @ flat[late])
 
 
-def convergence_rate(gradients: Array, direction: Direction, multipliers: Array) -> float:
+def convergence_rate(gradients: Floats, direction: Direction, multipliers: Floats) -> float:
     """The exponent k of theta(t) - direction * ln t - offset = O(t^-k), up to powers of ln t.
 
     The smallest of 1, the eigenvalues of the Gram matrix of the support weighted by its multipliers
@@ -106,7 +105,7 @@ def convergence_rate(gradients: Array, direction: Direction, multipliers: Array)
     return float(min(1.0, stiffness, slack.min(initial=1.0)))
 
 
-def _within_span(rows: Array, direction: Direction, log_step: float) -> tuple[Array, Array]:
+def _within_span(rows: Floats, direction: Direction, log_step: float) -> tuple[Floats, Floats]:
     """The offset (p,) in the span of the support's gradients (k, p), and the multipliers (k,)."""
     if direction.unique:
         multipliers = direction.multipliers[direction.support]
@@ -121,7 +120,7 @@ def _within_span(rows: Array, direction: Direction, log_step: float) -> tuple[Ar
     return basis @ coordinates, np.exp(log_step - rows @ (basis @ coordinates))
 
 
-def _balance(rows: Array, target: Array, log_step: float) -> Array:
+def _balance(rows: Floats, target: Floats, log_step: float) -> Floats:
     """Minimise step * sum_i exp(-<row_i, c>) + <target, c> over c (r,): damped Newton steps.
 
     Strictly convex with a minimum where all rows (k, r) support the target (r,): its gradient says

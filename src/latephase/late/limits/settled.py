@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.setting import lengths
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .direction import TIGHT, Direction, Pattern
 from .exact import Vector, dot, rational, rounded, shares
 
-Array = NDArray[np.float64]
 Pair = tuple[int, int]  # neuron, point
 
 
@@ -29,9 +28,9 @@ class Mode:
     gradients (n, m, d + 1) of its margins."""
 
     pattern: Pattern
-    points: Array
-    signs: Array
-    gradients: Array
+    points: Floats
+    signs: Floats
+    gradients: Floats
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Settlement:
     marginal: bool
 
 
-def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array) -> Settlement:
+def settled(mode: Mode, direction: Direction, offset: Floats, log_weights: Floats) -> Settlement:
     """Whether the mode with this direction and offset (m, d + 1) is never left.
 
     log_weights (n,): -<g_i, offset>, so that l_i ~ exp(log_weights_i) t^-margin_i.  Rigour: exact
@@ -72,7 +71,7 @@ def settled(mode: Mode, direction: Direction, offset: Array, log_weights: Array)
     return Settlement(pair is None, reason, pair, tidy, marginal)
 
 
-def _slopes(mode: Mode, direction: Direction) -> Array:
+def _slopes(mode: Mode, direction: Direction) -> Floats:
     """Pre-activations (m, n) of the direction, with rounding noise put to 0."""
     if direction.exact is not None:
         theta, width = direction.exact.theta, mode.points.shape[1]
@@ -85,7 +84,7 @@ def _slopes(mode: Mode, direction: Direction) -> Array:
 
 
 def _offender(
-    mode: Mode, falls: NDArray[np.bool_], rises: NDArray[np.bool_], held: Mapping[Pair, float]
+    mode: Mode, falls: Bools, rises: Bools, held: Mapping[Pair, float]
 ) -> tuple[Pair | None, str]:
     for wrong, words in ((falls, "is active but falls"), (rises, "is inactive but rises")):
         if wrong.any():
@@ -98,7 +97,7 @@ def _offender(
 
 
 def _shares(
-    mode: Mode, j: int, direction: Direction, log_weights: Array
+    mode: Mode, j: int, direction: Direction, log_weights: Floats
 ) -> tuple[dict[Pair, float], bool]:
     """Multipliers of the slides of neuron j: what holds the kinks, as a share of what could.
 

@@ -11,19 +11,16 @@ Source: docs/theory.md, "Any shallow network".
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .setting import Setting
 
-Array = NDArray[np.float64]
-Statuses = NDArray[np.int64]
+Statuses = Ints
 
 
-def kink_statuses(
-    setting: Setting, status: Statuses, near: NDArray[np.bool_], log_pull: Array
-) -> Statuses:
+def kink_statuses(setting: Setting, status: Statuses, near: Bools, log_pull: Floats) -> Statuses:
     """Statuses (m, n) in which the pairs `near` their kink (m, n) move on consistently.
 
     log_pull (n,): logarithms of the points' pulls, of which only the ratios count.
@@ -38,7 +35,7 @@ def kink_statuses(
     return result
 
 
-def _neuron(points: Array, pulls: Array, status: Statuses, near: NDArray[np.bool_]) -> Statuses:
+def _neuron(points: Floats, pulls: Floats, status: Statuses, near: Bools) -> Statuses:
     """Statuses (n,) of one neuron; kinks of points that pull it up are only ever passed."""
     result = np.where(near, INACTIVE, status)
     up, down = near & (pulls >= 0), np.flatnonzero(near & (pulls < 0))
@@ -55,7 +52,7 @@ def _neuron(points: Array, pulls: Array, status: Statuses, near: NDArray[np.bool
     return result
 
 
-def _held(points: Array, drive: Array, most: Array) -> Array:
+def _held(points: Floats, drive: Floats, most: Floats) -> Floats:
     """argmin |drive - x @ points| over 0 <= x <= most, (k,)."""
     if len(points) == 0:
         return np.zeros(0)
@@ -67,7 +64,7 @@ def _held(points: Array, drive: Array, most: Array) -> Array:
     return np.asarray(lsq_linear(points.T, drive, (np.zeros(len(wide)), wide), "bvls").x)
 
 
-def _ends(held: Array, most: Array, rise: Array) -> Statuses:
+def _ends(held: Floats, most: Floats, rise: Floats) -> Statuses:
     """Active where the multiplier is 1, inactive where it is 0, sliding between."""
     status = np.where(held <= 0, INACTIVE, np.where(held >= most, ACTIVE, SLIDING))
     tiny = most <= 1e-290  # a pull that has vanished holds nothing

@@ -15,11 +15,10 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError, Words
 
-Array = NDArray[np.float64]
 _EVEN = 1e-2  # of the largest pivot: points whose pivots are all at least this stay as they are
 _DIGITS = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _DEPENDENT = Decimal("1e-60")  # of its squared length: then a point adds no direction
@@ -36,13 +35,13 @@ class Frame:
     the coordinates are (w, b) themselves;  scale (k,): the largest entry of each coordinate.
     """
 
-    raw: Array
-    points: Array
+    raw: Floats
+    points: Floats
     axes: list[list[Decimal]] | None
-    scale: Array
+    scale: Floats
 
     @classmethod
-    def of(cls, raw: Array) -> Frame:
+    def of(cls, raw: Floats) -> Frame:
         """The frame of points (n, d + 1): (w, b) itself where that is as good."""
         points, axes = raw, None
         if not _even(raw):
@@ -50,7 +49,7 @@ class Frame:
         scale = np.abs(points).max(axis=0)
         return cls(raw, points, axes, np.where(scale > 0, scale, 1.0))
 
-    def entered(self, theta: Array) -> tuple[Array, Array]:
+    def entered(self, theta: Floats) -> tuple[Floats, Floats]:
         """Coordinates (m, k) of theta (m, d + 1), and their low parts."""
         if self.axes is None:
             return theta.copy(), np.zeros_like(theta)
@@ -63,7 +62,7 @@ class Frame:
             ]
         return np.array(high), np.array(low)
 
-    def left(self, start: Array, entered: Array, coordinates: Array) -> Array:
+    def left(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:
         """theta (..., m, d + 1) at `coordinates` (..., m, k) of a run that went from `start`, whose
         coordinates are `entered`; what no point sees of it stays as it was."""
         if self.axes is None:
@@ -71,7 +70,7 @@ class Frame:
         axes = np.array([[float(c) for c in axis] for axis in self.axes])
         return np.asarray(start + (coordinates - entered) @ axes)
 
-    def signs(self, theta: Array) -> NDArray[np.int64]:
+    def signs(self, theta: Floats) -> Ints:
         """The exact signs (m, n) of w_j x_i + b_j on the doubles given.
 
         x = .1, w = .3, b = -.03 is +1.7e-18 and rounds to 0: fractions decide where doubles do not.
@@ -88,7 +87,7 @@ class Frame:
             signs[j, i] = (exact > 0) - (exact < 0)
         return signs
 
-    def on_their_sides(self, coordinates: Array, signs: NDArray[np.int64]) -> Array:
+    def on_their_sides(self, coordinates: Floats, signs: Ints) -> Floats:
         """Coordinates (m, k) moved by a few ulp so that rounded pre-activations have these signs
         (m, n), 0 being on the inactive side: then every later step sees them, too."""
         a, terms = coordinates @ self.points.T, np.abs(coordinates) @ np.abs(self.points).T
@@ -103,7 +102,7 @@ class Frame:
         return moved
 
 
-def _even(raw: Array) -> bool:
+def _even(raw: Floats) -> bool:
     """Whether the pivots of the points (n, d + 1) are of one size, so that nothing is lost."""
     from scipy.linalg import qr
 
@@ -113,7 +112,7 @@ def _even(raw: Array) -> bool:
     return bool(pivots[:full].min() >= _EVEN * pivots.max())
 
 
-def _triangular(raw: Array) -> tuple[list[list[Decimal]], Array]:
+def _triangular(raw: Floats) -> tuple[list[list[Decimal]], Floats]:
     """Q's columns and R as points (n, k): modified Gram-Schmidt with pivoting."""
     sizes = np.abs(raw).max(axis=0)
     if sizes[sizes > 0].min() < _SMALLEST * sizes.max():
@@ -166,7 +165,7 @@ def _rounded(entry: Decimal, square: Decimal) -> float:
     return 0.0 if entry * entry <= _DEPENDENT * square else float(entry)
 
 
-def _decimals(row: Array) -> list[Decimal]:
+def _decimals(row: Floats) -> list[Decimal]:
     return [Decimal(float(c)) for c in row]
 
 

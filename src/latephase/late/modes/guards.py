@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .mode import Mode
 
-Array = NDArray[np.float64]
 _REPRESENTABLE = 600.0  # spread of ln l_i below which all pulls are floats on one scale
 _UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
@@ -31,8 +30,8 @@ class Guards:
     def __init__(
         self,
         mode: Mode,
-        slack: Array | None = None,
-        least: Array | None = None,
+        slack: Floats | None = None,
+        least: Floats | None = None,
         tolerance: float = 0.0,
     ) -> None:
         self.mode, self.tolerance = mode, tolerance
@@ -51,20 +50,20 @@ class Guards:
         self._slack[len(self.pairs) :] = np.tile(loose[tuple(mode.slides.T)], 2)
         self._slack += np.maximum(-self(np.zeros(mode.basis.shape[1])), 0.0)
 
-    def __call__(self, beta: Array) -> Array:
+    def __call__(self, beta: Floats) -> Floats:
         """The guards at beta (r,); one below 0 ends the mode."""
         a = self.mode.setting.preactivations(self.mode.parameters(beta))
         shares, doubt = self._shares(beta), self._doubt(beta)
         sides = self._sides * a.ravel()[self._flat]
         return np.concatenate([sides, shares + doubt, 1 - shares + doubt]) + self._slack
 
-    def _doubt(self, beta: Array) -> float:
+    def _doubt(self, beta: Floats) -> float:
         """How far a multiplier may be off for what the margins are off."""
         if len(self.mode.slides) == 0 or self.tolerance == 0:
             return 0.0
         return _UNSURE * self.tolerance * (1 + float(np.abs(self.mode.margins_at(beta)).max()))
 
-    def only(self, chosen: NDArray[np.bool_]) -> Callable[[Array], float]:
+    def only(self, chosen: Bools) -> Callable[[Floats], float]:
         """The least of some guards alone, at a fraction of the work."""
         pairs = self.pairs[chosen[: len(self.pairs)]]
         points = self.mode.setting.points[pairs[:, 1]]
@@ -74,7 +73,7 @@ class Guards:
         sides, slack = self._sides[chosen[: len(self.pairs)]], self._slack[chosen]
         ends = chosen[len(self.pairs) :]
 
-        def least(beta: Array) -> float:
+        def least(beta: Floats) -> float:
             held = np.zeros(0)
             if ends.any():
                 shares = self._shares(beta)
@@ -83,7 +82,7 @@ class Guards:
 
         return least
 
-    def _shares(self, beta: Array) -> Array:
+    def _shares(self, beta: Floats) -> Floats:
         """The multipliers of the slides, each in [0, 1]."""
         if len(self.mode.slides) == 0:
             return np.zeros(0)
@@ -98,7 +97,7 @@ class Guards:
         room = np.clip(top - log[self.mode.slides[:, 1]], -1e4, 700.0)
         return np.asarray(np.clip(held * np.exp(room), -1.0, 2.0))
 
-    def broken(self, beta: Array) -> NDArray[np.bool_]:
+    def broken(self, beta: Floats) -> Bools:
         """The pairs (m, n) whose guard is below 0."""
         below = self(beta) < 0
         result = np.zeros(self.mode.status.shape, bool)
@@ -109,7 +108,7 @@ class Guards:
             result[tuple(pair)] = True
         return result
 
-    def let_go(self, beta: Array, broken: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def let_go(self, beta: Floats, broken: Bools) -> Ints:
         """Statuses (m, n) that the broken slides go over to; -1 elsewhere.
 
         Asked again where its multiplier is 0 or 1 up to rounding, Filippov's rule may hold a pair.

@@ -16,16 +16,13 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .filippov import Statuses
 from .neuron import DEPENDENT, complement
 from .setting import Setting
-
-Array = NDArray[np.float64]
-
 
 _SMALLEST = -1000  # binary exponent of a unit
 _REGULAR = 1e-3  # smallest share of a column that is new, from which a Gram matrix will do
@@ -44,34 +41,34 @@ class Mode:
     """
 
     setting: Setting
-    theta: Array
+    theta: Floats
     status: Statuses
-    held: NDArray[np.bool_]
-    live: NDArray[np.int64]
-    basis: Array
-    pull: Array
+    held: Bools
+    live: Ints
+    basis: Floats
+    pull: Floats
     log_drive: float
-    margins: Array
-    slides: NDArray[np.int64]
-    multipliers: Array
+    margins: Floats
+    slides: Ints
+    multipliers: Floats
 
-    def parameters(self, beta: Array) -> Array:
+    def parameters(self, beta: Floats) -> Floats:
         """theta (..., m, k) at beta (..., r)."""
         moved = beta @ self.basis.T
         return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
 
-    def margins_at(self, beta: Array) -> Array:
+    def margins_at(self, beta: Floats) -> Floats:
         """q_i (n,) at beta (r,)."""
         q = self.margins.copy()
         q[self.live] += beta @ self.pull
         return q
 
-    def entered(self, theta: Array) -> Mode:
+    def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
         return replace(self, theta=theta, margins=margins_of(self.setting, theta, self.status))
 
     @property
-    def scale(self) -> Array:
+    def scale(self) -> Floats:
         """Sizes (m k,) of the coordinates of a force."""
         return self.setting.scale
 
@@ -81,7 +78,7 @@ class Mode:
         return bool((self.status == SLIDING).any())
 
 
-def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool_]) -> Mode:
+def mode(setting: Setting, theta: Floats, status: Statuses, held: Bools) -> Mode:
     """The mode of statuses (m, n) entered at theta, with the points `held` (n,) at rest."""
     neurons = [setting.neuron(j, status[j], held) for j in range(len(status))]
     g = np.concatenate([neuron.gradients for neuron in neurons])
@@ -99,13 +96,13 @@ def mode(setting: Setting, theta: Array, status: Statuses, held: NDArray[np.bool
     )
 
 
-def _unit(g: Array) -> float:
+def _unit(g: Floats) -> float:
     """The power of two next to the largest entry of g, by which all is divided without rounding."""
     largest = float(np.abs(g).max(initial=0.0))
     return math.ldexp(1.0, max(math.frexp(largest)[1] - 1, _SMALLEST)) if largest > 0 else 1.0
 
 
-def _factors(g: Array) -> tuple[Array, Array]:
+def _factors(g: Floats) -> tuple[Floats, Floats]:
     """An orthonormal basis of the span of g (k, c) and g in it; rows of neurons that never move are
     exactly 0 in both, where rounding would set them off."""
     moved = g.any(axis=1)
@@ -118,7 +115,7 @@ def _factors(g: Array) -> tuple[Array, Array]:
     return basis, pull
 
 
-def _orthogonal(g: Array) -> tuple[Array, Array]:
+def _orthogonal(g: Floats) -> tuple[Floats, Floats]:
     """A basis of the columns of g (k, c), orthonormal up to rounding times their condition, and g
     in it: by Cholesky's factor of the Gram matrix where that is regular, at a third of the time.
 
@@ -139,7 +136,7 @@ def _orthogonal(g: Array) -> tuple[Array, Array]:
     return np.asarray(dtrsm(1.0, factor, scaled, side=1)), np.asarray(factor * lengths)
 
 
-def _sorted_qr(g: Array) -> tuple[Array, Array]:
+def _sorted_qr(g: Floats) -> tuple[Floats, Floats]:
     """A basis of the columns of g and g in it, with errors relative to each row."""
     from scipy.linalg import qr
 
@@ -150,13 +147,13 @@ def _sorted_qr(g: Array) -> tuple[Array, Array]:
     return basis, pull
 
 
-def margins_of(setting: Setting, theta: Array, status: Statuses) -> Array:
+def margins_of(setting: Setting, theta: Floats, status: Statuses) -> Floats:
     """q_i (n,) of the active pairs: what the mode sees, also an ulp beyond a kink."""
     a = setting.preactivations(theta) * (status == ACTIVE)
     return np.asarray((setting.signs * a).sum(axis=0))
 
 
-def _projected(g: Array, held: NDArray[np.bool_], scale: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _projected(g: Floats, held: Bools, scale: Floats) -> tuple[Floats, Bools]:
     """g (k, n) off the span of the held points' gradients, and which points still pull.
 
     scale (k,): sizes of the rows, against which it is decided that nothing is left of a gradient.
@@ -168,7 +165,7 @@ def _projected(g: Array, held: NDArray[np.bool_], scale: Array) -> tuple[Array, 
     return off, ~held & (np.linalg.norm(off / scale[:, None], axis=0) > DEPENDENT * lengths)
 
 
-def _off(columns: Array, g: Array, scale: Array) -> Array:
+def _off(columns: Floats, g: Floats, scale: Floats) -> Floats:
     """g (k, n) off the span of columns (k, c)."""
     columns = columns[:, columns.any(axis=0)]
     if columns.size == 0:
@@ -178,12 +175,12 @@ def _off(columns: Array, g: Array, scale: Array) -> Array:
     return off @ (off.T @ g)
 
 
-def statuses(preactivations: Array | NDArray[np.int64]) -> Statuses:
+def statuses(preactivations: Floats | Ints) -> Statuses:
     """Statuses without sliding: active iff the pre-activation is positive; relu'(0) = 0."""
     return np.where(preactivations > 0, ACTIVE, INACTIVE)
 
 
-def scales(mode: Mode, least: Array) -> Array:
+def scales(mode: Mode, least: Floats) -> Floats:
     """How far each coordinate (r,) may move for a change of 1 of a margin, or of any moving
     neuron's pre-activations by their own size: what a solver's tolerance is relative to.
 

@@ -18,11 +18,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from latephase.core.arrays import Floats
 
 from .mode import Mode
 
-Array = NDArray[np.float64]
 LOG_SLOW = math.log(1e-3)  # of the rate of relaxation: a motion below it is slow
 LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 
@@ -45,7 +45,7 @@ class Field:
         speed = pace(mode)
         return cls(mode, order, speed.log_clock, speed.slow)
 
-    def __call__(self, s: float, beta: Array) -> Array:
+    def __call__(self, s: float, beta: Floats) -> Floats:
         """d beta / ds (r,)."""
         p = self.mode.pull
         f, first, second = self._pulls(s, beta)
@@ -59,7 +59,7 @@ class Field:
             factor += first * u2 / 3 + second * u1**2 / 12
         return np.asarray(p @ (f * factor))
 
-    def jacobian(self, s: float, beta: Array) -> Array:
+    def jacobian(self, s: float, beta: Floats) -> Floats:
         """Its Jacobian (r, r) as it is near balance, M F = 0, which is where it is stiff."""
         p = self.mode.pull
         f, first, _ = self._pulls(s, beta)
@@ -70,7 +70,7 @@ class Field:
         series = slope + slope @ step / 2
         return -(series + slope @ step @ step / 3 if self.order > 1 else series)
 
-    def log_pulls(self, s: float, beta: Array) -> Array:
+    def log_pulls(self, s: float, beta: Floats) -> Floats:
         """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         # Summed first: a pull between 1e6 and 1e6 + 1 has no digit to lose in its logarithm.
@@ -81,7 +81,7 @@ class Field:
         """1 / (t + c)."""
         return math.exp(min(-s - self.log_origin, LARGEST))
 
-    def _pulls(self, s: float, beta: Array) -> tuple[Array, Array, Array]:
+    def _pulls(self, s: float, beta: Floats) -> tuple[Floats, Floats, Floats]:
         """(t + c) F, -F'/F and F''/F at the live points."""
         q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         log = self.log_pulls(s, beta)

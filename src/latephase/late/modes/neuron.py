@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, SLIDING
 
 from .frame import Frame
 
-Array = NDArray[np.float64]
 DEPENDENT = 1e-9  # a direction that a projection shortens to this share is nothing but rounding
 
 
@@ -25,18 +24,18 @@ class Neuron:
     multipliers (s, n): maps pulls l (n,) to multiplier times pull.
     """
 
-    off: Array
-    gradients: Array
-    slides: NDArray[np.int64]
-    multipliers: Array
+    off: Floats
+    gradients: Floats
+    slides: Ints
+    multipliers: Floats
 
     @classmethod
     def of(
         cls,
         frame: Frame,
-        signs: Array,
-        status: NDArray[np.int64],
-        held: NDArray[np.bool_],
+        signs: Floats,
+        status: Ints,
+        held: Bools,
     ) -> Neuron:
         """The neuron with signs v_j y_i (n,) and statuses (n,) on the points of a frame, held (n,).
 
@@ -56,7 +55,7 @@ class Neuron:
         return cls(off, gradients, slides, multipliers)
 
 
-def complement(columns: Array, scale: Array) -> tuple[Array, Array]:
+def complement(columns: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """An orthonormal basis (k, k - rank) of what is orthogonal to columns (k, c), and the
     pseudo-inverse (c, k) of these.
 

@@ -8,8 +8,8 @@ motion of the whole mode, with the pair on either side of its kink.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .filippov import Statuses
@@ -17,15 +17,13 @@ from .mode import Mode, mode
 from .modified import Field
 from .neuron import DEPENDENT
 
-Array = NDArray[np.float64]
 
-
-def serving_held(here: Mode) -> NDArray[np.bool_]:
+def serving_held(here: Mode) -> Bools:
     """Neurons (m,) that are active at a point at rest."""
     return np.asarray((here.status[:, here.held] == ACTIVE).any(axis=1))
 
 
-def statuses_by_motion(here: Mode, pairs: NDArray[np.bool_]) -> Statuses:
+def statuses_by_motion(here: Mode, pairs: Bools) -> Statuses:
     """Statuses (m, n) after the pairs (m, n) have met their kinks, taken one by one."""
     status = here.status.copy()
     for j, i in np.argwhere(pairs):
@@ -49,7 +47,7 @@ def _rise(here: Mode, status: Statuses, j: int, i: int, side: int) -> float:
     return float(_motion(here, tried)[j] @ here.setting.points[i])
 
 
-def _motion(here: Mode, status: Statuses) -> Array:
+def _motion(here: Mode, status: Statuses) -> Floats:
     """d theta / ds (m, k) with these statuses (m, n)."""
     trial = mode(here.setting, here.theta, status, here.held)
     if trial.live.size == 0:

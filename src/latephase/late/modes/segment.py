@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from latephase.core.arrays import Bools, Floats, Ints
 
 from .guards import Guards
 from .mode import Mode, scales
 from .modified import LARGEST, LOG_SLOW, Field
 
-Array = NDArray[np.float64]
 _PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
 BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
@@ -49,11 +49,11 @@ class Segment:
     """
 
     log_time: float
-    beta: Array
-    sampled: Array
-    broken: NDArray[np.bool_]
-    let_go: NDArray[np.int64]
-    resting: NDArray[np.bool_]
+    beta: Floats
+    sampled: Floats
+    broken: Bools
+    let_go: Ints
+    resting: Bools
     failed: bool
     work: int
 
@@ -61,12 +61,12 @@ class Segment:
 def follow(
     mode: Mode,
     order: int,
-    log_times: Array,
+    log_times: Floats,
     log_end: float,
     tolerance: float,
     balanced: float = BALANCED,
-    slack: Array | None = None,
-    least: Array | None = None,
+    slack: Floats | None = None,
+    least: Floats | None = None,
 ) -> Segment:
     """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
 
@@ -88,11 +88,11 @@ class _Follower:
         self,
         mode: Mode,
         order: int,
-        log_times: Array,
+        log_times: Floats,
         log_end: float,
         tolerance: float,
-        slack: Array | None,
-        least: Array | None,
+        slack: Floats | None,
+        least: Floats | None,
     ) -> None:
         self.mode, self.field = mode, Field.of(mode, order)
         tolerance *= _NOISE if self.field.slow else 1.0
@@ -103,7 +103,7 @@ class _Follower:
         self.tolerance, self.log_balanced = tolerance, math.log(BALANCED)
         self.log_sizes = np.log(np.linalg.norm(mode.pull, axis=0))
         self.even = (mode.basis @ mode.pull) / mode.scale[:, None]
-        self.rank, self.sampled = mode.basis.shape[1], list[Array]()
+        self.rank, self.sampled = mode.basis.shape[1], list[Floats]()
 
     def run(self) -> Segment:
         """Step until something ends the segment."""
@@ -123,8 +123,8 @@ class _Follower:
         return self._end(self.log_time(s), beta, failed=True)
 
     def _solve(
-        self, name: str, most: int, tolerance: float, s: float, beta: Array
-    ) -> Segment | tuple[float, Array]:
+        self, name: str, most: int, tolerance: float, s: float, beta: Floats
+    ) -> Segment | tuple[float, Floats]:
         """The segment by one solver, or where that got stuck."""
         end, self.guards.tolerance = self.s(self.log_end), tolerance
         try:
@@ -154,7 +154,7 @@ class _Follower:
             return self._end(self.log_time(solver.t), solver.y, failed=False)
         return None
 
-    def _slow(self, s: float, beta: Array) -> bool:
+    def _slow(self, s: float, beta: Floats) -> bool:
         """Whether all that is fast has relaxed: what is left goes on on a slower clock."""
         motion = np.abs(self.field(s, beta) @ self.mode.pull).max()
         return bool(0 < motion < math.exp(LOG_SLOW))
@@ -191,7 +191,7 @@ class _Follower:
         self.sampled = [beta] * len(self.log_times)
         return self._end(self.log_end, beta, failed=False)
 
-    def _solver(self, name: str, tolerance: float, s: float, beta: Array) -> Any:
+    def _solver(self, name: str, tolerance: float, s: float, beta: Floats) -> Any:
         from scipy import integrate
 
         end = max(self.s(self.log_end), math.nextafter(s, math.inf))
@@ -228,7 +228,7 @@ class _Follower:
             broken = self._nearest(beta, below)
         return self._end(self.log_time(s), beta, failed=False, broken=broken)
 
-    def _nearest(self, beta: Array, below: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _nearest(self, beta: Floats, below: Bools) -> Bools:
         """The pair at whose guard the root lies, where rounding hides it: of those below 0 soon."""
         values = np.where(below, self.guards(beta), np.inf)
         result = np.zeros(self.mode.status.shape, bool)
@@ -257,7 +257,7 @@ class _Follower:
             dense = dense or solver.dense_output()
             self.sampled.append(dense(max(at, solver.t_old)))
 
-    def _resting(self, s: float, beta: Array) -> NDArray[np.bool_]:
+    def _resting(self, s: float, beta: Floats) -> Bools:
         """Points (n,) that have pulled for long without moving: they have come to rest.
 
         Forces count in units of their coordinates: where x = 10001 and 10000 hold one another,
@@ -277,10 +277,10 @@ class _Follower:
     def _end(
         self,
         log_time: float,
-        beta: Array,
+        beta: Floats,
         *,
         failed: bool,
-        broken: NDArray[np.bool_] | None = None,
+        broken: Bools | None = None,
     ) -> Segment:
         if broken is None:
             broken = np.zeros(self.mode.status.shape, bool)

@@ -8,15 +8,14 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
 
 from .frame import Frame
 from .neuron import Neuron
 
-Array = NDArray[np.float64]
 _EXACT = 2.0**53
 
 
@@ -30,8 +29,8 @@ class Setting:
     """
 
     frame: Frame
-    labels: Array
-    outer: Array
+    labels: Floats
+    outer: Floats
     method: GradientDescent | GradientFlow
     loss: Loss
     _neurons: dict[int, tuple[bytes, Neuron]] = field(
@@ -48,7 +47,7 @@ class Setting:
         return cls(Frame.of(points), data.labels.astype(float), outer, method, LOSSES[loss])
 
     @property
-    def points(self) -> Array:
+    def points(self) -> Floats:
         """The points (n, k) in the coordinates of the run."""
         return self.frame.points
 
@@ -63,11 +62,11 @@ class Setting:
         return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
 
     @cached_property
-    def signs(self) -> Array:
+    def signs(self) -> Floats:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.outer, self.labels)
 
-    def neuron(self, j: int, status: NDArray[np.int64], held: NDArray[np.bool_]) -> Neuron:
+    def neuron(self, j: int, status: Ints, held: Bools) -> Neuron:
         """Neuron j in a mode of statuses (n,) with points held (n,); the last one asked for is
         remembered, since most modes differ in one neuron."""
         key = status.tobytes() + held.tobytes()
@@ -75,39 +74,39 @@ class Setting:
             self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, held)
         return self._neurons[j][1]
 
-    def preactivations(self, theta: Array) -> Array:
+    def preactivations(self, theta: Floats) -> Floats:
         """a_ji (..., m, n)."""
         return np.asarray(theta @ self.points.T)
 
-    def terms(self, theta: Array) -> Array:
+    def terms(self, theta: Floats) -> Floats:
         """Sizes (..., m, n) of the terms that a_ji is the sum of."""
         return np.asarray(np.abs(theta) @ np.abs(self.points).T)
 
     @cached_property
-    def scale(self) -> Array:
+    def scale(self) -> Floats:
         """Sizes (m k,) of the coordinates of the gradients of margins."""
         outer = np.where(self.outer != 0, np.abs(self.outer), 1.0)
         return np.outer(outer, self.frame.scale).ravel()
 
     @cached_property
-    def lengths(self) -> Array:
+    def lengths(self) -> Floats:
         """|z_i| (n,)."""
         return np.asarray(np.linalg.norm(self.points, axis=1))
 
-    def reach(self, moves: Array) -> Array:
+    def reach(self, moves: Floats) -> Floats:
         """How far the margins (n,) may move where neurons move by at most `moves` (m,)."""
         return np.asarray((np.abs(self.outer) @ moves) * self.lengths)
 
-    def log_loss(self, theta: Array) -> Array:
+    def log_loss(self, theta: Floats) -> Floats:
         """ln L, (...)."""
         return self.loss.log_loss(self.margins(theta))
 
-    def margins(self, theta: Array) -> Array:
+    def margins(self, theta: Floats) -> Floats:
         """q_i = y_i N(x_i), (..., n)."""
         a = np.maximum(self.preactivations(theta), 0.0)
         return np.asarray(np.einsum("mn,...mn->...n", self.signs, a))
 
-    def log_pull(self, margins: Array) -> Array:
+    def log_pull(self, margins: Floats) -> Floats:
         """ln(-step size * dloss/dq_i), (..., n)."""
         return np.asarray(self.log_step + self.loss.log_weights(margins))
 
@@ -152,7 +151,7 @@ class Instant:
         return Instant(total if total < _EXACT else None, math.log(total))
 
 
-def lengths(rows: Array) -> Array:
+def lengths(rows: Floats) -> Floats:
     """Euclidean, along the last axis: squares of 1e200 are no floats, those of 1e-200 are 0."""
     sizes = np.abs(rows).max(axis=-1)
     units = np.where(sizes > 0, sizes, 1.0)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .observe import OBSERVED, Lean, observe
 from .response import Response, response
 from .state import State, margins
 
-Array = NDArray[np.float64]
 EXACT = 1e-12  # a sample whose error may exceed this is not called exact
 _BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this size fit the cache
 
@@ -26,8 +26,8 @@ _BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this 
 class Clock:
     """Sorted sample times `time` (S,), inf beyond 1e308, their logarithms `log`, the horizon."""
 
-    time: Array
-    log: Array
+    time: Floats
+    log: Floats
     horizon: float
     log_horizon: float
 
@@ -41,12 +41,12 @@ class Clock:
             *horizon,
         )
 
-    def index_after(self, time: Array, log_time: Array) -> NDArray[np.int64]:
+    def index_after(self, time: Floats, log_time: Floats) -> Ints:
         """Index of the first sample later than `time`, (R,)."""
         finite = np.searchsorted(self.time, time, side="right")
         return np.where(time < 1e300, finite, np.searchsorted(self.log, log_time, side="right"))
 
-    def over(self, time: Array, log_time: Array) -> NDArray[np.bool_]:
+    def over(self, time: Floats, log_time: Floats) -> Bools:
         """Whether the horizon is reached, (R,), by the measure of `index_after`: the exponential of
         ln 4e157 is 1e-14 off, and a sample between the two measures was in no piece."""
         late = log_time >= self.log_horizon
@@ -59,15 +59,15 @@ class Record:
     error (T, S) relative, margin_error (T, S) of the margins q, relative to 1 + |q|,
     exact (T, S): rigour of the sample is `exact`, else `estimated`."""
 
-    parameters: Array
-    observed: dict[str, Array]
-    error: Array
-    margin_error: Array
-    exact: NDArray[np.bool_]
+    parameters: Floats
+    observed: dict[str, Floats]
+    error: Floats
+    margin_error: Floats
+    exact: Bools
 
     @classmethod
     def empty(cls, trials: int, samples: int) -> Record:
-        def nans(*shape: int) -> Array:
+        def nans(*shape: int) -> Floats:
             return np.full((*shape, trials, samples), np.nan)
 
         observed = {v: nans() for v in OBSERVED}
@@ -100,9 +100,7 @@ class Course:
             self._responses[code] = response(self.geometry, code)
         return self._responses[code]
 
-    def blocks(
-        self, first: NDArray[np.int64], last: NDArray[np.int64]
-    ) -> list[tuple[NDArray[np.int64], slice]]:
+    def blocks(self, first: Ints, last: Ints) -> list[tuple[Ints, slice]]:
         """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice)."""
         rows = np.flatnonzero(last > first)
         rows = rows[np.lexsort((last[rows], first[rows]))]
@@ -112,13 +110,13 @@ class Course:
 
     def write(
         self,
-        trials: NDArray[np.int64],
+        trials: Ints,
         columns: slice,
-        inside: NDArray[np.bool_],
-        parameters: Array,
-        a: Array,
-        error: Array,
-        margin_error: Array,
+        inside: Bools,
+        parameters: Floats,
+        a: Floats,
+        error: Floats,
+        margin_error: Floats,
         s: State,
         lean: Lean | None = None,
         given: bool = False,
@@ -148,22 +146,22 @@ class Course:
         sure &= noise <= EXACT * least  # else another margin than that of the rounded network
         _store(self.record.exact, trials, columns, inside, sure, ragged)
 
-    def _noise(self, parameters: Array) -> Array:
+    def _noise(self, parameters: Floats) -> Floats:
         """How far a margin moves if the parameters are rounded to doubles, (rows, columns)."""
         reach = max(abs(self.geometry.x1), abs(self.geometry.x2))
         w, b = np.abs(parameters[:, 0]).sum(axis=0), np.abs(parameters[:, 1]).sum(axis=0)
-        noise: Array = 2.0**-52 * (reach * w + b)
+        noise: Floats = 2.0**-52 * (reach * w + b)
         return noise
 
 
-def _relative(error: Array, parameters: Array) -> Array:
+def _relative(error: Floats, parameters: Floats) -> Floats:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin never moves: not counted."""
     norms = np.maximum(np.abs(parameters[:, 0]), np.abs(parameters[:, 1]))  # at most the length
-    relative: Array = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
+    relative: Floats = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
     return np.maximum(relative, 2.0**-52)
 
 
-def _ragged(inside: NDArray[np.bool_]) -> int:
+def _ragged(inside: Bools) -> int:
     """Number of leading columns that not all rows reach."""
     whole = np.asarray(inside.all(axis=0))
     return 0 if whole.all() else len(whole) - int(np.argmin(whole[::-1]))
@@ -171,9 +169,9 @@ def _ragged(inside: NDArray[np.bool_]) -> int:
 
 def _store(
     target: NDArray[Any],
-    trials: NDArray[np.int64],
+    trials: Ints,
     columns: slice,
-    inside: NDArray[np.bool_],
+    inside: Bools,
     value: NDArray[Any],
     ragged: int,
 ) -> None:

@@ -6,8 +6,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .course import Course
@@ -18,19 +18,18 @@ from .phase import Phase
 from .response import Response
 from .state import State, later, margin_errors
 
-Array = NDArray[np.float64]
 _WORKERS = os.cpu_count() or 1
 _ROUNDING = 2.0**-47  # relative error of an increment and of the sums that use it
 
 
-def follow(course: Course, trials: NDArray[np.int64], ph: Phase) -> State:
+def follow(course: Course, trials: Ints, ph: Phase) -> State:
     """Record the samples up to the end of the phase and return the states there."""
     clock, s = course.clock, ph.state
     end, log_end = later(s.time, s.log_time, ph.n, ph.log_n)
     first, last = clock.index_after(s.time, s.log_time), clock.index_after(end, log_end)
     blocks = course.blocks(first, last)
 
-    def record(block: tuple[NDArray[np.int64], slice]) -> None:
+    def record(block: tuple[Ints, slice]) -> None:
         with np.errstate(all="ignore"):  # threads do not inherit it
             _record(course, trials, ph, *block, first, last)
 
@@ -41,12 +40,12 @@ def follow(course: Course, trials: NDArray[np.int64], ph: Phase) -> State:
 
 def _record(
     course: Course,
-    trials: NDArray[np.int64],
+    trials: Ints,
     ph: Phase,
-    rows: NDArray[np.int64],
+    rows: Ints,
     columns: slice,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
+    first: Ints,
+    last: Ints,
 ) -> None:
     s, clock = ph.state[rows], course.clock
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -69,8 +68,8 @@ def _record(
 
 
 def _at(
-    reply: Response, s: State, tracks: dict[int, Orbits], n: Array, log_n: Array
-) -> tuple[Array, Array, dict[int, Array]]:
+    reply: Response, s: State, tracks: dict[int, Orbits], n: Floats, log_n: Floats
+) -> tuple[Floats, Floats, dict[int, Floats]]:
     """Parameters and pre-activations (2, 2, R, S) after n (R, S) steps; the margins' increments."""
     deltas = {p: increments(track, n, log_n) for p, track in tracks.items()}
     moved = []
@@ -89,9 +88,9 @@ def _error(
     reply: Response,
     s: State,
     tracks: dict[int, Orbits],
-    deltas: dict[int, Array],
-    parameters: Array,
-) -> Array:
+    deltas: dict[int, Floats],
+    parameters: Floats,
+) -> Floats:
     """Estimated absolute error of the parameters, (2 neurons, R, S).
 
     What came in, possibly stretched by a first step beyond the contracting range; rounding; and
@@ -106,7 +105,7 @@ def _error(
     return error
 
 
-def _incoming(s: State, tracks: dict[int, Orbits]) -> Array:
+def _incoming(s: State, tracks: dict[int, Orbits]) -> Floats:
     """Errors with which the margins of the points enter the contracting range, (2, R).
 
     A first step c exp(-m) wide has the slope 1 - c exp(-m): beyond 2 it stretches what came in; and
@@ -121,14 +120,14 @@ def _incoming(s: State, tracks: dict[int, Orbits]) -> Array:
 
 
 def _lateness(
-    s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
-) -> list[tuple[int, Array]]:
+    s: State, tracks: dict[int, Orbits], deltas: dict[int, Floats]
+) -> list[tuple[int, Floats]]:
     """How far the margin of each moving point may be off because the clock is, (R, S)."""
     levels = {p: t.x[:, None] - t.base[:, None] + deltas[p] for p, t in tracks.items()}
     return [(p, s.time_error[:, None] * np.exp(-level)) for p, level in levels.items()]
 
 
-def _margin_error(s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Array:
+def _margin_error(s: State, tracks: dict[int, Orbits], deltas: dict[int, Floats]) -> Floats:
     """Estimated absolute errors of the margins, (2 points, R, S).
 
     As `_error`; and what chatter left out, which a margin that rises by r forgets like e^-r: with
@@ -149,7 +148,7 @@ def _margin_error(s: State, tracks: dict[int, Orbits], deltas: dict[int, Array])
     return off
 
 
-def _forgotten(error: Array, rise: Array) -> Array:
+def _forgotten(error: Floats, rise: Floats) -> Floats:
     """What is left of an error of a margin that has risen since; kicks fall like 1/t, and their
     sum, which delays the margin, like ln t / t."""
     left = np.expm1(np.minimum(error, 700.0)) * np.exp(-rise) * (1 + rise)
@@ -157,7 +156,7 @@ def _forgotten(error: Array, rise: Array) -> Array:
 
 
 def _lean(
-    reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Array]
+    reply: Response, s: State, tracks: dict[int, Orbits], deltas: dict[int, Floats]
 ) -> Lean | None:
     """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
     g, rates = reply.geometry, reply.rates
@@ -174,7 +173,9 @@ def _lean(
     return _mixed(rest, kappa, tracks, deltas)
 
 
-def _mixed(rest: Array, kappa: float, tracks: dict[int, Orbits], deltas: dict[int, Array]) -> Lean:
+def _mixed(
+    rest: Floats, kappa: float, tracks: dict[int, Orbits], deltas: dict[int, Floats]
+) -> Lean:
     """Q = rest + kappa ln(s2 / s1)."""
     start = tracks[0].x - tracks[0].base
     gap = (tracks[1].x - tracks[1].base - start)[:, None] + (deltas[1] - deltas[0])
@@ -187,7 +188,7 @@ def _mixed(rest: Array, kappa: float, tracks: dict[int, Orbits], deltas: dict[in
     return Lean(np.where(vanishing, np.sign(kappa) * sign, np.sign(mixed)), log)
 
 
-def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
+def _final(course: Course, ph: Phase, end: Floats, log_end: Floats) -> State:
     """The states at which the phase ends; those that never end stay as they are."""
     s = ph.state
     ends = np.isfinite(ph.log_n)
@@ -215,6 +216,6 @@ def _final(course: Course, ph: Phase, end: Array, log_end: Array) -> State:
     )
 
 
-def _moved(reply: Response) -> NDArray[np.bool_]:
+def _moved(reply: Response) -> Bools:
     """Pre-activations that the phase moves, (2, 2)."""
     return np.asarray((reply.preactivations != 0).any(axis=-1))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
+from latephase.core.arrays import Bools, Ints
 
 from . import decoupled, stepping
 from .course import Course
@@ -22,7 +22,6 @@ from .regimes import half_slide, one_dead_for_ever, sliding_statuses, statuses, 
 from .response import pattern_code
 from .state import Journey, State, unmoved
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 _MOST_ROUNDS = 1000  # pieces after which a run counts as unsettled
@@ -63,7 +62,7 @@ def _record_start(course: Course, state: State) -> None:
         stepping.record_now(course, np.arange(state.time.size), state, 0)
 
 
-def _round(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps: int) -> None:
+def _round(course: Course, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Move every open trial by one piece."""
     codes = _choose(course, journey, rows, max_steps)
     to_step = [rows[codes < 0]]
@@ -82,9 +81,7 @@ def _round(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps:
     journey.outcome[lost] = Outcome.budget_exhausted
 
 
-def _choose(
-    course: Course, journey: Journey, rows: NDArray[np.int64], max_steps: int
-) -> NDArray[np.int64]:
+def _choose(course: Course, journey: Journey, rows: Ints, max_steps: int) -> Ints:
     """The pattern (its code) whose scalar maps may be followed from here, or -1: step."""
     s = journey.state[rows]
     strict = pattern_code(statuses(s.preactivations))
@@ -105,9 +102,7 @@ def _choose(
     return codes
 
 
-def _follow(
-    course: Course, journey: Journey, rows: NDArray[np.int64], phase: Phase, code: int
-) -> None:
+def _follow(course: Course, journey: Journey, rows: Ints, phase: Phase, code: int) -> None:
     """Fast-forward rows to the end of their phase, past the horizon, or for ever."""
     jumped = _jumped_out(phase)
     if jumped.any():
@@ -131,7 +126,7 @@ def _follow(
     journey.stretch[rows] = 0
 
 
-def _jumped_out(phase: Phase) -> NDArray[np.bool_]:
+def _jumped_out(phase: Phase) -> Bools:
     """Whether a first step c exp(-m) leaves float64, (R,)."""
     end = phase.state.parameters
     for p, track in phase.orbits.items():
@@ -139,7 +134,7 @@ def _jumped_out(phase: Phase) -> NDArray[np.bool_]:
     return ~np.asarray(np.isfinite(end).all(axis=(0, 1)))
 
 
-def _step(course: Course, journey: Journey, rows: NDArray[np.int64], max_steps: int) -> None:
+def _step(course: Course, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Step rows on; retire those that overflow, reach the horizon or use up the budget."""
     if not rows.size:
         return

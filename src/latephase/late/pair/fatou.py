@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from latephase.core.arrays import Floats, Ints
 
 TERMS = 8
 START_LEVEL = 20.0
@@ -74,7 +74,7 @@ def _tail(a: tuple[Fraction, ...], s0: Fraction, terms: int, last: int) -> Fract
 _SERIES = np.array([float(a) for a in reversed(coefficients())])
 
 
-def _series(inverse: Array, terms: int = TERMS) -> Array:
+def _series(inverse: Floats, terms: int = TERMS) -> Floats:
     """sum_k a_k s^-k from 1/s, by Horner's rule."""
     total = np.full_like(inverse, _SERIES[-terms])
     for a in _SERIES[TERMS - terms + 1 :]:
@@ -91,10 +91,10 @@ class Orbits:
     the first step with s >= START_LEVEL;  x (R,): ln s there.  discrete: GD; otherwise GF.
     """
 
-    log_c: Array
-    table: Array
-    ready: NDArray[np.int64]
-    x: Array
+    log_c: Floats
+    table: Floats
+    ready: Ints
+    x: Floats
     discrete: bool
 
     def __getitem__(self, rows: NDArray[Any]) -> Orbits:
@@ -102,12 +102,12 @@ class Orbits:
         return Orbits(self.log_c[rows], table, self.ready[rows], self.x[rows], self.discrete)
 
     @property
-    def base(self) -> Array:
+    def base(self) -> Floats:
         """Increment accumulated by the ordinary steps, (R,)."""
         return self.table[self.ready, np.arange(self.ready.size)]
 
     @property
-    def phase(self) -> Array:
+    def phase(self) -> Floats:
         """Phi at step 0 (extended backwards through the ordinary steps), (R,); inf if too large."""
         with np.errstate(over="ignore"):
             s = np.exp(self.x)
@@ -116,7 +116,7 @@ class Orbits:
         return s - self.x / 2 + _series(np.exp(-self.x)) - self.ready
 
 
-def orbits(start: Array, log_c: Array, *, discrete: bool = True) -> Orbits:
+def orbits(start: Floats, log_c: Floats, *, discrete: bool = True) -> Orbits:
     """Orbits that begin at the levels m_0 = start, (R,), with step constants exp(log_c), (R,)."""
     x = start - log_c
     ready = np.zeros(start.shape, np.int64)
@@ -133,7 +133,7 @@ def orbits(start: Array, log_c: Array, *, discrete: bool = True) -> Orbits:
     return Orbits(log_c, np.array(table), ready, x, True)
 
 
-def increments(o: Orbits, n: Array, log_n: Array) -> Array:
+def increments(o: Orbits, n: Floats, log_n: Floats) -> Floats:
     """m_n - m_0 for n (R, S) steps (n may be inf: then log_n, its logarithm, is used instead).
 
     Relative error below 4e-15 (estimated; the truncation is proved to stay below
@@ -145,14 +145,14 @@ def increments(o: Orbits, n: Array, log_n: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         log_ratio = np.where(n < 1e300, np.log(np.where(early, 1.0, after)), log_n) - x
     y = _log_growth(o.x, log_ratio, o.discrete)
-    result: Array = o.base[:, None] + y
+    result: Floats = o.base[:, None] + y
     if early.any():
         r, c = np.nonzero(early)
         result[r, c] = o.table[n[r, c].astype(np.int64), r]
     return result
 
 
-def _log_growth(x: Array, log_ratio: Array, discrete: bool) -> Array:
+def _log_growth(x: Floats, log_ratio: Floats, discrete: bool) -> Floats:
     """y = ln(s_n / s_0) for x = ln s_0, (R,), and log_ratio = ln(n / s_0), (R, S)."""
     y = np.maximum(log_ratio, 0.0)
     near = np.abs(log_ratio) < _LOG_NEGLIGIBLE
@@ -170,7 +170,7 @@ def _log_growth(x: Array, log_ratio: Array, discrete: bool) -> Array:
     return y
 
 
-def _refine(x: Array, at_start: Array, base: Array, rounds: int, terms: int) -> Array:
+def _refine(x: Floats, at_start: Floats, base: Floats, rounds: int, terms: int) -> Floats:
     """Solve y = base + log1p(q (y/2 - S(x + y) + S(x))), q = 1/(s_0 + n), by Newton's method."""
     q, y = np.exp(-x - base), base
     for _ in range(rounds):
@@ -179,7 +179,7 @@ def _refine(x: Array, at_start: Array, base: Array, rounds: int, terms: int) -> 
     return y
 
 
-def first_passage(o: Orbits, rise: Array) -> tuple[Array, Array]:
+def first_passage(o: Orbits, rise: Floats) -> tuple[Floats, Floats]:
     """First n >= 1 with m_n - m_0 >= rise, (R,), as (n, ln n); n is inf beyond 1e308.
 
     GF: the exact real time.  Exact while n < 2**53 unless the passage lies within rounding of a
@@ -198,7 +198,7 @@ def first_passage(o: Orbits, rise: Array) -> tuple[Array, Array]:
     return _settle(o, rise, n, log_n)
 
 
-def _settle(o: Orbits, rise: Array, n: Array, log_n: Array) -> tuple[Array, Array]:
+def _settle(o: Orbits, rise: Floats, n: Floats, log_n: Floats) -> tuple[Floats, Floats]:
     """Read early passages off the table and move the others by a step where rounding misled."""
     steps = np.arange(len(o.table))[:, None]
     passed = (o.table >= rise) & (steps <= o.ready) & (steps >= 1)
@@ -214,7 +214,7 @@ def _settle(o: Orbits, rise: Array, n: Array, log_n: Array) -> tuple[Array, Arra
         return n, np.where(n < 1e300, np.log(n), log_n)
 
 
-def log_gap(first: Orbits, second: Orbits, level: Array, gap: Array) -> tuple[Array, Array]:
+def log_gap(first: Orbits, second: Orbits, level: Floats, gap: Floats) -> tuple[Floats, Floats]:
     """ln |ln(s2 / s1)| and its sign for two orbits with equal c after the same number of steps.
 
     level (R, S): ln s1 now;  gap (R, S): ln(s2 / s1) as the difference of two levels, which has

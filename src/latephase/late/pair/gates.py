@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import SLIDING
 
 from . import landing
@@ -18,8 +18,6 @@ from .phase import rises
 from .regimes import CHATTER_FACTOR, Pushes, half_slide
 from .response import Response, pattern_status
 from .state import Journey, State, margins
-
-Array = NDArray[np.float64]
 
 WORTHWHILE = 64  # a phase shorter than this is stepped through
 _KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
@@ -34,18 +32,14 @@ def has_rates(reply: Response) -> bool:
     return bool((reply.rates >= 0).all())
 
 
-def each(
-    course: Course, codes: NDArray[np.int64], question: Callable[[Response], bool]
-) -> NDArray[np.bool_]:
+def each(course: Course, codes: Ints, question: Callable[[Response], bool]) -> Bools:
     """The answer of each code's response to a question, (R,)."""
     unique, inverse = np.unique(codes, return_inverse=True)
     answers = np.array([question(course.response(int(c))) for c in unique], bool)
     return answers[inverse]
 
 
-def is_self_similar(
-    course: Course, s: State, codes: NDArray[np.int64], push: Pushes
-) -> NDArray[np.bool_]:
+def is_self_similar(course: Course, s: State, codes: Ints, push: Pushes) -> Bools:
     """Where both margins of a coupled phase without slides rise alike, so that scalar maps hold,
     and no kink is near.
 
@@ -70,11 +64,11 @@ def is_self_similar(
 def may_slide(
     course: Course,
     journey: Journey,
-    rows: NDArray[np.int64],
-    codes: NDArray[np.int64],
+    rows: Ints,
+    codes: Ints,
     push: Pushes,
     max_steps: int,
-) -> NDArray[np.bool_]:
+) -> Bools:
     """Where a first-order slide is accurate enough: the chatter is small, no other kink is within
     its reach, and the two margins rise alike.
 
@@ -95,13 +89,13 @@ def may_slide(
     return np.asarray(ready | ((lasting | hopeless) & (room >= _LOOSE)))
 
 
-def _room(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
+def _room(course: Course, s: State, codes: Ints) -> Floats:
     """How far the living neurons are from kinks that they do not slide on, (R,)."""
     room = np.full(codes.size, np.inf)
     living = np.asarray((s.preactivations > 0).any(axis=1, keepdims=True))
     for code in np.unique(codes):
         here = codes == code
-        apart: NDArray[np.bool_] = course.response(int(code)).status != SLIDING
+        apart: Bools = course.response(int(code)).status != SLIDING
         half = half_slide(course.geometry, int(code))
         if half:  # nothing is decided at the kink that it falls to
             apart[half[0], 1 - half[0]] = False
@@ -111,7 +105,7 @@ def _room(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
     return room
 
 
-def _deviation(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
+def _deviation(course: Course, s: State, codes: Ints) -> Floats:
     """How far the margins are from rising alike, (R,)."""
     deviation = np.zeros(codes.size)
     for code in np.unique(codes):
@@ -125,8 +119,8 @@ def _deviation(course: Course, s: State, codes: NDArray[np.int64]) -> Array:
 def widen(
     course: Course,
     journey: Journey,
-    rows: NDArray[np.int64],
-    codes: NDArray[np.int64],
+    rows: Ints,
+    codes: Ints,
     push: Pushes,
 ) -> None:
     """Add to the errors of trials about to slide what the slide leaves out."""
@@ -143,9 +137,7 @@ def widen(
     _rest_on_kinks(course, journey.state, rows, codes)
 
 
-def _rest_on_kinks(
-    course: Course, state: State, rows: NDArray[np.int64], codes: NDArray[np.int64]
-) -> None:
+def _rest_on_kinks(course: Course, state: State, rows: Ints, codes: Ints) -> None:
     """Put sliding pre-activations on their kink, where the shrinking chatter leaves them, along the
     direction in which it kicks them: what is left of a kick would spoil the law for ever."""
     for code in np.unique(codes):
@@ -160,9 +152,7 @@ def _rest_on_kinks(
             state.parameters[j][:, here], state.preactivations[j][:, here] = theta, a
 
 
-def _rest_on_half(
-    course: Course, state: State, rows: NDArray[np.int64], code: int, active: int
-) -> NDArray[np.bool_]:
+def _rest_on_half(course: Course, state: State, rows: Ints, code: int, active: int) -> Bools:
     """Put those on the one kink of a half slide that stay off the other one; which, (R,)."""
     theta, a = state.parameters[..., rows], state.preactivations[..., rows]
     size = np.abs(a).max(axis=(0, 1))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import TwoPointGeometry
 
@@ -13,10 +13,8 @@ from .phase import Phase
 from .regimes import pushes
 from .response import Response
 
-Array = NDArray[np.float64]
 
-
-def cross(course: Course, ph: Phase, parameters: Array, a: Array) -> tuple[Array, Array]:
+def cross(course: Course, ph: Phase, parameters: Floats, a: Floats) -> tuple[Floats, Floats]:
     """Give the pre-activations that end the phase their new sign, which rounding may hide.
 
     Gradient flow lands on 0 exactly, which gradient descent must not claim: the constant of the law
@@ -40,8 +38,8 @@ def cross(course: Course, ph: Phase, parameters: Array, a: Array) -> tuple[Array
 
 
 def shifted(
-    g: TwoPointGeometry, parameters: Array, a: Array, i: int, by: Array
-) -> tuple[Array, Array]:
+    g: TwoPointGeometry, parameters: Floats, a: Floats, i: int, by: Floats
+) -> tuple[Floats, Floats]:
     """One neuron's parameters (2, R) and pre-activations (2, R), that at point i moved `by` (R,)
     along the direction in which the point kicks it."""
     amount = by / (g.k11, g.k22)[i]
@@ -50,8 +48,8 @@ def shifted(
 
 
 def onto_half_slide(
-    reply: Response, parameters: Array, a: Array, slides: int
-) -> tuple[Array, Array]:
+    reply: Response, parameters: Floats, a: Floats, slides: int
+) -> tuple[Floats, Floats]:
     """Parameters (2, 2, R) and pre-activations of two neurons that are active on both points, one
     wrong side dropped to 0 and the margins alike: where the shrinking chatter leaves them.
 

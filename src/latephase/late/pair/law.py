@@ -8,22 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Regime
+from latephase.core.arrays import Floats
 from latephase.problem import TwoPointGeometry
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Laws:
     """The laws of many trials; NaN where a trial has none."""
 
-    limit_boundary: Array
-    constant: Array
-    offset: Array
+    limit_boundary: Floats
+    constant: Floats
+    offset: Floats
 
 
 def laws(
-    geometry: TwoPointGeometry, regime: NDArray[np.object_], a: Array, log_step: float
+    geometry: TwoPointGeometry, regime: NDArray[np.object_], a: Floats, log_step: float
 ) -> Laws:
     """Laws of trials whose regimes and pre-activations (2, 2, T) after entry are given.
 
@@ -40,7 +39,7 @@ def laws(
     return result
 
 
-def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, Array, Array]:
+def _specialised(g: TwoPointGeometry, a: Floats, log_step: float) -> tuple[float, Floats, Floats]:
     """Neuron 1 serves x1 alone and neuron 2 serves x2 alone; the null components decide C."""
     null1 = (g.k12 * a[0, 0] - g.k11 * a[0, 1]) / (g.x1 - g.x2)  # w1 - x1 b1, conserved
     null2 = (g.k22 * a[1, 0] - g.k12 * a[1, 1]) / (g.x1 - g.x2)  # w2 - x2 b2, conserved
@@ -56,13 +55,13 @@ def _specialised(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float,
     return g.x_inf, constant + 0.0, balance * (g.k11 / apart) * (g.k22 / (g.x1 - g.x2))
 
 
-def _double_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
+def _double_slide(g: TwoPointGeometry, a: Floats, log_step: float) -> tuple[float, float, float]:
     constant = g.half_gap / 2 * np.log1p(g.norm_gap / g.k11)
     offset = log_step + np.log(g.determinant) - (np.log(g.k11) + np.log(g.k22)) / 2
     return g.midpoint, constant + 0.0, offset
 
 
-def _single_slide(g: TwoPointGeometry, a: Array, log_step: float) -> tuple[float, float, float]:
+def _single_slide(g: TwoPointGeometry, a: Floats, log_step: float) -> tuple[float, float, float]:
     """The neuron of the input nearer to 0 serves both points, the other slides at that input.
 
     exp(-u_i) = alpha_i / (step t) with M alpha = 1, in units of 2 D: k_near + k12 at the far input

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.margin import margin_from_lines, rescaled
 from latephase.problem import LOSSES, TwoPointGeometry
 
 from .state import margins
-
-Array = NDArray[np.float64]
 
 OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss")
 
@@ -24,30 +22,30 @@ class Lean:
     The boundary is half_gap * Q / span off the midpoint.
     """
 
-    sign: Array
-    log: Array
+    sign: Floats
+    log: Floats
 
     @classmethod
-    def of(cls, a: Array) -> Lean:
+    def of(cls, a: Floats) -> Lean:
         """Q as the difference of pre-activations (2, 2, ...)."""
         q = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
         return cls(np.sign(q), np.log(np.abs(q)))
 
 
-def span(a: Array) -> Array:
+def span(a: Floats) -> Floats:
     """(a_11 - a_21) + (a_22 - a_12), the denominator of the boundary; it grows like ln t."""
-    total: Array = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
+    total: Floats = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
     return total
 
 
 def observe(
     geometry: TwoPointGeometry,
-    parameters: Array,
-    a: Array,
+    parameters: Floats,
+    a: Floats,
     lean: Lean | None = None,
     loss: str = "exponential",
-    q: Array | None = None,
-) -> dict[str, Array]:
+    q: Floats | None = None,
+) -> dict[str, Floats]:
     """The observed variables of canonical networks (2, 2, ...) with pre-activations a (2, 2, ...).
 
     lean: where a piece knows it better than the difference of pre-activations does;
@@ -69,9 +67,9 @@ def observe(
     return dict(zip(OBSERVED, (boundary, rho, deficit, log_deficit, log_loss), strict=True))
 
 
-def _both_active_at_boundary(parameters: Array) -> NDArray[np.bool_]:
+def _both_active_at_boundary(parameters: Floats) -> Bools:
     """Both neurons active at x*, or both kinks at x* with N crossing zero there (zero biases)."""
     (w1, w2), (b1, b2) = rescaled(parameters[:, 0], parameters[:, 1], axis=0)
     height = (w1 * b2 - w2 * b1) * np.sign(w1 - w2)
-    defined: NDArray[np.bool_] = (height > 0) | ((height == 0) & (w1 * w2 < 0))
+    defined: Bools = (height > 0) | ((height == 0) & (w1 * w2 < 0))
     return defined

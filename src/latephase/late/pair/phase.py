@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .course import Course
@@ -20,7 +20,6 @@ from .fatou import Orbits, first_passage, increments, orbits
 from .response import Response
 from .state import State, margins
 
-Array = NDArray[np.float64]
 _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 
 
@@ -37,11 +36,11 @@ class Phase:
     state: State
     moving: tuple[int, ...]
     orbits: dict[int, Orbits]
-    n: Array
-    log_n: Array
-    crossing: NDArray[np.bool_]
+    n: Floats
+    log_n: Floats
+    crossing: Bools
 
-    def __getitem__(self, rows: NDArray[np.bool_]) -> Phase:
+    def __getitem__(self, rows: Bools) -> Phase:
         tracks = {p: track[rows] for p, track in self.orbits.items()}
         return Phase(
             self.response,
@@ -86,7 +85,7 @@ def phase(course: Course, state: State, code: int) -> Phase:
     return Phase(reply, state, moving, tracks, n, log_n, crossing)
 
 
-def rises(reply: Response, a: Array) -> Array:
+def rises(reply: Response, a: Floats) -> Floats:
     """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
     ahead = np.full((2, 2, 2, a.shape[-1]), np.inf)
     slopes = reply.slopes
@@ -98,7 +97,7 @@ def rises(reply: Response, a: Array) -> Array:
     return ahead
 
 
-def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Array, NDArray[np.bool_]]:
+def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Floats, Bools]:
     """Steps until a sliding kink is let go, and which: its multiplier reaches 1."""
     rows = next(iter(tracks.values())).x.size
     n, which = np.full(rows, np.inf), np.zeros((2, 2, rows), bool)
@@ -120,8 +119,8 @@ def _release(reply: Response, tracks: dict[int, Orbits]) -> tuple[Array, NDArray
 
 
 def _crossings(
-    tracks: dict[int, Orbits], ahead: Array, n: Array, log_n: Array, late: float
-) -> NDArray[np.bool_]:
+    tracks: dict[int, Orbits], ahead: Floats, n: Floats, log_n: Floats, late: float
+) -> Bools:
     """Which pre-activations have changed sign when the phase ends, (2, 2, R).
 
     late: relative slack where only the logarithm of the time is known; where it is 0, another

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Regime
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 from latephase.problem import TwoPointGeometry
 
@@ -60,14 +60,12 @@ def half_slide(geometry: TwoPointGeometry, code: int) -> tuple[int, float, Regim
     return None
 
 
-def _falls(g: TwoPointGeometry) -> NDArray[np.float64]:
+def _falls(g: TwoPointGeometry) -> Floats:
     """What a wrong side loses per rise of the margins while the other neuron slides, (2,)."""
     return np.array(g.excess) / (2 * np.array([g.k11, g.k22]))
 
 
-def final_status(
-    geometry: TwoPointGeometry, regime: Regime | None, a: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def final_status(geometry: TwoPointGeometry, regime: Regime | None, a: Floats) -> Ints:
     """Statuses (2, 2) of a run that ends in `regime` with pre-activations a (2, 2).
 
     The pre-activations decide where the regime does not, and alone while there is none.  A neuron
@@ -85,9 +83,7 @@ def final_status(
     return status
 
 
-def one_dead_for_ever(
-    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
-) -> NDArray[np.bool_]:
+def one_dead_for_ever(geometry: TwoPointGeometry, a: Floats, log_step: float) -> Bools:
     """Where one neuron is dead and the kicks of the other's chatter cannot kill it, (T,).
 
     For k12 > 0 the living neuron is kicked back whenever its wrong side turns active; its right
@@ -102,7 +98,7 @@ def one_dead_for_ever(
     return result
 
 
-def statuses(preactivations: NDArray[np.float64]) -> NDArray[np.int64]:
+def statuses(preactivations: Floats) -> Ints:
     """Statuses (2, 2, T) without sliding: active iff the pre-activation is positive."""
     return np.where(preactivations > 0, ACTIVE, INACTIVE)
 
@@ -116,19 +112,17 @@ class Pushes:
     chatter (T,): how far it moves the parameters of a neuron at most.
     """
 
-    step: NDArray[np.float64]
-    up: NDArray[np.float64]
-    down: NDArray[np.float64]
-    kick: NDArray[np.float64]
-    chatter: NDArray[np.float64]
+    step: Floats
+    up: Floats
+    down: Floats
+    kick: Floats
+    chatter: Floats
 
-    def __getitem__(self, rows: NDArray[np.bool_]) -> Pushes:
+    def __getitem__(self, rows: Bools) -> Pushes:
         return Pushes(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
 
-def sliding_statuses(
-    geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float
-) -> tuple[NDArray[np.int64], Pushes]:
+def sliding_statuses(geometry: TwoPointGeometry, a: Floats, log_step: float) -> tuple[Ints, Pushes]:
     """Statuses (2, 2, T) in which kinks that attract from both sides slide, and the pushes.
 
     A wrong-side kink slides (k12 > 0) when it lies within one chatter of zero and the active side
@@ -149,9 +143,7 @@ def sliding_statuses(
     return status, push
 
 
-def _let_go(
-    geometry: TwoPointGeometry, a: NDArray[np.float64], status: NDArray[np.int64], push: Pushes
-) -> None:
+def _let_go(geometry: TwoPointGeometry, a: Floats, status: Ints, push: Pushes) -> None:
     """Of two kinks in reach only the nearer one holds, unless both take back a kick at once.
 
     What differs between the wrong sides of two neurons that are active everywhere is conserved:
@@ -172,7 +164,7 @@ def _let_go(
         status[j, 1 - j] = np.where(loose & farther, passed, status[j, 1 - j])
 
 
-def apart(geometry: TwoPointGeometry, a: NDArray[np.float64]) -> NDArray[np.float64]:
+def apart(geometry: TwoPointGeometry, a: Floats) -> Floats:
     """a12 - a21 (T,) once two neurons that are active everywhere have taken back the last kick.
 
     Their margins are then alike: the sums a11 + a21 and a12 + a22 stay.
@@ -182,7 +174,7 @@ def apart(geometry: TwoPointGeometry, a: NDArray[np.float64]) -> NDArray[np.floa
     return np.asarray((alike - lead) / 2)
 
 
-def pushes(geometry: TwoPointGeometry, a: NDArray[np.float64], log_step: float) -> Pushes:
+def pushes(geometry: TwoPointGeometry, a: Floats, log_step: float) -> Pushes:
     """What a step from the pre-activations a (2, 2, T) does."""
     r = np.maximum(a, 0.0)
     margin = np.stack([r[0, 0] - r[1, 0], r[1, 1] - r[0, 1]])

@@ -18,25 +18,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats, Ints
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import TwoPointGeometry
 
 SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
 _WEIGHT = np.array([27, 9, 3, 1])
 
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
-
-def pattern_code(status: NDArray[np.int64]) -> Codes:
+def pattern_code(status: Ints) -> Ints:
     """Base-3 code of statuses (2 neurons, 2 points, T)."""
-    code: Codes = _WEIGHT @ status.reshape(4, -1)
+    code: Ints = _WEIGHT @ status.reshape(4, -1)
     return code
 
 
-def pattern_status(code: int) -> NDArray[np.int64]:
+def pattern_status(code: int) -> Ints:
     """Statuses (2 neurons, 2 points) of a code."""
     return ((code // _WEIGHT) % 3).reshape(2, 2)
 
@@ -52,11 +49,11 @@ class Response:
     """
 
     geometry: TwoPointGeometry
-    status: NDArray[np.int64]
-    parameters: Array
-    preactivations: Array
+    status: Ints
+    parameters: Floats
+    preactivations: Floats
     both: int
-    own: Array
+    own: Floats
 
     @property
     def decoupled(self) -> bool:
@@ -72,7 +69,7 @@ class Response:
         return self.decoupled and not self.sliding
 
     @cached_property
-    def rates(self) -> Array:
+    def rates(self) -> Floats:
         """r_p of the scalar maps u_p <- u_p + step r_p exp(-u_p), (2,); 0 where point p is still.
 
         A coupled pattern approaches the self-similar solution exp(-u_p) = alpha_p / (step t),
@@ -100,14 +97,14 @@ class Response:
         return float(self.both**2 * self.geometry.determinant + crossed + self.own.prod())
 
     @cached_property
-    def _inverse(self) -> Array:
+    def _inverse(self) -> Floats:
         """M^-1 (2, 2) of a coupled pattern: accumulated step * loss A_p per rise of margin q."""
         k12, (low, high) = self.geometry.k12, self.both * _norms(self.geometry) + self.own
         adjugate = np.array([[high, self.both * k12], [self.both * k12, low]])
         return np.asarray(adjugate / self._determinant)
 
     @cached_property
-    def felt(self) -> tuple[Array, Array]:
+    def felt(self) -> tuple[Floats, Floats]:
         """Parameters and pre-activations per rise of margin q, (2, 2, 2) each: the margins that the
         scalar maps give and the parameters then agree, whatever they started from."""
         if self.decoupled:
@@ -118,7 +115,7 @@ class Response:
             parameters[j], a[j] = (SIGN[j, 0] * part for part in self._felt_by_both())
         return parameters, a
 
-    def _felt_by_both(self) -> tuple[Array, Array]:
+    def _felt_by_both(self) -> tuple[Floats, Floats]:
         """Of a neuron of output weight +1 that is active on both points: (M - own) M^-1 / both."""
         g, (own1, own2), both = self.geometry, self.own, self.both
         gap = both * 2 * g.half_gap
@@ -133,7 +130,7 @@ class Response:
         return np.array(parameters) / self._determinant, np.array(a) / self._determinant
 
     @cached_property
-    def slopes(self) -> Array:
+    def slopes(self) -> Floats:
         """Pre-activation (j, i) per unit rise of margin p, (2, 2, 2).
 
         Along the self-similar solution both margins rise alike: margin 0 stands for both.
@@ -158,11 +155,11 @@ class Response:
             return float(g.determinant * g.excess[o] / norms[o])
         return float(g.determinant - g.k12 * self.rates[i])
 
-    def deviation(self, margins: Array) -> Array:
+    def deviation(self, margins: Floats) -> Floats:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
         if self.decoupled:
             return np.zeros(margins.shape[-1])
-        off: Array = margins[1] - margins[0] - self.tilt
+        off: Floats = margins[1] - margins[0] - self.tilt
         return np.abs(off)
 
 
@@ -184,11 +181,11 @@ def response(geometry: TwoPointGeometry, code: int) -> Response:
     return Response(geometry, status, parameters, a, both, own)
 
 
-def _norms(g: TwoPointGeometry) -> Array:
+def _norms(g: TwoPointGeometry) -> Floats:
     return np.array([g.k11, g.k22])
 
 
-def _along_kink(g: TwoPointGeometry, p: int) -> Array:
+def _along_kink(g: TwoPointGeometry, p: int) -> Floats:
     """z_p less its part along z_i, i the other point: (x_p - x_i) (1, -x_i) / k_ii."""
     i = 1 - p
     gap = 2 * g.half_gap * (1 - 2 * p)

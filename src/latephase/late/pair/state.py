@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from latephase.core.arrays import Bools, Floats, Ints
 
 
 @dataclass
@@ -26,17 +26,17 @@ class State:
     undecided (T,): whether rounding may have decided a sign: nothing is claimed from there on.
     """
 
-    parameters: Array
-    low: Array
-    preactivations: Array
-    time: Array
-    log_time: Array
-    error: Array
-    preactivation_error: Array
-    chatter_error: Array
-    time_error: Array
-    exact: NDArray[np.bool_]
-    undecided: NDArray[np.bool_]
+    parameters: Floats
+    low: Floats
+    preactivations: Floats
+    time: Floats
+    log_time: Floats
+    error: Floats
+    preactivation_error: Floats
+    chatter_error: Floats
+    time_error: Floats
+    exact: Bools
+    undecided: Bools
 
     def __getitem__(self, rows: object) -> State:
         return State(*(getattr(self, f.name)[..., rows] for f in fields(self)))
@@ -46,7 +46,7 @@ class State:
             getattr(self, f.name)[..., rows] = getattr(other, f.name)
 
 
-def initial_state(parameters: Array, preactivations: Array) -> State:
+def initial_state(parameters: Floats, preactivations: Floats) -> State:
     """Networks at t = 0; their parameters are the exact doubles given."""
     trials = parameters.shape[-1]
     zeros = np.zeros(trials)
@@ -75,14 +75,14 @@ class Journey:
     state: State
     outcome: NDArray[np.object_]
     regime: NDArray[np.object_]
-    entry: Array
-    log_entry: Array
-    steps: NDArray[np.int64]
-    stretch: NDArray[np.int64]
-    rounds: NDArray[np.int64]
+    entry: Floats
+    log_entry: Floats
+    steps: Ints
+    stretch: Ints
+    rounds: Ints
 
     @property
-    def under_way(self) -> NDArray[np.bool_]:
+    def under_way(self) -> Bools:
         """Trials that have no outcome yet, (T,)."""
         return np.array([outcome is None for outcome in self.outcome], bool)
 
@@ -100,21 +100,21 @@ def unmoved(state: State) -> Journey:
     )
 
 
-def margins(preactivations: Array) -> Array:
+def margins(preactivations: Floats) -> Floats:
     """y_i N(x_i) of canonical networks, (2 points, ...)."""
     a = np.maximum(preactivations, 0.0)
     return np.stack([a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]])
 
 
-def margin_errors(s: State) -> Array:
+def margin_errors(s: State) -> Floats:
     """What the errors of the pre-activations make of the margins, (2 points, T): an inactive neuron
     adds nothing."""
     felt = s.preactivations > -s.preactivation_error
-    total: Array = np.where(felt, s.preactivation_error, 0.0).sum(axis=0)
+    total: Floats = np.where(felt, s.preactivation_error, 0.0).sum(axis=0)
     return total
 
 
-def later(time: Array, log_time: Array, n: Array, log_n: Array) -> tuple[Array, Array]:
+def later(time: Floats, log_time: Floats, n: Floats, log_n: Floats) -> tuple[Floats, Floats]:
     """time + n with its logarithm, also where both exceed the range of float64."""
     total = time + n
     with np.errstate(divide="ignore"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem import GradientDescent
 from latephase.problem.geometry import two_sum
 
@@ -21,17 +21,16 @@ from .state import State, later, margin_errors
 if TYPE_CHECKING:
     from latephase.training.two_points import SteppedPair
 
-Array = NDArray[np.float64]
 _SHORTEST, _LONGEST = 16, 4096
 
 
 def step(
     course: Course,
-    trials: NDArray[np.int64],
+    trials: Ints,
     state: State,
-    stretch: NDArray[np.int64],
-    left: NDArray[np.int64],
-) -> tuple[State, NDArray[np.int64]]:
+    stretch: Ints,
+    left: Ints,
+) -> tuple[State, Ints]:
     """Step each trial on, to its next sample at the furthest, and record that; returns the states
     and the numbers of steps.  stretch (R,): steps in a row so far, which set the length of a
     chunk;  left (R,): steps left in the budget."""
@@ -68,7 +67,7 @@ def step(
     return after, counts
 
 
-def _doubt(course: Course, s: State, undecided: NDArray[np.bool_]) -> None:
+def _doubt(course: Course, s: State, undecided: Bools) -> None:
     """Widen the errors of trials where rounding may have decided a sign.
 
     On the wrong side of a neuron whose right side is out of reach a kick came a step late or early;
@@ -84,34 +83,32 @@ def _doubt(course: Course, s: State, undecided: NDArray[np.bool_]) -> None:
     s.chatter_error += loose * CHATTER_FACTOR * push.kick
 
 
-def _carried(course: Course, state: State, received: Array) -> tuple[Array, Array]:
+def _carried(course: Course, state: State, received: Floats) -> tuple[Floats, Floats]:
     """Parameters (2, 2, T) after neuron j has received step * loss (2, 2, T) from point i, and
     their low parts."""
     points = np.array([[course.geometry.x1, 1.0], [course.geometry.x2, 1.0]])
-    gained: Array = np.einsum("jit,ji,ic->jct", received, SIGN, points)
+    gained: Floats = np.einsum("jit,ji,ic->jct", received, SIGN, points)
     return two_sum(state.parameters, state.low + gained)
 
 
-def _error(state: State, moved: SteppedPair) -> Array:
+def _error(state: State, moved: SteppedPair) -> Floats:
     """Absolute error of the parameters, (2, T): what steps add, and rounding once."""
     still = (moved.received == 0).all(axis=1)
     rounding = 2.0**-52 * np.abs(state.parameters).max(axis=1)
     return np.where(still, state.error, moved.parameter_error + rounding)
 
 
-def _counts(
-    course: Course, s: State, stretch: NDArray[np.int64], left: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _counts(course: Course, s: State, stretch: Ints, left: Ints) -> Ints:
     """As many steps as were taken in a row already, but not past the next sample or the budget."""
     chunk = np.minimum(np.clip(stretch, _SHORTEST, _LONGEST), np.maximum(left, 1))
     times = np.append(course.clock.time, np.inf)
     ahead = np.minimum(times[course.clock.index_after(s.time, s.log_time)], course.clock.horizon)
     ahead = np.nan_to_num(ahead - s.time, nan=np.inf)
-    counts: NDArray[np.int64] = np.minimum(chunk, np.maximum(ahead, 1.0)).astype(np.int64)
+    counts: Ints = np.minimum(chunk, np.maximum(ahead, 1.0)).astype(np.int64)
     return counts
 
 
-def _record(course: Course, trials: NDArray[np.int64], s: State) -> None:
+def _record(course: Course, trials: Ints, s: State) -> None:
     """Record the trials that have just arrived at a sample."""
     column = course.clock.index_after(s.time, s.log_time) - 1
     for index in np.unique(column[column >= 0]):
@@ -120,7 +117,7 @@ def _record(course: Course, trials: NDArray[np.int64], s: State) -> None:
             record_now(course, trials[here], s[here], int(index))
 
 
-def record_now(course: Course, trials: NDArray[np.int64], s: State, index: int) -> None:
+def record_now(course: Course, trials: Ints, s: State, index: int) -> None:
     """Record states at the sample they stand at."""
     columns = slice(index, index + 1)
     given = bool(course.clock.time[index] == 0)

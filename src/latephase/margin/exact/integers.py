@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
-from latephase.margin.lines import Array
+from latephase.core.arrays import Bools, Floats
 
-from .pivoting import Integers, least_norm, root
+from .pivoting import Ints, least_norm, root
 
 
-def integers(*arrays: Array) -> tuple[list[Integers], int]:
+def integers(*arrays: Floats) -> tuple[list[Ints], int]:
     """The arrays times 2^power, all of them integers, and the power."""
     ratios = [[v.as_integer_ratio() for v in array.ravel().tolist()] for array in arrays]
     power = max((d.bit_length() - 1 for row in ratios for _, d in row), default=0)
@@ -30,18 +29,18 @@ def integers(*arrays: Array) -> tuple[list[Integers], int]:
 class ExactNetwork:
     """Weights, biases and output weights as integers over 2^power."""
 
-    def __init__(self, weights: Array, biases: Array, outer: Array) -> None:
+    def __init__(self, weights: Floats, biases: Floats, outer: Floats) -> None:
         self.floats = weights, biases, outer
         (self.weights, self.biases, self.outer), self.power = integers(weights, biases, outer)
 
-    def value(self, x: Array) -> Fraction:
+    def value(self, x: Floats) -> Fraction:
         """N at the point x (d,)."""
         (point,), power = integers(x)
         a = self.weights @ point + self.biases * (1 << power)
         total = sum(v * h for v, h in zip(self.outer, a, strict=True) if h > 0)
         return Fraction(total, 1 << (2 * self.power + power))
 
-    def seen_from(self, x: Array, y: float) -> Seen:
+    def seen_from(self, x: Floats, y: float) -> Seen:
         """y N around the point x (d,)."""
         (point,), power = integers(x)
         a = self.weights @ point + self.biases * (1 << power)
@@ -78,10 +77,10 @@ class Seen:
     """
 
     value: int
-    slope: Integers
-    normals: Integers
-    heights: Integers
-    gains: Integers
+    slope: Ints
+    normals: Ints
+    heights: Ints
+    gains: Ints
     power: int
 
     def within(self, reach: float, p: float) -> Seen:
@@ -94,18 +93,18 @@ class Seen:
         near = np.array([h <= limit * length for h, length in pairs], dtype=bool)
         return self.of(near)
 
-    def of(self, some: NDArray[np.bool_]) -> Seen:
+    def of(self, some: Bools) -> Seen:
         """With some (k,) of the kinks only."""
         parts = self.normals[some], self.heights[some], self.gains[some]
         return Seen(self.value, self.slope, *parts, self.power)
 
-    def line(self, crossed: NDArray[np.bool_]) -> tuple[int, Integers]:
+    def line(self, crossed: Bools) -> tuple[int, Ints]:
         """y N beyond the kinks crossed (k,): its value at u = 0 and its slope (d,)."""
         gains = self.gains[crossed]
         value = self.value - sum(gains * self.heights[crossed])
         return value, self.slope + (gains[:, None] * self.normals[crossed]).sum(axis=0)
 
-    def distance(self, crossed: NDArray[np.bool_], p: float, *, zero: bool) -> float:
+    def distance(self, crossed: Bools, p: float, *, zero: bool) -> float:
         """Distance to the cell beyond the kinks crossed, or to where y N <= 0 in it; inf if none.
 
         In units of x, in the norm p.  Rigour: exact, rounded once.
@@ -124,7 +123,7 @@ class Seen:
         return rounded((root(found) if p == 2 else found) / (1 << self.power))
 
 
-def _dual_length(row: Integers, p: float) -> Fraction:
+def _dual_length(row: Ints, p: float) -> Fraction:
     """The dual norm of a row to 64 bits, no less."""
     if p == 2:
         return Fraction(math.isqrt(sum(v * v for v in row) << 128) + 1, 1 << 64)

@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 
-from latephase.margin.lines import Array
+from latephase.core.arrays import Floats
 
 from .integers import rounded
 
 
-def exact_line_margin(w: Array, b: Array, outer: Array, points: Array, signs: Array) -> float:
+def exact_line_margin(w: Floats, b: Floats, outer: Floats, points: Floats, signs: Floats) -> float:
     """Robustness margin of one network: w, b, outer (m,), points, signs (n,).
 
     0 if a point is misclassified, inf if N has no zero.  Rigour: exact, rounded once.

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Integers = NDArray[Any]  # of Python's integers, which do not overflow
+Ints = NDArray[Any]  # of Python's integers, which do not overflow
 
 
-def least_norm(normals: Integers, offsets: Integers, p: float) -> Fraction | None:
+def least_norm(normals: Ints, offsets: Ints, p: float) -> Fraction | None:
     """min |u| (norm 1, inf) or min |u|^2 (2-norm) subject to normals @ u >= offsets.
 
     normals (k, d), offsets (k,): integers.  None if nothing satisfies them.  Rigour: exact.
@@ -43,7 +43,7 @@ def linear_program(normals: NDArray[Any], offsets: NDArray[Any], p: float) -> tu
     return rows, np.concatenate([offsets, np.zeros(d, dtype=normals.dtype)]), cost
 
 
-def _least_linear(rows: Integers, right: Integers, cost: Integers) -> Fraction | None:
+def _least_linear(rows: Ints, right: Ints, cost: Ints) -> Fraction | None:
     """The dual simplex method: cost >= 0 makes the slack basis dual feasible."""
     table = np.vstack([np.column_stack([rows, -right]), np.append(cost, 0)])
     size = len(rows)
@@ -61,7 +61,7 @@ def _least_linear(rows: Integers, right: Integers, cost: Integers) -> Fraction |
         basis[r], others[s] = others[s], basis[r]
 
 
-def _least_square(normals: Integers, offsets: Integers) -> Fraction | None:
+def _least_square(normals: Ints, offsets: Ints) -> Fraction | None:
     """The criss-cross method for slack = (A A') multipliers - offsets, both >= 0, one of each 0."""
     table = np.column_stack([normals @ normals.T, -offsets])
     chosen, unit = np.zeros(len(offsets), dtype=bool), 1
@@ -83,7 +83,7 @@ def _least_square(normals: Integers, offsets: Integers) -> Fraction | None:
         chosen[[i, k]] ^= True
 
 
-def exchanged(table: Integers, unit: int, r: int, s: int) -> tuple[Integers, int]:
+def exchanged(table: Ints, unit: int, r: int, s: int) -> tuple[Ints, int]:
     """The tableau (over the denominator `unit`) solved for the variable of column s in row r."""
     pivot = table[r, s]
     new = (table * pivot - np.outer(table[:, s], table[r])) // unit

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.margin.exact.integers import Seen, rounded
-from latephase.margin.lines import Array
 
 from .local import DUAL, Local, norms
 from .projection import nearest
 
-Crossed = NDArray[np.bool_]
+Crossed = Bools
 
 _GAP = 1e-13  # relative, between the bounds of a distance that counts as known
 _BEYOND = 1 + 1e-12  # a step from a zero onwards, behind which N must have changed sign
@@ -87,18 +86,18 @@ class _Cells:
     def _exactly(self, crossed: Crossed, *, zero: bool) -> float:
         return self.seen.distance(crossed, self.p, zero=zero) / self.reach
 
-    def _is_zero(self, point: Array, lower: float) -> bool:
+    def _is_zero(self, point: Floats, lower: float) -> bool:
         """Whether N changes sign just behind the point, and nothing is much nearer."""
         if lower < float(norms(point, self.p)) * (1 - 10 * _GAP):
             return False
         return bool(self.local.values(point * _BEYOND) < -self.local.noise)
 
-    def _walls(self, crossed: Crossed) -> tuple[Array, Array]:
+    def _walls(self, crossed: Crossed) -> tuple[Floats, Floats]:
         """The cell as normals @ u >= offsets."""
         side = np.where(crossed, 1.0, -1.0)
         return side[:, None] * self.local.normals, side * self.local.heights
 
-    def _line(self, crossed: Crossed) -> tuple[float, Array]:
+    def _line(self, crossed: Crossed) -> tuple[float, Floats]:
         """f in the cell: value at the point and slope, each to a few ulp."""
         local, gains = self.local, self.local.gains[crossed]
         value = 1.0 - float(gains @ local.heights[crossed])
@@ -112,7 +111,7 @@ class _Cells:
         rises = [rounded(self.per_slope * way) for way in ways]
         return rounded(self.per_value * exact), np.array(rises)
 
-    def _solved(self, rows: Array, right: Array) -> tuple[float, Array | None]:
+    def _solved(self, rows: Floats, right: Floats) -> tuple[float, Floats | None]:
         """A lower bound of min |u| subject to rows u >= right, by weak duality, and a u."""
         multipliers, point = nearest(rows, right, self.p)
         if multipliers is None:

@@ -17,8 +17,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.margin.exact.integers import Seen, rounded
-from latephase.margin.lines import Array
 
 DUAL = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}
 
@@ -32,12 +32,12 @@ class Local:
     error: of f, beside the rounding;  blur: error of the place of a kink.
     """
 
-    slope: Array
-    normals: Array
-    heights: Array
-    gains: Array
+    slope: Floats
+    normals: Floats
+    heights: Floats
+    gains: Floats
     p: float
-    active: NDArray[np.bool_] | None = None
+    active: Bools | None = None
     quiet: bool = False
     error: float = 0.0
     blur: float = 1e-14
@@ -72,7 +72,7 @@ class Local:
             quiet=self.quiet and active is not None and not active[~near].any(),
         )
 
-    def values(self, u: Array) -> Array:
+    def values(self, u: Floats) -> Floats:
         """f at points u (..., d)."""
         beyond = np.maximum(u @ self.normals.T - self.heights, 0.0)
         return np.asarray(1.0 + u @ self.slope + beyond @ self.gains)
@@ -83,7 +83,7 @@ class Local:
         size = 1.0 + float(np.abs(self.slope).sum()) + 2 * float(np.abs(self.gains).sum())
         return size * 2.3e-16 * (12 + len(self.gains)) + self.error
 
-    def is_dead(self, u: Array) -> NDArray[np.bool_]:
+    def is_dead(self, u: Floats) -> Bools:
         """Where (...) no neuron is active for certain, at points u (..., d) of the unit ball."""
         if self.active is None or not self.quiet:
             return np.zeros(u.shape[:-1], dtype=bool)
@@ -91,7 +91,7 @@ class Local:
         return np.asarray((np.where(self.active, beyond, -beyond) > 1e-14).all(axis=-1))
 
 
-def steepest(slopes: Array, p: float) -> tuple[Array, Array]:
+def steepest(slopes: Floats, p: float) -> tuple[Floats, Floats]:
     """Ways (z, d) of p-norm 1 along which slopes (z, d) rise most, and by how much (z,)."""
     if p == 2:
         length = np.linalg.norm(slopes, axis=1)
@@ -102,7 +102,7 @@ def steepest(slopes: Array, p: float) -> tuple[Array, Array]:
     return np.sign(slopes), np.abs(slopes).sum(axis=1)
 
 
-def norms(vectors: Array, p: float) -> Array:
+def norms(vectors: Floats, p: float) -> Floats:
     """The p-norms (...) of vectors (..., d)."""
     return np.asarray(np.linalg.norm(vectors, ord=p, axis=-1))
 
@@ -113,5 +113,5 @@ def _dual_norm(row: NDArray[np.object_], p: float) -> Fraction:
     return Fraction(max(map(abs, row)) if p == 1 else sum(map(abs, row)))
 
 
-def _rounded(values: Iterable[Fraction]) -> Array:
+def _rounded(values: Iterable[Fraction]) -> Floats:
     return np.array([rounded(value) for value in values])

@@ -14,10 +14,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latephase.core.arrays import Bools, Floats
 from latephase.margin.exact.integers import ExactNetwork, integers
-from latephase.margin.lines import Array, is_tame
+from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
 
@@ -26,7 +26,7 @@ _SLACK = 1e-12  # of the distance found: N > 0 in the disc of so much less, not 
 
 
 def plane_distance(
-    network: ExactNetwork, x: Array, y: float, reach: float, p: float
+    network: ExactNetwork, x: Floats, y: float, reach: float, p: float
 ) -> tuple[float, bool]:
     """Distance from x (2,), where y N > 0, to the zero set in the norm p; `reach` if that is less.
 
@@ -60,14 +60,14 @@ def _searched(local: Local, found: float) -> tuple[float, bool]:
     return found, False
 
 
-def _merged(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
+def _merged(network: ExactNetwork, x: Floats, y: float, reach: float, p: float) -> Local | None:
     """The network around x, with kinks that coincide made one."""
     local = Local.of(network.seen_from(x, y).within(reach, p), reach, p)
     parts = (local.slope, local.normals, local.heights, local.gains)
     return local if all(map(is_tame, parts)) else None
 
 
-def _around(network: ExactNetwork, x: Array, y: float, reach: float, p: float) -> Local | None:
+def _around(network: ExactNetwork, x: Floats, y: float, reach: float, p: float) -> Local | None:
     """The network around x from its exact heights, if float64 is wide enough for all of it."""
     weights, _, outer = network.floats
     if not all(map(is_tame, (*network.floats, x))):
@@ -104,11 +104,11 @@ class _Sketch:
     """
 
     local: Local
-    points: Array
-    values: Array
-    blurs: Array
-    cell_values: Array
-    cell_slopes: Array
+    points: Floats
+    values: Floats
+    blurs: Floats
+    cell_values: Floats
+    cell_slopes: Floats
 
     @classmethod
     def of(cls, local: Local) -> _Sketch | None:
@@ -141,7 +141,7 @@ class _Sketch:
         )
 
 
-def _chords(origin: Array, along: Array, p: float) -> tuple[Array, Array]:
+def _chords(origin: Floats, along: Floats, p: float) -> tuple[Floats, Floats]:
     """Ends (k,) of the lines origin + place * along (k, 2) in the unit disc of the norm p."""
     if p == 2:
         half = np.sqrt(np.maximum(1.0 - (origin**2).sum(axis=1), 0.0))
@@ -156,8 +156,8 @@ def _chords(origin: Array, along: Array, p: float) -> tuple[Array, Array]:
 
 
 def _places(
-    normals: Array, heights: Array, along: Array, low: Array, high: Array, blur: float
-) -> tuple[Array, Array] | None:
+    normals: Floats, heights: Floats, along: Floats, low: Floats, high: Floats, blur: float
+) -> tuple[Floats, Floats] | None:
     """Places (k, c + 2) on each line, ascending: its ends and crossings, and how sure they are.
 
     A line with fewer crossings in the disc than another has its end repeated.
@@ -178,7 +178,7 @@ def _places(
     return np.hstack([low, clipped, high]), np.hstack([edge, blurs, edge])
 
 
-def _crossed(local: Local, points: Array, pieces: NDArray[np.bool_]) -> Array | None:
+def _crossed(local: Local, points: Floats, pieces: Bools) -> Floats | None:
     """Which kinks are crossed in the cells (c, k) that the disc meets, as 0 and 1.
 
     The cell of the point itself, and those beyond a piece of a kink line: all others have one.

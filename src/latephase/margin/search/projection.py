@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from latephase.core.arrays import Floats
 from latephase.margin.exact.pivoting import linear_program
-from latephase.margin.lines import Array
 
 _PIVOTS = 200  # after which a linear program goes round in circles of rounding
 
 
-def nearest(normals: Array, offsets: Array, p: float) -> tuple[Array | None, Array | None]:
+def nearest(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | None, Floats | None]:
     """Multipliers (k,) >= 0 and argmin (d,) of |u|_p subject to normals @ u >= offsets.
 
     normals (k, d), offsets (k,).  Where nothing satisfies them there is no argmin and the
@@ -22,7 +22,7 @@ def nearest(normals: Array, offsets: Array, p: float) -> tuple[Array | None, Arr
     return _in_two_norm(normals, offsets) if p == 2 else _by_simplex(normals, offsets, p)
 
 
-def _in_two_norm(normals: Array, offsets: Array) -> tuple[Array | None, Array | None]:
+def _in_two_norm(normals: Floats, offsets: Floats) -> tuple[Floats | None, Floats | None]:
     """Least-distance programming [lawsonhanson1995, Chapter 23]."""
     from scipy.optimize import nnls  # slow to import, and needed here only
 
@@ -41,7 +41,7 @@ def _in_two_norm(normals: Array, offsets: Array) -> tuple[Array | None, Array | 
     return weights, np.linalg.lstsq(normals[active], offsets[active], rcond=None)[0]
 
 
-def _by_simplex(normals: Array, offsets: Array, p: float) -> tuple[Array | None, Array | None]:
+def _by_simplex(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | None, Floats | None]:
     """The dual simplex method, largest violation first."""
     rows, right, cost = linear_program(normals, offsets, p)
     size, width = rows.shape
@@ -69,8 +69,8 @@ def _by_simplex(normals: Array, offsets: Array, p: float) -> tuple[Array | None,
 
 
 def _read(
-    table: Array, basis: np.ndarray, others: np.ndarray, k: int, p: float
-) -> tuple[Array, Array]:
+    table: Floats, basis: np.ndarray, others: np.ndarray, k: int, p: float
+) -> tuple[Floats, Floats]:
     """Multipliers of the first k rows and the point, from the final tableau."""
     size, width = len(basis), len(others)
     multipliers, z = np.zeros(size + width), np.zeros(size + width)

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core.arrays import Floats
 from latephase.margin.exact.integers import ExactNetwork
-from latephase.margin.lines import Array, is_tame
+from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
 
@@ -26,7 +27,7 @@ class Scene:
     tame: whether float64 is wide enough for all of it, so that other bounds hold
     """
 
-    def __init__(self, w: Array, b: Array, outer: Array, x: Array, y: Array, p: float) -> None:
+    def __init__(self, w: Floats, b: Floats, outer: Floats, x: Floats, y: Floats, p: float) -> None:
         self.w, self.b, self.outer, self.x, self.y, self.p = w, b, outer, x, y, p
         self.tame = all(map(is_tame, (w, b, outer, x)))
         self.heights = x @ w.T + b
@@ -40,17 +41,17 @@ class Scene:
         return ExactNetwork(self.w, self.b, self.outer)
 
     @cached_property
-    def lengths(self) -> Array:
+    def lengths(self) -> Floats:
         """Dual norms (m,) of the weights: pre-activations over them are distances to kinks."""
         return norms(self.w, DUAL[self.p])
 
     @cached_property
-    def falls(self) -> Array:
+    def falls(self) -> Floats:
         """How much a kink bends N down (m, 2) at points of label 1, and of label -1."""
         return np.stack([np.maximum(-self.outer, 0.0), np.maximum(self.outer, 0.0)], axis=1)
 
     @cached_property
-    def slopes(self) -> Array:
+    def slopes(self) -> Floats:
         """Gradients (n, d) of y N at the points."""
         return ((self.heights > 0) * self.outer * self.y[:, None]) @ self.w
 
@@ -61,7 +62,7 @@ class Scene:
             return False
         return all(self.y[i] * self.exact.value(self.x[i]) > 0 for i in doubtful)
 
-    def lower_bounds(self, reach: float) -> Array:
+    def lower_bounds(self, reach: float) -> Floats:
         """Lower bounds (n,) of y N within `reach` of each point: with the slope that N has there,
         and a fall beyond each kink that bends it down."""
         beyond = np.maximum(reach * self.lengths - np.abs(self.heights), 0.0) @ self.falls
@@ -69,13 +70,13 @@ class Scene:
         slopes = steepest(self.slopes, self.p)[1]
         return self.outputs - 2 * self.noise - (reach * slopes + bends) * (1 + 1e-12)
 
-    def sector_bounds(self, some: NDArray[np.intp], reach: float) -> Array:
+    def sector_bounds(self, some: NDArray[np.intp], reach: float) -> Floats:
         """Better lower bounds for some points (k,) of the plane: the least over sectors of a disc.
 
         In each of them only the kinks that it meets count, as far as they reach into it.
         """
         half = math.pi / _SECTORS
-        angles: Array = np.arange(_SECTORS) * np.float64(2 * half)
+        angles: Floats = np.arange(_SECTORS) * np.float64(2 * half)
         edges, centre = _turned(angles), _turned(angles + half)
         lengths = norms(edges, self.p)  # on an arc they are least at an end, as no axis is inside
         radius = reach / np.minimum(lengths, np.roll(lengths, -1)) * (1 + 1e-12)
@@ -106,7 +107,7 @@ class Scene:
             blur=1e-14 + float(blurs.max(initial=0.0)),
         )
 
-    def first_zero(self, i: int, ways: Array) -> float:
+    def first_zero(self, i: int, ways: Floats) -> float:
         """A distance at which y N <= 0 for certain, on one of the ways (k, d) of p-norm 1."""
         height, outer, rates = self.heights[i], self.outer * self.y[i], ways @ self.w.T
         breaks = -height / rates
@@ -126,12 +127,12 @@ class Scene:
         return float(place[certain].min(initial=math.inf))
 
 
-def _turned(angles: Array) -> Array:
+def _turned(angles: Floats) -> Floats:
     """Unit vectors (k, 2) at angles (k,)."""
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _outward(centre: Array, vectors: Array, half: float) -> Array:
+def _outward(centre: Floats, vectors: Floats, half: float) -> Floats:
     """max(0, vector . u) (k, m) over unit vectors u within `half` of centres (k, 2)."""
     along = centre @ vectors.T
     across = np.abs(centre @ np.array([[0.0, 1.0], [-1.0, 0.0]]) @ vectors.T)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from latephase.margin.lines import Array
+from latephase.core.arrays import Bools, Floats
 from latephase.margin.robustness import least_distance, robustness_margin
 from latephase.margin.value import Margin, MarginBounds, checked_norm
 
@@ -49,7 +49,7 @@ def margin_of(
         return _margin(Scene(w, b, outer, x, y, p))
 
 
-def _enlarged(w: Array, b: Array) -> tuple[Array, Array]:
+def _enlarged(w: Floats, b: Floats) -> tuple[Floats, Floats]:
     """A network of 1e-300, say, brought near 1, if that loses no bit: N has the same zeros."""
     power = -int(np.frexp(max(np.abs(w).max(initial=0.0), np.abs(b).max(initial=0.0)))[1])
     new = np.ldexp(w, power), np.ldexp(b, power)
@@ -87,7 +87,7 @@ def _margin(scene: Scene) -> Margin | MarginBounds:
     return Margin(best, p) if exact else MarginBounds(lower, best, p)
 
 
-def _may_be_nearer(scene: Scene, some: NDArray[np.intp], best: float) -> NDArray[np.bool_]:
+def _may_be_nearer(scene: Scene, some: NDArray[np.intp], best: float) -> Bools:
     """Which of the points (k,) may have a zero nearer than `best`."""
     if not scene.tame:
         return np.ones(len(some), dtype=bool)
@@ -124,7 +124,7 @@ def _safe(scene: Scene, i: int) -> float:
     return max(0.0, certain / steepest_slope) if steepest_slope > 0 else 0.0
 
 
-def _ways(scene: Scene, i: int, down: Array) -> Array:
+def _ways(scene: Scene, i: int, down: Floats) -> Floats:
     """Ways (k, d) of p-norm 1 to look for a zero: down the slope and to points of other label."""
     ways = -down[None]
     if scene.x.shape[1] > PLANE:
@@ -135,7 +135,7 @@ def _ways(scene: Scene, i: int, down: Array) -> Array:
     return ways
 
 
-def _all_ways(scene: Scene) -> Array:
+def _all_ways(scene: Scene) -> Floats:
     """Along and against the axes and the weights (2 (d + m), d)."""
     some = scene.w[scene.lengths > 0]
     rows = np.vstack([np.eye(scene.w.shape[1]), some / norms(some, scene.p)[:, None]])

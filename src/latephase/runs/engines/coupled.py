@@ -10,9 +10,9 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Outcome, Regime
+from latephase.core.arrays import Floats
 from latephase.late.chain.ending import ending, pattern
 from latephase.late.chain.next_piece import next_piece
 from latephase.late.chain.state import Chain, Goal
@@ -28,7 +28,6 @@ from latephase.problem import LOSSES, GradientDescent, GradientFlow, TwoPointGeo
 
 from .general import compared
 
-Array = NDArray[np.float64]
 FAR = 1e6  # ln t until which a run without a horizon is followed, to see where it settles
 _FLOATS = 709.0  # ln of about the largest float
 _ALIKE = 1e-3  # deviation of the margins of a half slide whose end is foreseen
@@ -46,7 +45,7 @@ def two_point_setting(
 def follow_row(
     setting: Setting,
     geometry: TwoPointGeometry,
-    theta: Array,
+    theta: Floats,
     record: Record,
     row: int,
     times: list[LogTime],

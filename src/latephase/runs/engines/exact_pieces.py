@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Outcome, Regime
+from latephase.core.arrays import Floats
 from latephase.late.chain.state import Goal
 from latephase.late.pair.course import Clock, Course, Record
 from latephase.late.pair.fastforward import Progress, fast_forward
@@ -18,7 +18,6 @@ from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
 
 from .coupled import follow_row, two_point_setting
 
-Array = NDArray[np.float64]
 MAX_STEPS = 1_000_000
 TOLERANCE = 1e-10
 SLIDE_TOLERANCE = 1e-4
@@ -42,8 +41,8 @@ class LatePhase:
 
 def run(
     geometry: TwoPointGeometry,
-    weights: Array,
-    biases: Array,
+    weights: Floats,
+    biases: Floats,
     method: GradientDescent | GradientFlow,
     samples: list[LogTime],
     until: LogTime | None,
@@ -79,7 +78,7 @@ def run(
 def _finish(
     course: Course,
     journey: Journey,
-    theta: Array,
+    theta: Floats,
     samples: list[LogTime],
     until: LogTime | None,
     goal: Goal,

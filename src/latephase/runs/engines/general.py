@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime, Outcome, Regime, Rigour
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.core.workers import workers
 from latephase.late.chain.ending import ending, pattern
 from latephase.late.chain.run import run_chain
@@ -31,7 +31,6 @@ from latephase.problem.methods import Method
 from latephase.runs.run import Run, Times
 from latephase.runs.trajectory import dataset
 
-Array = NDArray[np.float64]
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
@@ -79,15 +78,15 @@ class Compared:
     """
 
     chain: Chain
-    theta: Array
-    end: Array
-    error: Array
-    margin_error: Array
+    theta: Floats
+    end: Floats
+    error: Floats
+    margin_error: Floats
 
 
 def compared(
     setting: Setting,
-    theta: Array,
+    theta: Floats,
     times: list[LogTime],
     until: LogTime,
     goal: Goal,
@@ -110,7 +109,7 @@ def compared(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
-def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Compared:
+def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
     """What two chains from `start` (m, d + 1) say of one another."""
     frame = fine.setting.frame
     entered, _ = frame.entered(start)
@@ -131,14 +130,14 @@ def _assessed(fine: Chain, coarse: Chain, start: Array, explosive: bool) -> Comp
     return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
 
 
-def _rounding(fine: Chain, explosive: bool) -> Array:
+def _rounding(fine: Chain, explosive: bool) -> Floats:
     """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
     what a nudge cannot have shown since it was made when the parameters were smaller."""
     largest = np.abs(fine.recorded).max(axis=(1, 2))
     return np.asarray(2.0**-49 * largest if explosive else 2 * fine.recorded_rounding)
 
 
-def _margin_error(fine: Chain, coarse: Chain, rounding: Array) -> Array:
+def _margin_error(fine: Chain, coarse: Chain, rounding: Floats) -> Floats:
     """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
     setting = fine.setting
     q, other = setting.margins(fine.recorded), setting.margins(coarse.recorded)
@@ -151,7 +150,7 @@ def _margin_error(fine: Chain, coarse: Chain, rounding: Array) -> Array:
     return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
 
 
-def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
+def _risen(fine: Chain, margin_error: Floats) -> Bools:
     """Samples (S,) from which on the loss is higher than it can be, by more than the errors allow:
     under a flow, and between samples that steps below 2 / curvature have been followed to."""
     setting = fine.setting
@@ -167,9 +166,7 @@ def _risen(fine: Chain, margin_error: Array) -> NDArray[np.bool_]:
     return np.logical_or.accumulate(risen)
 
 
-def regime_of(
-    data: Dataset, outer: Array, outcome: Outcome, statuses: NDArray[np.int64]
-) -> Regime | None:
+def regime_of(data: Dataset, outer: Floats, outcome: Outcome, statuses: Ints) -> Regime | None:
     """The regime of a run that ended in statuses (m, n); None but for two neurons on two points
     that pull apart, and while it is unsettled."""
     final = outcome in (Outcome.settled, Outcome.unfitted)
@@ -190,14 +187,14 @@ def _begun(side_by_side: bool, *arguments: Any) -> Iterator[Future[Chain] | None
         yield pool.submit(run_chain, *arguments)
 
 
-def _nudged(theta: Array) -> Array:
+def _nudged(theta: Floats) -> Floats:
     """Parameters as rounding may have changed them: the expansion of explosive first steps is then
     measured, where its bound is far too wide (it ignores that dead neurons stay where they are)."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
     return np.asarray(theta * (1 + _NUDGE * signs))
 
 
-def _error(fine: Chain, coarse: Chain, theta: Array, rounding: Array) -> Array:
+def _error(fine: Chain, coarse: Chain, theta: Floats, rounding: Floats) -> Floats:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
     norms, apart = lengths(theta), _APART * lengths(fine.recorded - coarse.recorded)
     absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
@@ -207,7 +204,7 @@ def _error(fine: Chain, coarse: Chain, theta: Array, rounding: Array) -> Array:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Array) -> dict[str, Any]:
+def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Floats) -> dict[str, Any]:
     """The recorded variables of theta (S, m, d + 1); NaN where it is."""
     w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
     reached = np.isfinite(theta).all(axis=(1, 2))

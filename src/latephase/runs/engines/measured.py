@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime, Outcome, Rigour
+from latephase.core.arrays import Floats
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 from latephase.runs.run import Run, Times
 from latephase.runs.trajectory import dataset
 
 from .general import observe
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 
@@ -112,7 +111,7 @@ def simulate_rounded(
     return _run((network, data, method), theta, times, loss, outcome, extra)
 
 
-def _ending(found: Any, theta: Array, arithmetic: Arithmetic) -> Outcome:
+def _ending(found: Any, theta: Floats, arithmetic: Arithmetic) -> Outcome:
     """How it ended; the stall is also told as a warning, for what follows it is no descent."""
     if not np.isnan(found.stalled[0]):
         text = (
@@ -131,29 +130,29 @@ def _whole(time: LogTime) -> int:
     return time.value
 
 
-def _reading(network: ShallowReLU, data: Dataset, theta: Array) -> Array:
+def _reading(network: ShallowReLU, data: Dataset, theta: Floats) -> Floats:
     """A bound (S,) of max_i |Delta q_i| / (1 + |q_i|) by evaluating the q_i of theta in float64:
     as many roundings as there are terms, each of the sizes of all terms."""
     w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
     with np.errstate(all="ignore"):
         q = np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2) @ v
         size = (np.abs(w) @ np.abs(data.inputs).T + np.abs(b)[..., None]).swapaxes(1, 2) @ np.abs(v)
-        error: Array = 2.0**-53 * (network.m + network.d + 3) * size / (1 + np.abs(q))
+        error: Floats = 2.0**-53 * (network.m + network.d + 3) * size / (1 + np.abs(q))
     return np.where(np.isfinite(theta).all(axis=(1, 2)), error.max(axis=1), np.nan)
 
 
-def _padded(part: Array, missing: int) -> Array:
+def _padded(part: Floats, missing: int) -> Floats:
     """NaN for samples that were not reached."""
     return np.concatenate([part, np.full((missing, *part.shape[1:]), np.nan)])
 
 
 def _run(
     problem: tuple[ShallowReLU, Dataset, Any],
-    theta: Array,
+    theta: Floats,
     times: Times,
     loss: str,
     outcome: Outcome,
-    extra: dict[str, Array],
+    extra: dict[str, Floats],
 ) -> Run:
     network, data, method = problem
     reached = np.isfinite(theta).all(axis=(1, 2), keepdims=True)

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Law, LogTime
+from latephase.core.arrays import Floats
 from latephase.problem import (
     Dataset,
     GradientDescent,
@@ -27,7 +27,6 @@ from .passage import last_passage
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = NDArray[np.float64]
 
 _FORGOTTEN = 45.0  # in ln t: what the law leaves out, O(ln t / t), is then less than rounding
 _RESOLVED = 1e-12  # of the inputs: what is left of a difference of boundaries in float64
@@ -133,7 +132,7 @@ class Approach:
             log = plain.log + fall + math.log((plain.log + beta) / (log + beta))
         return log
 
-    def log_deviations(self, times: list[LogTime]) -> Array:
+    def log_deviations(self, times: list[LogTime]) -> Floats:
         """ln |x* - limit_boundary| (S,) at sorted times; NaN where x* is not defined."""
         path = self._simulated(times)
         boundary = path.boundary.values

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import LogTime
+from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
 from latephase.problem import GradientFlow, ShallowReLU
 from latephase.runs.run import Run
@@ -16,8 +16,6 @@ from latephase.runs.simulate import has_late_phase, simulate
 
 from .approach import Approach
 from .passage import last_passage
-
-Array = NDArray[np.float64]
 
 _ULP = 2.0**-52
 _RESOLVED = 1e-12  # of the inputs: what is left of a difference of margins in float64
@@ -107,7 +105,7 @@ class Pace:
             log_top *= 2
         return None
 
-    def _log_deviations(self, times: list[LogTime]) -> Array:
+    def _log_deviations(self, times: list[LogTime]) -> Floats:
         run, outer = self.run, self.run.network.output_weights
         path = simulate(
             run.network, run.data, run.method, until=times[-1], at=times, loss=run.loss

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, LogTime
+from latephase.core.arrays import Floats
 
-Array = NDArray[np.float64]
-Excess = Callable[[list[LogTime]], Array]
+Excess = Callable[[list[LogTime]], Floats]
 """ln(quantity / bound) (S,) of a run at sorted times; NaN where there is no such quantity."""
 
 _SHARP = 1e-8  # of ln t, to which a passage is found

@@ -13,12 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from numpy.typing import NDArray
 
 from latephase.core import InputError
+from latephase.core.arrays import Floats
 from latephase.training.base import Array
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from jax import lax
 from numpy.typing import NDArray
 
 from latephase.core import InputError
-from latephase.training.arithmetic.float_formats import FORMATS, Floats, format_of
+from latephase.core.arrays import Bools, Floats
+from latephase.training.arithmetic.float_formats import FORMATS, format_of
 from latephase.training.arithmetic.rounded_step import Kind, State, is_open, leap
 from latephase.training.base import Array, Data
 
@@ -48,7 +49,7 @@ class Rounded(NamedTuple):
     biases: Floats
     stalled: Floats
     done: Floats
-    exhausted: NDArray[np.bool_]
+    exhausted: Bools
 
 
 def descend(
@@ -183,7 +184,7 @@ class _Loop:
             self.stretch = max(64, self.stretch // 2)
 
 
-def _subnormal(values: Any) -> NDArray[np.bool_]:
+def _subnormal(values: Any) -> Bools:
     return np.asarray((values != 0) & (np.abs(values) < _SMALLEST_NORMAL))
 
 
