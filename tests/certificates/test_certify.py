@@ -258,7 +258,7 @@ def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch):
         with pytest.raises(lp.LatephaseError, match="No space left"):
             many.certify_ensemble("he_normal", PM1, GD, **settings, out=out)
     assert not out.exists()
-    assert many.part_file(partial_of(out), 0).exists()
+    assert many.FOLDER.file(partial_of(out), 0).exists()
     rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=out, resume=True)
     assert len(rows) == 300
     assert not list(out.glob("*.draft"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +11,12 @@ from latephase.core import InputError, Words
 from latephase.problem import (
     Dataset,
     GradientDescent,
-    GradientFlow,
     Initializer,
     TwoPointGeometry,
-    initializers,
     is_two_point,
 )
-from latephase.problem.checks import MOST, positive_number, seed_number, whole_number
 from latephase.problem.methods import Method
-from latephase.runs.engines.exact_pieces import check_method
-from latephase.runs.run import Times, sample_times
+from latephase.runs.run import Times
 from latephase.store.provenance import provenance
 
 BATCH = 10_000
@@ -47,16 +42,10 @@ class Settings:
         """The geometry of the data."""
         return TwoPointGeometry.of(self.data)
 
-    @property
-    def starts(self) -> range:
-        """The first trial of every batch."""
-        return range(0, self.trials, self.batch)
-
     def attributes(self) -> dict[str, Any]:
         """Settings and provenance as plain JSON values: text, numbers, lists of them."""
-        method = {"method": type(self.method).__name__}
-        if isinstance(self.method, GradientDescent):
-            method["step_size"] = self.method.step_size  # type: ignore[assignment]
+        method = self.method
+        step = {"step_size": method.step_size} if isinstance(method, GradientDescent) else {}
         return {
             **provenance(),
             "initializer": self.initializer.name,
@@ -65,7 +54,8 @@ class Settings:
             "inputs": self.data.inputs.ravel().tolist(),
             "labels": self.data.labels.tolist(),
             "loss": "exponential",
-            **method,
+            "method": type(method).__name__,
+            **step,
             "until": self.times.until.text,
             "max_steps": self.max_steps,
             "slide_tolerance": self.slide_tolerance,
@@ -73,48 +63,9 @@ class Settings:
         }
 
 
-def settings(
-    initializer: Initializer | str,
-    data: Dataset,
-    method: Method,
-    *,
-    trials: int,
-    seed: int,
-    until: object,
-    at: Sequence[object] | None,
-    samples: int,
-    batch: int | None,
-    max_steps: int,
-    slide_tolerance: float,
-) -> Settings:
-    """Check what `ensemble` was called with.  Raises InputError."""
-    drawn = initializers.get(initializer)
-    _check_problem(data, method)
-    times = sample_times(method, until, at, samples)
-    size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
-    return Settings(
-        drawn,
-        data,
-        method,
-        whole_number(trials, "trials", 1, MOST),
-        seed_number(seed),
-        times,
-        size,
-        whole_number(max_steps, "max_steps", 1, MOST),
-        positive_number(slide_tolerance, "slide_tolerance"),
-    )
-
-
 def batch_size(samples: int) -> int:
     """Trials per batch: ten thousand, fewer where each has very many samples."""
     return int(np.clip(_SAMPLES_PER_BATCH // samples, 1, BATCH))
-
-
-def _check_problem(data: object, method: object) -> None:
-    check_points(data)
-    if not isinstance(method, GradientDescent | GradientFlow):
-        raise InputError("a GradientDescent or GradientFlow", method, "use one of these")
-    check_method(method)
 
 
 def check_points(data: object) -> None:
