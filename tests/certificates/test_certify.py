@@ -15,9 +15,9 @@ import latephase as lp
 from latephase.certificates import many
 from latephase.certificates.arguments import ARGUMENTS
 from latephase.certificates.file.decimals import outward
-from latephase.certificates.file.file import digest, record, save, schema
+from latephase.certificates.file.record import digest, record, save, schema
 from latephase.certificates.prove.claims import CLAIMS
-from latephase.certificates.prove.orbits.dynamics import positive
+from latephase.certificates.prove.walk.step import positive
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import exact, plus_minus, precision
 from latephase.store.directory import partial_of, read_marker

@@ -9,19 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from latephase.certificates.file.decimals import Bounds, outward
+from latephase.certificates.file.record import save
+from latephase.certificates.prove.claims import CLAIMS
+from latephase.certificates.prove.proof import Proof, prove
+from latephase.certificates.prove.system import Method, System
+from latephase.certificates.prove.tails.law import constant, rate
+from latephase.certificates.prove.walk.walk import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
 
-from .file.decimals import Bounds, outward
 from .prove import trace
-from .prove.claims import CLAIMS
-from .prove.law import constant, rate
-from .prove.orbits.system import Method, System
-from .prove.path import MAX_STEPS, Progress
-from .prove.proof import Proof, prove
 from .verdict import Undecided, Unprovable, Verdict
 
 T = TypeVar("T")
@@ -120,8 +121,6 @@ class Certificate:
 
         Raises InputError where it cannot be written, or something else stands there (no `force`).
         """
-        from .file.file import save
-
         return save(self, path, force=force)
 
     def __repr__(self) -> str:

@@ -17,6 +17,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from latephase.certificates.file.record import FORMAT, record
+from latephase.certificates.prove.claims import CLAIMS
+from latephase.certificates.prove.system import Method
 from latephase.core import InputError
 from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
@@ -26,9 +29,6 @@ from latephase.store.lines import Lines
 from latephase.store.work import Work
 
 from .certificate import Certificate, certify
-from .file.file import FORMAT, record
-from .prove.claims import CLAIMS
-from .prove.orbits.system import Method
 
 PART = 256
 FOLDER = Lines("certificates", PART)

@@ -1,7 +1,7 @@
 """The independent checker of certificate files: it derives every claim again.
 
-To be read beside docs/certificates.md, from which it was written, with `check_form` (the file),
-`check_run` (the run) and `check_late` (all later times). None of them shares code with what writes
+To be read beside docs/certificates.md, from which it was written, with `form` (the file),
+`run` and `late` (all later times). None of them shares code with what writes
 the files.
 """
 

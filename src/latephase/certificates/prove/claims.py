@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from latephase.certificates.prove.tails.law import Tail
 from latephase.certificates.verdict import Verdict
 from latephase.core import Regime
 
-from .law import Tail
-from .orbits.system import System
+from .system import System
 
 Judge = Callable[[System, Regime, Tail | None], Verdict]
 

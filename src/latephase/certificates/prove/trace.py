@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from latephase.certificates.prove.tails import flow, margins
+from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.tails.slide import LateSlide
+from latephase.certificates.prove.walk import phases
+from latephase.certificates.prove.walk.step import Balls, State
+from latephase.certificates.prove.walk.walk import MAX_STEPS, Arrival, Leg, Walk
 from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import arb, exact, plus_minus
 
-from .orbits import flow, margins, phases
-from .orbits.dynamics import Balls, State
-from .orbits.late_orbits import LateOrbits
-from .orbits.late_slide import LateSlide
-from .orbits.system import System
-from .path import MAX_STEPS, Arrival, Leg, Walk
 from .proof import Proof
+from .system import System
 
 
 def deficit(system: System, proof: Proof, time: LogTime) -> arb:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
 
+from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .dynamics import State
-from .system import System
+from .step import State
 
 _ROUNDS = 12  # of widening the bounds until they imply themselves
 _WIDER = 1.001

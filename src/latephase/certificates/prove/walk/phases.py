@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core.balls import arb, exact, whole_part
 
-from .dynamics import BOTH, Active, Balls, State, margin, moving, nulls_after
 from .fatou import Orbit, Series
-from .system import System
+from .step import BOTH, Active, Balls, State, margin, moving, nulls_after
 
 FORESEEN = 10_000  # ln of a number of steps beyond which no end of a phase is looked for
 WORTHWHILE = 32  # a shorter phase is stepped through

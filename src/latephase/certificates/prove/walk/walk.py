@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
-from .orbits import phases
-from .orbits.dynamics import BOTH, Balls, State, loss_step, moving, signs, start, step_once
-from .orbits.fatou import Orbit, Series
-from .orbits.sandwich import Sandwich, sandwich
-from .orbits.solitary import stays_alive
-from .orbits.system import System
+from . import phases
+from .fatou import Orbit, Series
+from .kicked_back import stays_alive
+from .sandwich import Sandwich, sandwich
+from .step import BOTH, Balls, State, loss_step, moving, signs, start, step_once
 
 Progress = Callable[[int, int], None]
 

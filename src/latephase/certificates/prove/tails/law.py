@@ -14,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, exact
-
-from .orbits.system import System
 
 _ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds

@@ -5,10 +5,9 @@ The zero set of N is {both neurons inactive} and, if both are active there, the 
 
 from __future__ import annotations
 
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.core.balls import arb, exact
-
-from .dynamics import BOTH, Balls
-from .system import System
 
 
 def span(a: Balls) -> arb:

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from latephase.certificates.certificate import Certificate
 from latephase.certificates.prove import trace
-from latephase.certificates.prove.law import Rate, Tail, constant, rate
-from latephase.certificates.prove.orbits import flow
-from latephase.certificates.prove.orbits.dynamics import BOTH, Balls
-from latephase.certificates.prove.orbits.fatou import Orbit
-from latephase.certificates.prove.orbits.late_orbits import LateOrbits
-from latephase.certificates.prove.orbits.sandwich import Sandwich
-from latephase.certificates.prove.orbits.system import System
 from latephase.certificates.prove.proof import Proof
-from latephase.certificates.verdict import Undecided
-from latephase.core import InputError, LogTime, Words
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.tails import flow
+from latephase.certificates.prove.tails.law import Rate, Tail, constant, rate
+from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.walk.fatou import Orbit
+from latephase.certificates.prove.walk.sandwich import Sandwich
+from latephase.certificates.prove.walk.step import BOTH, Balls
+from latephase.certificates.verdict import Undecided, Verdict
+from latephase.core import LogTime
 from latephase.core.balls import exact, precision
-from latephase.store.directory import claiming, output_path, replace_file
+from latephase.problem import Dataset, ShallowReLU
+from latephase.store.directory import claim_file, claiming, replace_file
 
 from .numbers import at_least, at_most, interval, rational, text
 
@@ -32,7 +32,26 @@ TIMES = ("1e6", "1e100", "1e1000")
 Record = dict[str, Any]
 
 
-def record(certificate: Certificate) -> Record:
+class Certified(Protocol):
+    """What a file is written from: a question about a run, and what is proved of it."""
+
+    @property
+    def network(self) -> ShallowReLU: ...
+    @property
+    def data(self) -> Dataset: ...
+    @property
+    def system(self) -> System: ...
+    @property
+    def claim(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def proof(self) -> Proof | None: ...
+
+
+def record(certificate: Certified) -> Record:
     """The JSON object of a certificate (docs/certificates.md); `schema.json` states its form."""
     network, data, system = certificate.network, certificate.data, certificate.system
     body: Record = {
@@ -61,21 +80,16 @@ def record(certificate: Certificate) -> Record:
     return {**body, "digest": digest(body)}
 
 
-def save(certificate: Certificate, path: object, *, force: bool = False) -> Path:
+def save(certificate: Certified, path: object, *, force: bool = False) -> Path:
     """Write the certificate to a file: complete or not at all.
 
     Raises InputError where the file cannot be written, and where one stands that is no certificate
     (unless `force`).
     """
-    target = output_path(path)
     text = json.dumps(record(certificate), indent=1) + "\n"
+    target = claim_file(path, "a certificate", _is_certificate, force=force)
     with claiming(target):
-        if target.exists() and not force and not _is_certificate(target):
-            raise InputError(
-                "an output that is new, or a certificate",
-                Words(f"{target}, which is something else"),
-                "choose another output, or replace it with force",
-            )
+        target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, text.encode())
     return target
 
