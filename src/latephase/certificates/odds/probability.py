@@ -27,15 +27,17 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latephase.certificates.odds.normal_biases import RESULT_BITS, normal_landing, whole
-from latephase.certificates.odds.pboxes import exceedance, refined
-from latephase.certificates.odds.uniform_biases import uniform_biases
 from latephase.core import InputError
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, bounds, exact, float_bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
+
+from .normal_biases import RESULT_BITS, normal_landing
+from .normal_mass import whole
+from .pboxes import exceedance, refined
+from .uniform_biases import uniform_biases
 
 __all__ = ["CertifiedDistribution", "certified_distribution"]
 
