@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +17,6 @@ from latephase.certificates.prove.system import System
 from latephase.certificates.prove.tails import flow
 from latephase.certificates.prove.tails.law import Rate, Tail, constant, rate
 from latephase.certificates.prove.tails.orbits import LateOrbits
-from latephase.certificates.prove.walk.fatou import Orbit
-from latephase.certificates.prove.walk.sandwich import Sandwich
 from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Verdict
 from latephase.core import LogTime
@@ -53,7 +52,8 @@ class Certified(Protocol):
 
 def record(certificate: Certified) -> Record:
     """The JSON object of a certificate (docs/certificates.md); `schema.json` states its form."""
-    network, data, system = certificate.network, certificate.data, certificate.system
+    network, data, proof = certificate.network, certificate.data, certificate.proof
+    system = certificate.system
     body: Record = {
         "format": FORMAT,
         "versions": {name: version(name) for name in ("latephase", "python-flint")},
@@ -69,14 +69,15 @@ def record(certificate: Certified) -> Record:
         "claim": certificate.claim,
         "verdict": certificate.verdict.name,
         "reason": certificate.reason,
-        "bits": certificate.proof.bits if certificate.proof else None,
+        "bits": proof.bits if proof else None,
         "path": [],
         "claims": [],
     }
-    if certificate.proof is not None:
-        body["path"] = _path(certificate.proof)
-        with precision(certificate.proof.bits):
-            body["claims"] = list(_claims(system, certificate.proof))
+    if proof is not None:
+        legs = proof.arrival.legs if proof.arrival else ()
+        body["path"] = [{"by": leg.by, "steps": text(leg.steps)} for leg in legs if leg.steps]
+        with precision(proof.bits):
+            body["claims"] = list(_claims(system, proof))
     return {**body, "digest": digest(body)}
 
 
@@ -118,121 +119,84 @@ def _float(x: Any) -> Record:
     return rational(Fraction(float(x)))
 
 
-def _path(proof: Proof) -> list[Record]:
-    legs = proof.arrival.legs if proof.arrival else ()
-    return [{"by": leg.by, "steps": text(leg.steps)} for leg in legs if leg.steps]
+def _claim(kind: str, rests_on: str, statement: str, **facts: Any) -> Record:
+    return {"kind": kind, "rests_on": rests_on.split(), "statement": statement, **facts}
 
 
 def _claims(system: System, proof: Proof) -> Iterator[Record]:
     """The claims in the order in which each rests on those before it."""
+    regime, reason, tail = proof.regime.name, proof.reason, proof.tail
     yield _entry(system, proof)
-    yield {
-        "kind": "absorbed",
-        "rests_on": ["entry"],
-        "statement": f"the run stays {proof.regime.name} for ever: {proof.reason}",
-        "regime": proof.regime.name,
-        "argument": proof.reason,
-    }
-    if proof.tail is None:
-        yield _no_margin(proof)
+    statement = f"the run stays {regime} for ever: {reason}"
+    yield _claim("absorbed", "entry", statement, regime=regime, argument=reason)
+    if tail is None:
+        statement = "from step `since` on one point is not on its side: the margin is 0"
+        yield _claim("no_margin", "entry absorbed", statement, since=text(proof.entry))
         return
-    if isinstance(proof.tail, LateOrbits):
-        yield _orbits(proof.tail.orbits)
+    if isinstance(tail, LateOrbits):
+        series = tail.orbits[0].series
+        yield _claim(
+            "orbits",
+            "entry absorbed",
+            "|Phi(s_p(t)) - phase_p - t| <= remainder for all t >= base",
+            terms=series.terms,
+            level=series.level,
+            remainder=at_least(series.remainder()),
+            phases=[interval(orbit.phase) for orbit in tail.orbits],
+        )
     elif proof.arrival is not None and proof.arrival.slide is not None:
-        yield _sandwich(proof.arrival.slide)
-    yield from _law(system, proof, proof.tail)
+        names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
+        statement = "both kinks are held for ever, between multiples of 1/(sigma + t - base)"
+        constants = {name: rational(getattr(proof.arrival.slide, name)) for name in names}
+        yield _claim("sandwich", "entry", statement, **constants)
+    yield from _law(system, proof, tail)
 
 
 def _entry(system: System, proof: Proof) -> Record:
+    entry: Record | str
     if proof.arrival is None:
-        start = system.start
-        balls: Balls = tuple(tuple(exact(a) for a in row) for row in start)  # type: ignore
-        base, active = 0, None
-        entry: Record | str = interval(flow.entry(system))
         statement = "gradient flow from the start; the last wrong side lands at the time `entry`"
+        balls: Balls = tuple(tuple(exact(a) for a in row) for row in system.start)  # type: ignore
+        entry, base, pattern = interval(flow.entry(system)), 0, {}
     else:
-        state = proof.arrival.state
-        balls, base, active = state.a, state.time, state.active
-        entry = text(proof.entry)
         statement = "the run is in its regime from step `entry` on, and here at step `base`"
-    claim = {
-        "kind": "entry",
-        "rests_on": [],
-        "statement": statement,
-        "entry": entry,
-        "base": text(base),
-        "preactivations": [[interval(a) for a in row] for row in balls],
-    }
-    if active is not None:
-        claim["pattern"] = "".join(str(int(active[j][i])) for j in BOTH for i in BOTH)
-    return claim
-
-
-def _no_margin(proof: Proof) -> Record:
-    return {
-        "kind": "no_margin",
-        "rests_on": ["entry", "absorbed"],
-        "statement": "from step `since` on one point is not on its side: the margin is 0",
-        "since": text(proof.entry),
-    }
-
-
-def _orbits(orbits: tuple[Orbit, Orbit]) -> Record:
-    series = orbits[0].series
-    return {
-        "kind": "orbits",
-        "rests_on": ["entry", "absorbed"],
-        "statement": "|Phi(s_p(t)) - phase_p - t| <= remainder for all t >= base",
-        "terms": series.terms,
-        "level": series.level,
-        "remainder": at_least(series.remainder()),
-        "phases": [interval(orbit.phase) for orbit in orbits],
-    }
-
-
-def _sandwich(c: Sandwich) -> Record:
-    names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
-    return {
-        "kind": "sandwich",
-        "rests_on": ["entry"],
-        "statement": "both kinks are held for ever, between multiples of 1/(sigma + t - base)",
-        **{name: rational(getattr(c, name)) for name in names},
-    }
+        state = proof.arrival.state
+        balls, entry, base = state.a, text(proof.entry), state.time
+        pattern = {"pattern": "".join(str(int(state.active[j][i])) for j in BOTH for i in BOTH)}
+    sides = [[interval(a) for a in row] for row in balls]
+    return _claim(
+        "entry", "", statement, entry=entry, base=text(base), preactivations=sides, **pattern
+    )
 
 
 def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Record]:
     late = "orbits" if isinstance(tail, LateOrbits) else "sandwich"
-    yield {
-        "kind": "constant",
-        "rests_on": [late],
-        "statement": "x*(t) - limit ~ constant / ln t",
-        "limit": interval(exact(system.limit_boundary)),
-        "optimal": system.limit_boundary == system.midpoint,
-        "constant": interval(constant(tail)),
-        "zero": tail.lean is None,
-    }
+    yield _claim(
+        "constant",
+        late,
+        "x*(t) - limit ~ constant / ln t",
+        limit=interval(exact(system.limit_boundary)),
+        optimal=system.limit_boundary == system.midpoint,
+        constant=interval(constant(tail)),
+        zero=tail.lean is None,
+    )
     for found in _rates(proof, tail):
-        yield {
-            "kind": "rate",
-            "rests_on": [late, "constant"],
-            "statement": f"lower <= |x*(t) - limit| * ({found.clock}) <= upper whenever "
-            "ln t >= log_from",
-            "clock": found.clock,
-            "log_from": _float(found.log_from),
-            "lower": at_most(found.lower),
-            "upper": at_least(found.upper),
-        }
+        bounds = f"lower <= |x*(t) - limit| * ({found.clock}) <= upper"
+        yield _claim(
+            "rate",
+            f"{late} constant",
+            f"{bounds} whenever ln t >= log_from",
+            clock=found.clock,
+            log_from=_float(found.log_from),
+            lower=at_most(found.lower),
+            upper=at_least(found.upper),
+        )
     for name in TIMES:
         time = LogTime.parse(name)
         if time.value is not None and time.value >= tail.since:
-            deficit = trace.deficit(system, proof, time).nonnegative_part()
-            yield {
-                "kind": "deficit",
-                "rests_on": [late],
-                "statement": f"the margin deficit at t = {name}",
-                "t": name,
-                "deficit": interval(deficit),
-            }
+            deficit = interval(trace.deficit(system, proof, time).nonnegative_part())
+            statement = f"the margin deficit at t = {name}"
+            yield _claim("deficit", late, statement, t=name, deficit=deficit)
 
 
 def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
@@ -241,7 +205,5 @@ def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
     yield proof.rate
     late = LogTime.parse("1e1000").log
     if proof.rate.log_from < late:
-        try:
+        with suppress(Undecided):
             yield rate(tail, late)
-        except Undecided:
-            return

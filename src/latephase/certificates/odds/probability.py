@@ -56,12 +56,14 @@ Distribution = Callable[[float], Interval]
 class CertifiedDistribution:
     """Bounds of probabilities over an initializer, rounded outward.  Rigour: proved.
 
-    trained    (lower, upper) of P(both neurons end alive)
-    one_dead   (lower, upper) of P(exactly one ends alive)
-    both_dead  (lower, upper) of P(none ends alive)
-    constants  where the distribution is given: values c of |C|, in the order asked for
-    lower      lower bounds of P(trained and |C| <= c), one per constant
-    upper      upper bounds of P(trained and |C| <= c), one per constant
+    Attributes
+    ----------
+    trained, one_dead, both_dead
+        (lower, upper) of P(both neurons, exactly one, none ends alive).
+    constants
+        Where the distribution is given: values c of |C|, in the order asked for.
+    lower, upper
+        Bounds of P(trained and |C| <= c), one per constant.
     """
 
     trained: tuple[float, float]
@@ -89,16 +91,34 @@ def certified_distribution(
 ) -> CertifiedDistribution:
     """Bounds of P(trained), P(dead) and P(trained and |C| <= c) for gradient descent on x = +-1.
 
-    initializer  a name or a record, drawn for one feature and two neurons
-    data         x = +1 labelled +1 and x = -1 labelled -1, in either order
-    constants    (k,) values c >= 0, unit of the inputs; in any order
-    undecided    wanted largest width of a bound, in (0, 1).  It sets the work, and what could not
-                 be decided shows in the widths: nothing is raised if they are larger.  Below 5e-4
-                 (1e-2 for uniform biases) no more work is done.
+    Parameters
+    ----------
+    initializer
+        A name or a record, drawn for one feature and two neurons.
+    data, method
+        x = +1 labelled +1 and x = -1 labelled -1, in either order; GradientDescent.
+    constants
+        (k,) values c >= 0, unit of the inputs; in any order.
+    undecided
+        Wanted largest width of a bound, in (0, 1).  It sets the work, and what could not be decided
+        shows in the widths: nothing is raised if they are larger.  Below 5e-4 (1e-2 for uniform
+        biases) no more work is done.
 
+    Returns
+    -------
+    CertifiedDistribution
+        Bounds, and the widths that are left.
+
+    Raises
+    ------
+    InputError
+        On other data, other methods, constants that are negative, not finite or missing, and
+        initializers that are neither normal nor uniform.
+
+    Notes
+    -----
     Rigour: proved (balls, exact integers), for the exact doubles of step size, scale and constants.
-    Zero biases: closed forms.  Raises InputError on other data, other methods, constants that are
-    negative, not finite or missing, and initializers that are neither normal nor uniform.
+    Zero biases: closed forms.
     """
     chosen = initializers.get(initializer)
     _check_problem(data, method)

@@ -37,7 +37,13 @@ def deficit(system: System, a: Balls) -> arb:
         worst = worst.union(-optimal)
     for p in BOTH:
         worst = worst.max(optimal - _to_inactive(system, a, p))
-    return _if_classified(a, worst, optimal)
+    for p in BOTH:  # where a point is not on its side, the deficit is the optimal margin
+        output = _positive_part(a[p][p]) - _positive_part(a[1 - p][p])
+        if output <= 0:
+            return optimal
+        if not output > 0:
+            worst = worst.union(optimal)
+    return worst
 
 
 def _to_inactive(system: System, a: Balls, p: int) -> arb:
@@ -57,17 +63,6 @@ def _ratio(x: arb, y: arb, far: arb) -> arb:
     if y > 0:
         return x / y
     return far.union(x / y.abs_upper()) if y.abs_upper() > 0 else far
-
-
-def _if_classified(a: Balls, worst: arb, optimal: arb) -> arb:
-    """The deficit is the optimal margin where a point is not on its side."""
-    for p in BOTH:
-        output = _positive_part(a[p][p]) - _positive_part(a[1 - p][p])
-        if output <= 0:
-            return optimal
-        if not output > 0:
-            worst = worst.union(optimal)
-    return worst
 
 
 def _positive_part(x: arb) -> arb:
