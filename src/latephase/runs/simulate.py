@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.late.chain.state import Goal
 from latephase.late.chain.watched import Progress, watched
+from latephase.late.limits.law import pair_law
 from latephase.late.pair.regimes import final_status
 from latephase.problem import (
     Dataset,
@@ -26,11 +28,12 @@ from latephase.problem import (
 from latephase.problem.checks import MOST, callback, flag, positive_number, whole_number
 from latephase.problem.methods import Method
 
-from .engines.exact_pieces import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase, has_law
+from .engines.exact_pieces import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, LatePhase
 from .engines.exact_pieces import run as run_engine
 from .engines.general import simulate_general
 from .engines.measured import Arithmetic, simulate_method, simulate_rounded
-from .run import Run, Times, sample_times
+from .run import Run
+from .times import Times, sample_times
 from .trajectory import dataset, variables
 
 if TYPE_CHECKING:
@@ -59,8 +62,8 @@ def simulate(
     """Train `network` on `data` until time `until` and record it at the times `at`.
 
     until, at: int, decimal string ("1e1000", "10**6") or LogTime; without `at`, `samples`
-    log-spaced times.  Two neurons with output weights +1 and -1 on two points in dimension 1 are
-    carried by exact pieces; any other network, and the logistic loss, by the modified flow
+    times of `log_times`.  Two neurons with output weights +1 and -1 on two points in dimension 1
+    are carried by exact pieces; any other network, and the logistic loss, by the modified flow
     (docs/theory.md, "Any shallow network").
     tolerance: relative error to aim at in smooth phases of general networks, which sets when steps
     give way to the modified flow; the error reached is reported.
@@ -90,20 +93,28 @@ def simulate(
     callback(progress)
     tolerance = positive_number(tolerance, "tolerance")
     slide_tolerance = positive_number(slide_tolerance, "slide_tolerance")
+    asked = {
+        **({"max_steps": max_steps} if max_steps != MAX_STEPS else {}),
+        **({"tolerance": tolerance} if tolerance != TOLERANCE else {}),
+        **({"slide_tolerance": slide_tolerance} if slide_tolerance != SLIDE_TOLERANCE else {}),
+        **({"dtype": dtype, "accumulate": accumulate, "rounding": rounding} if dtype else {}),
+    }
     if dtype is not None:
         arithmetic = Arithmetic(dtype, flag(accumulate, "accumulate"), rounding)
         problem = (network, data, method, times, loss)
-        return simulate_rounded(*problem, arithmetic, max_steps, progress)
-    if not isinstance(method, GradientDescent | GradientFlow):
+        run = simulate_rounded(*problem, arithmetic, max_steps, progress)
+    elif not isinstance(method, GradientDescent | GradientFlow):
         from latephase.training.methods.table import stepped
 
-        return simulate_method(network, data, stepped(method), times, loss, max_steps, progress)
-    if loss == "exponential" and has_late_phase(network, data):
+        run = simulate_method(network, data, stepped(method), times, loss, max_steps, progress)
+    elif loss == "exponential" and has_late_phase(network, data):
         options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance, "progress": progress}
-        return _late(network, data, method, times, options)
-    goal = Goal(tolerance, slide_tolerance, max_steps)
-    with watched(progress):
-        return simulate_general(network, data, method, times, loss, goal, processes)
+        run = _late(network, data, method, times, options)
+    else:
+        goal = Goal(tolerance, slide_tolerance, max_steps)
+        with watched(progress):
+            run = simulate_general(network, data, method, times, loss, goal, processes)
+    return replace(run, options=asked)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:
@@ -138,7 +149,8 @@ def _late(
     picked = {name: values[0][times.positions] for name, values in arrays.items()}
     rigour = Rigour.exact if (picked["rigour"] == Rigour.exact.name).all() else Rigour.estimated
     trajectory = dataset(picked, times.given)
-    ends, pattern = verdict(found), _pattern(found, geometry, neuron_order(network))
+    order = neuron_order(network)
+    ends, pattern = verdict(found, geometry, order), _pattern(found, geometry, order)
     return Run(network, data, method, trajectory, *ends, rigour, pattern=pattern)
 
 
@@ -149,12 +161,10 @@ def _pattern(found: LatePhase, geometry: TwoPointGeometry, neurons: tuple[int, i
     return status[list(neurons)][:, list(geometry.order)]
 
 
-def verdict(found: LatePhase, trial: int = 0) -> tuple[Outcome, Regime | None, Law | None]:
+def verdict(
+    found: LatePhase, geometry: TwoPointGeometry, neurons: tuple[int, int], trial: int = 0
+) -> tuple[Outcome, Regime | None, Law | None]:
     """Outcome, regime and law of one trial."""
     regime = found.journey.regime[trial]
-    laws = found.laws
-    law = None
-    if has_law(regime):
-        values = (laws.limit_boundary[trial], laws.constant[trial], laws.offset[trial])
-        law = Law(*(float(v) for v in values))
+    law = pair_law(geometry, regime, found.laws, trial, neurons)
     return found.journey.outcome[trial], regime, law
