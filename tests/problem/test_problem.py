@@ -63,4 +63,4 @@ def test_a_pairs_neurons_are_put_in_order() -> None:
     for outer in ([1, -1], [-1, 1]):
         network = lp.ShallowReLU([1, 2], [3, 4], outer)
         order = Problem.of(network, DATA, lp.GradientFlow()).neuron_order
-        assert network.output_weights[order].tolist() == [1.0, -1.0]
+        assert network.output_weights[list(order)].tolist() == [1.0, -1.0]
