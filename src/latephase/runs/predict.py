@@ -7,7 +7,7 @@ from functools import cached_property
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
 from latephase.core.calls import public
-from latephase.late.chain.watched import Progress
+from latephase.late.chain.progress import Progress
 from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
 from latephase.problem.checks import MOST, callback, whole_number
 from latephase.problem.methods import Method

@@ -10,8 +10,8 @@ import numpy as np
 from latephase.core import Law, Outcome, Regime, Rigour
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
-from latephase.late.chain.state import Goal
-from latephase.late.chain.watched import Progress, watched
+from latephase.late.chain.progress import Progress
+from latephase.late.chain.state import Controls
 from latephase.late.pair.regimes import final_status
 from latephase.problem import (
     Dataset,
@@ -101,9 +101,8 @@ def simulate(
     if loss == "exponential" and has_late_phase(network, data):
         options = {"max_steps": max_steps, "slide_tolerance": slide_tolerance, "progress": progress}
         return _late(network, data, method, times, options)
-    goal = Goal(tolerance, slide_tolerance, max_steps)
-    with watched(progress):
-        return simulate_general(network, data, method, times, loss, goal, processes)
+    goal = Controls(tolerance, slide_tolerance, max_steps)
+    return simulate_general(network, data, method, times, loss, goal, processes, progress)
 
 
 def check(network: object, data: object, loss: str) -> tuple[ShallowReLU, str]:

@@ -49,7 +49,7 @@ class Frame:
         scale = np.abs(points).max(axis=0)
         return cls(raw, points, axes, np.where(scale > 0, scale, 1.0))
 
-    def entered(self, theta: Floats) -> tuple[Floats, Floats]:
+    def coordinates(self, theta: Floats) -> tuple[Floats, Floats]:
         """Coordinates (m, k) of theta (m, d + 1), and their low parts."""
         if self.axes is None:
             return theta.copy(), np.zeros_like(theta)
@@ -62,7 +62,7 @@ class Frame:
             ]
         return np.array(high), np.array(low)
 
-    def left(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:
+    def parameters(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:
         """theta (..., m, d + 1) at `coordinates` (..., m, k) of a run that went from `start`, whose
         coordinates are `entered`; what no point sees of it stays as it was."""
         if self.axes is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from latephase.core import InputError, LogTime, Outcome, Regime
 from latephase.core.arrays import Floats
-from latephase.late.chain.state import Goal
+from latephase.late.chain.state import Controls
 from latephase.late.pair.course import Clock, Course, Record
 from latephase.late.pair.fastforward import Progress, fast_forward
 from latephase.late.pair.law import Laws, laws
@@ -61,7 +61,7 @@ def run(
     course = Course(geometry, method, clock, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
-    goal = Goal(TOLERANCE, slide_tolerance, max_steps)
+    goal = Controls(TOLERANCE, slide_tolerance, max_steps)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(parameters, a)
         if course.discrete or geometry.gram_sign == 0:
@@ -81,7 +81,7 @@ def _finish(
     theta: Floats,
     samples: list[LogTime],
     until: LogTime | None,
-    goal: Goal,
+    goal: Controls,
     progress: Progress | None,
 ) -> None:
     """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
@@ -93,11 +93,10 @@ def _finish(
     for number, row in enumerate(rows):
         if progress:
             progress(len(left) - len(rows) + number, len(left))
-        chain, outcome, regime, entry = follow_row(
+        end, outcome, regime, entry = follow_row(
             setting, course.geometry, theta[row], course.record, row, samples, until, goal
         )
         journey.outcome[row], journey.regime[row] = outcome, regime
-        end = chain.theta
         a = course.geometry.preactivations(end[:, 0], end[:, 1])
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:

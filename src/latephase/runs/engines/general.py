@@ -7,10 +7,11 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.core.workers import workers
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.run import run_chain
-from latephase.late.chain.state import Chain, Goal
+from latephase.late.chain.progress import Progress, thousandths
+from latephase.late.chain.run import Chain, run_chain
+from latephase.late.chain.state import Controls
 from latephase.late.limits.law import law_of
-from latephase.late.modes.setting import Setting, lengths
+from latephase.late.modes.dynamics import Dynamics, lengths
 from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pair.response import pattern_code
 from latephase.margin import boundary, margin_of, robustness_margin
@@ -45,27 +47,31 @@ def simulate_general(
     method: Method,
     times: Times,
     loss: str,
-    goal: Goal,
+    goal: Controls,
     processes: int = 1,
+    progress: Progress | None = None,
 ) -> Run:
     """Run a network to its horizon; samples that could not be reached are NaN."""
-    setting = Setting.of(network, data, method, loss)
+    setting = Dynamics.of(network, data, method, loss)
     theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
     side_by_side = processes > 1 and network.m * data.n >= _WIDE
-    found = compared(setting, theta, times.sorted, times.until, goal, side_by_side)
-    fine = found.chain
+    tell = thousandths(progress)
+    tell(0.0)
+    found = compared(setting, theta, times.sorted, times.until, goal, side_by_side, tell)
+    fine, by_flow = found.chain, found.chain.samples.by_flow
     arrays = observe(network, data, loss, found.theta)
-    arrays["log_loss"] = setting.log_loss(fine.recorded)  # (w, b) are rounded; these are not
+    arrays["log_loss"] = setting.log_loss(fine.samples.theta)  # (w, b) are rounded; these are not
     arrays["error"], arrays["margin_error"] = found.error, found.margin_error
-    rigour = np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name)
+    rigour = np.where(by_flow, Rigour.estimated.name, Rigour.measured.name)
     arrays["rigour"] = rigour
     picked = {name: values[times.positions] for name, values in arrays.items()}
-    weakest = Rigour.estimated if fine.followed.any() else Rigour.measured
+    weakest = Rigour.estimated if by_flow.any() else Rigour.measured
     outcome, statuses = ending(fine), pattern(fine)
     regime = regime_of(data, network.output_weights, outcome, statuses)
     outcome = Outcome.settled if regime else outcome
-    law = law_of(network, data, method, outcome, statuses, found.end, fine.now.log)
+    law = law_of(network, data, method, outcome, statuses, found.end, fine.state.now.log)
     path = dataset(picked, times.given)
+    tell(1.0)
     return Run(network, data, method, path, outcome, regime, law, weakest, loss, statuses)
 
 
@@ -85,82 +91,94 @@ class Compared:
 
 
 def compared(
-    setting: Setting,
+    setting: Dynamics,
     theta: Floats,
     times: list[LogTime],
     until: LogTime,
-    goal: Goal,
+    goal: Controls,
     side_by_side: bool = False,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Compared:
     """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
+    tell: called with the share of the way that lies behind, half of it for each run.
     """
     caution = 2.0 if setting.discrete else 10.0
     careful = replace(goal, slide_order=goal.order, caution=goal.caution * caution)
     with _begun(side_by_side, setting, theta, times, until, goal) as begun:
-        fine = run_chain(setting, theta, times, until, careful)
-        explosive = not fine.step_error <= _EXPLOSIVE * np.abs(fine.theta).max()
+        first = partial(_half, tell, 0)
+        fine = run_chain(setting, theta, times, until, careful, tell=first)
+        explosive = not fine.state.rounding <= _EXPLOSIVE * np.abs(fine.state.theta).max()
         coarse = begun.result() if begun and not explosive else None
     if coarse is None:
         start = _nudged(theta) if explosive else theta
-        coarse = run_chain(setting, start, times, until, goal, fine.signs)
+        second = partial(_half, tell, 1)
+        coarse = run_chain(setting, start, times, until, goal, fine.task.signs, second)
     return _assessed(fine, coarse, theta, explosive)
+
+
+def _half(tell: Callable[[float], None], before: int, share: float) -> None:
+    """Tell how far the first or second of two runs is; all is done only once they are compared."""
+    tell(min((before + share) / 2, 0.999))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
 def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
     """What two chains from `start` (m, d + 1) say of one another."""
-    frame = fine.setting.frame
-    entered, _ = frame.entered(start)
-    initial = np.array([t.log == -np.inf for t in fine.times], bool)
-    fine.recorded[initial] = entered
+    frame = fine.task.dynamics.frame
+    entered, _ = frame.coordinates(start)
+    initial = np.array([t.log == -np.inf for t in fine.task.times], bool)
+    fine.samples.theta[initial] = entered
     rounding = _rounding(fine, explosive)
     margin_error = _margin_error(fine, coarse, rounding)
     risen = _risen(fine, margin_error)
     if risen.any():
-        fine.outcome = Outcome.inaccurate
-        fine.recorded[risen], margin_error[risen] = np.nan, np.nan
-    theta = frame.left(start, entered, fine.recorded)
+        fine = replace(fine, state=replace(fine.state, outcome=Outcome.inaccurate))
+        fine.samples.theta[risen], margin_error[risen] = np.nan, np.nan
+    theta = frame.parameters(start, entered, fine.samples.theta)
     theta[initial] = start
     error = _error(fine, coarse, theta, rounding)
-    unknown = np.where(fine.recorded_lost, 1.0, 0.0)  # and that never decays
+    unknown = np.where(fine.samples.sign_lost, 1.0, 0.0)  # and that never decays
     error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
-    return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
+    end = frame.parameters(start, entered, fine.state.theta)
+    return Compared(fine, theta, end, error, margin_error)
 
 
 def _rounding(fine: Chain, explosive: bool) -> Floats:
     """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
     what a nudge cannot have shown since it was made when the parameters were smaller."""
-    largest = np.abs(fine.recorded).max(axis=(1, 2))
-    return np.asarray(2.0**-49 * largest if explosive else 2 * fine.recorded_rounding)
+    largest = np.abs(fine.samples.theta).max(axis=(1, 2))
+    return np.asarray(2.0**-49 * largest if explosive else 2 * fine.samples.rounding)
 
 
 def _margin_error(fine: Chain, coarse: Chain, rounding: Floats) -> Floats:
     """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
-    setting = fine.setting
-    q, other = setting.margins(fine.recorded), setting.margins(coarse.recorded)
-    doubt = fine.recorded_margin_doubt + rounding[:, None] * setting.reach(
-        np.ones(len(setting.outer))
+    setting = fine.task.dynamics
+    q, other = setting.margins(fine.samples.theta), setting.margins(coarse.samples.theta)
+    doubt = fine.samples.margin_error + rounding[:, None] * setting.reach(
+        np.ones(len(setting.output_weights))
     )
-    doubt += 2.0**-50 * np.abs(setting.outer) @ setting.terms(fine.recorded)
+    doubt += 2.0**-50 * np.abs(setting.output_weights) @ setting.terms(fine.samples.theta)
     off = np.nan_to_num(_APART * np.abs(q - other), nan=np.inf) + doubt
-    relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(fine.followed, _FLOW_ERROR, 0.0)
+    flow_error = np.where(fine.samples.by_flow, _FLOW_ERROR, 0.0)
+    relative = (off / (1 + np.abs(q))).max(axis=1) + flow_error
     return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
 
 
 def _risen(fine: Chain, margin_error: Floats) -> Bools:
     """Samples (S,) from which on the loss is higher than it can be, by more than the errors allow:
     under a flow, and between samples that steps below 2 / curvature have been followed to."""
-    setting = fine.setting
-    log_loss = setting.log_loss(fine.recorded)
+    setting = fine.task.dynamics
+    log_loss = setting.log_loss(fine.samples.theta)
     doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
-    allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
+    allowed = doubt * (1 + np.abs(setting.margins(fine.samples.theta)).max(axis=1)) + 1e-12
     if setting.discrete:  # a step over a kink may raise the loss by as much as it moves margins
-        pulls = np.exp(np.minimum(setting.log_pull(setting.margins(fine.recorded)), 700.0))
-        allowed = allowed + 4 * (setting.outer @ setting.outer) * (pulls @ setting.lengths**2)
-    seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
+        pulls = np.exp(np.minimum(setting.log_pull(setting.margins(fine.samples.theta)), 700.0))
+        outer = setting.output_weights
+        allowed = allowed + 4 * (outer @ outer) * (pulls @ setting.lengths**2)
+    seen = np.isfinite(log_loss) & (fine.samples.by_flow if setting.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)
@@ -196,10 +214,10 @@ def _nudged(theta: Floats) -> Floats:
 
 def _error(fine: Chain, coarse: Chain, theta: Floats, rounding: Floats) -> Floats:
     """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms, apart = lengths(theta), _APART * lengths(fine.recorded - coarse.recorded)
-    absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
+    norms, apart = lengths(theta), _APART * lengths(fine.samples.theta - coarse.samples.theta)
+    absolute = np.nan_to_num(apart, nan=np.inf) + fine.samples.kick_error + rounding[:, None]
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
-    relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
+    relative = relative + np.where(fine.samples.by_flow, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
 
 
