@@ -10,6 +10,7 @@ from latephase.core import LogTime
 from latephase.late.chain.run import run_chain
 from latephase.late.chain.state import Controls
 from latephase.late.modes.dynamics import Dynamics
+from latephase.problem import Problem
 
 
 def path(run: lp.Run) -> np.ndarray:
@@ -35,7 +36,7 @@ SMOOTH_NET = lp.ShallowReLU(
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_order_of_convergence(order, loss):
     """Ground truth: theory. GD replaced by the flow of order k from t0 on is off by t0^-(k+1)."""
-    setting = Dynamics.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss)
+    setting = Dynamics.of(Problem.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss))
     theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
     careful = Controls(1e-13, 1e-4, 1_000_000, caution=4.0)
     starts = np.array([100, 200, 400, 800]) * (4 if order == 0 else 1)  # else the solver's error
@@ -58,7 +59,7 @@ def test_exact_pieces_are_reproduced(inputs):
     gd = lp.GradientDescent(0.1)
     truth = lp.simulate(net, data, gd, until="1e1000", at=times)
     assert (truth.trajectory.error.values < 1e-13).all()
-    setting = Dynamics.of(net, data, gd, "exponential")
+    setting = Dynamics.of(Problem.of(net, data, gd))
     theta = np.c_[net.weights, net.biases]
     chain = run_chain(setting, theta, times, times[-1], Controls(1e-12, 1e-4, 100_000))
     assert (off(chain.samples.theta, path(truth)) < 1e-10).all()

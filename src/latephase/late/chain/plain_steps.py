@@ -12,9 +12,8 @@ from jax import lax
 
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
-from latephase.problem import GradientDescent
+from latephase.problem import LOSSES
 from latephase.training.base import (
-    LOSS_WEIGHTS,
     UNIT_ROUNDOFF,
     Data,
     LossWeights,
@@ -54,7 +53,6 @@ def stepped(dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, cou
     rounding: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding
     of margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
     """
-    assert isinstance(dynamics.method, GradientDescent)
     data = (dynamics.points, dynamics.labels, dynamics.output_weights)
     step_size = dynamics.method.step_size
     found = units(theta[None], dynamics.points)
@@ -85,15 +83,15 @@ def _run(
         _: jax.Array, carry: tuple[State, jax.Array, jax.Array]
     ) -> tuple[State, jax.Array, jax.Array]:
         state, kick_error, sign_lost = carry
-        pull = step_size * pulls(state.parameters, fixed, LOSS_WEIGHTS[loss], unit)
+        pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
-        moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size, unit)
+        moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
         state = State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
             lambda: _undecided(
-                near, pull[..., 0], state, fixed, LOSS_WEIGHTS[loss], step_size, unit
+                near, pull[..., 0], state, fixed, LOSSES[loss].weights, step_size, unit
             ),
             lambda: (none, none > 0),
         )

@@ -28,7 +28,7 @@ class StepEffect:
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, a: Floats) -> StepEffect:
         """The step at theta (m, k) with pre-activations a (m, n)."""
-        pull = np.exp(np.minimum(dynamics.log_pull(dynamics.margins(theta)), 700.0))
+        pull = dynamics.pull(dynamics.margins(theta))
         rise = ((dynamics.signs * (a > 0) * pull) @ dynamics.points) @ dynamics.points.T
         kick = np.abs(dynamics.signs) * pull * dynamics.lengths
         return cls(rise, kick, np.abs(rise) + kick * dynamics.lengths)

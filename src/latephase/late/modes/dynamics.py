@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import Statuses
-from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
+from latephase.problem import Loss, Method, Problem
 
 from .frame import Frame
 from .neuron import Neuron
@@ -28,20 +27,19 @@ class Dynamics:
     frame: Frame
     labels: Floats
     output_weights: Floats
-    method: GradientDescent | GradientFlow
+    method: Method
     loss: Loss
     _neurons: dict[int, tuple[bytes, Neuron]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     @classmethod
-    def of(
-        cls, network: ShallowReLU, data: Dataset, method: GradientDescent | GradientFlow, loss: str
-    ) -> Dynamics:
-        """The dynamics of a network on its data."""
+    def of(cls, problem: Problem) -> Dynamics:
+        """The dynamics of gradient descent or flow."""
+        data, outer = problem.data, problem.network.output_weights.copy()
         points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
-        outer = network.output_weights.copy()
-        return cls(Frame.of(points), data.labels.astype(float), outer, method, LOSSES[loss])
+        frame, labels = Frame.of(points), data.labels.astype(float)
+        return cls(frame, labels, outer, problem.method, problem.loss)
 
     @property
     def points(self) -> Floats:
@@ -51,12 +49,7 @@ class Dynamics:
     @property
     def discrete(self) -> bool:
         """Gradient descent, whose time counts updates; gradient flow's is real."""
-        return isinstance(self.method, GradientDescent)
-
-    @cached_property
-    def log_step(self) -> float:
-        """ln of the step size; 0 for gradient flow."""
-        return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
+        return self.method.discrete
 
     @cached_property
     def signs(self) -> Floats:
@@ -105,7 +98,11 @@ class Dynamics:
 
     def log_pull(self, margins: Floats) -> Floats:
         """ln(-step size * dloss/dq_i), (..., n)."""
-        return np.asarray(self.log_step + self.loss.log_weights(margins))
+        return np.asarray(self.method.log_step + self.loss.log_weights(margins))
+
+    def pull(self, margins: Floats) -> Floats:
+        """-step size * dloss/dq_i, (..., n), cut off at e^700."""
+        return np.asarray(np.exp(np.minimum(self.log_pull(margins), 700.0)))
 
 
 def lengths(rows: Floats) -> Floats:
