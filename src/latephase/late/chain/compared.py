@@ -129,7 +129,7 @@ def _risen(fine: Chain, margin_error: Floats) -> Bools:
     allowed = error * (1 + np.abs(margins).max(axis=1)) + 1e-12
     if dynamics.discrete:  # a step over a kink may raise the loss by as much as it moves margins
         pulls, outer = dynamics.pull(margins), dynamics.output_weights
-        allowed = allowed + 4 * (outer @ outer) * (pulls @ dynamics.lengths**2)
+        allowed = allowed + 4 * (outer @ outer) * (pulls @ dynamics.point_lengths**2)
     seen = np.isfinite(log_loss) & (fine.samples.by_flow if dynamics.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))

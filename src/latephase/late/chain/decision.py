@@ -123,7 +123,7 @@ def _may_slide(task: Task, state: State, step: StepEffect, slide: Mode) -> bool:
         return False
     sliding, norms = slide.status == SLIDING, lengths(state.theta)[:, None]
     against_neuron = step.kick / np.where(norms > 0, norms, np.inf)
-    moves = step.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.lengths
+    moves = step.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
     against_margin = moves / (_MARGIN_KICK * (1 + np.abs(slide.margins)))
     return spent or bool(max(against_neuron[sliding].max(), against_margin[sliding].max()) <= most)
 

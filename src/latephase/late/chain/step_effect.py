@@ -30,8 +30,8 @@ class StepEffect:
         """The step at theta (m, k) with pre-activations a (m, n)."""
         pull = dynamics.pull(dynamics.margins(theta))
         rise = ((dynamics.signs * (a > 0) * pull) @ dynamics.points) @ dynamics.points.T
-        kick = np.abs(dynamics.signs) * pull * dynamics.lengths
-        return cls(rise, kick, np.abs(rise) + kick * dynamics.lengths)
+        kick = np.abs(dynamics.signs) * pull * dynamics.point_lengths
+        return cls(rise, kick, np.abs(rise) + kick * dynamics.point_lengths)
 
     def crosses_soon(self, a: Floats) -> Bools:
         """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a

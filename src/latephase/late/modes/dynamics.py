@@ -79,13 +79,13 @@ class Dynamics:
         return np.outer(outer, self.frame.scale).ravel()
 
     @cached_property
-    def lengths(self) -> Floats:
+    def point_lengths(self) -> Floats:
         """|z_i| (n,)."""
         return np.asarray(np.linalg.norm(self.points, axis=1))
 
     def reach(self, moves: Floats) -> Floats:
         """How far the margins (n,) may move where neurons move by at most `moves` (m,)."""
-        return np.asarray((np.abs(self.output_weights) @ moves) * self.lengths)
+        return np.asarray((np.abs(self.output_weights) @ moves) * self.point_lengths)
 
     def log_loss(self, theta: Floats) -> Floats:
         """ln L, (...)."""
