@@ -81,43 +81,47 @@ def compared(
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
 def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
     """What two chains from `start` (m, d + 1) say of one another."""
-    frame, samples = fine.task.dynamics.frame, fine.samples
+    dynamics, samples = fine.task.dynamics, fine.samples
+    frame, path, other = dynamics.frame, samples.theta, coarse.samples.theta
     entered, _ = frame.coordinates(start)
     initial = np.array([t.log == -np.inf for t in fine.task.times], bool)
-    samples.theta[initial] = entered
-    rounding = _rounding(fine, explosive)
-    margin_error = _margin_error(fine, coarse, rounding)
+    path[initial] = entered
+
+    # What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
+    # what a nudge cannot have shown since it was made when the parameters were smaller.
+    rounding = 2 * samples.rounding
+    if explosive:
+        rounding = 2.0**-49 * np.abs(path).max(axis=(1, 2))
+    flow_error = np.where(samples.by_flow, _FLOW_ERROR, 0.0)
+
+    # max_i |Delta q_i| / (1 + |q_i|), (S,).
+    q, outer = dynamics.margins(path), np.abs(dynamics.output_weights)
+    apart = np.nan_to_num(_APART * np.abs(q - dynamics.margins(other)), nan=np.inf)
+    known = samples.margin_error + rounding[:, None] * dynamics.reach(np.ones(len(outer)))
+    off = apart + (known + 2.0**-50 * outer @ dynamics.terms(path))
+    margin_error = (off / (1 + np.abs(q))).max(axis=1) + flow_error
+    margin_error = np.where(np.isfinite(q).all(axis=1), margin_error, np.nan)
+
+    # From where the loss has risen on, nothing is known.
     risen = _risen(fine, margin_error)
     if risen.any():
         fine = replace(fine, state=replace(fine.state, outcome=Outcome.inaccurate))
-        samples.theta[risen], margin_error[risen] = np.nan, np.nan
-    theta = frame.parameters(start, entered, samples.theta)
+        path[risen], margin_error[risen] = np.nan, np.nan
+
+    # max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, (S,).
+    theta = frame.parameters(start, entered, path)
     theta[initial] = start
-    error = _error(fine, coarse, theta, rounding)
+    norms, apart = lengths(theta), np.nan_to_num(_APART * lengths(path - other), nan=np.inf)
+    absolute = apart + samples.kick_error + rounding[:, None]
+    error = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
+    error = error + np.where(samples.by_flow, _FLOW_ERROR, 2.0**-52)
+    error = np.where(np.isfinite(theta).all(axis=(1, 2)), error, np.nan)
+
     unknown = np.where(samples.sign_lost, 1.0, 0.0)  # and that never decays
     error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
     end = frame.parameters(start, entered, fine.state.theta)
     return Compared(fine, theta, end, error, margin_error)
-
-
-def _rounding(fine: Chain, explosive: bool) -> Floats:
-    """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
-    what a nudge cannot have shown since it was made when the parameters were smaller."""
-    largest = np.abs(fine.samples.theta).max(axis=(1, 2))
-    return np.asarray(2.0**-49 * largest if explosive else 2 * fine.samples.rounding)
-
-
-def _margin_error(fine: Chain, coarse: Chain, rounding: Floats) -> Floats:
-    """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
-    dynamics, samples = fine.task.dynamics, fine.samples
-    q, other = dynamics.margins(samples.theta), dynamics.margins(coarse.samples.theta)
-    outer = np.abs(dynamics.output_weights)
-    known = samples.margin_error + rounding[:, None] * dynamics.reach(np.ones(len(outer)))
-    known += 2.0**-50 * outer @ dynamics.terms(samples.theta)
-    off = np.nan_to_num(_APART * np.abs(q - other), nan=np.inf) + known
-    relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(samples.by_flow, _FLOW_ERROR, 0.0)
-    return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
 
 
 def _risen(fine: Chain, margin_error: Floats) -> Bools:
@@ -151,13 +155,3 @@ def _nudged(theta: Floats) -> Floats:
     measured, where its bound is far too wide (it ignores that dead neurons stay where they are)."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
     return np.asarray(theta * (1 + _NUDGE * signs))
-
-
-def _error(fine: Chain, coarse: Chain, theta: Floats, rounding: Floats) -> Floats:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    samples, norms = fine.samples, lengths(theta)
-    apart = _APART * lengths(samples.theta - coarse.samples.theta)
-    absolute = np.nan_to_num(apart, nan=np.inf) + samples.kick_error + rounding[:, None]
-    relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
-    relative = relative + np.where(samples.by_flow, _FLOW_ERROR, 2.0**-52)
-    return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)

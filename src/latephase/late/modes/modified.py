@@ -72,10 +72,9 @@ class Field:
 
     def log_pulls(self, s: float, beta: Floats) -> Floats:
         """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
-        q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         # Summed first: a pull between 1e6 and 1e6 + 1 has no digit to lose in its logarithm.
         log_time = s + (self.log_origin + self.mode.log_drive)
-        return np.asarray(log_time + self.mode.dynamics.log_pull(q))
+        return np.asarray(log_time + self.mode.dynamics.log_pull(self._margins(beta)))
 
     def _back(self, s: float) -> float:
         """1 / (t + c)."""
@@ -83,10 +82,11 @@ class Field:
 
     def _pulls(self, s: float, beta: Floats) -> tuple[Floats, Floats, Floats]:
         """(t + c) F, -F'/F and F''/F at the live points."""
-        q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        log = self.log_pulls(s, beta)
-        f = np.exp(np.minimum(log, LARGEST))
-        return f, *self.mode.dynamics.loss.slopes(q)
+        f = np.exp(np.minimum(self.log_pulls(s, beta), LARGEST))
+        return f, *self.mode.dynamics.loss.slopes(self._margins(beta))
+
+    def _margins(self, beta: Floats) -> Floats:
+        return np.asarray(self.mode.margins[self.mode.live] + beta @ self.mode.pull)
 
 
 @dataclass(frozen=True)
