@@ -7,19 +7,20 @@ are worth taking, go through `late/chain` one by one and are recorded like the o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime
 from latephase.core.arrays import Floats
 from latephase.late.chain.compared import compared
+from latephase.late.chain.decision import decide
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.next_piece import next_piece
-from latephase.late.chain.state import Chain, Goal
+from latephase.late.chain.run import Chain
+from latephase.late.chain.state import Controls
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, Progress
+from latephase.late.modes.dynamics import Dynamics
 from latephase.late.modes.frame import Frame
-from latephase.late.modes.setting import Setting
 from latephase.late.pair.course import Clock, Course, Record
 from latephase.late.pair.fastforward import fast_forward
 from latephase.late.pair.law import Laws, laws
@@ -73,7 +74,7 @@ def follow_trials(
     course = Course(geometry, method, clock, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
-    goal = Goal(TOLERANCE, slide_tolerance, max_steps)
+    controls = Controls(TOLERANCE, slide_tolerance, max_steps)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(parameters, a)
         if course.discrete or geometry.gram_sign == 0:
@@ -82,7 +83,7 @@ def follow_trials(
         else:
             journey = unmoved(state)
         theta = np.stack([weights, biases], axis=-1)
-        _finish(course, journey, theta, samples, until, goal, progress)
+        _finish(course, journey, theta, samples, until, controls, progress)
         law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
     return LatePhase(record, journey, law)
 
@@ -93,7 +94,7 @@ def _finish(
     theta: Floats,
     samples: list[LogTime],
     until: LogTime | None,
-    goal: Goal,
+    controls: Controls,
     progress: Progress | None,
 ) -> None:
     """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
@@ -101,15 +102,14 @@ def _finish(
     rows = [int(row) for row in np.flatnonzero(left)]
     if not rows:
         return
-    setting = _setting(course.geometry, course.method)
+    dynamics = _dynamics(course.geometry, course.method)
     for number, row in enumerate(rows):
         if progress:
             progress(len(left) - len(rows) + number, len(left))
-        chain, outcome, regime, entry = _follow_row(
-            setting, course.geometry, theta[row], course.record, row, samples, until, goal
+        end, outcome, regime, entry = _follow_row(
+            dynamics, course.geometry, theta[row], course.record, row, samples, until, controls
         )
         journey.outcome[row], journey.regime[row] = outcome, regime
-        end = chain.theta
         a = course.geometry.preactivations(end[:, 0], end[:, 1])
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
@@ -118,38 +118,38 @@ def _finish(
         progress(len(left), len(left))
 
 
-def _setting(geometry: TwoPointGeometry, method: Method) -> Setting:
+def _dynamics(geometry: TwoPointGeometry, method: Method) -> Dynamics:
     """Canonical two neurons on canonical two points."""
     points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
     signs = np.array([1.0, -1.0])
-    return Setting(Frame.of(points), signs, signs, method, LOSSES["exponential"])
+    return Dynamics(Frame.of(points), signs, signs, method, LOSSES["exponential"])
 
 
 def _follow_row(
-    setting: Setting,
+    dynamics: Dynamics,
     geometry: TwoPointGeometry,
     theta: Floats,
     record: Record,
     row: int,
     times: list[LogTime],
     until: LogTime | None,
-    goal: Goal,
-) -> tuple[Chain, Outcome, Regime | None, tuple[float, float]]:
+    controls: Controls,
+) -> tuple[Floats, Outcome, Regime | None, tuple[float, float]]:
     """Run theta (2, 2) through the general chain and record it as trial `row`.
 
-    Returns the chain, outcome and regime, and the time of entry into it with its logarithm.
+    Returns its end (2, 2), outcome and regime, and the time of entry with its logarithm.
     """
-    horizon = until or LogTime.from_log(FAR, flow=not setting.discrete)
-    found = compared(setting, theta, times, horizon, goal)
+    horizon = until or LogTime.from_log(FAR, flow=not dynamics.discrete)
+    found = compared(dynamics, theta, times, horizon, controls)
     parameters = found.theta.transpose(1, 2, 0)  # (neuron, [weight, bias], S)
-    a = setting.preactivations(found.chain.recorded)
+    a = dynamics.preactivations(found.chain.samples.theta)
     observed = observe(geometry, parameters, a.transpose(1, 2, 0))
     record.parameters[:, :, row] = parameters
     for name, values in observed.items():
         record.observed[name][row] = values
     record.error[row], record.margin_error[row] = found.error, found.margin_error
     record.exact[row] = False
-    return replace(found.chain, theta=found.end), *_verdict(geometry, found.chain)
+    return found.end, *_verdict(geometry, found.chain)
 
 
 def _verdict(
@@ -174,21 +174,22 @@ def _half_slide(geometry: TwoPointGeometry, chain: Chain) -> tuple[Regime, float
 
     exp(u) grows by the rate of the slide per unit of time, and takes the wrong side down to 0.
     """
-    if chain.outcome is not None or not np.isfinite(chain.now.log):
+    if chain.state.outcome is not None or not np.isfinite(chain.state.now.log):
         return None
-    here, must_step = next_piece(chain)
-    code = int(pattern_code(here.status[..., None])[0])
+    decision = decide(chain.task, chain.state)
+    code = int(pattern_code(decision.mode.status[..., None])[0])
     half, reply = half_slide(geometry, code), response(geometry, code)
-    if half is None or must_step:
+    if half is None or decision.must_step:
         return None
     j, fall, regime = half
-    a = chain.setting.preactivations(chain.theta)
+    dynamics = chain.task.dynamics
+    a = dynamics.preactivations(chain.state.theta)
     level = margins(np.where(reply.status == SLIDING, 0.0, a)[..., None])
     if not reply.deviation(level)[0] <= _ALIKE:
         return None
-    method = chain.setting.method
+    method = dynamics.method
     step = method.step_size if method.discrete else 1.0
     rise = max(float(a[j, 1 - j]), 0.0) / fall
     grown = rise + math.log(-math.expm1(-max(rise, 1e-300)))
     left = float((level[:, 0] - np.log(step * reply.rates)).mean()) + grown
-    return regime, float(np.logaddexp(chain.now.log, left))
+    return regime, float(np.logaddexp(chain.state.now.log, left))
