@@ -14,7 +14,7 @@ import latephase as lp
 from helpers import message_is_one_line
 from latephase.problem import initializers
 from latephase.runs import batches, settings
-from latephase.runs.run import sample_times
+from latephase.runs.times import sample_times
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)

@@ -13,7 +13,7 @@ from latephase.certificates.file.decimals import Bounds, outward
 from latephase.certificates.file.record import save
 from latephase.certificates.prove.claims import CLAIMS
 from latephase.certificates.prove.proof import Proof, prove
-from latephase.certificates.prove.system import Method, System
+from latephase.certificates.prove.system import System
 from latephase.certificates.prove.tails.law import constant, rate
 from latephase.certificates.prove.walk.walk import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
@@ -21,6 +21,7 @@ from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
+from latephase.problem.methods import Method
 
 from .prove import trace
 from .verdict import Undecided, Unprovable, Verdict

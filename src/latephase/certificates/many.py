@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from latephase.certificates.file.record import FORMAT, record
 from latephase.certificates.prove.claims import CLAIMS
-from latephase.certificates.prove.system import Method
 from latephase.core import InputError
 from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
 from latephase.problem.checks import MOST, seed_number, whole_number
+from latephase.problem.methods import Method
 from latephase.store.lines import Lines
 from latephase.store.work import Work
 
@@ -60,7 +60,8 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """The settings as a JSON object."""
-        method = {"method": type(self.method).__name__, **asdict(self.method)}
+        step = {"step_size": self.method.step_size} if self.method.discrete else {}
+        method = {"method": type(self.method).__name__, **step}
         named = {"initializer": self.initializer, "inputs": self.inputs, "labels": self.labels}
         counts = {"trials": self.trials, "seed": self.seed, "claim": self.claim}
         found: dict[str, Any] = json.loads(json.dumps({**named, **method, **counts}))

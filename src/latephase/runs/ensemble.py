@@ -15,11 +15,11 @@ import numpy as np
 
 from latephase.core import InputError
 from latephase.core.calls import public
+from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.problem import Dataset, Initializer, initializers
 from latephase.problem.checks import MOST, callback, positive_number, seed_number, whole_number
-from latephase.problem.methods import Method
-from latephase.runs.engines.exact_pieces import MAX_STEPS, SLIDE_TOLERANCE, check_method
-from latephase.runs.run import sample_times
+from latephase.problem.methods import Method, followed_method
+from latephase.runs.times import sample_times
 from latephase.store.arrays import Arrays
 from latephase.store.work import Work
 
@@ -103,8 +103,7 @@ def ensemble(
     callback(progress)
     drawn = initializers.get(initializer)
     check_points(data)
-    check_method(method)
-    times = sample_times(method, until, at, samples)
+    times = sample_times(followed_method(method), until, at, samples)
     size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
     plan = Settings(
         drawn,

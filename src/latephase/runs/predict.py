@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
+from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
-from latephase.late.chain.watched import Progress
-from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
-from latephase.problem.checks import MOST, callback, whole_number
-from latephase.problem.methods import Method
+from latephase.late.engine import MAX_STEPS, Goal, Progress
+from latephase.late.engines.exact_pieces import ExactPieces
+from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
-from .engines.exact_pieces import MAX_STEPS
-from .engines.exact_pieces import run as run_engine
 from .passage.approach import Approach
 from .passage.passage import distance
-from .simulate import canonical, check, has_late_phase, verdict
 
 
 @public
 @dataclass(frozen=True)
 class Prediction:
-    """How a run ends.  entry: the time at which it enters its regime, None if it never settles."""
+    """How a run ends, read off its entry into its regime.
+
+    Attributes
+    ----------
+    network, data, method
+        What was asked about.
+    regime : Regime or None
+        How the run ends; None if it does not settle within the step budget.
+    law : Law or None
+        How boundary and margin come to their limits; None where the loss does not tend to 0.
+    outcome : Outcome
+        Why the prediction stopped, and what it found.
+    entry : LogTime or None
+        The time at which the run enters its regime; None if it never settles.
+    """
 
     network: ShallowReLU
     data: Dataset
@@ -34,24 +43,47 @@ class Prediction:
     _max_steps: int = field(default=MAX_STEPS, repr=False)
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on |x* - limit_boundary| <= eps, in steps (GF: flow time).
+        """The time from which on \\|margin - limit_margin\\| <= eps.
 
-        It is the last passage, not the first, and never before the entry.  Late ones are the law's,
-        ln t = |constant| / eps - offset; where the law still leaves out more than rounding, or its
-        constant is 0, the run itself is followed from the entry on (to 1e-8 of ln t, or one step).
-        None without a law, and where float64 cannot tell x* from its limit (a constant of 1e-12).
-        Rigour: estimated.  Raises InputError.
+        Parameters
+        ----------
+        eps : float
+            A distance in units of the inputs.
+
+        Returns
+        -------
+        LogTime or None
+            In steps (gradient flow: flow time).  It is the last passage, not the first, and never
+            before the entry.  None without a law, and where float64 cannot tell the margin from its
+            limit (a constant of 1e-12).
+
+        Raises
+        ------
+        InputError
+            If eps is no number above 1e-290.
+
+        Notes
+        -----
+        Rigour: estimated.  Late ones are the law's, ln t = \\|constant\\| / eps - offset; where the
+        law still leaves out more than rounding, or its constant is 0, the run itself is followed
+        from the entry on (to 1e-8 of ln t, or one step).  `Limit.steps_within` is of the same
+        margin, from t = 0 on.
         """
-        bound = distance(eps)
-        return None if self._approach is None else self._approach.within(bound)
+        return self._within(distance(eps), boundary=False)
 
-    @cached_property
-    def _approach(self) -> Approach | None:
+    def boundary_steps_within(self, eps: float) -> LogTime | None:
+        """The time from which on \\|x* - limit_boundary\\| <= eps; all else as in `steps_within`.
+
+        Where the limit is the midpoint and x* is defined, it is the same time.
+        """
+        return self._within(distance(eps), boundary=True)
+
+    def _within(self, eps: float, boundary: bool) -> LogTime | None:
         if self.law is None or self.entry is None:
             return None
-        options = {"max_steps": self._max_steps}
-        times = self.entry, self.entry
-        return Approach(self.network, self.data, self.method, self.law, *times, options)
+        options, times = {"max_steps": self._max_steps}, (self.entry, self.entry)
+        problem = (self.network, self.data, self.method, self.law)
+        return Approach(*problem, *times, options, boundary).within(eps)
 
 
 @public
@@ -65,30 +97,30 @@ def predict(
 ) -> Prediction:
     """Regime, law and pace of a run, stepping no further than the entry into the regime.
 
-    progress: as in `simulate`.  Raises InputError for problems without a known late phase.
-    Source: docs/theory.md.
+    Parameters
+    ----------
+    network, data, method
+        Two neurons of output weights +1 and -1 on two points in dimension 1, by GradientDescent or
+        GradientFlow; the loss is the exponential one.
+    max_steps, progress
+        As in `simulate`.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        For problems whose late phase has no closed form.
+
+    Notes
+    -----
+    Rigour: the law is exact where the regime was entered by exact pieces.  Source: docs/theory.md.
     """
-    network, _ = check(network, data, "exponential")
-    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
-    callback(progress)
-    if not has_late_phase(network, data):
-        raise InputError(
-            "two neurons with output weights +1, -1 on two points in dimension 1",
-            Words(f"{network.m} neurons on {data.n} points in dimension {data.d}"),
-            "use simulate, which steps any network",
-        )
-    weights, biases = canonical(network)
-    geometry, options = TwoPointGeometry.of(data), {"max_steps": max_steps, "progress": progress}
-    found = run_engine(geometry, weights, biases, method, [], None, **options)  # type: ignore[arg-type]
-    outcome, regime, law = verdict(found)
-    entry = None
-    if regime is not None:
-        time, log = float(found.journey.entry[0]), float(found.journey.log_entry[0])
-        flow = not hasattr(method, "step_size")
-        exact = time < 2.0**53
-        entry = (
-            LogTime.parse(time if flow else int(time), flow=flow)
-            if exact
-            else LogTime.from_log(log, flow=flow)
-        )
-    return Prediction(network, data, method, regime, law, outcome, entry, max_steps)
+    problem = Problem.of(network, data, method)
+    problem.refuse_all_but_pairs()
+    goal = Goal(until=None, max_steps=max_steps, progress=progress)
+    found = ExactPieces().run(problem, [], goal)
+    ends = (found.regime, found.law, found.outcome, found.entry)
+    return Prediction(problem.network, problem.data, problem.method, *ends, goal.max_steps)

@@ -10,13 +10,12 @@ import numpy as np
 from latephase.core import InputError, Words
 from latephase.problem import (
     Dataset,
-    GradientDescent,
     Initializer,
     TwoPointGeometry,
     is_two_point,
 )
 from latephase.problem.methods import Method
-from latephase.runs.run import Times
+from latephase.runs.times import Times
 from latephase.store.provenance import provenance
 
 BATCH = 10_000
@@ -44,8 +43,7 @@ class Settings:
 
     def attributes(self) -> dict[str, Any]:
         """Settings and provenance as plain JSON values: text, numbers, lists of them."""
-        method = self.method
-        step = {"step_size": method.step_size} if isinstance(method, GradientDescent) else {}
+        step = {"step_size": self.method.step_size} if self.method.discrete else {}
         return {
             **provenance(),
             "initializer": self.initializer.name,
@@ -54,7 +52,7 @@ class Settings:
             "inputs": self.data.inputs.ravel().tolist(),
             "labels": self.data.labels.tolist(),
             "loss": "exponential",
-            "method": type(method).__name__,
+            "method": type(self.method).__name__,
             **step,
             "until": self.times.until.text,
             "max_steps": self.max_steps,
