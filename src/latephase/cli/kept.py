@@ -22,7 +22,7 @@ def _trials_in(out: str, trials: int) -> str:
     if not partial.exists() and is_ours(target):
         return f"the output is complete: {target}"
     finished = (read_marker(partial) or {}).get("finished_trials")
-    if not finished:
+    if finished is None:
         return "nothing was kept: no trial was finished"
     again = [word for word in sys.argv[1:] if word != "--resume"]
     command = shlex.join(["latephase", *again, "--resume"])
