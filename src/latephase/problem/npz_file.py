@@ -40,7 +40,8 @@ def read(path: object) -> dict[str, NDArray[Any]]:
 
 def writable(path: object, *, force: bool = False) -> Path:
     """`path` made absolute.  Raises InputError if `write` would refuse it."""
-    return claim_file(path, "a network", _is_network, force=force)
+    do = "choose another path"
+    return claim_file(path, "a network", _is_network, force=force, do=do)
 
 
 def write(path: object, arrays: Mapping[str, Floats], *, force: bool = False) -> Path:

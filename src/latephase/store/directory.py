@@ -47,18 +47,18 @@ def claim_output(path: object, *, force: bool = False, resume: bool = False) -> 
 
 
 def claim_file(
-    path: object, kind: str, ours: Callable[[Path], bool], *, force: bool = False
+    path: object, kind: str, ours: Callable[[Path], bool], *, force: bool = False, do: str = _DO
 ) -> Path:
     """Check that the file `path` may be written, and return it made absolute.
 
-    kind: "a certificate", in words;  ours: whether a file is one.  Raises InputError where
-    something else stands there (unless `force`), and on folders.
+    kind: "a certificate", in words;  ours: whether a file is one;  do: what else can be done.
+    Raises InputError where something else stands there (unless `force`), and on folders.
     """
     target = output_path(path)
     with claiming(target):
         if target.is_dir() or (target.exists() and not force and not ours(target)):
             got = Words(f"{target}, which is something else")
-            raise InputError(f"an output that is new, or {kind}", got, _DO)
+            raise InputError(f"an output that is new, or {kind}", got, do)
     return target
 
 
