@@ -28,7 +28,7 @@ from .numbers import at_least, at_most, interval, rational, text
 
 FORMAT = "latephase certificate 1"
 TIMES = ("1e6", "1e100", "1e1000")
-Record = dict[str, Any]
+Body = dict[str, Any]
 
 
 class Certified(Protocol):
@@ -50,11 +50,11 @@ class Certified(Protocol):
     def proof(self) -> Proof | None: ...
 
 
-def record(certificate: Certified) -> Record:
+def record(certificate: Certified) -> Body:
     """The JSON object of a certificate (docs/certificates.md); `schema.json` states its form."""
     network, data, proof = certificate.network, certificate.data, certificate.proof
     system = certificate.system
-    body: Record = {
+    body: Body = {
         "format": FORMAT,
         "versions": {name: version(name) for name in ("latephase", "python-flint")},
         "problem": {
@@ -102,28 +102,28 @@ def _is_certificate(file: Path) -> bool:
         return FORMAT.encode() in content.read(100)
 
 
-def digest(body: Record) -> str:
+def digest(body: Body) -> str:
     """SHA-256 of the object without its digest, with sorted keys and no spaces: finds edits."""
     kept = {key: value for key, value in body.items() if key != "digest"}
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def schema() -> Record:
+def schema() -> Body:
     """The JSON Schema (draft 2020-12) of certificate files."""
-    loaded: Record = json.loads((Path(__file__).parents[1] / "schema.json").read_text())
+    loaded: Body = json.loads((Path(__file__).parents[1] / "schema.json").read_text())
     return loaded
 
 
-def _float(x: Any) -> Record:
+def _float(x: Any) -> Body:
     return rational(Fraction(float(x)))
 
 
-def _claim(kind: str, rests_on: str, statement: str, **facts: Any) -> Record:
+def _claim(kind: str, rests_on: str, statement: str, **facts: Any) -> Body:
     return {"kind": kind, "rests_on": rests_on.split(), "statement": statement, **facts}
 
 
-def _claims(system: System, proof: Proof) -> Iterator[Record]:
+def _claims(system: System, proof: Proof) -> Iterator[Body]:
     """The claims in the order in which each rests on those before it."""
     regime, reason, tail = proof.regime.name, proof.reason, proof.tail
     yield _entry(system, proof)
@@ -152,8 +152,8 @@ def _claims(system: System, proof: Proof) -> Iterator[Record]:
     yield from _law(system, proof, tail)
 
 
-def _entry(system: System, proof: Proof) -> Record:
-    entry: Record | str
+def _entry(system: System, proof: Proof) -> Body:
+    entry: Body | str
     if proof.arrival is None:
         statement = "gradient flow from the start; the last wrong side lands at the time `entry`"
         balls: Balls = tuple(tuple(exact(a) for a in row) for row in system.start)  # type: ignore
@@ -169,7 +169,7 @@ def _entry(system: System, proof: Proof) -> Record:
     )
 
 
-def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Record]:
+def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
     late = "orbits" if isinstance(tail, LateOrbits) else "sandwich"
     yield _claim(
         "constant",

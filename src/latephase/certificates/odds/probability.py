@@ -20,7 +20,7 @@ The draws are taken as the real random variables they stand for, not as the doub
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -37,7 +37,7 @@ from latephase.problem.checks import finite_array, real_number
 from .normal_biases import RESULT_BITS, normal_landing
 from .normal_mass import whole
 from .pboxes import exceedance, refined
-from .uniform_biases import uniform_biases
+from .uniform_biases import Distribution, Interval, uniform_biases
 
 __all__ = ["CertifiedDistribution", "certified_distribution"]
 
@@ -47,9 +47,6 @@ LEAST_WANTED = 5e-4  # a smaller width takes no more work than this: at most 20 
 SMALLEST_SCALE = 1e-280  # so that no unit of length is subnormal
 HALF = 1 << MASS_BITS - 1  # P(r > 0)
 FINENESS, CELLS = 1.0, 2  # cells for the wanted width; measured, no part of the proof
-
-Interval = tuple[Fraction, Fraction]
-Distribution = Callable[[float], Interval]
 
 
 @dataclass(frozen=True)
