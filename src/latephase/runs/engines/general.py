@@ -25,7 +25,7 @@ from latephase.late.limits.law import law_of
 from latephase.late.modes.setting import Setting, lengths
 from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pair.response import pattern_code
-from latephase.margin import boundary, margin_of, robustness_margin
+from latephase.margin import boundary, margin_of, margin_on_line
 from latephase.problem import LOSSES, Dataset, ShallowReLU, TwoPointGeometry, is_two_point
 from latephase.problem.methods import Method
 from latephase.runs.run import Run, Times
@@ -211,7 +211,7 @@ def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Floats) -> di
     q = np.einsum("sni,i->sn", np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2), v)
     rho = np.full(len(theta), np.nan)
     if network.d == 1 and reached.any():
-        rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
+        rho[reached] = margin_on_line(w[reached], b[reached], v, data.inputs, data.labels)
     if network.d == 2:  # in milliseconds; more features take their time
         for k in np.flatnonzero(reached):
             rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
