@@ -20,10 +20,10 @@ from latephase.late.chain.state import Chain, Goal
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, Progress
 from latephase.late.modes.frame import Frame
 from latephase.late.modes.setting import Setting
-from latephase.late.pair.course import Clock, Course, Record
+from latephase.late.pair.context import Context, Samples, SampleTimes
 from latephase.late.pair.fastforward import fast_forward
 from latephase.late.pair.law import Laws, laws
-from latephase.late.pair.observe import observe
+from latephase.late.pair.observe import observe_pair
 from latephase.late.pair.regimes import half_slide, terminal_regime
 from latephase.late.pair.response import pattern_code, response
 from latephase.late.pair.state import Journey, initial_state, margins, unmoved
@@ -46,7 +46,7 @@ class LatePhase:
     logarithm;  laws: arrays (T,).
     """
 
-    record: Record
+    record: Samples
     journey: Journey
     laws: Laws
 
@@ -68,27 +68,27 @@ def follow_trials(
 
     samples: sorted times.  until None: until every trial has settled.
     """
-    record = Record.empty(len(weights), len(samples))
-    clock = Clock.of(samples, until)
-    course = Course(geometry, method, clock, record, slide_tolerance)
+    record = Samples.empty(len(weights), len(samples))
+    sample_times = SampleTimes.of(samples, until)
+    context = Context(geometry, method, sample_times, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
     goal = Goal(TOLERANCE, slide_tolerance, max_steps)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(parameters, a)
-        if course.discrete or geometry.gram_sign == 0:
+        if context.discrete or geometry.gram_sign == 0:
             worth = max(WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
-            journey = fast_forward(course, state, min(max_steps, worth), progress)
+            journey = fast_forward(context, state, min(max_steps, worth), progress)
         else:
             journey = unmoved(state)
         theta = np.stack([weights, biases], axis=-1)
-        _finish(course, journey, theta, samples, until, goal, progress)
-        law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
+        _finish(context, journey, theta, samples, until, goal, progress)
+        law = laws(geometry, journey.regime, journey.state.preactivations, context.log_step)
     return LatePhase(record, journey, law)
 
 
 def _finish(
-    course: Course,
+    context: Context,
     journey: Journey,
     theta: Floats,
     samples: list[LogTime],
@@ -101,16 +101,16 @@ def _finish(
     rows = [int(row) for row in np.flatnonzero(left)]
     if not rows:
         return
-    setting = _setting(course.geometry, course.method)
+    setting = _setting(context.geometry, context.method)
     for number, row in enumerate(rows):
         if progress:
             progress(len(left) - len(rows) + number, len(left))
         chain, outcome, regime, entry = _follow_row(
-            setting, course.geometry, theta[row], course.record, row, samples, until, goal
+            setting, context.geometry, theta[row], context.samples, row, samples, until, goal
         )
         journey.outcome[row], journey.regime[row] = outcome, regime
         end = chain.theta
-        a = course.geometry.preactivations(end[:, 0], end[:, 1])
+        a = context.geometry.preactivations(end[:, 0], end[:, 1])
         journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
         if regime is not None:
             journey.entry[row], journey.log_entry[row] = entry
@@ -129,7 +129,7 @@ def _follow_row(
     setting: Setting,
     geometry: TwoPointGeometry,
     theta: Floats,
-    record: Record,
+    record: Samples,
     row: int,
     times: list[LogTime],
     until: LogTime | None,
@@ -143,7 +143,7 @@ def _follow_row(
     found = compared(setting, theta, times, horizon, goal)
     parameters = found.theta.transpose(1, 2, 0)  # (neuron, [weight, bias], S)
     a = setting.preactivations(found.chain.recorded)
-    observed = observe(geometry, parameters, a.transpose(1, 2, 0))
+    observed = observe_pair(geometry, parameters, a.transpose(1, 2, 0))
     record.parameters[:, :, row] = parameters
     for name, values in observed.items():
         record.observed[name][row] = values

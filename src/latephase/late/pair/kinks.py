@@ -1,43 +1,68 @@
-"""Where a phase lands that ends at a kink: the new sign, which rounding may hide."""
+"""On and off a kink: where a phase lands that ends at one, and where a slide rests on one."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Floats, Ints
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import TwoPointGeometry
 
-from .course import Course
+from .context import Context
 from .phase import Phase
-from .regimes import pushes
+from .regimes import half_slide, pushes
 from .response import Response
+from .state import PairState
+
+ALIKE = 1e-12  # deviation that is rounding
 
 
-def cross(course: Course, ph: Phase, parameters: Floats, a: Floats) -> tuple[Floats, Floats]:
+def land(context: Context, phase: Phase, parameters: Floats, a: Floats) -> tuple[Floats, Floats]:
     """Give the pre-activations that end the phase their new sign, which rounding may hide.
 
     Gradient flow lands on 0 exactly, which gradient descent must not claim: the constant of the law
     would vanish.  It lands below, if only by half a step.  A kink that a slide lets go leaves the
     band that would hold it, along the way in which it is kicked.
     """
-    reply, g = ph.response, course.geometry
-    active = (reply.status == ACTIVE)[:, :, None]
-    landed, tiny = np.zeros_like(a), np.finfo(float).tiny
-    if not ph.crossing.any():
+    reply, g, crossing = phase.response, context.geometry, phase.crossing
+    if not crossing.any():
         return parameters, a
-    if course.discrete:
-        push = pushes(g, a, course.log_step)
+    landed = np.zeros_like(a)
+    if context.discrete:
+        push = pushes(g, a, context.log_step)
         paces = np.abs(reply.slopes) @ (reply.rates[:, None] * push.step)
         landed = np.where(a < 0, a, -paces / 2)
-        if reply.sliding:
-            for j, i in np.argwhere(reply.status == SLIDING):
-                free = ph.crossing[j, i] * 2 * (push.up[i] + push.down[i])
-                parameters[j], a[j] = shifted(g, parameters[j], a[j], i, free)
-    return parameters, np.where(ph.crossing, np.where(active, landed, np.maximum(a, tiny)), a)
+        for j, i in np.argwhere(reply.status == SLIDING):
+            free = crossing[j, i] * 2 * (push.up[i] + push.down[i])
+            parameters[j], a[j] = _kicked(g, parameters[j], a[j], i, free)
+    active = (reply.status == ACTIVE)[:, :, None]
+    new = np.where(active, landed, np.maximum(a, np.finfo(float).tiny))
+    return parameters, np.where(crossing, new, a)
 
 
-def shifted(
+def rest_on_kinks(context: Context, state: PairState, rows: Ints, codes: Ints) -> None:
+    """Put sliding pre-activations on their kink, where the shrinking chatter leaves them, along the
+    direction in which it kicks them: what is left of a kick would spoil the law for ever."""
+    for code, found, reply in context.by_pattern(codes):
+        here = rows[found]
+        half = half_slide(context.geometry, code)
+        if half:  # on the one kink, where that leaves the other one alone
+            active = half[0]
+            theta, a = state.parameters[..., here], state.preactivations[..., here]
+            new_theta, new = _onto_half_slide(reply, theta, a, 1 - active)
+            moved, size = np.abs(new - a).max(axis=(0, 1)), np.abs(a).max(axis=(0, 1))
+            off = np.asarray((new[active, 1 - active] > 0) & (moved > ALIKE * size))
+            state.parameters[..., here[off]] = new_theta[..., off]
+            state.preactivations[..., here[off]] = new[..., off]
+            here = here[~off]
+        for j, i in np.argwhere(reply.status == SLIDING):
+            theta, a = state.parameters[j][:, here], state.preactivations[j][:, here]
+            theta, a = _kicked(context.geometry, theta, a, i, -a[i])
+            a[i] = 0.0
+            state.parameters[j][:, here], state.preactivations[j][:, here] = theta, a
+
+
+def _kicked(
     g: TwoPointGeometry, parameters: Floats, a: Floats, i: int, by: Floats
 ) -> tuple[Floats, Floats]:
     """One neuron's parameters (2, R) and pre-activations (2, R), that at point i moved `by` (R,)
@@ -47,7 +72,7 @@ def shifted(
     return parameters + amount * np.array([[(g.x1, g.x2)[i]], [1.0]]), a + moved
 
 
-def onto_half_slide(
+def _onto_half_slide(
     reply: Response, parameters: Floats, a: Floats, slides: int
 ) -> tuple[Floats, Floats]:
     """Parameters (2, 2, R) and pre-activations of two neurons that are active on both points, one
