@@ -13,7 +13,7 @@ from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.late.pair.law import laws
-from latephase.late.pair.observe import observe
+from latephase.late.pair.observe import observe_pair
 from latephase.margin import largest_normalised_margin, normalised_margin
 from latephase.problem import (
     Dataset,
@@ -33,7 +33,7 @@ from .trajectory import dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-    from latephase.training import Method
+    from latephase.training import SteppedMethod
 
 Progress = Callable[[int, int], None]
 
@@ -46,7 +46,7 @@ _OVER = {"gradient_evaluations": ("algorithm", "time"), "fitted": ("algorithm", 
 def compare(
     initializer: Initializer | str,
     data: Dataset,
-    methods: Sequence[Method | GradientDescent],
+    methods: Sequence[SteppedMethod | GradientDescent],
     *,
     trials: int,
     seed: int,
@@ -92,7 +92,7 @@ def compare(
     from latephase.training.methods.table import stepped, texts_of
 
     check_points(data)
-    loss = losses.checked(loss)
+    loss = losses.named(loss).name
     callback(progress)
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
@@ -152,7 +152,7 @@ def _whole(time: LogTime) -> int:
 def _followed(
     start: tuple[Floats, Floats],
     data: Dataset,
-    methods: list[Method],
+    methods: list[SteppedMethod],
     times: list[int],
     loss: str,
     progress: Progress | None,
@@ -198,7 +198,7 @@ def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Floats]:
     with np.errstate(all="ignore"):
         a = np.moveaxis(geometry.preactivations(w, b), (-2, -1), (0, 1))  # (2, 2, S, T)
         parameters = np.moveaxis(np.stack([w, b], axis=-1), (-2, -1), (0, 1))
-        seen = observe(geometry, parameters, a, loss=loss)
+        seen = observe_pair(geometry, parameters, a, loss=loss)
         seen["limit_gap"] = _limit_gap(geometry, seen)
         seen["norm"] = np.sqrt((w**2).sum(axis=-1) + (b**2).sum(axis=-1))
         gamma = normalised_margin(found.weights, b, _OUTPUT_WEIGHTS, data.inputs, data.labels)

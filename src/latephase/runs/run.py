@@ -11,8 +11,7 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
-from latephase.problem import Dataset, GradientFlow, ShallowReLU
-from latephase.problem.methods import Method
+from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
 from .times import Times, sample_times
 
@@ -42,8 +41,8 @@ class Run:
     rigour : Rigour
         The weakest of the samples' rigours.
     pattern : array (neuron, point) or None
-        Statuses at the last time reached (0 inactive, 1 active, 2 sliding); None where a method is
-        only stepped.
+        Statuses at the last time reached (0 inactive, 1 active, 2 sliding); None where no sample
+        was reached.
     options : mapping
         What else `simulate` was asked, such as ``{"dtype": "float32"}``.
     """
@@ -61,9 +60,14 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def problem(self) -> Problem:
+        """Network, data, method and loss in one."""
+        return Problem.of(self.network, self.data, self.method, self.loss)
+
+    @property
     def flow(self) -> bool:
         """Whether time is real (gradient flow), not a number of updates."""
-        return isinstance(self.method, GradientFlow)
+        return not self.method.discrete
 
     def at(self, t: object) -> xr.Dataset:
         """The sample at time t.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core import InputError, LogTime, Words, log_times
-from latephase.problem import GradientFlow
+from latephase.problem import Method
 from latephase.problem.checks import whole_number
 
 MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
@@ -29,9 +29,9 @@ class Times:
         return [place[t] for t in self.given]
 
 
-def sample_times(method: object, until: object, at: Sequence[object] | None, samples: int) -> Times:
+def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
     """Check the horizon and the sample times.  Raises InputError."""
-    flow = isinstance(method, GradientFlow)
+    flow = not method.discrete
     horizon = LogTime.parse(until, flow=flow, name="until")
     if at is None:
         count = whole_number(samples, "samples", 2, MOST_SAMPLES)

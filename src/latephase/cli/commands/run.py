@@ -123,10 +123,8 @@ def held(run: Run) -> xr.Dataset:
     difference of numbers near 1, and another machine has others.  Runs with a late phase of their
     own know both apart from the margin, to their digits.
     """
-    from latephase.runs.simulate import has_late_phase
-
     found = run.trajectory
-    if run.loss == "exponential" and has_late_phase(run.network, run.data):
+    if run.problem.has_closed_form:
         return found
     least = _ROUNDING * float(abs(run.data.inputs).max())
     deficit = found.margin_deficit
@@ -232,7 +230,6 @@ def _is_simplest(trajectory: xr.Dataset) -> bool:
 def _next(run: Run, problem_flags: str) -> str:
     """What to do with what was found."""
     from latephase.core import Outcome
-    from latephase.runs.simulate import has_late_phase
 
     discrete = hasattr(run.method, "step_size")
     blocked = hints.if_never_fitted(run.outcome, run.regime)
@@ -240,7 +237,7 @@ def _next(run: Run, problem_flags: str) -> str:
     if blocked:
         return blocked
     predict = f"latephase predict {problem_flags}"
-    known = run.loss == "exponential" and has_late_phase(run.network, run.data)
+    known = run.problem.has_closed_form
     if run.outcome is Outcome.transient:
         return "a later --until" + (f", or: {predict}" if known else "")
     if known:

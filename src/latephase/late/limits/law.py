@@ -14,7 +14,6 @@ from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pair.response import pattern_code
 from latephase.problem import (
     Dataset,
-    GradientDescent,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
@@ -45,12 +44,11 @@ def law_of(
     """
     if outcome is not Outcome.settled:
         return None
-    step = method.step_size if isinstance(method, GradientDescent) else 1.0
     outer = network.output_weights
     if is_two_point(data) and sorted(outer) == [-1.0, 1.0]:
-        return _closed_form(outer, data, pattern, theta, math.log(step))
+        return _closed_form(outer, data, pattern, theta, method.log_step)
     try:
-        found = mode_limit(pattern, theta, data, outer, log_t, math.log(step))
+        found = mode_limit(pattern, theta, data, outer, log_t, method.log_step)
     except InputError:
         return None
     return mode_law(found, outer, data, log_t) if found is not None and found.settled else None

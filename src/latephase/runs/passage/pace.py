@@ -13,7 +13,6 @@ from latephase.late.limits.curve import Curve, margin_or_nan
 from latephase.margin import zeros_on_line
 from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
-from latephase.runs.simulate import has_late_phase
 
 from .approach import Approach
 from .passage import last_passage
@@ -65,7 +64,7 @@ class Pace:
     @property
     def _pair(self) -> bool:
         """Whether the law is a closed form."""
-        return self.law is not None and has_late_phase(self.run.network, self.run.data)
+        return self.law is not None and self.run.problem.is_pair
 
     def _asymptotic(self, eps: float) -> float | None:
         """ln t by the curve or by a law that says the same; None where neither is sharp."""
