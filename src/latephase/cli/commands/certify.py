@@ -96,11 +96,11 @@ def command(
 
         found = certify(*problem, claim=claim, progress=shown)
         if out is not None:
-            from latephase.certificates.file.file import save
+            from latephase.certificates.file.record import save
 
             save(found, out, force=force)
     if json:
-        from latephase.certificates.file.file import record
+        from latephase.certificates.file.record import record
 
         printing.print_json(record(found))
     else:
