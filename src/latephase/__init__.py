@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latephase.certificates.check.certificate import verify
     from latephase.certificates.odds.probability import certified_distribution
     from latephase.core import InputError, LatephaseError, Law, LogTime, Outcome, Regime, Rigour
-    from latephase.margin import of_network as robustness_margin
+    from latephase.margin import robustness_margin
     from latephase.problem import (
         Dataset,
         GradientDescent,
@@ -64,7 +64,6 @@ _ROOMS = {
     "certificates.check.certificate": "verify",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
-_INSIDE = {"robustness_margin": "of_network"}  # where a room has another name for it
 
 __all__ = sorted(_HOMES)
 
@@ -74,7 +73,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'latephase' has no attribute {name!r}")
     home = importlib.import_module(f"latephase.{_HOMES[name]}")
-    value = getattr(home, _INSIDE.get(name, name))
+    value = getattr(home, name)
     globals()[name] = value
     return value
 

@@ -24,7 +24,7 @@ EXAMPLES = r"""Examples
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
-From that step on the boundary stays so close. It may have been so before,
+From that step on the margin stays so close. It may have been so before,
 on its way, but no step is before the entry. Late steps are the law's; where
 that still leaves something out, O(ln t / t), the run itself is followed.
 """
@@ -37,7 +37,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="EPS,...",
-            help="Distances of the boundary from its limit; may be repeated. "
+            help="Distances of the margin from its limit; may be repeated. "
             "\\[default: 0.1,0.01,0.001]",
         ),
     ] = None,
@@ -113,7 +113,9 @@ def _rigour(law: Law) -> str:
 
 
 def _table(within: Within) -> Any:
-    table = printing.table(("|x* - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right"))
+    table = printing.table(
+        ("|margin - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right")
+    )
     for eps, t in within:
         time = printing.NOTHING if t is None else t.text
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))

@@ -13,18 +13,16 @@ from jax import lax
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
-from latephase.training.base import (
-    UNIT_ROUNDOFF,
-    Data,
+from latephase.training.base import UNIT_ROUNDOFF, Data, Pair
+from latephase.training.gradient_descent import DescentState as State
+from latephase.training.gradient_descent import (
     LossWeights,
-    Pair,
-    State,
     contract,
     length_bound,
     preactivations,
     pulls,
+    step,
 )
-from latephase.training.gradient_descent import step
 from latephase.training.units import kept, units
 
 from .step_effect import KICKS

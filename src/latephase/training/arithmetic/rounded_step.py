@@ -51,7 +51,7 @@ class Kind(NamedTuple):
         return self.name == "float64" and not self.by_numpy
 
 
-class State(NamedTuple):
+class RoundedState(NamedTuple):
     """theta (neuron, feature, trial) in float64, holding values of the format; the rest (trial,):
     updates done, length of the next leap, update of the stall, leaps made, and whether the next
     step meets a subnormal number that XLA would flush."""
@@ -118,11 +118,11 @@ class _Operations:
 
 
 def leap(
-    state: State, until: Array, data: Data, step_size: Array, kind: Kind, key: Any = None
-) -> State:
+    state: RoundedState, until: Array, data: Data, step_size: Array, kind: Kind, key: Any = None
+) -> RoundedState:
     """The next update of every trial, or as many of them as are known to be alike."""
     xp = kind.xp
-    there, lost = _step(state.theta, data, step_size, kind, key)
+    there, lost = _rounded_step(state.theta, data, step_size, kind, key)
     change = there - state.theta
     same = (there == state.theta).all(axis=(0, 1))
     lost = lost | ((change == 0).all(axis=(0, 1)) & ~same)
@@ -133,7 +133,7 @@ def leap(
     going = is_open(state, until, xp) & ~lost
     still = same & (not kind.stochastic)
     moved = going & ~still
-    return State(
+    return RoundedState(
         xp.where(moved, xp.where(long, far, there), state.theta),
         xp.where(moved, state.done + xp.where(long, length, 1.0), state.done),
         xp.where(alike, 2.0 * state.leap, xp.maximum(1.0, xp.floor(state.leap / 2.0))),
@@ -143,14 +143,16 @@ def leap(
     )
 
 
-def is_open(state: State, until: Array | float, xp: Any) -> Array:
+def is_open(state: RoundedState, until: Array | float, xp: Any) -> Array:
     """Which trials still move towards `until`, (trial,)."""
     finite = xp.isfinite(state.theta).all(axis=(0, 1))
     open_: Array = (state.done < until) & xp.isnan(state.stalled) & finite
     return open_
 
 
-def _step(theta: Array, data: Data, step_size: Array, kind: Kind, key: Any) -> tuple[Array, Array]:
+def _rounded_step(
+    theta: Array, data: Data, step_size: Array, kind: Kind, key: Any
+) -> tuple[Array, Array]:
     """The parameters after one update, and where it meets what XLA flushes, (trial,)."""
     do = _Operations(kind)
     moved = do.plus(theta, _update(theta[None], data, step_size, do)[0])
