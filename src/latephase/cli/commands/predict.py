@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
 from latephase.cli.problem import Problem, stated
@@ -30,37 +28,28 @@ that still leaves something out, O(ln t / t), the run itself is followed.
 """
 
 
+_DISTANCES = (0.1, 0.01, 0.001)
+Within = list[tuple[float, "LogTime | None"]]
+
+
 @stated
 def command(
     asked: Problem,
-    eps: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="EPS,...",
-            help="Distances of the boundary from its limit; may be repeated. "
-            "\\[default: 0.1,0.01,0.001]",
-        ),
-    ] = None,
-    max_steps: flags.MaxSteps = "1e6",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    eps: flags.Eps = None,
+    max_steps: flags.MaxSteps = 1_000_000,
+    json: flags.Json = False,
 ) -> None:
     """Predict and print."""
     with progress("predicting", "", lines=False) as shown:
         problem = asked.read()
-        wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
         from latephase.runs import predict
 
-        steps = flags.whole(max_steps, "--max-steps")
-        found = predict(*problem, max_steps=steps, progress=shown)
-        within = [(distance, found.steps_within(distance)) for distance in wanted]
+        found = predict(*problem, max_steps=max_steps, progress=shown)
+        within = [(distance, found.steps_within(distance)) for distance in eps or _DISTANCES]
     if json:
         printing.print_json(_record(found, within))
     else:
         _print(found, within, asked.again())
-
-
-_DEFAULT = ["0.1", "0.01", "0.001"]
-Within = list[tuple[float, "LogTime | None"]]
 
 
 def _record(found: Prediction, within: Within) -> dict[str, Any]:
