@@ -142,7 +142,7 @@ def test_the_selection_has_the_start_the_decades_and_the_end(end):
     shown = readable(samples)
     assert 12 <= len(shown) <= 18
     assert (shown[0], shown[-1]) == (0, len(log10_t) - 1)
-    for decade in range(int(end if end < 14.0 else 6.0) + 1):
+    for decade in range(int(np.floor(end if end < 14.0 else 6.0)) + 1):
         assert np.min(np.abs(log10_t[shown] - decade)) < 0.011
 
 

@@ -116,7 +116,7 @@ def _marks(log10_t: Floats) -> Floats:
     """log10 of the times to show, from the first after 0, or 1, to the last."""
     import numpy as np
 
-    first, end = min(0.0, log10_t[np.isfinite(log10_t)].min()), log10_t.max()
+    first, end = min(0.0, np.floor(log10_t[np.isfinite(log10_t)].min())), log10_t.max()
     if end - first <= _ROWS - 2:
         parts = max(1, int((_ROWS - 2) / max(end - first, 0.1)))
         return np.append(np.arange(first, end, 1 / parts), end)
