@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 import latephase as lp
 from helpers import norm_error, relative_error
 from latephase.core import log_spaced
+from latephase.late.engines.pair_trials import LatePhase
+from latephase.late.engines.pair_trials import follow_trials as run_engine
 from latephase.problem import TwoPointGeometry
-from latephase.runs.engines.exact_pieces import LatePhase
-from latephase.runs.engines.exact_pieces import run as run_engine
 
 # No shrinking: a failing example is small already, and each one takes a tenth of a second or more.
 deterministic = settings(

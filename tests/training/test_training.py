@@ -12,7 +12,6 @@ from latephase.core.errors import InputError
 from latephase.problem.losses import LOSSES
 from latephase.problem.methods import GradientDescent, GradientFlow
 from latephase.training import Stepped, advance
-from latephase.training.base import LOSS_WEIGHTS
 
 PROBLEM: dict[str, Any] = {
     "inputs": np.array([[1.3], [-0.4]]),
@@ -92,7 +91,7 @@ def test_weights_of_the_losses(loss: str) -> None:
     import jax
 
     with jax.enable_x64(True):
-        got = np.asarray(LOSS_WEIGHTS[loss](jax.numpy.asarray(margins)))
+        got = np.asarray(LOSSES[loss].weights(jax.numpy.asarray(margins)))
     np.testing.assert_allclose(got, expected, rtol=3e-13)  # 700 * 2^-53, a few times
 
 

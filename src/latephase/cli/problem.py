@@ -97,16 +97,17 @@ class Training(Flags):
         """The method that the flags state.  Raises InputError."""
         from latephase.problem import GradientDescent, GradientFlow
 
-        if self.method not in ("gd", "gf"):
+        gd, gf = GradientDescent.name, GradientFlow.name
+        if self.method not in (gd, gf):
             do = "choose one; `latephase compare` has more"
-            raise InputError("--method gd or gf", self.method, do)
-        if self.method == "gd" and self.step_size is None:
+            raise InputError(f"--method {gd} or {gf}", self.method, do)
+        if self.method == gd and self.step_size is None:
             do = "add for example --step-size 0.1"
-            raise InputError("--step-size with --method gd", None, do)
+            raise InputError(f"--step-size with --method {gd}", None, do)
         if self.step_size is None:
             return GradientFlow()
-        if self.method == "gf":
-            raise InputError("no --step-size with --method gf", self.step_size, "leave it out")
+        if self.method == gf:
+            raise InputError(f"no --step-size with --method {gf}", self.step_size, "leave it out")
         return GradientDescent(self.step_size)
 
 

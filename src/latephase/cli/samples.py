@@ -45,10 +45,8 @@ def rounded(run: Run) -> xr.Dataset:
     difference of numbers near 1, and another machine has others.  Runs with a late phase of their
     own know both apart from the margin, to their digits.
     """
-    from latephase.runs.simulate import has_late_phase
-
     found = run.trajectory
-    if run.loss == "exponential" and has_late_phase(run.network, run.data):
+    if run.problem.has_closed_form:
         return found
     least = _ROUNDING * float(abs(run.data.inputs).max())
     deficit = found.margin_deficit

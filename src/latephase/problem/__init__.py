@@ -5,8 +5,9 @@ from latephase.problem.dataset import Dataset
 from latephase.problem.geometry import TwoPointGeometry, is_two_point
 from latephase.problem.initializers import Initializer
 from latephase.problem.losses import LOSSES, Loss
-from latephase.problem.methods import GradientDescent, GradientFlow
+from latephase.problem.methods import GradientDescent, GradientFlow, Method
 from latephase.problem.network import ShallowReLU, matching
+from latephase.problem.problem import Problem
 
 __all__ = [
     "Dataset",
@@ -20,4 +21,6 @@ __all__ = [
     "Initializer",
     "GradientDescent",
     "GradientFlow",
+    "Method",
+    "Problem",
 ]

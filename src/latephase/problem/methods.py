@@ -1,22 +1,63 @@
-"""Records that name a training method and its parameters; how it moves is training's business."""
+"""What every training method says of itself, and the two whose late phase is known.
+
+How a method moves is the business of training and late.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from latephase.core import InputError
 from latephase.core.calls import public
 from latephase.problem.checks import real_number
 
 
+class Method:
+    """Base of all training methods.
+
+    name: what a text calls it;  step_size: of those that have one;
+    discrete: whether its time counts updates (flow time is real);
+    spans: whether its updates are combinations of the (x_i, 1) of active points;
+    has_late_phase: whether it is known how it moves for ever, so that it is followed to any
+    horizon; what has none is stepped.
+    """
+
+    name: ClassVar[str]
+    discrete: ClassVar[bool] = True
+    spans: ClassVar[bool] = True
+    has_late_phase: ClassVar[bool] = False
+    step_size: float
+
+    @property
+    def log_step(self) -> float:
+        """ln of the step size; 0.0 for a method without one."""
+        return math.log(getattr(self, "step_size", 1.0))
+
+
 @public
 @dataclass(frozen=True)
-class GradientDescent:
+class GradientDescent(Method):
     """theta <- theta - step_size * grad L(theta), L the *sum* over points; relu'(0) = 0.
 
-    `step_size` is the exact double given (finite, > 0; a mean loss is half the step size on two
-    points).  Raises InputError otherwise.  Time counts updates done.  Source: [smorodinsky2026].
+    Parameters
+    ----------
+    step_size : float
+        Finite and > 0; the exact double given.  A mean loss is half the step size on two points.
+
+    Raises
+    ------
+    InputError
+        On any other step size.
+
+    Notes
+    -----
+    Time counts updates done.  Source: [smorodinsky2026].
     """
+
+    name: ClassVar[str] = "gd"
+    has_late_phase: ClassVar[bool] = True
 
     step_size: float
 
@@ -29,13 +70,30 @@ class GradientDescent:
 
 @public
 @dataclass(frozen=True)
-class GradientFlow:
+class GradientFlow(Method):
     """theta' = -grad L(theta), read in Filippov's sense at kinks.
 
+    Notes
+    -----
     Time is flow time: step n of gradient descent corresponds to step_size * n.
     Source: [smorodinsky2026]; closed form in docs/theory.md.
     """
 
+    name: ClassVar[str] = "gf"
+    discrete: ClassVar[bool] = False
+    has_late_phase: ClassVar[bool] = True
 
-Method = GradientDescent | GradientFlow
-"""The methods whose late phase is known."""
+
+def checked_method(method: object) -> Method:
+    """A training method.  Raises InputError on anything else."""
+    if not isinstance(method, Method):
+        do = "use GradientDescent(step_size), GradientFlow() or one of latephase.training"
+        raise InputError("a training method", method, do)
+    return method
+
+
+def followed_method(method: object) -> Method:
+    """A method that is followed to any horizon.  Raises InputError on anything else."""
+    if not (isinstance(method, Method) and method.has_late_phase):
+        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
+    return method

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
+from latephase.late.engine import Progress
+from latephase.late.engines.pair_trials import LatePhase, follow_trials
 from latephase.late.pair.course import Record
-from latephase.late.pair.fastforward import Progress
-from latephase.runs.engines.exact_pieces import LatePhase, run
 from latephase.runs.trajectory import dataset, variables
 
 from .settings import Settings
@@ -42,7 +42,7 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials = min(s.batch, s.trials - start)
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
-    found = run(
+    found = follow_trials(
         s.geometry,
         weights[..., 0],
         biases,

@@ -32,7 +32,7 @@ from .settings import check_points
 if TYPE_CHECKING:
     import xarray as xr
 
-    from latephase.training import Method
+    from latephase.training import SteppedMethod
 
 Progress = Callable[[int, int], None]
 
@@ -65,7 +65,7 @@ _ABOUT = {
 def compare(
     initializer: Initializer | str,
     data: Dataset,
-    methods: Sequence[Method | GradientDescent],
+    methods: Sequence[SteppedMethod | GradientDescent],
     *,
     trials: int,
     seed: int,
@@ -92,7 +92,7 @@ def compare(
     from latephase.training.methods.table import stepped, texts_of
 
     check_points(data)
-    loss = losses.checked(loss)
+    loss = losses.named(loss).name
     callback(progress)
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
@@ -144,7 +144,7 @@ def _whole(time: LogTime) -> int:
 def _followed(
     start: tuple[Floats, Floats],
     data: Dataset,
-    methods: list[Method],
+    methods: list[SteppedMethod],
     times: list[int],
     loss: str,
     progress: Progress | None,

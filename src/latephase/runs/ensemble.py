@@ -14,10 +14,10 @@ import numpy as np
 
 from latephase.core import InputError
 from latephase.core.calls import public
+from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.problem import Dataset, Initializer
 from latephase.problem.checks import callback
 from latephase.problem.methods import Method
-from latephase.runs.engines.exact_pieces import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.store.directory import claim_output, output_path, publish
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template

@@ -19,7 +19,7 @@ from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
 from latephase.late.pattern import ACTIVE
 from latephase.margin import zeros_on_line
-from latephase.problem import Dataset, GradientDescent, ShallowReLU
+from latephase.problem import Dataset, ShallowReLU
 
 from .passage.pace import Pace
 from .passage.passage import distance
@@ -132,8 +132,7 @@ def limit(run: Run) -> Limit:
         raise InputError("a Run", run, "pass what lp.simulate returned")
     theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run), run.network.output_weights
-    step = run.method.step_size if isinstance(run.method, GradientDescent) else 1.0
-    found = mode_limit(pattern, theta, run.data, outer, log_t, math.log(step))
+    found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     if found is None:
         raise _unfitted(not_separated(_gradients(run, pattern)))
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
@@ -157,7 +156,7 @@ def limit(run: Run) -> Limit:
         law=run.law or _law(run, found, log_t),
         distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
-        flow=not isinstance(run.method, GradientDescent),
+        flow=not run.method.discrete,
         _curve=Curve(found.direction, found.offset, outer, run.data),
         _run=run,
         _log_last=log_t,
@@ -200,6 +199,9 @@ def _last_sample(run: Run) -> tuple[Floats, float]:
 
 
 def _pattern(run: Run) -> NDArray[np.integer]:
+    if run.dtype is not None or not run.method.has_late_phase:
+        got = Words(f"one of {type(run.method).__name__} in {run.dtype or 'single steps'}")
+        raise InputError("a run of gradient descent or flow, without dtype", got, "simulate that")
     if run.pattern is None:
         raise InputError(
             "a run with a pattern", Words(f"one that ended as {run.outcome.name}"), "raise until"

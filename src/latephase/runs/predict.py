@@ -5,24 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from latephase.core import InputError, Law, LogTime, Outcome, Regime, Words
+from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
-from latephase.late.chain.watched import Progress
-from latephase.problem import Dataset, ShallowReLU, TwoPointGeometry
-from latephase.problem.checks import MOST, callback, whole_number
-from latephase.problem.methods import Method
+from latephase.late.engine import MAX_STEPS, Goal, Progress
+from latephase.late.engines.exact_pieces import ExactPieces
+from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
-from .engines.exact_pieces import MAX_STEPS
-from .engines.exact_pieces import run as run_engine
 from .passage.approach import Approach
 from .passage.passage import distance
-from .simulate import canonical, check, has_late_phase, verdict
 
 
 @public
 @dataclass(frozen=True)
 class Prediction:
-    """How a run ends.  entry: the time at which it enters its regime, None if it never settles."""
+    """How a run ends.
+
+    Attributes
+    ----------
+    network, data, method
+        What was asked about.
+    regime : Regime or None
+        How the run ends, None if it never settles.
+    law : Law or None
+        How fast, None unless the loss tends to 0.
+    outcome : Outcome
+        Why the prediction stopped.
+    entry : LogTime or None
+        The time at which the run enters its regime.
+    """
 
     network: ShallowReLU
     data: Dataset
@@ -65,30 +75,30 @@ def predict(
 ) -> Prediction:
     """Regime, law and pace of a run, stepping no further than the entry into the regime.
 
-    progress: as in `simulate`.  Raises InputError for problems without a known late phase.
-    Source: docs/theory.md.
+    Parameters
+    ----------
+    network, data, method
+        Two neurons of output weights +1 and -1 on two points in dimension 1, by GradientDescent or
+        GradientFlow; the loss is the exponential one.
+    max_steps, progress
+        As in `simulate`.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        For problems whose late phase has no closed form.
+
+    Notes
+    -----
+    Rigour: the law is exact where the regime was entered by exact pieces.  Source: docs/theory.md.
     """
-    network, _ = check(network, data, "exponential")
-    max_steps = whole_number(max_steps, "max_steps", 1, MOST)
-    callback(progress)
-    if not has_late_phase(network, data):
-        raise InputError(
-            "two neurons with output weights +1, -1 on two points in dimension 1",
-            Words(f"{network.m} neurons on {data.n} points in dimension {data.d}"),
-            "use simulate, which steps any network",
-        )
-    weights, biases = canonical(network)
-    geometry, options = TwoPointGeometry.of(data), {"max_steps": max_steps, "progress": progress}
-    found = run_engine(geometry, weights, biases, method, [], None, **options)  # type: ignore[arg-type]
-    outcome, regime, law = verdict(found)
-    entry = None
-    if regime is not None:
-        time, log = float(found.journey.entry[0]), float(found.journey.log_entry[0])
-        flow = not hasattr(method, "step_size")
-        exact = time < 2.0**53
-        entry = (
-            LogTime.parse(time if flow else int(time), flow=flow)
-            if exact
-            else LogTime.from_log(log, flow=flow)
-        )
-    return Prediction(network, data, method, regime, law, outcome, entry, max_steps)
+    problem = Problem.of(network, data, method)
+    problem.refuse_all_but_pairs()
+    goal = Goal(until=None, max_steps=max_steps, progress=progress)
+    found = ExactPieces().run(problem, [], goal)
+    ends = (found.regime, found.law, found.outcome, found.entry)
+    return Prediction(problem.network, problem.data, problem.method, *ends, goal.max_steps)

@@ -11,9 +11,8 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
-from latephase.problem import Dataset, GradientFlow, ShallowReLU
+from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.checks import whole_number
-from latephase.problem.methods import Method
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,8 +29,8 @@ class Run:
     outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
     law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
     regime;  rigour: the weakest of the samples' rigours;  loss: its name;
-    pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding),
-    None where a method is only stepped.
+    pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding);
+    dtype: the arithmetic, None where the mathematics was followed.
     """
 
     network: ShallowReLU
@@ -44,6 +43,12 @@ class Run:
     rigour: Rigour
     loss: str = "exponential"
     pattern: Ints | None = None
+    dtype: str | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """Network, data, method and loss in one."""
+        return Problem.of(self.network, self.data, self.method, self.loss)
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,9 @@ class Times:
         return [place[t] for t in self.given]
 
 
-def sample_times(method: object, until: object, at: Sequence[object] | None, samples: int) -> Times:
+def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
     """Check the horizon and the sample times.  Raises InputError."""
-    flow = isinstance(method, GradientFlow)
+    flow = not method.discrete
     horizon = LogTime.parse(until, flow=flow, name="until")
     if at is None:
         given = log_spaced(horizon, whole_number(samples, "samples", 2, MOST_SAMPLES), flow)

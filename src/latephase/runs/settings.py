@@ -11,16 +11,13 @@ import numpy as np
 from latephase.core import InputError, Words
 from latephase.problem import (
     Dataset,
-    GradientDescent,
-    GradientFlow,
     Initializer,
     TwoPointGeometry,
     initializers,
     is_two_point,
 )
 from latephase.problem.checks import MOST, positive_number, seed_number, whole_number
-from latephase.problem.methods import Method
-from latephase.runs.engines.exact_pieces import check_method
+from latephase.problem.methods import Method, followed_method
 from latephase.runs.run import Times, sample_times
 from latephase.store.provenance import provenance
 
@@ -55,7 +52,7 @@ class Settings:
     def attributes(self) -> dict[str, Any]:
         """Settings and provenance as plain JSON values: text, numbers, lists of them."""
         method = {"method": type(self.method).__name__}
-        if isinstance(self.method, GradientDescent):
+        if self.method.discrete:
             method["step_size"] = self.method.step_size  # type: ignore[assignment]
         return {
             **provenance(),
@@ -89,7 +86,8 @@ def settings(
 ) -> Settings:
     """Check what `ensemble` was called with.  Raises InputError."""
     drawn = initializers.get(initializer)
-    _check_problem(data, method)
+    check_points(data)
+    followed_method(method)
     times = sample_times(method, until, at, samples)
     size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
     return Settings(
@@ -108,13 +106,6 @@ def settings(
 def batch_size(samples: int) -> int:
     """Trials per batch: ten thousand, fewer where each has very many samples."""
     return int(np.clip(_SAMPLES_PER_BATCH // samples, 1, BATCH))
-
-
-def _check_problem(data: object, method: object) -> None:
-    check_points(data)
-    if not isinstance(method, GradientDescent | GradientFlow):
-        raise InputError("a GradientDescent or GradientFlow", method, "use one of these")
-    check_method(method)
 
 
 def check_points(data: object) -> None:

@@ -12,10 +12,10 @@ from scipy.special import wrightomega
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools
 from latephase.core.calls import public
-from latephase.problem import LOSSES, Dataset, GradientDescent, ShallowReLU, TwoPointGeometry
+from latephase.problem import Dataset, GradientDescent, Problem, ShallowReLU
 
 from .run import Run
-from .simulate import check, has_late_phase, simulate
+from .simulate import simulate
 
 _SAMPLES = 200
 _LONGEST = 1e6  # ln of the latest time at which a stall is looked for
@@ -34,11 +34,21 @@ WHOLE_UNITS = float((np.log1p(1 / (_K - 0.5)) / _K).sum() + 1 / (_K[-1] + 0.5)) 
 class Stall:
     """The predicted end of training in floating point.
 
-    step: updates after which no parameter changes any more;  deficit: the robustness-margin deficit
-    that is left, in input units;  boundary: x* then, NaN beyond two neurons on a line;
-    earliest, latest: Lambert-W bounds of the step, for parameters at the lower and the upper end of
-    a power of two; None beyond two neurons on two points, and where training stops at less than
-    half of the earliest, before the late phase;  run: the exact run it was read off.
+    Attributes
+    ----------
+    dtype : str
+        The arithmetic.
+    step : LogTime
+        Updates after which no parameter changes any more.
+    deficit, boundary : float
+        The robustness-margin deficit that is left, in input units, and x* then, NaN beyond two
+        neurons on a line.
+    earliest, latest : LogTime or None
+        Lambert-W bounds of the step, for parameters at the lower and the upper end of a power of
+        two; None beyond two neurons on two points, and where training stops at less than half of
+        the earliest, before the late phase.
+    run : Run
+        The exact run it was read off.
     """
 
     dtype: str
@@ -60,49 +70,68 @@ def stall(
 ) -> Stall:
     """Predict at which update gradient descent stops in the arithmetic of `dtype`.
 
+    Parameters
+    ----------
+    network, data, method
+        As in `simulate`; the method is GradientDescent.
+    dtype : "float64", "float32", "float16" or "bfloat16"
+        The arithmetic.
+    **more
+        Passed on to the exact run of `simulate`, all but times.
+
+    Returns
+    -------
+    Stall
+
+    Raises
+    ------
+    InputError
+        For other methods, unknown dtypes and numbers beyond the dtype's.
+    LatephaseError
+        Where the run does not get to its stall.
+
+    Notes
+    -----
     Training stops when step_size |dL/dtheta| falls below half a unit in the last place of every
-    parameter. Both sides are read off the exact run of `simulate`; `more` is passed on to it.
-    Rounded to whole units, updates get there sooner, by the factor WHOLE_UNITS.
-    Rigour: estimated: where parameters do not stop at once, the last ones go on alone for a
-    while.  Raises InputError for other methods, unknown dtypes and numbers beyond the dtype's,
-    LatephaseError where the run does not get there.  Source: docs/theory.md, "Real arithmetic".
+    parameter; both sides are read off the exact run.  Rounded to whole units, updates get there
+    sooner, by the factor WHOLE_UNITS.  Rigour: estimated: where parameters do not stop at once, the
+    last ones go on alone for a while.  Source: docs/theory.md, "Real arithmetic".
     """
     from latephase.training.arithmetic.real_arithmetic import format_of
 
     form = format_of(dtype)
-    if not isinstance(method, GradientDescent):
+    problem = Problem.of(network, data, method, more.pop("loss", "exponential"))
+    if not (problem.method.has_late_phase and problem.method.discrete):
         raise InputError("GradientDescent(step_size)", method, "only its stall is predicted")
     own = {"until", "at", "samples"} & set(more)
     if own:
         raise InputError("no times: stall looks for its own", Words(own.pop()), "leave it out")
-    check(network, data, more.get("loss", "exponential"))
-    _check_range(network, data, method, form)
-    run, first = _found(network, data, method, form, more)
+    _check_range(problem, form)
+    run, first = _found(problem, form, more)
     at = run.trajectory.isel(time=first)
     boundary, deficit = float(at.boundary), float(at.margin_deficit)
     still = LogTime.parse(str(at.time.values))
-    earliest, latest = _bounds(network, data, method, form.bits, run.loss)
+    earliest, latest = _bounds(problem, form.bits)
     if earliest is not None and still.log < earliest.log - math.log(2):
         earliest = latest = None
     return Stall(form.name, _shorter(still), deficit, boundary, earliest, latest, run)
 
 
-def _check_range(network: ShallowReLU, data: Dataset, method: GradientDescent, form: Any) -> None:
+def _check_range(problem: Problem, form: Any) -> None:
     """Check that no number given is infinite in the format."""
-    given = (data.inputs, network.weights, network.biases, network.output_weights, method.step_size)
-    largest = max(float(np.abs(part).max()) for part in given)
+    network, step_size = problem.network, problem.method.step_size
+    parts = (network.weights, network.biases, network.output_weights, problem.data.inputs)
+    largest = max(step_size, *(float(np.abs(part).max()) for part in parts))
     if largest >= form.largest:
         expected = f"numbers below {form.largest:.6g}, the largest of {form.name}"
         raise InputError(expected, largest, "rescale the inputs, or choose a wider dtype")
 
 
-def _found(
-    network: ShallowReLU, data: Dataset, method: GradientDescent, form: Any, more: dict[str, Any]
-) -> tuple[Run, int]:
+def _found(problem: Problem, form: Any, more: dict[str, Any]) -> tuple[Run, int]:
     """A run sampled around its stall, and the first of its samples that does not move."""
-    low, high = 0.0, (form.bits + 12) * math.log(2) + abs(math.log(method.step_size))
+    low, high = 0.0, (form.bits + 12) * math.log(2) + abs(problem.method.log_step)
     while True:
-        run, times, still = _sampled(network, data, method, form, (low, high), more)
+        run, times, still = _sampled(problem, form, (low, high), more)
         if still.any():
             break
         if high > _LONGEST or not np.isfinite(run.trajectory.log_loss.values[-1]):
@@ -116,29 +145,25 @@ def _found(
     if first < 2:  # t = 0 or 1
         return run, first
     ends = (times[first - 1].log, times[first].log)
-    run, _, still = _sampled(network, data, method, form, ends, more)
+    run, _, still = _sampled(problem, form, ends, more)
     return run, int(np.argmax(still)) if still.any() else len(still) - 1
 
 
 def _sampled(
-    network: ShallowReLU,
-    data: Dataset,
-    method: GradientDescent,
-    form: Any,
-    ends: tuple[float, float],
-    more: dict[str, Any],
+    problem: Problem, form: Any, ends: tuple[float, float], more: dict[str, Any]
 ) -> tuple[Run, list[LogTime], Bools]:
     """A run, its times between e^ends, and where no parameter would change."""
     logs = np.linspace(*ends, _SAMPLES)
     times = sorted({LogTime.parse(0), *(_whole(float(log), round) for log in logs)})
+    what = (problem.network, problem.data, problem.method)
     try:
-        run = simulate(network, data, method, until=times[-1], at=times, **more)
+        run = simulate(*what, loss=problem.loss.name, until=times[-1], at=times, **more)
     except ArithmeticError as error:
         text = (
             f"expected numbers whose products float64 holds, got {type(error).__name__} in the run"
         )
         raise LatephaseError(f"{text}; rescale inputs, weights or step size") from error
-    return run, times, _still(run, form, method.step_size)
+    return run, times, _still(problem, run, form)
 
 
 def _shorter(time: LogTime) -> LogTime:
@@ -148,14 +173,14 @@ def _shorter(time: LogTime) -> LogTime:
     return LogTime.from_log(time.log + math.log(WHOLE_UNITS))
 
 
-def _still(run: Run, form: Any, step_size: float) -> Bools:
+def _still(problem: Problem, run: Run, form: Any) -> Bools:
     """Whether no parameter would change, (S,)."""
-    data, outer = run.data, run.network.output_weights
+    data, outer = problem.data, problem.network.output_weights
     w, b = run.trajectory.weights.values, run.trajectory.biases.values
     with np.errstate(all="ignore"):
         a = np.einsum("sjk,ik->sji", w, data.inputs) + b[..., None]
         q = data.labels * np.einsum("j,sji->si", outer, np.maximum(a, 0.0))
-        weights = np.exp(math.log(step_size) + LOSSES[run.loss].log_weights(q))
+        weights = np.exp(problem.method.log_step + problem.loss.log_weights(q))
         near = np.abs(a) <= _NEAR * np.abs(a).max(axis=2, keepdims=True)
         points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
         pull = np.outer(outer, data.labels) * weights[:, None]  # (S, m, n)
@@ -167,18 +192,16 @@ def _still(run: Run, form: Any, step_size: float) -> Bools:
     return fixed & np.isfinite(theta).all(axis=(1, 2))
 
 
-def _bounds(
-    network: ShallowReLU, data: Dataset, method: GradientDescent, bits: int, loss: str
-) -> tuple[LogTime | None, LogTime | None]:
+def _bounds(problem: Problem, bits: int) -> tuple[LogTime | None, LogTime | None]:
     """Updates t = f 2^p / W(step_size k f 2^p) for f = 1 and 2 and the points' k.
 
     In logarithms, which do not overflow: W(e^L) = omega with omega + ln omega = L, so that
     ln t = omega - ln(step_size k).
     """
-    if not has_late_phase(network, data) or loss != "exponential":
+    if not problem.has_closed_form:
         return None, None
-    g = TwoPointGeometry.of(data)
-    rates = [math.log(method.step_size) + math.log(k) for k in (g.k11, g.k22) if k < math.inf]
+    norms = (problem.geometry.k11, problem.geometry.k22)
+    rates = [problem.method.log_step + math.log(k) for k in norms if k < math.inf]
     logs = [
         float(wrightomega(rate + (f + bits) * math.log(2))) - rate for f in (0, 1) for rate in rates
     ]

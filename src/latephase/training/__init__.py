@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from latephase.training.loop import Stepped, advance
-from latephase.training.method import Method
+from latephase.training.method import SteppedMethod
 
-__all__ = ["Method", "Stepped", "advance"]
+Method = SteppedMethod  # as users of 0.1 name it
+
+__all__ = ["Method", "Stepped", "SteppedMethod", "advance"]

@@ -46,12 +46,7 @@ class Data(NamedTuple):
 
 
 LossWeights = Callable[[Array], Array]
-"""Margins q_i = y_i N(x_i) to -dloss_i/dq_i, elementwise."""
-
-LOSS_WEIGHTS: dict[str, LossWeights] = {
-    "exponential": lambda margins: jnp.exp(-margins),
-    "logistic": lambda margins: 1.0 / (1.0 + jnp.exp(margins)),  # no inf / inf at either end
-}
+"""`weights` of a Loss: margins q_i = y_i N(x_i) to -dloss_i/dq_i, elementwise."""
 
 
 def add(pair: Pair, change: Array) -> Pair:

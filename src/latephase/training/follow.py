@@ -22,7 +22,7 @@ from latephase.training.gradient import (
     preactivations,
     squares,
 )
-from latephase.training.method import Method, View
+from latephase.training.method import SteppedMethod, View
 from latephase.training.units import kept, units
 from latephase.training.units import preactivations as in_units
 from latephase.training.users import began, made
@@ -75,7 +75,7 @@ def follow(
     inputs: Floats,
     labels: NDArray[Any],
     output_weights: Floats,
-    method: Method,
+    method: SteppedMethod,
     loss: str = "exponential",
     first_trial: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -124,7 +124,7 @@ def _block(
     first: int,
     times: Sequence[int],
     data: tuple[Floats, ...],
-    method: Method,
+    method: SteppedMethod,
     loss: str,
     tell: Callable[[int, int], None],
 ) -> tuple[Floats, Floats, Floats]:
@@ -168,7 +168,7 @@ class _Stretch:
 
 
 @partial(jax.jit, static_argnames=("loss",))
-def _begin(theta: Array, problem: Any, method: Method, loss: str) -> State:
+def _begin(theta: Array, problem: Any, method: SteppedMethod, loss: str) -> State:
     parameters = Pair(theta, jnp.zeros_like(theta))
     memory = began(method, _view(parameters, jnp.zeros(()), problem, loss))
     none = FlowTime(jnp.zeros(theta.shape[-1]), jnp.full(theta.shape[-1], -jnp.inf))
@@ -179,7 +179,7 @@ def _begin(theta: Array, problem: Any, method: Method, loss: str) -> State:
 
 # XLA's default is 256 bits; where a CPU has 512 a step takes two thirds of the time.
 @partial(jax.jit, static_argnames=("loss",), compiler_options={"xla_cpu_prefer_vector_width": 512})
-def _steps(state: State, count: Array, problem: Any, method: Method, loss: str) -> State:
+def _steps(state: State, count: Array, problem: Any, method: SteppedMethod, loss: str) -> State:
     """`count` updates."""
 
     def one(_: Array, state: State) -> State:

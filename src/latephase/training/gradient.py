@@ -7,17 +7,14 @@ bias being the last feature.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax.nn import softplus
 from jax.scipy.special import logsumexp
 
+from latephase.problem import LOSSES, Loss
 from latephase.training.base import Array, Data
-
-_TAIL = 40.0  # beyond it ln ln(1 + e^-q) is -q to the last bit
 
 
 class Gradient(NamedTuple):
@@ -62,32 +59,16 @@ def length(array: Array) -> Array:
     return jnp.sqrt(squares(array))
 
 
-def _exponential(margins: Array) -> tuple[Array, Array]:
-    """ln sum_i e^(-q_i), and -dloss/dq_i over the loss: a softmax."""
-    top = _largest(-margins)
-    each = jnp.exp(-margins - top)
+def _relative(margins: Array, loss: Loss) -> tuple[Array, Array]:
+    """ln L (trial,) and relative weights -dL/dq_i / L (point, trial) at margins (point, trial)."""
+    logs = loss.log_each(margins)
+    if not loss.is_its_weight:
+        log_loss = logsumexp(logs, axis=0)
+        return log_loss, jnp.exp(loss.log_weights(margins) - log_loss)
+    top = _largest(logs)  # a softmax: one exponential serves both
+    each = jnp.exp(logs - top)
     whole = total(each)
     return top + jnp.log(whole), each / whole
-
-
-def _logistic(margins: Array) -> tuple[Array, Array]:
-    """ln sum_i ln(1 + e^(-q_i)), and 1/(1 + e^(q_i)) over the loss."""
-    near = jnp.log(softplus(-jnp.minimum(margins, _TAIL)))
-    log_loss = logsumexp(jnp.where(margins > _TAIL, -margins, near), axis=0)
-    return log_loss, jnp.exp(-softplus(margins) - log_loss)
-
-
-LOG_WEIGHTS: dict[str, Callable[[Array], Array]] = {
-    "exponential": lambda margins: -margins,
-    "logistic": lambda margins: -softplus(margins),
-}
-"""Margins to ln(-dloss_i/dq_i), elementwise."""
-
-LOSSES: dict[str, Callable[[Array], tuple[Array, Array]]] = {
-    "exponential": _exponential,
-    "logistic": _logistic,
-}
-"""Margins (point, trial) to ln L (trial,) and relative weights -dL/dq_i / L (point, trial)."""
 
 
 def neuron_directions(preactivation: Array, data: Data, loss: str) -> Array:
@@ -97,7 +78,7 @@ def neuron_directions(preactivation: Array, data: Data, loss: str) -> Array:
     one has no weight left in grad L / L, though its sign still moves the neuron that serves it.
     """
     active = preactivation > 0.0
-    log_weights = LOG_WEIGHTS[loss](data.labels[:, None] * _outputs(preactivation, data))
+    log_weights = LOSSES[loss].log_weights(data.labels[:, None] * _outputs(preactivation, data))
     top = jnp.where(active, log_weights, -jnp.inf).max(axis=1, keepdims=True)
     top = jnp.where(jnp.isfinite(top), top, 0.0)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
@@ -113,7 +94,7 @@ def gradient(preactivation: Array, data: Data, loss: str, keep: Array | None = N
     margins = data.labels[:, None] * _outputs(preactivation, data)
     if keep is not None:
         margins = jnp.where(keep, margins, jnp.inf)
-    log_loss, weights = LOSSES[loss](margins)
+    log_loss, weights = _relative(margins, LOSSES[loss])
     signs = data.output_weights[:, None, None] * data.labels[:, None]
     pull = jnp.where(preactivation > 0.0, signs * weights, 0.0)
     return Gradient(log_loss, -_collected(pull, data))

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
-from latephase.problem.methods import GradientDescent
+from latephase.problem import losses
 from latephase.training.base import (
-    LOSS_WEIGHTS,
     UNIT_ROUNDOFF,
     Array,
     Data,
@@ -96,10 +95,9 @@ def advance(
 
 
 def _check(method: Any, loss: str) -> None:
-    if not isinstance(method, GradientDescent):
+    if not (method.has_late_phase and method.discrete):
         raise InputError("GradientDescent(step_size)", method, "use it, or training.follow")
-    if loss not in LOSS_WEIGHTS:
-        raise InputError(f"a loss, {' or '.join(LOSS_WEIGHTS)}", loss, "use one of these")
+    losses.named(loss)
 
 
 def _joined(weights: Floats, biases: Floats) -> Floats:
@@ -121,7 +119,9 @@ def _descend(
     return *state.parameters, state.error, *unit
 
 
-_STEPS: dict[str, Step] = {loss: partial(_descend, w) for loss, w in LOSS_WEIGHTS.items()}
+_STEPS: dict[str, Step] = {
+    name: partial(_descend, one.weights) for name, one in losses.LOSSES.items()
+}
 
 
 def in_blocks(

@@ -1,11 +1,11 @@
 """The interface of a training method that is stepped, and how its parameters are declared.
 
-For developers. A method is a frozen dataclass with a `name` and two functions of arrays, `init`
-and `step`; one new file, and one line in `methods.py`. Its parameters are declared by `parameter`
-with the range they must lie in; inside `init` and `step` they are traced, so that changing them
-compiles nothing anew (`static` ones are plain values instead). A step says how the parameters
-change, what the method remembers, and what it has spent; adding, counting and sampling are
-`follow.py`'s business alone.
+For developers. A stepped method is a frozen dataclass with a `name` and two functions of arrays,
+`init` and `step`; one new file, and one line in `methods/table.py`. Its parameters are declared by
+`parameter` with the range they must lie in; inside `init` and `step` they are traced, so that
+changing them compiles nothing anew (`static` ones are plain values instead). A step says how the
+parameters change, what the method remembers, and what it has spent; adding, counting and sampling
+are `follow.py`'s business alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 from jax.core import Tracer
@@ -21,6 +21,7 @@ from jax.tree_util import register_pytree_node
 
 from latephase.core import InputError, Words
 from latephase.problem.checks import real_number, whole_number
+from latephase.problem.methods import Method
 from latephase.training.base import Array, Data, Pair, add
 from latephase.training.gradient import Gradient
 from latephase.training.units import kept
@@ -107,11 +108,8 @@ def static(default: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Method:
-    """A training method.  Raises InputError on a parameter outside its range."""
-
-    name: ClassVar[str]
-    spans: ClassVar[bool] = True  # updates are combinations of the (x_i, 1) of active points
+class SteppedMethod(Method):
+    """A method that is made step by step.  Raises InputError on a parameter outside its range."""
 
     def __init_subclass__(cls) -> None:
         """Make instances known to JAX: parameters are leaves, static ones part of the type."""
@@ -142,7 +140,7 @@ def _checked(one: Any, value: Any) -> Any:
         return bool(value)
     if one.metadata.get("static"):
         return whole_number(value, one.name, 0, 2**31 - 1)
-    if not isinstance(value, Method | None):
+    if not isinstance(value, SteppedMethod | None):
         return real_number(value, one.name, "a number or a method")
     return value
 
@@ -156,12 +154,14 @@ def _ranged(name: str, words: str, value: Any) -> float:
     return number
 
 
-def _flatten(method: Method) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+def _flatten(method: SteppedMethod) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
     kept = tuple((f.name, getattr(method, f.name)) for f in fields(method) if _static(f))
     return tuple(getattr(method, f.name) for f in fields(method) if not _static(f)), kept
 
 
-def _built(cls: type[Method], kept: tuple[tuple[str, Any], ...], leaves: Any) -> Method:
+def _built(
+    cls: type[SteppedMethod], kept: tuple[tuple[str, Any], ...], leaves: Any
+) -> SteppedMethod:
     """The method with traced parameters, unchecked."""
     method = object.__new__(cls)
     names = [f.name for f in fields(cls) if not _static(f)]

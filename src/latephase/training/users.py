@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from latephase.core import InputError, Words
 from latephase.training.base import Pair
 from latephase.training.gradient import Gradient
-from latephase.training.method import Method, Step, View
+from latephase.training.method import Step, SteppedMethod, View
 
 
-def began(method: Method, view: View) -> Any:
+def began(method: SteppedMethod, view: View) -> Any:
     """What the method remembers before its first step, as arrays; real numbers in float64."""
     memory = _called(method, "init", lambda: method.init(view))
     return _called(method, "init", lambda: jax.tree.map(_array, memory))
@@ -29,7 +29,7 @@ def _array(leaf: Any) -> jax.Array:
     return array.astype(jnp.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
-def made(method: Method, view: View, memory: Any) -> Step:
+def made(method: SteppedMethod, view: View, memory: Any) -> Step:
     """One update, of the shapes that the loop goes on with.  Raises InputError."""
     step = _called(method, "step", lambda: method.step(view, memory))
     if not isinstance(step, Step):
@@ -44,7 +44,7 @@ def made(method: Method, view: View, memory: Any) -> Step:
     return step
 
 
-def _called(method: Method, name: str, call: Callable[[], Any]) -> Any:
+def _called(method: SteppedMethod, name: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except InputError as error:
@@ -57,7 +57,7 @@ def _called(method: Method, name: str, call: Callable[[], Any]) -> Any:
         raise InputError(f"{where} to run", got, f"mend {where}") from error
 
 
-def _check(method: Method, name: str, got: Any, expected: Any) -> None:
+def _check(method: SteppedMethod, name: str, got: Any, expected: Any) -> None:
     """Check that two trees have the same structure, shapes and types."""
     if isinstance(expected, Pair | Gradient) and not isinstance(got, type(expected)):
         kind = type(expected).__name__
@@ -76,6 +76,6 @@ def _kind(value: Any) -> str:
     return f"{array.dtype}{list(array.shape)}"
 
 
-def _wrong(method: Method, expected: str, got: Any, do: str) -> InputError:
+def _wrong(method: SteppedMethod, expected: str, got: Any, do: str) -> InputError:
     got = Words(f"an array, {_kind(got)}") if isinstance(got, jax.Array) else got
     return InputError(f"{expected} from {type(method).__name__}.step", got, do)

@@ -67,18 +67,16 @@ def _time(t: LogTime | None) -> dict[str, Any] | None:
 
 
 def _print(found: Prediction, within: Within, problem_flags: str) -> None:
+    blocked = hints.what_blocks(found.outcome, found.regime, found.method.discrete)
     if found.regime is None:
         printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
-        discrete = hasattr(found.method, "step_size")
-        blocked = hints.if_not_followed(found.outcome, discrete)
         printing.line("next", blocked or hints.NEVER_FITTED)
         return
     printing.line("regime", f"{found.regime.name}: {found.regime.value}")
     printing.line("entry", f"t = {found.entry}")
     if found.law is None:
         printing.line("law", "none: the loss does not tend to 0")
-        told = hints.if_never_fitted(found.outcome, found.regime)
-        printing.line("next", told or hints.NEVER_FITTED)
+        printing.line("next", blocked or hints.NEVER_FITTED)
         return
     printing.line("law", printing.law_text(found.law))
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")

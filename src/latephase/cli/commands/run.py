@@ -115,15 +115,12 @@ def _print(run: Run, every: bool) -> None:
 def _next(run: Run, problem_flags: str) -> str:
     """What to do with what was found."""
     from latephase.core import Outcome
-    from latephase.runs.simulate import has_late_phase
 
-    discrete = hasattr(run.method, "step_size")
-    blocked = hints.if_never_fitted(run.outcome, run.regime)
-    blocked = blocked or hints.if_not_followed(run.outcome, discrete)
+    blocked = hints.what_blocks(run.outcome, run.regime, run.method.discrete)
     if blocked:
         return blocked
     predict = f"latephase predict {problem_flags}"
-    known = run.loss == "exponential" and has_late_phase(run.network, run.data)
+    known = run.problem.has_closed_form
     if run.outcome is Outcome.transient:
         return "a later --until" + (f", or: {predict}" if known else "")
     if known:

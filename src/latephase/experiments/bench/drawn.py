@@ -12,15 +12,14 @@ import numpy as np
 
 from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
+from latephase.late.engine import MAX_STEPS
+from latephase.late.engines.pair_trials import LatePhase, follow_trials
 from latephase.problem import (
     Dataset,
-    GradientDescent,
-    GradientFlow,
+    Method,
     TwoPointGeometry,
     initializers,
 )
-from latephase.runs.engines import exact_pieces as engine
-from latephase.runs.engines.exact_pieces import LatePhase
 
 
 def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
@@ -32,17 +31,17 @@ def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
 def follow(
     networks: tuple[Floats, Floats],
     data: Dataset,
-    method: GradientDescent | GradientFlow,
+    method: Method,
     times: Sequence[LogTime | str | int] = (),
-    max_steps: int = engine.MAX_STEPS,
+    max_steps: int = MAX_STEPS,
 ) -> LatePhase:
     """Follow networks, weights and biases (T, 2), to the last of `times`; without times, until
     every trial has settled or has used up `max_steps`."""
-    flow = isinstance(method, GradientFlow)
+    flow = not method.discrete
     parsed = sorted({LogTime.parse(t, flow=flow) for t in times})
     until = parsed[-1] if parsed else None
     geometry = TwoPointGeometry.of(data)
-    return engine.run(geometry, *networks, method, parsed, until, max_steps=max_steps)
+    return follow_trials(geometry, *networks, method, parsed, until, max_steps=max_steps)
 
 
 def ends_in(found: LatePhase, *regimes: Regime) -> Bools:

@@ -23,8 +23,8 @@ from latephase.experiments.bench.finding import (
     Table,
     Verdict,
 )
-from latephase.problem import GradientDescent, GradientFlow
-from latephase.runs.engines.exact_pieces import LatePhase
+from latephase.late.engines.pair_trials import LatePhase
+from latephase.problem import GradientDescent, GradientFlow, Method
 
 INITIALIZER = "standard_normal"
 LADDER = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -274,11 +274,9 @@ def _course_panel(bench: Bench, runs: _Runs) -> Panel:
     return Panel(series, x_label, "log10 margin deficit (input units)", "one start")
 
 
-def _course(
-    start: tuple[Floats, Floats], method: GradientDescent | GradientFlow, label: str, colour: int
-) -> Series:
+def _course(start: tuple[Floats, Floats], method: Method, label: str, colour: int) -> Series:
     step_size = getattr(method, "step_size", 1.0)
-    flow = isinstance(method, GradientFlow)
+    flow = not method.discrete
     times = [t for t in log_spaced(LogTime.parse("1e18", flow=flow), 120, flow) if t.log >= 0]
     found = follow(start, PAPER_DATA, method, times)
     x = np.array([t.log10 for t in times]) + np.log10(step_size)

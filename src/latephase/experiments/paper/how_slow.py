@@ -21,8 +21,8 @@ from latephase.experiments.bench.finding import (
     Verdict,
 )
 from latephase.experiments.bench.statistics import power_above, quantiles
+from latephase.late.engines.pair_trials import LatePhase
 from latephase.problem import GradientDescent, initializers
-from latephase.runs.engines.exact_pieces import LatePhase
 
 DEFICITS = (0.1, 0.01, 0.001)
 STEPS_PER_SECOND = 1e9

@@ -37,8 +37,8 @@ from latephase.experiments.bench.paths import (
     slowest_table,
 )
 from latephase.experiments.bench.statistics import wilson
+from latephase.late.engines.pair_trials import LatePhase
 from latephase.problem import GradientDescent, initializers
-from latephase.runs.engines.exact_pieces import LatePhase
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)

@@ -12,9 +12,8 @@ from jax import lax
 
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.setting import Setting
-from latephase.problem import GradientDescent
+from latephase.problem import LOSSES
 from latephase.training.base import (
-    LOSS_WEIGHTS,
     UNIT_ROUNDOFF,
     Data,
     LossWeights,
@@ -52,7 +51,6 @@ def stepped(setting: Setting, theta: Floats, low: Floats, error: float, count: i
     error: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding of
     margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
     """
-    assert isinstance(setting.method, GradientDescent)
     data, step_size = (setting.points, setting.labels, setting.outer), setting.method.step_size
     found = units(theta[None], setting.points)
     unit = None if found is None else found[0]
@@ -82,15 +80,15 @@ def _run(
         _: jax.Array, carry: tuple[State, jax.Array, jax.Array]
     ) -> tuple[State, jax.Array, jax.Array]:
         state, doubt, lost = carry
-        pull = step_size * pulls(state.parameters, fixed, LOSS_WEIGHTS[loss], unit)
+        pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
-        moved = step(state, fixed, LOSS_WEIGHTS[loss], step_size, unit)
+        moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
         state = State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
             lambda: _undecided(
-                near, pull[..., 0], state, fixed, LOSS_WEIGHTS[loss], step_size, unit
+                near, pull[..., 0], state, fixed, LOSSES[loss].weights, step_size, unit
             ),
             lambda: (none, none > 0),
         )

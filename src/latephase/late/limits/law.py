@@ -15,7 +15,6 @@ from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pair.response import pattern_code
 from latephase.problem import (
     Dataset,
-    GradientDescent,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
@@ -44,11 +43,10 @@ def law_of(
     """
     if outcome is not Outcome.settled or data.d != 1:
         return None
-    step = method.step_size if isinstance(method, GradientDescent) else 1.0
     if is_two_point(data) and sorted(network.output_weights) == [-1.0, 1.0]:
-        return _closed_form(network, data, pattern, theta, math.log(step))
+        return _closed_form(network, data, pattern, theta, method.log_step)
     try:
-        found = mode_limit(pattern, theta, data, network.output_weights, log_t, math.log(step))
+        found = mode_limit(pattern, theta, data, network.output_weights, log_t, method.log_step)
     except InputError:
         return None
     if found is None or not found.settled:

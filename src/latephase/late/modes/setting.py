@@ -11,7 +11,7 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.problem import LOSSES, Dataset, GradientDescent, GradientFlow, Loss, ShallowReLU
+from latephase.problem import LOSSES, Dataset, Loss, Method, ShallowReLU
 
 from .frame import Frame
 from .neuron import Neuron
@@ -31,16 +31,14 @@ class Setting:
     frame: Frame
     labels: Floats
     outer: Floats
-    method: GradientDescent | GradientFlow
+    method: Method
     loss: Loss
     _neurons: dict[int, tuple[bytes, Neuron]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     @classmethod
-    def of(
-        cls, network: ShallowReLU, data: Dataset, method: GradientDescent | GradientFlow, loss: str
-    ) -> Setting:
+    def of(cls, network: ShallowReLU, data: Dataset, method: Method, loss: str) -> Setting:
         """The setting of a network on its data."""
         points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
         outer = network.output_weights.copy()
@@ -54,12 +52,12 @@ class Setting:
     @property
     def discrete(self) -> bool:
         """Gradient descent, whose time counts updates; gradient flow's is real."""
-        return isinstance(self.method, GradientDescent)
+        return self.method.discrete
 
     @cached_property
     def log_step(self) -> float:
         """ln of the step size; 0 for gradient flow."""
-        return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
+        return self.method.log_step
 
     @cached_property
     def signs(self) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.problem import GradientDescent, GradientFlow, TwoPointGeometry
+from latephase.problem import Method, TwoPointGeometry
 
 from .observe import OBSERVED, Lean, observe
 from .response import Response, response
@@ -79,7 +78,7 @@ class Course:
     """The problem that the trials run on, their clock, and the record they fill."""
 
     geometry: TwoPointGeometry
-    method: GradientDescent | GradientFlow
+    method: Method
     clock: Clock
     record: Record
     slide_tolerance: float
@@ -88,12 +87,12 @@ class Course:
     @property
     def discrete(self) -> bool:
         """Gradient descent, whose time counts updates; gradient flow's is real."""
-        return isinstance(self.method, GradientDescent)
+        return self.method.discrete
 
     @cached_property
     def log_step(self) -> float:
         """ln of the step size; 0 for gradient flow."""
-        return math.log(self.method.step_size) if isinstance(self.method, GradientDescent) else 0.0
+        return self.method.log_step
 
     def response(self, code: int) -> Response:
         if code not in self._responses:

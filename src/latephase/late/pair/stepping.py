@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.problem import GradientDescent
 from latephase.problem.geometry import two_sum
 
 from .course import Course
@@ -36,7 +35,6 @@ def step(
     chunk;  left (R,): steps left in the budget."""
     from latephase.training.two_points import advance_pair  # imports JAX: only where it is needed
 
-    assert isinstance(course.method, GradientDescent)
     counts = _counts(course, state, stretch, left)
     g = course.geometry
     lengths = np.sqrt([g.k11, g.k22])[:, None]

@@ -14,8 +14,6 @@ from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.problem import (
     Dataset,
-    GradientDescent,
-    GradientFlow,
     ShallowReLU,
     TwoPointGeometry,
 )
@@ -55,7 +53,7 @@ class Approach:
 
     @property
     def flow(self) -> bool:
-        return isinstance(self.method, GradientFlow)
+        return not self.method.discrete
 
     @property
     def size(self) -> float:
@@ -75,7 +73,7 @@ class Approach:
         """
         path, g = self._simulated([self.settled]), self.geometry
         a = g.preactivations(path.weights.values[0, :, 0], path.biases.values[0])
-        step = self.method.step_size if isinstance(self.method, GradientDescent) else 1.0
+        step = self.method.step_size if self.method.discrete else 1.0
         slowest = min(g.determinant / max(g.k11, g.k22), 1.0)
         level = float(np.abs(a).max()) - math.log(step * slowest)
         return max(self.settled.log, level, 0.0) + _FORGOTTEN

@@ -10,9 +10,9 @@ import numpy as np
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
-from latephase.problem import GradientFlow, ShallowReLU
+from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
-from latephase.runs.simulate import has_late_phase, simulate
+from latephase.runs.simulate import simulate
 
 from .approach import Approach
 from .passage import last_passage
@@ -50,7 +50,7 @@ class Pace:
 
     @property
     def _flow(self) -> bool:
-        return isinstance(self.run.method, GradientFlow)
+        return not self.run.method.discrete
 
     @property
     def _size(self) -> float:
@@ -72,7 +72,7 @@ class Pace:
         log = self.curve.within(eps)
         if log is None or self._fast:
             return None
-        if law is not None and has_late_phase(self.run.network, self.run.data):
+        if law is not None and self.run.problem.is_pair:
             by_law = abs(law.constant) / eps - law.offset
             return by_law if abs(by_law - log) <= _ALIKE * log else log
         return log if self.constant_error <= _SHARE * constant else None
@@ -86,7 +86,7 @@ class Pace:
     def _by_logarithm(self, eps: float) -> LogTime | None:
         """Where a difference of margins is rounding: a law of C = 0 knows the logarithm."""
         run = self.run
-        if run.law is None or not self._fast or not has_late_phase(run.network, run.data):
+        if run.law is None or not self._fast or not run.problem.is_pair:
             return None
         times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=self._flow)
         options = {"loss": run.loss}

@@ -16,7 +16,6 @@ import numpy as np
 from latephase.problem import LOSSES
 from latephase.training.arithmetic.float_formats import FORMATS, Format
 from latephase.training.base import Data
-from latephase.training.gradient import LOG_WEIGHTS
 
 Array = Any  # of NumPy or of JAX
 _SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
@@ -98,9 +97,9 @@ class _Operations:
 
     def loss_weights(self, margins: Array) -> Array:
         """-dloss/dq at margins (ends, point, trial); it falls."""
-        log = LOSSES[self.kind.loss].log_weights if self.xp is np else LOG_WEIGHTS[self.kind.loss]
         falling = margins[::-1]
-        exponent = self.rounded(self._widened(log(falling), falling))
+        log_weights = LOSSES[self.kind.loss].log_weights(falling)
+        exponent = self.rounded(self._widened(log_weights, falling))
         weights = self._widened(self.xp.exp(exponent), exponent)
         if self.kind.watched:
             self._watch((weights == 0) & (exponent > -746.0))

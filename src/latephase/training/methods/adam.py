@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods import optax_steps
 
 _LEAST = 1e-150  # of |grad L|: eps = 0 divides 0 by 0 for parameters that have no gradient
 
 
 @dataclass(frozen=True)
-class Adam(Method):
+class Adam(SteppedMethod):
     """m and v: averages of g and g^2 with weights beta1, beta2, divided by 1 - beta^t; theta <-
     theta - step_size m / (sqrt(v) + eps).
 

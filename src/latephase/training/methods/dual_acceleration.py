@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from latephase.training.base import Array
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 
 
 @dataclass(frozen=True)
-class DualAcceleration(Method):
+class DualAcceleration(SteppedMethod):
     """g_t = t/(t+1) (g_{t-1} + G_t), theta_{t+1} = theta_t - step_size (g_t + G_t), G = grad L / L.
 
     Source: [jisrebrotelgarsky2021], their Algorithm 1 with beta_t = t/(t+1) and the constant

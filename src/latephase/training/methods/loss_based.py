@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 
 from latephase.training.base import Array, Pair
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 
 
 class Memory(NamedTuple):
@@ -20,7 +20,7 @@ class Memory(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LossBasedSchedule(Method):
+class LossBasedSchedule(SteppedMethod):
     """theta <- theta - h grad L; h grows by 2^(1/5) after a step that lowered the loss; a step that
     did not is taken back and h shrinks by 2^(1/10).
 

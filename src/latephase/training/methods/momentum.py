@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods import optax_steps
 
 
 @dataclass(frozen=True)
-class HeavyBall(Method):
+class HeavyBall(SteppedMethod):
     """theta_{t+1} = theta_t - step_size grad L(theta_t) + momentum (theta_t - theta_{t-1}).
 
     Source: [polyak1964]. A constant momentum multiplies the clock by 1 / (1 - momentum).
@@ -35,7 +35,7 @@ class HeavyBall(Method):
 
 
 @dataclass(frozen=True)
-class Nesterov(Method):
+class Nesterov(SteppedMethod):
     """y_t = theta_t + b_t (theta_t - theta_{t-1}), theta_{t+1} = y_t - step_size grad L(y_t), with
     b_t = t / (t + 3) for `momentum` 0 and b_t = momentum otherwise.
 

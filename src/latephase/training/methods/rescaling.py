@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 from latephase.training.base import Array
 from latephase.training.gradient import length
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.step_sizes import over, unit
 
 
 @dataclass(frozen=True)
-class ProgressiveRescaling(Method):
+class ProgressiveRescaling(SteppedMethod):
     """PRGD: after `warmup` loss-scaled steps, every `period` updates theta is stretched to the
     radius R_k = R_0 ratio^k; between, theta <- Proj_{|theta| <= R_k}(theta - step_size grad L / L).
 
@@ -49,7 +49,7 @@ class ProgressiveRescaling(Method):
 
 
 @dataclass(frozen=True)
-class FixedRadius(Method):
+class FixedRadius(SteppedMethod):
     """theta <- Proj_{|theta| = radius}(theta - step_size G / |G|): normalised steps on a sphere.
 
     Source: ours, the limit of [wangminwu2024] with a constant radius. It converges to the least

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from jax.numpy import exp
 
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.optax_steps import ascended
 
 
 @dataclass(frozen=True)
-class SharpnessAware(Method):
+class SharpnessAware(SteppedMethod):
     """theta <- theta - step_size grad L(theta + radius G / |G|), G the gradient at theta.
 
     Source: [foret2021], by optax.contrib. Ours deviates: the ascent is normalised trial by trial.

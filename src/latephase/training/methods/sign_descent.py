@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods import optax_steps
 
 
 @dataclass(frozen=True)
-class SignDescent(Method):
+class SignDescent(SteppedMethod):
     """theta <- theta - step_size sign(grad L), sign(0) = 0; the signs never underflow.
 
     Source: steepest descent in the l_inf norm [gunasekar2018]; by optax.

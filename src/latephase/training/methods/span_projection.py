@@ -10,12 +10,12 @@ import jax.numpy as jnp
 
 from latephase.core import InputError
 from latephase.training.base import Array, Pair
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.step_sizes import PowerStep
 
 
 @dataclass(frozen=True)
-class SpanProjection(Method):
+class SpanProjection(SteppedMethod):
     """Any method; at step `at`, each neuron's (w, b) is projected on the span of the (x_i, 1) that
     it is active on, and training goes on. A neuron that is active nowhere stays as it is.
 
@@ -27,11 +27,11 @@ class SpanProjection(Method):
     spans: ClassVar[bool] = False
     step_size: float = parameter("> 0")
     at: float = parameter(">= 0", 1000.0)
-    method: Method | None = None
+    method: SteppedMethod | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.method, Method | None):
+        if not isinstance(self.method, SteppedMethod | None):
             raise InputError("a method of latephase.training", self.method, "leave it out")
 
     def init(self, view: View) -> Any:
@@ -47,7 +47,7 @@ class SpanProjection(Method):
         return step._replace(parameters=moved)
 
     @property
-    def _inner(self) -> Method:
+    def _inner(self) -> SteppedMethod:
         return PowerStep(self.step_size, 0.0) if self.method is None else self.method
 
 

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 
 from latephase.training.base import Array
 from latephase.training.gradient import Gradient, squares
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 
 
 @dataclass(frozen=True)
-class PowerStep(Method):
+class PowerStep(SteppedMethod):
     """h_t = step_size (t + 1)^exponent; exponent 0 is gradient descent.
 
     Source: docs/theory.md, "Remedies"; growing steps as in [nacson2019].
@@ -35,7 +35,7 @@ class PowerStep(Method):
 
 
 @dataclass(frozen=True)
-class LossScaled(Method):
+class LossScaled(SteppedMethod):
     """h_t = step_size / (L(theta_t) (t + 1)^decay): decay 0 is constant, 1/2 is Nacson's.
 
     Sources: [jitelgarsky2019] (constant), [nacson2019] (1/sqrt(t + 1)). Ours deviates in dividing
@@ -54,7 +54,7 @@ class LossScaled(Method):
 
 
 @dataclass(frozen=True)
-class NormalizedGradientDescent(Method):
+class NormalizedGradientDescent(SteppedMethod):
     """h_t = step_size / |grad L(theta_t)|: every step has the length step_size.
 
     Source: [nacson2019]. A gradient of 0 (every neuron dead) leaves theta where it is.
@@ -70,7 +70,7 @@ class NormalizedGradientDescent(Method):
 
 
 @dataclass(frozen=True)
-class PolyakStep(Method):
+class PolyakStep(SteppedMethod):
     """h_t = scale L(theta_t) / |grad L(theta_t)|^2: Polyak's step for the least loss 0.
 
     Source: [polyak1987]; scale 1 is his. A gradient of 0 leaves theta where it is.

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 
 from latephase.training.base import Array
 from latephase.training.gradient import Gradient
-from latephase.training.method import Method, Step, View, parameter, static
+from latephase.training.method import Step, SteppedMethod, View, parameter, static
 
 
 @dataclass(frozen=True)
-class StochasticGradientDescent(Method):
+class StochasticGradientDescent(SteppedMethod):
     """theta <- theta - step_size grad loss_i(theta), i one point, drawn with replacement, or every
     epoch of n steps in a new order without.
 

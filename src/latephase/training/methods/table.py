@@ -9,7 +9,7 @@ from typing import Any
 from latephase.core import InputError, Words
 from latephase.core.calls import public
 from latephase.problem import GradientDescent
-from latephase.training.method import Method
+from latephase.training.method import SteppedMethod
 from latephase.training.methods.adam import Adam
 from latephase.training.methods.dual_acceleration import DualAcceleration
 from latephase.training.methods.loss_based import LossBasedSchedule
@@ -51,7 +51,7 @@ __all__ = [
     "texts_of",
 ]
 
-METHODS: dict[str, type[Method]] = {
+METHODS: dict[str, type[SteppedMethod]] = {
     method.name: public(method)
     for method in (
         PowerStep,
@@ -72,8 +72,7 @@ METHODS: dict[str, type[Method]] = {
         StochasticGradientDescent,
     )
 }
-GD = "gd"
-"""Gradient descent itself, `problem.GradientDescent`."""
+GD = GradientDescent.name
 
 
 def names() -> tuple[str, ...]:
@@ -81,20 +80,20 @@ def names() -> tuple[str, ...]:
     return (GD, *METHODS)
 
 
-def stepped(method: Any) -> Method:
+def stepped(method: Any) -> SteppedMethod:
     """The method as one that is stepped; gradient descent is the power step of exponent 0.
 
     Raises InputError.
     """
     if isinstance(method, GradientDescent):
         return PowerStep(method.step_size, 0.0)
-    if not isinstance(method, Method):
+    if not isinstance(method, SteppedMethod):
         known = ", ".join(cls.__name__ for cls in METHODS.values())
         raise InputError("a method that is stepped", method, f"use GradientDescent, {known}")
     return method
 
 
-def named(text: str, step_size: float) -> Method | GradientDescent:
+def named(text: str, step_size: float) -> SteppedMethod | GradientDescent:
     """The method of a text: a name, then parameters: "adam", "heavy_ball:momentum=0.5".
 
     A parameter that is a method itself has its own parameters behind slashes:
@@ -141,13 +140,12 @@ def texts_of(methods: Sequence[Any]) -> tuple[list[str], float | None]:
 
 def _text(method: Any, common: float | None) -> str:
     """A name and the parameters that are not its defaults."""
-    name = GD if isinstance(method, GradientDescent) else method.name
     parts = []
     for one in fields(method):
         value = getattr(method, one.name)
         if value == (common if one.name == "step_size" else one.default):
             continue
-        inner = isinstance(value, Method)
+        inner = isinstance(value, SteppedMethod)
         shown = _text(value, common).replace(":", "/") if inner else repr(value + 0)
         parts.append(f":{one.name}={shown.removesuffix('.0')}")
-    return name + "".join(parts)
+    return str(method.name) + "".join(parts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from latephase.training.method import Method, Step, View, parameter
+from latephase.training.method import Step, SteppedMethod, View, parameter
 
 
 @dataclass(frozen=True)
-class WeightDecay(Method):
+class WeightDecay(SteppedMethod):
     """theta <- theta - step_size (grad L + strength / (t + 1)^fading theta), coupled.
 
     fading 0 keeps the strength, 1 lets it fall like 1/t. The biases decay too. Source: [krogh1991];

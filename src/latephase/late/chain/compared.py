@@ -1,4 +1,4 @@
-"""Any shallow ReLU network, from initialisation to any horizon, with a measured error.
+"""A run of a chain and the same run made more cautiously: what they say of one another.
 
 Every run is made twice, the second time more cautiously: gradient descent is handed to the modified
 flow at twice the step, gradient flow is solved to a hundredth of the tolerance. Their difference is
@@ -15,58 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import LogTime, Outcome, Regime, Rigour
-from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core import LogTime, Outcome
+from latephase.core.arrays import Bools, Floats
 from latephase.core.workers import workers
-from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.run import run_chain
-from latephase.late.chain.state import Chain, Goal
-from latephase.late.limits.law import law_of
 from latephase.late.modes.setting import Setting, lengths
-from latephase.late.pair.regimes import terminal_regime
-from latephase.late.pair.response import pattern_code
-from latephase.margin import boundary, margin_of, robustness_margin
-from latephase.problem import LOSSES, Dataset, ShallowReLU, TwoPointGeometry, is_two_point
-from latephase.problem.methods import Method
-from latephase.runs.run import Run, Times
-from latephase.runs.trajectory import dataset
+
+from .run import run_chain
+from .state import Chain, Goal
 
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
-_WIDE = 1000  # pairs from which a run takes long enough for a second process
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
-
-
-def simulate_general(
-    network: ShallowReLU,
-    data: Dataset,
-    method: Method,
-    times: Times,
-    loss: str,
-    goal: Goal,
-    processes: int = 1,
-) -> Run:
-    """Run a network to its horizon; samples that could not be reached are NaN."""
-    setting = Setting.of(network, data, method, loss)
-    theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
-    side_by_side = processes > 1 and network.m * data.n >= _WIDE
-    found = compared(setting, theta, times.sorted, times.until, goal, side_by_side)
-    fine = found.chain
-    arrays = observe(network, data, loss, found.theta)
-    arrays["log_loss"] = setting.log_loss(fine.recorded)  # (w, b) are rounded; these are not
-    arrays["error"], arrays["margin_error"] = found.error, found.margin_error
-    rigour = np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name)
-    arrays["rigour"] = rigour
-    picked = {name: values[times.positions] for name, values in arrays.items()}
-    weakest = Rigour.estimated if fine.followed.any() else Rigour.measured
-    outcome, statuses = ending(fine), pattern(fine)
-    regime = regime_of(data, network.output_weights, outcome, statuses)
-    outcome = Outcome.settled if regime else outcome
-    law = law_of(network, data, method, outcome, statuses, found.end, fine.now.log)
-    path = dataset(picked, times.given)
-    return Run(network, data, method, path, outcome, regime, law, weakest, loss, statuses)
 
 
 @dataclass(frozen=True)
@@ -166,17 +127,6 @@ def _risen(fine: Chain, margin_error: Floats) -> Bools:
     return np.logical_or.accumulate(risen)
 
 
-def regime_of(data: Dataset, outer: Floats, outcome: Outcome, statuses: Ints) -> Regime | None:
-    """The regime of a run that ended in statuses (m, n); None but for two neurons on two points
-    that pull apart, and while it is unsettled."""
-    final = outcome in (Outcome.settled, Outcome.unfitted)
-    if not (final and is_two_point(data) and len(outer) == 2 and min(outer) < 0 < max(outer)):
-        return None
-    geometry = TwoPointGeometry.of(data)
-    canonical = statuses[np.argsort(-outer)][:, list(geometry.order)]
-    return terminal_regime(geometry, int(pattern_code(canonical[..., None])[0]))
-
-
 @contextmanager
 def _begun(side_by_side: bool, *arguments: Any) -> Iterator[Future[Chain] | None]:
     """A chain begun in another process, if at all."""
@@ -201,32 +151,3 @@ def _error(fine: Chain, coarse: Chain, theta: Floats, rounding: Floats) -> Float
     relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
     relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
     return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def observe(network: ShallowReLU, data: Dataset, loss: str, theta: Floats) -> dict[str, Any]:
-    """The recorded variables of theta (S, m, d + 1); NaN where it is."""
-    w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
-    reached = np.isfinite(theta).all(axis=(1, 2))
-    q = np.einsum("sni,i->sn", np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2), v)
-    rho = np.full(len(theta), np.nan)
-    if network.d == 1 and reached.any():
-        rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
-    if network.d == 2:  # in milliseconds; more features take their time
-        for k in np.flatnonzero(reached):
-            rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
-    crossing = np.full(len(theta), np.nan)
-    if network.d == 1 and sorted(v) == [-1.0, 1.0]:
-        first = [0, 1] if v[0] > 0 else [1, 0]
-        crossing = boundary(w[:, first, 0].T, b[:, first].T)
-    deficit = data.optimal_margin - rho
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "weights": w,
-            "biases": b,
-            "boundary": np.where(reached, crossing, np.nan),
-            "robustness_margin": rho,
-            "margin_deficit": deficit,
-            "log_margin_deficit": np.log(deficit),
-            "log_loss": np.where(reached, LOSSES[loss].log_loss(data.labels * q), np.nan),
-        }

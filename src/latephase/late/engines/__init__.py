@@ -1,0 +1,1 @@
+"""What carries a run, one file for each engine: exact pieces, modes, single steps, arithmetic."""

@@ -1,0 +1,37 @@
+"""Which engine carries a problem, and what is refused because it has not what was asked for."""
+
+from __future__ import annotations
+
+from latephase.core import InputError, Words
+from latephase.late.engine import Engine, Goal
+from latephase.problem import Problem
+
+from .exact_pieces import ExactPieces
+from .modes import Modes
+from .rounded import Rounded
+from .stepped import SingleSteps
+
+ENGINES: tuple[Engine, ...] = (ExactPieces(), Modes(), SingleSteps())
+"""The first one that takes a problem carries it."""
+ARITHMETIC: Engine = Rounded()
+
+
+def engine_for(problem: Problem, goal: Goal) -> Engine:
+    """The engine that carries a problem to a goal.
+
+    Raises InputError where there is none, and on options that it has not.
+    """
+    choice = ENGINES if goal.dtype is None else (ARITHMETIC,)
+    engine = next((one for one in choice if one.takes(problem)), None)
+    if engine is None and goal.dtype is not None:
+        expected = "GradientDescent(step_size) with a dtype"
+        raise InputError(expected, problem.method, "leave out dtype")
+    if engine is None:
+        raise InputError("a method that an engine takes", problem.method, "give it init and step")
+    for name in goal.options:
+        if name not in engine.options:
+            expected = f"no {name}, which {engine.name} have not"
+            given = Words(f"{name}={getattr(goal, name)!r}")
+            needs_dtype = name in ARITHMETIC.options
+            raise InputError(expected, given, "pass dtype, too" if needs_dtype else "leave it out")
+    return engine

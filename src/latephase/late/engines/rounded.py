@@ -1,0 +1,79 @@
+"""Gradient descent in floating-point arithmetic, as a machine makes it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from latephase.core import LogTime, Outcome, Rigour
+from latephase.core.arrays import Floats
+from latephase.late.engine import Goal, Record
+from latephase.problem import Problem
+
+from .reading import last_pattern, reading_error
+
+
+class Rounded:
+    """All updates that are alike in one leap; after the stall nothing changes any more."""
+
+    name = "real arithmetic"
+    options = frozenset({"dtype", "accumulate", "rounding"})
+
+    def takes(self, problem: Problem) -> bool:
+        """Any network under gradient descent."""
+        return problem.method.has_late_phase and problem.method.discrete
+
+    def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
+        """Carry one network; warns where it stalls before its end.
+
+        The network recorded is the result of the arithmetic, so that its margins are off by their
+        evaluation alone; how far it is from exact descent is not known, and `error` NaN.
+        """
+        from latephase.training.arithmetic.real_arithmetic import descend  # imports JAX
+
+        network, data, dtype = problem.network, problem.data, goal.dtype
+        assert dtype is not None
+        found = descend(
+            network.weights[None],
+            network.biases[None],
+            [t.as_float for t in times],
+            inputs=data.inputs,
+            labels=data.labels,
+            output_weights=network.output_weights,
+            step_size=problem.method.step_size,
+            loss=problem.loss.name,
+            dtype=dtype,
+            accumulate=bool(goal.accumulate),
+            rounding="nearest" if goal.rounding is None else goal.rounding,
+            max_leaps=goal.max_steps,
+            progress=goal.progress,
+        )
+        theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
+        outcome = _ending(found, theta, dtype)
+        finite = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
+        theta = np.where(finite, theta, np.nan)
+        return Record(
+            parameters=theta,
+            error=np.full(len(theta), np.nan),
+            margin_error=reading_error(problem, theta),
+            rigour=np.full(len(theta), Rigour.measured.name),
+            outcome=outcome,
+            pattern=last_pattern(problem, theta),
+        )
+
+
+def _ending(found: Any, theta: Floats, dtype: str) -> Outcome:
+    """How it ended; the stall is also told as a warning, for what follows it is no descent."""
+    if not np.isnan(found.stalled[0]):
+        text = (
+            f"{dtype} stalled at update {found.stalled[0]:.0f}: nothing changes after "
+            "it; latephase.stall predicts this, and without dtype the run goes on"
+        )
+        warnings.warn(text, stacklevel=5)  # the caller of simulate, which is wrapped
+        return Outcome.stalled
+    if found.exhausted[0]:
+        return Outcome.budget_exhausted
+    return Outcome.transient if np.isfinite(theta).all() else Outcome.overflowed

@@ -1,0 +1,75 @@
+"""Methods without a late phase of their own, made step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from latephase.core import LogTime, Outcome, Rigour
+from latephase.core.arrays import Floats
+from latephase.late.engine import Goal, Record
+from latephase.problem import Problem
+
+from .reading import last_pattern, reading_error
+
+
+class SingleSteps:
+    """As many steps as there are updates, up to the budget; samples beyond it are NaN."""
+
+    name = "single steps"
+    options: frozenset[str] = frozenset()
+
+    def takes(self, problem: Problem) -> bool:
+        """Any network and any method of `training` but gradient descent."""
+        from latephase.training.method import SteppedMethod  # imports JAX
+
+        return isinstance(problem.method, SteppedMethod)
+
+    def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
+        """Carry one network; how far it is from exact arithmetic is not known after the start."""
+        from latephase.training.follow import follow
+        from latephase.training.method import SteppedMethod
+
+        network, data, method = problem.network, problem.data, problem.method
+        assert isinstance(method, SteppedMethod)
+        reached = [t for t in times if t <= LogTime.parse(goal.max_steps)]
+        found = follow(
+            network.weights[None],
+            network.biases[None],
+            [_whole(t) for t in reached],
+            inputs=data.inputs,
+            labels=data.labels,
+            output_weights=network.output_weights,
+            method=method,
+            loss=problem.loss.name,
+            progress=goal.progress,
+        )
+        missing = len(times) - len(reached)
+        theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
+        finite = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
+        outcome = Outcome.budget_exhausted if missing else Outcome.transient
+        theta = _padded(np.where(finite, theta, np.nan), missing)
+        start = np.array([t == LogTime.parse(0) for t in times])
+        return Record(
+            parameters=theta,
+            error=np.where(start, 0.0, np.nan),
+            margin_error=np.where(start, reading_error(problem, theta), np.nan),
+            rigour=np.full(len(theta), Rigour.measured.name),
+            outcome=outcome if finite.all() else Outcome.overflowed,
+            pattern=last_pattern(problem, theta),
+            clocks={
+                "gradient_evaluations": _padded(found.evaluations, missing),
+                "log_flow_time": _padded(found.log_flow_time[:, 0], missing),
+            },
+        )
+
+
+def _whole(time: LogTime) -> int:
+    assert isinstance(time.value, int)
+    return time.value
+
+
+def _padded(part: Floats, missing: int) -> Floats:
+    """NaN for samples that were not reached."""
+    return np.concatenate([part, np.full((missing, *part.shape[1:]), np.nan)])

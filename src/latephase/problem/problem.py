@@ -1,0 +1,67 @@
+"""Problem: what is trained, how, and on which loss - checked once, and passed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from latephase.core import InputError, Words
+from latephase.problem import losses
+from latephase.problem.dataset import Dataset
+from latephase.problem.geometry import TwoPointGeometry, is_two_point
+from latephase.problem.losses import Loss
+from latephase.problem.methods import Method, checked_method, followed_method
+from latephase.problem.network import ShallowReLU, matching
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A network, the data that it is trained on, the method and the loss.
+
+    Every entrance makes one by `Problem.of`, which is the one place where they are checked.
+    """
+
+    network: ShallowReLU
+    data: Dataset
+    method: Method
+    loss: Loss
+
+    @classmethod
+    def of(
+        cls, network: object, data: object, method: object, loss: object = "exponential"
+    ) -> Problem:
+        """Check that the four are such and fit together; `loss` by its name.  Raises InputError."""
+        network, data = matching(network, data)
+        return cls(network, data, checked_method(method), losses.named(loss))
+
+    @property
+    def is_pair(self) -> bool:
+        """Two neurons of output weights +1 and -1 on two points in dimension 1."""
+        return is_two_point(self.data) and sorted(self.network.output_weights) == [-1.0, 1.0]
+
+    @property
+    def has_closed_form(self) -> bool:
+        """A pair whose late phase is known in closed form: the exponential loss, GD or GF."""
+        exponential = self.loss.name == "exponential"
+        return exponential and self.is_pair and self.method.has_late_phase
+
+    @cached_property
+    def geometry(self) -> TwoPointGeometry:
+        """Of two points in dimension 1.  Raises InputError for other data."""
+        return TwoPointGeometry.of(self.data)
+
+    @property
+    def neuron_order(self) -> list[int]:
+        """Which canonical neuron (0: output weight +1) each of a pair's is, and the other way."""
+        return [0, 1] if self.network.output_weights[0] > 0 else [1, 0]
+
+    def refuse_all_but_pairs(self) -> None:
+        """Check that this is a pair under gradient descent or flow.  Raises InputError."""
+        followed_method(self.method)
+        if not self.is_pair:
+            sizes = f"{self.network.m} neurons on {self.data.n} points in dimension {self.data.d}"
+            raise InputError(
+                "two neurons with output weights +1, -1 on two points in dimension 1",
+                Words(sizes),
+                "use simulate, which steps any network",
+            )

@@ -1,1 +1,0 @@
-"""What carries a run: exact pieces, modes, ordinary steps, real arithmetic."""

@@ -1,0 +1,61 @@
+"""The variables of a run over time: what an engine recorded, and what is measured on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from latephase.core.arrays import Floats
+from latephase.late.engine import Record
+from latephase.margin import boundary, margin_of, robustness_margin
+from latephase.problem import Problem
+
+
+def observed(problem: Problem, record: Record) -> dict[str, Any]:
+    """All variables (S, ...) of a record; what its engine has not observed itself is measured."""
+    theta = record.parameters
+    known = dict(record.observed)
+    if "boundary" not in known:
+        known = measured(problem, theta) | known
+    return {
+        "weights": theta[..., :-1],
+        "biases": theta[..., -1],
+        **known,
+        **record.clocks,
+        "error": record.error,
+        "margin_error": record.margin_error,
+        "rigour": record.rigour,
+    }
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def measured(problem: Problem, theta: Floats) -> dict[str, Floats]:
+    """What networks of parameters theta (S, m, d + 1) are seen to do; NaN where theta is.
+
+    By the float64 parameters of any network; `late.pair.observe` has it from pre-activations, which
+    know a pair's boundary and deficit to digits that its parameters have lost.
+    """
+    network, data = problem.network, problem.data
+    w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
+    reached = np.isfinite(theta).all(axis=(1, 2))
+    q = np.einsum("sni,i->sn", np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2), v)
+    rho = np.full(len(theta), np.nan)
+    if network.d == 1 and reached.any():
+        rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
+    if network.d == 2:  # in milliseconds; more features take their time
+        for k in np.flatnonzero(reached):
+            rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
+    crossing = np.full(len(theta), np.nan)
+    if network.d == 1 and sorted(v) == [-1.0, 1.0]:
+        first = problem.neuron_order
+        crossing = boundary(w[:, first, 0].T, b[:, first].T)
+    deficit = data.optimal_margin - rho
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "boundary": np.where(reached, crossing, np.nan),
+            "robustness_margin": rho,
+            "margin_deficit": deficit,
+            "log_margin_deficit": np.log(deficit),
+            "log_loss": np.where(reached, problem.loss.log_loss(data.labels * q), np.nan),
+        }
