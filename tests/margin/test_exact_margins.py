@@ -174,12 +174,12 @@ def test_bounds_of_larger_networks_enclose(seed, monkeypatch):
     """Ground truth: the exact margin of the same network, called large."""
     parts = drawn(seed, 14, 4, 5)
     exact = float(margin_of(*parts))
-    monkeypatch.setattr("latephase.margin.search.wide.EXACT_NEURONS", 4)
-    monkeypatch.setattr("latephase.margin.search.wide.CELLS", 3)
+    monkeypatch.setattr("latephase.margin.robustness.EXACT_NEURONS", 4)
+    monkeypatch.setattr("latephase.margin.search.nearest_zero.CELLS", 3)
     for p in (2, np.inf):
-        monkeypatch.setattr("latephase.margin.search.wide.EXACT_NEURONS", 16)
+        monkeypatch.setattr("latephase.margin.robustness.EXACT_NEURONS", 16)
         exact = float(margin_of(*parts, p))
-        monkeypatch.setattr("latephase.margin.search.wide.EXACT_NEURONS", 4)
+        monkeypatch.setattr("latephase.margin.robustness.EXACT_NEURONS", 4)
         found = margin_of(*parts, p)
         assert found.lower <= exact * (1 + 1e-9)
         assert exact <= found.upper * (1 + 1e-9)
@@ -239,7 +239,7 @@ def arranged(seed):
 def by_walking(w, b, outer, x, y, p, reach):
     """The least distance by the walk over cells, which knows nothing of crossings of kink lines."""
     net = ExactNetwork(w, b, outer)
-    each = [walk(net.seen_from(point, label), reach, p).upper for point, label in zip(x, y)]
+    each = [walk(net.seen_from(point, label), reach, p)[1] for point, label in zip(x, y)]
     return min(each, default=np.inf)
 
 

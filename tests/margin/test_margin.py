@@ -16,8 +16,8 @@ from latephase.margin import (
     is_active,
     kkt_residual,
     margin_deficit,
+    margin_on_line,
     normalised_margin,
-    of_network,
     optimal_margin,
     robustness_margin,
     two_neuron_margin,
@@ -33,7 +33,7 @@ def both_margins(weights, biases, inputs, labels):
     """The closed form and the one from the kinks, which must be the same float."""
     fast = float(two_neuron_margin(weights, biases, inputs, labels))
     column = np.asarray(weights, float)[:, None]
-    general = float(robustness_margin(column, biases, [1, -1], np.c_[inputs], labels))
+    general = float(margin_on_line(column, biases, [1, -1], np.c_[inputs], labels))
     assert relative_error(general, fast) < ULPS
     return fast
 
@@ -102,7 +102,7 @@ def test_margin_with_zero_intervals_of_wider_networks():
         w, b = rng.integers(-3, 4, size=(2, m)) / 4
         outer = rng.choice([-1.0, 1.0, 0.5], size=m)
         truth = exact_margin(w, b, outer, [0.5, -1.0, 2.0], [1, -1, 1])
-        got = robustness_margin(w[:, None], b, outer, [[0.5], [-1.0], [2.0]], [1, -1, 1])
+        got = margin_on_line(w[:, None], b, outer, [[0.5], [-1.0], [2.0]], [1, -1, 1])
         expected = np.inf if truth is None else float(truth)
         assert relative_error(got, expected) < ULPS
         seen.add(expected)
@@ -114,7 +114,7 @@ def test_margins_of_many_networks_are_those_of_each():
     rng = np.random.default_rng(1)
     w, b = rng.normal(size=(2, 2, 5, 7))
     many = two_neuron_margin(w, b, *PAPER)
-    general = robustness_margin(
+    general = margin_on_line(
         np.moveaxis(w, 0, -1)[..., None], np.moveaxis(b, 0, -1), [1, -1], [[1.0], [-1.0]], [1, -1]
     )
     one = [[both_margins(w[:, i, j], b[:, i, j], *PAPER) for j in range(7)] for i in range(5)]
@@ -130,7 +130,7 @@ def test_kinks_that_are_one_as_seen_from_afar():
     are -3e15 from the second point to the last bit.
     """
     far = 3002399751580336.0
-    got = robustness_margin([[-0.75], [0.25]], [0.25, 0.0], [1, -1], [[0.0], [far]], [1, -1])
+    got = margin_on_line([[-0.75], [0.25]], [0.25, 0.0], [1, -1], [[0.0], [far]], [1, -1])
     assert got == 0.25
 
 
@@ -145,7 +145,7 @@ def test_public_margin_reads_network_and_data():
     net = ShallowReLU(weights=[1.0, -1.0], biases=[1.0, 0.5])
     swapped = ShallowReLU(weights=[-1.0, 1.0], biases=[0.5, 1.0], output_weights=[-1.0, 1.0])
     for data in (Dataset([1.0, -1.0], [1, -1]), Dataset([-1.0, 1.0], [-1, 1])):
-        assert of_network(net, data) == of_network(swapped, data) == 0.75
+        assert robustness_margin(net, data) == robustness_margin(swapped, data) == 0.75
         assert optimal_margin(data) == 1
         assert margin_deficit([0.75, 1.0], data).tolist() == [0.25, 0.0]
 
@@ -153,9 +153,9 @@ def test_public_margin_reads_network_and_data():
 def test_wider_inputs_and_wrong_shapes_are_refused():
     """Ground truth: the contract, InputError instead of a wrong number."""
     with pytest.raises(InputError, match="one feature"):
-        robustness_margin(np.ones((2, 2)), np.ones(2), [1, -1], np.ones((2, 2)), [1, -1])
+        margin_on_line(np.ones((2, 2)), np.ones(2), [1, -1], np.ones((2, 2)), [1, -1])
     with pytest.raises(InputError, match="output weights"):
-        robustness_margin(np.ones((2, 1)), np.ones(2), [1, -1, 1], np.ones((2, 1)), [1, -1])
+        margin_on_line(np.ones((2, 1)), np.ones(2), [1, -1, 1], np.ones((2, 1)), [1, -1])
 
 
 def test_boundary_by_hand():

@@ -10,8 +10,8 @@ from helpers import relative_error
 from latephase.margin import (
     boundary,
     boundary_offset,
+    margin_on_line,
     normalised_margin,
-    robustness_margin,
     two_neuron_margin,
 )
 from rational import exact_margin, exact_output
@@ -35,7 +35,7 @@ def test_margin_of_two_neurons_is_exact(w, b, x):
     truth = exact_margin(w, b, (1, -1), x, (1, -1))
     expected = np.inf if truth is None else float(truth)
     assert relative_error(two_neuron_margin(w, b, x, (1, -1)), expected) < ULPS
-    general = robustness_margin(np.c_[list(w)], b, (1, -1), np.c_[list(x)], (1, -1))
+    general = margin_on_line(np.c_[list(w)], b, (1, -1), np.c_[list(x)], (1, -1))
     assert relative_error(general, expected) < ULPS
 
 
@@ -46,7 +46,7 @@ def test_margin_of_wider_networks_is_exact(neurons, x):
     w, b = np.array(neurons).T
     outer = np.resize([1.0, -1.0], len(w))
     truth = exact_margin(w, b, outer, x, (1, -1))
-    got = robustness_margin(w[:, None], b, outer, np.c_[list(x)], (1, -1))
+    got = margin_on_line(w[:, None], b, outer, np.c_[list(x)], (1, -1))
     assert relative_error(got, np.inf if truth is None else float(truth)) < ULPS
 
 
@@ -126,7 +126,7 @@ def test_margin_on_the_line_over_all_magnitudes(network, places, offset):
     x, y = (x[q != 0], q[q != 0]) if q.any() else (x, np.ones(len(x)))
     truth = exact_margin(w, b, outer, x, y)
     expected = np.inf if truth is None or truth > 10**308 else float(truth)
-    got = robustness_margin(w[:, None], b, outer, x[:, None], y)
+    got = margin_on_line(w[:, None], b, outer, x[:, None], y)
     assert relative_error(got, expected) < 2e-14
     if len(w) == 2:
         both = exact_margin(w, b, (1, -1), x, y)

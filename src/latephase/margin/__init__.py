@@ -1,25 +1,33 @@
-"""What is measured on a network: robustness margin, boundary, normalised margin, KKT residual,
-activation pattern. Every function takes arrays and works on many networks at once.
+"""What is measured on a network, from its arrays; most functions take many networks at once.
+
+The robustness margin, from the narrow to the wide:
+
+two neurons on the line    `two_neurons`, a closed form; the decision boundary x* too
+any number on the line     `on_line`, from the kinks (`lines`: sums without cancellation);
+                           `zeros` has all zeros of one network
+any number, any dimension  `search`: `scene` rules out points, `nearest_zero` goes through the rest,
+                           `plane` draws kink lines around one, `cells` walks from cell to cell
+what float64 cannot tell   `exact`: the same in integers and fractions
+
+`robustness` chooses among them; `value` is what it returns. `normalised` margin, `patterns` and the
+`kkt` residual are measured beside it; `attacks` are what others measure it by.
 """
 
 from __future__ import annotations
 
-from latephase.core.calls import public
-from latephase.problem import Dataset, ShallowReLU, matching
-
-from .boundary import boundary, boundary_offset
 from .kkt import kkt_residual
 from .lines import rescaled
 from .normalised import largest_normalised_margin, margins, normalised_margin, preactivations
+from .on_line import margin_on_line
 from .patterns import activation_pattern, is_active
 from .robustness import (
+    EXACT_NEURONS,
     margin_deficit,
-    margin_from_lines,
+    margin_of,
     optimal_margin,
     robustness_margin,
-    two_neuron_margin,
 )
-from .search.wide import EXACT_NEURONS, margin_of
+from .two_neurons import boundary, boundary_offset, margin_from_lines, two_neuron_margin
 from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
 
@@ -36,9 +44,9 @@ __all__ = [
     "margin_deficit",
     "margin_from_lines",
     "margin_of",
+    "margin_on_line",
     "margins",
     "normalised_margin",
-    "of_network",
     "optimal_margin",
     "preactivations",
     "rescaled",
@@ -46,16 +54,3 @@ __all__ = [
     "two_neuron_margin",
     "zeros_on_line",
 ]
-
-
-@public
-def of_network(net: ShallowReLU, data: Dataset, norm: object = 2) -> Margin | MarginBounds:
-    """Robustness margin of a network on a data set, in units of x.
-
-    The distance from the inputs to the set N = 0 in the norm 2, inf or 1; 0 if a point is
-    misclassified, inf if N has no zero.  A `Margin`, which is a float and that of these doubles to
-    about 1e-12 relative, for up to 16 neurons, and for any number of them in one dimension and in
-    two; `MarginBounds` with `lower` and `upper` for larger networks.  Raises InputError.
-    """
-    net, data = matching(net, data)
-    return margin_of(net.weights, net.biases, net.output_weights, data.inputs, data.labels, norm)

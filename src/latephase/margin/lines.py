@@ -14,13 +14,14 @@ from latephase.core.arrays import Bools, Floats
 from latephase.problem.geometry import two_product, two_sum
 
 Number = Floats | float
-Pair = tuple[Number, Number]  # an unevaluated sum: rounded value, rounding error
+Sum = tuple[Number, Number]  # unevaluated: rounded value, rounding error
+Networks = tuple[Floats, Floats]  # weights, biases
 
 CANCELLED = 1 / 16  # a sum smaller than this share of a term has lost four bits or more
 SWEEPS = 4  # each sweep of the error-free summation adds 53 bits
 
 
-def rescaled(weights: Floats, biases: Floats, axis: int) -> tuple[Floats, Floats]:
+def rescaled(weights: Floats, biases: Floats, axis: int) -> Networks:
     """Networks multiplied by a power of two that brings their largest parameter near 1.
 
     The zeros of N stay where they are, and products of parameters neither vanish nor overflow.
@@ -32,6 +33,20 @@ def rescaled(weights: Floats, biases: Floats, axis: int) -> tuple[Floats, Floats
         return weights, biases
     exponent = np.expand_dims(np.where(odd, -np.frexp(largest)[1], 0), axis)
     return np.ldexp(weights, exponent), np.ldexp(biases, exponent)
+
+
+def has_vanished(before: Networks, after: Networks, axis: int) -> Bools:
+    """Where (...) networks have parameters that `rescaled` took below float64."""
+    if before[0] is after[0]:
+        return np.zeros((), dtype=bool)
+    pairs = zip(before, after, strict=True)
+    lost = [((new == 0) & (old != 0)).any(axis=axis) for old, new in pairs]
+    return np.asarray(lost[0] | lost[1])
+
+
+def if_right(distance: Floats, output: Floats) -> Floats:
+    """The distance where the point is on its side, else 0 (NaN where the output is NaN)."""
+    return np.where(output > 0, distance, np.where(np.isnan(output), np.nan, 0.0))
 
 
 def is_tame(values: Floats, axis: int | tuple[int, ...] | None = None) -> Bools:
@@ -51,7 +66,7 @@ def accurate_sum(terms: Sequence[Floats]) -> Floats:
     return total
 
 
-def line_value(slope: Pair, intercept: Pair, x: Number) -> Floats:
+def line_value(slope: Sum, intercept: Sum, x: Number) -> Floats:
     """slope * x + intercept, elementwise, with a relative error of about 40 ulp or less.
 
     slope, intercept: unevaluated sums that broadcast against x.  The sign is exact, and the value
@@ -62,17 +77,11 @@ def line_value(slope: Pair, intercept: Pair, x: Number) -> Floats:
         cancelled = np.abs(value) < CANCELLED * np.abs(intercept[0])
         if cancelled.any():
             parts = np.broadcast_arrays(*slope, *intercept, x)
-            value[cancelled] = _exact_line_value(*(part[cancelled] for part in parts))
+            w, w_error, b, b_error, at = (part[cancelled] for part in parts)
+            exact = accurate_sum((*two_product(w, at), *two_product(w_error, at), b, b_error))
+            # Sums beyond float64 leave NaN errors behind; the plain sum is infinite there.
+            value[cancelled] = np.where(np.isfinite(exact), exact, w * at + b)
     return value
-
-
-def _exact_line_value(
-    slope: Floats, slope_error: Floats, b: Floats, b_error: Floats, x: Floats
-) -> Floats:
-    terms = (*two_product(slope, x), *two_product(slope_error, x), b, b_error)
-    value = accurate_sum(terms)
-    # Sums beyond float64 leave NaN errors behind; the plain sum is infinite there.
-    return np.where(np.isfinite(value), value, slope * x + b)
 
 
 def cross_product(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
@@ -85,13 +94,8 @@ def cross_product(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
         value = np.asarray(left - c * d)
         close = np.abs(value) < CANCELLED * np.abs(left)
         if close.any():
-            value[close] = _exact_cross_product(
-                *(factor[close] for factor in np.broadcast_arrays(a, b, c, d))
-            )
+            a, b, c, d = (factor[close] for factor in np.broadcast_arrays(a, b, c, d))
+            (p, p_error), (q, q_error) = two_product(a, b), two_product(c, d)
+            exact = accurate_sum((p, p_error, -q, -q_error))
+            value[close] = np.where(np.isfinite(exact), exact, p - q)
     return value
-
-
-def _exact_cross_product(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
-    (p, p_error), (q, q_error) = two_product(a, b), two_product(c, d)
-    value = accurate_sum((p, p_error, -q, -q_error))
-    return np.where(np.isfinite(value), value, p - q)

@@ -11,9 +11,16 @@ NORMS = (2.0, float("inf"), 1.0)
 
 
 class Margin(float):
-    """An exact robustness margin, a float in units of x, with the norm in which it was measured.
+    """An exact robustness margin: a float in units of x that knows its norm.
 
-    lower and upper are the number itself, so that `Margin` and `MarginBounds` read alike.
+    Attributes
+    ----------
+    norm : float
+        2, 1 or inf: the norm in which it was measured.
+    rigour : Rigour
+        exact.
+    lower, upper : float
+        The number itself, so that `Margin` and `MarginBounds` read alike.
     """
 
     norm: float
@@ -40,9 +47,16 @@ class Margin(float):
 
 @dataclass(frozen=True)
 class MarginBounds:
-    """A robustness margin between `lower`, which is safe, and `upper`, where N has changed sign.
+    """A robustness margin between two bounds; not a number, so that float() raises InputError.
 
-    Not a number: float() of it raises InputError.  Rigour: both bounds hold up to rounding.
+    Attributes
+    ----------
+    lower, upper : float
+        The margin is at least `lower`, and at most `upper`, where N has changed sign; units of x.
+    norm : float
+        2, 1 or inf: the norm in which it was measured.
+    rigour : Rigour
+        estimated: both bounds hold up to rounding.
     """
 
     lower: float

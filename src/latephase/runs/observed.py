@@ -8,7 +8,7 @@ import numpy as np
 
 from latephase.core.arrays import Floats
 from latephase.late.engine import Record
-from latephase.margin import boundary, margin_of, robustness_margin
+from latephase.margin import boundary, margin_of, margin_on_line
 from latephase.problem import Problem
 
 
@@ -42,7 +42,7 @@ def measured(problem: Problem, theta: Floats) -> dict[str, Floats]:
     q = np.einsum("sni,i->sn", np.maximum(w @ data.inputs.T + b[..., None], 0.0).swapaxes(1, 2), v)
     rho = np.full(len(theta), np.nan)
     if network.d == 1 and reached.any():
-        rho[reached] = robustness_margin(w[reached], b[reached], v, data.inputs, data.labels)
+        rho[reached] = margin_on_line(w[reached], b[reached], v, data.inputs, data.labels)
     if network.d == 2:  # in milliseconds; more features take their time
         for k in np.flatnonzero(reached):
             rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))

@@ -14,7 +14,7 @@ import numpy as np
 
 from latephase.core import Regime
 from latephase.core.arrays import Floats
-from latephase.margin import robustness_margin
+from latephase.margin import margin_on_line
 from latephase.problem import ShallowReLU
 
 from .base import PAPER_DATA, STEP_SIZE, Bench
@@ -106,6 +106,6 @@ def _stepped(
     runs = in_parallel(lambda net: descend(net, PAPER_DATA, STEP_SIZE, times), nets)
     weights, biases = (np.stack(part) for part in zip(*runs, strict=True))
     points = ((1.0, -1.0), PAPER_DATA.inputs, PAPER_DATA.labels)
-    margin = np.asarray(robustness_margin(weights[..., None], biases, *points))
+    margin = np.asarray(margin_on_line(weights[..., None], biases, *points))
     constant, offset = np.array(laws).T
     return Stepped(np.array(times, float), weights, biases, margin, constant, offset)

@@ -12,7 +12,7 @@ import numpy as np
 from latephase.core import InputError
 from latephase.experiments.bench.base import STEP_SIZE
 from latephase.experiments.bench.finding import Table
-from latephase.margin import robustness_margin
+from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
 DATA = Dataset([0.5, -0.5], [1, -1])
@@ -45,7 +45,7 @@ def _one(name: str, net: ShallowReLU) -> Other:
 
     w, b = descend(net, DATA, STEP_SIZE, STEPS)
     points = (net.output_weights, DATA.inputs, DATA.labels)
-    inverse = 1 / (DATA.optimal_margin - np.asarray(robustness_margin(w[..., None], b, *points)))
+    inverse = 1 / (DATA.optimal_margin - np.asarray(margin_on_line(w[..., None], b, *points)))
     slope = np.log(STEPS[1] / STEPS[0]) / (inverse[1] - inverse[0])
     deficit, constant = _late(net)
     return Other(name, constant, float(slope), deficit)

@@ -11,7 +11,7 @@ import numpy as np
 
 from latephase.core import InputError, Law
 from latephase.core.arrays import Floats
-from latephase.margin import of_network, zeros_on_line
+from latephase.margin import robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
 _HALVINGS = 6
@@ -100,7 +100,7 @@ class Curve:
 def margin_or_nan(network: ShallowReLU, data: Dataset) -> float:
     """The robustness margin; NaN where inputs or networks are too wide for the exact one."""
     try:
-        return float(of_network(network, data))
+        return float(robustness_margin(network, data))
     except InputError:
         return math.nan
 

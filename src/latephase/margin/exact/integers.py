@@ -32,18 +32,22 @@ class ExactNetwork:
     def __init__(self, weights: Floats, biases: Floats, outer: Floats) -> None:
         self.floats = weights, biases, outer
         (self.weights, self.biases, self.outer), self.power = integers(weights, biases, outer)
+        self.none = np.array([0] * weights.shape[1], dtype=object)  # a slope of nothing
+
+    def heights(self, x: Floats) -> tuple[Ints, int]:
+        """Pre-activations (m,) at the point x (d,), over 2^(self.power + power), and that power."""
+        (point,), power = integers(x)
+        return self.weights @ point + self.biases * (1 << power), power
 
     def value(self, x: Floats) -> Fraction:
         """N at the point x (d,)."""
-        (point,), power = integers(x)
-        a = self.weights @ point + self.biases * (1 << power)
+        a, power = self.heights(x)
         total = sum(v * h for v, h in zip(self.outer, a, strict=True) if h > 0)
         return Fraction(total, 1 << (2 * self.power + power))
 
     def seen_from(self, x: Floats, y: float) -> Seen:
         """y N around the point x (d,)."""
-        (point,), power = integers(x)
-        a = self.weights @ point + self.biases * (1 << power)
+        a, power = self.heights(x)
         active = (a > 0).astype(bool)
         outer = self.outer * int(y)
         kinks: dict[tuple[int, ...], int] = {}
@@ -55,10 +59,10 @@ class ExactNetwork:
                 key = (*(v // size for v in away), abs(height) // size)
                 kinks[key] = kinks.get(key, 0) + gain * size
         some = {key: gain for key, gain in kinks.items() if gain}
-        table = np.array(list(some), dtype=object).reshape(len(some), len(point) + 1)
+        table = np.array(list(some), dtype=object).reshape(len(some), len(x) + 1)
         return Seen(
             value=sum(outer[active] * a[active]),
-            slope=(outer[active, None] * self.weights[active]).sum(axis=0) + 0 * point,
+            slope=(outer[active, None] * self.weights[active]).sum(axis=0) + self.none,
             normals=table[:, :-1],
             heights=table[:, -1],
             gains=np.array(list(some.values()), dtype=object),
@@ -87,11 +91,10 @@ class Seen:
         """Without the kinks that are farther than `reach` in the norm p."""
         if math.isinf(reach):
             return self
-        limit = Fraction(reach) * (1 << self.power)
-        steepest = [_dual_length(row, p) for row in self.normals]
-        pairs = zip(self.heights, steepest, strict=True)
-        near = np.array([h <= limit * length for h, length in pairs], dtype=bool)
-        return self.of(near)
+        limit, ulp = Fraction(reach) * (1 << self.power), Fraction(int(p == 2), 1 << 64)
+        lengths = [dual_length(row, p) + ulp for row in self.normals]  # no less than they are
+        pairs = zip(self.heights, lengths, strict=True)
+        return self.of(np.array([h <= limit * length for h, length in pairs], dtype=bool))
 
     def of(self, some: Bools) -> Seen:
         """With some (k,) of the kinks only."""
@@ -123,10 +126,10 @@ class Seen:
         return rounded((root(found) if p == 2 else found) / (1 << self.power))
 
 
-def _dual_length(row: Ints, p: float) -> Fraction:
-    """The dual norm of a row to 64 bits, no less."""
+def dual_length(row: Ints, p: float) -> Fraction:
+    """The dual norm of a row, rounded down at 2^-64 where it is a root."""
     if p == 2:
-        return Fraction(math.isqrt(sum(v * v for v in row) << 128) + 1, 1 << 64)
+        return Fraction(math.isqrt(sum(v * v for v in row) << 128), 1 << 64)
     return Fraction(max(map(abs, row)) if p == 1 else sum(map(abs, row)))
 
 

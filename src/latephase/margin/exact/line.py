@@ -6,9 +6,29 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 
-from latephase.core.arrays import Floats
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
 
 from .integers import rounded
+
+
+def settled(
+    margins: Floats,
+    doubtful: Bools,
+    w: Floats,
+    b: Floats,
+    outer: Floats,
+    points: Floats,
+    signs: Floats,
+) -> Floats:
+    """The margins (...), those of doubtful networks (..., m) in rationals if they are finite."""
+    finite = np.isfinite(w).all(axis=-1) & np.isfinite(b).all(axis=-1)
+    margins = np.asarray(margins)
+    for place in np.argwhere(np.atleast_1d(doubtful & finite)):
+        k = tuple(place[: margins.ndim].tolist())
+        margins[k] = exact_line_margin(w[k], b[k], outer, points, signs)
+    return margins
 
 
 def exact_line_margin(w: Floats, b: Floats, outer: Floats, points: Floats, signs: Floats) -> float:

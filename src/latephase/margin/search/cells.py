@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -24,19 +23,9 @@ from latephase.margin.exact.integers import Seen, rounded
 from .local import DUAL, Local, norms
 from .projection import nearest
 
-Crossed = Bools
-
 _GAP = 1e-13  # relative, between the bounds of a distance that counts as known
 _BEYOND = 1 + 1e-12  # a step from a zero onwards, behind which N must have changed sign
 _CANCELLED = 1e-3  # of its terms: a slope that is less is summed up in integers
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What a walk found: the zero set is at least `lower` and at most `upper` away."""
-
-    lower: float
-    upper: float
 
 
 class _Cells:
@@ -52,11 +41,7 @@ class _Cells:
         self.per_value = Fraction(1, seen.value)
         self.per_slope = Fraction(reach) * (1 << seen.power) / seen.value
 
-    def start(self) -> Crossed:
-        """The cell of the point itself."""
-        return np.zeros(len(self.local.heights), dtype=bool)
-
-    def away(self, crossed: Crossed, best: float) -> float:
+    def away(self, crossed: Bools, best: float) -> float:
         """Distance to a cell, or a number of at least `best` if that is as far."""
         lower, point = self._solved(*self._walls(crossed))
         if lower >= best:
@@ -65,7 +50,7 @@ class _Cells:
             return lower
         return self._exactly(crossed, zero=False) if self.settled else lower
 
-    def zero(self, crossed: Crossed, best: float) -> tuple[float, float]:
+    def zero(self, crossed: Bools, best: float) -> tuple[float, float]:
         """Bounds of the distance to the points of a cell with N <= 0; `best` if that is as far."""
         value, slope = self._line(crossed)
         if not slope.any() and value > 0:
@@ -83,7 +68,7 @@ class _Cells:
             return (min(best, self._exactly(crossed, zero=True)),) * 2
         return lower, best
 
-    def _exactly(self, crossed: Crossed, *, zero: bool) -> float:
+    def _exactly(self, crossed: Bools, *, zero: bool) -> float:
         return self.seen.distance(crossed, self.p, zero=zero) / self.reach
 
     def _is_zero(self, point: Floats, lower: float) -> bool:
@@ -92,12 +77,12 @@ class _Cells:
             return False
         return bool(self.local.values(point * _BEYOND) < -self.local.noise)
 
-    def _walls(self, crossed: Crossed) -> tuple[Floats, Floats]:
+    def _walls(self, crossed: Bools) -> tuple[Floats, Floats]:
         """The cell as normals @ u >= offsets."""
         side = np.where(crossed, 1.0, -1.0)
         return side[:, None] * self.local.normals, side * self.local.heights
 
-    def _line(self, crossed: Crossed) -> tuple[float, Floats]:
+    def _line(self, crossed: Bools) -> tuple[float, Floats]:
         """f in the cell: value at the point and slope, each to a few ulp."""
         local, gains = self.local, self.local.gains[crossed]
         value = 1.0 - float(gains @ local.heights[crossed])
@@ -123,23 +108,23 @@ class _Cells:
         return total / (length + self.error * float(multipliers.sum())), point
 
 
-def walk(seen: Seen, upper: float, p: float, most_cells: float = math.inf) -> Walk:
-    """Distance from a point to {N <= 0} in the norm p; `upper`: where it is known to have a point.
+def walk(seen: Seen, upper: float, p: float, most_cells: float = math.inf) -> tuple[float, float]:
+    """Bounds of the distance from a point to {N <= 0} in the norm p.
 
-    Rigour: exact to 1e-12 relative.  With most_cells the walk may end before the bounds meet, and
-    they may stay apart where float64 cannot tell.
+    upper: where it is known to have a point.  Rigour: exact to 1e-12 relative.  With most_cells the
+    walk may end before the bounds meet, and they may stay apart where float64 cannot tell.
     """
     seen = seen.within(upper, p)
     reach = upper if math.isfinite(upper) else 1.0
     with np.errstate(all="ignore"):  # numbers beyond float64 are settled in integers
         cells = _Cells(seen, reach, p, settled=math.isinf(most_cells))
         lower, best = _walked(cells, upper / reach, most_cells)
-    return Walk(min(lower, best) * reach, best * reach)
+    return min(lower, best) * reach, best * reach
 
 
 def _walked(cells: _Cells, best: float, most_cells: float) -> tuple[float, float]:
-    start = cells.start()
-    queue: list[tuple[float, int, Crossed]] = [(0.0, 0, start)]
+    start = np.zeros(len(cells.local.heights), dtype=bool)  # the cell of the point itself
+    queue: list[tuple[float, int, Bools]] = [(0.0, 0, start)]
     opened, count, lower = {start.tobytes()}, 0, math.inf
     while queue:
         distance, _, crossed = heapq.heappop(queue)
@@ -148,27 +133,13 @@ def _walked(cells: _Cells, best: float, most_cells: float) -> tuple[float, float
         low, high = cells.zero(crossed, best)
         lower, best = min(lower, low), min(best, high)
         for j in np.flatnonzero(cells.local.heights < best):
-            _open(cells, queue, opened, crossed, int(j), distance, best)
+            other = crossed.copy()  # the neighbour across kink j
+            other[j] = not other[j]
+            if other.tobytes() in opened:
+                continue
+            opened.add(other.tobytes())
+            away = max(cells.away(other, best), distance)
+            if away < best:
+                heapq.heappush(queue, (away, len(opened), other))
         count += 1
     return lower, best
-
-
-def _open(
-    cells: _Cells,
-    queue: list[tuple[float, int, Crossed]],
-    opened: set[bytes],
-    crossed: Crossed,
-    j: int,
-    distance: float,
-    best: float,
-) -> None:
-    """Put the neighbour across kink j into the queue, if it is near enough."""
-    other = crossed.copy()
-    other[j] = not other[j]
-    key = other.tobytes()
-    if key in opened:
-        return
-    opened.add(key)
-    away = max(cells.away(other, best), distance)
-    if away < best:
-        heapq.heappush(queue, (away, len(opened), other))

@@ -10,15 +10,13 @@ not there at all: no tolerance depends on them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core.arrays import Bools, Floats
-from latephase.margin.exact.integers import Seen, rounded
+from latephase.margin.exact.integers import Seen, dual_length, rounded
 
 DUAL = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}
 
@@ -42,19 +40,41 @@ class Local:
     error: float = 0.0
     blur: float = 1e-14
 
+    @staticmethod
+    def kinks(
+        w: Floats,
+        lengths: Floats,
+        outer: Floats,
+        heights: Floats,
+        reach: float,
+        unit: float,
+        active: Bools,
+    ) -> tuple[tuple[Floats, Floats, Floats], Bools]:
+        """Normals, heights and gains of the kinks within `reach`, and which they are (m,).
+
+        w (m, d), of dual norms `lengths` (m,);  outer, heights, active (m,): output weights times
+        the label, pre-activations and activity at the point;  unit: reach over the output there.
+        """
+        with np.errstate(all="ignore"):  # neurons that are 0 have no kink
+            away = np.abs(heights) / lengths / reach
+        near = (away < 1.0) & (outer != 0) & (lengths > 0)
+        side = np.where(active, -1.0, 1.0)[near, None]
+        normals = side * w[near] / lengths[near, None]
+        return (normals, away[near], outer[near] * lengths[near] * unit), near
+
     @classmethod
     def of(cls, seen: Seen, reach: float, p: float) -> Local:
         """The floats next to the exact numbers."""
         unit = Fraction(reach) * (1 << seen.power)
-        lengths = [_dual_norm(row, p) for row in seen.normals]
-        pairs = list(zip(seen.normals, lengths, strict=True))
-        rows = [_rounded(v / length for v in row) for row, length in pairs]
         per_value = unit / seen.value
+        lengths = [dual_length(row, p) for row in seen.normals]
+        each = list(zip(lengths, seen.normals, seen.heights, seen.gains, strict=True))
+        rows = [[rounded(v / length) for v in row] for length, row, _, _ in each]
         return cls(
-            slope=_rounded(v * per_value for v in seen.slope),
+            slope=np.array([rounded(v * per_value) for v in seen.slope]),
             normals=np.array(rows).reshape(seen.normals.shape),
-            heights=_rounded(h / (n * unit) for h, n in zip(seen.heights, lengths, strict=True)),
-            gains=_rounded(g * n * per_value for g, n in zip(seen.gains, lengths, strict=True)),
+            heights=np.array([rounded(h / (length * unit)) for length, _, h, _ in each]),
+            gains=np.array([rounded(g * length * per_value) for length, _, _, g in each]),
             p=p,
         )
 
@@ -105,13 +125,3 @@ def steepest(slopes: Floats, p: float) -> tuple[Floats, Floats]:
 def norms(vectors: Floats, p: float) -> Floats:
     """The p-norms (...) of vectors (..., d)."""
     return np.asarray(np.linalg.norm(vectors, ord=p, axis=-1))
-
-
-def _dual_norm(row: NDArray[np.object_], p: float) -> Fraction:
-    if p == 2:
-        return Fraction(math.isqrt(sum(v * v for v in row) << 128), 1 << 64)
-    return Fraction(max(map(abs, row)) if p == 1 else sum(map(abs, row)))
-
-
-def _rounded(values: Iterable[Fraction]) -> Floats:
-    return np.array([rounded(value) for value in values])

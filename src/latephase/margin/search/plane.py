@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.margin.exact.integers import ExactNetwork, integers
+from latephase.margin.exact.integers import ExactNetwork
 from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
@@ -69,27 +69,21 @@ def _merged(network: ExactNetwork, x: Floats, y: float, reach: float, p: float) 
 
 def _around(network: ExactNetwork, x: Floats, y: float, reach: float, p: float) -> Local | None:
     """The network around x from its exact heights, if float64 is wide enough for all of it."""
-    weights, _, outer = network.floats
     if not all(map(is_tame, (*network.floats, x))):
         return None
-    (point,), power = integers(x)
-    a = network.weights @ point + network.biases * (1 << power)
+    weights, _, outer = network.floats
+    a, power = network.heights(x)
     active = (a > 0).astype(bool)
     gains = network.outer[active] * int(y)
     value = sum(gains * a[active])
-    slope = gains @ network.weights[active] if len(gains) else 0 * point
+    slope = gains @ network.weights[active] if len(gains) else network.none
     unit, square = 1 << (network.power + power), 1 << 2 * network.power
     output = value / (unit << network.power)
-    heights = np.abs(np.array([h / unit for h in a]))
-    lengths = norms(weights, DUAL[p])
-    away = heights / lengths / reach  # not a number for neurons that are 0 and have no kink
-    near = (away < 1.0) & (outer != 0) & (lengths > 0)
-    normals = np.where(active, -1.0, 1.0)[near, None] * weights[near] / lengths[near, None]
+    heights, lengths = np.array([h / unit for h in a]), norms(weights, DUAL[p])
+    kinks, near = Local.kinks(weights, lengths, outer * y, heights, reach, reach / output, active)
     return Local(
-        slope=np.array([s / square for s in slope]) * reach / output,
-        normals=normals,
-        heights=away[near],
-        gains=outer[near] * lengths[near] * (y * reach / output),
+        np.array([s / square for s in slope]) * reach / output,
+        *kinks,
         p=p,
         active=active[near],
         quiet=not (active & (outer != 0) & ~near).any(),

@@ -14,9 +14,11 @@ from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
 
+PLANE = 2  # features, with which every margin is exact for any width
 _ROUNDING = 2.3e-16
 _TINY = 1e-290  # a sum below may have lost terms to underflow
 _BEYOND = 1 + 1e-9  # a step past a zero, where N must have changed sign
+_PARTNERS = 8  # nearest points of the other label towards which a first zero is looked for
 _SECTORS = 16  # of the disc; a multiple of 8, so that axes and diagonals are between them
 
 
@@ -34,6 +36,11 @@ class Scene:
         self.sizes = np.abs(x) @ np.abs(w).T + np.abs(b)
         self.noise = _ROUNDING * (sum(w.shape) + 8) * (self.sizes @ np.abs(outer)) + _TINY
         self.outputs = y * (np.maximum(self.heights, 0.0) @ outer)
+
+    @property
+    def in_plane(self) -> bool:
+        """Whether inputs have two features."""
+        return self.x.shape[1] == PLANE
 
     @cached_property
     def exact(self) -> ExactNetwork:
@@ -90,22 +97,42 @@ class Scene:
 
     def local(self, i: int, reach: float) -> Local:
         """y N around point i from the rounded heights, with what that may change."""
-        h, lengths = self.heights[i], self.lengths
-        with np.errstate(all="ignore"):
-            away = np.abs(h) / lengths / reach
-        near = (away < 1.0) & (self.outer != 0) & (lengths > 0)
-        unit = reach / self.outputs[i]
-        side = np.where(h > 0, -1.0, 1.0)[near, None]
-        blurs = _ROUNDING * 8 * self.sizes[i, near] / lengths[near] / reach
+        unit, heights = reach / self.outputs[i], self.heights[i]
+        kinks, near = Local.kinks(
+            self.w, self.lengths, self.outer * self.y[i], heights, reach, unit, heights > 0
+        )
+        blurs = _ROUNDING * 8 * self.sizes[i, near] / self.lengths[near] / reach
         return Local(
-            slope=self.slopes[i] * unit,
-            normals=side * self.w[near] / lengths[near, None],
-            heights=away[near],
-            gains=self.outer[near] * lengths[near] * (self.y[i] * unit),
+            self.slopes[i] * unit,
+            *kinks,
             p=self.p,
             error=float(4 * self.noise[i] / self.outputs[i]),
             blur=1e-14 + float(blurs.max(initial=0.0)),
         )
+
+    def safe_distance(self, i: int) -> float:
+        """The distance that the steepest slope anywhere leaves."""
+        if not self.tame:
+            return 0.0
+        steepest_slope = float(np.abs(self.outer) @ self.lengths) * (1 + 1e-12)
+        certain = float(self.outputs[i] - self.noise[i])
+        return max(0.0, certain / steepest_slope) if steepest_slope > 0 else 0.0
+
+    def ways(self, i: int, up: Floats) -> Floats:
+        """Ways (k, d) of p-norm 1 to look for a zero: down the slope, to points of other label."""
+        ways = -up[None]
+        if not self.in_plane:
+            apart = self.x[self.y != self.y[i]] - self.x[i]
+            length = norms(apart, self.p)
+            nearest = np.argsort(length)[:_PARTNERS]
+            ways = np.vstack([ways, apart[nearest] / length[nearest, None]])
+        return ways
+
+    def all_ways(self) -> Floats:
+        """Along and against the axes and the weights (2 (d + m), d)."""
+        some = self.w[self.lengths > 0]
+        rows = np.vstack([np.eye(self.w.shape[1]), some / norms(some, self.p)[:, None]])
+        return np.vstack([rows, -rows])
 
     def first_zero(self, i: int, ways: Floats) -> float:
         """A distance at which y N <= 0 for certain, on one of the ways (k, d) of p-norm 1."""
