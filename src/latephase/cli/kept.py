@@ -10,27 +10,29 @@ from contextlib import contextmanager
 
 from latephase.cli import interrupt
 
+_NO_OUT = "nothing was kept, for there is no --out"
+
 
 def trials_in(out: str | None, trials: int) -> Callable[[], str]:
     """What is kept of a folder of trials, when asked, and how to go on."""
-    if out is None:
-        return lambda: "nothing was kept, for there is no --out"
-    return lambda: _trials_in(out, trials)
 
+    def told() -> str:
+        from latephase.store.directory import is_ours, output_path, partial_of, read_marker
 
-def _trials_in(out: str, trials: int) -> str:
-    from latephase.store.directory import is_ours, output_path, partial_of, read_marker
+        if out is None:
+            return _NO_OUT
+        target = output_path(out)
+        partial = partial_of(target)
+        if not partial.exists() and is_ours(target):
+            return f"the output is complete: {target}"
+        finished = (read_marker(partial) or {}).get("finished_trials")
+        if finished is None:
+            return "nothing was kept: no trial was finished"
+        again = [word for word in sys.argv[1:] if word != "--resume"]
+        command = shlex.join(["latephase", *again, "--resume"])
+        return f"{finished:,} of {trials:,} trials are kept in {partial}; go on with: {command}"
 
-    target = output_path(out)
-    partial = partial_of(target)
-    if not partial.exists() and is_ours(target):
-        return f"the output is complete: {target}"
-    finished = (read_marker(partial) or {}).get("finished_trials")
-    if finished is None:
-        return "nothing was kept: no trial was finished"
-    again = [word for word in sys.argv[1:] if word != "--resume"]
-    command = shlex.join(["latephase", *again, "--resume"])
-    return f"{finished:,} of {trials:,} trials are kept in {partial}; go on with: {command}"
+    return told
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def reserved(out: str | None, force: bool, what: str) -> Iterator[None]:
     from latephase.store.directory import claim_output
 
     if out is None:
-        interrupt.on_interruption(lambda: "nothing was kept, for there is no --out")
+        interrupt.on_interruption(lambda: _NO_OUT)
         yield
         return
     partial = claim_output(out, force=force)

@@ -124,7 +124,7 @@ def _marks(log10_t: Floats) -> Floats:
 def table(trajectory: xr.Dataset) -> Any:
     """The samples as rows."""
     columns = _columns(trajectory)
-    shown = printing.table(("t", "left"), *((heading, "right") for heading in columns.values()))
+    shown = printing.table("t", *(f">{heading}" for heading in columns.values()))
     rows = zip(*(trajectory[name].values for name in columns), strict=True)
     for t, row in zip(trajectory.time.values, rows, strict=True):
         *values, error = row

@@ -93,7 +93,10 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
     printing.blank()
-    printing.console().print(_table(found, at))
+    table = printing.table("t", ">margin deficit, at least", ">at most")
+    for t in at:
+        table.add_row(t, *_outward(*found.deficit(t), 18))
+    printing.console().print(table)
     printing.blank()
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
@@ -109,17 +112,13 @@ def _print_law(found: Certificate) -> None:
         return
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")
-    _print_rate(found.rate)
-    if found.rate[2].log < LogTime.parse(_LATE).log:
-        _print_rate(found.rate_from(_LATE))
-
-
-def _print_rate(rate: tuple[Decimal, Decimal, LogTime, str] | None) -> None:
-    if rate is not None:
-        lower, upper, since, clock = rate
-        least, most = _outward(lower, upper, 6)
-        bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
-        printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
+    later = found.rate[2].log < LogTime.parse(_LATE).log
+    for rate in (found.rate, found.rate_from(_LATE) if later else None):
+        if rate is not None:
+            lower, upper, since, clock = rate
+            least, most = _outward(lower, upper, 6)
+            bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
+            printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
 
 
 def _both(ends: Any) -> str:
@@ -133,15 +132,6 @@ def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
     down = Context(prec=digits, rounding=ROUND_FLOOR, Emin=MIN_EMIN, Emax=MAX_EMAX)
     up = Context(prec=digits, rounding=ROUND_CEILING, Emin=MIN_EMIN, Emax=MAX_EMAX)
     return str(down.plus(lower)), str(up.plus(upper))
-
-
-def _table(found: Certificate, times: Sequence[str]) -> Any:
-    table = printing.table(
-        ("t", "left"), ("margin deficit, at least", "right"), ("at most", "right")
-    )
-    for t in times:
-        table.add_row(t, *_outward(*found.deficit(t), 18))
-    return table
 
 
 def _ensemble(
@@ -185,8 +175,7 @@ def _ensemble(
 
 def _counts(rows: list[Row]) -> Any:
     """How many trials have which verdict, regime and reason."""
-    columns = (("verdict", "left"), ("regime", "left"), ("because", "left"), ("trials", "right"))
-    table = printing.table(*columns)
+    table = printing.table("verdict", "regime", "because", ">trials")
     counts = Counter((row.verdict, row.regime or printing.NOTHING, row.reason) for row in rows)
     for (verdict, regime, reason), count in counts.most_common():
         table.add_row(verdict, regime, reason, f"{count:,}")

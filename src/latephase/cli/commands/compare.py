@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.failures import say
@@ -37,6 +37,7 @@ polyak_step, loss_based, dual_acceleration, prgd, adam, sign_descent, sam,
 weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
 colons, and an unknown one is answered with those that a method has.
 """
+# The paper's data, where the flags state none.
 _PAPER = Points(inputs=[1.0, -1.0], labels=[1.0, -1.0])
 
 
@@ -56,9 +57,12 @@ def command(
     """Compare the methods and print the table."""
     if out is None and force:
         raise InputError("--out with --force", None, "name the folder: --out comparison")
-    data = _dataset(asked)
+    data = (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
     with _said_aloud():
-        chosen = _methods(methods, step_size)
+        from latephase.experiments.remedies.compared import ALL
+        from latephase.training.methods.table import named
+
+        chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
     with kept.reserved(out, force, "comparison"), progress("compare", "updates") as shown:
         from latephase.runs.compare import compare
 
@@ -75,18 +79,6 @@ def command(
         page, rows = _reported(data, found, out, force)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
     _print(data, rows, page)
-
-
-def _dataset(asked: Points) -> Dataset:
-    """The data that the flags state; the paper's where they state none."""
-    return (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
-
-
-def _methods(texts: Sequence[str], step_size: float) -> list[Any]:
-    from latephase.experiments.remedies.compared import ALL
-    from latephase.training.methods.table import named
-
-    return [named(one, step_size) for one in (ALL if texts == ["all"] else texts)]
 
 
 @contextmanager
@@ -123,21 +115,14 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
     from latephase.experiments.remedies.compared import effect
 
     last = max(rows[0].gaps)
-    heads = ("fitted", f"gap at 1e{last}")
-    table = printing.table(
-        ("method", "left"),
-        *((head, "right") for head in heads),
-        ("decay of the gap", "left"),
-        ("effect", "left"),
-    )
+    heads = ("method", ">fitted", f">gap at 1e{last}", "decay of the gap", "effect")
+    table = printing.table(*heads)
     for row in rows:
         gap = row.gaps[last]
-        rounding = gap < FLOOR  # its digits differ between machines
-        shown = [
-            printing.show(row.fitted, 3),
-            f"< {FLOOR:g}" if rounding else printing.show(gap, 3),
-        ]
-        table.add_row(row.method, *shown, row.decay.text, effect(row, rows[0], data))
+        # Below the floor its digits differ between machines.
+        shown = f"< {FLOOR:g}" if gap < FLOOR else printing.show(gap, 3)
+        fitted = printing.show(row.fitted, 3)
+        table.add_row(row.method, fitted, shown, row.decay.text, effect(row, rows[0], data))
     printing.console().print(table)
     printing.blank()
     printing.line("gap", "|x* - x_inf|, medians of fitted trials, in input units")
@@ -145,7 +130,5 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
         printing.line("next", "keep table, figures and runs: add --out comparison")
         return
     printing.line("page", str(page))
-    printing.line(
-        "runs",
-        f"in Python: xarray.open_zarr({str(page.parent / 'data/runs.zarr')!r}, consolidated=False)",
-    )
+    runs = str(page.parent / "data/runs.zarr")
+    printing.line("runs", f"in Python: xarray.open_zarr({runs!r}, consolidated=False)")

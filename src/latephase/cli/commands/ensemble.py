@@ -97,8 +97,8 @@ def _table(found: xr.Dataset) -> Any:
     constants = np.abs(found.law_constant.values)
     names, counts = np.unique(regimes, return_counts=True)
     share = wilson(counts, regimes.size, _LEVEL)
-    heads = ("trials", "share", f"{_LEVEL:.0%} interval (Wilson)", "median |C|")
-    table = printing.table(("regime", "left"), *((head, "right") for head in heads))
+    interval = f">{_LEVEL:.0%} interval (Wilson)"
+    table = printing.table("regime", ">trials", ">share", interval, ">median |C|")
     for i in np.argsort(-counts):
         ends = f"{share.lower[i]:.4f} to {share.upper[i]:.4f}"
         median = printing.show(quantiles(constants[regimes == names[i]], 0.5)[0], 4)

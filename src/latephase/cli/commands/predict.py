@@ -100,7 +100,7 @@ def _rigour(law: Law) -> str:
 
 
 def _table(within: Within) -> Any:
-    table = printing.table(("|x* - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right"))
+    table = printing.table(">|x* - limit| <=", "from t =", ">log10 t")
     for eps, t in within:
         time = printing.NOTHING if t is None else t.text
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))

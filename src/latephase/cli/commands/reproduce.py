@@ -94,9 +94,7 @@ def _write(findings: Examined, out: str, trials: int, seed: int, force: bool) ->
 def _print(findings: Examined) -> None:
     from rich.text import Text
 
-    table = printing.table(
-        ("", "right"), ("claim", "left"), ("verdict", "left"), ("what was found", "left")
-    )
+    table = printing.table(">", "claim", "verdict", "what was found")
     for claim, finding in findings:
         verdict = Text(_words(finding), style=_COLOURS[finding.verdict.name])
         verdict.append("\n" + claim.evidence.words.replace(", ", ",\n"), style="dim")
