@@ -107,8 +107,8 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
 
 def _print_law(found: Certificate) -> None:
     if found.constant is None or found.rate is None or found.limit_boundary is None:
-        since = printing.whole(found.entry_step or 0)
-        printing.line("margin", f"0 for all t >= {since}: a point is not on its side")
+        entry = printing.whole(found.entry_step or 0)
+        printing.line("margin", f"0 for all t >= {entry}: a point is not on its side")
         return
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")
