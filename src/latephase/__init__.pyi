@@ -12,6 +12,7 @@ from .core import LogTime as LogTime
 from .core import Outcome as Outcome
 from .core import Regime as Regime
 from .core import Rigour as Rigour
+from .core import log_times as log_times
 from .margin import robustness_margin as robustness_margin
 from .problem import Dataset as Dataset
 from .problem import GradientDescent as GradientDescent

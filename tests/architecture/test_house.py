@@ -89,6 +89,12 @@ FORBIDDEN = {
         "late/pair/planted.py",
         "import latephase.late.modes",
     ),
+    "a chain knows of engines": (
+        "inside-late",
+        "late/chain/planted.py",
+        "import latephase.late.engines",
+    ),
+    "an engine knows of runs": ("rooms", "late/engines/planted.py", "import latephase.runs"),
     "a proof uses the checker": (
         "inside-certificates",
         *("certificates/prove/planted.py", "import latephase.certificates.check.form"),

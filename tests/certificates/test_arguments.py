@@ -48,6 +48,11 @@ def good(**more: Any) -> dict[str, Any]:
     return {"data": DATA, "method": GD, **more}
 
 
+def given(values: list[Any]) -> list[Any]:
+    """Values of an option that may be left to None."""
+    return [value for value in values if value is not None]
+
+
 DRAWN = good(initializer="he_normal", trials=2, seed=0, until="10", at=["1"])
 METHODS = [
     getattr(lp, name)
@@ -77,13 +82,14 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
     "simulate": (lp.simulate, good(network=NET, until="10", at=["1"]), {
         "network": [*NO_NET, lp.ShallowReLU([[1.0, 2.0]] * 2, [0, 0])], "data": NO_DATA,
         "method": NO_METHOD, "until": TIMES, "at": [x for x in AT if x is not None],
-        "max_steps": [0, *COUNTS], "loss": NAMES, "tolerance": [0, *SIZES],
-        "slide_tolerance": [0, *SIZES], "processes": [0, *COUNTS],
+        "max_steps": [0, *COUNTS], "loss": NAMES, "tolerance": [0, *given(SIZES)],
+        "slide_tolerance": [0, *given(SIZES)], "processes": [0, *COUNTS],
         "dtype": [n for n in NAMES if n is not None], "progress": [3, "x"]}),
     "simulate, samples": (lp.simulate, good(network=NET, until="10"), {"samples": [0, 1, *COUNTS]}),
     "simulate, dtype": (
         lp.simulate, good(network=NET, until="10", at=["1"], dtype="float32"), {
-            "accumulate": [*NOTHINGS, 1, "no"], "rounding": NAMES, "method": NO_METHOD}),
+            "accumulate": [*given(NOTHINGS), 1, "no"], "rounding": given(NAMES),
+            "method": NO_METHOD}),
     "predict": (lp.predict, good(network=NET), {
         "progress": [3, "x"],
         "network": [*NO_NET, WIDE], "data": NO_DATA, "method": NO_METHOD,

@@ -8,8 +8,9 @@ import pytest
 import latephase as lp
 from latephase.core import LogTime
 from latephase.late.chain.run import run_chain
-from latephase.late.chain.state import Goal
-from latephase.late.modes.setting import Setting
+from latephase.late.chain.state import Controls
+from latephase.late.modes.dynamics import Dynamics
+from latephase.problem import Problem
 
 
 def path(run: lp.Run) -> np.ndarray:
@@ -35,17 +36,17 @@ SMOOTH_NET = lp.ShallowReLU(
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_order_of_convergence(order, loss):
     """Ground truth: theory. GD replaced by the flow of order k from t0 on is off by t0^-(k+1)."""
-    setting = Setting.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss)
+    setting = Dynamics.of(Problem.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss))
     theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
-    careful = Goal(1e-13, 1e-4, 1_000_000, caution=4.0)
+    careful = Controls(1e-13, 1e-4, 1_000_000, caution=4.0)
     starts = np.array([100, 200, 400, 800]) * (4 if order == 0 else 1)  # else the solver's error
     defects = []
     for start in starts.tolist():
         times = [LogTime.parse(start * factor) for factor in (1, 2, 4, 16)]
-        truth = run_chain(setting, theta, times, times[-1], careful).recorded
+        truth = run_chain(setting, theta, times, times[-1], careful).samples.theta
         left = [LogTime.parse(t.value - start) for t in times[1:]]
-        found = run_chain(setting, truth[0], left, left[-1], Goal(1e3, 1e-4, 1, order=order))
-        defects.append(off(found.recorded, truth[1:]).max())
+        found = run_chain(setting, truth[0], left, left[-1], Controls(1e3, 1e-4, 1, order=order))
+        defects.append(off(found.samples.theta, truth[1:]).max())
     slope = np.polyfit(np.log(starts), np.log(defects), 1)[0]
     assert abs(slope + order + 1) < 0.15
 
@@ -58,10 +59,10 @@ def test_exact_pieces_are_reproduced(inputs):
     gd = lp.GradientDescent(0.1)
     truth = lp.simulate(net, data, gd, until="1e1000", at=times)
     assert (truth.trajectory.error.values < 1e-13).all()
-    setting = Setting.of(net, data, gd, "exponential")
+    setting = Dynamics.of(Problem.of(net, data, gd))
     theta = np.c_[net.weights, net.biases]
-    chain = run_chain(setting, theta, times, times[-1], Goal(1e-12, 1e-4, 100_000))
-    assert (off(chain.recorded, path(truth)) < 1e-10).all()
+    chain = run_chain(setting, theta, times, times[-1], Controls(1e-12, 1e-4, 100_000))
+    assert (off(chain.samples.theta, path(truth)) < 1e-10).all()
 
 
 def test_logistic_and_exponential_loss_share_their_limit():

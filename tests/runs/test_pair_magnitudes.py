@@ -15,7 +15,8 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late.pair.response import SIGN, pattern_code, response
+from latephase.late.pair.response import SIGN, response
+from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
 from reference import distance, margin_distance, proved_run
 
@@ -110,7 +111,7 @@ def test_responses_of_all_patterns(inputs):
         found = response(g, int(pattern_code(rows[..., None])[0]))
         if not found.decoupled:
             parameters, a, total, alpha = rational_response(g, rows)
-            for got, expected in zip(found.felt, (parameters, a), strict=True):
+            for got, expected in zip(found.per_margin, (parameters, a), strict=True):
                 size = np.abs(expected).max(axis=(1, 2), keepdims=True)
                 assert (np.abs(got - expected) <= 1e-14 * size).all(), rows
             assert relative_error(found.slopes[..., 0] + 0.0, total) < 1e-10, rows

@@ -156,7 +156,7 @@ At = Annotated[
     Sequence[str] | None, _option("T,T,...", "Times to record, instead of --samples.", words)
 ]
 TableTimes = Annotated[Sequence[str], _option("T,T,...", "Times of the table.", words)]
-Samples = Annotated[int, _option("N", "How many log-spaced times to record.", whole)]
+Samples = Annotated[int, _option("N", "How many times to record, most of them early.", whole)]
 MaxSteps = Annotated[
     int,
     _option("N", "Steps that may be taken one by one. \\[default: 1e6]", whole, show_default=False),
@@ -181,7 +181,7 @@ Eps = Annotated[
     list[float] | None,
     _option(
         "EPS,...",
-        "Distances of the boundary from its limit; may be repeated. \\[default: 0.1,0.01,0.001]",
+        "Distances of the margin from its limit; may be repeated. \\[default: 0.1,0.01,0.001]",
         lambda texts, flag: numbers(",".join(texts), flag),
     ),
 ]

@@ -72,7 +72,10 @@ def whole(n: int) -> str:
 def law_text(law: Law) -> str:
     """The law as a formula with its numbers."""
     constant, offset = _signed(law.constant), _signed(law.offset)
-    return f"x* ~ {show(law.limit_boundary)} {constant} / (ln t {offset})"
+    limit, name = (law.limit_boundary, "x*")
+    if limit is None:
+        limit, name = law.limit_margin, "margin"
+    return f"{name} ~ {show(math.nan if limit is None else limit)} {constant} / (ln t {offset})"
 
 
 def _signed(value: float) -> str:
@@ -85,15 +88,13 @@ def print_json(record: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
 
-def law_record(law: Law | None) -> dict[str, float] | None:
+def law_record(law: Law | None) -> dict[str, Any] | None:
     """The law as a JSON object."""
     if law is None:
         return None
-    return {
-        "limit_boundary": law.limit_boundary,
-        "constant": law.constant,
-        "offset": law.offset,
-    }
+    names = ("limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant")
+    shares = None if law.shares is None else law.shares.tolist()
+    return {name: getattr(law, name) for name in names} | {"shares": shares}
 
 
 def _finite(value: Any) -> Any:

@@ -4,7 +4,8 @@
 """
 
 from latephase.core.errors import InputError, LatephaseError, Words
-from latephase.core.logtime import LogTime, log_spaced
+from latephase.core.grids import log_spaced, log_times
+from latephase.core.logtime import LogTime
 from latephase.core.outcome import Outcome, Regime, Rigour
 from latephase.core.records import Law
 
@@ -14,6 +15,7 @@ __all__ = [
     "Words",
     "LogTime",
     "log_spaced",
+    "log_times",
     "Outcome",
     "Regime",
     "Rigour",

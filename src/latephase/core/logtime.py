@@ -74,7 +74,7 @@ class LogTime:
             return LogTime.parse(0)
         log10 = _CONTEXT.divide(Decimal(log), _LN10)
         for digits in range(1, 18):
-            time = LogTime.parse(_rounded(log10, digits, flow), flow=flow)
+            time = LogTime.parse(rounded_text(log10, digits, flow), flow=flow)
             if time.log == log:
                 break
         return time
@@ -111,39 +111,7 @@ class LogTime:
         return self.text
 
 
-def log_spaced(until: LogTime, samples: int = 200, flow: bool = False) -> list[LogTime]:
-    """0, log-spaced times, and `until`: increasing, without repeats, at most `samples` of them.
-
-    Ints (six significant digits) from 1 on; with `flow` real times from min(1, until)/1000 on.
-    Each text parses back to exactly its time.  There are fewer than `samples` only if there are not
-    that many integers, or not that many numbers of six digits, up to `until`.
-    Raises InputError if `samples` is below 2.
-    """
-    if samples < 2:
-        raise InputError("at least 2 samples", samples, "raise samples, or pass the times as `at`")
-    zero = LogTime.parse(0)
-    if until == zero:
-        return [until]
-    texts = (_rounded(Decimal(x), 6, flow) for x in _grid(until.log10, samples, flow))
-    inner = {LogTime.parse(text, flow=flow) for text in texts}
-    return [zero, *sorted(time for time in inner if zero < time < until), until]
-
-
-def _grid(log10_until: float, samples: int, flow: bool) -> list[float]:
-    """Decimal logarithms of the `samples - 2` inner times: a step of 1 where ratios are smaller."""
-    log10, grid = (min(0.0, log10_until) - 3.0 if flow else 0.0), []
-    for remaining in range(samples - 2, 0, -1):
-        grid.append(log10)
-        ratio = log10 + (log10_until - log10) / remaining
-        if not flow and log10 < 6.0:
-            # Rounding small times to integers would repeat them: take the next integer at least.
-            here = round(10.0**log10)
-            ratio = max(ratio, math.log10(here + 1))
-        log10 = ratio
-    return grid
-
-
-def _rounded(log10: Decimal, digits: int, flow: bool) -> str:
+def rounded_text(log10: Decimal, digits: int, flow: bool) -> str:
     """10^log10 to `digits` significant digits; unless `flow`, small ones to integers."""
     exponent = int(log10.to_integral_value(rounding=ROUND_FLOOR))
     mantissa = _CONTEXT.power(Decimal(10), _CONTEXT.subtract(log10, Decimal(exponent)))

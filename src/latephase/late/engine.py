@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +66,9 @@ class Goal:
         object.__setattr__(self, name, value)
 
     @property
-    def options(self) -> list[str]:
-        """Names of the options that the caller has set."""
-        return [name for name in OPTIONS if getattr(self, name) is not None]
+    def asked(self) -> dict[str, Any]:
+        """The options that the caller has set."""
+        return {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,34 @@
-"""Activation patterns: what a neuron is at a point, in the words that both engines share."""
+"""Activation patterns: what each neuron is at each point, in the words that both engines share.
+
+A neuron is *inactive* at a point where its pre-activation is not positive, *active* where it is,
+and *sliding* where it stays on its kink for a time, in Filippov's sense.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+
+from latephase.core.arrays import Floats, Ints
+
 INACTIVE, ACTIVE, SLIDING = 0, 1, 2
+
+Statuses = Ints
+"""Entries INACTIVE, ACTIVE or SLIDING by neuron and point, (m, n)."""
+
+_DIGITS = np.array([27, 9, 3, 1])
+
+
+def statuses(preactivations: Floats | Ints) -> Statuses:
+    """Statuses without sliding: active iff the pre-activation is positive; relu'(0) = 0."""
+    return np.where(preactivations > 0, ACTIVE, INACTIVE)
+
+
+def pattern_code(status: Statuses) -> Ints:
+    """Base-3 code (T,) of the statuses of two neurons on two points, (2, 2, T)."""
+    code: Ints = _DIGITS @ status.reshape(4, -1)
+    return code
+
+
+def pattern_status(code: int) -> Statuses:
+    """Statuses (2 neurons, 2 points) of a code."""
+    return ((code // _DIGITS) % 3).reshape(2, 2)

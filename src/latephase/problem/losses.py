@@ -95,5 +95,5 @@ LOSSES = {loss.name: loss for loss in (_EXPONENTIAL, _LOGISTIC)}
 def named(name: object) -> Loss:
     """The loss of a name.  Raises InputError on anything else."""
     if not isinstance(name, str) or name not in LOSSES:
-        raise InputError(f"a loss among {', '.join(LOSSES)}", name, "choose one of them")
+        raise InputError(f"a loss, {' or '.join(LOSSES)}", name, "choose one of them")
     return LOSSES[name]

@@ -51,9 +51,9 @@ class Problem:
         return TwoPointGeometry.of(self.data)
 
     @property
-    def neuron_order(self) -> list[int]:
+    def neuron_order(self) -> tuple[int, int]:
         """Which canonical neuron (0: output weight +1) each of a pair's is, and the other way."""
-        return [0, 1] if self.network.output_weights[0] > 0 else [1, 0]
+        return (0, 1) if self.network.output_weights[0] > 0 else (1, 0)
 
     def refuse_all_but_pairs(self) -> None:
         """Check that this is a pair under gradient descent or flow.  Raises InputError."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latephase.core import Outcome, Regime
 from latephase.late.engine import Progress
 from latephase.late.engines.pair_trials import LatePhase, follow_trials
-from latephase.late.pair.course import Record
+from latephase.late.pair.context import Samples
 from latephase.runs.trajectory import dataset, variables
 
 from .settings import Settings
@@ -67,7 +67,7 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
-    none = Record.empty(0, len(s.times.sorted))
+    none = Samples.empty(0, len(s.times.sorted))
     floats = ("law_constant", "law_offset", "limit_boundary", "entry_log10_t")
     verdicts = {"regime": _names([]), "outcome": _names([])}
     return label(s, {**_sampled(s, none), **verdicts, **{name: np.empty(0) for name in floats}})
@@ -81,7 +81,7 @@ def bytes_per_trial(empty: xr.Dataset) -> int:
     )
 
 
-def _sampled(s: Settings, record: Record) -> Variables:
+def _sampled(s: Settings, record: Samples) -> Variables:
     """The variables over time, samples in the order they were asked for."""
     found = variables(record, NEURONS)
     if s.times.given == s.times.sorted:

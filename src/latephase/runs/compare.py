@@ -13,7 +13,7 @@ from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.late.pair.law import laws
-from latephase.late.pair.observe import observe
+from latephase.late.pair.observe import observe_pair
 from latephase.margin import largest_normalised_margin, normalised_margin
 from latephase.problem import (
     Dataset,
@@ -190,7 +190,7 @@ def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Floats]:
     with np.errstate(all="ignore"):
         a = np.moveaxis(geometry.preactivations(w, b), (-2, -1), (0, 1))  # (2, 2, S, T)
         parameters = np.moveaxis(np.stack([w, b], axis=-1), (-2, -1), (0, 1))
-        seen = observe(geometry, parameters, a, loss=loss)
+        seen = observe_pair(geometry, parameters, a, loss=loss)
         seen["limit_gap"] = _limit_gap(geometry, seen)
         seen["norm"] = np.sqrt((w**2).sum(axis=-1) + (b**2).sum(axis=-1))
         gamma = normalised_margin(found.weights, b, _OUTPUT_WEIGHTS, data.inputs, data.labels)

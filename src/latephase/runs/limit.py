@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
-from latephase.late.limits.curve import Curve, boundary_law
+from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, augmented, mode_gradients, not_separated
+from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
 from latephase.late.pattern import ACTIVE
@@ -31,17 +32,45 @@ from .run import Run
 class Limit:
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
 
-    network: the limit of theta / ln t, with smallest margin y N(x) = 1;  offset: theta - network *
-    ln t in the limit;  multipliers (n,) >= 0 and slide_multipliers {(neuron, point): share of
-    the multiplier} of the KKT conditions, which it meets up to kkt_residual;  normalised_margin:
-    1 / |network|.  settled: whether the run stays in its mode for ever; if not, reason says which
-    neuron leaves it at which point, and the rest is what would be if it stayed.
-    degenerate: ln ln t enters: the offset is not all of the second order.  law: that of two
-    neurons, or of the only zero on the line.  distance: of the last sample's direction to the
-    limit's, both of length 1.  remainder: |theta - network_at(t)| at the last sample, which falls
-    like t^-rate.  Rigour: exact in the mode; the part of the offset that is read off the run is
-    estimated, and offset_error, the moves that were still to come, bounds its error once the
-    remainder is small.
+    Attributes
+    ----------
+    network : ShallowReLU
+        The limit of theta / ln t, with smallest margin y N(x) = 1.
+    offset : ShallowReLU
+        theta - network * ln t in the limit.
+    offset_error : float
+        The moves that were still to come: bounds the error of the part of the offset that is read
+        off the run, once the remainder is small.
+    remainder : float
+        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate.
+    rate : float
+        That exponent.
+    multipliers : array (n,)
+        Those of the KKT conditions, >= 0.
+    slide_multipliers : mapping
+        {(neuron, point): share of the multiplier} for pairs that slide.
+    kkt_residual : float
+        Up to which the KKT conditions are met.
+    normalised_margin : float
+        1 / \\|network\\|.
+    settled : bool
+        Whether the run stays in its mode for ever; if not, `reason` says which neuron leaves it at
+        which point, and the rest is what would be if it stayed.
+    reason : str
+        "" if settled.
+    degenerate : bool
+        Whether ln ln t enters: the offset is then not all of the second order.
+    law : Law or None
+        As in `Run`; None where rounding hides it.
+    distance : float
+        Of the last sample's direction to the limit's, both of length 1.
+    data, flow
+        Of the run.
+
+    Notes
+    -----
+    Rigour: exact in the mode; the part of the offset that is read off the run is estimated.
+    Source: docs/theory.md, "Limits".
     """
 
     network: ShallowReLU
@@ -75,13 +104,13 @@ class Limit:
 
     @property
     def margin_constant(self) -> float:
-        """C of robustness_margin - margin(t) ~ C / ln t, in units of the inputs."""
+        """C of robustness_margin - margin(t) ~ C / ln t, in units of the inputs; `Law`'s."""
         return -self._curve.slope[0]
 
     @property
     def margin_constant_error(self) -> float:
         """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
-        return self._pace.constant_error
+        return self._pace().constant_error
 
     @cached_property
     def boundary(self) -> Floats | None:
@@ -92,7 +121,23 @@ class Limit:
         return zeros_on_line(n.weights[:, 0], n.biases, n.output_weights)
 
     def network_at(self, t: object) -> ShallowReLU:
-        """The asymptotic network at time t > 1: network * ln t + offset.  Raises InputError."""
+        """The asymptotic network at time t > 1: network * ln t + offset.
+
+        Parameters
+        ----------
+        t : int, str or LogTime
+            A time, as in `simulate`.
+
+        Returns
+        -------
+        ShallowReLU
+            What the run tends to; `Run.network_at` is what it is.
+
+        Raises
+        ------
+        InputError
+            If t is no time, or not above 1.
+        """
         time = LogTime.parse(t, flow=self.flow, name="t")
         if not time.log > 0:
             raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
@@ -100,33 +145,76 @@ class Limit:
         return _network(theta, self.network.output_weights)
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on |margin(t) - robustness_margin| <= eps, in steps (GF: flow time).
+        """The time from which on \\|margin(t) - robustness_margin\\| <= eps.
 
-        By the curve network_at(t) where the run has come to it; earlier passages are looked for on
-        the run itself, which is followed from its start, to 1e-8 of ln t.  It is the last passage,
-        not the first.  None if the run is not settled, if its margin cannot be measured, and where
-        float64 cannot tell it from its limit.  Rigour: estimated.  Raises InputError.
+        Parameters
+        ----------
+        eps : float
+            A distance in units of the inputs.
+
+        Returns
+        -------
+        LogTime or None
+            In steps (gradient flow: flow time).  It is the last passage, not the first.  None if
+            the run is not settled, if its margin cannot be measured, and where float64 cannot tell
+            it from its limit.
+
+        Raises
+        ------
+        InputError
+            If eps is no number above 1e-290.
+
+        Notes
+        -----
+        Rigour: estimated.  By the curve network_at(t) where the run has come to it; earlier ones
+        are looked for on the run itself, which is followed from its start, to 1e-8 of ln t.
         """
         bound = distance(eps)
-        return self._pace.within(bound) if self.settled and self._measured else None
+        return self._pace().within(bound) if self.settled and self._measured else None
+
+    def boundary_steps_within(self, eps: float) -> LogTime | None:
+        """The time from which on the zero of N is within eps of law.limit_boundary.
+
+        All else as in `steps_within`; None too where the zeros of the limit are no single point of
+        the line.
+        """
+        bound, law = distance(eps), self.law
+        known = self.settled and law is not None and law.limit_boundary is not None
+        return self._pace(boundary=True).within(bound) if known else None
 
     @property
     def _measured(self) -> bool:
         return math.isfinite(self._curve.slope[0])
 
-    @property
-    def _pace(self) -> Pace:
-        slides = bool(self.slide_multipliers)
-        return Pace(self._run, self._curve, self._log_last, self.remainder, self.rate, slides)
+    def _pace(self, boundary: bool = False) -> Pace:
+        asymptotic = (self._curve, self._log_last, self.remainder, self.rate)
+        return Pace(self._run, self.law, *asymptotic, bool(self.slide_multipliers), boundary)
 
 
 @public
 def limit(run: Run) -> Limit:
     """What a run converges to, from the mode that it is in at its last sample.
 
-    Raises InputError if the run has no pattern or its loss does not tend to 0 in that pattern, and
-    says which points are not fitted.
-    Source: docs/theory.md, "Any shallow network".
+    Parameters
+    ----------
+    run : Run
+        What `simulate` returned.
+
+    Returns
+    -------
+    Limit
+        Network, margins, boundary and multipliers of the limit, and how fast it is approached.
+
+    Raises
+    ------
+    InputError
+        If the run has no pattern or its loss does not tend to 0 in that pattern; it says which
+        points are not fitted.
+
+    Notes
+    -----
+    Rigour: exact in the mode.  Source: [soudry2018]; docs/theory.md, "Any shallow network" and
+    "Limits".
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
@@ -153,7 +241,7 @@ def limit(run: Run) -> Limit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or _law(run, found, log_t),
+        law=run.law or mode_law(found, outer, run.data, log_t),
         distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
@@ -161,11 +249,6 @@ def limit(run: Run) -> Limit:
         _run=run,
         _log_last=log_t,
     )
-
-
-def _law(run: Run, found: ModeLimit, log_t: float) -> Law | None:
-    outer, size = run.network.output_weights, run.data.optimal_margin
-    return boundary_law(found.direction, found.offset, outer, log_t, size)
 
 
 def _gradients(run: Run, pattern: NDArray[np.integer]) -> Floats:
@@ -199,8 +282,9 @@ def _last_sample(run: Run) -> tuple[Floats, float]:
 
 
 def _pattern(run: Run) -> NDArray[np.integer]:
-    if run.dtype is not None or not run.method.has_late_phase:
-        got = Words(f"one of {type(run.method).__name__} in {run.dtype or 'single steps'}")
+    dtype = run.options.get("dtype")
+    if dtype is not None or not run.method.has_late_phase:
+        got = Words(f"one of {type(run.method).__name__} in {dtype or 'single steps'}")
         raise InputError("a run of gradient descent or flow, without dtype", got, "simulate that")
     if run.pattern is None:
         raise InputError(

@@ -48,7 +48,7 @@ def measured(problem: Problem, theta: Floats) -> dict[str, Floats]:
             rho[k] = float(margin_of(w[k], b[k], v, data.inputs, data.labels))
     crossing = np.full(len(theta), np.nan)
     if network.d == 1 and sorted(v) == [-1.0, 1.0]:
-        first = problem.neuron_order
+        first = list(problem.neuron_order)
         crossing = boundary(w[:, first, 0].T, b[:, first].T)
     deficit = data.optimal_margin - rho
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
@@ -18,20 +17,20 @@ from .passage.passage import distance
 @public
 @dataclass(frozen=True)
 class Prediction:
-    """How a run ends.
+    """How a run ends, read off its entry into its regime.
 
     Attributes
     ----------
     network, data, method
         What was asked about.
     regime : Regime or None
-        How the run ends, None if it never settles.
+        How the run ends; None if it does not settle within the step budget.
     law : Law or None
-        How fast, None unless the loss tends to 0.
+        How boundary and margin come to their limits; None where the loss does not tend to 0.
     outcome : Outcome
-        Why the prediction stopped.
+        Why the prediction stopped, and what it found.
     entry : LogTime or None
-        The time at which the run enters its regime.
+        The time at which the run enters its regime; None if it never settles.
     """
 
     network: ShallowReLU
@@ -44,24 +43,47 @@ class Prediction:
     _max_steps: int = field(default=MAX_STEPS, repr=False)
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on |x* - limit_boundary| <= eps, in steps (GF: flow time).
+        """The time from which on \\|margin - limit_margin\\| <= eps.
 
-        It is the last passage, not the first, and never before the entry.  Late ones are the law's,
-        ln t = |constant| / eps - offset; where the law still leaves out more than rounding, or its
-        constant is 0, the run itself is followed from the entry on (to 1e-8 of ln t, or one step).
-        None without a law, and where float64 cannot tell x* from its limit (a constant of 1e-12).
-        Rigour: estimated.  Raises InputError.
+        Parameters
+        ----------
+        eps : float
+            A distance in units of the inputs.
+
+        Returns
+        -------
+        LogTime or None
+            In steps (gradient flow: flow time).  It is the last passage, not the first, and never
+            before the entry.  None without a law, and where float64 cannot tell the margin from its
+            limit (a constant of 1e-12).
+
+        Raises
+        ------
+        InputError
+            If eps is no number above 1e-290.
+
+        Notes
+        -----
+        Rigour: estimated.  Late ones are the law's, ln t = \\|constant\\| / eps - offset; where the
+        law still leaves out more than rounding, or its constant is 0, the run itself is followed
+        from the entry on (to 1e-8 of ln t, or one step).  `Limit.steps_within` is of the same
+        margin, from t = 0 on.
         """
-        bound = distance(eps)
-        return None if self._approach is None else self._approach.within(bound)
+        return self._within(distance(eps), boundary=False)
 
-    @cached_property
-    def _approach(self) -> Approach | None:
+    def boundary_steps_within(self, eps: float) -> LogTime | None:
+        """The time from which on \\|x* - limit_boundary\\| <= eps; all else as in `steps_within`.
+
+        Where the limit is the midpoint and x* is defined, it is the same time.
+        """
+        return self._within(distance(eps), boundary=True)
+
+    def _within(self, eps: float, boundary: bool) -> LogTime | None:
         if self.law is None or self.entry is None:
             return None
-        options = {"max_steps": self._max_steps}
-        times = self.entry, self.entry
-        return Approach(self.network, self.data, self.method, self.law, *times, options)
+        options, times = {"max_steps": self._max_steps}, (self.entry, self.entry)
+        problem = (self.network, self.data, self.method, self.law)
+        return Approach(*problem, *times, options, boundary).within(eps)
 
 
 @public

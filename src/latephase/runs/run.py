@@ -1,23 +1,24 @@
-"""The records of a run: when it is sampled, and what it found."""
+"""The record of a run, and what can be asked of it afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words, log_spaced
+from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
-from latephase.problem.checks import whole_number
+
+from .times import Times, sample_times
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
+__all__ = ["Run", "Times", "sample_times"]
 
 
 @public
@@ -25,12 +26,25 @@ MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
 class Run:
     """What `simulate` found.
 
-    trajectory: xarray.Dataset over (time, neuron, feature), see `latephase.simulate`;
-    outcome: why the simulation stopped;  regime: how the run ends, None while unsettled;
-    law: x* - limit_boundary ~ constant / (ln t + offset), given iff the loss tends to 0 in a known
-    regime;  rigour: the weakest of the samples' rigours;  loss: its name;
-    pattern (neuron, point): statuses at the last time reached (0 inactive, 1 active, 2 sliding);
-    dtype: the arithmetic, None where the mathematics was followed.
+    Attributes
+    ----------
+    network, data, method, loss
+        What was trained, on what, how and on which loss.
+    trajectory : xarray.Dataset
+        The samples over (time, neuron, feature), see `simulate`.
+    outcome : Outcome
+        Why the simulation stopped.
+    regime : Regime or None
+        How a run of two neurons on two points ends; None while unsettled.
+    law : Law or None
+        How boundary and margin come to their limits; given iff the loss is known to tend to 0.
+    rigour : Rigour
+        The weakest of the samples' rigours.
+    pattern : array (neuron, point) or None
+        Statuses at the last time reached (0 inactive, 1 active, 2 sliding); None where no sample
+        was reached.
+    options : mapping
+        What else `simulate` was asked, such as ``{"dtype": "float32"}``.
     """
 
     network: ShallowReLU
@@ -43,47 +57,128 @@ class Run:
     rigour: Rigour
     loss: str = "exponential"
     pattern: Ints | None = None
-    dtype: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def problem(self) -> Problem:
         """Network, data, method and loss in one."""
         return Problem.of(self.network, self.data, self.method, self.loss)
 
-
-@dataclass(frozen=True)
-class Times:
-    """Sample times as given (order kept), sorted without repeats, and the horizon."""
-
-    given: list[LogTime]
-    sorted: list[LogTime]
-    until: LogTime
-
     @property
-    def positions(self) -> list[int]:
-        """Where each given time stands among the sorted ones."""
-        place = {t: i for i, t in enumerate(self.sorted)}
-        return [place[t] for t in self.given]
+    def flow(self) -> bool:
+        """Whether time is real (gradient flow), not a number of updates."""
+        return not self.method.discrete
 
+    def at(self, t: object) -> xr.Dataset:
+        """The sample at time t.
 
-def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
-    """Check the horizon and the sample times.  Raises InputError."""
-    flow = not method.discrete
-    horizon = LogTime.parse(until, flow=flow, name="until")
-    if at is None:
-        given = log_spaced(horizon, whole_number(samples, "samples", 2, MOST_SAMPLES), flow)
-    elif not _is_list(at):
-        raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
-    else:
-        given = [LogTime.parse(t, flow=flow, name="at") for t in at]
-    for t in given:
-        if t > horizon:
-            raise InputError(f"times `at` up to until = {horizon}", Words(str(t)), "raise until")
-    return Times(given, sorted(set(given)), horizon)
+        Parameters
+        ----------
+        t : int, str or LogTime
+            A time, as in `simulate`; it may lie beyond the horizon of this run.
 
+        Returns
+        -------
+        xarray.Dataset
+            The variables of `trajectory` at this time alone, without the dim time.
 
-def _is_list(at: object) -> bool:
-    """Whether these may be times: a list that is not empty, no text, nothing of more dimensions."""
-    if isinstance(at, np.ndarray):
-        return at.ndim == 1 and at.size > 0 and not isinstance(at, np.ma.MaskedArray)
-    return isinstance(at, Sequence) and not isinstance(at, str | bytes) and len(at) > 0
+        Raises
+        ------
+        InputError
+            If t is no time.
+
+        Notes
+        -----
+        A time that was not recorded is computed: the run is made again up to it, which is quick for
+        gradient descent and flow and takes t updates for methods that are stepped.  Rigour: that of
+        the sample, ``rigour`` in it.
+        """
+        time = LogTime.parse(t, flow=self.flow, name="t")
+        recorded = [str(text) for text in self.trajectory.time.values]
+        for k, text in enumerate(recorded):
+            if LogTime.parse(text, flow=self.flow) == time:
+                return self.trajectory.isel(time=k)
+        return self.followed([time]).isel(time=0)
+
+    def network_at(self, t: object) -> ShallowReLU:
+        """The network at time t, as a `ShallowReLU`.
+
+        Parameters
+        ----------
+        t : int, str or LogTime
+            As in `at`.
+
+        Returns
+        -------
+        ShallowReLU
+            With the weights and biases of the sample at t.
+
+        Raises
+        ------
+        InputError
+            If t is no time, or the run does not reach it.
+
+        Notes
+        -----
+        `Limit.network_at` is another thing: the asymptotic network.
+        """
+        sample = self.at(t)
+        if not (np.isfinite(sample.weights).all() and np.isfinite(sample.biases).all()):
+            got = Words(f"t = {t}, and the run ended as {self.outcome.name}")
+            raise InputError("a time that the run reaches", got, "ask for an earlier one")
+        outer = self.network.output_weights
+        return ShallowReLU(sample.weights.values, sample.biases.values, outer)
+
+    def when(
+        self,
+        *,
+        deficit: float | None = None,
+        boundary: float | None = None,
+        log_loss: float | None = None,
+    ) -> LogTime | None:
+        """The first time from which on a quantity stays within a bound: its last passage.
+
+        Parameters
+        ----------
+        deficit : float
+            Bound of the margin deficit, in units of the inputs.
+        boundary : float
+            Bound of \\|x* - law.limit_boundary\\|, in units of the inputs.
+        log_loss : float
+            Bound of the natural logarithm of the loss.
+
+        Returns
+        -------
+        LogTime or None
+            For ever where the limit is known (`law`), and then it may lie beyond the horizon; else
+            up to the last sample.  None where the quantity does not come within the bound, or
+            float64 cannot tell.
+
+        Raises
+        ------
+        InputError
+            Unless one bound is given, and that is a number which the quantity of this run can have.
+
+        Notes
+        -----
+        Rigour: estimated.  Late passages are those of the law; others are looked for on the run,
+        which is made again for it, to 1e-8 of ln t or one update: see `Limit.steps_within`.
+        """
+        from .passage.when import when
+
+        asked = {"deficit": deficit, "boundary": boundary, "log_loss": log_loss}
+        return when(self, {name: bound for name, bound in asked.items() if bound is not None})
+
+    def followed(self, times: list[LogTime]) -> xr.Dataset:
+        """The samples of this run at other times, ascending: it is made again."""
+        from .simulate import simulate
+
+        return simulate(
+            self.network,
+            self.data,
+            self.method,
+            until=times[-1],
+            at=times,
+            loss=self.loss,
+            **self.options,
+        ).trajectory

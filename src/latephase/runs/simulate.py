@@ -10,7 +10,8 @@ from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
 from .observed import observed
-from .run import Run, sample_times
+from .run import Run
+from .times import sample_times
 from .trajectory import dataset
 
 
@@ -45,7 +46,7 @@ def simulate(
     until, at : int, decimal string ("1e1000", "10**6") or LogTime
         The horizon and a list of sample times, whose order is kept.
     samples : int
-        How many times there are without `at`.
+        How many times of `log_times` there are without `at`.
     loss : str
         "exponential" or "logistic".
     max_steps : int
@@ -119,5 +120,5 @@ def simulate(
         record.weakest,
         problem.loss.name,
         record.pattern,
-        dtype,
+        goal.asked | ({} if goal.max_steps == MAX_STEPS else {"max_steps": goal.max_steps}),
     )

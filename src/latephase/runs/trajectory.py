@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
-from latephase.late.pair.course import Record
+from latephase.late.pair.context import Samples
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +55,7 @@ def _attributes(name: str) -> dict[str, str]:
     return {"long_name": long_name, "units": units}
 
 
-def variables(record: Record, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:
+def variables(record: Samples, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:
     """The variables of a record, trial axis first, neurons in the user's order.
 
     neurons: which canonical neuron each of the user's is.

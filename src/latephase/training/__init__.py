@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from latephase.training.loop import Stepped, advance
-from latephase.training.method import SteppedMethod
-
-Method = SteppedMethod  # as users of 0.1 name it
+from latephase.training.gradient_descent import Stepped, advance
+from latephase.training.method import Method, SteppedMethod
 
 __all__ = ["Method", "Stepped", "SteppedMethod", "advance"]

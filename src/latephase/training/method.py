@@ -20,8 +20,8 @@ from jax.core import Tracer
 from jax.tree_util import register_pytree_node
 
 from latephase.core import InputError, Words
+from latephase.problem import methods
 from latephase.problem.checks import real_number, whole_number
-from latephase.problem.methods import Method
 from latephase.training.base import Array, Data, Pair, add
 from latephase.training.gradient import Gradient
 from latephase.training.units import kept
@@ -108,7 +108,7 @@ def static(default: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class SteppedMethod(Method):
+class SteppedMethod(methods.Method):
     """A method that is made step by step.  Raises InputError on a parameter outside its range."""
 
     def __init_subclass__(cls) -> None:
@@ -127,6 +127,10 @@ class SteppedMethod(Method):
     def step(self, view: View, memory: Any) -> Step:
         """One update."""
         raise NotImplementedError
+
+
+Method = SteppedMethod
+"""Its name in 0.1, which methods of users may still have."""
 
 
 def _checked(one: Any, value: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.training.base import UNIT_ROUNDOFF, Array, Pair, add
-from latephase.training.loop import Columns, in_blocks
+from latephase.training.stepping import Columns, in_blocks
 
 _SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
 # XLA takes subnormal numbers for 0: pre-activations near them are kept in units of 2^-53.

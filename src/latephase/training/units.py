@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.training.base import Array
 
-Array = jax.Array
 _SMALLER = 2.0**53  # makes the smallest subnormal number normal
 _SMALL = 2.0**-960
 _SMALLEST_NORMAL = 2.0**-1022
 
 
 def units(parameters: Floats, points: Floats) -> Floats | None:
-    """What to multiply parameters (T, m, d + 1) by, a power of two each, or None for 1 all over.
+    """What to multiply parameters (any shape) by, a power of two each, or None for 1 all over.
 
     points (n, d + 1). Not None where a term of a pre-activation is near the subnormal numbers.
     """
@@ -52,3 +51,8 @@ def preactivations(
 def kept(values: Any, unit: Any) -> Any:
     """Values times their units, or as they are without."""
     return values if unit is None else values * unit
+
+
+def freed(values: Any, unit: Any) -> Any:
+    """Values out of their units."""
+    return values if unit is None else values / unit

@@ -22,7 +22,7 @@ EXAMPLES = r"""Examples
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
-From that step on the boundary stays so close. It may have been so before,
+From that step on the margin stays so close. It may have been so before,
 on its way, but no step is before the entry. Late steps are the law's; where
 that still leaves something out, O(ln t / t), the run itself is followed.
 """
@@ -100,7 +100,7 @@ def _rigour(law: Law) -> str:
 
 
 def _table(within: Within) -> Any:
-    table = printing.table(">|x* - limit| <=", "from t =", ">log10 t")
+    table = printing.table(">|margin - limit| <=", "from t =", ">log10 t")
     for eps, t in within:
         time = printing.NOTHING if t is None else t.text
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))

@@ -7,10 +7,11 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ import numpy as np
 from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Bools, Floats
 from latephase.core.workers import workers
-from latephase.late.modes.setting import Setting, lengths
+from latephase.late.modes.dynamics import Dynamics, lengths
 
-from .run import run_chain
-from .state import Chain, Goal
+from .run import Chain, run_chain
+from .state import Controls
 
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
-_MOST_DOUBT = 0.1  # of a margin, as far as it excuses a loss that has risen
+_MOST_EXCUSED = 0.1  # of a margin's error, as far as it excuses a loss that has risen
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
 _NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
@@ -46,82 +47,94 @@ class Compared:
 
 
 def compared(
-    setting: Setting,
+    dynamics: Dynamics,
     theta: Floats,
     times: list[LogTime],
     until: LogTime,
-    goal: Goal,
+    controls: Controls,
     side_by_side: bool = False,
+    tell: Callable[[float], None] | None = None,
 ) -> Compared:
     """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
+    tell: called with the share of the way that lies behind, half of it for each run.
     """
-    caution = 2.0 if setting.discrete else 10.0
-    careful = replace(goal, slide_order=goal.order, caution=goal.caution * caution)
-    with _begun(side_by_side, setting, theta, times, until, goal) as begun:
-        fine = run_chain(setting, theta, times, until, careful)
-        explosive = not fine.step_error <= _EXPLOSIVE * np.abs(fine.theta).max()
+
+    def told(before: int, share: float) -> None:
+        if tell:
+            tell((before + share) / 2)
+
+    caution = 2.0 if dynamics.discrete else 10.0
+    careful = replace(controls, slide_order=controls.order, caution=controls.caution * caution)
+    with _begun(side_by_side, dynamics, theta, times, until, controls) as begun:
+        fine = run_chain(dynamics, theta, times, until, careful, tell=partial(told, 0))
+        largest = np.abs(fine.state.theta).max()
+        explosive = not fine.state.rounding <= _EXPLOSIVE * largest
         coarse = begun.result() if begun and not explosive else None
     if coarse is None:
-        start = _nudged(theta) if explosive else theta
-        coarse = run_chain(setting, start, times, until, goal, fine.signs)
+        start, signs = _nudged(theta) if explosive else theta, fine.task.signs
+        coarse = run_chain(dynamics, start, times, until, controls, signs, partial(told, 1))
     return _assessed(fine, coarse, theta, explosive)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
 def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
     """What two chains from `start` (m, d + 1) say of one another."""
-    frame = fine.setting.frame
-    entered, _ = frame.entered(start)
-    initial = np.array([t.log == -np.inf for t in fine.times], bool)
-    fine.recorded[initial] = entered
-    rounding = _rounding(fine, explosive)
-    margin_error = _margin_error(fine, coarse, rounding)
+    dynamics, samples = fine.task.dynamics, fine.samples
+    frame, path, other = dynamics.frame, samples.theta, coarse.samples.theta
+    entered, _ = frame.coordinates(start)
+    initial = np.array([t.log == -np.inf for t in fine.task.times], bool)
+    path[initial] = entered
+
+    # What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
+    # what a nudge cannot have shown since it was made when the parameters were smaller.
+    rounding = 2 * samples.rounding
+    if explosive:
+        rounding = 2.0**-49 * np.abs(path).max(axis=(1, 2))
+    flow_error = np.where(samples.by_flow, _FLOW_ERROR, 0.0)
+
+    # max_i |Delta q_i| / (1 + |q_i|), (S,).
+    q, outer = dynamics.margins(path), np.abs(dynamics.output_weights)
+    apart = np.nan_to_num(_APART * np.abs(q - dynamics.margins(other)), nan=np.inf)
+    known = samples.margin_error + rounding[:, None] * dynamics.reach(np.ones(len(outer)))
+    off = apart + (known + 2.0**-50 * outer @ dynamics.terms(path))
+    margin_error = (off / (1 + np.abs(q))).max(axis=1) + flow_error
+    margin_error = np.where(np.isfinite(q).all(axis=1), margin_error, np.nan)
+
+    # From where the loss has risen on, nothing is known.
     risen = _risen(fine, margin_error)
     if risen.any():
-        fine.outcome = Outcome.inaccurate
-        fine.recorded[risen], margin_error[risen] = np.nan, np.nan
-    theta = frame.left(start, entered, fine.recorded)
+        fine = replace(fine, state=replace(fine.state, outcome=Outcome.inaccurate))
+        path[risen], margin_error[risen] = np.nan, np.nan
+
+    # max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, (S,).
+    theta = frame.parameters(start, entered, path)
     theta[initial] = start
-    error = _error(fine, coarse, theta, rounding)
-    unknown = np.where(fine.recorded_lost, 1.0, 0.0)  # and that never decays
+    norms, apart = lengths(theta), np.nan_to_num(_APART * lengths(path - other), nan=np.inf)
+    absolute = apart + samples.kick_error + rounding[:, None]
+    error = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
+    error = error + np.where(samples.by_flow, _FLOW_ERROR, 2.0**-52)
+    error = np.where(np.isfinite(theta).all(axis=(1, 2)), error, np.nan)
+
+    unknown = np.where(samples.sign_lost, 1.0, 0.0)  # and that never decays
     error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
-    return Compared(fine, theta, frame.left(start, entered, fine.theta), error, margin_error)
-
-
-def _rounding(fine: Chain, explosive: bool) -> Floats:
-    """What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
-    what a nudge cannot have shown since it was made when the parameters were smaller."""
-    largest = np.abs(fine.recorded).max(axis=(1, 2))
-    return np.asarray(2.0**-49 * largest if explosive else 2 * fine.recorded_rounding)
-
-
-def _margin_error(fine: Chain, coarse: Chain, rounding: Floats) -> Floats:
-    """max_i |Delta q_i| / (1 + |q_i|) (S,), NaN where not reached."""
-    setting = fine.setting
-    q, other = setting.margins(fine.recorded), setting.margins(coarse.recorded)
-    doubt = fine.recorded_margin_doubt + rounding[:, None] * setting.reach(
-        np.ones(len(setting.outer))
-    )
-    doubt += 2.0**-50 * np.abs(setting.outer) @ setting.terms(fine.recorded)
-    off = np.nan_to_num(_APART * np.abs(q - other), nan=np.inf) + doubt
-    relative = (off / (1 + np.abs(q))).max(axis=1) + np.where(fine.followed, _FLOW_ERROR, 0.0)
-    return np.where(np.isfinite(q).all(axis=1), relative, np.nan)
+    end = frame.parameters(start, entered, fine.state.theta)
+    return Compared(fine, theta, end, error, margin_error)
 
 
 def _risen(fine: Chain, margin_error: Floats) -> Bools:
     """Samples (S,) from which on the loss is higher than it can be, by more than the errors allow:
     under a flow, and between samples that steps below 2 / curvature have been followed to."""
-    setting = fine.setting
-    log_loss = setting.log_loss(fine.recorded)
-    doubt = np.minimum(margin_error, _MOST_DOUBT)  # one that is larger would allow anything
-    allowed = doubt * (1 + np.abs(setting.margins(fine.recorded)).max(axis=1)) + 1e-12
-    if setting.discrete:  # a step over a kink may raise the loss by as much as it moves margins
-        pulls = np.exp(np.minimum(setting.log_pull(setting.margins(fine.recorded)), 700.0))
-        allowed = allowed + 4 * (setting.outer @ setting.outer) * (pulls @ setting.lengths**2)
-    seen = np.isfinite(log_loss) & (fine.followed if setting.discrete else True)
+    dynamics, theta = fine.task.dynamics, fine.samples.theta
+    log_loss, margins = dynamics.log_loss(theta), dynamics.margins(theta)
+    error = np.minimum(margin_error, _MOST_EXCUSED)  # one that is larger would allow anything
+    allowed = error * (1 + np.abs(margins).max(axis=1)) + 1e-12
+    if dynamics.discrete:  # a step over a kink may raise the loss by as much as it moves margins
+        pulls, outer = dynamics.pull(margins), dynamics.output_weights
+        allowed = allowed + 4 * (outer @ outer) * (pulls @ dynamics.point_lengths**2)
+    seen = np.isfinite(log_loss) & (fine.samples.by_flow if dynamics.discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)
@@ -142,12 +155,3 @@ def _nudged(theta: Floats) -> Floats:
     measured, where its bound is far too wide (it ignores that dead neurons stay where they are)."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
     return np.asarray(theta * (1 + _NUDGE * signs))
-
-
-def _error(fine: Chain, coarse: Chain, theta: Floats, rounding: Floats) -> Floats:
-    """max_j |Delta(w_j, b_j)| / |(w_j, b_j)| (S,) at theta (S, m, d + 1), NaN where not reached."""
-    norms, apart = lengths(theta), _APART * lengths(fine.recorded - coarse.recorded)
-    absolute = np.nan_to_num(apart, nan=np.inf) + fine.recorded_doubt + rounding[:, None]
-    relative = (absolute / np.where(norms > 0, norms, np.inf)).max(axis=1)
-    relative = relative + np.where(fine.followed, _FLOW_ERROR, 2.0**-52)
-    return np.where(np.isfinite(theta).all(axis=(1, 2)), relative, np.nan)

@@ -7,29 +7,28 @@ from dataclasses import replace
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.core.arrays import Ints
 from latephase.late.modes.guards import Guards
-from latephase.late.modes.mode import Mode, mode, statuses
+from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import Field
 from latephase.late.modes.segment import follow
-from latephase.late.pattern import SLIDING
+from latephase.late.pattern import SLIDING, Statuses, statuses
 
-from .next_piece import next_piece
-from .state import Chain
+from .decision import decide
+from .run import Chain
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-9
 _STRAIGHT = 1e-6
 
 
-def pattern(chain: Chain) -> Ints:
+def pattern(chain: Chain) -> Statuses:
     """Statuses (m, n) at the end of a chain: a neuron let go of a kink may rest an ulp off it."""
+    last = chain.state.last
     with np.errstate(invalid="ignore", over="ignore"):  # of runs that overflowed
-        seen = statuses(chain.setting.preactivations(chain.theta))
-    if chain.status is None:
+        seen = statuses(chain.task.dynamics.preactivations(chain.state.theta))
+    if last is None:
         return seen
-    turned = chain.turned[:, None] & (chain.status != SLIDING)
-    return np.where(turned, seen, chain.status)
+    return np.where(last.switching[:, None] & (last.status != SLIDING), seen, last.status)
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")  # as in the chain itself
@@ -38,43 +37,42 @@ def ending(chain: Chain) -> Outcome:
 
     The mode is followed on as gradient flow from the horizon to ln t = 10^6.
     """
-    if chain.outcome is not None:
-        return chain.outcome
-    if not np.isfinite(chain.now.log):  # t = 0 is no end
+    if chain.state.outcome is not None:
+        return chain.state.outcome
+    if not np.isfinite(chain.state.now.log):  # t = 0 is no end
         return Outcome.transient
-    here, must_step = next_piece(chain)
-    last = None if must_step else _last(here)
+    decision = decide(chain.task, chain.state)
+    last = None if decision.must_step else _last(decision.mode)
     if last is None:
         return Outcome.transient
-    fits = last.live.size == last.held.size
-    return Outcome.settled if fits else Outcome.unfitted
+    return Outcome.settled if last.live.size == last.resting.size else Outcome.unfitted
 
 
-def _last(here: Mode) -> Mode | None:
+def _last(mode: Mode) -> Mode | None:
     """The mode in the far future, with all points at rest that come to rest; None if it is left."""
-    if _is_straight(here):
-        return here
-    for _ in range(here.held.size + 1):
-        found = follow(here, 0, np.zeros(0), FAR, _TOLERANCE)
-        if found.failed or found.broken.any():
+    if _is_straight(mode):
+        return mode
+    for _ in range(mode.resting.size + 1):
+        found = follow(mode, 0, np.zeros(0), FAR, _TOLERANCE)
+        if found.failed or found.triggered.any():
             return None
+        theta = mode.parameters(found.beta)
         if not found.resting.any():
-            return replace(here, theta=here.parameters(found.beta))
-        theta = here.parameters(found.beta)
-        here = mode(here.setting, theta, here.status, here.held | found.resting)
+            return replace(mode, theta=theta)
+        mode = Mode.of(mode.dynamics, theta, mode.status, mode.resting | found.resting)
     return None
 
 
-def _is_straight(here: Mode) -> bool:
+def _is_straight(mode: Mode) -> bool:
     """Whether the run goes straight on in ln t to the far future, without meeting a kink.
 
     Both pre-activations and multipliers are then what they are at the two ends, or between them.
     """
-    if here.live.size == 0:
+    if mode.live.size == 0:
         return True
-    field = Field.of(here, 0)
-    at_rest, end = np.zeros(here.basis.shape[1]), FAR - field.log_origin
-    first = field(0.0, at_rest)
+    field = Field.of(mode, 0)
+    end = FAR - field.log_origin
+    first = field(0.0, np.zeros(mode.rank))
     far = first * end
     apart = np.abs(field(end, far) - first).max()
-    return bool(apart <= _STRAIGHT * np.abs(first).max() and (Guards(here)(far) >= 0).all())
+    return bool(apart <= _STRAIGHT * np.abs(first).max() and (Guards(mode)(far) >= 0).all())

@@ -1,4 +1,4 @@
-"""Ordinary steps of gradient descent in the coordinates of a setting, compiled."""
+"""Ordinary steps of gradient descent in the coordinates of a run, compiled."""
 
 from __future__ import annotations
 
@@ -11,55 +11,56 @@ import numpy as np
 from jax import lax
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.modes.setting import Setting
+from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
-from latephase.training.base import (
-    UNIT_ROUNDOFF,
-    Data,
+from latephase.training.base import UNIT_ROUNDOFF, Data, Pair
+from latephase.training.gradient_descent import DescentState as State
+from latephase.training.gradient_descent import (
     LossWeights,
-    Pair,
-    State,
     contract,
     length_bound,
     preactivations,
     pulls,
+    step,
 )
-from latephase.training.gradient_descent import step
 from latephase.training.units import kept, units
 
+from .step_effect import KICKS
+
 _MOST_OFF = 1e-9  # of the parameters: a larger bound is useless, and another chain tells
-_KICKS = 16.0  # by which a sign that was decided wrongly may be off for ever, as on slides
 
 
 class Moved(NamedTuple):
     """Parameters after some steps.
 
-    theta, low (m, k);  error: bound of their absolute error;  doubt (m,): how far neurons are off
-    by signs that rounding may have decided;  lost (m,): whether one decided if a neuron lives.
+    theta, low (m, k);  rounding: bound of their absolute error;  kick_error (m,): how far neurons
+    are off by signs that rounding may have decided;  sign_lost (m,): whether one decided if a
+    neuron lives.
     """
 
     theta: Floats
     low: Floats
-    error: float
-    doubt: Floats
-    lost: Bools
+    rounding: float
+    kick_error: Floats
+    sign_lost: Bools
 
 
-def stepped(setting: Setting, theta: Floats, low: Floats, error: float, count: int) -> Moved:
+def stepped(dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, count: int) -> Moved:
     """What theta (m, k) and its low part are `count` steps later.
 
-    error: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding of
-    margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
+    rounding: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding
+    of margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
     """
-    data, step_size = (setting.points, setting.labels, setting.outer), setting.method.step_size
-    found = units(theta[None], setting.points)
+    data = (dynamics.points, dynamics.labels, dynamics.output_weights)
+    step_size = dynamics.method.step_size
+    found = units(theta[None], dynamics.points)
     unit = None if found is None else found[0]
     with jax.enable_x64(True):
         given = (kept(theta, unit), kept(low, unit), unit)
-        moved = _run(given, error, count, data, step_size, setting.loss.name)
-        high, low, bound, doubt, lost = (np.asarray(part) for part in moved)
+        moved = _run(given, rounding, count, data, step_size, dynamics.loss.name)
+        high, low, bound, kick_error, sign_lost = (np.asarray(part) for part in moved)
     high, low = (high, low) if unit is None else (high / unit, low / unit)
-    return Moved(high, low, float(bound), doubt, lost)
+    return Moved(high, low, float(bound), kick_error, sign_lost)
 
 
 @partial(jax.jit, static_argnames=("loss",))
@@ -79,7 +80,7 @@ def _run(
     def one(
         _: jax.Array, carry: tuple[State, jax.Array, jax.Array]
     ) -> tuple[State, jax.Array, jax.Array]:
-        state, doubt, lost = carry
+        state, kick_error, sign_lost = carry
         pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
         moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
@@ -92,12 +93,12 @@ def _run(
             ),
             lambda: (none, none > 0),
         )
-        return state, doubt + _KICKS * kicks, lost | dying
+        return state, kick_error + KICKS * kicks, sign_lost | dying
 
     none = jnp.zeros(len(high))
-    state, doubt, lost = lax.fori_loop(0, count, one, (state, none, none > 0))
+    state, kick_error, sign_lost = lax.fori_loop(0, count, one, (state, none, none > 0))
     high, low = (part[..., 0] for part in state.parameters)
-    return high, low, state.error[0], doubt, lost
+    return high, low, state.error[0], kick_error, sign_lost
 
 
 def _near(state: State, data: Data, unit: jax.Array | None) -> jax.Array:

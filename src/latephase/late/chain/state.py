@@ -1,24 +1,27 @@
-"""A run under way: what is asked of it, where it stands, and what it has recorded."""
+"""What is asked of a run, and where it stands: what stays fixed, and what is carried."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.modes.filippov import Statuses
-from latephase.late.modes.neuron import DEPENDENT
-from latephase.late.modes.setting import Instant, Setting, lengths
+from latephase.late.modes.dynamics import Dynamics, lengths
+from latephase.late.modes.linear_algebra import DEPENDENT
+from latephase.late.pattern import Statuses
+
+from .instant import AT_START, Instant
 
 _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What is asked of a chain: relative errors of smooth and of sliding phases, the step budget,
+class Controls:
+    """How well a run is followed: relative errors of smooth and of sliding phases, the step budget,
     the order of the modified flow, that on slides, and by what its thresholds are divided
     (`caution`).
 
@@ -34,122 +37,108 @@ class Goal:
     caution: float = 1.0
 
 
-@dataclass
-class Chain:
-    """A run under way, and what it has recorded: theta (S, m, k), in the coordinates of its
-    setting, doubt (S, m) and margin_doubt (S, n), NaN where not reached; these are absolute errors
-    of (w_j, b_j) and of the margins that chatter leaves; rounding (S,): step_error then;
-    lost (S,): whether rounding may have decided by then that a neuron lives;
-    followed (S,): whether a flow has carried the run there.
+@dataclass(frozen=True)
+class ChainTask:
+    """What is asked of a run and stays fixed.
 
-    signs (m, n): exact ones at the start;  least (m, n): sizes of pre-activations below which a
-    solver is not asked for more digits;  lowest: ln L, above which a flow cannot rise;
-    work: steps of the solver;
-    zero (m,): lengths below which a neuron counts as being at 0;  vanished (m,): whether the last
-    mode brought it there;
-    now: the clock;  theta, low: parameters and their low parts;  status (m, n): of the last mode
-    followed, None after steps;  slid (m, n): pairs that were on their kinks when it ended;
-    broken (m, n): pairs at whose guards it ended;  churn (m, n): how often in a row a pair ended
-    modes that were brief, or that go on as they were;
-    let_go (m, n): status to which a slide has just gone over, else -1;  held
-    (n,): points at rest;  stretch: steps in a row;  stuck: modes in a row that ended at once;
-    churned: brief ones in a row;
-    flowed: whether a mode has been followed yet;  kicked: rounds in which
-    chatter was too large to be averaged;  step_error: absolute, of rounding in the steps taken."""
+    times: sorted, of the samples;  until: the horizon;  signs (m, n): the exact ones of the first
+    pre-activations;  least_terms (m, n): sizes of pre-activations below which a solver is not asked
+    for more digits;  zero_length (m,): below it a neuron counts as being at 0.
+    """
 
-    setting: Setting
-    goal: Goal
+    dynamics: Dynamics
+    controls: Controls
     times: list[LogTime]
     until: LogTime
-    theta: Floats
-    recorded: Floats
-    recorded_doubt: Floats
-    recorded_margin_doubt: Floats
     signs: Ints
-    least: Floats
-    margin_doubt: Floats
-    recorded_rounding: Floats
-    recorded_lost: Bools
-    followed: Bools
-    slid: Bools
-    broken: Bools
-    churn: Ints
-    held: Bools
-    let_go: Ints
-    doubt: Floats
-    low: Floats
-    zero: Floats
-    vanished: Bools
-    now: Instant = field(default_factory=Instant.start)
-    reached: int = 0
-    status: Statuses | None = None
-    step_error: float = 0.0
-    lowest: float = math.inf
-    work: int = 0
+    least_terms: Floats
+    zero_length: Floats
+
+
+@dataclass(frozen=True)
+class ModeEnd:
+    """How the last mode ended.
+
+    status (m, n): its statuses;  on_kinks (m, n): pairs that were on their kinks then;
+    triggered (m, n): pairs at whose guards it ended;  released_to (m, n): the status to which a
+    slide that ended goes over, else -1;  at_zero (m,): neurons that it has brought to length 0.
+    """
+
+    status: Statuses
+    on_kinks: Bools
+    triggered: Bools
+    released_to: Statuses
+    at_zero: Bools
+
+    @property
+    def switching(self) -> Bools:
+        """Neurons (m,) at whose kinks it ended."""
+        return np.asarray(self.triggered.any(axis=1))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What patience and budgets are measured in.
+
+    brief_ends (m, n): how often in a row a pair ended modes that were brief, or that go on as they
+    were (Zeno behaviour);  brief_modes, instant_modes: in a row, those that ended at once;
+    steps: of gradient descent, in_a_row since the last mode;  solver_steps;
+    chatter_rounds: in which chatter was too large to be averaged.
+    """
+
+    brief_ends: Ints
+    brief_modes: int = 0
+    instant_modes: int = 0
     steps: int = 0
-    stretch: int = 0
-    stuck: int = 0
-    flowed: bool = False
-    churned: int = 0
-    kicked: int = 0
-    entry: Instant = field(default_factory=Instant.start)
-    lost: bool = False
+    in_a_row: int = 0
+    solver_steps: int = 0
+    chatter_rounds: int = 0
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """Where a run stands: all that decides how it goes on.
+
+    theta, low (m, k): parameters and their low parts, in the coordinates of the dynamics;
+    rounding: absolute error of rounding in the steps taken;  passed: samples that lie behind;
+    resting (n,): points at rest;  last: how the last mode ended, None at the start and after steps;
+    lowest_log_loss: above which a flow cannot rise;  outcome: why the run has ended, if not at its
+    horizon.
+    """
+
+    theta: Floats
+    low: Floats
+    rounding: float
+    resting: Bools
+    counts: Counts
+    now: Instant = AT_START
+    passed: int = 0
+    last: ModeEnd | None = None
+    lowest_log_loss: float = math.inf
     outcome: Outcome | None = None
 
-    @classmethod
-    def start(
-        cls,
-        setting: Setting,
-        theta: Floats,
-        times: list[LogTime],
-        until: LogTime,
-        goal: Goal,
-        signs: Ints | None = None,
-    ) -> Chain:
-        """A run at t = 0, at theta (m, d + 1), with nothing recorded of the sorted `times`.
+    def counted(self, **counts: Any) -> ChainState:
+        """The state with some counts replaced."""
+        return replace(self, counts=replace(self.counts, **counts))
 
-        signs (m, n): of the pre-activations; None: as theta has them.
-        """
-        m, n = setting.signs.shape
-        samples = len(times)
-        entered, low = setting.frame.entered(theta)
-        signs = setting.frame.signs(theta) if signs is None else signs
-        placed = entered
-        if setting.discrete:  # a flow looks at signs only once
-            placed = setting.frame.on_their_sides(entered, signs)
-        return cls(
-            setting,
-            goal,
-            times,
-            until,
-            placed,
-            recorded=np.full((samples, *entered.shape), np.nan),
-            recorded_doubt=np.full((samples, m), np.nan),
-            recorded_margin_doubt=np.full((samples, n), np.nan),
-            signs=signs,
-            least=_LEAST * setting.terms(entered),
-            margin_doubt=np.zeros(n),
-            recorded_rounding=np.full(samples, np.nan),
-            recorded_lost=np.zeros(samples, bool),
-            followed=np.zeros(samples, bool),
-            slid=np.zeros((m, n), bool),
-            broken=np.zeros((m, n), bool),
-            churn=np.zeros((m, n), int),
-            held=np.zeros(n, bool),
-            let_go=np.full((m, n), -1),
-            doubt=np.zeros(m),
-            low=low,
-            zero=DEPENDENT * lengths(entered),
-            vanished=np.zeros(m, bool),
-            step_error=float(np.abs(placed - entered).sum()),
-        )
 
-    @property
-    def turned(self) -> Bools:
-        """Neurons (m,) at whose kinks the last mode ended."""
-        return np.asarray(self.broken.any(axis=1))
-
-    @property
-    def log_left(self) -> float:
-        """ln of the time left to the horizon."""
-        return self.now.log_until(self.until)
+def start(
+    dynamics: Dynamics,
+    theta: Floats,
+    times: list[LogTime],
+    until: LogTime,
+    controls: Controls,
+    signs: Ints | None = None,
+) -> tuple[ChainTask, ChainState]:
+    """A run at t = 0, at theta (m, d + 1); signs (m, n): None where they are those of theta."""
+    frame, (m, n) = dynamics.frame, dynamics.signs.shape
+    theta_in_frame, low = frame.coordinates(theta)
+    signs = frame.signs(theta) if signs is None else signs
+    placed = theta_in_frame
+    if dynamics.discrete:  # a flow looks at signs only once
+        placed = frame.on_their_sides(theta_in_frame, signs)
+    rounding = float(np.abs(placed - theta_in_frame).sum())
+    least_terms = _LEAST * dynamics.terms(theta_in_frame)
+    zero_length = DEPENDENT * lengths(theta_in_frame)
+    task = ChainTask(dynamics, controls, times, until, signs, least_terms, zero_length)
+    return task, ChainState(placed, low, rounding, np.zeros(n, bool), Counts(np.zeros((m, n), int)))

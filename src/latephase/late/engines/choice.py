@@ -28,10 +28,10 @@ def engine_for(problem: Problem, goal: Goal) -> Engine:
         raise InputError(expected, problem.method, "leave out dtype")
     if engine is None:
         raise InputError("a method that an engine takes", problem.method, "give it init and step")
-    for name in goal.options:
+    for name, value in goal.asked.items():
         if name not in engine.options:
             expected = f"no {name}, which {engine.name} have not"
-            given = Words(f"{name}={getattr(goal, name)!r}")
+            given = Words(f"{name}={value!r}")
             needs_dtype = name in ARITHMETIC.options
             raise InputError(expected, given, "pass dtype, too" if needs_dtype else "leave it out")
     return engine

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latephase.core import Law, LogTime, Regime, Rigour
+from latephase.core import LogTime, Rigour
 from latephase.late.engine import SLIDE_TOLERANCE, Goal, Record, entry_time
+from latephase.late.limits.law import pair_law
 from latephase.late.pair.regimes import final_status
 from latephase.problem import Problem
 
@@ -27,10 +28,11 @@ class ExactPieces:
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network."""
         network, geometry, order = problem.network, problem.geometry, problem.neuron_order
+        rows = list(order)
         found = follow_trials(
             geometry,
-            network.weights[order, 0][None],
-            network.biases[order][None],
+            network.weights[rows, 0][None],
+            network.biases[rows][None],
             problem.method,
             list(times),
             goal.until,
@@ -38,27 +40,21 @@ class ExactPieces:
             slide_tolerance=goal.slide_tolerance or SLIDE_TOLERANCE,
             progress=goal.progress,
         )
-        seen, journey, laws, entry = found.record, found.journey, found.laws, None
+        seen, journey, entry = found.record, found.journey, None
         regime = journey.regime[0]
         if regime is not None:
             entered = float(journey.entry[0]), float(journey.log_entry[0])
             entry = entry_time(*entered, problem.method.discrete)
-        law = (laws.limit_boundary[0], laws.constant[0], laws.offset[0])
         status = final_status(geometry, regime, journey.state.preactivations[..., 0])
         return Record(
-            parameters=np.moveaxis(seen.parameters[order, :, 0], -1, 0),
+            parameters=np.moveaxis(seen.parameters[rows, :, 0], -1, 0),
             error=seen.error[0],
             margin_error=seen.margin_error[0],
             rigour=np.where(seen.exact[0], Rigour.exact.name, Rigour.estimated.name),
             outcome=journey.outcome[0],
             regime=regime,
             entry=entry,
-            law=Law(*map(float, law)) if has_law(regime) else None,
-            pattern=status[order][:, list(geometry.order)],
+            law=pair_law(geometry, regime, found.laws, neurons=order),
+            pattern=status[rows][:, list(geometry.order)],
             observed={name: values[0] for name, values in seen.observed.items()},
         )
-
-
-def has_law(regime: Regime | None) -> bool:
-    """Whether the loss tends to 0 in this regime, so that the run has a law."""
-    return regime in (Regime.specialised, Regime.double_slide, Regime.single_slide)

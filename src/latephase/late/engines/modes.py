@@ -10,13 +10,13 @@ from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Ints
 from latephase.late.chain.compared import compared
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.state import Goal as ChainGoal
-from latephase.late.chain.watched import watched
+from latephase.late.chain.progress import thousandths
+from latephase.late.chain.state import Controls
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
 from latephase.late.limits.law import law_of
-from latephase.late.modes.setting import Setting
+from latephase.late.modes.dynamics import Dynamics
 from latephase.late.pair.regimes import terminal_regime
-from latephase.late.pair.response import pattern_code
+from latephase.late.pattern import pattern_code
 from latephase.problem import Problem, is_two_point
 
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
@@ -36,14 +36,15 @@ class Modes:
         """Carry one network; goal.until must be a horizon."""
         network, data, method = problem.network, problem.data, problem.method
         assert goal.until is not None
-        setting = Setting.of(network, data, method, problem.loss.name)
+        dynamics = Dynamics.of(problem)
         theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
-        aims = ChainGoal(
+        controls = Controls(
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
         side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
-        with watched(goal.progress):
-            found = compared(setting, theta, list(times), goal.until, aims, side_by_side)
+        with thousandths(goal.progress) as tell:
+            arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
+            found = compared(*arguments, tell)
             fine = found.chain
             outcome, statuses = ending(fine), pattern(fine)
         regime, entry = regime_of(problem, outcome, statuses), None
@@ -51,18 +52,18 @@ class Modes:
             outcome, value = Outcome.settled, fine.entry.value
             time = np.inf if value is None else float(value)
             entry = entry_time(time, fine.entry.log, method.discrete)
-        law = law_of(network, data, method, outcome, statuses, found.end, fine.now.log)
+        law = law_of(network, data, method, outcome, statuses, found.end, fine.state.now.log)
         return Record(
             parameters=found.theta,
             error=found.error,
             margin_error=found.margin_error,
-            rigour=np.where(fine.followed, Rigour.estimated.name, Rigour.measured.name),
+            rigour=np.where(fine.samples.by_flow, Rigour.estimated.name, Rigour.measured.name),
             outcome=outcome,
             regime=regime,
             entry=entry,
             law=law,
             pattern=statuses,
-            observed={"log_loss": setting.log_loss(fine.recorded)},  # (w, b) are rounded
+            observed={"log_loss": dynamics.log_loss(fine.samples.theta)},  # (w, b) are rounded
         )
 
 

@@ -7,27 +7,29 @@ are worth taking, go through `late/chain` one by one and are recorded like the o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime
 from latephase.core.arrays import Floats
-from latephase.late.chain.compared import compared
+from latephase.late.chain.compared import Compared, compared
+from latephase.late.chain.decision import decide
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.next_piece import next_piece
-from latephase.late.chain.state import Chain, Goal
+from latephase.late.chain.run import Chain
+from latephase.late.chain.state import Controls
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE, TOLERANCE, Progress
+from latephase.late.modes.dynamics import Dynamics
 from latephase.late.modes.frame import Frame
-from latephase.late.modes.setting import Setting
-from latephase.late.pair.course import Clock, Course, Record
+from latephase.late.pair.context import Context, Samples, SampleTimes
 from latephase.late.pair.fastforward import fast_forward
 from latephase.late.pair.law import Laws, laws
-from latephase.late.pair.observe import observe
+from latephase.late.pair.observe import observe_pair
 from latephase.late.pair.regimes import half_slide, terminal_regime
-from latephase.late.pair.response import pattern_code, response
+from latephase.late.pair.response import response
 from latephase.late.pair.state import Journey, initial_state, margins, unmoved
-from latephase.late.pattern import SLIDING
+from latephase.late.pattern import SLIDING, pattern_code
 from latephase.problem import LOSSES, Method, TwoPointGeometry
 
 WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it the general chain is faster
@@ -38,15 +40,13 @@ _ALIKE = 1e-3  # deviation of the margins of a half slide whose end is foreseen
 
 @dataclass(frozen=True)
 class LatePhase:
-    """What the fast-forward found for T trials (trial axis first) at S samples, in canonical order:
-    neuron 0 has output weight +1.
+    """What was found of T trials at S samples, in canonical order: neuron 0 has output weight +1.
 
-    parameters (2 neurons, 2 [weight, bias], T, S);  observed: name -> (T, S);  error (T, S);
-    exact (T, S);  outcome, regime (T,) objects;  entry (T,) step of entry into the regime and its
-    logarithm;  laws: arrays (T,).
+    record: the samples, (..., T, S);  journey: where each trial stands at its end, (..., T), its
+    outcome and regime, and the time of its entry into that;  laws: arrays (T,).
     """
 
-    record: Record
+    record: Samples
     journey: Journey
     laws: Laws
 
@@ -68,88 +68,79 @@ def follow_trials(
 
     samples: sorted times.  until None: until every trial has settled.
     """
-    record = Record.empty(len(weights), len(samples))
-    clock = Clock.of(samples, until)
-    course = Course(geometry, method, clock, record, slide_tolerance)
+    record = Samples.empty(len(weights), len(samples))
+    sample_times = SampleTimes.of(samples, until)
+    context = Context(geometry, method, sample_times, record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     parameters = np.stack([weights, biases]).transpose(2, 0, 1)
-    goal = Goal(TOLERANCE, slide_tolerance, max_steps)
+    controls = Controls(TOLERANCE, slide_tolerance, max_steps)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(parameters, a)
-        if course.discrete or geometry.gram_sign == 0:
+        if context.discrete or geometry.gram_sign == 0:
             worth = max(WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
-            journey = fast_forward(course, state, min(max_steps, worth), progress)
+            journey = fast_forward(context, state, min(max_steps, worth), progress)
         else:
             journey = unmoved(state)
-        theta = np.stack([weights, biases], axis=-1)
-        _finish(course, journey, theta, samples, until, goal, progress)
-        law = laws(geometry, journey.regime, journey.state.preactivations, course.log_step)
+        if any(_is_left(outcome) for outcome in journey.outcome):
+            theta, dynamics = np.stack([weights, biases], axis=-1), _dynamics(geometry, method)
+            horizon = until or LogTime.from_log(FAR, flow=not context.discrete)
+            _finish(
+                context,
+                journey,
+                lambda row: compared(dynamics, theta[row], samples, horizon, controls),
+                progress,
+            )
+        law = laws(geometry, journey.regime, journey.state.preactivations, context.log_step)
     return LatePhase(record, journey, law)
 
 
-def _finish(
-    course: Course,
-    journey: Journey,
-    theta: Floats,
-    samples: list[LogTime],
-    until: LogTime | None,
-    goal: Goal,
-    progress: Progress | None,
-) -> None:
-    """Follow the trials that the exact pieces left, from their start theta (T, 2, 2)."""
-    left = [o is None or o is Outcome.budget_exhausted for o in journey.outcome]
-    rows = [int(row) for row in np.flatnonzero(left)]
-    if not rows:
-        return
-    setting = _setting(course.geometry, course.method)
-    for number, row in enumerate(rows):
-        if progress:
-            progress(len(left) - len(rows) + number, len(left))
-        chain, outcome, regime, entry = _follow_row(
-            setting, course.geometry, theta[row], course.record, row, samples, until, goal
-        )
-        journey.outcome[row], journey.regime[row] = outcome, regime
-        end = chain.theta
-        a = course.geometry.preactivations(end[:, 0], end[:, 1])
-        journey.state.parameters[..., row], journey.state.preactivations[..., row] = end, a
-        if regime is not None:
-            journey.entry[row], journey.log_entry[row] = entry
-    if progress:
-        progress(len(left), len(left))
-
-
-def _setting(geometry: TwoPointGeometry, method: Method) -> Setting:
+def _dynamics(geometry: TwoPointGeometry, method: Method) -> Dynamics:
     """Canonical two neurons on canonical two points."""
     points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
     signs = np.array([1.0, -1.0])
-    return Setting(Frame.of(points), signs, signs, method, LOSSES["exponential"])
+    return Dynamics(Frame.of(points), signs, signs, method, LOSSES["exponential"])
 
 
-def _follow_row(
-    setting: Setting,
-    geometry: TwoPointGeometry,
-    theta: Floats,
-    record: Record,
-    row: int,
-    times: list[LogTime],
-    until: LogTime | None,
-    goal: Goal,
-) -> tuple[Chain, Outcome, Regime | None, tuple[float, float]]:
-    """Run theta (2, 2) through the general chain and record it as trial `row`.
+def _finish(
+    context: Context,
+    journey: Journey,
+    by_modes: Callable[[int], Compared],
+    progress: Progress | None,
+) -> None:
+    """Follow the trials that the exact pieces left, and record them like the others."""
+    trials = len(journey.outcome)
+    rows = [row for row in range(trials) if _is_left(journey.outcome[row])]
+    for number, row in enumerate(rows):
+        if progress:
+            progress(trials - len(rows) + number, trials)
+        found = by_modes(row)
+        _record(context, row, found)
+        outcome, regime, entry = _verdict(context.geometry, found.chain)
+        journey.outcome[row], journey.regime[row] = outcome, regime
+        a = context.geometry.preactivations(found.end[:, 0], found.end[:, 1])
+        journey.state.parameters[..., row] = found.end
+        journey.state.preactivations[..., row] = a
+        if regime is not None:
+            journey.entry[row], journey.log_entry[row] = entry
+    if progress:
+        progress(trials, trials)
 
-    Returns the chain, outcome and regime, and the time of entry into it with its logarithm.
-    """
-    horizon = until or LogTime.from_log(FAR, flow=not setting.discrete)
-    found = compared(setting, theta, times, horizon, goal)
+
+def _is_left(outcome: Outcome | None) -> bool:
+    """Whether the exact pieces have left a trial before its end."""
+    return outcome is None or outcome is Outcome.budget_exhausted
+
+
+def _record(context: Context, row: int, found: Compared) -> None:
+    """Record a run by modes as trial `row`."""
+    samples, chain = context.samples, found.chain
     parameters = found.theta.transpose(1, 2, 0)  # (neuron, [weight, bias], S)
-    a = setting.preactivations(found.chain.recorded)
-    observed = observe(geometry, parameters, a.transpose(1, 2, 0))
-    record.parameters[:, :, row] = parameters
-    for name, values in observed.items():
-        record.observed[name][row] = values
-    record.error[row], record.margin_error[row] = found.error, found.margin_error
-    record.exact[row] = False
-    return replace(found.chain, theta=found.end), *_verdict(geometry, found.chain)
+    a = chain.task.dynamics.preactivations(chain.samples.theta).transpose(1, 2, 0)
+    samples.parameters[:, :, row] = parameters
+    for name, values in observe_pair(context.geometry, parameters, a).items():
+        samples.observed[name][row] = values
+    samples.error[row], samples.margin_error[row] = found.error, found.margin_error
+    samples.exact[row] = False
 
 
 def _verdict(
@@ -174,21 +165,22 @@ def _half_slide(geometry: TwoPointGeometry, chain: Chain) -> tuple[Regime, float
 
     exp(u) grows by the rate of the slide per unit of time, and takes the wrong side down to 0.
     """
-    if chain.outcome is not None or not np.isfinite(chain.now.log):
+    if chain.state.outcome is not None or not np.isfinite(chain.state.now.log):
         return None
-    here, must_step = next_piece(chain)
-    code = int(pattern_code(here.status[..., None])[0])
+    decision = decide(chain.task, chain.state)
+    code = int(pattern_code(decision.mode.status[..., None])[0])
     half, reply = half_slide(geometry, code), response(geometry, code)
-    if half is None or must_step:
+    if half is None or decision.must_step:
         return None
     j, fall, regime = half
-    a = chain.setting.preactivations(chain.theta)
+    dynamics = chain.task.dynamics
+    a = dynamics.preactivations(chain.state.theta)
     level = margins(np.where(reply.status == SLIDING, 0.0, a)[..., None])
     if not reply.deviation(level)[0] <= _ALIKE:
         return None
-    method = chain.setting.method
+    method = dynamics.method
     step = method.step_size if method.discrete else 1.0
     rise = max(float(a[j, 1 - j]), 0.0) / fall
     grown = rise + math.log(-math.expm1(-max(rise, 1e-300)))
     left = float((level[:, 0] - np.log(step * reply.rates)).mean()) + grown
-    return regime, float(np.logaddexp(chain.now.log, left))
+    return regime, float(np.logaddexp(chain.state.now.log, left))

@@ -9,12 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from latephase.core import InputError, Law
+from latephase.core import InputError
 from latephase.core.arrays import Floats
 from latephase.margin import robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
 _HALVINGS = 6
+_SHARP = 1e-9  # of a slope: an error that is small enough
 _ROUNDING = 2.0**-50
 _NEAREST = 1e-2  # ln t below which a run has no late phase
 _FARTHEST = 1e12  # ln t beyond which no passage is looked for
@@ -50,26 +51,41 @@ class Curve:
         near = 2 * self.margin(e) - self.margin(2 * e)
         return near if abs(near - limit) > 1e-6 * abs(limit) else limit
 
-    @cached_property
+    @property
     def slope(self) -> tuple[float, float]:
-        """One-sided derivative of the margin by e at 0, and its estimated error.
+        """One-sided derivative of the margin by e at 0, and its estimated error."""
+        return self._expansion[:2]
 
-        Extrapolated from halved differences; the widest ones may straddle a kink of the margin, so
-        the start with the smallest spread is taken.
+    def law_numbers(self) -> dict[str, float]:
+        """What a `Law` says of the margin; a constant below its error is 0, NaN if not measured."""
+        slope, error, offset = self._expansion
+        if abs(slope) <= error:
+            slope = offset = 0.0
+        numbers = {"limit_margin": self.start, "margin_constant": 0.0 - slope, "constant": slope}
+        return numbers | {"offset": offset}
+
+    @cached_property
+    def _expansion(self) -> tuple[float, float, float]:
+        """slope, its estimated error and beta of margin(e) ~ start + slope e / (1 + beta e).
+
+        Extrapolated from halved differences.  The widest ones may straddle a kink of the margin, so
+        other starts are tried until one is sharp, or the one with the smallest spread is taken.
         """
         if not math.isfinite(self.start):
-            return math.nan, math.nan
-        return min((self._extrapolated(10.0**-k * self.scale) for k in range(1, 6)), key=_second)
-
-    def _extrapolated(self, e: float) -> tuple[float, float]:
-        table = [(self.margin(e / 2**k) - self.start) / (e / 2**k) for k in range(_HALVINGS)]
-        for order in range(1, _HALVINGS):
-            ahead = 2.0**order - 1
-            last = table[-1]
-            table = [b + (b - a) / ahead for a, b in pairwise(table)]
-        # Rounding of the margins, a few tens of ulp, is magnified by the smallest difference.
-        rounding = 1e-14 * self.start / (e / 2 ** (_HALVINGS - 1))
-        return table[0], abs(table[0] - last) + rounding
+            return math.nan, math.nan, math.nan
+        found = []
+        for k in (2, 3, 1, 4, 5):
+            steps = [10.0**-k * self.scale / 2**i for i in range(_HALVINGS)]
+            quotients = [(self.margin(e) - self.start) / e for e in steps]
+            slope, spread = _extrapolated(quotients)
+            # Rounding of the margins, a few tens of ulp, is magnified by the smallest difference.
+            error = spread + 1e-14 * self.start / steps[-1]
+            bends = [slope / q - 1 if q else 0.0 for q in quotients]
+            offset, _ = _extrapolated([bend / e for bend, e in zip(bends, steps, strict=True)])
+            found.append((slope, error, offset))
+            if error <= _SHARP * abs(slope):
+                break
+        return min(found, key=lambda one: one[1])
 
     def within(self, eps: float) -> float | None:
         """The smallest ln t from which on the margin stays within eps of its limit, at least 0.01.
@@ -97,6 +113,14 @@ class Curve:
         return abs(self.margin(1 / tau) - self.start) <= eps
 
 
+def _extrapolated(values: list[float]) -> tuple[float, float]:
+    """The limit of values at e, e/2, e/4, ... for e -> 0, and how far the last orders differ."""
+    for order in range(1, len(values)):
+        last = values[-1]
+        values = [b + (b - a) / (2.0**order - 1) for a, b in pairwise(values)]
+    return values[0], abs(values[0] - last)
+
+
 def margin_or_nan(network: ShallowReLU, data: Dataset) -> float:
     """The robustness margin; NaN where inputs or networks are too wide for the exact one."""
     try:
@@ -105,40 +129,34 @@ def margin_or_nan(network: ShallowReLU, data: Dataset) -> float:
         return math.nan
 
 
-def _second(pair: tuple[float, float]) -> float:
-    return pair[1]
-
-
-def boundary_law(
-    direction: Floats, offset: Floats, output_weights: Floats, log_t: float, size: float
-) -> Law | None:
-    """x*(t) - x_inf = C / (ln t + beta) for networks on the line with a single zero, else None.
+def boundary_law(curve: Curve, log_t: float) -> tuple[float, float, float] | None:
+    """limit, C, beta of x*(t) - limit = C / (ln t + beta) for networks with one zero on the line.
 
     log_t: ln of the time at which the offset was read off: what is conserved is then a difference
-    of parameters of the size direction * log_t.  A constant below their rounding is 0; None if that
-    rounding is not small, neither against the constant nor against `size`, in input units.
-    Exact for direction * ln t + offset once no neuron has its kink between x*(t) and x_inf: both
-    neighbours of the zero are then on one line A + B x with A, B affine in 1 / ln t.
+    of parameters of the size direction * log_t.  A constant below their rounding is 0, and C and
+    beta are NaN if that rounding is large, both against the constant and against the inputs'
+    distance.  None for other networks.
+    Exact for direction * ln t + offset once no neuron has its kink between x*(t) and the limit:
+    both neighbours of the zero are then on one line A + B x with A, B affine in 1 / ln t.
     """
+    direction, offset, outer = curve.direction, curve.offset, curve.output_weights
     if direction.shape[1] != 2:
         return None
-    zeros = zeros_on_line(direction[:, 0], direction[:, 1], output_weights)
+    zeros = zeros_on_line(direction[:, 0], direction[:, 1], outer)
     if len(zeros) != 1:
         return None
-    point = np.array([zeros[0], 1.0])
+    zero = float(zeros[0])
+    point = np.array([zero, 1.0])
     height = direction @ point
     active = np.where((direction == 0).all(axis=1), offset @ point, height) > 0
-    slope, _ = (output_weights * active) @ direction
-    turn, lift = (output_weights * active) @ offset
+    slope, _ = (outer * active) @ direction
+    turn, lift = (outer * active) @ offset
     at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
     if slope == 0 or at_kink.any():
         return None
     sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
-    rounding = _ROUNDING * float(np.abs(output_weights * active) @ sizes @ np.abs(point))
-    constant = -float(lift + turn * zeros[0]) / slope
-    doubt = rounding / abs(slope)
-    if doubt > max(1e-9 * size, 1e-6 * abs(constant)):
-        return None
-    if abs(constant) <= doubt:
-        constant = 0.0
-    return Law(float(zeros[0]), float(constant) + 0.0, float(turn / slope))
+    doubt = _ROUNDING * float(np.abs(outer * active) @ sizes @ np.abs(point)) / abs(slope)
+    constant = -float(lift + turn * zero) / slope
+    if doubt > max(1e-9 * curve.data.optimal_margin, 1e-6 * abs(constant)):
+        return zero, math.nan, math.nan
+    return zero, 0.0 if abs(constant) <= doubt else float(constant), float(turn / slope)

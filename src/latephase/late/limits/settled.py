@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.modes.setting import lengths
+from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .direction import TIGHT, Direction, Pattern

@@ -1,1 +1,17 @@
-"""One mode of any shallow network: which points its neurons serve, and how it moves there."""
+"""One mode of any shallow network: which points its neurons serve, and how it moves there.
+
+Read in this order; each file needs only those before it.
+
+    frame           coordinates in which no digit is lost
+    linear_algebra  bases and projections that are accurate row by row
+    neuron          one neuron in a mode: what it is moved by, what holds it on its kinks
+    dynamics        network, points and method in those coordinates: margins, pulls
+    mode            all neurons of a pattern: how the network moves while it stands
+    modified        gradient descent in a mode as a flow, in ln t
+    filippov        at a kink: pass or slide, which pattern comes next
+    guards          what must stay positive while a mode lasts
+    segment         a mode followed by a stiff solver to its end
+
+Everywhere m neurons, n points, k coordinates of a neuron, r of the motion; pairs are (neuron,
+point).
+"""

@@ -15,6 +15,7 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError, Words
@@ -24,20 +25,24 @@ _DIGITS = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _DEPENDENT = Decimal("1e-60")  # of its squared length: then a point adds no direction
 _ROUNDING = Decimal("1e-150")  # of its squared length: what 80 digits leave of such a point
 _SMALLEST = 1e-30  # of the largest feature: the smallest one that can be told from rounding
+_EXACTLY_OR_FAR = "points (x_i, 1) that are on a line or plane exactly, or off it by 1e-30 at least"
 _SIGNED = 2.0**-49  # of its terms: a rounded pre-activation beyond it has the right sign
+
+
+Decimals = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Frame:
     """The points (n, k) in the coordinates of a run, and their axes.
 
-    raw (n, d + 1): points (x_i, 1);  axes: the columns of Q, k tuples of d + 1 decimals; None where
-    the coordinates are (w, b) themselves;  scale (k,): the largest entry of each coordinate.
+    raw (n, d + 1): points (x_i, 1);  axes (k, d + 1): the columns of Q, None where the coordinates
+    are (w, b) themselves;  scale (k,): the largest entry of each coordinate.
     """
 
     raw: Floats
     points: Floats
-    axes: list[list[Decimal]] | None
+    axes: Decimals | None
     scale: Floats
 
     @classmethod
@@ -49,26 +54,21 @@ class Frame:
         scale = np.abs(points).max(axis=0)
         return cls(raw, points, axes, np.where(scale > 0, scale, 1.0))
 
-    def entered(self, theta: Floats) -> tuple[Floats, Floats]:
+    def coordinates(self, theta: Floats) -> tuple[Floats, Floats]:
         """Coordinates (m, k) of theta (m, d + 1), and their low parts."""
         if self.axes is None:
             return theta.copy(), np.zeros_like(theta)
         with localcontext(_DIGITS):
-            exact = [[_dot(_decimals(row), axis) for axis in self.axes] for row in theta]
-            high = [[float(c) for c in row] for row in exact]
-            low = [
-                [float(c - Decimal(h)) for c, h in zip(cs, hs, strict=True)]
-                for cs, hs in zip(exact, high, strict=True)
-            ]
-        return np.array(high), np.array(low)
+            exact = _decimals(theta) @ self.axes.T
+            high = exact.astype(float)
+            return high, (exact - _decimals(high)).astype(float)
 
-    def left(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:
+    def parameters(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:
         """theta (..., m, d + 1) at `coordinates` (..., m, k) of a run that went from `start`, whose
         coordinates are `entered`; what no point sees of it stays as it was."""
         if self.axes is None:
             return coordinates
-        axes = np.array([[float(c) for c in axis] for axis in self.axes])
-        return np.asarray(start + (coordinates - entered) @ axes)
+        return np.asarray(start + (coordinates - entered) @ self.axes.astype(float))
 
     def signs(self, theta: Floats) -> Ints:
         """The exact signs (m, n) of w_j x_i + b_j on the doubles given.
@@ -112,8 +112,12 @@ def _even(raw: Floats) -> bool:
     return bool(pivots[:full].min() >= _EVEN * pivots.max())
 
 
-def _triangular(raw: Floats) -> tuple[list[list[Decimal]], Floats]:
-    """Q's columns and R as points (n, k): modified Gram-Schmidt with pivoting."""
+def _triangular(raw: Floats) -> tuple[Decimals, Floats]:
+    """Q's columns (k, d + 1) and R as points (n, k): modified Gram-Schmidt with pivoting.
+
+    Refuses points that are new by less than 1e-30 of their size, and not for rounding: on
+    x = +-1e-31 nothing moves for 10^62 steps, and then the run would be wrong.
+    """
     sizes = np.abs(raw).max(axis=0)
     if sizes[sizes > 0].min() < _SMALLEST * sizes.max():
         raise InputError(
@@ -121,53 +125,31 @@ def _triangular(raw: Floats) -> tuple[list[list[Decimal]], Floats]:
             Words(f"sizes {sizes[sizes > 0].min():.1e} and {sizes.max():.1e}"),
             "rescale the inputs",
         )
+    axes: list[Decimals] = []
+    columns: list[Floats] = []
     with localcontext(_DIGITS):
-        left = [_decimals(row) for row in raw]
-        whole = [_dot(row, row) for row in left]
-        axes: list[list[Decimal]] = []
-        rows: list[list[Decimal]] = []
+        left = _decimals(raw)
+        whole = (left * left).sum(axis=1)
         while len(axes) < raw.shape[1]:
-            squares = [_dot(row, row) for row in left]
-            _check(squares, whole)
-            new = [s if s > _DEPENDENT * w else 0 for s, w in zip(squares, whole, strict=True)]
-            best = max(range(len(left)), key=new.__getitem__)
-            if new[best] == 0:
+            squares = (left * left).sum(axis=1)
+            new = squares > _DEPENDENT * whole
+            doubtful = ~new & (squares > _ROUNDING * whole)
+            if doubtful.any():
+                share = float((squares[doubtful][0] / whole[doubtful][0]).sqrt())
+                came = Words(f"one that is off by {share:.1e} of its length")
+                do = "rescale or drop the feature that is next to 0"
+                raise InputError(_EXACTLY_OR_FAR, came, do)
+            if not new.any():
                 break
-            length = squares[best].sqrt()
-            axis = [c / length for c in left[best]]
-            along = [_dot(row, axis) for row in left]
-            left = [
-                [c - s * x for c, x in zip(row, axis, strict=True)]
-                for row, s in zip(left, along, strict=True)
-            ]
+            best = int(np.argmax(np.where(new, squares, 0)))
+            axis = left[best] / squares[best].sqrt()
+            along = left @ axis
+            left = left - np.outer(along, axis)
             axes.append(axis)
-            rows.append(along)
-        clean = [[_rounded(c, w) for c, w in zip(row, whole, strict=True)] for row in rows]
-    return axes, np.array(clean).T
+            # An entry that is 0 but for the 80th digit is 0.
+            columns.append(np.where(along * along > _DEPENDENT * whole, along, 0).astype(float))
+    return np.array(axes), np.stack(columns, axis=1)
 
 
-def _check(squares: list[Decimal], whole: list[Decimal]) -> None:
-    """Refuse points that are new by less than 1e-30 of their size, and not for rounding.
-
-    On x = +-1e-31 nothing moves for 10^62 steps, and then the run would be wrong.
-    """
-    for left, square in zip(squares, whole, strict=True):
-        if _ROUNDING * square < left <= _DEPENDENT * square:
-            raise InputError(
-                "points (x_i, 1) that are on a line or plane exactly, or off it by 1e-30 at least",
-                Words(f"one that is off by {float((left / square).sqrt()):.1e} of its length"),
-                "rescale or drop the feature that is next to 0",
-            )
-
-
-def _rounded(entry: Decimal, square: Decimal) -> float:
-    """An entry of R; one that is 0 but for the 80th digit is 0."""
-    return 0.0 if entry * entry <= _DEPENDENT * square else float(entry)
-
-
-def _decimals(row: Floats) -> list[Decimal]:
-    return [Decimal(float(c)) for c in row]
-
-
-def _dot(a: list[Decimal], b: list[Decimal]) -> Decimal:
-    return sum((x * y for x, y in zip(a, b, strict=True)), Decimal(0))
+def _decimals(values: Floats) -> Decimals:
+    return np.array([[Decimal(float(c)) for c in row] for row in values], dtype=object)

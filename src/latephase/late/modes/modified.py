@@ -41,9 +41,9 @@ class Field:
 
     @classmethod
     def of(cls, mode: Mode, order: int) -> Field:
-        """The field on the clock of the mode."""
+        """The field on the mode's own time scale."""
         speed = pace(mode)
-        return cls(mode, order, speed.log_clock, speed.slow)
+        return cls(mode, order, speed.log_time_scale, speed.slow)
 
     def __call__(self, s: float, beta: Floats) -> Floats:
         """d beta / ds (r,)."""
@@ -72,10 +72,9 @@ class Field:
 
     def log_pulls(self, s: float, beta: Floats) -> Floats:
         """ln((t + c) F) at the live points, F in units of the mode: including its drive."""
-        q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
         # Summed first: a pull between 1e6 and 1e6 + 1 has no digit to lose in its logarithm.
-        log_clock = s + (self.log_origin + self.mode.log_drive)
-        return np.asarray(log_clock + self.mode.setting.log_pull(q))
+        log_time = s + (self.log_origin + self.mode.log_drive)
+        return np.asarray(log_time + self.mode.dynamics.log_pull(self._margins(beta)))
 
     def _back(self, s: float) -> float:
         """1 / (t + c)."""
@@ -83,10 +82,11 @@ class Field:
 
     def _pulls(self, s: float, beta: Floats) -> tuple[Floats, Floats, Floats]:
         """(t + c) F, -F'/F and F''/F at the live points."""
-        q = self.mode.margins[self.mode.live] + beta @ self.mode.pull
-        log = self.log_pulls(s, beta)
-        f = np.exp(np.minimum(log, LARGEST))
-        return f, *self.mode.setting.loss.slopes(q)
+        f = np.exp(np.minimum(self.log_pulls(s, beta), LARGEST))
+        return f, *self.mode.dynamics.loss.slopes(self._margins(beta))
+
+    def _margins(self, beta: Floats) -> Floats:
+        return np.asarray(self.mode.margins[self.mode.live] + beta @ self.mode.pull)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Pace:
     log_move: float
 
     @property
-    def log_clock(self) -> float:
+    def log_time_scale(self) -> float:
         """ln of the mode's own time at entry: that in which it relaxes, or where it has done so
         and forces hold one another but for 1e-8 of them (x = 10001, 10000), in which it moves."""
         return -self.log_move if self.slow else -self.log_rate
@@ -121,7 +121,7 @@ def pace(mode: Mode) -> Pace:
     """The pace of a mode at its entry; (-inf, -inf) at rest."""
     if mode.live.size == 0:
         return Pace(-math.inf, -math.inf)
-    log = mode.setting.log_pull(mode.margins[mode.live])
+    log = mode.dynamics.log_pull(mode.margins[mode.live])
     top = float(log.max())
     f = np.exp(log - top)
     gram = mode.pull.T @ mode.pull

@@ -16,7 +16,7 @@ OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_defic
 
 
 @dataclass(frozen=True)
-class Lean:
+class MarginDifference:
     """Q = (a_22 - a_12) - (a_11 - a_21) as its sign and ln |Q|, since it may underflow.
 
     The boundary is half_gap * Q / span off the midpoint.
@@ -26,23 +26,23 @@ class Lean:
     log: Floats
 
     @classmethod
-    def of(cls, a: Floats) -> Lean:
+    def of(cls, a: Floats) -> MarginDifference:
         """Q as the difference of pre-activations (2, 2, ...)."""
         q = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
         return cls(np.sign(q), np.log(np.abs(q)))
 
 
-def span(a: Floats) -> Floats:
+def margin_sum(a: Floats) -> Floats:
     """(a_11 - a_21) + (a_22 - a_12), the denominator of the boundary; it grows like ln t."""
     total: Floats = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
     return total
 
 
-def observe(
+def observe_pair(
     geometry: TwoPointGeometry,
     parameters: Floats,
     a: Floats,
-    lean: Lean | None = None,
+    lean: MarginDifference | None = None,
     loss: str = "exponential",
     q: Floats | None = None,
 ) -> dict[str, Floats]:
@@ -55,9 +55,9 @@ def observe(
     optimal = abs(geometry.half_gap)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rho = margin_from_lines(parameters[:, 0], a, a[0] - a[1], defined, (1, -1))
-        lean = lean or Lean.of(a)
-        log_offset = np.log(optimal) + lean.log - np.log(np.abs(span(a)))
-        side = np.sign(geometry.half_gap) * lean.sign * np.sign(span(a))
+        lean = lean or MarginDifference.of(a)
+        log_offset = np.log(optimal) + lean.log - np.log(np.abs(margin_sum(a)))
+        side = np.sign(geometry.half_gap) * lean.sign * np.sign(margin_sum(a))
         offset = side * np.exp(log_offset)
         decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
-from .course import Course
+from .context import Context
 from .fatou import Orbits, first_passage, increments, orbits
 from .response import Response
-from .state import State, margins
+from .state import PairState, margins
 
 _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 
@@ -33,14 +33,14 @@ class Phase:
     """
 
     response: Response
-    state: State
+    state: PairState
     moving: tuple[int, ...]
     orbits: dict[int, Orbits]
     n: Floats
     log_n: Floats
     crossing: Bools
 
-    def __getitem__(self, rows: Bools) -> Phase:
+    def __getitem__(self, rows: Bools | Ints) -> Phase:
         tracks = {p: track[rows] for p, track in self.orbits.items()}
         return Phase(
             self.response,
@@ -53,17 +53,17 @@ class Phase:
         )
 
 
-def phase(course: Course, state: State, code: int) -> Phase:
+def phase_from(context: Context, state: PairState, code: int) -> Phase:
     """The phase that begins at `state`, whose trials all have the pattern `code`."""
-    reply = course.response(code)
+    reply = context.response(code)
     rates = reply.rates
     moving = tuple(p for p in (0, 1) if rates[p] > 0)
     levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
     tracks = {
         p: orbits(
             levels[p],
-            np.full(levels[p].shape, course.log_step + np.log(rates[p])),
-            discrete=course.discrete,
+            np.full(levels[p].shape, context.log_step + np.log(rates[p])),
+            discrete=context.discrete,
         )
         for p in moving
     }

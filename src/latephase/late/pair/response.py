@@ -19,23 +19,11 @@ from functools import cached_property
 
 import numpy as np
 
-from latephase.core.arrays import Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING
+from latephase.core.arrays import Floats
+from latephase.late.pattern import ACTIVE, SLIDING, Statuses, pattern_status
 from latephase.problem import TwoPointGeometry
 
 SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
-_WEIGHT = np.array([27, 9, 3, 1])
-
-
-def pattern_code(status: Ints) -> Ints:
-    """Base-3 code of statuses (2 neurons, 2 points, T)."""
-    code: Ints = _WEIGHT @ status.reshape(4, -1)
-    return code
-
-
-def pattern_status(code: int) -> Ints:
-    """Statuses (2 neurons, 2 points) of a code."""
-    return ((code // _WEIGHT) % 3).reshape(2, 2)
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Response:
     """
 
     geometry: TwoPointGeometry
-    status: Ints
+    status: Statuses
     parameters: Floats
     preactivations: Floats
     both: int
@@ -104,30 +92,22 @@ class Response:
         return np.asarray(adjugate / self._determinant)
 
     @cached_property
-    def felt(self) -> tuple[Floats, Floats]:
+    def per_margin(self) -> tuple[Floats, Floats]:
         """Parameters and pre-activations per rise of margin q, (2, 2, 2) each: the margins that the
         scalar maps give and the parameters then agree, whatever they started from."""
         if self.decoupled:
             rates = np.where(self.rates > 0, self.rates, np.inf)
             return self.parameters / rates, self.preactivations / rates
         parameters, a = self.parameters @ self._inverse, self.preactivations @ self._inverse
-        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
-            parameters[j], a[j] = (SIGN[j, 0] * part for part in self._felt_by_both())
-        return parameters, a
-
-    def _felt_by_both(self) -> tuple[Floats, Floats]:
-        """Of a neuron of output weight +1 that is active on both points: (M - own) M^-1 / both."""
+        # A neuron of output weight +1 that is active on both points: (M - own) M^-1 / both.
         g, (own1, own2), both = self.geometry, self.own, self.both
-        gap = both * 2 * g.half_gap
-        a = [
-            [both * g.determinant + own2 * g.k11, -own1 * g.k12],
-            [own2 * g.k12, -both * g.determinant - own1 * g.k22],
-        ]
-        parameters = [
-            [gap + own2 * g.x1, gap - own1 * g.x2],
-            [own2 - g.x2 * gap, -own1 - g.x1 * gap],
-        ]
-        return np.array(parameters) / self._determinant, np.array(a) / self._determinant
+        gap, det = both * 2 * g.half_gap, both * g.determinant
+        first = [[gap + own2 * g.x1, gap - own1 * g.x2], [own2 - g.x2 * gap, -own1 - g.x1 * gap]]
+        second = [[det + own2 * g.k11, -own1 * g.k12], [own2 * g.k12, -det - own1 * g.k22]]
+        for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
+            parameters[j] = SIGN[j, 0] * (np.array(first) / self._determinant)
+            a[j] = SIGN[j, 0] * (np.array(second) / self._determinant)
+        return parameters, a
 
     @cached_property
     def slopes(self) -> Floats:
@@ -135,10 +115,10 @@ class Response:
 
         Along the self-similar solution both margins rise alike: margin 0 stands for both.
         """
-        felt = self.felt[1]
+        each = self.per_margin[1]
         if self.decoupled:
-            return felt
-        total = felt.sum(axis=-1)
+            return each
+        total = each.sum(axis=-1)
         for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
             if self.status[1 - j, j] == SLIDING:  # (k12 - k_jj) / (2 k_jj): its terms cancel
                 total[j, 1 - j] = -self.geometry.excess[j] / (2 * _norms(self.geometry)[j])

@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from latephase.core import Outcome, Regime
 from latephase.core.arrays import Bools, Floats, Ints
 
 
 @dataclass
-class State:
+class PairState:
     """Canonical two-neuron networks: neuron 0 has output weight +1, point 0 has label +1.
 
     Trials run along the last axis of every array.
@@ -38,20 +39,20 @@ class State:
     exact: Bools
     undecided: Bools
 
-    def __getitem__(self, rows: object) -> State:
-        return State(*(getattr(self, f.name)[..., rows] for f in fields(self)))
+    def __getitem__(self, rows: object) -> PairState:
+        return PairState(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
-    def __setitem__(self, rows: object, other: State) -> None:
+    def __setitem__(self, rows: object, other: PairState) -> None:
         for f in fields(self):
             getattr(self, f.name)[..., rows] = getattr(other, f.name)
 
 
-def initial_state(parameters: Floats, preactivations: Floats) -> State:
+def initial_state(parameters: Floats, preactivations: Floats) -> PairState:
     """Networks at t = 0; their parameters are the exact doubles given."""
     trials = parameters.shape[-1]
     zeros = np.zeros(trials)
     never = np.full(trials, -np.inf)
-    return State(
+    return PairState(
         parameters.copy(),
         np.zeros_like(parameters),
         preactivations.copy(),
@@ -72,7 +73,7 @@ class Journey:
     entry (T,) time of entry into the regime with its logarithm, state at the end, steps (T,) taken,
     stretch (T,) of them since the last fast piece, rounds (T,) of the chain."""
 
-    state: State
+    state: PairState
     outcome: NDArray[np.object_]
     regime: NDArray[np.object_]
     entry: Floats
@@ -86,8 +87,15 @@ class Journey:
         """Trials that have no outcome yet, (T,)."""
         return np.array([outcome is None for outcome in self.outcome], bool)
 
+    def settle(
+        self, rows: Ints | Bools, regime: Regime | None, entry: Floats, log_entry: Floats
+    ) -> None:
+        """Note that trials (R,) have entered a regime that they never leave."""
+        self.outcome[rows], self.regime[rows] = Outcome.settled, regime
+        self.entry[rows], self.log_entry[rows] = entry, log_entry
 
-def unmoved(state: State) -> Journey:
+
+def unmoved(state: PairState) -> Journey:
     """Journeys that have not begun."""
     trials = state.time.size
     return Journey(
@@ -106,7 +114,7 @@ def margins(preactivations: Floats) -> Floats:
     return np.stack([a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]])
 
 
-def margin_errors(s: State) -> Floats:
+def margin_errors(s: PairState) -> Floats:
     """What the errors of the pre-activations make of the margins, (2 points, T): an inactive neuron
     adds nothing."""
     felt = s.preactivations > -s.preactivation_error

@@ -1,4 +1,4 @@
-"""How the boundary of two neurons on two points comes within a distance of its limit."""
+"""How boundary and margin of two neurons on two points come within a distance of their limits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _PLAIN = 1e-7  # of the optimal margin: a deviation that float64 resolves and th
 
 @dataclass(frozen=True)
 class Approach:
-    """The deviation |x* - law.limit_boundary| of a run of two neurons on two points.
+    """The deviation of a run of two neurons on two points from its limit: |margin - limit_margin|,
+    or |x* - limit_boundary| with `boundary`.
 
     start: the time from which on it is looked at;  settled: one at which the run is in its regime.
     """
@@ -46,6 +47,7 @@ class Approach:
     start: LogTime
     settled: LogTime
     options: Mapping[str, Any]
+    boundary: bool = False
 
     @cached_property
     def geometry(self) -> TwoPointGeometry:
@@ -61,9 +63,11 @@ class Approach:
         return max(abs(self.geometry.x1), abs(self.geometry.x2))
 
     @property
-    def centred(self) -> bool:
-        """The limit is the midpoint: the deviation is the deficit, known by its logarithm."""
-        return self.law.limit_boundary == self.geometry.midpoint
+    def off_centre(self) -> float:
+        """Distance of the limit from the midpoint; if 0, the deviation is the deficit, known by its
+        logarithm."""
+        assert self.law.limit_boundary is not None  # two neurons on two points have one
+        return abs(self.law.limit_boundary - self.geometry.midpoint)
 
     @cached_property
     def forgets(self) -> float:
@@ -82,12 +86,22 @@ class Approach:
         """The time >= start from which on the deviation is at most eps, None where unknown."""
         if self.law.constant == 0:
             return self._fast(eps)
-        log = abs(self.law.constant) / eps - self.law.offset
-        if log >= self.forgets:
+        log = self.law.log_time_within(self._reach(eps), boundary=True)
+        if log is not None and log >= self.forgets:
             return max(self.start, LogTime.from_log(log, flow=self.flow))
         if eps < _RESOLVED * self.size:
             return None
         return self._follow(eps, self.forgets)
+
+    def _reach(self, eps: float) -> float:
+        """How near x* must come to its limit for the deviation to be eps.
+
+        A margin falls to its limit while x* comes from the midpoint, and before that, where x* is
+        on the far side of the midpoint, rises: it is the limit plus or minus eps out there too.
+        """
+        assert self.law.margin_constant is not None
+        beyond = not self.boundary and self.law.margin_constant < 0 and eps >= self.off_centre
+        return eps + 2 * self.off_centre if beyond else eps
 
     def _follow(self, eps: float, log_top: float, start: LogTime | None = None) -> LogTime | None:
         top = max(self.start, LogTime.from_log(log_top, flow=self.flow))
@@ -96,10 +110,10 @@ class Approach:
 
     def _fast(self, eps: float) -> LogTime | None:
         """A constant of 0: the deviation falls like 1 / (t ln t)."""
-        optimal = self.data.optimal_margin
-        if not self.centred and eps < _RESOLVED * self.size:
+        optimal, centred = self.data.optimal_margin, self.off_centre == 0
+        if not centred and eps < _RESOLVED * self.size:
             return None
-        log = None if eps >= _PLAIN * optimal or not self.centred else self._tail(eps)
+        log = self._tail(eps) if centred and eps < _PLAIN * optimal else None
         if log is None:
             return self._follow(eps, self.forgets + max(0.0, math.log(optimal / eps)))
         there = LogTime.from_log(log, flow=self.flow)
@@ -131,13 +145,14 @@ class Approach:
         return log
 
     def log_deviations(self, times: list[LogTime]) -> Floats:
-        """ln |x* - limit_boundary| (S,) at sorted times; NaN where x* is not defined."""
+        """ln of the deviation (S,) at sorted times; NaN where there is none: x* is undefined."""
         path = self._simulated(times)
-        boundary = path.boundary.values
-        if self.centred:
-            return np.where(np.isnan(boundary), np.nan, path.log_margin_deficit.values)
+        limit = self.law.limit_boundary if self.boundary else self.law.limit_margin
+        found = path.boundary.values if self.boundary else path.robustness_margin.values
+        if self.off_centre == 0:
+            return np.where(np.isnan(found), np.nan, path.log_margin_deficit.values)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.abs(boundary - self.law.limit_boundary)))
+            return np.asarray(np.log(np.abs(found - limit)))
 
     def _simulated(self, times: list[LogTime]) -> xr.Dataset:
         return simulate(

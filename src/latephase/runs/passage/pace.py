@@ -1,4 +1,4 @@
-"""When the margin of a run has come within a distance of its limit: by its curve, or followed."""
+"""When a run has come within a distance of its limit: by its curve, by its law, or followed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import LogTime
+from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
+from latephase.margin import zeros_on_line
 from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
-from latephase.runs.simulate import simulate
 
 from .approach import Approach
 from .passage import last_passage
@@ -27,52 +27,54 @@ _FARTHEST = 1e6  # ln t up to which a run is followed
 
 @dataclass(frozen=True)
 class Pace:
-    """The deviation |margin(t) - curve.start| of a run that was last seen at ln t = `log_last`,
-    `remainder` off its asymptotic path, to which it comes like t^-rate (not at all if rate is 0);
-    slides: whether a kink is chattered about.
+    """The deviation |margin(t) - curve.start| of a run, or of its only zero from law.limit_boundary
+    with `boundary`.
+
+    The run was last seen at ln t = `log_last`, `remainder` off its asymptotic path, to which it
+    comes like t^-rate (not at all if rate is 0);  slides: whether a kink is chattered about.
     """
 
     run: Run
+    law: Law | None
     curve: Curve
     log_last: float
     remainder: float
     rate: float
     slides: bool
+    boundary: bool = False
 
     def within(self, eps: float) -> LogTime | None:
         """The time from which on the deviation is at most eps; None where it is not known."""
-        log = self._by_curve(eps)
+        log = self._asymptotic(eps)
         if log is not None and log > self.log_last and self._apart(log) <= _APART * eps:
-            return LogTime.from_log(log, flow=self._flow)
+            return LogTime.from_log(log, flow=self.run.flow)
         if eps < _RESOLVED * self._size:
             return self._by_logarithm(eps)
         return self._followed(eps, max(self.log_last, log or 0.0, 1.0))
-
-    @property
-    def _flow(self) -> bool:
-        return not self.run.method.discrete
-
-    @property
-    def _size(self) -> float:
-        return float(np.abs(self.run.data.inputs).max())
-
-    @property
-    def _fast(self) -> bool:
-        """Whether the law says that the constant is exactly 0."""
-        return self.run.law is not None and self.run.law.constant == 0
 
     @property
     def constant_error(self) -> float:
         """Error of the curve's constant: of its extrapolation, and of the parameters read off."""
         return self.curve.slope[1] + 16 * _ULP * self.log_last * self._size
 
-    def _by_curve(self, eps: float) -> float | None:
+    @property
+    def _size(self) -> float:
+        return float(np.abs(self.run.data.inputs).max())
+
+    @property
+    def _pair(self) -> bool:
+        """Whether the law is a closed form."""
+        return self.law is not None and self.run.problem.is_pair
+
+    def _asymptotic(self, eps: float) -> float | None:
         """ln t by the curve or by a law that says the same; None where neither is sharp."""
-        law, constant = self.run.law, abs(self.curve.slope[0])
+        law, constant = self.law, abs(self.curve.slope[0])
+        if self.boundary:
+            return None if law is None else law.log_time_within(eps, boundary=True)
         log = self.curve.within(eps)
-        if log is None or self._fast:
+        if log is None or (law is not None and law.constant == 0):
             return None
-        if law is not None and self.run.problem.is_pair:
+        if law is not None and self._pair:
             by_law = abs(law.constant) / eps - law.offset
             return by_law if abs(by_law - log) <= _ALIKE * log else log
         return log if self.constant_error <= _SHARE * constant else None
@@ -85,36 +87,52 @@ class Pace:
 
     def _by_logarithm(self, eps: float) -> LogTime | None:
         """Where a difference of margins is rounding: a law of C = 0 knows the logarithm."""
-        run = self.run
-        if run.law is None or not self._fast or not run.problem.is_pair:
+        run, law = self.run, self.law
+        if law is None or not self._pair or law.constant != 0:
             return None
-        times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=self._flow)
-        options = {"loss": run.loss}
-        approach = Approach(run.network, run.data, run.method, run.law, *times, options)
+        times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=run.flow)
+        options = {**run.options, "loss": run.loss}
+        approach = Approach(run.network, run.data, run.method, law, *times, options, self.boundary)
         return approach.within(eps)
 
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
-        chatter = self.slides and not self._flow
+        chatter = self.slides and not self.run.flow
         excess = lambda times: self._log_deviations(times) - math.log(eps)  # noqa: E731
         while log_top <= _FARTHEST:
-            top = LogTime.from_log(log_top, flow=self._flow)
+            top = LogTime.from_log(log_top, flow=self.run.flow)
             start = LogTime.parse(0)
-            found = last_passage(excess, start, top, flow=self._flow, chatter=chatter)
+            found = last_passage(excess, start, top, flow=self.run.flow, chatter=chatter)
             if found is not None:
                 return found
             log_top *= 2
         return None
 
     def _log_deviations(self, times: list[LogTime]) -> Floats:
-        run, outer = self.run, self.run.network.output_weights
-        path = simulate(
-            run.network, run.data, run.method, until=times[-1], at=times, loss=run.loss
-        ).trajectory
-        margins = path.robustness_margin.values
-        if run.data.d > 2:  # `simulate` leaves these out, as they take their time
-            pairs = zip(path.weights.values, path.biases.values, strict=True)
-            margins = np.array(
-                [margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs]
-            )
+        off = zeros_off(self.run, times, self.law) if self.boundary else None
+        if off is None:
+            off = np.abs(margins_at(self.run, times) - self.curve.start)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.abs(margins - self.curve.start)))
+            return np.asarray(np.log(off))
+
+
+def margins_at(run: Run, times: list[LogTime]) -> Floats:
+    """Robustness margins (S,) of a run at ascending times."""
+    path, outer = run.followed(times), run.network.output_weights
+    if run.data.d <= 2:
+        return np.asarray(path.robustness_margin.values)
+    pairs = zip(path.weights.values, path.biases.values, strict=True)  # left out by `simulate`,
+    return np.array(  # as they take their time
+        [margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs]
+    )
+
+
+def zeros_off(run: Run, times: list[LogTime], law: Law | None) -> Floats:
+    """Distance (S,) of the farthest zero on the line from law.limit_boundary; NaN without zeros."""
+    assert law is not None
+    assert law.limit_boundary is not None
+    path, outer = run.followed(times), run.network.output_weights
+    found = []
+    for w, b in zip(path.weights.values[..., 0], path.biases.values, strict=True):
+        zeros = zeros_on_line(w, b, outer) if np.isfinite(w).all() else np.zeros(0)
+        found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
+    return np.array(found)

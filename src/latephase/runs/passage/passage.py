@@ -16,9 +16,7 @@ Excess = Callable[[list[LogTime]], Floats]
 """ln(quantity / bound) (S,) of a run at sorted times; NaN where there is no such quantity."""
 
 _SHARP = 1e-8  # of ln t, to which a passage is found
-_STEEP = (
-    40.0  # ln t up to which the run is sampled evenly, since its transients are relics of steps
-)
+_STEEP = 40.0  # ln t up to which the run is sampled evenly: its transients are relics of steps
 _EVEN, _FAR = 240, 120  # samples up to there, and beyond
 _WITHIN = np.linspace(0.0, 1.0, 13)
 _ROUNDS = 40
@@ -26,13 +24,14 @@ _CHATTERING = 40_000  # steps looked at one by one where a kink is chattered abo
 _EXACT = 2.0**53
 
 
-def distance(eps: object) -> float:
+def distance(eps: object, name: str = "eps") -> float:
     """A distance in input units as a float: any real number, NumPy's too.  Raises InputError."""
     if isinstance(eps, np.ndarray) and eps.ndim == 0:
         eps = eps[()]
     real = isinstance(eps, Real) and not isinstance(eps, bool)  # np.bool is no Real
     if not (real and 1e-290 < float(eps) < math.inf):  # type: ignore[arg-type]
-        raise InputError("eps > 1e-290, a distance in input units", eps, "pass for example 0.01")
+        expected = f"{name} > 1e-290, a distance in input units"
+        raise InputError(expected, eps, "pass for example 0.01")
     return float(eps)  # type: ignore[arg-type]
 
 

@@ -10,7 +10,6 @@ float64 itself XLA flushes subnormal numbers, so that steps that meet one are ma
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,20 +22,18 @@ from numpy.typing import NDArray
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
 from latephase.training.arithmetic.float_formats import FORMATS, format_of
-from latephase.training.arithmetic.rounded_step import Kind, State, is_open, leap
-from latephase.training.base import Array, Data
+from latephase.training.arithmetic.rounded_step import Kind, RoundedState, is_open, leap
+from latephase.training.base import Array, Data, joined, parted
+from latephase.training.stepping import Stretch
 
 __all__ = ["FORMATS", "MAX_LEAPS", "Rounded", "descend", "format_of"]
 
 MAX_LEAPS = 10**6
 ROUNDINGS = ("nearest", "stochastic")
 _SMALLEST_NORMAL = 2.0**-1022
-_SECONDS = 0.3  # between two reports of progress, about
 _BURST = 16  # leaps made by NumPy before XLA is tried again; doubled each time
 
 Progress = Callable[[int, int], None]
-Problem = tuple[Floats, ...]
-"""Points (x_i, 1), labels, output weights, step size."""
 
 
 class Rounded(NamedTuple):
@@ -84,32 +81,29 @@ def descend(
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
     kind = Kind(form.name, accumulate, rounding == "stochastic", loss)
-    theta = np.moveaxis(np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1), 0, -1)
-    points = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+    theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        given = (points, labels, output_weights, step_size)
-        problem = tuple(_held(part, kind.working.rounded) for part in given)
-        loop = _Loop(problem, kind, max_leaps, seed, progress, float(times[-1]))
+        held: list[Any] = [_held(part, kind.working.rounded) for part in (*data, step_size)]
+        loop = _Loop(Data(*held[:3]), held[3], kind, max_leaps, seed, progress, float(times[-1]))
         state, seen = _begin(_held(theta, form.rounded), start), []
         for t in times:
             state = loop.until(state, float(t))
             reached = (state.done >= t) | ~np.isnan(state.stalled)
             seen.append(np.where(reached, state.theta, np.nan))
         exhausted = np.asarray(is_open(state, float(times[-1]), np))
-    moved = np.moveaxis(np.stack(seen), -1, 1)
     ended, done = np.asarray(state.stalled), np.asarray(state.done)
-    return Rounded(moved[..., :-1], moved[..., -1], ended, done, exhausted)
+    return Rounded(*parted(np.stack(seen)), ended, done, exhausted)
 
 
 def _held(values: Any, rounded: Callable[[Any], Any]) -> Floats:
     return np.asarray(rounded(np.asarray(values, np.float64)))
 
 
-def _begin(theta: Any, start: float) -> State:
+def _begin(theta: Any, start: float) -> RoundedState:
     none: Any = np.full(theta.shape[-1], np.nan)
     ones: Any = np.ones_like(none)
     counts: Any = np.zeros(len(none), np.int64)
-    return State(theta, start * ones, ones, none, counts, none > 0)
+    return RoundedState(theta, start * ones, ones, none, counts, none > 0)
 
 
 class _Loop:
@@ -117,71 +111,62 @@ class _Loop:
 
     def __init__(
         self,
-        problem: Problem,
+        data: Any,
+        rate: Any,
         kind: Kind,
         max_leaps: int,
         seed: int,
         progress: Progress | None,
         last: float,
     ) -> None:
-        self.problem, self.kind, self.max_leaps, self.seed = problem, kind, max_leaps, seed
-        self.progress, self.last = progress, last
-        self.stretch = 1024
-        self.unfit = kind.watched and any(_subnormal(part).any() for part in problem)
+        self.data, self.rate, self.kind = data, rate, kind
+        self.max_leaps, self.seed = max_leaps, seed
+        self.progress, self.last, self.stretch = progress, last, Stretch(1024, 64)
+        self.unfit = kind.watched and any(_subnormal(part).any() for part in (*data, rate))
 
-    def until(self, state: State, time_: float) -> State:
+    def until(self, state: RoundedState, time_: float) -> RoundedState:
         """Updates up to time_ (trial by trial), to the stall, or to the last leap allowed."""
         burst = _BURST
         while (is_open(state, time_, np) & (state.leaps < self.max_leaps)).any():
-            began = time.monotonic()
-            state = self._by_xla(state, time_)
-            if state.lost.any():
-                state = self._by_numpy(state, time_, burst)
-                burst *= 2
-            self._tell(state)
-            self._pace(time.monotonic() - began)
+            with self.stretch:
+                state = self._by_xla(state, time_)
+                if state.lost.any():
+                    state = self._by_numpy(state, time_, burst)
+                    burst *= 2
+                self._tell(state)
         return state
 
-    def _by_xla(self, state: State, time_: float) -> State:
+    def _by_xla(self, state: RoundedState, time_: float) -> RoundedState:
         """A stretch of leaps; `lost` marks the trials whose next step meets a subnormal number."""
         if self.kind.watched:
             lost = self.unfit | _subnormal(state.theta).any(axis=(0, 1))
             state = state._replace(lost=np.broadcast_to(lost, state.lost.shape))
         if state.lost.all():
             return state
-        limits = (time_, self.max_leaps, self.stretch, self.seed)
-        found = _compiled(state, self.problem, limits, self.kind)
-        return State(*(np.asarray(part) for part in found))
+        limits = (time_, self.max_leaps, self.stretch.length, self.seed)
+        found = _leaps(state, (self.data, self.rate), limits, self.kind)
+        return RoundedState(*(np.asarray(part) for part in found))
 
-    def _by_numpy(self, state: State, time_: float, burst: int) -> State:
+    def _by_numpy(self, state: RoundedState, time_: float, burst: int) -> RoundedState:
         """A burst of leaps of the lost trials, by NumPy, which knows subnormal numbers."""
         rows = np.flatnonzero(np.asarray(state.lost))
-        part: Any = State(*(np.asarray(one)[..., rows] for one in state))
+        part: Any = RoundedState(*(np.asarray(one)[..., rows] for one in state))
         part, kind = part._replace(lost=part.lost & False), self.kind._replace(by_numpy=True)
-        points, labels, outer, rate = self.problem
-        data: Any = (points, labels, outer)
         for _ in range(burst):
             going = is_open(part, time_, np) & (part.leaps < self.max_leaps)
             if not np.any(going):
                 break
-            moved = leap(part, time_, Data(*data), rate, kind)
-            part = State(*(np.where(going, *pair) for pair in zip(moved, part, strict=True)))
+            moved = leap(part, time_, self.data, self.rate, kind)
+            part = RoundedState(*(np.where(going, *pair) for pair in zip(moved, part, strict=True)))
         whole: Any = [np.array(one) for one in state]
         for target, value in zip(whole, part, strict=True):
             target[..., rows] = value
-        return State(*whole)
+        return RoundedState(*whole)
 
-    def _tell(self, state: State) -> None:
+    def _tell(self, state: RoundedState) -> None:
         if self.progress is not None:
             done = np.where(is_open(state, self.last, np), state.done, self.last).min()
             self.progress(*(int(min(t, 2.0**1023)) for t in (done, self.last)))
-
-    def _pace(self, seconds: float) -> None:
-        """Stretches of about _SECONDS / 2."""
-        if seconds < _SECONDS / 2:
-            self.stretch = min(2 * self.stretch, 2**40)
-        elif seconds > _SECONDS:
-            self.stretch = max(64, self.stretch // 2)
 
 
 def _subnormal(values: Any) -> Bools:
@@ -189,22 +174,22 @@ def _subnormal(values: Any) -> Bools:
 
 
 @partial(jax.jit, static_argnames=("kind",))
-def _compiled(state: State, problem: Any, limits: tuple[Any, ...], kind: Kind) -> State:
+def _leaps(state: RoundedState, problem: Any, limits: tuple[Any, ...], kind: Kind) -> RoundedState:
     """At most `stretch` leaps of the trials that are not lost."""
     until, max_leaps, stretch, seed = limits
-    *data, step_size = problem
+    data, step_size = problem
 
-    def going(state: State) -> Array:
+    def going(state: RoundedState) -> Array:
         return is_open(state, until, jax.numpy) & (state.leaps < max_leaps) & ~state.lost
 
-    def one(carry: tuple[Array, State]) -> tuple[Array, State]:
+    def one(carry: tuple[Array, RoundedState]) -> tuple[Array, RoundedState]:
         count, state = carry
         key = jax.random.fold_in(jax.random.key(seed), state.leaps.max())
-        moved = leap(state, until, Data(*data), step_size, kind, key)
+        moved = leap(state, until, data, step_size, kind, key)
         kept = partial(jax.numpy.where, going(state))
         return count + 1, jax.tree.map(kept, moved, state)
 
-    def goes_on(carry: tuple[Array, State]) -> Array:
+    def goes_on(carry: tuple[Array, RoundedState]) -> Array:
         return going(carry[1]).any() & (carry[0] < stretch)
 
     return lax.while_loop(goes_on, one, (jax.numpy.int64(0), state))[1]

@@ -1,0 +1,82 @@
+"""What a run has done, which nobody asks on the way: errors charged to it, and its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.dynamics import Dynamics
+
+from .instant import AT_START, Instant
+from .state import ChainState, ChainTask
+
+
+@dataclass(frozen=True)
+class ChainSamples:
+    """A run at its S times; NaN where it was not reached.
+
+    theta (S, m, k), in the coordinates of the dynamics;  kick_error (S, m), margin_error (S, n):
+    absolute errors of (w_j, b_j) and of margins that kicks at kinks leave;  rounding (S,): that of
+    the steps until then;  sign_lost (S,): whether rounding may have decided by then that a neuron
+    lives;  by_flow (S,): whether a flow has carried the run there.
+    """
+
+    theta: Floats
+    kick_error: Floats
+    margin_error: Floats
+    rounding: Floats
+    sign_lost: Bools
+    by_flow: Bools
+
+    @classmethod
+    def unknown(cls, count: int, theta: Floats, n: int) -> ChainSamples:
+        """None of them reached."""
+        return cls(
+            np.full((count, *theta.shape), np.nan),
+            np.full((count, len(theta)), np.nan),
+            np.full((count, n), np.nan),
+            np.full(count, np.nan),
+            np.zeros(count, bool),
+            np.zeros(count, bool),
+        )
+
+
+@dataclass(frozen=True)
+class Account:
+    """Errors so far, as in `ChainSamples`;  entry: the time at which the last mode began;
+    samples: written once each, when the run passes them."""
+
+    kick_error: Floats
+    margin_error: Floats
+    samples: ChainSamples
+    sign_lost: bool = False
+    by_flow: bool = False
+    entry: Instant = AT_START
+
+    @classmethod
+    def open(cls, task: ChainTask, state: ChainState) -> Account:
+        """Nothing done."""
+        m, n = task.dynamics.signs.shape
+        samples = ChainSamples.unknown(len(task.times), state.theta, n)
+        return cls(np.zeros(m), np.zeros(n), samples)
+
+    def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:
+        """The account once neurons may be off by `kick_error` (m,) more, and margins by as much as
+        that moves them."""
+        return replace(
+            self,
+            kick_error=self.kick_error + kick_error,
+            margin_error=self.margin_error + dynamics.reach(kick_error),
+        )
+
+    def write(self, row: int, theta: Floats, rounding: float) -> None:
+        """Write theta (m, k), if it is finite, as the sample `row`, with what is charged by now."""
+        if np.isfinite(theta).all():
+            self.samples.theta[row] = theta
+            self.samples.kick_error[row] = self.kick_error
+            self.samples.margin_error[row] = self.margin_error
+            self.samples.rounding[row] = rounding
+            self.samples.sign_lost[row] = self.sign_lost
+            self.samples.by_flow[row] = self.by_flow

@@ -1,0 +1,142 @@
+"""What comes next in a run: a mode to be followed, or ordinary steps of gradient descent.
+
+A decision is a pure function of the task and the state, and may be asked of a finished run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.dynamics import lengths
+from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
+from latephase.late.modes.mode import Mode
+from latephase.late.modes.modified import pace
+from latephase.late.pattern import SLIDING, statuses
+
+from .state import ChainState, ChainTask
+from .step_effect import StepEffect
+
+_PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
+_CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
+_PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
+_MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
+_LONG = 4_000  # steps of the solver after which a chattering run has taken seconds
+_CHATTER_ROUNDS = 200  # that are followed kick by kick
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The mode to follow from here, or whether gradient descent must be stepped instead.
+
+    state: the run as it goes on, with its new counts.
+    """
+
+    mode: Mode
+    must_step: bool
+    state: ChainState
+
+
+def decide(task: ChainTask, state: ChainState) -> Decision:
+    """What comes next."""
+    return _of_descent(task, state) if task.dynamics.discrete else _of_flow(task, state)
+
+
+def _of_flow(task: ChainTask, state: ChainState) -> Decision:
+    """The mode by Filippov's rule at the neurons at whose kinks the last one ended."""
+    dynamics, last, theta = task.dynamics, state.last, state.theta
+    log_pull = dynamics.log_pull(dynamics.margins(theta))
+    if last is None:
+        found = kink_statuses(dynamics, statuses(task.signs), task.signs == 0, log_pull)
+        return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
+    before = Mode.of(dynamics, theta, last.status, state.resting)
+    resting = before.serving_resting[:, None]
+    near = last.on_kinks & last.switching[:, None] & ~resting
+    found = kink_statuses(dynamics, last.status, near, log_pull)
+    met = last.triggered & resting & (last.status != SLIDING)
+    if met.any():
+        found = np.where(resting, statuses_by_motion(before, met), found)
+    found = np.where((found == SLIDING) & (last.released_to >= 0), last.released_to, found)
+    for j in np.flatnonzero(last.at_zero):
+        found[j] = statuses_beyond_zero(before, int(j))
+    grazed = last.triggered & (found == last.status)  # the pair goes on as it was
+    theta = np.where(last.at_zero[:, None], 0.0, theta)
+    state = replace(state, theta=theta).counted(brief_ends=state.counts.brief_ends + grazed)
+    return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
+
+
+def _of_descent(task: ChainTask, state: ChainState) -> Decision:
+    """A slide whose chatter is small, else the pattern as a step sees it."""
+    dynamics, counts, last = task.dynamics, state.counts, state.last
+    a = dynamics.preactivations(state.theta)
+    step, seen = StepEffect.of(dynamics, state.theta, a), statuses(a)
+    sliding = _sliding(task, state, a, step)
+    if last is not None:  # what a slide has just been released to it keeps
+        released = last.released_to >= 0
+        sliding, seen = sliding & ~released, np.where(released, last.released_to, seen)
+    may_step = counts.steps < task.controls.max_steps
+    plain = -math.inf < state.now.log_until(task.until) <= _PLAIN and may_step
+    if sliding.any() and not plain:
+        slide = Mode.of(dynamics, state.theta, np.where(sliding, SLIDING, seen), state.resting)
+        if _may_slide(task, state, step, slide):
+            return Decision(slide, False, state)
+        state = state.counted(chatter_rounds=counts.chatter_rounds + 1)
+    mode = Mode.of(dynamics, state.theta, seen, state.resting)
+    brief = may_step and bool(step.crosses_soon(a).any())
+    return Decision(mode, plain or brief or _too_rough(task, state, mode), state)
+
+
+def _sliding(task: ChainTask, state: ChainState, a: Floats, step: StepEffect) -> Bools:
+    """Pairs (m, n) within an overshoot of their kink that Filippov's rule holds there.
+
+    A neuron at whose kinks nothing has changed slides on as it did.
+    """
+    last, near = state.last, np.abs(a) <= step.overshoot
+    log_pull = task.dynamics.log_pull(task.dynamics.margins(state.theta))
+    if last is None:
+        return kink_statuses(task.dynamics, statuses(a), near, log_pull) == SLIDING
+    near = last.on_kinks | near
+    asked = (last.switching | (near & ~last.on_kinks).any(axis=1))[:, None]
+    found = kink_statuses(task.dynamics, statuses(a), near & asked, log_pull)
+    return np.where(asked, found == SLIDING, last.on_kinks)
+
+
+def _may_slide(task: ChainTask, state: ChainState, step: StepEffect, slide: Mode) -> bool:
+    """Whether the steps are small enough for a slide to be followed to first order: the chatter,
+    against its neuron and against the margins, and what the flow leaves out of any other point.
+
+    Chatter whose kicks do not shrink (of a point that is never fitted) is followed kick by kick
+    for a while only; and so is any when the budget is used up.
+    """
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(slide)
+    most = controls.slide_tolerance / controls.caution
+    spent = (
+        counts.chatter_rounds > _CHATTER_ROUNDS * controls.caution
+        or counts.steps >= controls.max_steps
+        or counts.solver_steps > _LONG
+    )
+    quiet = speed.log_move + speed.log_rate <= math.log(_MARGIN_KICK * most)
+    if not quiet and not (spent and speed.log_rate < _CALM):
+        return False
+    sliding, norms = slide.status == SLIDING, lengths(state.theta)[:, None]
+    against_neuron = step.kick / np.where(norms > 0, norms, np.inf)
+    moves = step.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
+    against_margin = moves / (_MARGIN_KICK * (1 + np.abs(slide.margins)))
+    return spent or bool(max(against_neuron[sliding].max(), against_margin[sliding].max()) <= most)
+
+
+def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
+    """Whether a step is still too large for the modified flow to follow the mode: as a share of
+    margins of 1, and of what the smallest moving neuron adds to them."""
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(mode)
+    shares = np.abs(dynamics.output_weights) * dynamics.terms(state.theta).max(axis=1)
+    moving = mode.moving & (shares > 0)
+    smallest = min(float(shares[moving].min(initial=1.0)), 1.0)
+    wanted = math.log(controls.tolerance) + math.log(smallest)
+    if speed.log_defect <= wanted - 3 * math.log(controls.caution):
+        return False
+    patient = counts.in_a_row >= _PATIENCE * controls.caution or counts.steps >= controls.max_steps
+    return not (patient and speed.log_rate < _CALM)

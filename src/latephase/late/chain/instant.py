@@ -1,0 +1,57 @@
+"""Times of a run under way: exact while they are small, logarithms beyond."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from latephase.core import LogTime
+
+_EXACT = 2.0**53
+
+
+@dataclass(frozen=True)
+class Instant:
+    """A time on the clock of a run: exact `value` while it is below 2**53, else None; `log`."""
+
+    value: int | Fraction | None
+    log: float
+
+    @classmethod
+    def at(cls, time: LogTime) -> Instant:
+        """The instant of a time."""
+        exact = time.value is not None and time.value < _EXACT
+        return cls(time.value if exact else None, time.log)
+
+    def log_until(self, time: LogTime) -> float:
+        """ln(time - self); -inf if the time is not later."""
+        if self.value is not None and time.value is not None:
+            left = Fraction(time.value) - self.value
+            if left <= 0:
+                return -math.inf
+            return math.log(left.numerator) - math.log(left.denominator)
+        if time.log <= self.log:
+            return -math.inf
+        return time.log + math.log1p(-math.exp(self.log - time.log))
+
+    def later(self, log_elapsed: float, whole: bool) -> Instant:
+        """The instant a time exp(log_elapsed) later, rounded to an integer if `whole`."""
+        if self.value is not None and log_elapsed < math.log(_EXACT):
+            elapsed = Fraction(math.exp(log_elapsed))
+            return self.plus(round(elapsed) if whole else elapsed)
+        return Instant(None, float(np.logaddexp(self.log, log_elapsed)))
+
+    def plus(self, elapsed: int | Fraction) -> Instant:
+        """The instant `elapsed` later."""
+        if elapsed == 0:
+            return self
+        if self.value is None:
+            return Instant(None, float(np.logaddexp(self.log, math.log(elapsed))))
+        total = self.value + elapsed
+        return Instant(total if total < _EXACT else None, math.log(total))
+
+
+AT_START = Instant(0, -math.inf)

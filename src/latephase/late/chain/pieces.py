@@ -1,0 +1,191 @@
+"""The two pieces that a run is made of: ordinary steps, and a mode followed to its end.
+
+Each takes the state and the account of a run to those at its end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from latephase.core import Outcome
+from latephase.core.arrays import Floats
+from latephase.late.modes.dynamics import lengths
+from latephase.late.modes.mode import Mode
+from latephase.late.modes.modified import pace
+from latephase.late.modes.segment import BALANCED, Segment, follow
+from latephase.late.pattern import SLIDING
+
+from .account import Account
+from .instant import Instant
+from .state import ChainState, ChainTask, ModeEnd
+from .step_effect import KICKS, StepEffect
+
+_SHORTEST, _LONGEST = 32, 4096  # steps in a row
+_BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
+_INSTANT = -30.0  # ln of the time that a mode lasts which ends where it began
+_MOST_BRIEF = 300  # in a row, and one for each pair, after which a run counts as unresolved
+_MOST_INSTANT = 50  # in a row
+_MOST_WORK = 30_000  # steps of the solver, about five seconds
+_GRACE = 2  # times in a row that a pair may end modes at once before its guards are loosened:
+_LOOSEST = 20  # to the solver's tolerance, doubled each time, so often at most
+_SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance there
+_RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
+
+
+def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[ChainState, Account]:
+    """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
+    from .plain_steps import stepped  # imports JAX: only where steps are needed
+
+    counts, budget = state.counts, task.controls.max_steps
+    if counts.steps >= budget:
+        return replace(state, outcome=Outcome.budget_exhausted), account
+    count = min(max(counts.in_a_row, _SHORTEST), _LONGEST, budget - counts.steps)
+    following = task.times[state.passed] if state.passed < len(task.times) else task.until
+    log_ahead = state.now.log_until(following)
+    if log_ahead < math.log(count):
+        count = max(round(math.exp(log_ahead)), 1)
+
+    moved = stepped(task.dynamics, state.theta, state.low, state.rounding, count)
+    account = account.charged(task.dynamics, moved.kick_error)
+    account = replace(account, sign_lost=account.sign_lost or bool(moved.sign_lost.any()))
+    state = replace(
+        state,
+        theta=moved.theta,
+        low=moved.low,
+        rounding=moved.rounding,
+        now=state.now.plus(count),
+        last=None,
+        outcome=None if np.isfinite(moved.theta).all() else Outcome.overflowed,
+    )
+    return state.counted(steps=counts.steps + count, in_a_row=counts.in_a_row + count), account
+
+
+def follow_mode(
+    task: ChainTask, state: ChainState, account: Account, mode: Mode
+) -> tuple[ChainState, Account]:
+    """Follow the mode to its end or to the horizon, recording the samples on the way."""
+    controls, dynamics = task.controls, task.dynamics
+    # Where it is entered: sliding pairs on their kinks.
+    account = account.charged(dynamics, _entry_error(task, state, mode))
+    if mode.sliding:
+        mode = _on_kinks(mode)
+
+    # The mode itself, with guards loosened where the same pairs end one brief mode after another.
+    logs = np.array([state.now.log_until(t) for t in task.times[state.passed :]])
+    log_left = state.now.log_until(task.until)
+    order = (controls.slide_order if mode.sliding else controls.order) if dynamics.discrete else 0
+    tolerance = _solver_tolerance(task, mode)
+    doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
+    slack = np.asarray(tolerance * (2.0**doublings - 1))
+    balanced = BALANCED / controls.caution
+    found = follow(mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms)
+
+    # Where it ended, unless the loss has risen where it cannot.
+    theta = mode.parameters(found.beta)
+    finite = bool(np.isfinite(theta).all())
+    before, after = _log_losses(state, mode, found, theta)
+    if not dynamics.discrete and finite:
+        state = replace(state, lowest_log_loss=min(before, after))
+    may_rise = dynamics.discrete and pace(mode).log_rate > 0  # steps beyond 2 / curvature
+    if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
+        return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
+    account = replace(account, by_flow=True, entry=state.now)
+    for beta in found.sampled:
+        account.write(state.passed, mode.parameters(beta), state.rounding)
+        state = replace(state, passed=state.passed + 1)
+    state = _arrived(task, state, mode, found, theta, log_left)
+    return state if finite else replace(state, outcome=Outcome.overflowed), account
+
+
+def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
+    """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
+    to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
+    if not task.dynamics.discrete:
+        return np.zeros(len(state.theta))
+    a = task.dynamics.preactivations(state.theta)
+    step = StepEffect.of(task.dynamics, state.theta, a)
+    if not mode.sliding:
+        return step.late_kick(a)
+    begins = mode.status == SLIDING
+    if state.last is not None:
+        begins &= state.last.status != SLIDING
+    return np.asarray((KICKS * step.kick * begins).max(axis=1))
+
+
+def _on_kinks(mode: Mode) -> Mode:
+    """The mode with sliding pairs on their kinks, along the way that their points kick them."""
+    theta = mode.theta.copy()
+    for j in map(int, np.flatnonzero((mode.status == SLIDING).any(axis=1))):
+        off = mode.dynamics.neuron(j, mode.status[j], mode.resting).off
+        theta[j] = off @ (off.T @ theta[j])
+    return mode.entered(theta)
+
+
+def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
+    """Well below the tolerance asked for, so that comparing two runs shows the latter."""
+    controls, discrete = task.controls, task.dynamics.discrete
+    fine = 1e-11 if controls.tolerance >= 1e-11 else max(controls.tolerance, 1e-13)
+    if discrete and mode.sliding:  # its chatter leaves out far more
+        return max(fine, _SLIDE_SHARE * controls.slide_tolerance / controls.caution)
+    return max(fine * (4 if discrete else 100) / controls.caution**2, 1e-13)
+
+
+def _log_losses(
+    state: ChainState, mode: Mode, found: Segment, theta: Floats
+) -> tuple[float, float]:
+    """ln L before a mode, above which it cannot be after it, and after it; that of a flow also as
+    theta (m, k) has it, which is another one where digits are lost."""
+    dynamics = mode.dynamics
+    before = float(dynamics.loss.log_loss(mode.margins))
+    after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
+    if dynamics.discrete:
+        return before, after
+    seen = float(dynamics.log_loss(theta))
+    after = max(after, seen) if np.isfinite(seen) else math.nan
+    return min(before, state.lowest_log_loss), after
+
+
+def _arrived(
+    task: ChainTask, state: ChainState, mode: Mode, found: Segment, theta: Floats, log_left: float
+) -> ChainState:
+    """The state at the end of a segment, theta (m, k), that began at `state`."""
+    counts = state.counts
+    brief = found.log_time < state.now.log - _BRIEF
+    instant = found.log_time <= _INSTANT
+    brief_ends = counts.brief_ends
+    counts = replace(
+        counts,
+        brief_ends=np.where(found.triggered, brief_ends + brief, brief_ends * brief),
+        brief_modes=counts.brief_modes + 1 if brief else 0,
+        instant_modes=counts.instant_modes + 1 if instant else 0,
+        in_a_row=0,
+        solver_steps=counts.solver_steps + found.work,
+    )
+    unresolved = (
+        found.failed
+        or counts.instant_modes > _MOST_INSTANT
+        or counts.brief_modes > _MOST_BRIEF + mode.status.size
+        or counts.solver_steps > _MOST_WORK
+    )
+    was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, theta))
+    return replace(
+        state,
+        theta=theta,
+        low=np.zeros_like(theta),
+        resting=state.resting | found.resting,
+        counts=counts,
+        now=Instant.at(task.until)
+        if found.log_time >= log_left
+        else state.now.later(found.log_time, whole=task.dynamics.discrete),
+        last=ModeEnd(
+            status=mode.status,
+            on_kinks=(mode.status == SLIDING) | found.triggered,
+            triggered=found.triggered,
+            released_to=found.released_to,
+            at_zero=found.triggered.any(axis=1) & is_zero & ~was_zero,
+        ),
+        outcome=Outcome.budget_exhausted if unresolved else None,
+    )

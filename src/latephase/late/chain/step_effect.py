@@ -1,0 +1,46 @@
+"""What one step of gradient descent does to the pre-activations of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.dynamics import Dynamics
+
+KICKS = 16.0  # by which a neuron may be off for ever where a sign was decided wrongly, or averaged
+_SOON = 64  # steps: a mode that a pair in chatter ends sooner than this is stepped through
+
+
+@dataclass(frozen=True)
+class StepEffect:
+    """What one step of gradient descent does at a network.
+
+    rise (m, n): to the pre-activations;  kick (m, n): how far point i moves (w_j, b_j) when neuron
+    j is active there;  overshoot (m, n): how far a step may carry a pre-activation over its kink.
+    """
+
+    rise: Floats
+    kick: Floats
+    overshoot: Floats
+
+    @classmethod
+    def of(cls, dynamics: Dynamics, theta: Floats, a: Floats) -> StepEffect:
+        """The step at theta (m, k) with pre-activations a (m, n)."""
+        pull = dynamics.pull(dynamics.margins(theta))
+        rise = ((dynamics.signs * (a > 0) * pull) @ dynamics.points) @ dynamics.points.T
+        kick = np.abs(dynamics.signs) * pull * dynamics.point_lengths
+        return cls(rise, kick, np.abs(rise) + kick * dynamics.point_lengths)
+
+    def crosses_soon(self, a: Floats) -> Bools:
+        """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a
+        neuron serves both, a flow notices the kink a step late, and is a kick behind from there."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left = -a / self.rise  # steps, at the present speed
+        left = np.where(left >= 0, left, np.inf)
+        return np.asarray((np.abs(a) <= self.overshoot) & (left < _SOON))
+
+    def late_kick(self, a: Floats) -> Floats:
+        """How far neurons (m,) may be off where such a pair is followed by a flow all the same."""
+        return np.asarray((KICKS * self.kick * self.crosses_soon(a)).max(axis=1))

@@ -1,0 +1,112 @@
+"""The dynamical system of a run: a network, its points and its method, in the run's coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.pattern import Statuses
+from latephase.problem import Loss, Method, Problem
+
+from .frame import Frame
+from .neuron import Neuron
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """What stays fixed while m neurons are trained on n points of d features.
+
+    frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k);  labels (n,);
+    output_weights (m,);  parameters are arrays theta (m, k) in these coordinates, which are (w, b)
+    itself unless that would lose digits.
+    """
+
+    frame: Frame
+    labels: Floats
+    output_weights: Floats
+    method: Method
+    loss: Loss
+    _neurons: dict[int, tuple[bytes, Neuron]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @classmethod
+    def of(cls, problem: Problem) -> Dynamics:
+        """The dynamics of gradient descent or flow."""
+        data, outer = problem.data, problem.network.output_weights.copy()
+        points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
+        frame, labels = Frame.of(points), data.labels.astype(float)
+        return cls(frame, labels, outer, problem.method, problem.loss)
+
+    @property
+    def points(self) -> Floats:
+        """The points (n, k) in the coordinates of the run."""
+        return self.frame.points
+
+    @property
+    def discrete(self) -> bool:
+        """Gradient descent, whose time counts updates; gradient flow's is real."""
+        return self.method.discrete
+
+    @cached_property
+    def signs(self) -> Floats:
+        """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
+        return np.outer(self.output_weights, self.labels)
+
+    def neuron(self, j: int, status: Statuses, resting: Bools) -> Neuron:
+        """Neuron j in a mode of statuses (n,) with points at rest (n,); the last one asked for is
+        remembered, since most modes differ in one neuron."""
+        key = status.tobytes() + resting.tobytes()
+        if self._neurons.get(j, (b"",))[0] != key:
+            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, resting)
+        return self._neurons[j][1]
+
+    def preactivations(self, theta: Floats) -> Floats:
+        """a_ji (..., m, n)."""
+        return np.asarray(theta @ self.points.T)
+
+    def terms(self, theta: Floats) -> Floats:
+        """Sizes (..., m, n) of the terms that a_ji is the sum of."""
+        return np.asarray(np.abs(theta) @ np.abs(self.points).T)
+
+    @cached_property
+    def scale(self) -> Floats:
+        """Sizes (m k,) of the coordinates of the gradients of margins."""
+        outer = np.where(self.output_weights != 0, np.abs(self.output_weights), 1.0)
+        return np.outer(outer, self.frame.scale).ravel()
+
+    @cached_property
+    def point_lengths(self) -> Floats:
+        """|z_i| (n,)."""
+        return np.asarray(np.linalg.norm(self.points, axis=1))
+
+    def reach(self, moves: Floats) -> Floats:
+        """How far the margins (n,) may move where neurons move by at most `moves` (m,)."""
+        return np.asarray((np.abs(self.output_weights) @ moves) * self.point_lengths)
+
+    def log_loss(self, theta: Floats) -> Floats:
+        """ln L, (...)."""
+        return self.loss.log_loss(self.margins(theta))
+
+    def margins(self, theta: Floats) -> Floats:
+        """q_i = y_i N(x_i), (..., n)."""
+        a = np.maximum(self.preactivations(theta), 0.0)
+        return np.asarray(np.einsum("mn,...mn->...n", self.signs, a))
+
+    def log_pull(self, margins: Floats) -> Floats:
+        """ln(-step size * dloss/dq_i), (..., n)."""
+        return np.asarray(self.method.log_step + self.loss.log_weights(margins))
+
+    def pull(self, margins: Floats) -> Floats:
+        """-step size * dloss/dq_i, (..., n), cut off at e^700."""
+        return np.asarray(np.exp(np.minimum(self.log_pull(margins), 700.0)))
+
+
+def lengths(rows: Floats) -> Floats:
+    """Euclidean, along the last axis: squares of 1e200 are no floats, those of 1e-200 are 0."""
+    sizes = np.abs(rows).max(axis=-1)
+    units = np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(units * np.linalg.norm(rows / units[..., None], axis=-1))
