@@ -42,7 +42,8 @@ def test_json_is_what_simulate_returns(latephase, problem):
     found, run = parsed(ended.out), simulated(TIMES)
     assert list(found) == ["outcome", "regime", "law", "samples"]
     assert (found["outcome"], found["regime"]) == ("settled", "specialised")
-    assert found["law"] == {name: getattr(run.law, name) for name in run.law.__dataclass_fields__}
+    expected = {name: getattr(run.law, name) for name in run.law.__dataclass_fields__}
+    assert found["law"] == {**expected, "shares": run.law.shares.tolist()}
     assert [sample["t"] for sample in found["samples"]] == TIMES
     for i, sample in enumerate(found["samples"]):
         assert list(sample) == KEYS
