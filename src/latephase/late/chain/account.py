@@ -30,18 +30,6 @@ class ChainSamples:
     sign_lost: Bools
     by_flow: Bools
 
-    @classmethod
-    def unknown(cls, count: int, theta: Floats, n: int) -> ChainSamples:
-        """None of them reached."""
-        return cls(
-            np.full((count, *theta.shape), np.nan),
-            np.full((count, len(theta)), np.nan),
-            np.full((count, n), np.nan),
-            np.full(count, np.nan),
-            np.zeros(count, bool),
-            np.zeros(count, bool),
-        )
-
 
 @dataclass(frozen=True)
 class Account:
@@ -58,8 +46,15 @@ class Account:
     @classmethod
     def open(cls, task: ChainTask, state: ChainState) -> Account:
         """Nothing done."""
-        m, n = task.dynamics.signs.shape
-        samples = ChainSamples.unknown(len(task.times), state.theta, n)
+        (m, n), count = task.dynamics.signs.shape, len(task.times)
+        samples = ChainSamples(
+            theta=np.full((count, *state.theta.shape), np.nan),
+            kick_error=np.full((count, m), np.nan),
+            margin_error=np.full((count, n), np.nan),
+            rounding=np.full(count, np.nan),
+            sign_lost=np.zeros(count, bool),
+            by_flow=np.zeros(count, bool),
+        )
         return cls(np.zeros(m), np.zeros(n), samples)
 
     def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:
