@@ -10,11 +10,11 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 
 from .instant import AT_START, Instant
-from .state import State, Task
+from .state import ChainState, ChainTask
 
 
 @dataclass(frozen=True)
-class Samples:
+class ChainSamples:
     """A run at its S times; NaN where it was not reached.
 
     theta (S, m, k), in the coordinates of the dynamics;  kick_error (S, m), margin_error (S, n):
@@ -30,36 +30,31 @@ class Samples:
     sign_lost: Bools
     by_flow: Bools
 
-    @classmethod
-    def unknown(cls, count: int, theta: Floats, n: int) -> Samples:
-        """None of them reached."""
-        return cls(
-            np.full((count, *theta.shape), np.nan),
-            np.full((count, len(theta)), np.nan),
-            np.full((count, n), np.nan),
-            np.full(count, np.nan),
-            np.zeros(count, bool),
-            np.zeros(count, bool),
-        )
-
 
 @dataclass(frozen=True)
 class Account:
-    """Errors so far, as in `Samples`;  entry: the time at which the last mode began;
+    """Errors so far, as in `ChainSamples`;  entry: the time at which the last mode began;
     samples: written once each, when the run passes them."""
 
     kick_error: Floats
     margin_error: Floats
-    samples: Samples
+    samples: ChainSamples
     sign_lost: bool = False
     by_flow: bool = False
     entry: Instant = AT_START
 
     @classmethod
-    def open(cls, task: Task, state: State) -> Account:
+    def open(cls, task: ChainTask, state: ChainState) -> Account:
         """Nothing done."""
-        m, n = task.dynamics.signs.shape
-        samples = Samples.unknown(len(task.times), state.theta, n)
+        (m, n), count = task.dynamics.signs.shape, len(task.times)
+        samples = ChainSamples(
+            theta=np.full((count, *state.theta.shape), np.nan),
+            kick_error=np.full((count, m), np.nan),
+            margin_error=np.full((count, n), np.nan),
+            rounding=np.full(count, np.nan),
+            sign_lost=np.zeros(count, bool),
+            by_flow=np.zeros(count, bool),
+        )
         return cls(np.zeros(m), np.zeros(n), samples)
 
     def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:

@@ -211,8 +211,10 @@ class _Follower:
         """
         dense, below = solver.dense_output(), self.guards(solver.y) < 0
         least = self.guards.only(below)
-        root = _root(lambda s: least(dense(s)), solver.t_old, solver.t)
-        s = min(self._noticed(root), self.end)
+        s = _root(lambda s: least(dense(s)), solver.t_old, solver.t)
+        if self._waits(s):
+            s = self.s(math.log(max(math.ceil(math.exp(self.log_time(s))), 1)))
+        s = min(s, self.end)
         while solver.t < s:
             self._sample(solver, solver.t)
             last = solver.t, solver.y.copy()
@@ -226,11 +228,6 @@ class _Follower:
         elif not triggered.any() and s < self.end:
             return None
         return self._ended(self.log_time(s), beta, triggered=triggered)
-
-    def _noticed(self, s: float) -> float:
-        """When what happens at s is noticed."""
-        after = math.log(max(math.ceil(math.exp(min(self.log_time(s), _RESOLVED))), 1))
-        return self.s(after) if self._waits(s) else s
 
     def _waits(self, s: float) -> bool:
         """Whether what happens at s has to wait for a step."""
