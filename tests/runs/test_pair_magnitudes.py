@@ -15,8 +15,9 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late.pair.response import SIGN, pattern_code, response
+from latephase.late.pair.response import pattern_code, response
 from latephase.problem import TwoPointGeometry
+from latephase.problem.geometry import SIGN
 from reference import distance, margin_distance, proved_run
 
 EXACT = 1e-12
