@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import latephase as lp
 from latephase.certificates.check.certificate import verify
-from latephase.certificates.file.file import record
+from latephase.certificates.file.record import record
 from latephase.core.balls import exact, precision
 
 TRIALS, STEP_SIZE, RIVAL_STEPS = 10_000, 0.1, 10_000

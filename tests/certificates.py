@@ -10,7 +10,7 @@ from typing import Any
 
 import latephase as lp
 from latephase.certificates import certify
-from latephase.certificates.file.file import record
+from latephase.certificates.file.record import record
 
 Body = dict[str, Any]
 

@@ -101,7 +101,23 @@ FORBIDDEN = {
     ),
     "the checker uses a proof": (
         "inside-certificates",
-        *("certificates/check/planted.py", "import latephase.certificates.prove.law"),
+        *("certificates/check/planted.py", "import latephase.certificates.prove.tails.law"),
+    ),
+    "a proof knows its file": (
+        "inside-certificates",
+        *("certificates/prove/planted.py", "import latephase.certificates.file.record"),
+    ),
+    "a file knows its certificate": (
+        "inside-certificates",
+        *("certificates/file/planted.py", "import latephase.certificates.certificate"),
+    ),
+    "the walk knows what comes after it": (
+        "inside-prove",
+        *("certificates/prove/walk/planted.py", "import latephase.certificates.prove.tails.law"),
+    ),
+    "a file is written with the checker": (
+        "checker-apart",
+        *("certificates/file/planted.py", "import latephase.certificates.check.form"),
     ),
     "late uses certificates": (
         *("rooms", "certificates/__init__.py", ""),

@@ -11,11 +11,11 @@ import latephase as lp
 from latephase.certificates.check.late import Slide
 from latephase.certificates.check.run import EXACT, Problem, Walk, Wrong
 from latephase.certificates.file.decimals import decimal
-from latephase.certificates.file.file import record
 from latephase.certificates.file.numbers import rational
-from latephase.certificates.prove.orbits.dynamics import start
-from latephase.certificates.prove.orbits.sandwich import Sandwich, holds
-from latephase.certificates.prove.orbits.system import System
+from latephase.certificates.file.record import record
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.sandwich import Sandwich, holds
+from latephase.certificates.prove.walk.step import start
 from latephase.core.balls import exact, precision, whole_part
 
 PM1 = lp.Dataset([1, -1], [1, -1])

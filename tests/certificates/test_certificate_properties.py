@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import latephase as lp
-from latephase.certificates.file.file import record
+from latephase.certificates.file.record import record
 
 FLOATS = st.one_of(
     st.floats(-50, 50),

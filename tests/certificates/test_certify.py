@@ -15,9 +15,9 @@ import latephase as lp
 from latephase.certificates import many
 from latephase.certificates.arguments import ARGUMENTS
 from latephase.certificates.file.decimals import outward
-from latephase.certificates.file.file import digest, record, save, schema
+from latephase.certificates.file.record import digest, record, save, schema
 from latephase.certificates.prove.claims import CLAIMS
-from latephase.certificates.prove.orbits.dynamics import positive
+from latephase.certificates.prove.walk.step import positive
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import exact, plus_minus, precision
 from latephase.store.directory import partial_of, read_marker
@@ -258,7 +258,7 @@ def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch):
         with pytest.raises(lp.LatephaseError, match="No space left"):
             many.certify_ensemble("he_normal", PM1, GD, **settings, out=out)
     assert not out.exists()
-    assert many.part_file(partial_of(out), 0).exists()
+    assert many.FOLDER.file(partial_of(out), 0).exists()
     rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=out, resume=True)
     assert len(rows) == 300
     assert not list(out.glob("*.draft"))

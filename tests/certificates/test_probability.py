@@ -14,7 +14,8 @@ from scipy.special import ndtr
 
 from helpers import message_is_one_line
 from latephase.certificates.odds.landing import after_one_step, ladder
-from latephase.certificates.odds.normal_biases import RESULT_BITS, S_BITS, normal_landing
+from latephase.certificates.odds.normal_biases import RESULT_BITS, normal_landing
+from latephase.certificates.odds.normal_mass import S_BITS
 from latephase.certificates.odds.pboxes import exceedance
 from latephase.certificates.odds.probability import certified_distribution
 from latephase.certificates.odds.uniform_biases import FRACTION_BITS, landed_on_cells

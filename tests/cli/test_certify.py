@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import latephase as lp
-from latephase.certificates.file.file import record
+from latephase.certificates.file.record import record
 from latephase.store.directory import partial_of, read_marker
 
 DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]

@@ -14,6 +14,7 @@ import latephase as lp
 from helpers import message_is_one_line
 from latephase.problem import initializers
 from latephase.runs import batches, settings
+from latephase.runs.times import sample_times
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)
@@ -169,9 +170,10 @@ def test_size_of_a_trial_is_that_of_the_result():
     """Ground truth: nbytes of a dataset in memory."""
     found = ensemble(64)
     coordinates = found.time.nbytes + found.log10_t.nbytes
-    options = {"trials": 64, "seed": 3, "until": "1e1000", "at": None, "samples": 12, "batch": None}
-    budget = {"max_steps": 10, "slide_tolerance": 1e-4}
-    plan = settings.settings("he_normal", SYMMETRIC, METHOD, **options, **budget)
+    times = sample_times(METHOD, "1e1000", None, 12)
+    plan = settings.Settings(
+        lp.initializers.he_normal, SYMMETRIC, METHOD, 64, 3, times, 64, 10, 1e-4
+    )
     assert 64 * batches.bytes_per_trial(batches.template(plan)) == found.nbytes - coordinates
 
 

@@ -1,12 +1,14 @@
 """What is proved: certificates of runs in ball arithmetic, and their independent checker.
 
-To read it, in this order.  The proof: `system` (the exact problem), `dynamics` (a step), `fatou`,
-`phases` (many steps at once), `path` (from the start to where all is known), `solitary`,
-`sandwich` (why kinks and kicks never end), `late_orbits` and `late_slide` (all later times), `law`
-(rates), `flow`, `margins`, `proof`, `trace` (any time), `claims`, `certificate`.  The file:
-`numbers`, `decimals`, `file`, `many` (folders).  The checker, which shares none of this:
-`check`, on `check_form`, `check_run`, `check_late`; `check_many`.  Probabilities over the
-initialisation: `probability`, on `landing`, `normal_biases`, `uniform_biases`, `pboxes`.
+To read it, in this order.  The proof, in `prove`: `system` (the exact problem); `walk` from the
+start to where all is known: `step`, `fatou` and `phases` (many steps at once), `kicked_back` and
+`sandwich` (why kicks and kinks never end), `walk`; `tails`, all later times: `orbits`, `slide` and
+`flow`, their `margins` and their `law`; `proof`, `trace` (any time), `claims`.  In `file`, the
+file: `decimals`, `numbers`, `record`.  Then `certificate`, and `many` of them in a folder.
+
+The checker, which shares none of this, in `check`: `form` (the file), `run`, `late` (all later
+times), `certificate`, `many`.  Probabilities over the initialisation, in `odds`: `landing`,
+`normal_biases` on `normal_mass`, `uniform_biases`, `pboxes`, `probability`.
 """
 
 from .certificate import Certificate, certify

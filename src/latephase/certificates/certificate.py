@@ -9,19 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from latephase.certificates.file.decimals import Bounds, outward
+from latephase.certificates.file.record import save
+from latephase.certificates.prove.claims import CLAIMS
+from latephase.certificates.prove.proof import Proof, prove
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.tails.law import constant, rate
+from latephase.certificates.prove.walk.walk import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
+from latephase.problem.methods import Method
 
-from .file.decimals import Bounds, outward
 from .prove import trace
-from .prove.claims import CLAIMS
-from .prove.law import constant, rate
-from .prove.orbits.system import Method, System
-from .prove.path import MAX_STEPS, Progress
-from .prove.proof import Proof, prove
 from .verdict import Undecided, Unprovable, Verdict
 
 T = TypeVar("T")
@@ -35,7 +37,18 @@ LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of 
 class Certificate:
     """What is proved about one run; see `latephase.certify`.
 
-    verdict: PROVED, REFUTED or UNDECIDED;  reason: why, in words;  claim: what was asked.
+    Attributes
+    ----------
+    network, data, method, claim
+        What was asked.
+    verdict, reason
+        PROVED, REFUTED or UNDECIDED, and why, in words.
+    proof
+        All that is proved, None where nothing is.
+
+    Notes
+    -----
+    Enclosures are pairs of decimals (lower, upper), rounded outward.  Rigour: proved.
     """
 
     network: ShallowReLU
@@ -45,6 +58,15 @@ class Certificate:
     verdict: Verdict
     reason: str
     proof: Proof | None
+
+    def __repr__(self) -> str:
+        regime = self.regime.name if self.regime else "no regime"
+        return f"Certificate({self.claim}: {self.verdict}, {regime}; {self.reason})"
+
+    @cached_property
+    def system(self) -> System:
+        """The problem as exact rational numbers, in canonical order."""
+        return System.of(self.network, self.data, self.method)
 
     @property
     def regime(self) -> Regime | None:
@@ -61,9 +83,9 @@ class Certificate:
 
     @cached_property
     def constant(self) -> Bounds | None:
-        """(lower, upper) of the constant C of the law; (0, 0) where it is exactly zero.
+        """(lower, upper) of the constant C of the law, in input units; (0, 0) if exactly zero.
 
-        None without a law.  Decimals rounded outward, in input units.
+        None without a law.
         """
         if self.proof is None or self.proof.tail is None:
             return None
@@ -84,56 +106,51 @@ class Certificate:
         t >= since, where clock is "ln t", or "t ln t" or "t" where C = 0.  None without a law."""
         if self.proof is None or self.proof.rate is None:
             return None
-        found = self.proof.rate
-        since = self._since(found.log_from)
+        found, flow = self.proof.rate, self.system.step is None
+        # The first step (flow: a time) whose logarithm is at least log_from.
+        since = LogTime.from_log(found.log_from * (1 + 2**-50), flow=flow)
+        if not flow and found.log_from < MOST_WRITTEN:
+            with precision(128 + int(2 * found.log_from)):
+                whole = whole_part(-exact(found.log_from).exp())
+            since = since if whole is None else LogTime.parse(-whole)
         return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
-
-    def _since(self, log_from: float) -> LogTime:
-        """The first step (flow: a time) whose logarithm is at least log_from."""
-        if not self._flow and log_from < MOST_WRITTEN:
-            with precision(128 + int(2 * log_from)):
-                whole = whole_part(-exact(log_from).exp())
-            if whole is not None:
-                return LogTime.parse(-whole)
-        return LogTime.from_log(log_from * (1 + 2**-50), flow=self._flow)
 
     def rate_from(self, t: object) -> tuple[Decimal, Decimal, LogTime, str] | None:
         """As `rate`, with the constants that hold from time t on: the later, the tighter.
 
-        Raises InputError where none are proved from t on: before `rate`'s own time, mostly.
+        Raises
+        ------
+        InputError
+            Where none are proved from t on: before `rate`'s own time, mostly.
         """
         if self.proof is None or self.proof.tail is None:
             return None
-        since = LogTime.parse(t, flow=self._flow, name="t")
+        since = self._time(t)
         try:
             with precision(self.proof.bits):
                 found = rate(self.proof.tail, max(since.log, 0.0) * (1 - 2**-50))
         except Undecided:
-            got = Words(since.text)
             raise InputError(
-                "a time from which a rate is proved", got, "take a later one"
+                "a time from which a rate is proved", Words(since.text), "take a later one"
             ) from None
         return outward(found.lower)[0], outward(found.upper)[1], since, found.clock
 
-    def save(self, path: object, *, force: bool = False) -> Path:
-        """Write the certificate file, complete or not at all; `latephase verify` checks it.
-
-        Raises InputError where it cannot be written, or something else stands there (no `force`).
-        """
-        from .file.file import save
-
-        return save(self, path, force=force)
-
-    def __repr__(self) -> str:
-        regime = self.regime.name if self.regime else "no regime"
-        return f"Certificate({self.claim}: {self.verdict}, {regime}; {self.reason})"
-
     def deficit(self, t: object) -> Bounds:
-        """(lower, upper) of the margin deficit at time t, as in `simulate`'s `at`, ln t <= 1e12.
+        """(lower, upper) of the margin deficit at time t, in input units.
 
+        Parameters
+        ----------
+        t
+            A time as in `simulate`'s `at`, ln t <= 1e12.
+
+        Raises
+        ------
+        InputError
+            For times that cannot be read, and where nothing is proved about the run.
+
+        Notes
+        -----
         About 30 digits are known up to t = 10^10000, 15 beyond, where only ln t is known.
-        Decimals rounded outward, in input units.  Rigour: proved.  Raises InputError for times
-        that cannot be read, and where nothing is proved about the run.
         """
         return self._enclosed(lambda *at: outward(trace.deficit(*at).nonnegative_part()), t)
 
@@ -143,8 +160,8 @@ class Certificate:
         As `deficit`.
         """
 
-        def ends(system: System, proof: Proof, time: LogTime) -> Bounds | None:
-            ball = trace.boundary(system, proof, time)
+        def ends(*at: Any) -> Bounds | None:
+            ball = trace.boundary(*at)
             return None if ball is None else outward(ball)
 
         return self._enclosed(ends, t)
@@ -160,31 +177,34 @@ class Certificate:
 
         return self._enclosed(ends, t)
 
+    def save(self, path: object, *, force: bool = False) -> Path:
+        """Write the certificate file, complete or not at all; `latephase verify` checks it.
+
+        Raises
+        ------
+        InputError
+            Where it cannot be written, or something else stands there (no `force`).
+        """
+        return save(self, path, force=force)
+
+    def _time(self, t: object) -> LogTime:
+        return LogTime.parse(t, flow=self.system.step is None, name="t")
+
     def _enclosed(self, ends: Callable[[System, Proof, LogTime], T], t: object) -> T:
         """Ends of an enclosure at time t, at the precision of the proof."""
-        time = LogTime.parse(t, flow=self._flow, name="t")
+        time = self._time(t)
         if self.proof is None:
             got = Words(f"one that is undecided ({self.reason})")
             raise InputError("a certificate with a proof", got, "see its verdict")
         if time.log > LATEST:
-            raise InputError(
-                f"a time up to e^{LATEST:g}", Words(time.text), "ask for an earlier one"
-            )
+            got = Words(time.text)
+            raise InputError(f"a time up to e^{LATEST:g}", got, "ask for an earlier one")
         try:
             with precision(self.proof.bits):
                 return ends(self.system, self.proof, time)
         except Undecided as question:
             expected = "a time at which everything is decided"
             raise InputError(expected, Words(f"{time.text}: {question}"), "take another") from None
-
-    @property
-    def _flow(self) -> bool:
-        return self.system.step is None
-
-    @cached_property
-    def system(self) -> System:
-        """The problem as exact rational numbers, in canonical order."""
-        return System.of(self.network, self.data, self.method)
 
 
 @public
@@ -201,15 +221,36 @@ def certify(
 ) -> Certificate:
     """Prove, in ball arithmetic, how a run of two neurons on two points ends and how fast.
 
-    The verdict is PROVED if every sign up to the entry into the regime is decided, the regime is
-    proved never to be left, and (where the loss tends to 0) the constant of the law is enclosed
-    and proved to be non-zero or exactly zero; UNDECIDED with the reason otherwise.  `claim`: one
-    of `claims.CLAIMS`; a claim whose opposite is proved is REFUTED.  The precision starts at `bits`
-    and doubles up to `max_bits` where a sign is open; `max_steps`: ordinary steps; `progress`:
-    called now and then as progress(ordinary steps done, max_steps), anew at each precision.
-    Inputs, parameters and step size are the exact doubles given; output weights +1, -1.
-    Raises InputError for other networks, data and methods.  Independent of `simulate`.
-    Source: docs/certificates.md.
+    Parameters
+    ----------
+    network, data, method
+        Two neurons of output weights +1, -1 on two points in dimension 1; GradientDescent or
+        GradientFlow.  All numbers are the exact doubles given.
+    claim
+        "settled", "trained", "optimal_margin", "slow", or a Regime or its name.
+    bits, max_bits
+        The precision starts at `bits` and doubles up to `max_bits` where a sign is open.
+    max_steps
+        The most ordinary steps.
+    progress
+        Called now and then as progress(ordinary steps done, max_steps), anew at each precision.
+
+    Returns
+    -------
+    Certificate
+        PROVED if every sign up to the entry into the regime is decided, the regime is proved never
+        to be left, and (where the loss tends to 0) the constant of the law is enclosed and proved
+        to be non-zero or exactly zero; REFUTED where the opposite of the claim is proved;
+        UNDECIDED, with the reason, otherwise.
+
+    Raises
+    ------
+    InputError
+        For other networks, data and methods.
+
+    Notes
+    -----
+    Rigour: proved; independent of `simulate`.  Source: docs/certificates.md.
     """
     claim = claim.name if isinstance(claim, Regime) else claim
     if not isinstance(claim, str) or claim not in CLAIMS:
@@ -221,10 +262,11 @@ def certify(
         got = Words(f"bits = {bits!r}, max_bits = {max_bits!r}")
         raise InputError(f"{LEAST_BITS} <= bits <= max_bits", got, "leave them out")
     system = System.of(network, data, method)
-    verdict, reason, proof = Verdict.PROVED, "", None
     try:
         proof = prove(system, bits, max_bits, max_steps, progress)
-        verdict, reason = CLAIMS[claim](system, proof.regime, proof.tail), proof.reason
     except (Undecided, Unprovable) as open_question:
-        verdict, reason = Verdict.UNDECIDED, str(open_question)
-    return Certificate(network, data, method, claim, verdict, reason, proof)
+        reason = str(open_question)
+        return Certificate(network, data, method, claim, Verdict.UNDECIDED, reason, None)
+    true = CLAIMS[claim](system, proof.regime, proof.tail)
+    verdict = Verdict.PROVED if true else Verdict.REFUTED
+    return Certificate(network, data, method, claim, verdict, proof.reason, proof)

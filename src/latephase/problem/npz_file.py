@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.problem.checks import file_content
-from latephase.store.directory import claiming, output_path, replace_file
+from latephase.store.directory import claim_file, claiming, replace_file
 
 NEEDED = ("weights", "biases")
 NAMES = (*NEEDED, "output_weights")
@@ -40,15 +40,8 @@ def read(path: object) -> dict[str, NDArray[Any]]:
 
 def writable(path: object, *, force: bool = False) -> Path:
     """`path` made absolute.  Raises InputError if `write` would refuse it."""
-    target = output_path(path)
-    with claiming(target):
-        if target.is_dir() or (target.exists() and not force and not _is_network(target)):
-            raise InputError(
-                "an output that is new, or a network",
-                Words(f"{target}, which is something else"),
-                "choose another path",
-            )
-    return target
+    do = "choose another path"
+    return claim_file(path, "a network", _is_network, force=force, do=do)
 
 
 def write(path: object, arrays: Mapping[str, Floats], *, force: bool = False) -> Path:
@@ -57,6 +50,7 @@ def write(path: object, arrays: Mapping[str, Floats], *, force: bool = False) ->
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)  # type: ignore[arg-type]
     with claiming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, content.getvalue())
     return target
 

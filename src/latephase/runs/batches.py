@@ -53,7 +53,7 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
         slide_tolerance=s.slide_tolerance,
         progress=progress,
     )
-    return {**_sampled(s, found.record), **_verdicts(found)}
+    return {**_sampled(s, found.record), **_per_trial(found)}
 
 
 def label(s: Settings, found: Variables) -> xr.Dataset:
@@ -67,10 +67,9 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
-    none = Samples.empty(0, len(s.times.sorted))
-    floats = ("law_constant", "law_offset", "limit_boundary", "entry_log10_t")
-    verdicts = {"regime": _names([]), "outcome": _names([])}
-    return label(s, {**_sampled(s, none), **verdicts, **{name: np.empty(0) for name in floats}})
+    sampled = _sampled(s, Samples.empty(0, len(s.times.sorted)))
+    numbers = {name: np.empty(0) for name in _ABOUT}
+    return label(s, {**sampled, **numbers, "regime": _names([]), "outcome": _names([])})
 
 
 def bytes_per_trial(empty: xr.Dataset) -> int:
@@ -89,7 +88,7 @@ def _sampled(s: Settings, record: Samples) -> Variables:
     return {name: values[:, s.times.positions] for name, values in found.items()}
 
 
-def _verdicts(found: LatePhase) -> Variables:
+def _per_trial(found: LatePhase) -> Variables:
     """The variables that each trial has one of; laws are NaN where the loss does not tend to 0."""
     return {
         "regime": _names(found.journey.regime),

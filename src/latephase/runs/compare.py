@@ -24,10 +24,11 @@ from latephase.problem import (
     losses,
 )
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
-from latephase.runs.run import Times, sample_times
 from latephase.store.provenance import provenance
 
 from .settings import check_points
+from .times import Times, sample_times
+from .trajectory import dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,27 +39,7 @@ Progress = Callable[[int, int], None]
 
 MAX_UNTIL = 10**8  # updates that are made one by one
 _OUTPUT_WEIGHTS = np.array([1.0, -1.0])
-_ABOUT = {
-    "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
-    "robustness_margin": ("distance from the inputs to N = 0", "input unit"),
-    "margin_deficit": ("optimal robustness margin - robustness margin", "input unit"),
-    "log_margin_deficit": ("natural logarithm of the margin deficit", "1"),
-    "limit_gap": (
-        "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
-        "input unit",
-    ),
-    "log_loss": ("natural logarithm of the loss summed over points", "1"),
-    "norm": ("|theta|, length of all weights and biases", "1"),
-    "normalised_margin": ("min_i y_i N(x_i) / |theta|", "1"),
-    "normalised_margin_gap": ("largest possible normalised margin - normalised margin", "1"),
-    "law_constant": (
-        "C that the pattern and parameters at this time would have for ever",
-        "input unit",
-    ),
-    "law_offset": ("offset of that law, on the clock of flow time", "1"),
-    "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
-    "gradient_evaluations": ("evaluations of the gradient of the whole loss", "1"),
-}
+_OVER = {"gradient_evaluations": ("algorithm", "time"), "fitted": ("algorithm", "trial")}
 
 
 @public
@@ -75,19 +56,38 @@ def compare(
     loss: str = "exponential",
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Train the same `trials` two-neuron networks on two 1-D points by each method, step by step.
+    """Train the same two-neuron networks on two 1-D points by each method, step by step.
 
-    methods: GradientDescent or methods of `latephase.training`; until, at, samples: in updates, at
-    most 10^8;  progress: called as progress(updates done, all), over methods.
+    Parameters
+    ----------
+    initializer, data, trials, seed
+        As in `ensemble`, whose trials these are.
+    methods : sequence
+        `GradientDescent` or methods of `latephase.training`, none of them twice.
+    until, at, samples
+        As in `simulate`, in updates; at most 10^8.
+    loss : str
+        As in `simulate`.
+    progress : callable, optional
+        Called as progress(updates done, all), over methods.
 
-    Returns an xarray.Dataset with dims (algorithm, trial, time): boundary, robustness_margin,
-    margin_deficit, log_margin_deficit, limit_gap, log_loss, norm, normalised_margin,
-    normalised_margin_gap, log_flow_time, law_constant and law_offset (NaN where the two neurons do
-    not serve a point each), weights, biases; gradient_evaluations (algorithm, time); fitted
-    (algorithm, trial): both points are on their side at the end; spans (algorithm). `algorithm`
-    holds texts that `training.methods.named` reads.  Trials are those of `ensemble`.
-    Rigour: measured (float64, compensated).  Raises InputError.  Source: docs/theory.md,
-    "Remedies".
+    Returns
+    -------
+    xarray.Dataset
+        Over (algorithm, trial, time): boundary, robustness_margin, margin_deficit,
+        log_margin_deficit, limit_gap, log_loss, norm, normalised_margin, normalised_margin_gap,
+        log_flow_time, law_constant and law_offset (NaN where the two neurons do not serve a point
+        each), weights, biases; over (algorithm, time): gradient_evaluations; over (algorithm,
+        trial) fitted: both points are on their side at the end; over (algorithm) spans.  The
+        coordinate algorithm holds texts that `training.methods.table.named` reads.
+
+    Raises
+    ------
+    InputError
+
+    Notes
+    -----
+    Rigour: measured (float64, compensated).  Source: docs/theory.md, "Remedies".
     """
     from latephase.training.methods.table import stepped, texts_of
 
@@ -100,24 +100,32 @@ def compare(
     texts, step_size = texts_of(methods)
     _check_methods(texts)
     times = _times(until, at, samples)
-    start = initializers.get(initializer)(
-        trials=whole_number(trials, "trials", 1, MOST),
-        seed=seed_number(seed),
-    )
+    drawn = initializers.get(initializer)
+    start = drawn(trials=whole_number(trials, "trials", 1, MOST), seed=seed_number(seed))
     found = _followed(start, data, plan, [_whole(t) for t in times.sorted], loss, progress)
-    settings = {
-        "initializer": initializers.get(initializer).name,
-        "trials": int(trials),
-        "seed": int(seed),
-        "inputs": data.inputs.ravel().tolist(),
-        "labels": data.labels.tolist(),
-        "loss": loss,
-        "step_size": "differs" if step_size is None else step_size,
-        "until": times.until.text,
-    }
-    labelled = _labelled(found, texts, times, {**provenance(), **settings})
-    about = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
-    return labelled.assign_coords(spans=("algorithm", [method.spans for method in plan], about))
+    together = {name: np.stack([one[name] for one in found]) for name in found[0]}
+    for name in together.keys() - {"fitted"}:
+        axis = _OVER.get(name, ("algorithm", "trial", "time")).index("time")
+        together[name] = np.take(together[name], times.positions, axis=axis)
+    spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
+    return (
+        dataset(together, times.given, ("algorithm", "trial"), _OVER)
+        .assign_coords(
+            algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
+            spans=("algorithm", [method.spans for method in plan], spans),
+        )
+        .assign_attrs(
+            **provenance(),
+            initializer=drawn.name,
+            trials=int(trials),
+            seed=int(seed),
+            inputs=data.inputs.ravel().tolist(),
+            labels=data.labels.tolist(),
+            loss=loss,
+            step_size="differs" if step_size is None else step_size,
+            until=times.until.text,
+        )
+    )
 
 
 def _check_methods(texts: list[str]) -> None:
@@ -217,30 +225,3 @@ def _laws(geometry: TwoPointGeometry, a: Floats) -> tuple[Floats, Floats]:
     named = np.where((own & wrong).ravel(), Regime.specialised, None)  # type: ignore[call-overload]
     found = laws(geometry, named, a.reshape(2, 2, -1), 0.0)
     return found.constant.reshape(shape), found.offset.reshape(shape)
-
-
-def _labelled(
-    found: list[dict[str, Floats]], texts: list[str], times: Times, attributes: dict[str, Any]
-) -> xr.Dataset:
-    import xarray as xr
-
-    dims = {
-        "gradient_evaluations": ("algorithm", "time"),
-        "fitted": ("algorithm", "trial"),
-        "weights": ("algorithm", "trial", "time", "neuron", "feature"),
-        "biases": ("algorithm", "trial", "time", "neuron"),
-    }
-    variables = {}
-    for name in found[0]:
-        over = dims.get(name, ("algorithm", "trial", "time"))
-        values = np.stack([one[name] for one in found])
-        if "time" in over:
-            values = np.take(values, times.positions, axis=over.index("time"))
-        long_name, units = _ABOUT.get(name, (name, ""))
-        variables[name] = (over, values, {"long_name": long_name, "units": units})
-    coordinates = {
-        "algorithm": ("algorithm", texts, {"long_name": "method and parameters"}),
-        "time": ("time", [t.text for t in times.given], {"long_name": "updates done"}),
-        "log10_t": ("time", [t.log10 for t in times.given], {"long_name": "log10 of updates"}),
-    }
-    return xr.Dataset(variables, coordinates, attributes)

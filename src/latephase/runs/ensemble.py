@@ -1,4 +1,4 @@
-"""`ensemble`: from an initializer to the labelled journeys of all its trials."""
+"""`ensemble`: from an initializer to the labelled runs of all its trials."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,15 @@ import numpy as np
 from latephase.core import InputError
 from latephase.core.calls import public
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
-from latephase.problem import Dataset, Initializer
-from latephase.problem.checks import callback
-from latephase.problem.methods import Method
-from latephase.store.directory import claim_output, output_path, publish
+from latephase.problem import Dataset, Initializer, initializers
+from latephase.problem.checks import MOST, callback, positive_number, seed_number, whole_number
+from latephase.problem.methods import Method, followed_method
+from latephase.runs.times import sample_times
+from latephase.store.arrays import Arrays
+from latephase.store.work import Work
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
-from .settings import Settings, settings
-from .storage import Store, check_same, is_complete, open_store
+from .settings import Settings, batch_size, check_points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,38 +55,66 @@ def ensemble(
 ) -> xr.Dataset:
     """Draw `trials` two-neuron networks and train each on two 1-D points until time `until`.
 
-    initializer: an Initializer or its name;  seed: an integer from 0 to 2^64 - 1: trial i of a seed
-    is the same network, with the same journey, whatever `trials` and `batch`.
-    until, at, samples, max_steps, slide_tolerance: as in `simulate`.
-    out: path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
-    an earlier store of latephase's there is replaced.  resume: go on with the finished batches of
-    an interrupted `<out>.partial`; the store ends the same, byte for byte.  force: replace an `out`
-    that latephase did not write.
-    batch: trials per batch and chunk, 10,000 unless they have very many samples.
-    progress: called as progress(trials done, trials).
+    Parameters
+    ----------
+    initializer
+        An Initializer or its name.
+    data, method
+        Two points in dimension 1; GradientDescent or GradientFlow.
+    trials, seed
+        How many networks, and an integer from 0 to 2^64 - 1: trial i of a seed is the same network,
+        with the same run, whatever `trials` and `batch`.
+    until, at, samples, max_steps, slide_tolerance
+        As in `simulate`.
+    out
+        Path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
+        an earlier store of latephase's there is replaced.
+    resume
+        Go on with the finished batches of an interrupted `<out>.partial`; the store ends the same,
+        byte for byte.
+    force
+        Replace an `out` that latephase did not write.
+    batch
+        Trials per batch and chunk, 10,000 unless they have very many samples.
+    progress
+        Called as progress(trials done, trials).
 
-    Returns an xarray.Dataset with the variables of `simulate`'s trajectory behind a leading dim
-    trial, and over (trial): regime and outcome, names of Regime and Outcome ("unsettled" for no
-    regime yet); law_constant, law_offset, limit_boundary, NaN without a law; entry_log10_t, time of
-    entry into the regime.  Its attributes are settings and provenance.  With `out`, and above 2 GB
-    (then in a temporary folder, removed when Python exits: set TMPDIR to place it), its values are
-    read from the store when they are used.
+    Returns
+    -------
+    xarray.Dataset
+        The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial):
+        regime and outcome, names of Regime and Outcome ("unsettled" for no regime yet);
+        law_constant, law_offset, limit_boundary, NaN without a law; entry_log10_t, time of entry
+        into the regime.  Its attributes are settings and provenance.  With `out`, and above 2 GB
+        (then in a temporary folder, removed when Python exits: set TMPDIR to place it), its values
+        are read from the store when they are used.
 
-    Raises InputError;  LatephaseError if the store cannot be written on.  Source: as in `simulate`.
+    Raises
+    ------
+    InputError
+        For arguments that are not supported, and where `out` may not be written or resumed.
+    LatephaseError
+        If the store cannot be written on.
+
+    Notes
+    -----
+    Rigour and source: as in `simulate`.
     """
     callback(progress)
-    plan = settings(
-        initializer,
+    drawn = initializers.get(initializer)
+    check_points(data)
+    times = sample_times(followed_method(method), until, at, samples)
+    size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
+    plan = Settings(
+        drawn,
         data,
         method,
-        trials=trials,
-        seed=seed,
-        until=until,
-        at=at,
-        samples=samples,
-        batch=batch,
-        max_steps=max_steps,
-        slide_tolerance=slide_tolerance,
+        whole_number(trials, "trials", 1, MOST),
+        seed_number(seed),
+        times,
+        size,
+        whole_number(max_steps, "max_steps", 1, MOST),
+        positive_number(slide_tolerance, "slide_tolerance"),
     )
     if out is not None:
         return _stored(plan, out, resume, force, progress)
@@ -92,25 +122,9 @@ def ensemble(
         raise InputError("the output to resume or replace as `out`", None, "pass out")
     if plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
         return _in_memory(plan, progress)
-    return _stored(plan, _temporary_folder() / "ensemble.zarr", False, False, progress)
-
-
-def _batches(
-    plan: Settings, first: int, progress: Progress | None
-) -> Iterator[tuple[int, Variables]]:
-    """Run the batches from trial `first` on: (first trial of the batch, its variables)."""
-    for start in range(first, plan.trials, plan.batch):
-        yield start, run_batch(plan, start, _within(progress, start, plan.trials))
-        if progress:
-            progress(min(start + plan.batch, plan.trials), plan.trials)
-
-
-def _within(progress: Progress | None, start: int, trials: int) -> Progress | None:
-    """Progress of one batch as progress of the whole."""
-    if progress is None:
-        return None
-    report = progress
-    return lambda done, _: report(start + done, trials)
+    folder = tempfile.mkdtemp(prefix="latephase-")  # its values are read until Python exits
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _stored(plan, Path(folder) / "ensemble.zarr", False, False, progress)
 
 
 def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:
@@ -125,21 +139,27 @@ def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:
 def _stored(
     plan: Settings, out: object, resume: bool, force: bool, progress: Progress | None
 ) -> xr.Dataset:
-    target, empty = output_path(out), template(plan)
-    names = [str(name) for name in empty.data_vars]
-    if resume and is_complete(target):
-        check_same(target, empty)
-        return open_store(target, names)
-    partial = claim_output(target, force=force, resume=resume)
-    store = Store(partial, empty, plan.trials, plan.batch)
-    for start, found in _batches(plan, store.finished, progress):
-        store.write(start, found)
-    store.close()
-    return open_store(publish(partial, target), names)
+    empty = template(plan)
+    store = Arrays(empty, plan.trials, plan.batch)
+    settings = {**empty.attrs, "at": empty["time"].values.tolist()}
+    work = Work(out, store, settings, resume=resume, force=force)
+    if work.complete:
+        return store.read(work.folder)
+    for start, found in _batches(plan, work.finished, progress):
+        store.write(work.folder, start, found)
+        work.note(min(start + plan.batch, plan.trials))
+    return store.read(work.publish())
 
 
-def _temporary_folder() -> Path:
-    """A folder that is removed when Python exits, for data that are read lazily until then."""
-    folder = Path(tempfile.mkdtemp(prefix="latephase-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def _batches(
+    plan: Settings, first: int, progress: Progress | None
+) -> Iterator[tuple[int, Variables]]:
+    """Run the batches from trial `first` on: (first trial of the batch, its variables)."""
+
+    def told(start: int, done: int, _: int = 0) -> None:
+        if progress:
+            progress(start + done, plan.trials)
+
+    for start in range(first, plan.trials, plan.batch):
+        yield start, run_batch(plan, start, partial(told, start))
+        told(min(start + plan.batch, plan.trials), 0)

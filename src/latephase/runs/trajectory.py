@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from latephase.late.pair.context import Samples
 if TYPE_CHECKING:
     import xarray as xr
 
-_ABOUT = {
+ABOUT = {
     "weights": ("weights w_j", "1 / input unit"),
     "biases": ("biases b_j", "1"),
     "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
@@ -29,30 +31,47 @@ _ABOUT = {
     "error": ("max_j |Delta(w_j, b_j)| / |(w_j, b_j)|", "1"),
     "margin_error": ("max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)", "1"),
     "rigour": ("how `error` and the values were obtained", ""),
+    # of `compare`
+    "limit_gap": (
+        "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
+        "input unit",
+    ),
+    "norm": ("|theta|, length of all weights and biases", "1"),
+    "normalised_margin": ("min_i y_i N(x_i) / |theta|", "1"),
+    "normalised_margin_gap": ("largest possible normalised margin - normalised margin", "1"),
+    "law_constant": (
+        "C that the pattern and parameters at this time would have for ever",
+        "input unit",
+    ),
+    "law_offset": ("offset of that law, on the clock of flow time", "1"),
 }
+"""Long name and units of every variable over time, whichever entrance it comes from."""
+
+_INNER = {"weights": ("neuron", "feature"), "biases": ("neuron",)}
 
 
 def dataset(
-    variables: dict[str, NDArray[Any]], samples: list[LogTime], lead: tuple[str, ...] = ()
+    variables: Mapping[str, NDArray[Any]],
+    samples: Sequence[LogTime],
+    lead: tuple[str, ...] = (),
+    over: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> xr.Dataset:
-    """An xarray.Dataset of variables with dims (*lead, time[, neuron[, feature]])."""
+    """An xarray.Dataset of variables with dims (*lead, time[, neuron[, feature]]).
+
+    over: the dims of variables that have others.
+    """
     import xarray as xr
 
-    inner = {"weights": ("neuron", "feature"), "biases": ("neuron",)}
-    data = {
-        name: ((*lead, "time", *inner.get(name, ())), values, _attributes(name))
-        for name, values in variables.items()
-    }
+    data = {}
+    for name, values in variables.items():
+        long_name, units = ABOUT.get(name, (name, ""))
+        dims = over.get(name, (*lead, "time", *_INNER.get(name, ())))
+        data[name] = (dims, values, {"long_name": long_name, "units": units})
     coordinates = {
         "time": ("time", [t.text for t in samples], {"long_name": "time as given"}),
         "log10_t": ("time", [t.log10 for t in samples], {"long_name": "decimal logarithm of time"}),
     }
     return xr.Dataset(data, coordinates)
-
-
-def _attributes(name: str) -> dict[str, str]:
-    long_name, units = _ABOUT[name]
-    return {"long_name": long_name, "units": units}
 
 
 def variables(record: Samples, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from latephase.core.errors import InputError, LatephaseError, Words
 MARKER = ".latephase.json"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path takes one of the slashes; C:/ is a drive
 _AUTHOR = "latephase"
-_SIGNATURE = {"written_by": _AUTHOR}
+_UNDER_WAY = ".partial"  # the end of every temporary name; Zarr's chunks have the same
+_DO = "choose another output, or replace it with force"
 
 
 def claim_output(path: object, *, force: bool = False, resume: bool = False) -> Path:
@@ -38,11 +39,27 @@ def claim_output(path: object, *, force: bool = False, resume: bool = False) -> 
                 raise InputError(
                     "an output that is new, or that latephase wrote",
                     Words(f"{place}, which holds other files"),
-                    "choose another output, or replace it with force",
+                    _DO,
                 )
         if not resume or not is_ours(partial):
             start_over(partial)
     return partial
+
+
+def claim_file(
+    path: object, kind: str, ours: Callable[[Path], bool], *, force: bool = False, do: str = _DO
+) -> Path:
+    """Check that the file `path` may be written, and return it made absolute.
+
+    kind: "a certificate", in words;  ours: whether a file is one;  do: what else can be done.
+    Raises InputError where something else stands there (unless `force`), and on folders.
+    """
+    target = output_path(path)
+    with claiming(target):
+        if target.is_dir() or (target.exists() and not force and not ours(target)):
+            got = Words(f"{target}, which is something else")
+            raise InputError(f"an output that is new, or {kind}", got, do)
+    return target
 
 
 @contextmanager
@@ -72,8 +89,14 @@ def output_path(path: object) -> Path:
 
 
 def partial_of(target: Path) -> Path:
-    """The sibling in which `target` is prepared."""
-    return target.with_name(target.name + ".partial")
+    """The sibling in which a folder or file is prepared."""
+    return target.with_name(target.name + _UNDER_WAY)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the files that a killed run had begun below a folder.  Raises OSError."""
+    for leftover in folder.rglob("*" + _UNDER_WAY):
+        leftover.unlink()
 
 
 def start_over(partial: Path) -> None:
@@ -109,9 +132,7 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 def write_marker(folder: Path, **notes: Any) -> None:
     """Mark a folder as latephase's and under way, with notes to self (JSON), at one stroke."""
-    draft = folder / (MARKER + ".draft")
-    draft.write_text(json.dumps({**_SIGNATURE, **notes}))
-    os.replace(draft, folder / MARKER)
+    replace_file(folder / MARKER, json.dumps({"written_by": _AUTHOR, **notes}).encode())
 
 
 def seal(folder: Path) -> None:
@@ -140,9 +161,8 @@ def publish(partial: Path, path: object) -> Path:
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Write a file at one stroke: complete, or as it was before.  Raises OSError."""
+    """Write a file in a folder at one stroke: complete, or as it was before.  Raises OSError."""
     draft = partial_of(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         draft.write_bytes(content)
         os.replace(draft, target)

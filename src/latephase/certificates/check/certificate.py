@@ -1,7 +1,7 @@
 """The independent checker of certificate files: it derives every claim again.
 
-To be read beside docs/certificates.md, from which it was written, with `check_form` (the file),
-`check_run` (the run) and `check_late` (all later times). None of them shares code with what writes
+To be read beside docs/certificates.md, from which it was written, with `form` (the file),
+`run` and `late` (all later times). None of them shares code with what writes
 the files.
 """
 
@@ -33,7 +33,17 @@ _CLAIMS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What came of checking one file: a line per fault, and how many claims were derived again."""
+    """What came of checking one file.
+
+    Attributes
+    ----------
+    valid, faults
+        Whether nothing is wrong, and a line for each thing that is.
+    claims
+        How many claims were derived again.
+    claim, verdict, regime
+        What the file says: the question, its answer, and how the run ends.
+    """
 
     valid: bool
     faults: tuple[str, ...]
@@ -45,10 +55,26 @@ class Report:
 
 @public
 def verify(source: str | bytes | Path | Body) -> Report:
-    """Derive the claims of a certificate again: of its JSON, the path of its file, or the object.
+    """Derive the claims of a certificate again, by a program that shares nothing with `certify`.
 
-    Rigour: proved, in balls of more bits than the file's. Raises NotACertificate, an InputError, on
-    what is none or cannot be checked in reasonable time; everything else that is wrong is a fault.
+    Parameters
+    ----------
+    source
+        The JSON of a certificate, the path of its file, or the object.
+
+    Returns
+    -------
+    Report
+        A line for everything that is wrong; valid if there is none.
+
+    Raises
+    ------
+    NotACertificate
+        An InputError, on what is none or cannot be checked in reasonable time.
+
+    Notes
+    -----
+    Rigour: proved, in balls of more bits than the file's.  Source: docs/certificates.md.
     """
     body, numbers = read(source)
     held, wrong = _derived(body)

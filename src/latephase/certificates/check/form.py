@@ -45,13 +45,21 @@ class NotACertificate(InputError):
 def read(source: object) -> tuple[Body, list[Number]]:
     """The certificate in a JSON text, bytes, a Path or an object, and every number in it.
 
-    Its form is that of the schema. Raises NotACertificate.
+    Its form is that of the schema. Raises NotACertificate on anything else, and on what would take
+    too long to check.
     """
     try:
         body, numbers = _parsed(_text(source))
     except (OSError, TypeError, ValueError, RecursionError) as error:
         raise NotACertificate(f"something else ({str(error)[:90]})") from None
-    _refuse(body, numbers)
+    # Its form, then what it will cost.
+    if not _fits(body, numbers):
+        raise NotACertificate(f"another form of {_misshapen(body)}")
+    steps = sum(_ORBIT if leg["by"] == "orbit" else whole(leg["steps"]) for leg in body["path"])
+    if steps > _STEPS or steps * (body["bits"] or 0) > _WORK:
+        raise NotACertificate(f"too many single steps at {body['bits']} bits")
+    if any(abs(int(x["exponent"])) > _EXPONENT for x in numbers):
+        raise NotACertificate(f"an exponent beyond {_EXPONENT}")
     return body, numbers
 
 
@@ -66,8 +74,11 @@ def _parsed(text: str) -> tuple[Any, list[Number]]:
             numbers.append(found)
         return found
 
-    body = json.loads(text, object_pairs_hook=pairs, parse_float=_no, parse_constant=_no)
-    return body, numbers
+    def refuse(token: str) -> None:
+        raise ValueError(f"the number {token[:20]}")
+
+    hooks: dict[str, Any] = {"parse_float": refuse, "parse_constant": refuse}
+    return json.loads(text, object_pairs_hook=pairs, **hooks), numbers
 
 
 def _text(source: object) -> str:
@@ -82,22 +93,6 @@ def _text(source: object) -> str:
     if len(source) > _BYTES:
         raise ValueError(f"more than {_BYTES} bytes")
     return source.decode() if isinstance(source, bytes) else source
-
-
-def _no(token: str) -> None:
-    raise ValueError(f"the number {token[:20]}")
-
-
-def _refuse(body: Any, numbers: list[Number]) -> None:
-    """Raise NotACertificate on another form and on what would take too long."""
-    if not _fits(body, numbers):
-        raise NotACertificate(f"another form of {_misshapen(body)}")
-    legs = body["path"]
-    steps = sum(_ORBIT if x["by"] == "orbit" else whole(x["steps"]) for x in legs)
-    if steps > _STEPS or steps * (body["bits"] or 0) > _WORK:
-        raise NotACertificate(f"too many single steps at {body['bits']} bits")
-    if any(abs(int(x["exponent"])) > _EXPONENT for x in numbers):
-        raise NotACertificate(f"an exponent beyond {_EXPONENT}")
 
 
 @cache

@@ -45,7 +45,11 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
         found += reports
         if progress:
             progress(done, len(parts))
-    return _miscounted(settings, len(found)) + found
+    trials = settings.get("trials", len(found))
+    if trials != len(found):
+        line = f"{len(found)} certificates, and the settings say {trials}"
+        found.insert(0, (_SETTINGS, _fault(line)))
+    return found
 
 
 def _settings(folder: Path) -> Settings:
@@ -77,46 +81,35 @@ def verify_part(part: Path, start: int, settings: Settings) -> list[Named]:
     """
     if part.suffix != ".jsonl":
         return [(part.name, _report(part))]
-    lines = part.read_bytes().splitlines()
-    drawn = _drawn(settings, start, len(lines))
+    lines, drawn = part.read_bytes().splitlines(), None
+    if {"initializer", "seed"} <= settings.keys() and lines:
+        made = initializers.get(settings["initializer"])
+        drawn = made(trials=len(lines), seed=settings["seed"], start=start)
     found = []
     for i, line in enumerate(lines):
         report = _report(line)
-        if report.valid and drawn is not None and not _is_about(line, settings, drawn, i):
-            report = _fault(f"not about trial {start + i} of the settings")
+        if report.valid and drawn is not None:
+            network = {"weights": drawn[0][i].ravel(), "biases": drawn[1][i]}
+            if not _is_about(line, settings, network):
+                report = _fault(f"not about trial {start + i} of the settings")
         found.append((f"{part.name}:{i + 1}", report))
     return found
 
 
-def _drawn(settings: Settings, start: int, count: int) -> tuple[Any, Any] | None:
-    """Weights and biases of the trials; None where the settings name no initializer."""
-    if not {"initializer", "seed"} <= settings.keys() or count == 0:
-        return None
-    made = initializers.get(settings["initializer"])
-    return made(trials=count, seed=settings["seed"], start=start)
-
-
-def _is_about(line: bytes, settings: Settings, drawn: tuple[Any, Any], i: int) -> bool:
-    """Whether a valid certificate is about the i-th network, on the data of the settings."""
+def _is_about(line: bytes, settings: Settings, network: dict[str, Any]) -> bool:
+    """Whether a valid certificate is about the network, on the data of the settings."""
     body = json.loads(line)
     problem, step = body["problem"], settings.get("step_size")
-    doubles = {
-        "weights": drawn[0][i].ravel(),
-        "biases": drawn[1][i],
-        "inputs": settings.get("inputs", ()),
-    }
     numbers = {**problem, "step_size": [problem["step_size"]] if problem["step_size"] else []}
+    doubles = {**network, "inputs": settings.get("inputs", ())}
     doubles["step_size"] = [] if step is None else [step]
     words = (problem["labels"], problem["output_weights"], body["claim"])
     return words == (settings.get("labels"), [1, -1], settings.get("claim")) and all(
-        _equal(numbers[name], wanted) for name, wanted in doubles.items()
-    )
-
-
-def _equal(numbers: list[dict[str, str]], doubles: Any) -> bool:
-    """Whether numbers of a file are these doubles."""
-    return len(numbers) == len(doubles) and all(
-        bool(value(x) == exact(float(y))) for x, y in zip(numbers, doubles, strict=True)
+        len(numbers[name]) == len(wanted)
+        and all(
+            bool(value(x) == exact(float(y))) for x, y in zip(numbers[name], wanted, strict=True)
+        )
+        for name, wanted in doubles.items()
     )
 
 
@@ -129,10 +122,3 @@ def _report(source: bytes | Path) -> Report:
 
 def _fault(line: str) -> Report:
     return Report(False, (line,), 0, "", "", None)
-
-
-def _miscounted(settings: Settings, count: int) -> list[Named]:
-    """A fault where the settings of a folder speak of another number of trials."""
-    trials = settings.get("trials", count)
-    line = f"{count} certificates, and the settings say {trials}"
-    return [] if trials == count else [(_SETTINGS, _fault(line))]

@@ -4,41 +4,37 @@ Weights and biases of standard deviation s make the pre-activations of a neuron 
 independent normals of variance 2 s^2, so that S = r + w and u = r - w are independent of variance
 4 s^2, and r, w > 0 reads S > |u|.  Given u_0, the orbit u_0, u_1, ... is known, and L <= x reads
 max(u_(n-1), |u_0|) < S <= u_n + 2x for some n >= 1: erf takes care of S, and the line of u_0 is cut
-into cells.  Masses are integers, in units of 2^-26 (S) and 2^-36 (u_0), rounded outward, and added
-exactly; positions are doubles rounded outward.
+into cells.  Masses are integers, rounded outward, and added exactly: those of S from the table in
+`normal_mass`, those of u_0 in units of 2^-36.  Positions are doubles rounded outward.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from latephase.certificates.odds.landing import (
-    Ladder,
-    after_one_step,
-    ladder,
-    leftward,
-    turning_point,
-)
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import exact, float_bounds, precision
 
-__all__ = ["NormalLanding", "normal_landing", "whole"]
+from .landing import Ladder, after_one_step, ladder, leftward, turning_point
+from .normal_mass import (
+    DEVIATIONS,
+    S_BITS,
+    TABLE_BITS,
+    down,
+    in_units,
+    psi_lower,
+    psi_upper,
+    up,
+    whole,
+)
 
-DEVIATIONS = 8  # of u and S; the mass beyond, less than 2^-48, is undecided
-TABLE_BITS, S_BITS, U_BITS = 10, 26, 36  # the table of erf has 2^10 entries per deviation of S
+__all__ = ["NormalLanding", "normal_landing"]
+
+U_BITS = 36
 RESULT_BITS = S_BITS + U_BITS
-LAST = DEVIATIONS << TABLE_BITS
-FRACTION_BITS = 20
 BITS = 96  # the rungs lose one bit per unit of u, and 53 are needed
-
-
-def whole(lower: Floats, upper: Floats, bits: int) -> tuple[Ints, Ints]:
-    """Bounds of non-negative masses in units of 2^-bits, as integers.  Rigour: proved."""
-    below = np.floor(np.maximum(lower, 0.0) * 2.0**bits)  # times a power of two: exact
-    return below.astype(np.int64), np.ceil(upper * 2.0**bits).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -109,11 +105,11 @@ class NormalLanding:
 
         For the cells where it is not 0, up to the mass of S beyond `top`.
         """
-        shift = _in_units(np.array([2 * x]), self.unit)
+        shift = in_units(np.array([2 * x]), self.unit)
         later_lower, later_upper = self._later(-2 * x, shift)
         cells = self.cells.at(np.flatnonzero(self.cells.reach > -2 * x))
-        first_lower = _psi_lower(_down(cells.top_lower + shift[0])) - cells.bottom_upper
-        first_upper = _psi_upper(_up(cells.top_upper + shift[1])) - cells.bottom_lower
+        first_lower = psi_lower(down(cells.top_lower + shift[0])) - cells.bottom_upper
+        first_upper = psi_upper(up(cells.top_upper + shift[1])) - cells.bottom_lower
         low = np.maximum(first_lower, 0) + _extreme(np.minimum, later_lower, cells)
         high = np.maximum(first_upper, 0) + _extreme(np.maximum, later_upper, cells)
         return cells, low, high
@@ -125,9 +121,9 @@ class NormalLanding:
         """
         J, rows = self.phases, len(self.lower) // self.phases - 2
         rows = min(rows, int(np.searchsorted(-self.steps, -least, "left")) // J + 1)
-        low = _psi_lower(_down(self.lower[J : J + rows * J] + shift[0]))
+        low = psi_lower(down(self.lower[J : J + rows * J] + shift[0]))
         low -= self.psi_upper[1 : 1 + rows * J]
-        high = _psi_upper(_up(self.upper[J + 1 : J + 1 + rows * J] + shift[1]))
+        high = psi_upper(up(self.upper[J + 1 : J + 1 + rows * J] + shift[1]))
         high -= self.psi_lower[: rows * J]
         return _summed(low, J), _summed(high, J)
 
@@ -144,11 +140,11 @@ def normal_landing(c: float, deviation: float, fineness: int, finest: float) -> 
         ends = _ends(c, top, steps, fineness)
         first = after_one_step(c, [exact(u) for u in ends.tolist()])
         cells = _cells(ends, _masses(ends, deviation), first, steps, unit)
-    low, high = _in_units(steps.lower, unit)[0], _in_units(steps.upper, unit)[1]
+    low, high = in_units(steps.lower, unit)[0], in_units(steps.upper, unit)[1]
     # Orbits are followed up to here, where S is beyond top or steps are too short for any x.
     last = len(low) - 2 * steps.phases
     finest = 0.0 if steps.lower[last] >= top else float(steps.steps[last]) / 2
-    psi = _psi_lower(low), _psi_upper(high)
+    psi = psi_lower(low), psi_upper(high)
     return NormalLanding(top, finest, unit, low, high, *psi, steps.phases, steps.steps, cells)
 
 
@@ -191,13 +187,13 @@ def _cells(
         ends[:-1],
         ends[1:],
         *masses,
-        _psi_lower(_in_units(near, unit)[0]),
-        _psi_upper(_in_units(np.maximum(far, served), unit)[1]),
-        _in_units(top_lower, unit)[0],
-        _in_units(top_upper, unit)[1],
+        psi_lower(in_units(near, unit)[0]),
+        psi_upper(in_units(np.maximum(far, served), unit)[1]),
+        in_units(top_lower, unit)[0],
+        in_units(top_upper, unit)[1],
         a,
         b,
-        np.maximum(_up(top_upper - near), later),
+        np.maximum(up(top_upper - near), later),
     )
     return cells.at(np.argsort(-a, kind="stable"))
 
@@ -238,53 +234,3 @@ def _summed(pieces: Ints, phases: int) -> Ints:
     """Sums of the non-negative pieces i, i + J, i + 2J, ..., for every i."""
     rows = np.maximum(pieces, 0).reshape(-1, phases)[::-1]
     return np.cumsum(rows, axis=0)[::-1].ravel()
-
-
-def _up(values: Floats) -> Floats:
-    return np.nextafter(values, np.inf)
-
-
-def _down(values: Floats) -> Floats:
-    return np.nextafter(values, -np.inf)
-
-
-def _in_units(values: Floats, unit: float) -> tuple[Floats, Floats]:
-    """values / unit, rounded down and up; an infinity is far enough on the outer side."""
-    with np.errstate(over="ignore"):
-        quotients = values / unit
-    return _down(quotients), _up(quotients)
-
-
-@lru_cache
-def _table() -> tuple[Ints, Ints]:
-    """Bounds of P(0 < S < k / 2^10 deviations) in units of 2^-26, for k = 0 to LAST."""
-    with precision(BITS):
-        scale = 1 / (exact(2).sqrt() * (1 << TABLE_BITS))
-        lower, upper = float_bounds([(k * scale).erf() / 2 for k in range(LAST + 1)])
-    low, high = whole(lower, upper, S_BITS)
-    high[-1] = 1 << S_BITS - 1  # serves everything beyond the table, too
-    return low, high
-
-
-def _psi_lower(positions: Floats) -> Ints:
-    """Lower bounds of P(0 < S < position), 0 below 0: a concave function lies above its chords."""
-    low = _table()[0]
-    places = np.clip(positions, 0, LAST)
-    k = np.minimum(places.astype(np.int64), LAST - 1)
-    part = ((places - k) * 2.0**FRACTION_BITS).astype(np.int64)
-    start = low[k]
-    return start + ((low[k + 1] - start) * part >> FRACTION_BITS)
-
-
-def _psi_upper(positions: Floats) -> Ints:
-    """Upper bounds of P(0 < S < position), at least 0.
-
-    It exceeds a chord by at most max |psi''| / 8 / 2^20 < 2^-25, that is two units: psi'' is the
-    derivative of the normal density, at most 0.242.
-    """
-    high = _table()[1]
-    places = np.clip(positions, 0, LAST)
-    k = np.minimum(places.astype(np.int64), LAST - 1)
-    part = np.ceil((places - k) * 2.0**FRACTION_BITS).astype(np.int64)
-    start = high[k]
-    return start - ((start - high[k + 1]) * part >> FRACTION_BITS) + 2

@@ -20,22 +20,24 @@ The draws are taken as the real random variables they stand for, not as the doub
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latephase.certificates.odds.normal_biases import RESULT_BITS, normal_landing, whole
-from latephase.certificates.odds.pboxes import exceedance, refined
-from latephase.certificates.odds.uniform_biases import uniform_biases
 from latephase.core import InputError
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, bounds, exact, float_bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
+
+from .normal_biases import RESULT_BITS, normal_landing
+from .normal_mass import whole
+from .pboxes import exceedance, refined
+from .uniform_biases import Distribution, Interval, uniform_biases
 
 __all__ = ["CertifiedDistribution", "certified_distribution"]
 
@@ -46,20 +48,19 @@ SMALLEST_SCALE = 1e-280  # so that no unit of length is subnormal
 HALF = 1 << MASS_BITS - 1  # P(r > 0)
 FINENESS, CELLS = 1.0, 2  # cells for the wanted width; measured, no part of the proof
 
-Interval = tuple[Fraction, Fraction]
-Distribution = Callable[[float], Interval]
-
 
 @dataclass(frozen=True)
 class CertifiedDistribution:
     """Bounds of probabilities over an initializer, rounded outward.  Rigour: proved.
 
-    trained    (lower, upper) of P(both neurons end alive)
-    one_dead   (lower, upper) of P(exactly one ends alive)
-    both_dead  (lower, upper) of P(none ends alive)
-    constants  where the distribution is given: values c of |C|, in the order asked for
-    lower      lower bounds of P(trained and |C| <= c), one per constant
-    upper      upper bounds of P(trained and |C| <= c), one per constant
+    Attributes
+    ----------
+    trained, one_dead, both_dead
+        (lower, upper) of P(both neurons, exactly one, none ends alive).
+    constants
+        Where the distribution is given: values c of |C|, in the order asked for.
+    lower, upper
+        Bounds of P(trained and |C| <= c), one per constant.
     """
 
     trained: tuple[float, float]
@@ -87,16 +88,34 @@ def certified_distribution(
 ) -> CertifiedDistribution:
     """Bounds of P(trained), P(dead) and P(trained and |C| <= c) for gradient descent on x = +-1.
 
-    initializer  a name or a record, drawn for one feature and two neurons
-    data         x = +1 labelled +1 and x = -1 labelled -1, in either order
-    constants    (k,) values c >= 0, unit of the inputs; in any order
-    undecided    wanted largest width of a bound, in (0, 1).  It sets the work, and what could not
-                 be decided shows in the widths: nothing is raised if they are larger.  Below 5e-4
-                 (1e-2 for uniform biases) no more work is done.
+    Parameters
+    ----------
+    initializer
+        A name or a record, drawn for one feature and two neurons.
+    data, method
+        x = +1 labelled +1 and x = -1 labelled -1, in either order; GradientDescent.
+    constants
+        (k,) values c >= 0, unit of the inputs; in any order.
+    undecided
+        Wanted largest width of a bound, in (0, 1).  It sets the work, and what could not be decided
+        shows in the widths: nothing is raised if they are larger.  Below 5e-4 (1e-2 for uniform
+        biases) no more work is done.
 
+    Returns
+    -------
+    CertifiedDistribution
+        Bounds, and the widths that are left.
+
+    Raises
+    ------
+    InputError
+        On other data, other methods, constants that are negative, not finite or missing, and
+        initializers that are neither normal nor uniform.
+
+    Notes
+    -----
     Rigour: proved (balls, exact integers), for the exact doubles of step size, scale and constants.
-    Zero biases: closed forms.  Raises InputError on other data, other methods, constants that are
-    negative, not finite or missing, and initializers that are neither normal nor uniform.
+    Zero biases: closed forms.
     """
     chosen = initializers.get(initializer)
     _check_problem(data, method)

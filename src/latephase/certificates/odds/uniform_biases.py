@@ -22,10 +22,11 @@ from math import ceil, floor, log2
 
 import numpy as np
 
-from latephase.certificates.odds.landing import Ladder, after_one_step, ladder
-from latephase.certificates.odds.pboxes import exceedance
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
+
+from .landing import Ladder, after_one_step, ladder
+from .pboxes import exceedance
 
 __all__ = ["Landed", "landed_on_cells", "uniform_biases"]
 

@@ -1,47 +1,41 @@
-"""What may be asked of a certificate: one entry a claim, each with three possible verdicts."""
+"""What may be asked of a certificate: one entry a claim, proved or refuted by a proof."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from latephase.certificates.verdict import Verdict
+from latephase.certificates.prove.tails.law import Tail
 from latephase.core import Regime
 
-from .law import Tail
-from .orbits.system import System
+from .system import System
 
-Judge = Callable[[System, Regime, Tail | None], Verdict]
+Judge = Callable[[System, Regime, Tail | None], bool]
 
 
-def _decided(true: bool) -> Verdict:
-    return Verdict.PROVED if true else Verdict.REFUTED
+def _trained(system: System, regime: Regime, tail: Tail | None) -> bool:
+    """The loss tends to 0."""
+    return tail is not None
+
+
+def _optimal(system: System, regime: Regime, tail: Tail | None) -> bool:
+    """The robustness margin tends to the largest possible one."""
+    return tail is not None and system.limit_boundary == system.midpoint
+
+
+def _slow(system: System, regime: Regime, tail: Tail | None) -> bool:
+    """The margin tends to the optimum, and the deficit is of the exact order 1/ln t."""
+    return tail is not None and tail.lean is not None and _optimal(system, regime, tail)
 
 
 def _regime(wanted: Regime) -> Judge:
-    return lambda system, regime, tail: _decided(regime is wanted)
-
-
-def _trained(system: System, regime: Regime, tail: Tail | None) -> Verdict:
-    """The loss tends to 0."""
-    return _decided(tail is not None)
-
-
-def _optimal(system: System, regime: Regime, tail: Tail | None) -> Verdict:
-    """The robustness margin tends to the largest possible one."""
-    return _decided(tail is not None and system.limit_boundary == system.midpoint)
-
-
-def _slow(system: System, regime: Regime, tail: Tail | None) -> Verdict:
-    """The margin tends to the optimum, and the deficit is of the exact order 1/ln t."""
-    optimal = system.limit_boundary == system.midpoint
-    return _decided(tail is not None and optimal and tail.lean is not None)
+    return lambda system, regime, tail: regime is wanted
 
 
 CLAIMS: dict[str, Judge] = {
-    "settled": lambda system, regime, tail: Verdict.PROVED,
+    "settled": lambda system, regime, tail: True,
     "trained": _trained,
     "optimal_margin": _optimal,
     "slow": _slow,
     **{regime.name: _regime(regime) for regime in Regime},
 }
-"""Judges of a proved run.  `settled`: the run ends in a regime that is never left."""
+"""Whether a claim is true of a proved run.  `settled`: it ends in a regime that is never left."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latephase.certificates.prove.tails import flow
+from latephase.certificates.prove.tails.law import Rate, Tail, rate
+from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.tails.slide import LateSlide
+from latephase.certificates.prove.walk.walk import Arrival, Progress, Walk
 from latephase.certificates.verdict import Undecided
 from latephase.core import Regime
 from latephase.core.balls import exact, precision
 
-from .law import Rate, Tail, rate
-from .orbits import flow
-from .orbits.late_orbits import LateOrbits
-from .orbits.late_slide import LateSlide
-from .orbits.system import System
-from .path import Arrival, Progress, Walk
+from .system import System
 
 _ACCURACY = 48  # bits of the constant, below which more precision is tried
 
@@ -52,34 +52,22 @@ def prove(
 
 
 def _prove(system: System, bits: int, max_steps: int, progress: Progress | None) -> Proof:
+    # Up to where the whole future is known: a flow's is from its start, in closed form.
+    arrival: Arrival | None = None
+    tail: Tail | None = None
     if system.step is None:
-        return _prove_flow(system, bits)
-    arrival = Walk(system, max_steps, progress).arrive()
-    tail = _tail(system, arrival)
-    return Proof(bits, arrival.regime, arrival.reason, arrival.entry, arrival, tail, _rate(tail))
-
-
-def _prove_flow(system: System, bits: int) -> Proof:
-    flow.check(system)
-    regime = flow.regime(system)
-    tail = flow.tail(system) if regime is Regime.specialised else None
-    entry = flow.entry_step(system)
-    return Proof(bits, regime, "closed form", entry, None, tail, _rate(tail))
-
-
-def _tail(system: System, arrival: Arrival) -> Tail | None:
-    if arrival.regime is Regime.specialised:
-        orbits = arrival.orbits[0], arrival.orbits[1]
-        return LateOrbits.of(system, arrival.state, orbits)
-    if arrival.slide is not None and system.step is not None:
-        return LateSlide.of(system, arrival.state, arrival.slide, exact(system.step))
-    return None
-
-
-def _rate(tail: Tail | None) -> Rate | None:
-    """The rate, once the constant is known to be exactly zero or clearly not."""
-    if tail is None:
-        return None
-    if tail.lean is not None and tail.lean.rel_accuracy_bits() < _ACCURACY:
+        regime, reason = flow.regime(system), "closed form"
+        tail = flow.tail(system) if regime is Regime.specialised else None
+        entry = flow.entry_step(system)
+    else:
+        arrival = Walk(system, max_steps, progress).arrive()
+        regime, reason, entry = arrival.regime, arrival.reason, arrival.entry
+        if regime is Regime.specialised:
+            tail = LateOrbits.of(system, arrival.state, (arrival.orbits[0], arrival.orbits[1]))
+        elif arrival.slide is not None:
+            tail = LateSlide.of(system, arrival.state, arrival.slide, exact(system.step))
+    # The rate, once the constant is known to be exactly zero or clearly not.
+    lean = tail.lean if tail else None
+    if lean is not None and lean.rel_accuracy_bits() < _ACCURACY:
         raise Undecided("whether the constant of the law is zero")
-    return rate(tail)
+    return Proof(bits, regime, reason, entry, arrival, tail, rate(tail) if tail else None)

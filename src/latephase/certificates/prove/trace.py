@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from latephase.certificates.prove.tails import flow, margins
+from latephase.certificates.prove.walk import phases
+from latephase.certificates.prove.walk.step import Balls
+from latephase.certificates.prove.walk.walk import MAX_STEPS, Leg, Walk
 from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import arb, exact, plus_minus
 
-from .orbits import flow, margins, phases
-from .orbits.dynamics import Balls, State
-from .orbits.late_orbits import LateOrbits
-from .orbits.late_slide import LateSlide
-from .orbits.system import System
-from .path import MAX_STEPS, Arrival, Leg, Walk
 from .proof import Proof
+from .system import System
 
 
 def deficit(system: System, proof: Proof, time: LogTime) -> arb:
     """The margin deficit."""
     optimal = abs(exact(system.half_gap))
-    if proof.tail is None and _late(proof, time):
-        return optimal
-    if proof.tail is not None and _late(proof, time):
-        found = proof.tail.deficit(_ball(time))
-    else:
+    if not _late(proof, time):
         found = margins.deficit(system, preactivations(system, proof, time))
+    elif proof.tail is None:
+        return optimal
+    else:
+        found = proof.tail.deficit(_ball(time))
     return found if found.is_finite() else arb(0).union(optimal)
 
 
@@ -40,17 +39,34 @@ def boundary(system: System, proof: Proof, time: LogTime) -> arb | None:
 
 def preactivations(system: System, proof: Proof, time: LogTime) -> Balls:
     """a_ji.  Raises InputError where a run with one dead neuron is followed step by step only."""
-    t = _ball(time)
-    arrival, tail = proof.arrival, proof.tail
-    if isinstance(tail, LateOrbits | LateSlide) and _late(proof, time):
-        return tail.at(t)
+    t, steps = _ball(time), time.value
+    if proof.tail is not None and _late(proof, time):
+        return proof.tail.at(t)
+    arrival = proof.arrival
     if arrival is None:
         return flow.preactivations(system, t)
-    if time.value is not None and time.value < arrival.state.time:
-        return _walk(system, arrival, int(time.value)).a
-    if arrival.reason == "kicked back":
-        return _on_foot(system, arrival, time).a
-    return phases.moved(system, arrival.state, system.gram(), arrival.orbits, t)
+    # Before the arrival along its legs, after it by the orbits that it found.
+    if steps is not None and steps < arrival.state.time:
+        return _walked(system, arrival.legs, int(steps))
+    if arrival.reason != "kicked back":
+        return phases.moved(system, arrival.state, system.gram(), arrival.orbits, t)
+    # The survivor of a dead neuron has no orbit: it goes on step by step.
+    if steps is None or steps > MAX_STEPS:
+        raise InputError(
+            f"a time up to {MAX_STEPS:,} for the survivor of a dead neuron where x1 x2 > -1",
+            Words(time.text),
+            "ask for an earlier one; its margin is 0",
+        )
+    further = Leg("steps", int(steps) - arrival.state.time)
+    return _walked(system, (*arrival.legs, further), int(steps))
+
+
+def _walked(system: System, legs: tuple[Leg, ...], steps: int) -> Balls:
+    """The pre-activations after that many steps along the legs."""
+    walk = Walk(system, steps)
+    for leg in legs:
+        walk.follow(replace(leg, steps=min(leg.steps, steps - walk.state.time)))
+    return walk.state.a
 
 
 def _late(proof: Proof, time: LogTime) -> bool:
@@ -64,22 +80,3 @@ def _ball(time: LogTime) -> arb:
     if time.value is not None:
         return exact(time.value)
     return (exact(time.log) * (1 + plus_minus(exact(2.0**-52)))).exp()
-
-
-def _walk(system: System, arrival: Arrival, steps: int) -> State:
-    """The state after that many steps, along the legs of the arrival."""
-    walk = Walk(system, steps)
-    for leg in arrival.legs:
-        walk.follow(replace(leg, steps=min(leg.steps, steps - walk.state.time)))
-    return walk.state
-
-
-def _on_foot(system: System, arrival: Arrival, time: LogTime) -> State:
-    if time.value is None or time.value > MAX_STEPS:
-        raise InputError(
-            f"a time up to {MAX_STEPS:,} for the survivor of a dead neuron where x1 x2 > -1",
-            Words(time.text),
-            "ask for an earlier one; its margin is 0",
-        )
-    further = Leg("steps", int(time.value) - arrival.state.time)
-    return _walk(system, replace(arrival, legs=(*arrival.legs, further)), int(time.value))

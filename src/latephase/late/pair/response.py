@@ -19,25 +19,12 @@ from functools import cached_property
 
 import numpy as np
 
-from latephase.core.arrays import Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING
+from latephase.core.arrays import Floats
+from latephase.late.pattern import ACTIVE, SLIDING, Statuses, pattern_status
 from latephase.problem import TwoPointGeometry
 from latephase.problem.geometry import SIGN
 
 from .state import margins
-
-_WEIGHT = np.array([27, 9, 3, 1])
-
-
-def pattern_code(status: Ints) -> Ints:
-    """Base-3 code of statuses (2 neurons, 2 points, T)."""
-    code: Ints = _WEIGHT @ status.reshape(4, -1)
-    return code
-
-
-def pattern_status(code: int) -> Ints:
-    """Statuses (2 neurons, 2 points) of a code."""
-    return ((code // _WEIGHT) % 3).reshape(2, 2)
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class Response:
     """
 
     geometry: TwoPointGeometry
-    status: Ints
+    status: Statuses
     parameters: Floats
     preactivations: Floats
     both: int

@@ -44,6 +44,8 @@ def last_passage(
     step over a kink and the next one differ.  Rigour: estimated: the run is sampled 6 times per
     e-fold, and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
     """
+    if top <= start:
+        return start if excess([start])[0] <= 0 else None
     bracket = _Bracket().narrowed(excess, _grid(start, top, flow))
     if chatter and bracket.low is not None and bracket.low[0].as_float < _CHATTERING:
         first = int(bracket.low[0].as_float)

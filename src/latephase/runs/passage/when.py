@@ -61,7 +61,7 @@ def _deficit_within(run: Run, bound: float) -> LogTime | None:
     if left == 0 or both is None or both.log > _FARTHEST:
         return both
     # A margin above its limit is as far off as one below it, but that is no deficit.
-    return last_passage(excess, LogTime.parse(0), both, flow=run.flow)
+    return last_passage(excess, LogTime.parse(0), both, flow=run.flow) or both
 
 
 def _log_deficits(run: Run, times: list[LogTime]) -> Floats:

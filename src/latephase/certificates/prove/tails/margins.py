@@ -5,10 +5,9 @@ The zero set of N is {both neurons inactive} and, if both are active there, the 
 
 from __future__ import annotations
 
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.core.balls import arb, exact
-
-from .dynamics import BOTH, Balls
-from .system import System
 
 
 def span(a: Balls) -> arb:
@@ -38,7 +37,13 @@ def deficit(system: System, a: Balls) -> arb:
         worst = worst.union(-optimal)
     for p in BOTH:
         worst = worst.max(optimal - _to_inactive(system, a, p))
-    return _if_classified(a, worst, optimal)
+    for p in BOTH:  # where a point is not on its side, the deficit is the optimal margin
+        output = _positive_part(a[p][p]) - _positive_part(a[1 - p][p])
+        if output <= 0:
+            return optimal
+        if not output > 0:
+            worst = worst.union(optimal)
+    return worst
 
 
 def _to_inactive(system: System, a: Balls, p: int) -> arb:
@@ -58,17 +63,6 @@ def _ratio(x: arb, y: arb, far: arb) -> arb:
     if y > 0:
         return x / y
     return far.union(x / y.abs_upper()) if y.abs_upper() > 0 else far
-
-
-def _if_classified(a: Balls, worst: arb, optimal: arb) -> arb:
-    """The deficit is the optimal margin where a point is not on its side."""
-    for p in BOTH:
-        output = _positive_part(a[p][p]) - _positive_part(a[1 - p][p])
-        if output <= 0:
-            return optimal
-        if not output > 0:
-            worst = worst.union(optimal)
-    return worst
 
 
 def _positive_part(x: arb) -> arb:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.step import Balls
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, exact
-
-from .orbits.system import System
 
 _ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds
@@ -60,6 +60,10 @@ class Tail(Protocol):
     def boundary_decides(self, t: arb) -> bool:
         """Whether at all times from t on both neurons are active at x*, so that it is the only
         zero between the points and the deficit is |x* - midpoint|."""
+        ...
+
+    def at(self, t: arb) -> Balls:
+        """a_ji at t."""
         ...
 
     def gap(self, t: arb) -> arb:

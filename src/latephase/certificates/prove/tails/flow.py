@@ -11,27 +11,26 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.fatou import Orbit, Series
+from latephase.certificates.prove.walk.phases import FORESEEN
+from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core import Regime
 from latephase.core.balls import arb, exact, whole_part
 
-from .dynamics import BOTH, Balls
-from .fatou import Orbit, Series
-from .late_orbits import LateOrbits, symmetry
-from .phases import FORESEEN
-from .system import System
+from .orbits import LateOrbits
 
 _SERIES = Series(0, 0, flow=True)
 
 
-def check(system: System) -> None:
-    """Raises Unprovable unless x1 x2 = -1."""
+def regime(system: System) -> Regime:
+    """How the flow ends: neuron j survives iff it is active on its own point at the start.
+
+    Raises Unprovable unless x1 x2 = -1.
+    """
     if system.k12 != 0:
         raise Unprovable("gradient flow with x1 x2 != -1 has no closed form")
-
-
-def regime(system: System) -> Regime:
-    """How the flow ends: neuron j survives iff it is active on its own point at the start."""
     alive = sum(system.start[j][j] > 0 for j in BOTH)
     return (Regime.both_dead, Regime.one_dead, Regime.specialised)[alive]
 
@@ -66,20 +65,15 @@ def _landing(system: System, p: int) -> arb:
 
 def tail(system: System) -> LateOrbits:
     """The two orbits of a specialised flow, from the last landing on."""
-    landed = (
-        (system.start[0][0], min(system.start[0][1], Fraction(0))),
-        (
-            min(system.start[1][0], Fraction(0)),
-            system.start[1][1],
-        ),
-    )
-    gap = system.x1 - system.x2
-    nulls = -system.k11 * landed[0][1] / gap, system.k22 * landed[1][0] / gap
-    mirrored, alike = symmetry(system)
-    orbits = tuple(_orbit(system, p) for p in BOTH)
-    balls = exact(nulls[0]), exact(nulls[1])
+    (_, a12), (a21, _) = system.start
+    gap, zero = system.x1 - system.x2, Fraction(0)
+    nulls = -system.k11 * min(a12, zero) / gap, system.k22 * min(a21, zero) / gap
     return LateOrbits(
-        system, (orbits[0], orbits[1]), nulls, balls, entry_step(system), alike, mirrored
+        system,
+        orbits=(_orbit(system, 0), _orbit(system, 1)),
+        exact_nulls=nulls,
+        nulls=(exact(nulls[0]), exact(nulls[1])),
+        since=entry_step(system),
     )
 
 

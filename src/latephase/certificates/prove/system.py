@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from latephase.core import InputError, Words
 from latephase.core.balls import arb, exact
-from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+from latephase.problem import Dataset, ShallowReLU
+from latephase.problem.methods import Method
+from latephase.problem.problem import Problem
 
 Pair = tuple[Fraction, Fraction]
-Method = GradientDescent | GradientFlow
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class System:
     @staticmethod
     def of(network: ShallowReLU, data: Dataset, method: Method) -> System:
         """Raises InputError unless two neurons of output weights +1, -1 meet two points of R."""
-        _check(network, data, method)
+        problem = Problem.of(network, data, method)
+        problem.refuse_all_but_pairs()
         points = sorted(zip(data.labels, data.inputs[:, 0], strict=True), reverse=True)
         neurons = sorted(
             zip(network.output_weights, network.weights[:, 0], network.biases, strict=True),
@@ -42,7 +43,7 @@ class System:
         weights, biases = zip(
             *((Fraction(float(w)), Fraction(float(b))) for _, w, b in neurons), strict=True
         )
-        step = Fraction(method.step_size) if isinstance(method, GradientDescent) else None
+        step = Fraction(method.step_size) if method.discrete else None
         return System(x1, x2, weights, biases, step)
 
     @cached_property
@@ -98,24 +99,3 @@ class System:
         """Balls around the Gram matrix, at the precision in force."""
         k12 = exact(self.k12)
         return (exact(self.k11), k12), (k12, exact(self.k22))
-
-
-def _check(network: ShallowReLU, data: Dataset, method: Method) -> None:
-    if not isinstance(network, ShallowReLU):
-        raise InputError("a ShallowReLU as network", network, "pass certify(net, data, method)")
-    if not isinstance(data, Dataset):
-        raise InputError("a Dataset as data", data, "pass certify(net, data, method)")
-    if data.n != 2 or data.d != 1:
-        raise InputError(
-            "two inputs in dimension 1",
-            Words(f"{data.n} inputs in dimension {data.d}"),
-            "certificates cover two neurons on two points of the line",
-        )
-    if sorted(network.output_weights) != [-1.0, 1.0] or network.d != 1:
-        raise InputError(
-            "two neurons with output weights +1 and -1, one feature each",
-            Words(f"{network.m} of output weights {network.output_weights.tolist()}"),
-            "certificates cover two neurons on two points of the line",
-        )
-    if not isinstance(method, GradientDescent | GradientFlow):
-        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
-from latephase.core.balls import arb, exact, whole_part
+from latephase.core.balls import arb, whole_part
 
-from .dynamics import BOTH, Active, Balls, State, margin, moving, nulls_after
 from .fatou import Orbit, Series
-from .system import System
+from .step import BOTH, Active, Balls, State, margin, moving
 
 FORESEEN = 10_000  # ln of a number of steps beyond which no end of a phase is looked for
 WORTHWHILE = 32  # a shorter phase is stepped through
@@ -46,14 +46,16 @@ def motions(system: System, active: Active, gram: Balls) -> Iterator[Motion]:
                     yield Motion(j, i, p, slope if j == p else -slope)
 
 
-def approaching(state: State, m: Motion) -> bool:
-    """Whether the motion ends at a kink: active and falling, or inactive and rising."""
-    return bool(m.slope < 0) if state.active[m.neuron][m.point] else bool(m.slope > 0)
-
-
 def exits(system: System, state: State, gram: Balls) -> list[Motion]:
-    """The motions that will end the phase; if there are none, it lasts for ever."""
-    return [m for m in motions(system, state.active, gram) if approaching(state, m)]
+    """The motions that will end the phase; if there are none, it lasts for ever.
+
+    Such a motion goes towards its kink: active and falling, or inactive and rising.
+    """
+    return [
+        m
+        for m in motions(system, state.active, gram)
+        if (m.slope < 0 if state.active[m.neuron][m.point] else m.slope > 0)
+    ]
 
 
 def is_far(state: State, gram: Balls, pulls: list[arb | None], ends: list[Motion]) -> bool:
@@ -123,14 +125,6 @@ def _beyond_reach(s: arb, rise: arb) -> None:
     """
     if not (rise > FORESEEN or (s / 2).log() + rise.expm1().log() > FORESEEN):
         raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
-
-
-def land(
-    system: System, state: State, gram: Balls, tracks: dict[int, Orbit], n: int
-) -> tuple[Balls, State]:
-    """Pre-activations after n steps of the phase, and the state but for its signs."""
-    a = moved(system, state, gram, tracks, exact(state.time + n))
-    return a, State(a, state.active, nulls_after(state), state.time + n)
 
 
 def moved(system: System, state: State, gram: Balls, tracks: dict[int, Orbit], t: arb) -> Balls:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
-from .orbits import phases
-from .orbits.dynamics import BOTH, Balls, State, loss_step, moving, signs, start, step_once
-from .orbits.fatou import Orbit, Series
-from .orbits.sandwich import Sandwich, sandwich
-from .orbits.solitary import stays_alive
-from .orbits.system import System
+from . import phases
+from .fatou import Orbit, Series
+from .kicked_back import stays_alive
+from .sandwich import Sandwich, sandwich
+from .step import BOTH, Balls, State, loss_step, moving, nulls_after, signs, start, step_once
 
 Progress = Callable[[int, int], None]
 
@@ -99,22 +99,23 @@ class Walk:
     def follow(self, leg: Leg) -> None:
         """Walk a leg that is known already."""
         if leg.by == "orbit" and leg.steps > 0:
-            levels = phases.levels(self.state, self.gram, self.pulls())
-            tracks = phases.orbits(self.state, self.gram, self.step, self.series, levels)
-            self.cross(leg.steps, tracks)
+            found = self._orbits(self.pulls())
+            assert found is not None  # else the leg would be of steps
+            self.cross(leg.steps, found[1])
             return
         for _ in range(leg.steps):
             self.advance(self.pulls())
 
     def cross(self, n: int, tracks: dict[int, Orbit]) -> None:
         """n steps of a decoupled phase at once, of which only the last changes signs."""
+        here = self.state
         if n > 1:
-            t = exact(self.state.time + n - 1)
-            before = phases.moved(self.system, self.state, self.gram, tracks, t)
-            if signs(before, self.state) != self.state.active:
+            before = phases.moved(self.system, here, self.gram, tracks, exact(here.time + n - 1))
+            if signs(before, here) != here.active:
                 raise Undecided("which sign ends a long phase")
-        a, moved = phases.land(self.system, self.state, self.gram, tracks, n)
-        self.state = replace(moved, active=signs(a, self.state))
+        a = phases.moved(self.system, here, self.gram, tracks, exact(here.time + n))
+        moved = State(a, here.active, nulls_after(here), here.time + n)
+        self.state = replace(moved, active=signs(a, here))
         self._walked("orbit", n)
 
     def _walked(self, by: str, n: int) -> None:
@@ -124,40 +125,46 @@ class Walk:
         else:
             self.legs.append(Leg(by, n))
 
+    def _orbits(self, pulls: list[arb | None]) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
+        """Levels and orbits of the moving margins; None where one is too low for the series."""
+        levels = phases.levels(self.state, self.gram, pulls)
+        if not all(level > self.series.level for level in levels.values()):
+            return None
+        return levels, phases.orbits(self.state, self.gram, self.step, self.series, levels)
+
     def _settled(self, pulls: list[arb | None]) -> Arrival | None:
         """The arrival, if the future is known from here."""
-        if not phases.decoupled(self.system, self.state.active):
-            return self._kept_on_kinks()
-        if phases.exits(self.system, self.state, self.gram):
-            return self._kept_on_kinks() if self.system.k12 > 0 else None
+        system, s = self.system, self.state
+        if not phases.decoupled(system, s.active) or phases.exits(system, s, self.gram):
+            return self._kept_on_kinks() if system.k12 > 0 else None
+        # Decoupled, and nothing that moves does so towards its kink.
         if self.entry is None:
-            self.entry = self.state.time
-        levels = phases.levels(self.state, self.gram, pulls)
-        if not all(s > self.series.level for s in levels.values()):
+            self.entry = s.time
+        found = self._orbits(pulls)
+        if found is None:
             return None
-        tracks = phases.orbits(self.state, self.gram, self.step, self.series, levels)
-        return self._arrival(*_absorbed(self.system, len(levels)), self.entry, tracks)
+        levels, tracks = found
+        regime = (Regime.both_dead, Regime.one_dead, Regime.specialised)[len(levels)]
+        reason = "wrong sides frozen" if system.k12 == 0 else "wrong sides sink"
+        return self._arrival(regime, reason if levels else "nothing moves", self.entry, tracks)
 
     def _kept_on_kinks(self) -> Arrival | None:
         """k12 > 0: one neuron dead and the other kicked for ever, or both on their kinks."""
-        if self.system.k12 < 0:
-            return None
-        s = self.state
+        system, s = self.system, self.state
         dead = [not any(s.active[j]) for j in BOTH]
         if any(dead):
-            alive = dead.index(False)
-            if stays_alive(self.system, s, alive, self.step):
+            if stays_alive(system, s, dead.index(False), self.step):
                 return self._arrival(Regime.one_dead, "kicked back", s.time, {})
             return None
         walked = self.legs[-1].steps if self.legs[-1].by == "steps" else 0
         if walked < self.attempt or not all(s.active[j][j] for j in BOTH):
             return None
         self.attempt = walked + walked // 2
-        if self.system.k12 >= min(self.system.k11, self.system.k22):
+        if system.k12 >= min(system.k11, system.k22):
             if walked < _PATIENCE:
                 return None
             raise Unprovable("a single slide: one neuron serves both points; no proof is known")
-        found = sandwich(self.system, s, self.step)
+        found = sandwich(system, s, self.step)
         if found is None:
             return None
         return self._arrival(Regime.double_slide, "kinks held", s.time, {}, found)
@@ -174,22 +181,15 @@ class Walk:
 
     def _cross(self, pulls: list[arb | None]) -> bool:
         """Cross a long decoupled phase; False where there is none."""
-        if self.entry is not None or not phases.decoupled(self.system, self.state.active):
+        system, s = self.system, self.state
+        if self.entry is not None or not phases.decoupled(system, s.active):
             return False
-        ends = phases.exits(self.system, self.state, self.gram)
-        if not phases.is_far(self.state, self.gram, pulls, ends):
+        ends = phases.exits(system, s, self.gram)
+        if not phases.is_far(s, self.gram, pulls, ends):
             return False
-        levels = phases.levels(self.state, self.gram, pulls)
-        if not all(s > self.series.level for s in levels.values()):
+        found = self._orbits(pulls)
+        if found is None:
             return False
-        tracks = phases.orbits(self.state, self.gram, self.step, self.series, levels)
-        self.cross(phases.length(self.state, ends, tracks, levels), tracks)
+        levels, tracks = found
+        self.cross(phases.length(s, ends, tracks, levels), tracks)
         return True
-
-
-def _absorbed(system: System, moving_margins: int) -> tuple[Regime, str]:
-    """Regime and reason of a decoupled pattern in which nothing moves towards its kink."""
-    regime = (Regime.both_dead, Regime.one_dead, Regime.specialised)[moving_margins]
-    if moving_margins == 0:
-        return regime, "nothing moves"
-    return regime, "wrong sides frozen" if system.k12 == 0 else "wrong sides sink"

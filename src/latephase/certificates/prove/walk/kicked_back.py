@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .dynamics import State
-from .system import System
+from .step import State
 
 
 def stays_alive(system: System, state: State, alive: int, step: arb) -> bool:

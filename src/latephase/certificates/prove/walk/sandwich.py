@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
 
+from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .dynamics import State
-from .system import System
+from .step import State
 
 _ROUNDS = 12  # of widening the bounds until they imply themselves
 _WIDER = 1.001
@@ -96,55 +96,29 @@ def holds(system: System, state: State, step: arb, c: Sandwich) -> bool:
     """Whether the induction is proved from this state on: its start and its step."""
     if not (system.k12 > 0 and state.time == c.since and c.sigma > 1 and 0 < c.theta < 1 < c.top):
         return False
-    g, sigma = growth(system, c), exact(c.sigma)
-    levels = start_levels(system, state, step)
-    kinks = (
-        (state.a[0][1], c.up_p, c.low_p, g.fall_p, g.rise_p),
-        (state.a[1][0], c.up_r, c.low_r, g.fall_r, g.rise_r),
-    )
-    return (
-        all(_kink_held(a, exact(up), exact(low), f, r, sigma) for a, up, low, f, r in kinks)
-        and all(
-            _between(s, slack, c) for s, slack in zip(levels, (g.slack_a, g.slack_b), strict=True)
-        )
-        and _right_sides_lead(system, state, c)
-    )
-
-
-def _kink_held(
-    a: arb, up: arb, low: arb, fall: tuple[arb, arb], rise: tuple[arb, arb], sigma: arb
-) -> bool:
-    """-low <= N a <= up for ever: at the start; after a crossing; and while a returns."""
+    g, sigma, theta, top = growth(system, c), exact(c.sigma), exact(c.theta), exact(c.top)
+    # Kinks: -low <= N a <= up for ever: at the start; after a crossing; and while a returns.
     after = 1 + 1 / sigma  # (N + 1) / N at most
-    return bool(
-        -low <= sigma * a
-        and sigma * a <= up
-        and up >= after * rise[1]
-        and low >= after * fall[1]
-        and (sigma + 1) * fall[0] >= up
-        and (sigma + 1) * rise[0] >= low
-    )
-
-
-def _between(s: arb, slack: tuple[arb, arb], c: Sandwich) -> bool:
-    """theta N <= s_A(0) + n -+ slack H(n) <= Theta N for all n: at n = 0, monotone from there."""
-    sigma, theta, top = exact(c.sigma), exact(c.theta), exact(c.top)
-    return bool(
-        s - theta * sigma - slack[0] / sigma >= 0
-        and sigma * (1 - theta) >= slack[0]
-        and top * sigma - s - slack[1] / sigma >= 0
-        and sigma * (top - 1) >= slack[1]
-    )
-
-
-def _right_sides_lead(system: System, state: State, c: Sandwich) -> bool:
-    """a11 = A + (k12/k22) a12 > 0 for ever, since A only grows; and the mirror image.
-
-    Moreover a11 > a21, a22 > a12 and a11 a22 > a12 a21 for ever: both points are on their sides,
-    and x* is defined; and a11 > a12, a22 > a21: each neuron grows towards its own point, so N has
-    no zero beyond the points.
-    """
-    sigma = exact(c.sigma)
+    for a, up, low, fall, rise in (
+        (state.a[0][1], exact(c.up_p), exact(c.low_p), g.fall_p, g.rise_p),
+        (state.a[1][0], exact(c.up_r), exact(c.low_r), g.fall_r, g.rise_r),
+    ):
+        start = -low <= sigma * a and sigma * a <= up
+        crossing = up >= after * rise[1] and low >= after * fall[1]
+        return_ = (sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low
+        if not (start and crossing and return_):
+            return False
+    # Levels: theta N <= s_A(0) + n -+ slack H(n) <= Theta N: at n = 0, monotone from there.
+    levels = start_levels(system, state, step)
+    for s, (less, more) in zip(levels, (g.slack_a, g.slack_b), strict=True):
+        above = s - theta * sigma - less / sigma >= 0 and sigma * (1 - theta) >= less
+        below = top * sigma - s - more / sigma >= 0 and sigma * (top - 1) >= more
+        if not (above and below):
+            return False
+    # Right sides: a11 = A + (k12/k22) a12 > 0 for ever, since A only grows; and its mirror image.
+    # Moreover a11 > a21, a22 > a12 and a11 a22 > a12 a21 for ever: both points are on their sides,
+    # and x* is defined; and a11 > a12, a22 > a21: each neuron grows towards its own point, so N has
+    # no zero beyond the points.
     ratio_p, ratio_r = exact(system.k12 / system.k22), exact(system.k12 / system.k11)
     a = state.a[0][0] - ratio_p * state.a[0][1] - ratio_p * exact(c.low_p) / sigma
     b = state.a[1][1] - ratio_r * state.a[1][0] - ratio_r * exact(c.low_r) / sigma

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core.balls import arb, exact
-
-from .system import System
 
 Active = tuple[tuple[bool, bool], tuple[bool, bool]]
 Balls = tuple[tuple[arb, arb], tuple[arb, arb]]

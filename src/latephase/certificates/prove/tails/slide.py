@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.walk.sandwich import Growth, Sandwich, growth, start_levels
+from latephase.certificates.prove.walk.step import Balls, State
 from latephase.core.balls import arb, exact, plus_minus
-
-from .dynamics import Balls, State
-from .sandwich import Growth, Sandwich, growth, start_levels
-from .system import System
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,18 @@ class LateSlide:
         s = self.system
         return exact(s.k12 / s.k22), exact(s.k12 / s.k11)
 
-    def _clock(self, t: arb) -> arb:
-        """N = sigma + n."""
-        return exact(self.constants.sigma) + (t - self.since)
-
+    @cached_property
     def _slack(self) -> arb:
+        """s_A and s_B lie within this many H(n) of s_A(0) + n, s_B(0) + n."""
         g = self.growth
         both = g.slack_a[0].max(g.slack_a[1]).max(g.slack_b[0].max(g.slack_b[1]))
         return both.abs_upper()
 
-    def _harmonic(self, n: arb) -> arb:
+    def _clock(self, t: arb) -> tuple[arb, arb]:
+        """N = sigma + n, and a bound of the harmonic sum H(n)."""
         sigma = exact(self.constants.sigma)
-        return 1 / sigma + (n / sigma).log()
+        n = sigma + (t - self.since)
+        return n, 1 / sigma + (n / sigma).log()
 
     def _kinks(self, n: arb) -> tuple[arb, arb]:
         """a12 and a21."""
@@ -78,24 +77,28 @@ class LateSlide:
         r = (-exact(c.low_r)).union(exact(c.up_r)) / n
         return p, r
 
-    def _at(self, t: arb) -> tuple[arb, arb]:
-        """s_A, s_B."""
-        n = self._clock(t)
-        moved, error = t - self.since, plus_minus(self._slack() * self._harmonic(n))
-        first, second = (_grown(level, level + moved + error) for level in self.levels)
+    def _levels_at(self, t: arb) -> tuple[arb, arb]:
+        """s_A, s_B, which only grow."""
+        _, harmonic = self._clock(t)
+        moved = t - self.since
+        now = [level + moved + plus_minus(self._slack * harmonic) for level in self.levels]
+        first, second = (
+            s.lower().max(level.lower()).union(s.upper())
+            for s, level in zip(now, self.levels, strict=True)
+        )
         return first, second
 
     def _bound(self) -> tuple[arb, arb]:
         """(E0, E1) with N |y| <= E0 + E1 ln(N / sigma) at all times."""
         c, theta, sigma = self.constants, exact(self.constants.theta), exact(self.constants.sigma)
         p, r = exact(max(c.up_p, c.low_p)), exact(max(c.up_r, c.low_r))
-        apart = abs(self.levels[1] - self.levels[0]) + 2 * self._slack() / sigma
+        apart = abs(self.levels[1] - self.levels[0]) + 2 * self._slack / sigma
         kinks = (1 + self._ratios[1]) * r + (1 + self._ratios[0]) * p
-        return apart / theta + kinks, 2 * self._slack() / theta
+        return apart / theta + kinks, 2 * self._slack / theta
 
     def lean_error(self, t: arb) -> arb:
         """(E0 + E1 ln(N/sigma))/N falls once ln(N/sigma) >= 1."""
-        n = self._clock(t)
+        n, _ = self._clock(t)
         ratio = n / exact(self.constants.sigma)
         if not ratio > 3:
             return arb("inf")
@@ -104,13 +107,13 @@ class LateSlide:
 
     def offset_error(self, t: arb) -> arb:
         """e = (ln(s_A/t) + ln(s_B/t))/2 + parts of a12, a21."""
-        n, moved = self._clock(t), t - self.since
+        n, harmonic = self._clock(t)
         # Then H >= ln 4 > 1.3 >= t/N, so that (|s - since| + slack H)/t falls.
-        if not (moved > exact(self.constants.sigma) * 3 and t < 1.3 * n):
+        if not (t - self.since > exact(self.constants.sigma) * 3 and t < 1.3 * n):
             return arb("inf")
         drift = arb(0)
         for level in self.levels:
-            off = abs(level - self.since) + self._slack() * self._harmonic(n)
+            off = abs(level - self.since) + self._slack * harmonic
             drift = drift - (-(off / t).abs_upper()).log1p()
         p, r = self._kinks(n)
         kinks = (1 - self._ratios[0]) * p.abs_upper() + (1 - self._ratios[1]) * r.abs_upper()
@@ -118,7 +121,7 @@ class LateSlide:
 
     def vanishing(self, t: arb, log_t: arb) -> tuple[str, arb, arb]:
         """t |y| / ln t <= (t/N) (E0 + E1 (ln t + ln(N / (sigma t)))) / ln t."""
-        n = self._clock(t)
+        n, _ = self._clock(t)
         first, second = self._bound()
         ahead = (n / t).max(arb(1)) / exact(self.constants.sigma)
         logs = 1 + ahead.log().max(arb(0)) / log_t
@@ -128,39 +131,24 @@ class LateSlide:
         """Always: a sandwich holds only where both points are on their sides and x* is defined."""
         return True
 
-    def _right_sides(self, t: arb) -> tuple[arb, arb]:
-        s, rate = self.system, self.step * exact(self.system.determinant)
-        first, second = self._at(t)
-        p, r = self._kinks(self._clock(t))
-        a = (first * rate / exact(s.k22)).log() + self._ratios[0] * p
-        b = (second * rate / exact(s.k11)).log() + self._ratios[1] * r
-        return a, b
-
     def at(self, t: arb) -> Balls:
         """a_ji at t."""
-        p, r = self._kinks(self._clock(t))
-        a, b = self._right_sides(t)
+        s, rate = self.system, self.step * exact(self.system.determinant)
+        first, second = self._levels_at(t)
+        p, r = self._kinks(self._clock(t)[0])
+        a = (first * rate / exact(s.k22)).log() + self._ratios[0] * p
+        b = (second * rate / exact(s.k11)).log() + self._ratios[1] * r
         return (a, p), (r, b)
 
-    def _log_ratio(self, t: arb, first: arb) -> arb:
-        """ln(s_B / s_A) without cancellation."""
-        error = plus_minus(2 * self._slack() * self._harmonic(self._clock(t)))
-        return ((self.levels[1] - self.levels[0] + error) / first).log1p()
-
     def gap(self, t: arb) -> arb:
-        """x* - midpoint at t."""
-        first, _ = self._at(t)
-        p, r = self._kinks(self._clock(t))
-        a, b = self._right_sides(t)
-        y = self._log_ratio(t, first) + (1 + self._ratios[1]) * r - (1 + self._ratios[0]) * p
+        """x* - midpoint at t; ln(s_B / s_A) without cancellation."""
+        (a, p), (r, b) = self.at(t)
+        error = plus_minus(2 * self._slack * self._clock(t)[1])
+        ratio = ((self.levels[1] - self.levels[0] + error) / self._levels_at(t)[0]).log1p()
+        y = ratio + (1 + self._ratios[1]) * r - (1 + self._ratios[0]) * p
         lean = y if self.lean is None else self.lean + y
         return exact(self.system.half_gap) * lean / ((a - r) + (b - p))
 
     def deficit(self, t: arb) -> arb:
         """|x* - midpoint|."""
         return abs(self.gap(t))
-
-
-def _grown(before: arb, now: arb) -> arb:
-    """What has only grown since it was `before`."""
-    return now.lower().max(before.lower()).union(now.upper())

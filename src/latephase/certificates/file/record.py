@@ -1,0 +1,209 @@
+"""The certificate file: a JSON object from which everything can be derived again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from latephase.certificates.prove import trace
+from latephase.certificates.prove.proof import Proof
+from latephase.certificates.prove.system import System
+from latephase.certificates.prove.tails import flow
+from latephase.certificates.prove.tails.law import Rate, Tail, constant, rate
+from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.walk.step import BOTH, Balls
+from latephase.certificates.verdict import Undecided, Verdict
+from latephase.core import LogTime
+from latephase.core.balls import exact, precision
+from latephase.problem import Dataset, ShallowReLU
+from latephase.store.directory import claim_file, claiming, replace_file
+
+from .numbers import at_least, at_most, interval, rational, text
+
+FORMAT = "latephase certificate 1"
+TIMES = ("1e6", "1e100", "1e1000")
+Body = dict[str, Any]
+
+
+class Certified(Protocol):
+    """What a file is written from: a question about a run, and what is proved of it."""
+
+    @property
+    def network(self) -> ShallowReLU: ...
+    @property
+    def data(self) -> Dataset: ...
+    @property
+    def system(self) -> System: ...
+    @property
+    def claim(self) -> str: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def proof(self) -> Proof | None: ...
+
+
+def record(certificate: Certified) -> Body:
+    """The JSON object of a certificate (docs/certificates.md); `schema.json` states its form."""
+    network, data, proof = certificate.network, certificate.data, certificate.proof
+    system = certificate.system
+    body: Body = {
+        "format": FORMAT,
+        "versions": {name: version(name) for name in ("latephase", "python-flint")},
+        "problem": {
+            "inputs": [_float(x) for x in data.inputs[:, 0]],
+            "labels": [int(y) for y in data.labels],
+            "weights": [_float(w) for w in network.weights[:, 0]],
+            "biases": [_float(b) for b in network.biases],
+            "output_weights": [int(v) for v in network.output_weights],
+            "method": "gradient_flow" if system.step is None else "gradient_descent",
+            "step_size": None if system.step is None else rational(system.step),
+        },
+        "claim": certificate.claim,
+        "verdict": certificate.verdict.name,
+        "reason": certificate.reason,
+        "bits": proof.bits if proof else None,
+        "path": [],
+        "claims": [],
+    }
+    if proof is not None:
+        legs = proof.arrival.legs if proof.arrival else ()
+        body["path"] = [{"by": leg.by, "steps": text(leg.steps)} for leg in legs if leg.steps]
+        with precision(proof.bits):
+            body["claims"] = list(_claims(system, proof))
+    return {**body, "digest": digest(body)}
+
+
+def save(certificate: Certified, path: object, *, force: bool = False) -> Path:
+    """Write the certificate to a file: complete or not at all.
+
+    Raises InputError where the file cannot be written, and where one stands that is no certificate
+    (unless `force`).
+    """
+    text = json.dumps(record(certificate), indent=1) + "\n"
+    target = claim_file(path, "a certificate", _is_certificate, force=force)
+    with claiming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, text.encode())
+    return target
+
+
+def _is_certificate(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return FORMAT.encode() in content.read(100)
+
+
+def digest(body: Body) -> str:
+    """SHA-256 of the object without its digest, with sorted keys and no spaces: finds edits."""
+    kept = {key: value for key, value in body.items() if key != "digest"}
+    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def schema() -> Body:
+    """The JSON Schema (draft 2020-12) of certificate files."""
+    loaded: Body = json.loads((Path(__file__).parents[1] / "schema.json").read_text())
+    return loaded
+
+
+def _float(x: Any) -> Body:
+    return rational(Fraction(float(x)))
+
+
+def _claim(kind: str, rests_on: str, statement: str, **facts: Any) -> Body:
+    return {"kind": kind, "rests_on": rests_on.split(), "statement": statement, **facts}
+
+
+def _claims(system: System, proof: Proof) -> Iterator[Body]:
+    """The claims in the order in which each rests on those before it."""
+    regime, reason, tail = proof.regime.name, proof.reason, proof.tail
+    yield _entry(system, proof)
+    statement = f"the run stays {regime} for ever: {reason}"
+    yield _claim("absorbed", "entry", statement, regime=regime, argument=reason)
+    if tail is None:
+        statement = "from step `since` on one point is not on its side: the margin is 0"
+        yield _claim("no_margin", "entry absorbed", statement, since=text(proof.entry))
+        return
+    if isinstance(tail, LateOrbits):
+        series = tail.orbits[0].series
+        yield _claim(
+            "orbits",
+            "entry absorbed",
+            "|Phi(s_p(t)) - phase_p - t| <= remainder for all t >= base",
+            terms=series.terms,
+            level=series.level,
+            remainder=at_least(series.remainder()),
+            phases=[interval(orbit.phase) for orbit in tail.orbits],
+        )
+    elif proof.arrival is not None and proof.arrival.slide is not None:
+        names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
+        statement = "both kinks are held for ever, between multiples of 1/(sigma + t - base)"
+        constants = {name: rational(getattr(proof.arrival.slide, name)) for name in names}
+        yield _claim("sandwich", "entry", statement, **constants)
+    yield from _law(system, proof, tail)
+
+
+def _entry(system: System, proof: Proof) -> Body:
+    entry: Body | str
+    if proof.arrival is None:
+        statement = "gradient flow from the start; the last wrong side lands at the time `entry`"
+        balls: Balls = tuple(tuple(exact(a) for a in row) for row in system.start)  # type: ignore
+        entry, base, pattern = interval(flow.entry(system)), 0, {}
+    else:
+        statement = "the run is in its regime from step `entry` on, and here at step `base`"
+        state = proof.arrival.state
+        balls, entry, base = state.a, text(proof.entry), state.time
+        pattern = {"pattern": "".join(str(int(state.active[j][i])) for j in BOTH for i in BOTH)}
+    sides = [[interval(a) for a in row] for row in balls]
+    return _claim(
+        "entry", "", statement, entry=entry, base=text(base), preactivations=sides, **pattern
+    )
+
+
+def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
+    late = "orbits" if isinstance(tail, LateOrbits) else "sandwich"
+    yield _claim(
+        "constant",
+        late,
+        "x*(t) - limit ~ constant / ln t",
+        limit=interval(exact(system.limit_boundary)),
+        optimal=system.limit_boundary == system.midpoint,
+        constant=interval(constant(tail)),
+        zero=tail.lean is None,
+    )
+    for found in _rates(proof, tail):
+        bounds = f"lower <= |x*(t) - limit| * ({found.clock}) <= upper"
+        yield _claim(
+            "rate",
+            f"{late} constant",
+            f"{bounds} whenever ln t >= log_from",
+            clock=found.clock,
+            log_from=_float(found.log_from),
+            lower=at_most(found.lower),
+            upper=at_least(found.upper),
+        )
+    for name in TIMES:
+        time = LogTime.parse(name)
+        if time.value is not None and time.value >= tail.since:
+            deficit = interval(trace.deficit(system, proof, time).nonnegative_part())
+            statement = f"the margin deficit at t = {name}"
+            yield _claim("deficit", late, statement, t=name, deficit=deficit)
+
+
+def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
+    """From the earliest time found, and from 10^1000, where the constants are tight."""
+    assert proof.rate is not None
+    yield proof.rate
+    late = LogTime.parse("1e1000").log
+    if proof.rate.log_from < late:
+        with suppress(Undecided):
+            yield rate(tail, late)

@@ -1,1 +1,0 @@
-"""Enclosures of a run: steps, phases, and all later times."""

@@ -1,0 +1,1 @@
+"""All later times: what holds for ever of a run, and its law."""

@@ -1,0 +1,63 @@
+"""The record of a law."""
+
+from __future__ import annotations
+
+import pickle
+from math import log, nan
+
+import pytest
+
+from helpers import message_is_one_line, relative_error
+from latephase.core import InputError, Law
+
+LAW = Law(0.5, -0.2, 1.5, 1.0, 1.25, 0.3)
+
+
+def test_time_within_solves_the_law():
+    """Ground truth: |constant| / (ln t + offset)^exponent = eps, put in."""
+    for exponent in (1.0, 0.5):
+        law = Law(0.5, -0.2, 1.5, exponent, 1.25, 0.3)
+        for size, boundary in ((0.3, False), (0.2, True)):
+            time = law.time_within(1e-2, boundary=boundary)
+            assert relative_error(size / (time.log + 1.5) ** exponent, 1e-2) < 1e-9
+    flow = LAW.time_within(0.11, flow=True)
+    assert relative_error(flow.log, 0.3 / 0.11 - 1.5) < 1e-12
+    assert LAW.time_within(0.3).value in (0, 1)
+
+
+def test_laws_that_do_not_say():
+    """Ground truth: no boundary, a constant of 0 or one that is not known gives no time."""
+    assert Law(None, -0.3, 1.5, 1.0, 1.25, 0.3).time_within(0.1, boundary=True) is None
+    assert Law(0.5, 0.0, 1.5, 1.0, 1.25, 0.0).time_within(0.1) is None
+    assert Law(None, nan, nan, 1.0, nan, nan).time_within(0.1) is None
+    assert Law(0.5, 0.1, 0.0).time_within(0.1) is None
+    assert Law(0.5, 0.1, 0.0).limit_margin is None
+
+
+@pytest.mark.parametrize("eps", [0.0, -1.0, nan, float("inf"), True])
+def test_bad_distances(eps):
+    """Ground truth: the contract on bad input."""
+    with pytest.raises(InputError) as caught:
+        LAW.time_within(eps)
+    assert message_is_one_line(caught.value)
+
+
+def numbers() -> dict[str, float]:
+    return {"constant": -0.3, "offset": 1.5, "limit_margin": 1.25, "margin_constant": 0.3}
+
+
+def test_numbers_that_come_later():
+    """Ground truth: the law made at once; the numbers are asked for once, and only when needed."""
+    calls = []
+    counted = lambda: calls.append(1) or numbers()  # noqa: E731
+    law = Law.later(counted, limit_boundary=None, exponent=1.0, shares=None)
+    assert law.limit_boundary is None
+    assert law.exponent == 1.0
+    assert not calls
+    assert relative_error(law.time_within(0.01).log, 30 - log(1) - 1.5) < 1e-12
+    assert law == Law(None, -0.3, 1.5, 1.0, 1.25, 0.3)
+    assert len(calls) == 1
+    later = Law.later(numbers, limit_boundary=None, exponent=1.0, shares=None)
+    assert pickle.loads(pickle.dumps(later)) == law
+    with pytest.raises(AttributeError):
+        law.slope  # noqa: B018
