@@ -15,9 +15,10 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late.pair.response import SIGN, response
+from latephase.late.pair.response import response
 from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
+from latephase.problem.geometry import SIGN
 from reference import distance, margin_distance, proved_run
 
 EXACT = 1e-12

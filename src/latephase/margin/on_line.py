@@ -7,7 +7,7 @@ the margin is found from the kinks and not from a formula for the boundary.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from latephase.core.arrays import Bools, Floats
 from latephase.core.errors import InputError
@@ -92,61 +92,49 @@ class _Network:
         """Distance (...) from x to the zero set, or 0 if N(x) has not the sign y."""
         preactivations = line_value((self.weights, 0.0), (self.biases, 0.0), x)
         active = (preactivations > 0)[..., None, :]
-        slope, intercept = self.lines(active)
+        slope, intercept = self._lines(active)
         output = line_value(slope, intercept, x)
-        self._doubt(output, (self.steep * abs(x) + self.high)[..., None], active)
-        # Seen from x, where kinks near x are told apart; a neuron of weight 0 has its kink at inf.
-        kinks = np.where(self.weights == 0, np.inf, -preactivations / self.weights)
-        return if_right(self.distance_to_zeros(kinks, x), y * output[..., 0])
+        reach = (self.steep * abs(x) + self.high)[..., None]
+        self._doubt(output, reach, active)
 
-    def lines(self, active: Bools) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+        # The kinks in order, and the line of N on each of the m + 1 pieces between them. They are
+        # seen from x, where kinks near x are told apart; a neuron of weight 0 has its kink at inf.
+        kinks = np.where(self.weights == 0, np.inf, -preactivations / self.weights)
+        order = np.argsort(kinks, axis=-1, kind="stable")
+        rank = np.argsort(order, axis=-1, kind="stable")[..., None, :]
+        piece = np.arange(rank.shape[-1] + 1)[:, None]
+        w, b = self.weights[..., None, :], self.biases[..., None, :]
+        active = np.where(w > 0, piece > rank, np.where(w < 0, piece <= rank, b > 0))
+        slope, intercept = self._lines(active)
+        values = line_value(slope, intercept, x)
+        self._doubt(slope[0][..., [0, -1]], self.steep[..., None], active[..., [0, -1], :])
+
+        # Signs of N (..., m + 2) at -inf, the kinks and +inf; pieces between opposite ones cross 0.
+        far_left = np.where(slope[0] != 0, -np.sign(slope[0]), np.sign(intercept[0]))[..., :1]
+        far_right = np.where(slope[0] != 0, np.sign(slope[0]), np.sign(intercept[0]))[..., -1:]
+        at_kinks = np.take_along_axis(np.where(self.weights == 0, far_right, self.signs), order, -1)
+        left = np.concatenate([far_left, at_kinks], -1)
+        right = np.concatenate([at_kinks, far_right], -1)
+        crosses = left * right < 0
+        self._doubt(np.where(crosses, slope[0], np.inf), self.steep[..., None], active)
+        self._doubt(np.where(crosses, values, np.inf), reach, active)
+
+        # The nearest zero. An interval of zeros counts by its ends (a point inside it is
+        # misclassified anyway), and every kink is where some piece starts. Opposite signs but no
+        # slope: kinks that round to the same number as seen from a far x, in the wrong order; any
+        # point between them will do.
+        far, kinks = np.full((*kinks.shape[:-1], 1), np.inf), np.take_along_axis(kinks, order, -1)
+        start, end = np.concatenate([-far, kinks], -1), np.concatenate([kinks, far], -1)
+        roots = np.where(slope[0] == 0, 0.0, -values / slope[0])
+        crossing = np.where(crosses, np.abs(np.clip(roots, start, end)), np.inf)
+        nearest = np.where(left == 0, np.abs(start), crossing).min(axis=-1)
+        return if_right(nearest, y * output[..., 0])
+
+    def _lines(self, active: Bools) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         """Slope and intercept (..., k) of N where the neurons `active` (..., k, m) are."""
         weights, biases = self.weights[..., None, :], self.biases[..., None, :]
         outer = self.output_weights
         return _active_sum(active, outer, weights), _active_sum(active, outer, biases)
-
-    def distance_to_zeros(self, kinks: Floats, x: float) -> Floats:
-        """Distance from x to the zero set, given the kinks (..., m) as offsets from x."""
-        order = np.argsort(kinks, axis=-1, kind="stable")
-        active = self.active_on_pieces(order)
-        slope, intercept = self.lines(active)
-        self._doubt(slope[0][..., [0, -1]], self.steep[..., None], active[..., [0, -1], :])
-        far_left = np.where(slope[0] != 0, -np.sign(slope[0]), np.sign(intercept[0]))[..., :1]
-        far_right = np.where(slope[0] != 0, np.sign(slope[0]), np.sign(intercept[0]))[..., -1:]
-        signs = np.where(self.weights == 0, far_right, self.signs)
-        signs = np.concatenate([far_left, np.take_along_axis(signs, order, -1), far_right], -1)
-        values = line_value(slope, intercept, x)
-        crossing = signs[..., :-1] * signs[..., 1:] < 0
-        self._doubt(np.where(crossing, slope[0], np.inf), self.steep[..., None], active)
-        size = (self.steep * abs(x) + self.high)[..., None]
-        self._doubt(np.where(crossing, values, np.inf), size, active)
-        # Opposite signs but no slope: kinks that round to the same number as seen from a far x, in
-        # the wrong order; any point between them will do.
-        roots = np.where(slope[0] == 0, 0.0, -values / slope[0])
-        return _nearest_zero(np.take_along_axis(kinks, order, -1), signs, roots)
-
-    def active_on_pieces(self, order: NDArray[np.intp]) -> Bools:
-        """Which neurons are active (..., m + 1, m) on the pieces between the kinks in order."""
-        rank = np.argsort(order, axis=-1, kind="stable")[..., None, :]
-        piece = np.arange(rank.shape[-1] + 1)[:, None]
-        w, b = self.weights[..., None, :], self.biases[..., None, :]
-        mask: Bools = np.where(w > 0, piece > rank, np.where(w < 0, piece <= rank, b > 0))
-        return mask
-
-
-def _nearest_zero(kinks: Floats, signs: Floats, roots: Floats) -> Floats:
-    """Distance from 0 to the zeros of a piecewise-linear function.
-
-    kinks (..., m) ascending;  signs (..., m + 2): at -inf, the kinks and +inf;  roots (..., m + 1):
-    where the line of each piece is zero.
-    """
-    far = np.full((*kinks.shape[:-1], 1), np.inf)
-    start, end = np.concatenate([-far, kinks], -1), np.concatenate([kinks, far], -1)
-    left, right = signs[..., :-1], signs[..., 1:]
-    crossing = np.where(left * right < 0, np.abs(np.clip(roots, start, end)), np.inf)
-    # An interval of zeros counts by its ends (a point inside it is misclassified anyway), and
-    # every kink is where some piece starts.
-    return np.where(left == 0, np.abs(start), crossing).min(axis=-1)
 
 
 def _active_sum(active: Bools, outer: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -16,6 +16,9 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.problem.dataset import Dataset
 
+SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])
+"""Output weight of neuron j times label of point i; neuron 0 and point 0 have +1."""
+
 _SPLIT = 134217729.0  # 2^27 + 1 halves a 53-bit significand
 
 
@@ -75,6 +78,21 @@ class TwoPointGeometry:
                 Words(f"{x1!r} and {x2!r}"),
                 "rescale the inputs",
             ) from None
+
+    @property
+    def points(self) -> Floats:
+        """(x_i, 1), (2, 2)."""
+        return np.array([[self.x1, 1.0], [self.x2, 1.0]])
+
+    @property
+    def gram(self) -> Floats:
+        """Gram matrix of the points, (2, 2)."""
+        return np.array([[self.k11, self.k12], [self.k12, self.k22]])
+
+    @property
+    def squares(self) -> Floats:
+        """Squared lengths of the points, (2,)."""
+        return np.array([self.k11, self.k22])
 
     def preactivations(self, weights: ArrayLike, biases: ArrayLike) -> Floats:
         """a_ji = w_j x_i + b_j: weights (..., 2), biases (..., 2) -> (..., 2 neurons, 2 points).

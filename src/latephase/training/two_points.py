@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
+from latephase.problem.geometry import SIGN
 from latephase.training.base import UNIT_ROUNDOFF, Array, Pair, add
 from latephase.training.stepping import Columns, in_blocks
 
-_SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
 # XLA takes subnormal numbers for 0: pre-activations near them are kept in units of 2^-53.
 _SMALL, _SMALLER = 2.0**-960, 2.0**53
 _ULPS = 4.0  # rounding errors of a kick, in units of 2^-53 (2 + |margin|) of its size
@@ -72,7 +72,7 @@ def _step(columns: Columns, data: tuple[Array, ...], step_size: Array) -> Column
     """
     a, low, got, got_low, off, error, undecided, *units = columns
     unit = units[0] if units else 1.0
-    (gram,), sign = data, _SIGN[:, :, None]
+    (gram,), sign = data, SIGN[:, :, None]
     active = a > 0.0
     margins = jnp.where(active, sign * (a / unit), 0.0).sum(axis=0)
     margins += jnp.where(active, sign * (low / unit), 0.0).sum(axis=0)

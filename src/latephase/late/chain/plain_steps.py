@@ -14,8 +14,8 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
 from latephase.training.base import UNIT_ROUNDOFF, Data, Pair
-from latephase.training.gradient_descent import DescentState as State
 from latephase.training.gradient_descent import (
+    DescentState,
     LossWeights,
     contract,
     length_bound,
@@ -75,16 +75,16 @@ def _run(
     fixed = Data(*data)
     high, low, unit = given
     unit = None if unit is None else unit[..., None]
-    state = State(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
+    state = DescentState(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
 
     def one(
-        _: jax.Array, carry: tuple[State, jax.Array, jax.Array]
-    ) -> tuple[State, jax.Array, jax.Array]:
+        _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]
+    ) -> tuple[DescentState, jax.Array, jax.Array]:
         state, kick_error, sign_lost = carry
         pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
         ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
         moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
-        state = State(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
+        state = DescentState(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
@@ -101,7 +101,7 @@ def _run(
     return high, low, state.error[0], kick_error, sign_lost
 
 
-def _near(state: State, data: Data, unit: jax.Array | None) -> jax.Array:
+def _near(state: DescentState, data: Data, unit: jax.Array | None) -> jax.Array:
     """Pre-activations within their error of a kink, (m, n)."""
     a = preactivations(state.parameters, data, unit)[..., 0]
     high = jnp.abs(state.parameters.high if unit is None else state.parameters.high / unit)
@@ -113,7 +113,7 @@ def _near(state: State, data: Data, unit: jax.Array | None) -> jax.Array:
 def _undecided(
     near: jax.Array,
     before: jax.Array,
-    state: State,
+    state: DescentState,
     data: Data,
     loss_weights: LossWeights,
     step_size: jax.Array,

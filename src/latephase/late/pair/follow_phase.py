@@ -62,7 +62,7 @@ def _steps_until(
     late = log + np.log1p(-np.exp(np.minimum(log_start - log, 0)))
     log_n = np.where(start < 1e300, log, late)
     # Where nothing moves any more one column stands for all.
-    return (n, log_n) if phase.moving else (n[:, :1], log_n[:, :1])
+    return (n, log_n) if phase.orbits else (n[:, :1], log_n[:, :1])
 
 
 @dataclass(frozen=True)

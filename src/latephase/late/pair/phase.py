@@ -18,7 +18,7 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 from .context import Context
 from .fatou import Orbits, first_passage, increments, orbits
 from .response import Response
-from .state import PairState, margins
+from .state import PairState
 
 _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 
@@ -27,14 +27,13 @@ _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 class Phase:
     """A decoupled phase of the rows that share one pattern.
 
-    moving: the points whose loss still acts;  orbits: their scalar maps;
+    orbits: the scalar maps of the points whose loss still acts;
     n, log_n (R,): steps until the phase ends, inf if never;
     crossing (2, 2, R): the pre-activations that change sign then.
     """
 
     response: Response
     state: PairState
-    moving: tuple[int, ...]
     orbits: dict[int, Orbits]
     n: Floats
     log_n: Floats
@@ -45,7 +44,6 @@ class Phase:
         return Phase(
             self.response,
             self.state[rows],
-            self.moving,
             tracks,
             self.n[rows],
             self.log_n[rows],
@@ -56,21 +54,15 @@ class Phase:
 def phase_from(context: Context, state: PairState, code: int) -> Phase:
     """The phase that begins at `state`, whose trials all have the pattern `code`."""
     reply = context.response(code)
-    rates = reply.rates
-    moving = tuple(p for p in (0, 1) if rates[p] > 0)
-    levels = margins(state.preactivations * (reply.status != SLIDING)[:, :, None])
-    tracks = {
-        p: orbits(
-            levels[p],
-            np.full(levels[p].shape, context.log_step + np.log(rates[p])),
-            discrete=context.discrete,
-        )
-        for p in moving
-    }
     rows = state.time.size
+    tracks = {}
+    for p, level in enumerate(reply.levels(state.preactivations)):
+        if reply.rates[p] > 0:
+            log_c = np.full(rows, context.log_step + np.log(reply.rates[p]))
+            tracks[p] = orbits(level, log_c, discrete=context.discrete)
     n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
     ahead = rises(reply, state.preactivations)
-    for p in moving:
+    for p in tracks:
         nearest = ahead[:, :, p].min(axis=(0, 1))
         finite = np.flatnonzero(np.isfinite(nearest))
         steps = first_passage(tracks[p][finite], nearest[finite])
@@ -82,7 +74,7 @@ def phase_from(context: Context, state: PairState, code: int) -> Phase:
         first = released < n
         n, log_n = np.where(first, released, n), np.where(first, np.log(released), log_n)
         crossing = np.where(first, kinks, crossing)
-    return Phase(reply, state, moving, tracks, n, log_n, crossing)
+    return Phase(reply, state, tracks, n, log_n, crossing)
 
 
 def rises(reply: Response, a: Floats) -> Floats:

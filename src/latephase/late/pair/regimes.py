@@ -11,6 +11,8 @@ from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, pattern_status, statuses
 from latephase.problem import TwoPointGeometry
 
+from .state import margins
+
 CHATTER_FACTOR = 16.0  # covers the error of a slide entered at a given chatter, by brute force
 
 _FIRM = 0.1  # e-folds within which a kick must be taken back by a kink that holds beside another
@@ -60,7 +62,7 @@ def half_slide(geometry: TwoPointGeometry, code: int) -> tuple[int, float, Regim
 
 def _falls(g: TwoPointGeometry) -> Floats:
     """What a wrong side loses per rise of the margins while the other neuron slides, (2,)."""
-    return np.array(g.excess) / (2 * np.array([g.k11, g.k22]))
+    return np.array(g.excess) / (2 * g.squares)
 
 
 def final_status(geometry: TwoPointGeometry, regime: Regime | None, a: Floats) -> Ints:
@@ -129,14 +131,14 @@ def sliding_statuses(geometry: TwoPointGeometry, a: Floats, log_step: float) -> 
         # next to k11 = k12 = k22 (+-1e-9, or 10001 and 10000) a sharper comparison would be a throw
         # of dice.
         known = push.kick + _ROUNDING * np.abs(a).max(axis=(0, 1))
-        held = (np.abs(a[j, i]) <= up + down) & (up < down * (1 + known))
-        status[j, i][held & (status[j, 1 - i] == ACTIVE)] = SLIDING
+        holds = (np.abs(a[j, i]) <= up + down) & (up < down * (1 + known))
+        status[j, i][holds & (status[j, 1 - i] == ACTIVE)] = SLIDING
     if geometry.gram_sign > 0:
-        _let_go(geometry, a, status, push)
+        _release_the_farther(geometry, a, status, push)
     return status, push
 
 
-def _let_go(geometry: TwoPointGeometry, a: Floats, status: Ints, push: Pushes) -> None:
+def _release_the_farther(geometry: TwoPointGeometry, a: Floats, status: Ints, push: Pushes) -> None:
     """Of two kinks in reach only the nearer one holds, unless both take back a kick at once.
 
     What differs between the wrong sides of two neurons that are active everywhere is conserved:
@@ -169,12 +171,10 @@ def apart(geometry: TwoPointGeometry, a: Floats) -> Floats:
 
 def pushes(geometry: TwoPointGeometry, a: Floats, log_step: float) -> Pushes:
     """What a step from the pre-activations a (2, 2, T) does."""
-    r = np.maximum(a, 0.0)
-    margin = np.stack([r[0, 0] - r[1, 0], r[1, 1] - r[0, 1]])
-    log = log_step - margin  # infinite where the next step overflows
+    log = log_step - margins(a)  # infinite where the next step overflows
     # A half slide on +-1e-7 ends at t = e^3000000: losses that underflow still have their ratio.
     step = np.exp(log + np.maximum(_LEAST_LOG - log.max(axis=0), 0.0))
-    norms = np.array([geometry.k11, geometry.k22])[:, None]
-    up, down = step[::-1] * geometry.k12, step * norms
-    chatter = (step * np.sqrt(norms)).max(axis=0)
+    squares = geometry.squares[:, None]
+    up, down = step[::-1] * geometry.k12, step * squares
+    chatter = (step * np.sqrt(squares)).max(axis=0)
     return Pushes(step, up, down, down.max(axis=0), chatter)

@@ -22,8 +22,9 @@ import numpy as np
 from latephase.core.arrays import Floats
 from latephase.late.pattern import ACTIVE, SLIDING, Statuses, pattern_status
 from latephase.problem import TwoPointGeometry
+from latephase.problem.geometry import SIGN
 
-SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
+from .state import margins
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Response:
         M alpha = 1, along which r_p = 1 / alpha_p; NaN if it has none.
         """
         if self.decoupled:
-            return self.both * _norms(self.geometry) + self.own
+            return self.both * self.geometry.squares + self.own
         alpha = self._inverse.sum(axis=1)
         return 1 / alpha if (alpha > 0).all() else np.full(2, np.nan)
 
@@ -81,13 +82,13 @@ class Response:
     @cached_property
     def _determinant(self) -> float:
         """det M of a coupled pattern."""
-        crossed = self.both * (self.own @ _norms(self.geometry)[::-1])
+        crossed = self.both * (self.own @ self.geometry.squares[::-1])
         return float(self.both**2 * self.geometry.determinant + crossed + self.own.prod())
 
     @cached_property
     def _inverse(self) -> Floats:
         """M^-1 (2, 2) of a coupled pattern: accumulated step * loss A_p per rise of margin q."""
-        k12, (low, high) = self.geometry.k12, self.both * _norms(self.geometry) + self.own
+        k12, (low, high) = self.geometry.k12, self.both * self.geometry.squares + self.own
         adjugate = np.array([[high, self.both * k12], [self.both * k12, low]])
         return np.asarray(adjugate / self._determinant)
 
@@ -121,33 +122,35 @@ class Response:
         total = each.sum(axis=-1)
         for j in np.flatnonzero((self.status == ACTIVE).all(axis=1)):
             if self.status[1 - j, j] == SLIDING:  # (k12 - k_jj) / (2 k_jj): its terms cancel
-                total[j, 1 - j] = -self.geometry.excess[j] / (2 * _norms(self.geometry)[j])
+                total[j, 1 - j] = -self.geometry.excess[j] / (2 * self.geometry.squares[j])
         return np.stack([total, np.zeros((2, 2))], axis=-1)
 
     def slack(self, j: int, i: int) -> float:
         """k_ii r_o - k12 r_i, o the other point: what holds the kink of neuron j at point i, less
         what pulls at it, when both margins are alike."""
         g, o = self.geometry, 1 - i
-        norms = _norms(g)
         if self.both:
             return float(self.rates.prod())  # det M = 2 D there
         if self.status[1 - j, o] == SLIDING:
-            return float(g.determinant * g.excess[o] / norms[o])
+            return float(g.determinant * g.excess[o] / g.squares[o])
         return float(g.determinant - g.k12 * self.rates[i])
 
-    def deviation(self, margins: Floats) -> Floats:
+    def levels(self, a: Floats) -> Floats:
+        """Margins (2, T) at pre-activations (2, 2, T), whose sliding ones count as 0."""
+        return margins(a * (self.status != SLIDING)[:, :, None])
+
+    def deviation(self, levels: Floats) -> Floats:
         """How far margins (2, T) are from the self-similar solution; 0 in decoupled patterns."""
         if self.decoupled:
-            return np.zeros(margins.shape[-1])
-        off: Floats = margins[1] - margins[0] - self.tilt
+            return np.zeros(levels.shape[-1])
+        off: Floats = levels[1] - levels[0] - self.tilt
         return np.abs(off)
 
 
 def response(geometry: TwoPointGeometry, code: int) -> Response:
     """The response of the pattern with this code.  Source: docs/theory.md, "Patterns"."""
     status = pattern_status(code)
-    points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
-    gram = np.array([[geometry.k11, geometry.k12], [geometry.k12, geometry.k22]])
+    points, gram = geometry.points, geometry.gram
     parameters, a, own = np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), np.zeros(2)
     for j, p in np.argwhere(status == ACTIVE):
         parameters[j, :, p], a[j, :, p] = SIGN[j, p] * points[p], SIGN[j, p] * gram[p]
@@ -161,12 +164,8 @@ def response(geometry: TwoPointGeometry, code: int) -> Response:
     return Response(geometry, status, parameters, a, both, own)
 
 
-def _norms(g: TwoPointGeometry) -> Floats:
-    return np.array([g.k11, g.k22])
-
-
 def _along_kink(g: TwoPointGeometry, p: int) -> Floats:
     """z_p less its part along z_i, i the other point: (x_p - x_i) (1, -x_i) / k_ii."""
     i = 1 - p
     gap = 2 * g.half_gap * (1 - 2 * p)
-    return gap * np.array([1.0, -(g.x1, g.x2)[i]]) / _norms(g)[i]
+    return gap * np.array([1.0, -(g.x1, g.x2)[i]]) / g.squares[i]

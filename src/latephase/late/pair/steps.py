@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.core.arrays import Bools, Floats, Ints
-from latephase.problem.geometry import two_sum
+from latephase.core.arrays import Bools, Ints
+from latephase.problem.geometry import SIGN, two_sum
 
 from .context import Context
 from .regimes import CHATTER_FACTOR, pushes
-from .response import SIGN
 from .state import Journey, PairState, later, margin_errors
 
 if TYPE_CHECKING:
@@ -40,13 +39,13 @@ def take_steps(context: Context, journey: Journey, rows: Ints, max_steps: int) -
     ahead = np.nan_to_num(ahead - before.time, nan=np.inf)
     counts = np.minimum(chunk, np.maximum(ahead, 1.0)).astype(np.int64)
 
-    lengths = np.sqrt([g.k11, g.k22])[:, None]
+    lengths = np.sqrt(g.squares)[:, None]
     moved = advance_pair(
         before.preactivations,
         before.preactivation_error,
         np.maximum(before.error.max(axis=0), (margin_errors(before) / lengths).max(axis=0)),
         counts,
-        gram=np.array([[g.k11, g.k12], [g.k12, g.k22]]),
+        gram=g.gram,
         step_size=context.method.step_size,
     )
     after = _after(context, before, moved, counts)
@@ -69,8 +68,7 @@ def take_steps(context: Context, journey: Journey, rows: Ints, max_steps: int) -
 
 def _after(context: Context, before: PairState, moved: SteppedPair, counts: Ints) -> PairState:
     """The states after steps in which neuron j has received step * loss (2, 2, T) from point i."""
-    points = np.array([[context.geometry.x1, 1.0], [context.geometry.x2, 1.0]])
-    gained: Floats = np.einsum("jit,ji,ic->jct", moved.received, SIGN, points)
+    gained = np.einsum("jit,ji,ic->jct", moved.received, SIGN, context.geometry.points)
     time = later(before.time, before.log_time, counts.astype(float), np.log(counts))
     # The error of the parameters is what steps add, and rounding once.
     still = (moved.received == 0).all(axis=1)

@@ -17,7 +17,7 @@ from .kinks import ALIKE, rest_on_kinks
 from .phase import rises
 from .regimes import CHATTER_FACTOR, Pushes, half_slide
 from .response import Response
-from .state import Journey, PairState, margins
+from .state import Journey, PairState
 
 WORTHWHILE = 64  # a phase shorter than this is stepped through
 _KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
@@ -47,11 +47,10 @@ def is_self_similar(context: Context, s: PairState, codes: Ints, push: Pushes) -
     undo is waited for.  On points 10001, 10000 a deviation of 1e-3 would be one of 10^5 rises.
     """
     good = np.zeros(codes.size, bool)
-    norms = np.array([context.geometry.k11, context.geometry.k22])
     for _, here, reply in context.by_pattern(codes):
         step, kick = push.step[:, here], push.kick[here]
         rise = (step * reply.rates[:, None]).max(axis=0)
-        bend = (step * (reply.both * norms + reply.own)[:, None]).sum(axis=0)
+        bend = (step * (reply.both * context.geometry.squares + reply.own)[:, None]).sum(axis=0)
         ahead = rises(reply, s.preactivations[..., here]).min(axis=(0, 1, 2))
         share = np.minimum(1.0, rise / kick)
         alike = np.maximum(10 * context.slide_tolerance * share, ALIKE)
@@ -102,8 +101,7 @@ def _deviation(context: Context, s: PairState, codes: Ints) -> Floats:
     """How far the margins are from rising alike, (R,)."""
     deviation = np.zeros(codes.size)
     for _, here, reply in context.by_pattern(codes):
-        level = margins(s.preactivations[..., here] * (reply.status != SLIDING)[:, :, None])
-        deviation[here] = reply.deviation(level)
+        deviation[here] = reply.deviation(reply.levels(s.preactivations[..., here]))
     return deviation
 
 
