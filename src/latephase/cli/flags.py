@@ -59,10 +59,7 @@ def words(text: str, flag: str) -> list[str]:
 
 
 def _option(
-    metavar: str,
-    text: str,
-    read: Callable[[str, str], Any] | None = None,
-    **more: Any,
+    metavar: str, text: str, read: Callable[[str, str], Any] | None = None, **more: Any
 ) -> Any:
     """An option with the help `text`, whose value is read(what was typed, the name of the flag).
 
@@ -70,8 +67,8 @@ def _option(
     ValueError into words of its own; a callback has the one and does not do the other.
     """
 
-    def convert(parameter: typer.CallbackParam, typed: Any) -> Any:
-        return typed if typed is None or read is None else read(typed, parameter.opts[0])
+    def convert(parameter: typer.CallbackParam, given: Any) -> Any:
+        return given if given is None or read is None else read(given, parameter.opts[0])
 
     # `parser` so that an alias may name the type of the value, which is not the text.
     return typer.Option(parser=str, callback=convert, metavar=metavar, help=text, **more)

@@ -63,16 +63,7 @@ STYLE: dict[str, Any] = {
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "svg.hashsalt": "latephase",
-    "xtick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 8.0,
-    "xtick.major.size": 2.5,
-    "xtick.major.width": 0.7,
-    "xtick.minor.size": 0.0,
-    "ytick.color": MUTED,
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 8.0,
-    "ytick.major.size": 2.5,
-    "ytick.major.width": 0.7,
-    "ytick.minor.size": 0.0,
 }
+_TICKS = {"color": MUTED, "labelcolor": INK, "labelsize": 8.0}
+_TICKS |= {"major.size": 2.5, "major.width": 0.7, "minor.size": 0.0}
+STYLE |= {f"{axis}tick.{name}": value for axis in "xy" for name, value in _TICKS.items()}

@@ -109,12 +109,9 @@ def _colour(series: Series, free: Any) -> tuple[str, int]:
 
 def _places(series: tuple[Series, ...]) -> dict[str, int]:
     """Place of every category of the panel, in the order of appearance."""
-    names: dict[str, int] = {}
-    for one in series:
-        values = np.asarray(one.x)
-        for name in values if values.dtype.kind in "OUT" else ():
-            names.setdefault(str(name), len(names))
-    return names
+    columns = [np.asarray(one.x) for one in series]
+    names = [str(name) for x in columns if x.dtype.kind in "OUT" for name in x]
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
 def draw_line(axes: Axes, series: Series, brush: Brush) -> None:
