@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from ball_descent import ball_descend, ball_distance
-from brute import Brute, descend, distance
-from flow import Lost, flow, flow_distance, starts_on_repelling_kink
-from problems import Floats, Problem, problems
+from references.ball_descent import ball_descend, ball_distance
+from references.brute import Brute, descend, distance
+from references.flow import Lost, flow, flow_distance, starts_on_repelling_kink
+from references.problems import Floats, Problem, problems
 
 PROBLEMS = problems()
 CHUNKS = 8

@@ -17,7 +17,7 @@ import latephase as lp
 from helpers import relative_error
 from latephase.late.pair.response import SIGN, pattern_code, response
 from latephase.problem import TwoPointGeometry
-from reference import distance, margin_distance, proved_run
+from references.two_neurons import distance, margin_distance, proved_run
 
 EXACT = 1e-12
 FAR = ["1e100", "1e1000"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from problems import Floats, Problem
+from references.problems import Floats, Problem
 
 WINDOW = 1000  # steps over which chattering is measured
 
