@@ -1,8 +1,12 @@
-"""What tests compare with: relative errors only, never an absolute tolerance."""
+"""What tests compare with: relative errors only, never an absolute tolerance; and campaigns."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike
 
 
@@ -43,3 +47,12 @@ def message_is_one_line(error: BaseException) -> bool:
     text = str(error)
     before, _, after = text.partition(", got ")
     return text.startswith("expected ") and bool(before) and "; " in after and "\n" not in text
+
+
+def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
+    """0, ..., count - 1: the parts of a campaign, of which only the everyday ones are no campaign.
+
+    Each part takes every count-th problem, so that one part is like the others.
+    """
+    rest = pytest.mark.campaign
+    return [pytest.param(k, marks=() if k in everyday else rest) for k in range(count)]

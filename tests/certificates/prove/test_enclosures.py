@@ -11,6 +11,7 @@ import pytest
 from flint import ctx
 
 import latephase as lp
+from helpers import shares
 from latephase.certificates import certify
 from latephase.core.balls import bounds, exact, precision
 
@@ -157,7 +158,7 @@ def check(network, data, method):
     return checks, found.regime
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", shares(SEEDS))
 def test_brute_force_lies_inside_everywhere(seed):
     """Ground truth: 400-bit brute force of random runs; 10^5 enclosures in all must hold it."""
     rng = np.random.default_rng(20261125 + seed)
