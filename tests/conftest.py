@@ -3,19 +3,23 @@
 Three sets of tests, by markers: `make test-quick` leaves out what is slow, `make test` only the
 campaigns, `.ci/run` nothing. A campaign is marked where it stands (`helpers.shares` keeps a part of
 it in every run). Whether a test is slow is decided by its room, below, unless the test or its file
-says it is `slow` or `quick`.
+says that it is `slow` or `quick`. What is not slow must not compile: such a test fails.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
 # Rooms whose tests follow runs: nearly each of their shapes is compiled, in half a second or more.
-FOLLOWING = {"late", "training", "runs", "experiments", "report", "cli", "docs", "references"}
+FOLLOWING = {"late", "training", "runs", "store", "experiments", "report", "cli", "docs"}
+FOLLOWING |= {"references"}
+COMPILED = "/jax/core/compile/backend_compile_duration"
 
 # What one test has compiled is loaded by the others: in this process, in those of pytest-xdist, in
 # those that tests start, and in the next run. It is the same code, so numbers stay as they are.
@@ -31,3 +35,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         told = item.get_closest_marker("slow") or item.get_closest_marker("quick")
         if item.get_closest_marker("campaign") or (room in FOLLOWING and not told):
             item.add_marker("slow")
+
+
+class Compilations:
+    """How many programs JAX has compiled in this process, or loaded from the store, so far."""
+
+    def __init__(self) -> None:
+        self.count, self.listens = 0, False
+
+    def counted(self) -> int:
+        """The count; it starts once JAX is there, which nothing here imports."""
+        if not self.listens and "jax" in sys.modules:
+            sys.modules["jax"].monitoring.register_event_duration_secs_listener(self._heard)
+            self.listens = True
+        return self.count
+
+    def _heard(self, event: str, _: float, **__: object) -> None:
+        self.count += event == COMPILED
+
+
+COMPILATIONS = Compilations()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fails a test that compiles and is not slow."""
+    before = COMPILATIONS.counted()
+    yield
+    if COMPILATIONS.counted() > before and not item.get_closest_marker("slow"):
+        pytest.fail("it compiles, so mark it: @pytest.mark.slow (tests/conftest.py)")
