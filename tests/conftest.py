@@ -29,12 +29,20 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as slow what stands in a room that follows runs and does not say otherwise."""
+    """Marks as slow what stands in a room that follows runs and does not say otherwise.
+
+    Campaigns come first, so that no worker begins a long test when the others have done theirs.
+    """
+
+    def marked(item: pytest.Item, *names: str) -> bool:
+        return any(item.get_closest_marker(name) for name in names)
+
     for item in items:
         room = item.path.relative_to(TESTS).parts[0]
-        told = item.get_closest_marker("slow") or item.get_closest_marker("quick")
-        if item.get_closest_marker("campaign") or (room in FOLLOWING and not told):
+        follows = room in FOLLOWING and not marked(item, "slow", "quick")
+        if follows or marked(item, "campaign", "everyday"):
             item.add_marker("slow")
+    items.sort(key=lambda item: not marked(item, "campaign", "everyday"))
 
 
 class Compilations:

@@ -50,9 +50,9 @@ def message_is_one_line(error: BaseException) -> bool:
 
 
 def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
-    """0, ..., count - 1: the parts of a campaign, of which only the everyday ones are no campaign.
+    """0, ..., count - 1: the parts of a campaign, of which `make test` does the everyday ones.
 
-    Each part takes every count-th problem, so that one part is like the others.
+    Let part k take every count-th problem from the k-th on, so that one part is like the others.
     """
-    rest = pytest.mark.campaign
-    return [pytest.param(k, marks=() if k in everyday else rest) for k in range(count)]
+    marks = {True: pytest.mark.everyday, False: pytest.mark.campaign}
+    return [pytest.param(k, marks=marks[k in everyday]) for k in range(count)]

@@ -227,6 +227,7 @@ def test_more_bits_give_an_enclosure_inside(name):
         assert max(wide[0], narrow[0]) <= min(wide[1], narrow[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [(1, -1), (3, -1), (2, -0.5), (0.5, -0.5), (0.5, -0.8)])
 @pytest.mark.parametrize("name", ["he_normal", "standard_normal"])
 def test_simulator_lies_inside(points, name):
