@@ -18,7 +18,7 @@ from helpers import relative_error
 from latephase.late.pair.response import SIGN, response
 from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
-from reference import distance, margin_distance, proved_run
+from references.two_neurons import distance, margin_distance, proved_run
 
 EXACT = 1e-12
 FAR = ["1e100", "1e1000"]
