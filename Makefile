@@ -1,7 +1,7 @@
 # latephase: `make` lists what can be made. Needs python3 (3.11 or later) and a package index that pip can reach.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto --maxprocesses 4
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 REPRODUCE_ARGS ?=
 
 VENV := .venv
@@ -11,17 +11,23 @@ READY_BENCH := $(VENV)/.ready-bench
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test lint format bench clean
+.PHONY: help setup reproduce test test-quick test-all lint format bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## make .venv with everything pinned in constraints.txt
 
 reproduce: $(READY) ## the paper: report, figures, data, and the table of claims (REPRODUCE_ARGS="--trials 1000")
 	@$(BIN)/latephase reproduce $(REPRODUCE_ARGS)
 
-test: $(READY) ## run the tests (PYTEST_ARGS="-k fatou")
+test: $(READY) ## the tests but for long campaigns (PYTEST_ARGS="-k fatou")
+	@$(BIN)/python -m pytest -m "not campaign" $(PYTEST_ARGS)
+
+test-quick: $(READY) ## the tests that follow no run: input, margins, certificates, files
+	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(READY) ## all tests, as .ci/run does
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(READY) ## style, formatting, types and the order of the rooms

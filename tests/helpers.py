@@ -1,8 +1,12 @@
-"""What tests compare with: relative errors only, never an absolute tolerance."""
+"""What tests compare with: relative errors only, never an absolute tolerance; and campaigns."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike
 
 
@@ -43,3 +47,12 @@ def message_is_one_line(error: BaseException) -> bool:
     text = str(error)
     before, _, after = text.partition(", got ")
     return text.startswith("expected ") and bool(before) and "; " in after and "\n" not in text
+
+
+def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
+    """0, ..., count - 1: the parts of a campaign, of which `make test` does the everyday ones.
+
+    Let part k take every count-th problem from the k-th on, so that one part is like the others.
+    """
+    marks = {True: pytest.mark.everyday, False: pytest.mark.campaign}
+    return [pytest.param(k, marks=marks[k in everyday]) for k in range(count)]

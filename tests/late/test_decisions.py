@@ -15,7 +15,7 @@ from latephase.late.chain.run import Chain, run_chain
 from latephase.late.chain.state import Controls
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import Problem
-from problems import problems
+from references.problems import problems
 
 SOME = problems()[5::120]
 

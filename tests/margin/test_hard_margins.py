@@ -20,7 +20,7 @@ from helpers import relative_error
 from latephase.margin import margin_of, optimal_margin
 from latephase.margin.exact.pivoting import least_norm
 from latephase.margin.robustness import least_distance
-from rational import as_float, exact_distance, nearest_point
+from references.rational import as_float, exact_distance, nearest_point
 
 NORMS = (2.0, 1.0, math.inf)
 KINDS = ("parallel", "parallel too", "far", "unscaled", "offset", "outputs", "parallel and far")

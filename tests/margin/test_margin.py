@@ -23,7 +23,7 @@ from latephase.margin import (
     two_neuron_margin,
 )
 from latephase.problem import Dataset, ShallowReLU
-from rational import exact_margin
+from references.rational import exact_margin
 
 PAPER = ([1.0, -1.0], [1, -1])
 ULPS = 2e-15

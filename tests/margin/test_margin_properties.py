@@ -14,7 +14,7 @@ from latephase.margin import (
     normalised_margin,
     two_neuron_margin,
 )
-from rational import exact_margin, exact_output
+from references.rational import exact_margin, exact_output
 
 deterministic = settings(derandomize=True, max_examples=300, deadline=None, database=None)
 

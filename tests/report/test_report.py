@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import report_sample as sample
+import samples.report as sample
 from latephase.core import InputError
 from latephase.report import write_report
 from latephase.report.palette import THEME

@@ -17,7 +17,7 @@ from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.offset import convergence_rate, offset
 from latephase.late.limits.settled import Mode, settled
 from latephase.margin import kkt_residual, zeros_on_line
-from modes import parameters, stepped_run, theta_of
+from references.counted_runs import parameters, stepped_run, theta_of
 
 STEP = 0.2
 SPECIALISED = [(3, -1), (2, -3), (1, -1), (-4, 0.25)]

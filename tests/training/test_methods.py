@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import decimal_methods as exact
+import references.decimal_methods as exact
 from latephase.training.base import Data, Pair
 from latephase.training.follow import follow
 from latephase.training.method import View

@@ -231,6 +231,7 @@ def test_errors_inside_of_a_call_pass():
     assert not isinstance(caught.value, lp.InputError)
 
 
+@pytest.mark.slow
 def test_warnings_point_at_the_caller():
     """Ground truth: the file of this test, also where the call is wrapped."""
     with pytest.warns(UserWarning, match="beta2") as caught:

@@ -19,7 +19,7 @@ from latephase.late.pair.response import response
 from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
 from latephase.problem.geometry import SIGN
-from reference import distance, margin_distance, proved_run
+from references.two_neurons import distance, margin_distance, proved_run
 
 EXACT = 1e-12
 FAR = ["1e100", "1e1000"]

@@ -14,6 +14,8 @@ from latephase.late.limits.direction import augmented, largest_margin, mode_grad
 from latephase.late.limits.exact import least_distance, rational
 from latephase.late.limits.mode import mode_limit
 
+pytestmark = pytest.mark.quick
+
 SHAPES = [(3, -1), (2, -3), (1, -1), (-4, 0.25), (0.2, -3), (0.9, -0.4), (1, 3), (3, 1), (-0.5, -4)]
 SCALES = [1e-9, 1e-7, 1e-3, 1e3, 1e7, 1e9]
 OFFSETS = [10.0, 2020.0, 1e4, 1e5, 1e6, 1e7]

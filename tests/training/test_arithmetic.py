@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import latephase as lp
-import native_arithmetic
 from latephase.core import Outcome
 from latephase.problem import initializers
 from latephase.runs.stall import WHOLE_UNITS
 from latephase.training.arithmetic.real_arithmetic import FORMATS, descend
+from references import native_arithmetic
 
 PAPER: dict[str, Any] = {
     "inputs": np.array([[1.0], [-1.0]]),

@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, arb_mat
 
 from latephase.core.balls import exact, precision
-from problems import Floats, Problem
+from references.problems import Floats, Problem
 
 BITS = (128, 512, 2048)
 CENTRE_BITS = (192, 256)

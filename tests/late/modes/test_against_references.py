@@ -5,7 +5,8 @@ time; the loss tends to 0 in 105. The two ways of rounding of `brute` agree over
 in sized-10, 3e-12 in inseparable-00 and 1e-12 in all others. Balls agree with both over 10^4 steps
 to 5e-12 in sized-10, 3e-13 in sized-06, 2e-13 in inseparable-00 and 1e-13 in all others; 199 of
 these runs are proved, and all took 64 s.
-LATEPHASE_BALL_PROBLEMS says how many problems are held to balls here.
+LATEPHASE_BALL_PROBLEMS says how many problems are held to balls here. Every day an eighth of all
+problems is held to brute force, and of these every third to balls: they share their compiled steps.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from ball_descent import ball_descend, ball_distance
-from brute import Brute, descend, distance
-from flow import Lost, flow, flow_distance, starts_on_repelling_kink
-from problems import Floats, Problem, problems
+from helpers import shares
+from references.ball_descent import ball_descend, ball_distance
+from references.brute import Brute, descend, distance
+from references.flow import Lost, flow, flow_distance, starts_on_repelling_kink
+from references.problems import Floats, Problem, problems
 
 PROBLEMS = problems()
 CHUNKS = 8
@@ -76,7 +78,7 @@ def judged(p: Problem, truth: Brute) -> tuple[list[str], float]:
     return wrong, float(np.max(said[-3:]))
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("chunk", shares(CHUNKS))
 def test_descent_against_brute_force(chunk: int):
     """Ground truth: 10^6 steps in doubles, parameters in pairs of them.
 
@@ -92,7 +94,7 @@ def test_descent_against_brute_force(chunk: int):
     assert np.median(np.array(errors)[slides]) <= 1e-2
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("chunk", shares(CHUNKS, everyday=(0, 4)))
 def test_descent_against_balls(chunk: int):
     """Ground truth: 10^4 steps in balls of 128 to 2048 bits."""
     chosen = PROBLEMS[:: max(1, len(PROBLEMS) // BALL_PROBLEMS)]
@@ -105,7 +107,7 @@ def test_descent_against_balls(chunk: int):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.parametrize("chunk", shares(4, everyday=(3,)))
 def test_flow_against_a_stiff_solver(chunk: int):
     """Ground truth: Radau in ln t on smoothed kinks, extrapolated; to t = 10^12 where it arrives.
 

@@ -7,7 +7,7 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from reference import distance, reference_run
+from references.two_neurons import distance, reference_run
 
 
 def data_and_net(inputs, weights, biases) -> tuple[lp.Dataset, lp.ShallowReLU]:

@@ -8,13 +8,13 @@ from math import e, exp
 import numpy as np
 import pytest
 
-from ball_descent import agree, ball_descend, ball_distance, run_balls
-from brute import Brute, descend, distance
-from flow import flow, flow_distance, starts_on_repelling_kink
-from helpers import norm_error, relative_error
-from problems import Problem, problems
-from reference import distance as two_neuron_distance
-from reference import fatou_reference, reference_run
+from helpers import norm_error, relative_error, shares
+from references.ball_descent import agree, ball_descend, ball_distance, run_balls
+from references.brute import Brute, descend, distance
+from references.flow import flow, flow_distance, starts_on_repelling_kink
+from references.problems import Problem, problems
+from references.two_neurons import distance as two_neuron_distance
+from references.two_neurons import fatou_reference, reference_run
 
 PROBLEMS = problems()
 TIMES = [0, 1, 10, 100, 1000, 10_000]
@@ -96,9 +96,9 @@ def test_two_neurons_against_their_own_reference():
                 assert two_neuron_distance(theta[:, 0], theta[:, 1], balls) < 1e-13
 
 
-@pytest.mark.parametrize("chunk", range(2))
+@pytest.mark.parametrize("chunk", shares(2))
 def test_brute_force_against_balls(chunk: int):
-    """Ground truth: 10^4 steps in balls; by hand over all problems, see test_general."""
+    """Ground truth: 10^4 steps in balls; over all problems by hand, see late/modes."""
     batch = PROBLEMS[3 + 8 * chunk :: 16]
     runs = [descend(batch, TIMES, variant) for variant in (0, 1)]
     for k, p in enumerate(batch):

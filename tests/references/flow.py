@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from problems import Floats, Problem
+from references.problems import Floats, Problem
 
 WIDTHS = (4e-5, 2e-5, 1e-5)  # of the step functions, in units of |z_i| |(w_j, b_j)| at the start
 TOLERANCE = 1e-10

@@ -11,6 +11,7 @@ import pytest
 from flint import ctx
 
 import latephase as lp
+from helpers import shares
 from latephase.certificates import certify
 from latephase.core.balls import bounds, exact, precision
 
@@ -157,7 +158,7 @@ def check(network, data, method):
     return checks, found.regime
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", shares(SEEDS))
 def test_brute_force_lies_inside_everywhere(seed):
     """Ground truth: 400-bit brute force of random runs; 10^5 enclosures in all must hold it."""
     rng = np.random.default_rng(20261125 + seed)
@@ -226,6 +227,7 @@ def test_more_bits_give_an_enclosure_inside(name):
         assert max(wide[0], narrow[0]) <= min(wide[1], narrow[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [(1, -1), (3, -1), (2, -0.5), (0.5, -0.5), (0.5, -0.8)])
 @pytest.mark.parametrize("name", ["he_normal", "standard_normal"])
 def test_simulator_lies_inside(points, name):

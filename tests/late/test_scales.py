@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from ball_descent import ball_descend, ball_distance
-from brute import descend, distance
 from latephase.late.modes import modified
-from problems import Problem
+from references.ball_descent import ball_descend, ball_distance
+from references.brute import descend, distance
+from references.problems import Problem
 
 GD, FLOW = lp.GradientDescent, lp.GradientFlow()
 

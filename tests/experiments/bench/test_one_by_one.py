@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import decimal_methods as exact
+import references.decimal_methods as exact
 from helpers import relative_error
 from latephase.experiments import BEYOND, CLAIMS, Bench, Verdict
 from latephase.experiments.bench import one_by_one

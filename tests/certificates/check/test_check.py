@@ -13,13 +13,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from certificates import RUNS, certificate, exact, number, signed
 from helpers import message_is_one_line
 from latephase.certificates.check import form as check_form
 from latephase.certificates.check import late as check_late
 from latephase.certificates.check import run as check_run
 from latephase.certificates.check.certificate import NotACertificate, verify
 from latephase.core.balls import arb, bounds, precision
+from samples.certificates import RUNS, certificate, exact, number, signed
 
 CLAIMS = ("settled", "trained", "optimal_margin", "slow", "specialised", "double_slide", "one_dead")
 

@@ -7,7 +7,7 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from reference import distance, fatou_reference, margin_distance, reference_run
+from references.two_neurons import distance, fatou_reference, margin_distance, reference_run
 
 # k12 = 0, 0, < 0, < 0, > 0 (double slide), > 0 (single slide), < 0 and label order, > 0
 DATA = [(1, -1), (2, -0.5), (3, -1), (2, -3), (0.5, -0.5), (1, 3), (-1, 2), (0.3, 0.9)]

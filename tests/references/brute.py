@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from problems import Floats, Problem
+from references.problems import Floats, Problem
 
 WINDOW = 1000  # steps over which chattering is measured
 
@@ -40,19 +40,18 @@ def descend(batch: Sequence[Problem], times: Sequence[int], variant: int = 0) ->
     Shares of activity are over the last 1,000 steps before the last time.
     """
     import jax
-    import jax.numpy as jnp
 
     with jax.enable_x64(True):
         fixed, state = _stacked(batch)
         done, found, losses = 0, [], []
-        share = jnp.zeros((fixed["v"].shape[0], *fixed["y"].shape))
+        share = np.zeros((fixed["v"].shape[0], *fixed["y"].shape))
         for time in times:
             quiet = max(0, time - done - WINDOW) if time == times[-1] else time - done
             state, _ = _advance(variant, False)(fixed, state, share, quiet)
             state, share = _advance(variant, True)(fixed, state, share, time - done - quiet)
             done = time
             found.append(np.asarray(state[0]))
-            losses.append(np.asarray(_log_loss(fixed, state)))
+            losses.append(np.asarray(_log_loss()(fixed, state)))
         share = np.asarray(share) / min(WINDOW, max(1, times[-1]))
     return [_cut(p, k, found, losses, share) for k, p in enumerate(batch)]
 
@@ -75,8 +74,6 @@ def _cut(p: Problem, k: int, found: list, losses: list, share: Floats) -> Brute:
 
 def _stacked(batch: Sequence[Problem]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     """Arrays with the problem as last axis; what pads them (zeros) is never active."""
-    import jax.numpy as jnp
-
     shape = len(batch)
     m = max(len(p.biases) for p in batch)
     n = max(len(p.labels) for p in batch)
@@ -91,10 +88,7 @@ def _stacked(batch: Sequence[Problem]) -> tuple[dict[str, Any], tuple[Any, Any]]
     eta = np.array([p.step_size for p in batch])
     logistic = np.array([float(p.loss == "logistic") for p in batch])
     fixed = {"z": z, "v": v, "y": y, "real": real, "eta": eta, "logistic": logistic}
-    return {key: jnp.asarray(value) for key, value in fixed.items()}, (
-        jnp.asarray(theta),
-        jnp.zeros_like(theta),
-    )
+    return fixed, (theta, np.zeros_like(theta))
 
 
 @cache
@@ -153,10 +147,15 @@ def _moved(fixed: Any, state: Any, a: Any) -> Any:
     return new, (theta - (new - back)) + (small - back)
 
 
-def _log_loss(fixed: Any, state: Any) -> Any:
-    """ln L (problems,)."""
+@cache
+def _log_loss() -> Any:
+    """A compiled function for ln L (problems,)."""
+    import jax
     import jax.numpy as jnp
 
-    q = _scores(fixed, _pre_activations(fixed, state, 0))
-    each = jnp.where(fixed["logistic"] > 0, jnp.log1p(jnp.exp(-q)), jnp.exp(-q))
-    return jnp.log(jnp.sum(fixed["real"] * each, axis=0))
+    def log_loss(fixed: Any, state: Any) -> Any:
+        q = _scores(fixed, _pre_activations(fixed, state, 0))
+        each = jnp.where(fixed["logistic"] > 0, jnp.log1p(jnp.exp(-q)), jnp.exp(-q))
+        return jnp.log(jnp.sum(fixed["real"] * each, axis=0))
+
+    return jax.jit(log_loss)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-import decimal_methods as exact
+import references.decimal_methods as exact
 from latephase.core import Regime
 from latephase.experiments import BEYOND, Bench, Verdict
 from latephase.experiments.beyond import arithmetic, attacks

@@ -12,9 +12,9 @@ from fractions import Fraction
 
 import pytest
 
-from certificates import RUNS, certificate, exact, number, signed
 from helpers import message_is_one_line
 from latephase.certificates.check.certificate import NotACertificate, verify
+from samples.certificates import RUNS, certificate, exact, number, signed
 
 ENUMS = {
     "verdict": ["PROVED", "REFUTED", "UNDECIDED"],

@@ -17,6 +17,8 @@ from latephase.experiments.bench.statistics import (
     wilson,
 )
 
+pytestmark = pytest.mark.quick
+
 LEVELS = [0.5, 0.95, 0.99, 0.9999]
 
 
