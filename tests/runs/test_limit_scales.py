@@ -10,8 +10,9 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late.limits.direction import augmented, largest_margin, mode_gradients, off_kinks
+from latephase.late.limits.direction import largest_margin
 from latephase.late.limits.exact import least_distance, rational
+from latephase.late.limits.gradients import augmented, mode_gradients, off_kinks
 from latephase.late.limits.mode import mode_limit
 
 SHAPES = [(3, -1), (2, -3), (1, -1), (-4, 0.25), (0.2, -3), (0.9, -0.4), (1, 3), (3, 1), (-0.5, -4)]
