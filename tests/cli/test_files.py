@@ -150,6 +150,7 @@ BAD = {
     "saved below a file": ([*RUN, *FILES, "--save", "wide.csv/net.npz"], ["wide.csv"]),
     "drawn and read": (["certify", *FILES, "--init", "he_normal"], ["--network beside"]),
     "read and resumed": (["certify", *FILES, "--resume"], ["--resume"]),
+    "read and drawn as by default": (["certify", *FILES, "--trials", "10000"], ["--trials beside"]),
     "nothing to prove": (["certify", *FILES[:2], *FILES[4:]], ["--network, or --init"]),
 }  # fmt: skip
 

@@ -52,9 +52,9 @@ def test_the_hint_of_a_run_is_true(latephase, flags, hint):
 def test_every_outcome_has_a_hint_that_fits_the_method():
     """Ground truth: gradient flow has no step size and takes no steps that could be raised."""
     for outcome in (Outcome.budget_exhausted, Outcome.overflowed):
-        assert "--step-size" in hints.if_not_followed(outcome, True)
-        assert "step" not in hints.if_not_followed(outcome, False)
-    told = [hints.if_not_followed(o, True) or hints.if_never_fitted(o, None) for o in Outcome]
+        assert "--step-size" in hints.what_blocks(outcome, None, True)
+        assert "step" not in hints.what_blocks(outcome, None, False)
+    told = [hints.what_blocks(outcome, None, True) for outcome in Outcome]
     assert [o.name for o, text in zip(Outcome, told) if not text] == ["settled", "transient"]
 
 

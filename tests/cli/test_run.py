@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import latephase as lp
+from latephase.cli.samples import readable
 
+DATA = "--inputs 1,-1 --labels 1,-1 --step-size 0.1"
 KEYS = ["t", "log10_t", "weights", "biases", "boundary", "robustness_margin", "margin_deficit"]
 KEYS += ["log_margin_deficit", "log_loss", "error", "margin_error"]
 TIMES = ["1e3", "0", "1", "1e1000"]
@@ -116,11 +119,53 @@ def test_the_table_shows_times_numbers_and_what_to_do_next(latephase, problem):
     assert sorted(hint.split()) == sorted(problem)
 
 
-def test_many_samples_are_thinned_on_the_terminal_only(latephase, problem):
-    """Ground truth: 200 samples by default, at most 20 lines of them in the table."""
+def test_a_readable_selection_of_many_samples_is_shown_on_the_terminal_only(latephase, problem):
+    """Ground truth: 200 samples by default; the start, decades and the end among those shown."""
     run = ["run", *problem, "--until", "1e1000"]
-    assert len(parsed(latephase(*run, "--json").out)["samples"]) == 200
-    assert "20 of 200 shown" in latephase(*run).out
+    times = [sample["t"] for sample in parsed(latephase(*run, "--json").out)["samples"]]
+    out = latephase(*run).out
+    table, _, below = out.partition("\n\n")
+    shown = [line.split()[0] for line in table.splitlines()[2:]]
+    assert len(times) == 200
+    assert 10 <= len(shown) <= 20
+    assert (shown[0], shown[-1]) == ("0", "1e1000")
+    assert f"{len(shown)} of 200 shown" in below
+
+
+@pytest.mark.parametrize("end", [-0.3, 0.5, 1.0, 3.0, 6.0, 6.4, 9.0, 30.0, 1000.0, 1e15])
+def test_the_selection_has_the_start_the_decades_and_the_end(end):
+    """Ground truth: a sample each hundredth of a decade, or as dense in ln ln t."""
+    early = np.arange(min(0.0, end - 3), min(end, 6.0), 0.01)
+    late = np.geomspace(6.0, end, 9000) if end > 6.0 else []
+    log10_t = np.concatenate([[-np.inf], early, late, [end]])
+    margins = np.full(len(log10_t), np.nan)
+    samples = xr.Dataset({"robustness_margin": ("time", margins)}, {"log10_t": ("time", log10_t)})
+    shown = readable(samples)
+    assert 12 <= len(shown) <= 18
+    assert (shown[0], shown[-1]) == (0, len(log10_t) - 1)
+    for decade in range(int(np.floor(end if end < 14.0 else 6.0)) + 1):
+        assert np.min(np.abs(log10_t[shown] - decade)) < 0.011
+
+
+def test_the_selection_has_the_dip_of_the_margin(latephase):
+    """Ground truth: the least of a hundred margins, at t = 28 between two decades."""
+    start = [
+        "--inputs",
+        "1,-1",
+        "--labels",
+        "1,-1",
+        "--weights",
+        "1.2,-0.3",
+        "--biases",
+        "0,0",
+        "--step-size",
+        "0.1",
+    ]
+    words = ["run", *start, "--until", "1000", "--samples", "100"]
+    samples = parsed(latephase(*words, "--json").out)["samples"]
+    least = min(sample["robustness_margin"] for sample in samples)
+    assert least < min(samples[0]["robustness_margin"], samples[-1]["robustness_margin"])
+    assert f"{least:.6g}" in latephase(*words).out
 
 
 def test_json_numbers_are_the_doubles(latephase, problem):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("reproduce", "run", "predict", "ensemble", "certify", "verify")
+COMMANDS = ("reproduce", "run", "predict", "ensemble", "compare", "certify", "verify")
 SLOW = ("numpy", "scipy", "jax", "xarray", "zarr", "matplotlib", "flint")
 LOOK = """
 import json, sys

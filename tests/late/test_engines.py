@@ -20,7 +20,7 @@ CASES = {
     "exact pieces": (Problem.of(*PAIR, GD), {}),
     "modes": (Problem.of(*PAIR, GD, "logistic"), {}),
     "single steps": (Problem.of(*PAIR, lp.HeavyBall(0.1)), {}),
-    "real arithmetic": (Problem.of(*PAIR, GD), {"dtype": "float32"}),
+    "rounded steps": (Problem.of(*PAIR, GD), {"dtype": "float32"}),
 }
 TIMES = [lp.LogTime.parse(t) for t in (0, 1, 1000)]
 
@@ -70,7 +70,7 @@ HAVE = {
     "exact pieces": {"slide_tolerance"},
     "modes": {"tolerance", "slide_tolerance"},
     "single steps": set(),
-    "real arithmetic": {"dtype", "accumulate", "rounding"},
+    "rounded steps": {"dtype", "accumulate", "rounding"},
 }
 
 
@@ -83,7 +83,7 @@ def test_what_an_engine_has_not_is_refused(name: str, option: str) -> None:
     if option in HAVE[name]:
         assert engine_for(problem, goal).name == name
         return
-    with pytest.raises(lp.InputError, match=f"no {option}, which {name} have not, got {option}="):
+    with pytest.raises(lp.InputError, match=f"no {option} where {name} carry the run, got "):
         engine_for(problem, goal)
 
 

@@ -8,6 +8,7 @@ from math import factorial, inf, log
 import numpy as np
 import pytest
 
+from fatou import remainder
 from helpers import relative_error
 from latephase.core.balls import arb, exact, precision
 from latephase.late.pair.fatou import (
@@ -16,7 +17,6 @@ from latephase.late.pair.fatou import (
     increments,
     log_gap,
     orbits,
-    remainder,
 )
 
 BITS = 512

@@ -10,9 +10,10 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import latephase as lp
+from fatou import remainder
 from helpers import norm_error, relative_error
 from latephase.core.balls import exact, precision
-from latephase.late.pair.fatou import coefficients, remainder
+from latephase.late.pair.fatou import coefficients
 
 SPECIALISED = [(3, -1), (2, -3), (-1.5, 2), (1.2, -1.2), (1, -1), (2, -0.5), (-4, 0.25)]
 DOUBLE = [(0.2, -3), (0.9, -0.4), (-0.7, 0.5), (0.5, -0.5)]

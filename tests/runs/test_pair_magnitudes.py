@@ -15,7 +15,8 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.late.pair.response import SIGN, pattern_code, response
+from latephase.late.pair.response import SIGN, response
+from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
 from reference import distance, margin_distance, proved_run
 

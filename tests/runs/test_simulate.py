@@ -227,3 +227,9 @@ def test_bad_input_is_refused_in_one_line(wrong):
     with pytest.raises(lp.InputError) as caught:
         lp.simulate(**{**good, **wrong})
     assert message_is_one_line(caught.value)
+
+
+def test_runs_go_to_1e1000_unless_told_otherwise() -> None:
+    """Ground truth: the public contract."""
+    run = lp.simulate(NET, DATA, lp.GradientFlow(), samples=3)
+    assert [run.trajectory.time.values[k] for k in (0, -1)] == ["0", "1e1000"]

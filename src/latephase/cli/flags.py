@@ -1,141 +1,20 @@
-"""The flags that several commands share, and how their text is read."""
+"""Every flag, declared once: its help, and the function that reads its text.
+
+An alias such as `Trials` is the type of a command's parameter.  What stands behind the flag is read
+while the command line is parsed, so a command is called with values, or not at all.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from latephase.core import InputError, LogTime
 
-if TYPE_CHECKING:
-    from latephase.problem import GradientDescent, GradientFlow
-
 _LARGEST = 2**64 - 1  # the largest seed; no other whole number comes near
-PROBLEM = "The problem"
-
-Inputs = Annotated[
-    str | None,
-    typer.Option(
-        metavar="X1,X2",
-        help="Inputs; in more dimensions one point per semicolon: '1,0;0,1'.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(metavar="Y1,Y2", help="Labels, -1 or 1 each.", rich_help_panel=PROBLEM),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE.csv",
-        help="Instead of inputs and labels: a CSV file with a header, one point per line.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Label = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="With --data: the column of labels; all others are inputs. \\[default: label]",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Positive = Annotated[
-    str | None,
-    typer.Option(
-        metavar="VALUE",
-        help="With --data: the label that counts as 1; the one other label is -1.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Weights = Annotated[
-    str | None,
-    typer.Option(
-        metavar="W1,W2",
-        help="Initial weights; in more dimensions one neuron per semicolon.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Biases = Annotated[
-    str | None, typer.Option(metavar="B1,B2", help="Initial biases.", rich_help_panel=PROBLEM)
-]
-OutputWeights = Annotated[
-    str | None,
-    typer.Option(
-        metavar="V1,V2",
-        help="Output weights, fixed in training; 1,-1 for two neurons.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Network = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE.npz",
-        help="Instead of weights and biases: a file of lp.ShallowReLU.save.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Method = Annotated[
-    str,
-    typer.Option(
-        metavar="gd|gf", help="Gradient descent or gradient flow.", rich_help_panel=PROBLEM
-    ),
-]
-StepSize = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ETA",
-        help="Step size of gradient descent on the loss summed over points.",
-        rich_help_panel=PROBLEM,
-    ),
-]
-Init = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="Initializer: he_normal, xavier_uniform, pytorch_default, ...",
-        rich_help_panel=PROBLEM,
-    ),
-]
-MaxSteps = Annotated[str, typer.Option(metavar="N", help="Steps that may be taken one by one.")]
-Until = Annotated[
-    str, typer.Option(metavar="T", help="The horizon, in updates: 1000, 1e1000, 10**6.")
-]
-At = Annotated[
-    str | None, typer.Option(metavar="T,T,...", help="Times to record, instead of --samples.")
-]
-Samples = Annotated[str, typer.Option(metavar="N", help="How many log-spaced times to record.")]
-Seed = Annotated[str, typer.Option(metavar="N", help="Seed of the random initialisations.")]
-Trials = Annotated[str, typer.Option(metavar="N", help="How many networks to draw.")]
-
-
-def method_of(method: str, step_size: str | None) -> GradientDescent | GradientFlow:
-    """The method of `--method` and `--step-size`.  Raises InputError."""
-    from latephase.problem import GradientDescent, GradientFlow
-
-    if method not in ("gd", "gf"):
-        raise InputError("--method gd or gf", method, "choose one; `latephase compare` has more")
-    if method == "gd" and step_size is None:
-        raise InputError("--step-size with --method gd", None, "add for example --step-size 0.1")
-    if step_size is None:
-        return GradientFlow()
-    if method == "gf":
-        raise InputError("no --step-size with --method gf", step_size, "leave it out")
-    return GradientDescent(number(step_size, "--step-size"))
-
-
-def matrix(text: str, flag: str) -> list[float] | list[list[float]]:
-    """Numbers separated by commas, rows of them by semicolons.  Raises InputError."""
-    if ";" not in text:
-        return numbers(text, flag)
-    return [numbers(row, flag) for row in text.split(";")]
-
-
-def numbers(text: str, flag: str) -> list[float]:
-    """Numbers separated by commas; none in an empty text.  Raises InputError."""
-    return [number(word, flag) for word in words(text)]
 
 
 def number(text: str, flag: str) -> float:
@@ -149,8 +28,20 @@ def number(text: str, flag: str) -> float:
     return value
 
 
+def numbers(text: str, flag: str) -> list[float]:
+    """Numbers separated by commas; none in an empty text."""
+    return [number(word, flag) for word in words(text, flag)]
+
+
+def matrix(text: str, flag: str) -> list[float] | list[list[float]]:
+    """Numbers separated by commas, rows of them by semicolons."""
+    if ";" not in text:
+        return numbers(text, flag)
+    return [numbers(row, flag) for row in text.split(";")]
+
+
 def whole(text: str, flag: str) -> int:
-    """A whole number, also written 1e6 or 10**6.  Raises InputError."""
+    """A whole number, also written 1e6 or 10**6."""
     try:
         value = LogTime.parse(text).value
     except InputError:
@@ -162,6 +53,156 @@ def whole(text: str, flag: str) -> int:
     )
 
 
-def words(text: str) -> list[str]:
+def words(text: str, flag: str) -> list[str]:
     """The parts between commas; none of an empty text."""
     return [word.strip() for word in text.split(",")] if text.strip() else []
+
+
+def _option(
+    metavar: str,
+    text: str,
+    read: Callable[[str, str], Any] | None = None,
+    **more: Any,
+) -> Any:
+    """An option with the help `text`, whose value is read(what was typed, the name of the flag).
+
+    Typer's own `parser` does not know the flag that a message has to name, and turns every
+    ValueError into words of its own; a callback has the one and does not do the other.
+    """
+
+    def convert(parameter: typer.CallbackParam, typed: Any) -> Any:
+        return typed if typed is None or read is None else read(typed, parameter.opts[0])
+
+    # `parser` so that an alias may name the type of the value, which is not the text.
+    return typer.Option(parser=str, callback=convert, metavar=metavar, help=text, **more)
+
+
+_problem = partial(_option, rich_help_panel="The problem")
+
+
+def _switch(flag: str, text: str) -> Any:
+    return typer.Option(flag, help=text)
+
+
+def typed(value: Any) -> str:
+    """A value of a flag as it is typed: what `number`, `numbers` and `matrix` read as the same."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return (";" if any(isinstance(row, list) for row in value) else ",").join(map(typed, value))
+
+
+# The problem.  Types with brackets are sequences, because Typer takes a `list` for a flag that may
+# be repeated.
+Inputs = Annotated[
+    Sequence[Any] | None,
+    _problem("X1,X2", "Inputs; in more dimensions one point per semicolon: '1,0;0,1'.", matrix),
+]
+Labels = Annotated[Sequence[float] | None, _problem("Y1,Y2", "Labels, -1 or 1 each.", numbers)]
+Data = Annotated[
+    str | None,
+    _problem(
+        "FILE.csv", "Instead of inputs and labels: a CSV file with a header, one point per line."
+    ),
+]
+Label = Annotated[
+    str | None,
+    _problem(
+        "COLUMN", "With --data: the column of labels; all others are inputs. \\[default: label]"
+    ),
+]
+Positive = Annotated[
+    str | None,
+    _problem("VALUE", "With --data: the label that counts as 1; the one other label is -1."),
+]
+Weights = Annotated[
+    Sequence[Any] | None,
+    _problem("W1,W2", "Initial weights; in more dimensions one neuron per semicolon.", matrix),
+]
+Biases = Annotated[Sequence[float] | None, _problem("B1,B2", "Initial biases.", numbers)]
+OutputWeights = Annotated[
+    Sequence[float] | None,
+    _problem("V1,V2", "Output weights, fixed in training; 1,-1 for two neurons.", numbers),
+]
+Network = Annotated[
+    str | None,
+    _problem("FILE.npz", "Instead of weights and biases: a file of lp.ShallowReLU.save."),
+]
+Method = Annotated[str, _problem("gd|gf", "Gradient descent or gradient flow.")]
+StepSize = Annotated[
+    float | None,
+    _problem("ETA", "Step size of gradient descent on the loss summed over points.", number),
+]
+SharedStepSize = Annotated[
+    float,
+    _problem("ETA", "Step size of every method that has one and is given none of its own.", number),
+]
+Loss = Annotated[str, _problem("NAME", "exponential or logistic.")]
+Init = Annotated[
+    str, _problem("NAME", "Initializer: he_normal, xavier_uniform, pytorch_default, ...")
+]
+InitInstead = Annotated[
+    str | None,
+    _problem(
+        "NAME", "Instead of weights and biases: draw --trials networks from this initializer."
+    ),
+]
+
+# How far, how many, and which times.
+Until = Annotated[str, _option("T", "The horizon, in updates: 1000, 1e1000, 10**6.")]
+UntilStepped = Annotated[str, _option("T", "Updates to make, one by one: at most 1e8.")]
+At = Annotated[
+    Sequence[str] | None, _option("T,T,...", "Times to record, instead of --samples.", words)
+]
+TableTimes = Annotated[Sequence[str], _option("T,T,...", "Times of the table.", words)]
+Samples = Annotated[int, _option("N", "How many times to record, most of them early.", whole)]
+MaxSteps = Annotated[
+    int,
+    _option("N", "Steps that may be taken one by one. \\[default: 1e6]", whole, show_default=False),
+]
+Seed = Annotated[int, _option("N", "Seed of the random initialisations.", whole)]
+Trials = Annotated[int, _option("N", "How many networks to draw.", whole)]
+Batch = Annotated[
+    int | None, _option("N", "Trials between two writes to --out. \\[default: 10000]", whole)
+]
+
+# What is asked of one command.
+Methods = Annotated[
+    Sequence[str], _option("NAME,NAME:PARAMETER=VALUE,...", "Methods to compare, or 'all'.", words)
+]
+Claim = Annotated[
+    str,
+    _option(
+        "NAME", "What to prove or refute: settled, trained, optimal_margin, slow, or a regime."
+    ),
+]
+Eps = Annotated[
+    list[float] | None,
+    _option(
+        "EPS,...",
+        "Distances of the margin from its limit; may be repeated. \\[default: 0.1,0.01,0.001]",
+        lambda texts, flag: numbers(",".join(texts), flag),
+    ),
+]
+All = Annotated[
+    bool,
+    _switch(
+        "--all", "Also what goes beyond the paper: certificates, studies, remedies, arithmetic."
+    ),
+]
+Certificates = Annotated[str, typer.Argument(metavar="PATH", help="A file, or a folder of them.")]
+
+# Where results go.
+Save = Annotated[str | None, _option("FILE.npz", "Write the network of the latest sample reached.")]
+ReportFolder = Annotated[str, _option("DIR", "Folder of the report; an earlier one is replaced.")]
+ComparisonFolder = Annotated[
+    str | None, _option("DIR", "Folder for page, tables, figures and runs.")
+]
+RunStore = Annotated[str | None, _option("DIR", "Zarr store to write; renamed when complete.")]
+CertificatePath = Annotated[
+    str | None, _option("PATH", "File to write, or folder of files with --init.")
+]
+Resume = Annotated[bool, _switch("--resume", "Go on with an interrupted --out.")]
+Force = Annotated[bool, _switch("--force", "Replace --out even if latephase did not write it.")]
+Json = Annotated[bool, _switch("--json", "Print one JSON object.")]

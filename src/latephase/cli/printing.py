@@ -36,14 +36,15 @@ def blank() -> None:
     console().print()
 
 
-def table(*columns: tuple[str, str]) -> Table:
-    """An empty table with columns of (heading, "left" or "right")."""
+def table(*headings: str) -> Table:
+    """An empty table; columns whose heading begins with ">" are ranged right."""
     from rich import box
     from rich.table import Table
 
     empty = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading, side in columns:
-        empty.add_column(heading, justify="left" if side == "left" else "right")
+    for heading in headings:
+        right = heading.startswith(">")
+        empty.add_column(heading.removeprefix(">"), justify="right" if right else "left")
     return empty
 
 

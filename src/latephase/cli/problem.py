@@ -1,12 +1,14 @@
-"""The flags that state a problem: declared once, read in one place, shared by the commands."""
+"""The flags that state a problem, in groups that the commands share."""
 
 from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, get_type_hints
+
+import typer
 
 from latephase.cli import flags
 from latephase.core import InputError, Words
@@ -14,22 +16,35 @@ from latephase.core import InputError, Words
 if TYPE_CHECKING:
     from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
 
-Texts = Mapping[str, str | None]  # flags and what was typed behind them
-
 
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-    """Flags as typed, one per field; None where one was not given."""
+    """Values of flags, one per field; None where one was not given."""
 
     def again(self) -> str:
         """The flags as they are typed to state the same again."""
-        given = [(f, getattr(self, f.name)) for f in fields(self)]
-        kept = [(flag_of(f.name), text) for f, text in given if text != f.default]
-        return " ".join(f"{flag} {shlex.quote(text)}" for flag, text in kept)
+        values = ((f, getattr(self, f.name)) for f in fields(self))
+        kept = ((flag_of(f.name), value) for f, value in values if value != f.default)
+        return " ".join(f"{flag} {shlex.quote(flags.typed(value))}" for flag, value in kept)
 
-    def of(self, record: type[Flags]) -> dict[str, str | None]:
-        """Those flags that `record` has too, with their texts."""
-        return {flag_of(f.name): getattr(self, f.name) for f in fields(record)}
+    def given(self, *names: str) -> list[str]:
+        """Those of the flags that were given."""
+        return [flag_of(name) for name in names if getattr(self, name) is not None]
+
+    def in_file(self, file: str, typed: tuple[str, str], more: tuple[str, ...] = ()) -> bool:
+        """Whether the file is given, and not the typed flags, all of them (`more` may be missing).
+
+        Raises InputError on both, on neither, and on a part.
+        """
+        ways = f"{' and '.join(map(flag_of, typed))}, or {flag_of(file)}"
+        given = self.given(*typed, *more)
+        if self.given(file) and given:
+            got = Words(f"{', '.join(given)} beside {flag_of(file)}")
+            raise InputError(ways, got, "leave one of them out")
+        if not self.given(file) and len(self.given(*typed)) < len(typed):
+            got = Words(f"only {', '.join(given)}" if given else "none of them")
+            raise InputError(ways, got, "add them; --help has an example")
+        return bool(self.given(file))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +61,11 @@ class Points(Flags):
         """The data that the flags state.  Raises InputError."""
         from latephase.problem import Dataset
 
-        of_file = {"--label": self.label, "--positive": self.positive}
-        typed = {"--inputs": self.inputs, "--labels": self.labels}
-        if one_way(typed, {}, "--data", self.data):
+        if self.in_file("data", ("inputs", "labels")):
             label = "label" if self.label is None else self.label
             return Dataset.from_csv(self.data, label, positive=self.positive)
-        refuse_beside("--inputs and --labels", of_file)
-        inputs, labels = self.inputs or "", self.labels or ""
-        return Dataset(flags.matrix(inputs, "--inputs"), flags.numbers(labels, "--labels"))
+        refuse_beside("--inputs and --labels", self.given("label", "positive"))
+        return Dataset(self.inputs or [], self.labels or [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +81,9 @@ class Start(Flags):
         """The network that the flags state.  Raises InputError."""
         from latephase.problem import ShallowReLU
 
-        typed = {"--weights": self.weights, "--biases": self.biases}
-        fixed = self.output_weights
-        if one_way(typed, {"--output-weights": fixed}, "--network", self.network):
+        if self.in_file("network", ("weights", "biases"), ("output_weights",)):
             return ShallowReLU.load(self.network)
-        return ShallowReLU(
-            flags.matrix(self.weights or "", "--weights"),
-            flags.numbers(self.biases or "", "--biases"),
-            None if fixed is None else flags.numbers(fixed, "--output-weights"),
-        )
+        return ShallowReLU(self.weights or [], self.biases or [], self.output_weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +95,20 @@ class Training(Flags):
 
     def trained(self) -> GradientDescent | GradientFlow:
         """The method that the flags state.  Raises InputError."""
-        return flags.method_of(self.method, self.step_size)
+        from latephase.problem import GradientDescent, GradientFlow
+
+        gd, gf = GradientDescent.name, GradientFlow.name
+        if self.method not in (gd, gf):
+            do = "choose one; `latephase compare` has more"
+            raise InputError(f"--method {gd} or {gf}", self.method, do)
+        if self.method == gd and self.step_size is None:
+            do = "add for example --step-size 0.1"
+            raise InputError(f"--step-size with --method {gd}", None, do)
+        if self.step_size is None:
+            return GradientFlow()
+        if self.method == gf:
+            raise InputError(f"no --step-size with --method {gf}", self.step_size, "leave it out")
+        return GradientDescent(self.step_size)
 
 
 # A dataclass has the fields of its last base first.
@@ -108,54 +127,48 @@ class Problem(Training, Start, Points):
         return self.initial(), data, self.trained()
 
 
-def one_way(typed: Texts, more: Texts, file_flag: str, file: str | None) -> bool:
-    """Whether the file is given, and not the typed flags, all of them (`more` may be missing).
-
-    Raises InputError on both, on neither, and on a part.
-    """
-    given = [flag for flag, text in {**typed, **more}.items() if text is not None]
-    ways = f"{' and '.join(typed)}, or {file_flag}"
-    if file is not None and given:
-        got = Words(f"{', '.join(given)} beside {file_flag}")
-        raise InputError(ways, got, "leave one of them out")
-    if file is None and not set(typed) <= set(given):
-        got = Words(f"only {', '.join(given)}" if given else "none of them")
-        raise InputError(ways, got, "add them; --help has an example")
-    return file is not None
+def names_of(group: type[Flags]) -> list[str]:
+    """The names of the flags of a group."""
+    return [f.name for f in fields(group)]
 
 
 def flag_of(name: str) -> str:
-    """The flag of a field."""
+    """The flag of a field or parameter."""
     return f"--{name.replace('_', '-')}"
 
 
-def refuse_beside(flag: str, others: Mapping[str, Any]) -> None:
+def given(context: typer.Context, *names: str) -> list[str]:
+    """Those of the command's flags that were typed, even with the value that is their default."""
+    sources = ((name, context.get_parameter_source(name)) for name in names)
+    return [flag_of(name) for name, source in sources if source and source.name == "COMMANDLINE"]
+
+
+def refuse_beside(flag: str, others: list[str]) -> None:
     """Refuse flags that mean nothing beside `flag`.  Raises InputError."""
-    given = [name for name, value in others.items() if value is not None]
-    if given:
-        got = Words(f"{', '.join(given)} beside it")
+    if others:
+        got = Words(f"{', '.join(others)} beside it")
         raise InputError(f"{flag} alone", got, "leave one of them out")
 
 
 def stated(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command `command(asked: Flags, ...)` whose flags are the fields of `asked`, then its own.
+    """A command with a parameter `asked: Flags`, in whose place stand the fields of `asked`.
 
     Typer reads flags off a signature; this spares each command a copy of the shared ones.
     """
-    first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    record = first.annotation
-    hints = get_type_hints(record, include_extras=True)
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    group = own.pop("asked").annotation
+    hints = get_type_hints(group, include_extras=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
     shared = [
         inspect.Parameter(f.name, keyword, default=f.default, annotation=hints[f.name])
-        for f in fields(record)
+        for f in fields(group)
     ]
 
-    def spread(**given: Any) -> Any:
-        asked = record(**{parameter.name: given.pop(parameter.name) for parameter in shared})
-        return command(asked, **given)
+    def spread(**values: Any) -> Any:
+        asked = group(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        return command(asked=asked, **values)
 
-    parameters = [*shared, *(parameter.replace(kind=keyword) for parameter in own)]
+    parameters = [*shared, *(parameter.replace(kind=keyword) for parameter in own.values())]
     spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     spread.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     spread.__doc__ = command.__doc__

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.errors import InputError
 from latephase.core.logtime import LogTime
+
+if TYPE_CHECKING:  # `latephase --help` does without NumPy
+    from latephase.core.arrays import Floats
 
 
 def _not_given() -> None:

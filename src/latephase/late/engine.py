@@ -5,7 +5,7 @@
 | exact pieces | two neurons on two points, exponential loss, GD and GF | slide_tolerance |
 | modes | any network, GD and GF | tolerance, slide_tolerance |
 | single steps | any network, every other method | |
-| real arithmetic | any network, GD, where a dtype is asked for | dtype, accumulate, rounding |
+| rounded steps | any network, GD, where a dtype is asked for | dtype, accumulate, rounding |
 
 For developers. An engine is one file in `engines/`: a name, the options of a Goal that it has,
 which problems it takes, and `run`. An option that it has not is refused before it is called.

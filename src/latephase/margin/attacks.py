@@ -19,19 +19,10 @@ from latephase.problem.checks import finite_array
 PGD_STEPS = 20
 
 
-def _exponential(q: NDArray[Any]) -> NDArray[Any]:
-    return -np.exp(-q)
-
-
-def _cross_entropy(q: NDArray[Any]) -> NDArray[Any]:
-    """p - 1 with p the probability of the right class: what softmax and cross-entropy compute."""
-    one = q.dtype.type(1)
-    return one / (one + np.exp(-q)) - one
-
-
 SLOPES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "exponential": _exponential,
-    "cross_entropy": _cross_entropy,
+    "exponential": lambda q: -np.exp(-q),
+    # p - 1 with p the probability of the right class: what softmax and cross-entropy compute.
+    "cross_entropy": lambda q: q.dtype.type(1) / (q.dtype.type(1) + np.exp(-q)) - q.dtype.type(1),
 }
 """dloss/dq of the margin q, computed in the type of q."""
 

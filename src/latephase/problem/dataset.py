@@ -17,11 +17,20 @@ from latephase.problem.checks import finite_array
 @public
 @dataclass(frozen=True, init=False, eq=False)
 class Dataset:
-    """Labelled points: inputs (n, d) float64, labels (n,) of -1 and +1, both read-only.
+    """Labelled points, in the order given; inputs are the exact binary doubles given.
 
-    Inputs (n,) are read as (n, 1); the order of the points is kept.  The inputs are the exact
-    binary doubles given.  Raises InputError on NaN, infinities, empty or ragged input, shapes that
-    do not match, labels other than -1 and +1, a single class, equal inputs with opposite labels.
+    Parameters
+    ----------
+    inputs : array (n, d) or (n,)
+        (n,) is read as (n, 1); kept as read-only float64.
+    labels : array (n,)
+        -1 and +1, both present.
+
+    Raises
+    ------
+    InputError
+        On NaN, infinities, empty or ragged input, shapes that do not match, labels other than -1
+        and +1, a single class, equal inputs with opposite labels.
     """
 
     inputs: Floats
@@ -43,13 +52,27 @@ class Dataset:
     ) -> Dataset:
         """The data of a CSV file with a header: labels in the column `label`, inputs in all others.
 
-        Inputs keep the order of the columns, points that of the lines; each number is the double
-        nearest to its decimal.  Labels are -1 and 1, or `positive` and one other label, which is
-        -1.  Labels are compared as text, where only 1, +1 and 1.0 are the same; with `positive` as
-        a number they are compared as numbers, so that 7 stands for 007, too.
-        UTF-8, commas, decimal points; blank lines are skipped.
-        Raises InputError naming line and column: missing values, text, NaN, infinities, ragged
-        lines, other labels, and whatever the constructor refuses.
+        Parameters
+        ----------
+        path : str or path
+            A file in UTF-8 with commas and decimal points; blank lines are skipped.
+        label : str
+            The column of the labels: -1 and 1, or `positive` and one other label, which is -1.
+        positive : str or number
+            The label that is +1.  Labels are compared as text, where only 1, +1 and 1.0 are the
+            same; with a number they are compared as numbers, so that 7 stands for 007, too.
+
+        Returns
+        -------
+        Dataset
+            Inputs in the order of the columns, points in that of the lines; each number is the
+            double nearest to its decimal.
+
+        Raises
+        ------
+        InputError
+            Naming line and column: missing values, text, NaN, infinities, ragged lines, other
+            labels, and whatever the constructor refuses.
         """
         return cls(*csv_file.labelled_points(path, label, positive))
 

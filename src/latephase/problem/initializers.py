@@ -32,10 +32,16 @@ Scale = Callable[[int, int], float]
 class Initializer:
     """A distribution of weights and biases, independent over neurons and trials.
 
-    name       its field name; part of the key of the generator, so initializers are independent
-    draw       standard normal, or uniform on (-1, 1)
-    scale      (fan_in, fan_out) -> standard deviation, or half-width; fan_in = d, fan_out = m
-    zero_bias  whether biases are 0 instead of drawn like the weights
+    Parameters
+    ----------
+    name : str
+        Its field name; part of the key of the generator, so that initializers are independent.
+    draw : callable
+        Standard normal, or uniform on (-1, 1).
+    scale : callable
+        (fan_in, fan_out) to standard deviation, or half-width; fan_in = d, fan_out = m.
+    zero_bias : bool
+        Whether biases are 0 instead of drawn like the weights.
     """
 
     name: str
@@ -53,10 +59,21 @@ class Initializer:
     def __call__(
         self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
     ) -> tuple[Floats, Floats]:
-        """Weights (trials, neurons, features), biases (trials, neurons) of trials from start on.
+        """Draw the trials from `start` on.
 
+        Returns
+        -------
+        weights : array (trials, neurons, features)
+        biases : array (trials, neurons)
+
+        Raises
+        ------
+        InputError
+            Unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.
+
+        Notes
+        -----
         Reproducible on every machine for one version of NumPy's distributions.
-        Raises InputError unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.
         """
         first = whole_number(start, "start", 0, MOST)
         last = first + whole_number(trials, "trials", 1, MOST)

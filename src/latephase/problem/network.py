@@ -19,12 +19,26 @@ from latephase.problem.dataset import Dataset
 @public
 @dataclass(frozen=True, init=False, eq=False)
 class ShallowReLU:
-    """N(x) = sum_j v_j relu(w_j . x + b_j): weights w (m, d), biases b (m,), output weights v (m,).
+    """N(x) = sum_j v_j relu(w_j . x + b_j), of m neurons on d features.
 
-    Weights (m,) are read as (m, 1).  The output weights are fixed in training; they default to
-    (+1, -1) for two neurons, the setting of [smorodinsky2026], and must be given otherwise:
-    there is no honest default.  Arrays are float64, read-only, the exact binary doubles given.
-    Raises InputError on NaN, infinities, empty or ragged input and shapes that do not match.
+    Parameters
+    ----------
+    weights : array (m, d) or (m,)
+        w; (m,) is read as (m, 1).
+    biases : array (m,)
+        b.
+    output_weights : array (m,)
+        v, fixed in training; (+1, -1) for two neurons, the setting of [smorodinsky2026], and to be
+        given otherwise: there is no honest default.
+
+    Raises
+    ------
+    InputError
+        On NaN, infinities, empty or ragged input and shapes that do not match.
+
+    Notes
+    -----
+    Arrays are float64, read-only, the exact binary doubles given.
     """
 
     weights: Floats
@@ -47,15 +61,31 @@ class ShallowReLU:
     def from_torch(cls, source: object) -> ShallowReLU:
         """The network of a torch module or its state_dict: Linear, ReLU, Linear with one output.
 
-        Hidden weight (m, d) and bias (m,) (missing: 0) become weights and biases, the output weight
-        (1, m) the output weights; the float64 of each float16, bfloat16, float32 or float64 is
-        exact.  Layers are as listed, unless only the reverse order fits their shapes; two layers of
-        shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias must
-        be 0: N has none.  In a module other layers are seen and refused (Tanh,
-        convolutions); in a state_dict, and in a `forward` of one's own, the activation cannot be
-        seen: that it is a ReLU is the caller's word.  Where torch trained the output layer too,
-        that is another training than the one here, which keeps it fixed.
-        Raises InputError on anything else, NaN weights included.  Does not import torch.
+        Parameters
+        ----------
+        source : torch.nn.Module or state_dict
+            Layers are as listed, unless only the reverse order fits their shapes; two layers of
+            shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias
+            must be 0: N has none.
+
+        Returns
+        -------
+        ShallowReLU
+            Hidden weight (m, d) and bias (m,) (missing: 0) are its weights and biases, the output
+            weight (1, m) its output weights; the float64 of each float16, bfloat16, float32 or
+            float64 is exact.
+
+        Raises
+        ------
+        InputError
+            On anything else, NaN weights included.
+
+        Notes
+        -----
+        In a module other layers are seen and refused (Tanh, convolutions); in a state_dict, and in
+        a `forward` of one's own, the activation cannot be seen: that it is a ReLU is the caller's
+        word.  Where torch trained the output layer too, that is another training than the one here,
+        which keeps it fixed.  Does not import torch.
         """
         return cls(*from_torch.parameters(source))
 
@@ -63,15 +93,26 @@ class ShallowReLU:
     def load(cls, path: object) -> ShallowReLU:
         """The network in an .npz file: arrays as in the constructor, `output_weights` optional.
 
-        Pickled objects are not read.  Raises InputError, also if the file cannot be read.
+        Raises
+        ------
+        InputError
+            As the constructor, and if the file cannot be read; pickled objects are not.
         """
         return cls(**npz_file.read(path))
 
     def save(self, path: object, *, force: bool = False) -> Path:
-        """Write an .npz file, complete or not at all; `load` gives the same doubles.  Its path.
+        """Write an .npz file, complete or not at all; `load` gives the same doubles.
 
-        Raises InputError where the file cannot be written, and where one stands that is no network
-        (unless `force`).
+        Returns
+        -------
+        pathlib.Path
+            Its path.
+
+        Raises
+        ------
+        InputError
+            Where the file cannot be written, and where one stands that is no network (unless
+            `force`).
         """
         arrays = {name: getattr(self, name) for name in npz_file.NAMES}
         return npz_file.write(path, arrays, force=force)
@@ -89,8 +130,14 @@ class ShallowReLU:
     def __call__(self, inputs: ArrayLike) -> Floats:
         """Outputs (k,) at inputs (k, d); (k,) is read as (k, 1) if d = 1.
 
+        Raises
+        ------
+        InputError
+            On other shapes, NaN and infinities.
+
+        Notes
+        -----
         Error: that of a float64 sum, relative to sum_j |v_j| (|w_j . x| + |b_j|).
-        Raises InputError on other shapes, NaN and infinities.
         """
         points = finite_array(inputs, "inputs", f"(k, {self.d})")
         if points.ndim == 1 and self.d == 1:

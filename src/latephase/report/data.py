@@ -34,15 +34,13 @@ def findings_json(findings: Examined, provenance: Mapping[str, Any]) -> str:
 
 
 def _claim(claim: Claim, finding: Finding) -> dict[str, Any]:
-    texts = {name: getattr(claim, name) for name in ("number", "key", "title", "statement")}
+    texts = ("number", "key", "title", "statement", "source", "criterion")
     numbers = [
-        {"label": n.label, "value": n.value, "unit": n.unit, "rigour": n.rigour}
-        for n in finding.numbers
+        {name: getattr(number, name) for name in ("label", "value", "unit", "rigour")}
+        for number in finding.numbers
     ]
     record = {
-        **texts,
-        "source": claim.source,
-        "criterion": claim.criterion,
+        **{name: getattr(claim, name) for name in texts},
         "verdict": finding.verdict,
         "evidence": claim.evidence.words,
         "summary": finding.summary,
@@ -94,18 +92,16 @@ def jsonable(value: Any) -> Any:
 
 def write_csv(table: Table, path: Path) -> None:
     """The table with its column names, floats to their last digit."""
-    columns = [list(column) for column in table.columns.values()]
+
+    def entry(value: Any) -> Any:
+        plain = str(value) if isinstance(value, Fraction) else jsonable(value)
+        return repr(plain) if isinstance(plain, float) else plain
+
+    rows = zip(*table.columns.values(), strict=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows([_entry(value) for value in row] for row in zip(*columns, strict=True))
-
-
-def _entry(value: Any) -> Any:
-    if isinstance(value, Fraction):
-        return str(value)
-    plain = jsonable(value)
-    return repr(plain) if isinstance(plain, float) else plain
+        writer.writerows([entry(value) for value in row] for row in rows)
 
 
 def write_zarr(figure: Figure, path: Path) -> None:
@@ -117,19 +113,23 @@ def write_zarr(figure: Figure, path: Path) -> None:
     import xarray as xr
 
     variables: dict[str, Any] = {}
+    attributes: dict[str, Any] = {"key": figure.key, "caption": figure.caption}
     for p, panel in enumerate(figure.panels):
+        for label in ("title", "x_label", "y_label", "x_scale", "y_scale", "colour_label"):
+            attributes[f"panel{p}_{label}"] = getattr(panel, label)
         for s, series in enumerate(panel.series):
             facts: dict[str, Any] = {
-                "kind": series.kind,
-                "label": series.label,
-                "role": series.role,
+                fact: getattr(series, fact) for fact in ("kind", "label", "role")
             }
             facts |= {"categories": list(series.categories)} if series.categories else {}
             for part in ("x", "y", "y2", "z"):
                 if (values := getattr(series, part)) is not None:
-                    name = f"panel{p}_series{s}_{part}"
-                    variables[name] = _variable(name, values, facts)
-    xr.Dataset(variables, attrs=_facts(figure)).to_zarr(path, mode="w", consolidated=False)
+                    name, array = f"panel{p}_series{s}_{part}", np.asarray(values)
+                    if array.dtype.kind == "U":
+                        array = array.astype(object)  # Zarr 3 has no fixed-length strings
+                    axes = [f"{name}_{axis}" for axis in range(array.ndim)]
+                    variables[name] = (axes, array, facts)
+    xr.Dataset(variables, attrs=attributes).to_zarr(path, mode="w", consolidated=False)
 
 
 def write_runs(runs: xr.Dataset, path: Path) -> None:
@@ -137,18 +137,3 @@ def write_runs(runs: xr.Dataset, path: Path) -> None:
     texts = [name for name in runs.variables if runs[name].dtype.kind == "U"]
     kept = runs.assign_coords({name: runs[name].astype(object) for name in texts})
     kept.to_zarr(path, mode="w", consolidated=False)
-
-
-def _variable(name: str, values: Any, facts: dict[str, Any]) -> tuple[Any, ...]:
-    array = np.asarray(values)
-    if array.dtype.kind == "U":
-        array = array.astype(object)  # Zarr 3 has no fixed-length strings
-    return [f"{name}_{axis}" for axis in range(array.ndim)], array, facts
-
-
-def _facts(figure: Figure) -> dict[str, Any]:
-    labels = ("title", "x_label", "y_label", "x_scale", "y_scale", "colour_label")
-    facts: dict[str, Any] = {"key": figure.key, "caption": figure.caption}
-    for p, panel in enumerate(figure.panels):
-        facts |= {f"panel{p}_{name}": getattr(panel, name) for name in labels}
-    return facts

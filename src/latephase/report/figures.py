@@ -23,7 +23,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from latephase.experiments.bench.finding import Figure, Panel, Series
+from latephase.experiments.bench.finding import Figure, Panel
 from latephase.report import svg, typeset
 from latephase.report.palette import STYLE
 from latephase.report.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_mesh
@@ -52,8 +52,11 @@ def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
     done = []
     for i, (name, width, panel) in enumerate(sizes):
         height = max(_height(one, width) for one in panels)
-        prefix = f"fig-{slug(figure.key)}-{i}"
-        done.append((name, _svg(panel, width, height, prefix, panel.title or figure.caption)))
+        canvas = _canvas(width, height)
+        draw_panel(canvas.subplots(), panel, width)
+        text = _written(canvas, "svg", {"Date": None}).decode("utf-8")
+        label = typeset.plain(panel.title or figure.caption)
+        done.append((name, svg.inline(text, f"fig-{slug(figure.key)}-{i}", label)))
     return done
 
 
@@ -73,21 +76,13 @@ def _lettered(panels: Sequence[Panel]) -> list[Panel]:
     """The panels with (a), (b), ... before their titles, unless there is only one."""
     if len(panels) == 1:
         return list(panels)
-    heads = [f"({letter}) " for letter in ascii_lowercase[: len(panels)]]
-    titles = [(head + one.title).rstrip() for head, one in zip(heads, panels, strict=True)]
-    return [replace(one, title=title) for one, title in zip(panels, titles, strict=True)]
+    lettered = zip(ascii_lowercase, panels, strict=False)
+    return [replace(one, title=f"({letter}) {one.title}".rstrip()) for letter, one in lettered]
 
 
 def slug(key: str) -> str:
     """A key as it may stand in ids and file names."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", key)
-
-
-def _svg(panel: Panel, width: float, height: float, prefix: str, label: str) -> str:
-    canvas = _canvas(width, height)
-    draw_panel(canvas.subplots(), panel, width)
-    text = _written(canvas, "svg", {"Date": None}).decode("utf-8")
-    return svg.inline(text, prefix, typeset.plain(label))
 
 
 def _canvas(width: float, height: float) -> Canvas:
@@ -185,12 +180,8 @@ def _smallest(panel: Panel) -> float:
 
 def _sideways(panel: Panel) -> bool:
     """Bars and ranges lie when the names of their categories would not fit side by side."""
-    names = [
-        sum(len(str(name)) + 2 for name in np.asarray(one.x))
-        for one in panel.series
-        if one.kind in SIDE_BY_SIDE
-    ]
-    return bool(names) and max(names) > _LONGEST_ROW
+    rows = [np.asarray(one.x) for one in panel.series if one.kind in SIDE_BY_SIDE]
+    return any(sum(len(str(name)) + 2 for name in row) > _LONGEST_ROW for row in rows)
 
 
 def _name_categories(axes: Axes, places: dict[str, int], sideways: bool) -> None:
@@ -217,16 +208,10 @@ def _head(axes: Axes, panel: Panel, width: float) -> None:
     columns, rows = _legend_rows(panel, width)
     if rows:
         handles, labels = axes.get_legend_handles_labels()
-        first = {
-            label: handle for handle, label in reversed(list(zip(handles, labels, strict=True)))
-        }
-        names = [name for name in _legend_names(tuple(panel.series)) if name in first]
-        place: dict[str, Any] = {
-            "loc": "lower left",
-            "bbox_to_anchor": (0.0, 1.0),
-            "ncols": columns,
-        }
-        legend = axes.legend([first[name] for name in names], names, **place)
+        first = dict(reversed(list(zip(labels, handles, strict=True))))
+        names = [name for name in _legend_names(panel) if name in first]
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
+        legend = axes.legend([first[name] for name in names], names, ncols=columns, **place)
         for handle in filter(None, legend.legend_handles):
             if not isinstance(handle, Patch) and (handle.get_alpha() or 1.0) < 0.6:
                 handle.set_alpha(0.6)  # a faint sample line is hard to make out in a legend
@@ -234,18 +219,15 @@ def _head(axes: Axes, panel: Panel, width: float) -> None:
     axes.set_title(typeset.plain(panel.title), loc="left", pad=pad)
 
 
-def _legend_names(series: tuple[Series, ...]) -> list[str]:
+def _legend_names(panel: Panel) -> list[str]:
     """Entries of the legend, each once; a panel whose only data it names needs them too."""
-    names: dict[str, None] = {}
-    for one in series:
-        for name in (*((one.label,) if one.label else ()), *one.categories):
-            names[typeset.plain(name)] = None
-    return list(names)
+    names = (name for one in panel.series for name in (one.label, *one.categories) if name)
+    return list(dict.fromkeys(map(typeset.plain, names)))
 
 
 def _legend_rows(panel: Panel, width: float) -> tuple[int, int]:
     """Columns and rows of the legend: the fewest rows that fit, in as few columns as these need."""
-    names = _legend_names(tuple(panel.series))
+    names = _legend_names(panel)
     space = 72 * width - 60
     for rows in range(1, len(names)):
         columns = math.ceil(len(names) / rows)

@@ -11,8 +11,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
-from latephase.experiments.bench.base import Claim, Evidence
-from latephase.experiments.bench.finding import Figure, Table, Verdict
+from latephase.experiments.bench.base import Evidence
+from latephase.experiments.bench.finding import Table, Verdict
 from latephase.report import references, typeset
 from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
 from latephase.report.figures import panel_svgs
@@ -31,17 +31,18 @@ def page(findings: Examined, provenance: Mapping[str, Any], lead: str | None = N
     """The whole page; lead: the result in a sentence or two, put before the count of verdicts."""
     works = references.cited(_texts(findings))
     names = {work.key: work.short for work in works}
+    tally = {v: [claim for claim, finding in findings if finding.verdict is v] for v in Verdict}
     template = _environment(names).get_template("report.html.j2")
     return template.render(
         title=TITLE,
         theme=THEME,
         style=Markup(_resource("style.css")),
         lead=lead or LEAD,
-        tally=_tally(findings),
+        tally=tally,
         findings=findings,
         rigours=list(Rigour),
         kinds=[kind for kind in Evidence if kind is not Evidence.both],
-        provenance=_flat(provenance),
+        provenance={name.replace("_", " "): _setting(entry) for name, entry in provenance.items()},
         works=works,
     )
 
@@ -58,7 +59,8 @@ def _environment(names: dict[str, str]) -> Environment:
     environment.filters["number"] = lambda value: typeset.html(typeset.number(value))
     environment.globals |= {
         "badge": _badge,
-        "svgs": _svgs,
+        # The labels inside were escaped by matplotlib.
+        "svgs": lambda figure: [(name, Markup(svg)) for name, svg in panel_svgs(figure)],
         "table": _table,
         "setting": _setting,
         "pdf_name": pdf_name,
@@ -81,25 +83,12 @@ def _texts(findings: Examined) -> Iterator[str]:
         yield from (table.caption for table in finding.tables)
 
 
-def _tally(findings: Examined) -> dict[Verdict, list[Claim]]:
-    """Claims by verdict, in the order of the verdicts."""
-    return {
-        verdict: [claim for claim, finding in findings if finding.verdict is verdict]
-        for verdict in Verdict
-    }
-
-
 def _badge(verdict: Verdict) -> Markup:
     words = verdict.name.replace("_", " ")
     kind = verdict.name.lower().replace("_", "-")
     return Markup('<span class="badge {}" title="{}">{} {}</span>').format(
         kind, verdict.value, MARKS[verdict], words
     )
-
-
-def _svgs(figure: Figure) -> list[tuple[str, Markup]]:
-    """(class, element) of each panel; the labels inside were escaped by matplotlib."""
-    return [(name, Markup(element)) for name, element in panel_svgs(figure)]
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -128,8 +117,3 @@ def _setting(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_setting(entry) for entry in value)
     return str(value)
-
-
-def _flat(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """Provenance as lines: nested entries are joined."""
-    return {name.replace("_", " "): _setting(entry) for name, entry in provenance.items()}

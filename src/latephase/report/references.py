@@ -45,42 +45,23 @@ def cited(texts: Iterable[str]) -> list[Reference]:
 
 
 def _reference(key: str, fields: dict[str, str]) -> Reference:
-    fields = {name: _unbraced(value) for name, value in fields.items()}
+    for written, letter in (*_ACCENTS.items(), ("{", ""), ("}", ""), ("--", "–")):
+        fields = {name: value.replace(written, letter) for name, value in fields.items()}
     people = fields["author"].split(" and ")
+    surnames = [person.split(",")[0] for person in people]
+    *others, last = [" ".join(reversed(person.split(", "))) for person in people]
     venue = next((fields[n] for n in ("journal", "booktitle", "publisher") if n in fields), "")
+    link = f"https://doi.org/{fields['doi']}" if "doi" in fields else ""
     if "eprint" in fields:
         venue = ", ".join(filter(None, [venue, f"arXiv:{fields['eprint']}"]))
+        link = link or f"https://arxiv.org/abs/{fields['eprint']}"
+    short = f"{surnames[0]} et al." if len(people) > 2 else " and ".join(surnames)
     return Reference(
         key=key,
-        short=f"{_short(people)} {fields['year']}",
-        authors=_listed([_first_name_first(person) for person in people]),
+        short=f"{short} {fields['year']}",
+        authors=f"{', '.join(others)} and {last}" if others else last,
         title=fields["title"],
         venue=venue,
         year=fields["year"],
-        link=_link(fields),
+        link=link,
     )
-
-
-def _unbraced(value: str) -> str:
-    for written, letter in _ACCENTS.items():
-        value = value.replace(written, letter)
-    return value.replace("{", "").replace("}", "").replace("--", "–")
-
-
-def _short(people: list[str]) -> str:
-    names = [person.split(",")[0] for person in people]
-    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
-
-
-def _first_name_first(person: str) -> str:
-    return " ".join(reversed(person.split(", ")))
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _link(fields: dict[str, str]) -> str:
-    if "doi" in fields:
-        return f"https://doi.org/{fields['doi']}"
-    return f"https://arxiv.org/abs/{fields['eprint']}" if "eprint" in fields else ""

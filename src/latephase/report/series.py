@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import ListedColormap
-from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
@@ -128,30 +128,17 @@ def draw_points(axes: Axes, series: Series, brush: Brush) -> None:
     x, y = brush.turned(brush.positions(series.x), np.asarray(series.y, dtype=float))
     kept = np.isfinite(x) & np.isfinite(y)
     x, y = x[kept], y[kept]
-    if len(x) >= _LIGHTEST_CLOUD:
-        _draw_cloud(axes, x, y, series, brush)
-    else:
+    if len(x) < _LIGHTEST_CLOUD:
         axes.plot(x, y, **_marker(series, brush, 4.0 if len(x) < 80 else 2.8))
+        return
 
-
-def _draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, series: Series, brush: Brush) -> None:
-    """Thousands of dots as one path of zero-length round strokes: a tenth of the markers' bytes."""
-    size = 2.2 if len(x) < 2000 else 1.5
+    # Thousands of dots as one path of zero-length round strokes: a tenth of the markers' bytes.
     vertices = np.repeat(np.column_stack([x, y]), 2, axis=0)
-    codes = np.tile([Path.MOVETO, Path.LINETO], len(x)).astype(Path.code_type)
-    path = Path(vertices, codes)
+    path = Path(vertices, np.tile([Path.MOVETO, Path.LINETO], len(x)).astype(Path.code_type))
     path.should_simplify = False  # simplifying would drop strokes of no length
-    axes.add_artist(
-        PathPatch(
-            path,
-            fill=False,
-            edgecolor=brush.colour,
-            linewidth=size,
-            capstyle="round",
-            alpha=brush.opacity,
-            zorder=brush.order,
-        )
-    )
+    pen: dict[str, Any] = {"linewidth": 2.2 if len(x) < 2000 else 1.5, "capstyle": "round"}
+    look: dict[str, Any] = {"alpha": brush.opacity, "zorder": brush.order}
+    axes.add_artist(PathPatch(path, fill=False, edgecolor=brush.colour, **pen, **look))
     axes.update_datalim(vertices[::2])
     axes.autoscale_view()
     axes.plot([], [], **_marker(series, brush, 3.0))  # for the legend
@@ -161,31 +148,21 @@ def draw_band(axes: Axes, series: Series, brush: Brush) -> None:
     """The area between y and y2."""
     fill = axes.fill_betweenx if brush.sideways else axes.fill_between
     y, y2 = np.asarray(series.y, dtype=float), np.asarray(series.y2, dtype=float)
-    fill(
-        brush.positions(series.x),
-        y,
-        y2,
-        facecolor=brush.colour,
-        alpha=0.22 * brush.opacity,
-        linewidth=0,
-        zorder=brush.order - 1.5,
-        label=_label(series),
-    )
+    look: dict[str, Any] = {"facecolor": brush.colour, "alpha": 0.22 * brush.opacity}
+    look |= {"linewidth": 0, "zorder": brush.order - 1.5, "label": _label(series)}
+    fill(brush.positions(series.x), y, y2, **look)
 
 
 def draw_bars(axes: Axes, series: Series, brush: Brush) -> None:
     """A bar per category, beside those of the panel's other bars; y2 are ends of error bars."""
     at, thickness = brush.row(series.x), 0.9 * brush.thickness
     height = np.asarray(series.y, dtype=float)
-    look: dict[str, Any] = {
-        "color": brush.colour,
-        "label": _label(series),
-        "zorder": brush.order - 1,
-    }
+    look: dict[str, Any] = {"color": brush.colour, "label": _label(series)}
+    look |= {"zorder": brush.order - 1, "linewidth": 0}
     if brush.sideways:
-        axes.barh(at, height, height=thickness, linewidth=0, **look)
+        axes.barh(at, height, height=thickness, **look)
     else:
-        axes.bar(at, height, width=thickness, linewidth=0, **look)
+        axes.bar(at, height, width=thickness, **look)
     if series.y2 is not None:
         ends = np.asarray(series.y2, dtype=float)
         lines = axes.hlines if brush.sideways else axes.vlines
@@ -215,21 +192,17 @@ def draw_map(axes: Axes, series: Series, brush: Brush) -> None:
     z = np.ma.masked_invalid(np.asarray(series.z, dtype=float))
     grid: dict[str, Any] = {"shading": "nearest", "rasterized": True, "zorder": 0.5}
     if series.categories:
-        count = len(series.categories)
-        fills = [FILLS[i % len(FILLS)] for i in range(count)]
-        grid |= {"cmap": ListedColormap(fills), "vmin": -0.5, "vmax": count - 0.5}
+        fills = [FILLS[i % len(FILLS)] for i in range(len(series.categories))]
+        grid |= {"cmap": ListedColormap(fills), "vmin": -0.5, "vmax": len(fills) - 0.5}
         grid |= {"alpha": FILL_OPACITY}
         for fill, name in zip(fills, series.categories, strict=True):
-            axes.add_patch(_swatch(fill, typeset.plain(name)))
+            # Invisible: it gives the legend a category.
+            look: dict[str, Any] = {"facecolor": fill, "alpha": FILL_OPACITY, "linewidth": 0}
+            axes.add_patch(Rectangle((0, 0), 0, 0, label=typeset.plain(name), **look))
     else:
         grid |= {"cmap": "cividis"}
     axes.pcolormesh(np.asarray(series.x, float), np.asarray(series.y, float), z, **grid)
     axes.grid(False)
-
-
-def _swatch(fill: str, name: str) -> Patch:
-    """An invisible patch that gives the legend a category."""
-    return Rectangle((0, 0), 0, 0, facecolor=fill, alpha=FILL_OPACITY, linewidth=0, label=name)
 
 
 def colour_mesh(axes: Axes, series: tuple[Series, ...]) -> QuadMesh | None:

@@ -17,15 +17,8 @@ _POWER = re.compile(r"\^(\{[^{}]+\}|[-−]?\d+(?:\.\d+)?(?![\w])|[A-Za-z]\w*)")
 _INDEX = re.compile(
     r"(?<![A-Za-z0-9_`])([A-Za-zη]|max|min)_(\{[^{}]+\}|[A-Za-z0-9]{1,3})(?![A-Za-z0-9_])"
 )
-_GREEK = {
-    "Theta": "Θ",
-    "theta": "θ",
-    "eta": "η",
-    "rho": "ρ",
-    "beta": "β",
-    "alpha": "α",
-    "Delta": "Δ",
-}
+_GREEK = {"Theta": "Θ", "theta": "θ", "eta": "η", "rho": "ρ", "beta": "β", "alpha": "α"}
+_GREEK |= {"Delta": "Δ"}
 _SYMBOLS = {"+-": "±", "!=": "≠", "<=": "≤", ">=": "≥", " - ": " − ", " * ": " · ", "->": "→"}
 _GREEK_WORD = re.compile(rf"(?<![\w`])({'|'.join(_GREEK)})(?=_|\b)")
 

@@ -18,7 +18,7 @@ from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
 from latephase.problem import losses
 from latephase.training.base import UNIT_ROUNDOFF, Array, Data, Pair, add, joined, parted
-from latephase.training.stepping import Columns, Step, in_blocks
+from latephase.training.stepping import Columns, StepFunction, in_blocks
 from latephase.training.units import freed, kept, units
 from latephase.training.units import preactivations as in_units
 
@@ -64,7 +64,7 @@ def advance(
     weights_low: Floats | None = None,
     biases_low: Floats | None = None,
 ) -> Stepped:
-    """Step trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
+    """StepFunction trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
 
     weights (T, m, d), biases (T, m), counts (T,), inputs (n, d), labels (n,) of +-1,
     output_weights (m,), fixed. error (T,): absolute error of the given parameters, default 0;
@@ -103,7 +103,7 @@ def _descend(
     return *state.parameters, state.error, *unit
 
 
-_STEPS: dict[str, Step] = {
+_STEPS: dict[str, StepFunction] = {
     name: partial(_descend, one.weights) for name, one in losses.LOSSES.items()
 }
 

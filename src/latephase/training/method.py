@@ -133,6 +133,20 @@ Method = SteppedMethod
 """Its name in 0.1, which methods of users may still have."""
 
 
+def described(cls: type[SteppedMethod]) -> type[SteppedMethod]:
+    """The method, its docstring followed by the parameters that its fields declare."""
+    lines = ["", "    Parameters", "    ----------"]
+    for one in fields(cls):
+        kind = f"float {one.metadata['range']}" if "range" in one.metadata else "method"
+        kind = type(one.default).__name__ if _static(one) else kind
+        default = "" if one.default is MISSING else f", default {one.default}"
+        lines.append(f"    {one.name} : {kind}{default}")
+    lines += ["", "    Raises", "    ------", "    InputError"]
+    lines += ["        On a parameter outside its range.", "    "]
+    cls.__doc__ = (cls.__doc__ or "").rstrip() + "\n" + "\n".join(lines)
+    return cls
+
+
 def _checked(one: Any, value: Any) -> Any:
     if isinstance(value, Tracer):  # made inside a step, from parameters that were checked
         return value

@@ -30,14 +30,14 @@ _SECONDS = 0.3  # between two reports of progress, about
 compiled = partial(jax.jit, compiler_options={"xla_cpu_prefer_vector_width": 512})
 
 Columns = tuple[Array, ...]
-Step = Callable[[Columns, tuple[Array, ...], Array], Columns]
+StepFunction = Callable[[Columns, tuple[Array, ...], Array], Columns]
 
 
 def in_blocks(
     columns: tuple[NDArray[Any], ...],
     counts: Ints,
     data: tuple[Floats, ...],
-    step: Step,
+    step: StepFunction,
     step_size: float,
 ) -> list[NDArray[Any]]:
     """Columns (..., trial) stepped counts[i] times each, in the order they came in.
@@ -69,7 +69,7 @@ def _run(
     counts: Array,
     data: tuple[Array, ...],
     step_size: Array,
-    step: Step,
+    step: StepFunction,
     block: int,
 ) -> Columns:
     """Columns (..., trial) cut into blocks along the trial axis, stepped, and put together."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from latephase.cli import flags, interrupt, kept, printing
-from latephase.cli.problem import Problem, Start, refuse_beside, stated
+from latephase.cli.problem import Problem, Start, given, names_of, refuse_beside, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError, LogTime, Words
 
@@ -32,64 +33,32 @@ Exit codes: 0 proved, 3 undecided, 4 refuted (ensembles: 0 once all are done).
 Check the files with: latephase verify run.cert.json
 """
 EXIT_CODES = {"PROVED": 0, "UNDECIDED": 3, "REFUTED": 4}
-_TIMES = ("1e6", "1e100", "1e1000")
 _LATE = "1e1000"  # from which the constants of the rate are tight
 
 
 @stated
 def command(
+    context: typer.Context,
     asked: Problem,
-    init: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Instead of weights and biases: draw --trials networks from this initializer.",
-            rich_help_panel=flags.PROBLEM,
-        ),
-    ] = None,
-    trials: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="With --init: networks to draw. \\[default: 10000]"),
-    ] = None,
-    seed: Annotated[
-        str | None, typer.Option(metavar="N", help="With --init: their seed. \\[default: 0]")
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="T,T,...", help="Times of the table. \\[default: 1e6,1e100,1e1000]"),
-    ] = None,
-    claim: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="What to prove or refute: settled, trained, optimal_margin, slow, or a regime.",
-        ),
-    ] = "settled",
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="File to write, or folder of files with --init."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted folder.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the certificate as one JSON object.")
-    ] = False,
+    init: flags.InitInstead = None,
+    trials: flags.Trials = 10_000,
+    seed: flags.Seed = 0,
+    at: flags.TableTimes = "1e6,1e100,1e1000",
+    claim: flags.Claim = "settled",
+    out: flags.CertificatePath = None,
+    resume: flags.Resume = False,
+    force: flags.Force = False,
+    json: flags.Json = False,
 ) -> int:
     """Certify one run, or an ensemble of them."""
-    of_one = {**asked.of(Start), "--at": at, "--json": json or None}
-    of_many = {"--trials": trials, "--seed": seed, "--resume": resume or None}
+    start = asked.given(*names_of(Start))
     if init is not None:
-        refuse_beside("--init", of_one)
-        drawn = (trials or "10000", seed or "0", claim)
-        return _ensemble(init, asked, *drawn, out=out, resume=resume, force=force)
-    if all(text is None for text in asked.of(Start).values()):
+        refuse_beside("--init", start + given(context, "at", "json"))
+        return _ensemble(init, asked, trials, seed, claim, out, resume, force)
+    if not start:
         ways = "--weights and --biases, --network, or --init"
         raise InputError(ways, Words("none of them"), "add for example --init he_normal")
-    refuse_beside("one network", of_many)
+    refuse_beside("one network", given(context, "trials", "seed", "resume"))
     with progress("proving", "steps at most", lines=False) as shown:
         problem = asked.read()
         from latephase.certificates import certify
@@ -104,12 +73,11 @@ def command(
 
         printing.print_json(record(found))
     else:
-        times = flags.words(at) if at is not None else list(_TIMES)
-        _print(found, out, asked.again(), times)
+        _print(found, out, asked.again(), at)
     return EXIT_CODES[found.verdict.name]
 
 
-def _print(found: Certificate, out: str | None, problem_flags: str, times: list[str]) -> None:
+def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence[str]) -> None:
     printing.line("claim", found.claim)
     printing.line("verdict", f"{found.verdict.name}: {found.verdict.value}")
     if found.proof is None:
@@ -125,7 +93,10 @@ def _print(found: Certificate, out: str | None, problem_flags: str, times: list[
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
     printing.blank()
-    printing.console().print(_table(found, times))
+    table = printing.table("t", ">margin deficit, at least", ">at most")
+    for t in at:
+        table.add_row(t, *_outward(*found.deficit(t), 18))
+    printing.console().print(table)
     printing.blank()
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
@@ -136,22 +107,18 @@ def _print(found: Certificate, out: str | None, problem_flags: str, times: list[
 
 def _print_law(found: Certificate) -> None:
     if found.constant is None or found.rate is None or found.limit_boundary is None:
-        since = printing.whole(found.entry_step or 0)
-        printing.line("margin", f"0 for all t >= {since}: a point is not on its side")
+        entry = printing.whole(found.entry_step or 0)
+        printing.line("margin", f"0 for all t >= {entry}: a point is not on its side")
         return
     printing.line("limit", f"x* -> {_both(found.limit_boundary)}")
     printing.line("constant", f"C = {_both(found.constant)}")
-    _print_rate(found.rate)
-    if found.rate[2].log < LogTime.parse(_LATE).log:
-        _print_rate(found.rate_from(_LATE))
-
-
-def _print_rate(rate: tuple[Decimal, Decimal, LogTime, str] | None) -> None:
-    if rate is not None:
-        lower, upper, since, clock = rate
-        least, most = _outward(lower, upper, 6)
-        bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
-        printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
+    later = found.rate[2].log < LogTime.parse(_LATE).log
+    for rate in (found.rate, found.rate_from(_LATE) if later else None):
+        if rate is not None:
+            lower, upper, since, clock = rate
+            least, most = _outward(lower, upper, 6)
+            bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
+            printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
 
 
 def _both(ends: Any) -> str:
@@ -167,31 +134,20 @@ def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
     return str(down.plus(lower)), str(up.plus(upper))
 
 
-def _table(found: Certificate, times: list[str]) -> Any:
-    table = printing.table(
-        ("t", "left"), ("margin deficit, at least", "right"), ("at most", "right")
-    )
-    for t in times:
-        table.add_row(t, *_outward(*found.deficit(t), 18))
-    return table
-
-
 def _ensemble(
     init: str,
     asked: Problem,
-    trials: str,
-    seed: str,
+    trials: int,
+    seed: int,
     claim: str,
-    *,
     out: str | None,
     resume: bool,
     force: bool,
 ) -> int:
-    data, trained = asked.dataset(), asked.trained()
-    count = flags.whole(trials, "--trials")
     if out is None and (resume or force):
         raise InputError("--out with --resume and --force", None, "name the folder: --out certs")
-    interrupt.on_interruption(kept.trials_in(out, count))
+    data, trained = asked.dataset(), asked.trained()
+    interrupt.on_interruption(kept.trials_in(out, trials))
     with progress(f"certify {init}", "trials") as shown:
         from latephase.certificates.many import certify_ensemble
 
@@ -199,8 +155,8 @@ def _ensemble(
             init,
             data,
             trained,
-            trials=count,
-            seed=flags.whole(seed, "--seed"),
+            trials=trials,
+            seed=seed,
             claim=claim,
             out=out,
             resume=resume,
@@ -212,15 +168,14 @@ def _ensemble(
     printing.blank()
     printing.line("claim", claim)
     printing.line("rigour", "proved: every number is enclosed in balls")
-    follow = "keep the certificates: add --out certs" if out is None else "check them: "
-    printing.line("next", follow + ("" if out is None else f"latephase verify {out}"))
+    keep, check = "keep the certificates: add --out certs", f"check them: latephase verify {out}"
+    printing.line("next", keep if out is None else check)
     return 0
 
 
 def _counts(rows: list[Row]) -> Any:
     """How many trials have which verdict, regime and reason."""
-    columns = (("verdict", "left"), ("regime", "left"), ("because", "left"), ("trials", "right"))
-    table = printing.table(*columns)
+    table = printing.table("verdict", "regime", "because", ">trials")
     counts = Counter((row.verdict, row.regime or printing.NOTHING, row.reason) for row in rows)
     for (verdict, regime, reason), count in counts.most_common():
         table.add_row(verdict, regime, reason, f"{count:,}")

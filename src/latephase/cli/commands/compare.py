@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from latephase.cli import flags, interrupt, printing
+from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.failures import say
-from latephase.cli.problem import Points, stated
+from latephase.cli.problem import Points, names_of, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError
 
@@ -42,77 +37,48 @@ polyak_step, loss_based, dual_acceleration, prgd, adam, sign_descent, sam,
 weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
 colons, and an unknown one is answered with those that a method has.
 """
-_PAPER = {"--inputs": "1,-1", "--labels": "1,-1"}
+# The paper's data, where the flags state none.
+_PAPER = Points(inputs=[1.0, -1.0], labels=[1.0, -1.0])
 
 
 @stated
 def command(
     asked: Points,
-    methods: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME,NAME:PARAMETER=VALUE,...",
-            help="Methods to compare, or 'all'. \\[default: all]",
-            show_default=False,
-        ),
-    ] = "all",
+    methods: flags.Methods = "all",
     init: flags.Init = "standard_normal",
-    step_size: Annotated[
-        str,
-        typer.Option(
-            metavar="ETA",
-            help="Step size of every method that has one and is given none of its own.",
-            rich_help_panel=flags.PROBLEM,
-        ),
-    ] = "0.1",
-    until: Annotated[
-        str, typer.Option(metavar="T", help="Updates to make, one by one: at most 1e8.")
-    ] = "1e4",
-    trials: flags.Trials = "200",
-    seed: flags.Seed = "0",
-    samples: flags.Samples = "41",
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Folder for page, tables, figures and runs."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
-    ] = False,
+    step_size: flags.SharedStepSize = 0.1,
+    until: flags.UntilStepped = "1e4",
+    trials: flags.Trials = 200,
+    seed: flags.Seed = 0,
+    samples: flags.Samples = 41,
+    out: flags.ComparisonFolder = None,
+    force: flags.Force = False,
 ) -> None:
     """Compare the methods and print the table."""
     if out is None and force:
         raise InputError("--out with --force", None, "name the folder: --out comparison")
-    data, size = _dataset(asked), flags.number(step_size, "--step-size")
-    options: dict[str, Any] = {
-        "trials": flags.whole(trials, "--trials"),
-        "seed": flags.whole(seed, "--seed"),
-        "until": until,
-        "samples": flags.whole(samples, "--samples"),
-    }
+    data = (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
     with _said_aloud():
-        chosen = _methods(methods, size)
-    with _reserved(out, force), progress("compare", "updates") as shown:
+        from latephase.experiments.remedies.compared import ALL
+        from latephase.training.methods.table import named
+
+        chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
+    with kept.reserved(out, force, "comparison"), progress("compare", "updates") as shown:
         from latephase.runs.compare import compare
 
-        found = compare(init, data, chosen, **options, progress=shown)
+        found = compare(
+            init,
+            data,
+            chosen,
+            trials=trials,
+            seed=seed,
+            until=until,
+            samples=samples,
+            progress=shown,
+        )
         page, rows = _reported(data, found, out, force)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
     _print(data, rows, page)
-
-
-def _dataset(asked: Points) -> Dataset:
-    """The data that the flags state; the paper's where they state none."""
-    if all(text is None for text in asked.of(Points).values()):
-        asked = Points(inputs=_PAPER["--inputs"], labels=_PAPER["--labels"])
-    return asked.dataset()
-
-
-def _methods(text: str, step_size: float) -> list[Any]:
-    from latephase.experiments.remedies.compared import ALL
-    from latephase.training.methods.table import named
-
-    texts = list(ALL) if text.strip() == "all" else flags.words(text)
-    return [named(one, step_size) for one in texts]
 
 
 @contextmanager
@@ -123,28 +89,6 @@ def _said_aloud() -> Iterator[None]:
         yield
     for one in caught:
         say(f"warning: {one.message}")
-
-
-@contextmanager
-def _reserved(out: str | None, force: bool) -> Iterator[None]:
-    """Refuse an output that cannot be written before the work, not after it."""
-    from latephase.store.directory import claim_output
-
-    if out is None:
-        interrupt.on_interruption(lambda: "nothing was kept, for there is no --out")
-        yield
-        return
-    partial = claim_output(out, force=force)
-
-    def withdrawn() -> str:
-        shutil.rmtree(partial, ignore_errors=True)
-        return "nothing was written and nothing was kept; start again to make it"
-
-    interrupt.on_interruption(withdrawn)
-    try:
-        yield
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)  # gone already if the report was put in place
 
 
 def _reported(
@@ -159,7 +103,7 @@ def _reported(
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 
-    made = {**provenance(), "command": shlex.join(["latephase", *sys.argv[1:]])}
+    made = {**provenance(), "command": kept.command_line()}
     page = write_report(
         [(claim, finding)], Path(out), made, lead=finding.summary, force=force, runs=found
     )
@@ -171,21 +115,14 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
     from latephase.experiments.remedies.compared import effect
 
     last = max(rows[0].gaps)
-    heads = ("fitted", f"gap at 1e{last}")
-    table = printing.table(
-        ("method", "left"),
-        *((head, "right") for head in heads),
-        ("decay of the gap", "left"),
-        ("effect", "left"),
-    )
+    heads = ("method", ">fitted", f">gap at 1e{last}", "decay of the gap", "effect")
+    table = printing.table(*heads)
     for row in rows:
         gap = row.gaps[last]
-        rounding = gap < FLOOR  # its digits differ between machines
-        shown = [
-            printing.show(row.fitted, 3),
-            f"< {FLOOR:g}" if rounding else printing.show(gap, 3),
-        ]
-        table.add_row(row.method, *shown, row.decay.text, effect(row, rows[0], data))
+        # Below the floor its digits differ between machines.
+        shown = f"< {FLOOR:g}" if gap < FLOOR else printing.show(gap, 3)
+        fitted = printing.show(row.fitted, 3)
+        table.add_row(row.method, fitted, shown, row.decay.text, effect(row, rows[0], data))
     printing.console().print(table)
     printing.blank()
     printing.line("gap", "|x* - x_inf|, medians of fitted trials, in input units")
@@ -193,7 +130,5 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
         printing.line("next", "keep table, figures and runs: add --out comparison")
         return
     printing.line("page", str(page))
-    printing.line(
-        "runs",
-        f"in Python: xarray.open_zarr({str(page.parent / 'data/runs.zarr')!r}, consolidated=False)",
-    )
+    runs = str(page.parent / "data/runs.zarr")
+    printing.line("runs", f"in Python: xarray.open_zarr({runs!r}, consolidated=False)")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import Task, stated
@@ -33,46 +31,40 @@ def command(
     asked: Task,
     init: flags.Init,
     until: flags.Until,
-    trials: flags.Trials = "10000",
-    seed: flags.Seed = "0",
+    trials: flags.Trials = 10_000,
+    seed: flags.Seed = 0,
     at: flags.At = None,
-    samples: flags.Samples = "200",
-    out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Zarr store to write; renamed when complete.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted --out.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
-    ] = False,
-    batch: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Trials between two writes to --out. \\[default: 10000]"),
-    ] = None,
-    max_steps: flags.MaxSteps = "1e6",
+    samples: flags.Samples = 200,
+    out: flags.RunStore = None,
+    resume: flags.Resume = False,
+    force: flags.Force = False,
+    batch: flags.Batch = None,
+    max_steps: flags.MaxSteps = 1_000_000,
 ) -> None:
     """Run the ensemble and print how its trials end."""
     if out is None and (resume or force):
         raise InputError("--out with --resume and --force", None, "name the store: --out runs.zarr")
     data, trained = asked.dataset(), asked.trained()
-    options: dict[str, Any] = {
-        "trials": flags.whole(trials, "--trials"),
-        "seed": flags.whole(seed, "--seed"),
-        "until": until,
-        "at": None if at is None else flags.words(at),
-        "samples": flags.whole(samples, "--samples"),
-        "out": out,
-        "resume": resume,
-        "force": force,
-        "batch": None if batch is None else flags.whole(batch, "--batch"),
-        "max_steps": flags.whole(max_steps, "--max-steps"),
-    }
-    interrupt.on_interruption(kept.trials_in(out, options["trials"]))
+    interrupt.on_interruption(kept.trials_in(out, trials))
     with progress(f"ensemble {init}", "trials") as shown:
         from latephase.runs import ensemble
 
-        found = ensemble(init, data, trained, **options, progress=shown)
+        found = ensemble(
+            init,
+            data,
+            trained,
+            trials=trials,
+            seed=seed,
+            until=until,
+            at=at,
+            samples=samples,
+            out=out,
+            resume=resume,
+            force=force,
+            batch=batch,
+            max_steps=max_steps,
+            progress=shown,
+        )
     _print(found, out)
 
 
@@ -105,8 +97,8 @@ def _table(found: xr.Dataset) -> Any:
     constants = np.abs(found.law_constant.values)
     names, counts = np.unique(regimes, return_counts=True)
     share = wilson(counts, regimes.size, _LEVEL)
-    heads = ("trials", "share", f"{_LEVEL:.0%} interval (Wilson)", "median |C|")
-    table = printing.table(("regime", "left"), *((head, "right") for head in heads))
+    interval = f">{_LEVEL:.0%} interval (Wilson)"
+    table = printing.table("regime", ">trials", ">share", interval, ">median |C|")
     for i in np.argsort(-counts):
         ends = f"{share.lower[i]:.4f} to {share.upper[i]:.4f}"
         median = printing.show(quantiles(constants[regimes == names[i]], 0.5)[0], 4)

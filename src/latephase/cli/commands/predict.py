@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
 from latephase.cli.problem import Problem, stated
@@ -30,37 +28,28 @@ that still leaves something out, O(ln t / t), the run itself is followed.
 """
 
 
+_DISTANCES = (0.1, 0.01, 0.001)
+Within = list[tuple[float, "LogTime | None"]]
+
+
 @stated
 def command(
     asked: Problem,
-    eps: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="EPS,...",
-            help="Distances of the margin from its limit; may be repeated. "
-            "\\[default: 0.1,0.01,0.001]",
-        ),
-    ] = None,
-    max_steps: flags.MaxSteps = "1e6",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    eps: flags.Eps = None,
+    max_steps: flags.MaxSteps = 1_000_000,
+    json: flags.Json = False,
 ) -> None:
     """Predict and print."""
     with progress("predicting", "", lines=False) as shown:
         problem = asked.read()
-        wanted = [flags.number(word, "--eps") for word in flags.words(",".join(eps or _DEFAULT))]
         from latephase.runs import predict
 
-        steps = flags.whole(max_steps, "--max-steps")
-        found = predict(*problem, max_steps=steps, progress=shown)
-        within = [(distance, found.steps_within(distance)) for distance in wanted]
+        found = predict(*problem, max_steps=max_steps, progress=shown)
+        within = [(distance, found.steps_within(distance)) for distance in eps or _DISTANCES]
     if json:
         printing.print_json(_record(found, within))
     else:
         _print(found, within, asked.again())
-
-
-_DEFAULT = ["0.1", "0.01", "0.001"]
-Within = list[tuple[float, "LogTime | None"]]
 
 
 def _record(found: Prediction, within: Within) -> dict[str, Any]:
@@ -78,18 +67,16 @@ def _time(t: LogTime | None) -> dict[str, Any] | None:
 
 
 def _print(found: Prediction, within: Within, problem_flags: str) -> None:
+    blocked = hints.what_blocks(found.outcome, found.regime, found.method.discrete)
     if found.regime is None:
         printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
-        discrete = hasattr(found.method, "step_size")
-        blocked = hints.if_not_followed(found.outcome, discrete)
         printing.line("next", blocked or hints.NEVER_FITTED)
         return
     printing.line("regime", f"{found.regime.name}: {found.regime.value}")
     printing.line("entry", f"t = {found.entry}")
     if found.law is None:
         printing.line("law", "none: the loss does not tend to 0")
-        told = hints.if_never_fitted(found.outcome, found.regime)
-        printing.line("next", told or hints.NEVER_FITTED)
+        printing.line("next", blocked or hints.NEVER_FITTED)
         return
     printing.line("law", printing.law_text(found.law))
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
@@ -113,9 +100,7 @@ def _rigour(law: Law) -> str:
 
 
 def _table(within: Within) -> Any:
-    table = printing.table(
-        ("|margin - limit| <=", "right"), ("from t =", "left"), ("log10 t", "right")
-    )
+    table = printing.table(">|margin - limit| <=", "from t =", ">log10 t")
     for eps, t in within:
         time = printing.NOTHING if t is None else t.text
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from latephase.cli import flags, interrupt, printing
+from latephase.cli import flags, interrupt, kept, printing
 
 if TYPE_CHECKING:
     from latephase.experiments import Claim, Finding
@@ -35,52 +30,21 @@ _COLOURS = {"SUPPORTED": "green", "NOT_SUPPORTED": "red", "UNDECIDED": "yellow"}
 
 
 def command(
-    out: Annotated[
-        str, typer.Option(metavar="DIR", help="Folder of the report; an earlier one is replaced.")
-    ] = "latephase-report",
-    trials: flags.Trials = "10000",
-    seed: flags.Seed = "0",
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all",
-            help="Also what goes beyond the paper: certificates, studies, remedies, arithmetic.",
-        ),
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace --out even if latephase did not write it.")
-    ] = False,
+    out: flags.ReportFolder = "latephase-report",
+    trials: flags.Trials = 10_000,
+    seed: flags.Seed = 0,
+    everything: flags.All = False,
+    force: flags.Force = False,
 ) -> None:
     """Examine every claim, write the report, print the table."""
     began = time.monotonic()
-    number, start = flags.whole(trials, "--trials"), flags.whole(seed, "--seed")
-    with _reserved(out, force):
-        findings = _examine(number, start, everything)
-        page = _write(findings, out, number, start, force)
+    with kept.reserved(out, force, "report"):
+        findings = _examine(trials, seed, everything)
+        page = _write(findings, out, trials, seed, force)
     interrupt.on_interruption(lambda: f"the report is complete: {page}")
     _print(findings)
     printing.line("report", str(page))
     printing.line("time", f"{time.monotonic() - began:.0f} s")
-
-
-@contextmanager
-def _reserved(out: str, force: bool) -> Iterator[None]:
-    """Refuse an output that cannot be written before the work, not after it."""
-    from latephase.store.directory import claim_output
-
-    partial = claim_output(out, force=force)
-    # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
-    interrupt.on_interruption(lambda: _withdrawn(partial))
-    try:
-        yield
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)  # gone already if the report was put in place
-
-
-def _withdrawn(partial: Path) -> str:
-    """Remove what was begun: a report is made again faster than resumed.  Returns what to say."""
-    shutil.rmtree(partial, ignore_errors=True)
-    return "no report was written and nothing was kept; start again to make it"
 
 
 def _examine(trials: int, seed: int, everything: bool) -> Examined:
@@ -123,17 +87,14 @@ def _write(findings: Examined, out: str, trials: int, seed: int, force: bool) ->
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 
-    made = {"command": shlex.join(["latephase", *sys.argv[1:]]), "trials": trials, "seed": seed}
-    cores = os.cpu_count() or 1
-    return write_report(findings, Path(out), {**provenance(), **made}, force=force, processes=cores)
+    made = {**provenance(), "command": kept.command_line(), "trials": trials, "seed": seed}
+    return write_report(findings, Path(out), made, force=force, processes=os.cpu_count() or 1)
 
 
 def _print(findings: Examined) -> None:
     from rich.text import Text
 
-    table = printing.table(
-        ("", "right"), ("claim", "left"), ("verdict", "left"), ("what was found", "left")
-    )
+    table = printing.table(">", "claim", "verdict", "what was found")
     for claim, finding in findings:
         verdict = Text(_words(finding), style=_COLOURS[finding.verdict.name])
         verdict.append("\n" + claim.evidence.words.replace(", ", ",\n"), style="dim")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import Annotated
 
-import typer
-
-from latephase.cli import printing
+from latephase.cli import flags, printing
 from latephase.cli.progress import progress
 
 NAME = "verify"
@@ -26,9 +23,7 @@ folder, each network must also be the one of its trial and its settings.
 _SHOWN = 20  # faults, of the many that a folder may have
 
 
-def command(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A file, or a folder of them.")],
-) -> int:
+def command(path: flags.Certificates) -> int:
     """Verify and print."""
     from latephase.certificates.check.many import verify_all
 

@@ -5,7 +5,7 @@
 Read in this order; each file needs only those before it.
 
     instant         times of a run under way
-    state           what is asked (Task, Controls), where a run stands (State)
+    state           what is asked (ChainTask, Controls), where a run stands (ChainState)
     account         what is only looked at: errors charged, samples
     step_effect     what a single step does: how far it overshoots a kink
     decision        pure: steps or a mode next, and which

@@ -10,11 +10,11 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 
 from .instant import AT_START, Instant
-from .state import State, Task
+from .state import ChainState, ChainTask
 
 
 @dataclass(frozen=True)
-class Samples:
+class ChainSamples:
     """A run at its S times; NaN where it was not reached.
 
     theta (S, m, k), in the coordinates of the dynamics;  kick_error (S, m), margin_error (S, n):
@@ -31,7 +31,7 @@ class Samples:
     by_flow: Bools
 
     @classmethod
-    def unknown(cls, count: int, theta: Floats, n: int) -> Samples:
+    def unknown(cls, count: int, theta: Floats, n: int) -> ChainSamples:
         """None of them reached."""
         return cls(
             np.full((count, *theta.shape), np.nan),
@@ -45,21 +45,21 @@ class Samples:
 
 @dataclass(frozen=True)
 class Account:
-    """Errors so far, as in `Samples`;  entry: the time at which the last mode began;
+    """Errors so far, as in `ChainSamples`;  entry: the time at which the last mode began;
     samples: written once each, when the run passes them."""
 
     kick_error: Floats
     margin_error: Floats
-    samples: Samples
+    samples: ChainSamples
     sign_lost: bool = False
     by_flow: bool = False
     entry: Instant = AT_START
 
     @classmethod
-    def open(cls, task: Task, state: State) -> Account:
+    def open(cls, task: ChainTask, state: ChainState) -> Account:
         """Nothing done."""
         m, n = task.dynamics.signs.shape
-        samples = Samples.unknown(len(task.times), state.theta, n)
+        samples = ChainSamples.unknown(len(task.times), state.theta, n)
         return cls(np.zeros(m), np.zeros(n), samples)
 
     def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:

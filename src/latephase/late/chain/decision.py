@@ -17,7 +17,7 @@ from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import pace
 from latephase.late.pattern import SLIDING, statuses
 
-from .state import State, Task
+from .state import ChainState, ChainTask
 from .step_effect import StepEffect
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
@@ -37,15 +37,15 @@ class Decision:
 
     mode: Mode
     must_step: bool
-    state: State
+    state: ChainState
 
 
-def decide(task: Task, state: State) -> Decision:
+def decide(task: ChainTask, state: ChainState) -> Decision:
     """What comes next."""
     return _of_descent(task, state) if task.dynamics.discrete else _of_flow(task, state)
 
 
-def _of_flow(task: Task, state: State) -> Decision:
+def _of_flow(task: ChainTask, state: ChainState) -> Decision:
     """The mode by Filippov's rule at the neurons at whose kinks the last one ended."""
     dynamics, last, theta = task.dynamics, state.last, state.theta
     log_pull = dynamics.log_pull(dynamics.margins(theta))
@@ -68,7 +68,7 @@ def _of_flow(task: Task, state: State) -> Decision:
     return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
 
 
-def _of_descent(task: Task, state: State) -> Decision:
+def _of_descent(task: ChainTask, state: ChainState) -> Decision:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     dynamics, counts, last = task.dynamics, state.counts, state.last
     a = dynamics.preactivations(state.theta)
@@ -89,7 +89,7 @@ def _of_descent(task: Task, state: State) -> Decision:
     return Decision(mode, plain or brief or _too_rough(task, state, mode), state)
 
 
-def _sliding(task: Task, state: State, a: Floats, step: StepEffect) -> Bools:
+def _sliding(task: ChainTask, state: ChainState, a: Floats, step: StepEffect) -> Bools:
     """Pairs (m, n) within an overshoot of their kink that Filippov's rule holds there.
 
     A neuron at whose kinks nothing has changed slides on as it did.
@@ -104,7 +104,7 @@ def _sliding(task: Task, state: State, a: Floats, step: StepEffect) -> Bools:
     return np.where(asked, found == SLIDING, last.on_kinks)
 
 
-def _may_slide(task: Task, state: State, step: StepEffect, slide: Mode) -> bool:
+def _may_slide(task: ChainTask, state: ChainState, step: StepEffect, slide: Mode) -> bool:
     """Whether the steps are small enough for a slide to be followed to first order: the chatter,
     against its neuron and against the margins, and what the flow leaves out of any other point.
 
@@ -128,7 +128,7 @@ def _may_slide(task: Task, state: State, step: StepEffect, slide: Mode) -> bool:
     return spent or bool(max(against_neuron[sliding].max(), against_margin[sliding].max()) <= most)
 
 
-def _too_rough(task: Task, state: State, mode: Mode) -> bool:
+def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
     """Whether a step is still too large for the modified flow to follow the mode: as a share of
     margins of 1, and of what the smallest moving neuron adds to them."""
     controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(mode)

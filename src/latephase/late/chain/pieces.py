@@ -20,7 +20,7 @@ from latephase.late.pattern import SLIDING
 
 from .account import Account
 from .instant import Instant
-from .state import ModeEnd, State, Task
+from .state import ChainState, ChainTask, ModeEnd
 from .step_effect import KICKS, StepEffect
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
@@ -35,7 +35,7 @@ _SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance 
 _RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
 
 
-def take_steps(task: Task, state: State, account: Account) -> tuple[State, Account]:
+def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[ChainState, Account]:
     """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
     from .plain_steps import stepped  # imports JAX: only where steps are needed
 
@@ -63,7 +63,9 @@ def take_steps(task: Task, state: State, account: Account) -> tuple[State, Accou
     return state.counted(steps=counts.steps + count, in_a_row=counts.in_a_row + count), account
 
 
-def follow_mode(task: Task, state: State, account: Account, mode: Mode) -> tuple[State, Account]:
+def follow_mode(
+    task: ChainTask, state: ChainState, account: Account, mode: Mode
+) -> tuple[ChainState, Account]:
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
     controls, dynamics = task.controls, task.dynamics
     # Where it is entered: sliding pairs on their kinks.
@@ -98,7 +100,7 @@ def follow_mode(task: Task, state: State, account: Account, mode: Mode) -> tuple
     return state if finite else replace(state, outcome=Outcome.overflowed), account
 
 
-def _entry_error(task: Task, state: State, mode: Mode) -> Floats:
+def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
     to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
     if not task.dynamics.discrete:
@@ -122,7 +124,7 @@ def _on_kinks(mode: Mode) -> Mode:
     return mode.entered(theta)
 
 
-def _solver_tolerance(task: Task, mode: Mode) -> float:
+def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
     """Well below the tolerance asked for, so that comparing two runs shows the latter."""
     controls, discrete = task.controls, task.dynamics.discrete
     fine = 1e-11 if controls.tolerance >= 1e-11 else max(controls.tolerance, 1e-13)
@@ -131,7 +133,9 @@ def _solver_tolerance(task: Task, mode: Mode) -> float:
     return max(fine * (4 if discrete else 100) / controls.caution**2, 1e-13)
 
 
-def _log_losses(state: State, mode: Mode, found: Segment, theta: Floats) -> tuple[float, float]:
+def _log_losses(
+    state: ChainState, mode: Mode, found: Segment, theta: Floats
+) -> tuple[float, float]:
     """ln L before a mode, above which it cannot be after it, and after it; that of a flow also as
     theta (m, k) has it, which is another one where digits are lost."""
     dynamics = mode.dynamics
@@ -145,8 +149,8 @@ def _log_losses(state: State, mode: Mode, found: Segment, theta: Floats) -> tupl
 
 
 def _arrived(
-    task: Task, state: State, mode: Mode, found: Segment, theta: Floats, log_left: float
-) -> State:
+    task: ChainTask, state: ChainState, mode: Mode, found: Segment, theta: Floats, log_left: float
+) -> ChainState:
     """The state at the end of a segment, theta (m, k), that began at `state`."""
     counts = state.counts
     brief = found.log_time < state.now.log - _BRIEF

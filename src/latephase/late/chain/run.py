@@ -19,11 +19,11 @@ from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Floats, Ints
 from latephase.late.modes.dynamics import Dynamics
 
-from .account import Account, Samples
+from .account import Account, ChainSamples
 from .decision import decide
 from .instant import Instant
 from .pieces import follow_mode, take_steps
-from .state import Controls, State, Task, start
+from .state import ChainState, ChainTask, Controls, start
 
 _MOST_ROUNDS = 50_000
 
@@ -33,9 +33,9 @@ class Chain:
     """A run that has ended: what was asked of it, where it stands, its samples, and the time at
     which its last mode began."""
 
-    task: Task
-    state: State
-    samples: Samples
+    task: ChainTask
+    state: ChainState
+    samples: ChainSamples
     entry: Instant
 
 
@@ -77,7 +77,7 @@ def run_chain(
     return Chain(task, state, account.samples, account.entry)
 
 
-def _recorded_here(task: Task, state: State, account: Account) -> State:
+def _recorded_here(task: ChainTask, state: ChainState, account: Account) -> ChainState:
     """The state once the samples that it stands at are written to the account."""
     while state.passed < len(task.times):
         if state.now.log_until(task.times[state.passed]) > -math.inf:
@@ -87,7 +87,7 @@ def _recorded_here(task: Task, state: State, account: Account) -> State:
     return state
 
 
-def _share(state: State, until: LogTime) -> float:
+def _share(state: ChainState, until: LogTime) -> float:
     whole = np.logaddexp(0.0, until.log)
     return float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0
 

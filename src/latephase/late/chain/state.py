@@ -38,7 +38,7 @@ class Controls:
 
 
 @dataclass(frozen=True)
-class Task:
+class ChainTask:
     """What is asked of a run and stays fixed.
 
     times: sorted, of the samples;  until: the horizon;  signs (m, n): the exact ones of the first
@@ -96,7 +96,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class State:
+class ChainState:
     """Where a run stands: all that decides how it goes on.
 
     theta, low (m, k): parameters and their low parts, in the coordinates of the dynamics;
@@ -117,7 +117,7 @@ class State:
     lowest_log_loss: float = math.inf
     outcome: Outcome | None = None
 
-    def counted(self, **counts: Any) -> State:
+    def counted(self, **counts: Any) -> ChainState:
         """The state with some counts replaced."""
         return replace(self, counts=replace(self.counts, **counts))
 
@@ -129,8 +129,8 @@ def start(
     until: LogTime,
     controls: Controls,
     signs: Ints | None = None,
-) -> tuple[Task, State]:
-    """A run at t = 0, at theta (m, d + 1); signs (m, n): as in `Task`, None: as theta has them."""
+) -> tuple[ChainTask, ChainState]:
+    """A run at t = 0, at theta (m, d + 1); signs (m, n): None where they are those of theta."""
     frame, (m, n) = dynamics.frame, dynamics.signs.shape
     theta_in_frame, low = frame.coordinates(theta)
     signs = frame.signs(theta) if signs is None else signs
@@ -140,5 +140,5 @@ def start(
     rounding = float(np.abs(placed - theta_in_frame).sum())
     least_terms = _LEAST * dynamics.terms(theta_in_frame)
     zero_length = DEPENDENT * lengths(theta_in_frame)
-    task = Task(dynamics, controls, times, until, signs, least_terms, zero_length)
-    return task, State(placed, low, rounding, np.zeros(n, bool), Counts(np.zeros((m, n), int)))
+    task = ChainTask(dynamics, controls, times, until, signs, least_terms, zero_length)
+    return task, ChainState(placed, low, rounding, np.zeros(n, bool), Counts(np.zeros((m, n), int)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latephase.core import InputError, Words
+from latephase.core import InputError
 from latephase.late.engine import Engine, Goal
 from latephase.problem import Problem
 
@@ -30,8 +30,6 @@ def engine_for(problem: Problem, goal: Goal) -> Engine:
         raise InputError("a method that an engine takes", problem.method, "give it init and step")
     for name, value in goal.asked.items():
         if name not in engine.options:
-            expected = f"no {name}, which {engine.name} have not"
-            given = Words(f"{name}={value!r}")
-            needs_dtype = name in ARITHMETIC.options
-            raise InputError(expected, given, "pass dtype, too" if needs_dtype else "leave it out")
+            do = "pass dtype, too" if name in ARITHMETIC.options else "leave it out"
+            raise InputError(f"no {name} where {engine.name} carry the run", value, do)
     return engine

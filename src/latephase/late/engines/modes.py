@@ -16,7 +16,7 @@ from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entr
 from latephase.late.limits.law import law_of
 from latephase.late.modes.dynamics import Dynamics
 from latephase.late.pair.regimes import terminal_regime
-from latephase.late.pair.response import pattern_code
+from latephase.late.pattern import pattern_code
 from latephase.problem import Problem, is_two_point
 
 _WIDE = 1000  # pairs from which a run takes long enough for a second process

@@ -27,9 +27,9 @@ from latephase.late.pair.fastforward import fast_forward
 from latephase.late.pair.law import Laws, laws
 from latephase.late.pair.observe import observe_pair
 from latephase.late.pair.regimes import half_slide, terminal_regime
-from latephase.late.pair.response import pattern_code, response
+from latephase.late.pair.response import response
 from latephase.late.pair.state import Journey, initial_state, margins, unmoved
-from latephase.late.pattern import SLIDING
+from latephase.late.pattern import SLIDING, pattern_code
 from latephase.problem import LOSSES, Method, TwoPointGeometry
 
 WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it the general chain is faster

@@ -19,7 +19,7 @@ from .reading import last_pattern, reading_error
 class Rounded:
     """All updates that are alike in one leap; after the stall nothing changes any more."""
 
-    name = "real arithmetic"
+    name = "rounded steps"
     options = frozenset({"dtype", "accumulate", "rounding"})
 
     def takes(self, problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from latephase.core import InputError, Law, Outcome, Regime
 from latephase.core.arrays import Floats
 from latephase.late.pair.law import Laws, laws
 from latephase.late.pair.regimes import terminal_regime
-from latephase.late.pair.response import pattern_code
+from latephase.late.pattern import pattern_code
 from latephase.problem import (
     Dataset,
     ShallowReLU,

@@ -12,12 +12,12 @@ import numpy as np
 
 from latephase.core import Outcome, Regime
 from latephase.core.arrays import Ints
+from latephase.late.pattern import pattern_code, statuses
 
 from .context import Context
 from .follow_phase import follow_phase
 from .phase import Phase, phase_from
-from .regimes import half_slide, one_dead_for_ever, sliding_statuses, statuses, terminal_regime
-from .response import pattern_code
+from .regimes import half_slide, one_dead_for_ever, sliding_statuses, terminal_regime
 from .state import Journey, PairState, unmoved
 from .steps import record_now, take_steps
 from .validity import WORTHWHILE, each, has_rates, is_self_similar, may_slide, widen

@@ -8,10 +8,8 @@ import numpy as np
 
 from latephase.core import Regime
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
+from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, pattern_status, statuses
 from latephase.problem import TwoPointGeometry
-
-from .response import pattern_status
 
 CHATTER_FACTOR = 16.0  # covers the error of a slide entered at a given chatter, by brute force
 
@@ -96,11 +94,6 @@ def one_dead_for_ever(geometry: TwoPointGeometry, a: Floats, log_step: float) ->
         kick = np.exp(log_step + np.maximum(wrong, 0.0)) * geometry.k12
         result |= dead & (right > 2 * kick) & (wrong <= 2 * kick)
     return result
-
-
-def statuses(preactivations: Floats) -> Ints:
-    """Statuses (2, 2, T) without sliding: active iff the pre-activation is positive."""
-    return np.where(preactivations > 0, ACTIVE, INACTIVE)
 
 
 @dataclass(frozen=True)

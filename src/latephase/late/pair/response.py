@@ -19,23 +19,11 @@ from functools import cached_property
 
 import numpy as np
 
-from latephase.core.arrays import Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING
+from latephase.core.arrays import Floats
+from latephase.late.pattern import ACTIVE, SLIDING, Statuses, pattern_status
 from latephase.problem import TwoPointGeometry
 
 SIGN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # output weight of neuron j times label of point i
-_WEIGHT = np.array([27, 9, 3, 1])
-
-
-def pattern_code(status: Ints) -> Ints:
-    """Base-3 code of statuses (2 neurons, 2 points, T)."""
-    code: Ints = _WEIGHT @ status.reshape(4, -1)
-    return code
-
-
-def pattern_status(code: int) -> Ints:
-    """Statuses (2 neurons, 2 points) of a code."""
-    return ((code // _WEIGHT) % 3).reshape(2, 2)
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Response:
     """
 
     geometry: TwoPointGeometry
-    status: Ints
+    status: Statuses
     parameters: Floats
     preactivations: Floats
     both: int

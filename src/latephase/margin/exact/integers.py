@@ -14,10 +14,10 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 
-from .pivoting import Ints, least_norm, root
+from .pivoting import BigInts, least_norm, root
 
 
-def integers(*arrays: Floats) -> tuple[list[Ints], int]:
+def integers(*arrays: Floats) -> tuple[list[BigInts], int]:
     """The arrays times 2^power, all of them integers, and the power."""
     ratios = [[v.as_integer_ratio() for v in array.ravel().tolist()] for array in arrays]
     power = max((d.bit_length() - 1 for row in ratios for _, d in row), default=0)
@@ -34,7 +34,7 @@ class ExactNetwork:
         (self.weights, self.biases, self.outer), self.power = integers(weights, biases, outer)
         self.none = np.array([0] * weights.shape[1], dtype=object)  # a slope of nothing
 
-    def heights(self, x: Floats) -> tuple[Ints, int]:
+    def heights(self, x: Floats) -> tuple[BigInts, int]:
         """Pre-activations (m,) at the point x (d,), over 2^(self.power + power), and that power."""
         (point,), power = integers(x)
         return self.weights @ point + self.biases * (1 << power), power
@@ -81,10 +81,10 @@ class Seen:
     """
 
     value: int
-    slope: Ints
-    normals: Ints
-    heights: Ints
-    gains: Ints
+    slope: BigInts
+    normals: BigInts
+    heights: BigInts
+    gains: BigInts
     power: int
 
     def within(self, reach: float, p: float) -> Seen:
@@ -101,7 +101,7 @@ class Seen:
         parts = self.normals[some], self.heights[some], self.gains[some]
         return Seen(self.value, self.slope, *parts, self.power)
 
-    def line(self, crossed: Bools) -> tuple[int, Ints]:
+    def line(self, crossed: Bools) -> tuple[int, BigInts]:
         """y N beyond the kinks crossed (k,): its value at u = 0 and its slope (d,)."""
         gains = self.gains[crossed]
         value = self.value - sum(gains * self.heights[crossed])
@@ -126,7 +126,7 @@ class Seen:
         return rounded((root(found) if p == 2 else found) / (1 << self.power))
 
 
-def dual_length(row: Ints, p: float) -> Fraction:
+def dual_length(row: BigInts, p: float) -> Fraction:
     """The dual norm of a row, rounded down at 2^-64 where it is a root."""
     if p == 2:
         return Fraction(math.isqrt(sum(v * v for v in row) << 128), 1 << 64)

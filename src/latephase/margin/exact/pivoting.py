@@ -4,6 +4,7 @@ A norm 1 or inf is a linear program, which the dual simplex method solves from t
 the 2-norm is a linear complementarity problem, which the criss-cross method [denhertog1993]
 solves.  Both take the least index where they have a choice, so they end, however degenerate the
 polyhedron is.  Entries of a tableau are integers over one denominator, the last pivot.
+`search/projection.py` does the same in float64, as fast as it can, and asks here in doubt.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[Any]  # of Python's integers, which do not overflow
+BigInts = NDArray[Any]  # of Python's integers, which do not overflow
 
 
-def least_norm(normals: Ints, offsets: Ints, p: float) -> Fraction | None:
+def least_norm(normals: BigInts, offsets: BigInts, p: float) -> Fraction | None:
     """min |u| (norm 1, inf) or min |u|^2 (2-norm) subject to normals @ u >= offsets.
 
     normals (k, d), offsets (k,): integers.  None if nothing satisfies them.  Rigour: exact.
@@ -43,7 +44,7 @@ def linear_program(normals: NDArray[Any], offsets: NDArray[Any], p: float) -> tu
     return rows, np.concatenate([offsets, np.zeros(d, dtype=normals.dtype)]), cost
 
 
-def _least_linear(rows: Ints, right: Ints, cost: Ints) -> Fraction | None:
+def _least_linear(rows: BigInts, right: BigInts, cost: BigInts) -> Fraction | None:
     """The dual simplex method: cost >= 0 makes the slack basis dual feasible."""
     table = np.vstack([np.column_stack([rows, -right]), np.append(cost, 0)])
     size = len(rows)
@@ -61,7 +62,7 @@ def _least_linear(rows: Ints, right: Ints, cost: Ints) -> Fraction | None:
         basis[r], others[s] = others[s], basis[r]
 
 
-def _least_square(normals: Ints, offsets: Ints) -> Fraction | None:
+def _least_square(normals: BigInts, offsets: BigInts) -> Fraction | None:
     """The criss-cross method for slack = (A A') multipliers - offsets, both >= 0, one of each 0."""
     table = np.column_stack([normals @ normals.T, -offsets])
     chosen, unit = np.zeros(len(offsets), dtype=bool), 1
@@ -83,7 +84,7 @@ def _least_square(normals: Ints, offsets: Ints) -> Fraction | None:
         chosen[[i, k]] ^= True
 
 
-def exchanged(table: Ints, unit: int, r: int, s: int) -> tuple[Ints, int]:
+def exchanged(table: BigInts, unit: int, r: int, s: int) -> tuple[BigInts, int]:
     """The tableau (over the denominator `unit`) solved for the variable of column s in row r."""
     pivot = table[r, s]
     new = (table * pivot - np.outer(table[:, s], table[r])) // unit

@@ -1,4 +1,8 @@
-"""The nearest point of a polyhedron and the multipliers of its walls, in float64."""
+"""The nearest point of a polyhedron and the multipliers of its walls, in float64.
+
+What `exact/pivoting.py` does in integers, which is where doubts go: rounding makes other choices
+of a pivot the better ones here, and lets a tableau go round in circles.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +52,17 @@ def _by_simplex(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | No
     table = np.vstack([np.column_stack([rows, -right]), np.append(cost, 0.0)])
     basis, others = np.arange(size), np.arange(size, size + width)
     slack = 1e-13 * float(np.abs(right).max())
+    multipliers, z = np.zeros(size + width), np.zeros(size + width)
     for _ in range(_PIVOTS):
         r = int(table[:-1, -1].argmin())
         if table[r, -1] >= -slack:
-            return _read(table, basis, others, len(offsets), p)
+            multipliers[others] = np.maximum(table[-1, :-1], 0.0)
+            z[basis] = table[:-1, -1]
+            z = z[size:]
+            point = z[: width // 2] - z[width // 2 :] if p == 1 else z[:-1] - z[-1]
+            return multipliers[: len(offsets)], point
         rising = table[r, :-1] > 1e-13
         if not rising.any():
-            multipliers = np.zeros(size + width)
             multipliers[others] = np.maximum(-table[r, :-1], 0.0)
             if basis[r] < size:
                 multipliers[basis[r]] = 1.0
@@ -66,16 +74,3 @@ def _by_simplex(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | No
         table[r], table[:, s], table[r, s] = -row / pivot, column / pivot, 1.0 / pivot
         basis[r], others[s] = others[s], basis[r]
     return None, None
-
-
-def _read(
-    table: Floats, basis: np.ndarray, others: np.ndarray, k: int, p: float
-) -> tuple[Floats, Floats]:
-    """Multipliers of the first k rows and the point, from the final tableau."""
-    size, width = len(basis), len(others)
-    multipliers, z = np.zeros(size + width), np.zeros(size + width)
-    multipliers[others] = np.maximum(table[-1, :-1], 0.0)
-    z[basis] = table[:-1, -1]
-    z = z[size:]
-    point = z[: width // 2] - z[width // 2 :] if p == 1 else z[:-1] - z[-1]
-    return multipliers[:k], point

@@ -17,7 +17,7 @@ from latephase.problem import LOSSES
 from latephase.training.arithmetic.float_formats import FORMATS, Format
 from latephase.training.base import Data
 
-Array = Any  # of NumPy or of JAX
+AnyArray = Any  # of NumPy or of JAX
 _SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
 
 
@@ -56,12 +56,12 @@ class RoundedState(NamedTuple):
     updates done, length of the next leap, update of the stall, leaps made, and whether the next
     step meets a subnormal number that XLA would flush."""
 
-    theta: Array
-    done: Array
-    leap: Array
-    stalled: Array
-    leaps: Array
-    lost: Array
+    theta: AnyArray
+    done: AnyArray
+    leap: AnyArray
+    stalled: AnyArray
+    leaps: AnyArray
+    lost: AnyArray
 
 
 class _Operations:
@@ -69,12 +69,12 @@ class _Operations:
 
     def __init__(self, kind: Kind) -> None:
         self.kind, self.xp = kind, kind.xp
-        self.lost: Array = np.False_
+        self.lost: AnyArray = np.False_
 
-    def rounded(self, values: Array) -> Array:
+    def rounded(self, values: AnyArray) -> AnyArray:
         return values if self.kind.stochastic else self.kind.working.rounded(values)
 
-    def times(self, left: Array, right: Array) -> Array:
+    def times(self, left: AnyArray, right: AnyArray) -> AnyArray:
         """The product; the ends of an interval may change places."""
         product = left * right
         if self.kind.watched:
@@ -85,17 +85,17 @@ class _Operations:
             return ends
         return self.xp.stack([ends.min(axis=0), ends.max(axis=0)])
 
-    def plus(self, left: Array, right: Array) -> Array:
+    def plus(self, left: AnyArray, right: AnyArray) -> AnyArray:
         total = left + right
         if self.kind.watched:
             self._watch((total == 0) & (left != -right))
         return self.rounded(total)
 
-    def total(self, terms: list[Array]) -> Array:
+    def total(self, terms: list[AnyArray]) -> AnyArray:
         """The sum, one term after the other, as a loop makes it."""
         return reduce(self.plus, terms)
 
-    def loss_weights(self, margins: Array) -> Array:
+    def loss_weights(self, margins: AnyArray) -> AnyArray:
         """-dloss/dq at margins (ends, point, trial); it falls."""
         falling = margins[::-1]
         log_weights = LOSSES[self.kind.loss].log_weights(falling)
@@ -105,7 +105,7 @@ class _Operations:
             self._watch((weights == 0) & (exponent > -746.0))
         return self.rounded(weights)
 
-    def _widened(self, ends: Array, of: Array) -> Array:
+    def _widened(self, ends: AnyArray, of: AnyArray) -> AnyArray:
         """Room for a function that is monotone but for its last place, unless its argument stands
         still, as a margin does for long in float64: then so does the update, however near a tie."""
         if len(ends) == 1:
@@ -113,12 +113,17 @@ class _Operations:
         room = _SLACK * self.xp.abs(ends) * (of[0] != of[1])
         return self.xp.stack([ends[0] - room[0], ends[1] + room[1]])
 
-    def _watch(self, flushed: Array) -> None:
+    def _watch(self, flushed: AnyArray) -> None:
         self.lost = self.lost | flushed.any(axis=tuple(range(flushed.ndim - 1)))
 
 
 def leap(
-    state: RoundedState, until: Array, data: Data, step_size: Array, kind: Kind, key: Any = None
+    state: RoundedState,
+    until: AnyArray,
+    data: Data,
+    step_size: AnyArray,
+    kind: Kind,
+    key: Any = None,
 ) -> RoundedState:
     """The next update of every trial, or as many of them as are known to be alike."""
     xp = kind.xp
@@ -143,16 +148,16 @@ def leap(
     )
 
 
-def is_open(state: RoundedState, until: Array | float, xp: Any) -> Array:
+def is_open(state: RoundedState, until: AnyArray | float, xp: Any) -> AnyArray:
     """Which trials still move towards `until`, (trial,)."""
     finite = xp.isfinite(state.theta).all(axis=(0, 1))
-    open_: Array = (state.done < until) & xp.isnan(state.stalled) & finite
+    open_: AnyArray = (state.done < until) & xp.isnan(state.stalled) & finite
     return open_
 
 
 def _rounded_step(
-    theta: Array, data: Data, step_size: Array, kind: Kind, key: Any
-) -> tuple[Array, Array]:
+    theta: AnyArray, data: Data, step_size: AnyArray, kind: Kind, key: Any
+) -> tuple[AnyArray, AnyArray]:
     """The parameters after one update, and where it meets what XLA flushes, (trial,)."""
     do = _Operations(kind)
     moved = do.plus(theta, _update(theta[None], data, step_size, do)[0])
@@ -162,13 +167,13 @@ def _rounded_step(
 
 
 def _alike(
-    theta: Array,
-    there: Array,
-    far: Array,
-    whole: Array,
-    problem: tuple[Data, Array],
+    theta: AnyArray,
+    there: AnyArray,
+    far: AnyArray,
+    whole: AnyArray,
+    problem: tuple[Data, AnyArray],
     kind: Kind,
-) -> Array:
+) -> AnyArray:
     """Whether all steps from theta to far = theta + whole add what the first one does, (trial,).
 
     Updates are bounded over the box between theta and far. They have to round to the same change
@@ -184,20 +189,20 @@ def _alike(
     for place in (theta, there, far - change):
         ends = kind.form.rounded(do.plus(place, updates))
         alike = alike & (ends == place + change).all(axis=(0, 1, 2))
-    sure: Array = alike & ~do.lost & (not kind.stochastic)
+    sure: AnyArray = alike & ~do.lost & (not kind.stochastic)
     return sure
 
 
-def _evenly(theta: Array, change: Array, total: Array, xp: Any) -> Array:
+def _evenly(theta: AnyArray, change: AnyArray, total: AnyArray, xp: Any) -> AnyArray:
     """Whether theta + change is `total`, unrounded and between the same powers of two, (trial,):
     beyond one, units in the last place are others."""
     moved = total - theta
     error = (theta - (total - moved)) + (change - moved)
-    even: Array = (error == 0) & (xp.frexp(total)[1] == xp.frexp(theta)[1])
+    even: AnyArray = (error == 0) & (xp.frexp(total)[1] == xp.frexp(theta)[1])
     return even.all(axis=(0, 1))
 
 
-def _update(ends: Array, data: Data, step_size: Array, do: _Operations) -> Array:
+def _update(ends: AnyArray, data: Data, step_size: AnyArray, do: _Operations) -> AnyArray:
     """step_size times the descent direction at parameters (ends, neuron, feature, trial)."""
     points, labels, outer = data
     features = [do.times(ends[:, :, k, None], x[:, None]) for k, x in enumerate(points.T)]

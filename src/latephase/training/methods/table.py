@@ -9,7 +9,7 @@ from typing import Any
 from latephase.core import InputError, Words
 from latephase.core.calls import public
 from latephase.problem import GradientDescent
-from latephase.training.method import SteppedMethod
+from latephase.training.method import SteppedMethod, described
 from latephase.training.methods.adam import Adam
 from latephase.training.methods.dual_acceleration import DualAcceleration
 from latephase.training.methods.loss_based import LossBasedSchedule
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[SteppedMethod]] = {
-    method.name: public(method)
+    method.name: public(described(method))
     for method in (
         PowerStep,
         HeavyBall,
