@@ -35,7 +35,9 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
         raise InputError("a certificate file, or a folder of them", path, "check the path")
     if not place.is_dir():
         return [(place.name, verify(place))]
-    parts = sorted(p for p in place.glob("[!.]*.json*") if p.name != _SETTINGS)
+    parts = sorted(  # what a killed run had begun ends otherwise
+        p for p in place.glob("[!.]*") if p.suffix in (".json", ".jsonl") and p.name != _SETTINGS
+    )
     if not parts:
         got = Words(f"{path}, without any .json or .jsonl file")
         raise InputError("a folder of certificates", got, "check the path")
