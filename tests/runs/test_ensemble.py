@@ -11,14 +11,16 @@ import pytest
 import xarray as xr
 
 import latephase as lp
-from helpers import message_is_one_line
+from helpers import message_is_one_line, relative_error
 from latephase.problem import initializers
 from latephase.runs import batches, settings
 from latephase.runs.times import sample_times
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)
-OF_TRIAL = ("regime", "outcome", "law_constant", "law_offset", "limit_boundary", "entry_log10_t")
+LAW = ("limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant")
+LAWS = tuple(name if "_" in name else f"law_{name}" for name in LAW)
+OF_TRIAL = ("regime", "outcome", *LAWS, "limit_normalised_margin", "entry_log10_t")
 
 
 def ensemble(trials: int, init: str = "he_normal", data=SYMMETRIC, method=METHOD, **options):
@@ -69,11 +71,11 @@ def test_a_row_is_what_simulate_finds(inputs: list[float], labels: list[int], me
         xr.testing.assert_identical(row, one.trajectory.drop_attrs(deep=False))
         assert str(found.outcome[i].values) == one.outcome.name
         assert str(found.regime[i].values) == (one.regime.name if one.regime else "unsettled")
-        law = [float(found[name][i]) for name in ("limit_boundary", "law_constant", "law_offset")]
-        expected = [math.nan] * 3
-        if one.law:
-            expected = [one.law.limit_boundary, one.law.constant, one.law.offset]
+        law = [float(found[name][i]) for name in LAWS]
+        expected = [getattr(one.law, name) if one.law else math.nan for name in LAW]
         np.testing.assert_array_equal(law, expected)
+        gamma = lp.limit(one).normalised_margin if one.law else math.nan
+        assert relative_error(found.limit_normalised_margin[i], gamma) < 1e-13
 
 
 def test_dims_and_variables_are_those_of_the_contract():

@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 import latephase as lp
 from helpers import message_is_one_line, norm_error, relative_error
 from latephase.late.limits.curve import Curve
-from latephase.late.limits.direction import Direction, augmented, largest_margin, mode_gradients
+from latephase.late.limits.direction import Direction, largest_margin
+from latephase.late.limits.gradients import LinearMode, augmented, mode_gradients
 from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.offset import convergence_rate, offset
-from latephase.late.limits.settled import Mode, settled
+from latephase.late.limits.settled import settled
 from latephase.margin import kkt_residual, zeros_on_line
 from references.counted_runs import parameters, stepped_run, theta_of
 
@@ -353,12 +354,12 @@ def test_a_kink_that_repels_is_not_held():
     points = augmented(np.array([[0.0], [3.0], [1.0]]))
     signs, pattern = np.array([[1.0, 1.0, -1.0]]), np.array([[2, 1, 1]])
     gradients = mode_gradients(pattern, points, np.array([1, 1, -1]), np.ones(1))
-    mode = Mode(pattern, points, signs, gradients)
+    mode = LinearMode(pattern, points, signs, gradients)
     losses, everywhere = np.array([2.0, 1.0, 2.0]), np.ones(3, bool)
     direction = Direction(np.array([[1.0, 0.0]]), losses, np.ones(3), everywhere, True, False)
     found = settled(mode, direction, np.zeros((1, 2)), np.log(losses))
     assert relative_error(found.slide_multipliers[0, 0], 0.5) < 1e-12
-    assert found.pair == (0, 0)
+    assert found.reason.startswith("neuron 0 cannot slide at point 0")
     assert not found.settled
 
 

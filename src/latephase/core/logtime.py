@@ -31,10 +31,19 @@ _LN10 = _CONTEXT.ln(Decimal(10))
 class LogTime:
     """A time: number of updates done (gradient descent) or flow time (gradient flow).
 
-    Made by `parse` or `from_log`.  `value` is exact, and None beyond 10^10000; `log` is the natural
-    and `log10` the decimal logarithm, correctly rounded from 50 digits, -inf at 0; `text` is the
-    time as it was given and takes no part in comparisons.  Order and equality are exact up to
-    10^10000 and those of `log` beyond.
+    Attributes
+    ----------
+    value : int, Fraction or None
+        Exact; None beyond 10^10000.
+    log, log10 : float
+        Natural and decimal logarithm, correctly rounded from 50 digits; -inf at 0.
+    text : str
+        The time as it was given; it takes no part in comparisons.
+
+    Notes
+    -----
+    Made by `parse` or `from_log`.  Order and equality are exact up to 10^10000 and those of `log`
+    beyond.
     """
 
     value: int | Fraction | None
@@ -44,11 +53,26 @@ class LogTime:
 
     @staticmethod
     def parse(x: object, *, flow: bool = False, name: str = "until") -> LogTime:
-        """Read an int, a decimal string ("1e1000", "10**6"), a LogTime, an integral float < 2^53.
+        """Read a time.
 
-        With `flow` (gradient flow) every finite non-negative float and decimal string is taken.
-        Raises InputError, which calls the argument `name`, on anything else: bool, negative, NaN,
-        inf, "10**10**10", a float beyond 2^53, a fraction of an update.
+        Parameters
+        ----------
+        x : int, str, LogTime or float
+            A decimal string is one such as "1e1000" or "10**6"; a float is integral and below 2^53.
+        flow : bool
+            Gradient flow: every finite non-negative float and decimal string is taken.
+        name : str
+            What an error calls the argument.
+
+        Returns
+        -------
+        LogTime
+
+        Raises
+        ------
+        InputError
+            On anything else: bool, negative, NaN, inf, "10**10**10", a float beyond 2^53, a
+            fraction of an update.
         """
         if isinstance(x, LogTime):
             time: LogTime | None = x
@@ -62,10 +86,24 @@ class LogTime:
 
     @staticmethod
     def from_log(log: object, *, flow: bool = False) -> LogTime:
-        """The time whose natural logarithm is `log`: nearest integer, or any number with `flow`.
+        """The time whose natural logarithm is given.
 
-        Its text is the shortest decimal with this logarithm, so that 10^1000 reads "1e1000".
-        Raises InputError if `log` is NaN or +inf.
+        Parameters
+        ----------
+        log : float
+            ln t, or -inf for t = 0.
+        flow : bool
+            Any number; else the nearest integer.
+
+        Returns
+        -------
+        LogTime
+            Its text is the shortest decimal with this logarithm, so that 10^1000 reads "1e1000".
+
+        Raises
+        ------
+        InputError
+            If `log` is NaN or +inf.
         """
         if isinstance(log, bool) or not isinstance(log, numbers.Real) or not log < math.inf:
             raise InputError("a finite logarithm of a time", log, "give ln t, or -inf for t = 0")

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from latephase.core import Outcome, Regime
 from latephase.late.engine import Progress
 from latephase.late.engines.pair_trials import LatePhase, follow_trials
+from latephase.late.limits.law import margin_law
 from latephase.late.pair.context import Samples
-from latephase.runs.trajectory import dataset, variables
+from latephase.margin import largest_normalised_margin
+from latephase.runs.trajectory import OF_TRIAL, dataset, variables
 
 from .settings import Settings
 
@@ -27,15 +29,6 @@ UNSETTLED = "unsettled"
 """The regime of a trial that has not settled in any; its outcome says why."""
 
 NEURONS = (0, 1)  # output weights +1, -1: the order in which `ShallowReLU` has them by default
-
-_ABOUT = {
-    "regime": ("how the run ends", ""),
-    "outcome": ("why the simulation stopped", ""),
-    "law_constant": ("C in x* - limit_boundary ~ C / (ln t + offset)", "input unit"),
-    "law_offset": ("offset of the law", "1"),
-    "limit_boundary": ("limit of the decision boundary", "input unit"),
-    "entry_log10_t": ("decimal logarithm of the time of entry into the regime", "1"),
-}
 
 
 def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
@@ -53,22 +46,19 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
         slide_tolerance=s.slide_tolerance,
         progress=progress,
     )
-    return {**_sampled(s, found.record), **_per_trial(found)}
+    return {**_sampled(s, found.record), **_per_trial(s, found)}
 
 
 def label(s: Settings, found: Variables) -> xr.Dataset:
     """The variables as an xarray.Dataset with dims trial, time, neuron, feature."""
-    sampled = {name: values for name, values in found.items() if name not in _ABOUT}
-    result = dataset(sampled, s.times.given, ("trial",))
-    for name, (long_name, units) in _ABOUT.items():
-        result[name] = ("trial", found[name], {"long_name": long_name, "units": units})
-    return result.assign_attrs(s.attributes())
+    over = dict.fromkeys(OF_TRIAL, ("trial",))
+    return dataset(found, s.times.given, ("trial",), over).assign_attrs(s.attributes())
 
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
     sampled = _sampled(s, Samples.empty(0, len(s.times.sorted)))
-    numbers = {name: np.empty(0) for name in _ABOUT}
+    numbers = {name: np.empty(0) for name in OF_TRIAL}
     return label(s, {**sampled, **numbers, "regime": _names([]), "outcome": _names([])})
 
 
@@ -88,14 +78,21 @@ def _sampled(s: Settings, record: Samples) -> Variables:
     return {name: values[:, s.times.positions] for name, values in found.items()}
 
 
-def _per_trial(found: LatePhase) -> Variables:
+def _per_trial(s: Settings, found: LatePhase) -> Variables:
     """The variables that each trial has one of; laws are NaN where the loss does not tend to 0."""
+    law, points = found.laws, [s.geometry.x1, s.geometry.x2]
+    margin, margin_constant = margin_law(points, law.limit_boundary, law.constant)
+    known = np.where(np.isnan(law.constant), np.nan, 1.0)
     return {
         "regime": _names(found.journey.regime),
         "outcome": _names(found.journey.outcome),
-        "law_constant": found.laws.constant,
-        "law_offset": found.laws.offset,
-        "limit_boundary": found.laws.limit_boundary,
+        "law_constant": law.constant,
+        "law_offset": law.offset,
+        "law_exponent": known,
+        "limit_boundary": law.limit_boundary,
+        "limit_margin": margin,
+        "margin_constant": margin_constant,
+        "limit_normalised_margin": known * largest_normalised_margin(s.geometry),
         "entry_log10_t": found.journey.log_entry / math.log(10),
     }
 

@@ -84,10 +84,11 @@ def ensemble(
     xarray.Dataset
         The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial):
         regime and outcome, names of Regime and Outcome ("unsettled" for no regime yet);
-        law_constant, law_offset, limit_boundary, NaN without a law; entry_log10_t, time of entry
-        into the regime.  Its attributes are settings and provenance.  With `out`, and above 2 GB
-        (then in a temporary folder, removed when Python exits: set TMPDIR to place it), its values
-        are read from the store when they are used.
+        law_constant, law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
+        limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
+        Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
+        folder, removed when Python exits: set TMPDIR to place it), its values are read from the
+        store when they are used.
 
     Raises
     ------

@@ -14,7 +14,8 @@ from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
 from latephase.late.limits.curve import Curve
-from latephase.late.limits.direction import TIGHT, augmented, mode_gradients, not_separated
+from latephase.late.limits.direction import TIGHT, not_separated
+from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
@@ -221,8 +222,9 @@ def limit(run: Run) -> Limit:
     theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run), run.network.output_weights
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
+    mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
-        raise _unfitted(not_separated(_gradients(run, pattern)))
+        raise _unfitted(not_separated(mode.gradients))
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
@@ -236,7 +238,7 @@ def limit(run: Run) -> Limit:
         rate=found.rate,
         multipliers=found.multipliers,
         slide_multipliers=found.slide_multipliers,
-        kkt_residual=_kkt_residual(found, pattern, network, run.data),
+        kkt_residual=_kkt_residual(found, mode, network, run.data),
         normalised_margin=1 / norm,
         settled=found.settled,
         reason=found.reason,
@@ -249,11 +251,6 @@ def limit(run: Run) -> Limit:
         _run=run,
         _log_last=log_t,
     )
-
-
-def _gradients(run: Run, pattern: NDArray[np.integer]) -> Floats:
-    points = augmented(run.data.inputs)
-    return mode_gradients(pattern, points, run.data.labels, run.network.output_weights)
 
 
 def _unfitted(points: Bools) -> InputError:
@@ -293,20 +290,18 @@ def _pattern(run: Run) -> NDArray[np.integer]:
     return run.pattern
 
 
-def _kkt_residual(
-    found: ModeLimit, pattern: NDArray[np.integer], network: ShallowReLU, data: Dataset
-) -> float:
+def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data: Dataset) -> float:
     """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
 
     An upper bound for it, and cheap where many neurons slide at one point.
     """
-    shares = (pattern == ACTIVE).astype(float)
+    shares = (mode.pattern == ACTIVE).astype(float)
     for pair, share in found.slide_multipliers.items():
         shares[pair] = share
-    pulls = shares * np.outer(network.output_weights, data.labels) * found.multipliers
+    pulls = shares * mode.signs * found.multipliers
     norm = _norm(found.direction)
     slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
-    return math.hypot(_norm(found.direction - pulls @ augmented(data.inputs)), _norm(slack)) / norm
+    return math.hypot(_norm(found.direction - pulls @ mode.points), _norm(slack)) / norm
 
 
 def _norm(values: Floats) -> float:

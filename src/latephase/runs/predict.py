@@ -82,8 +82,8 @@ class Prediction:
         if self.law is None or self.entry is None:
             return None
         options, times = {"max_steps": self._max_steps}, (self.entry, self.entry)
-        problem = (self.network, self.data, self.method, self.law)
-        return Approach(*problem, *times, options, boundary).within(eps)
+        problem = Problem.of(self.network, self.data, self.method)
+        return Approach(problem, self.law, *times, options, boundary).within(eps)
 
 
 @public

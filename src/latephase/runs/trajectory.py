@@ -47,6 +47,20 @@ ABOUT = {
 }
 """Long name and units of every variable over time, whichever entrance it comes from."""
 
+OF_TRIAL = {
+    "regime": ("how the run ends", ""),
+    "outcome": ("why the simulation stopped", ""),
+    "law_constant": ("C in x* - limit_boundary ~ C / (ln t + offset)", "input unit"),
+    "law_offset": ("offset of the law", "1"),
+    "law_exponent": ("exponent of the law", "1"),
+    "limit_boundary": ("limit of the decision boundary", "input unit"),
+    "limit_margin": ("limit of the robustness margin", "input unit"),
+    "margin_constant": ("C in limit_margin - margin ~ C / (ln t + offset)", "input unit"),
+    "limit_normalised_margin": ("limit of min_i y_i N(x_i) / |theta|", "1"),
+    "entry_log10_t": ("decimal logarithm of the time of entry into the regime", "1"),
+}
+"""Those of `ensemble` that each trial has one of."""
+
 _INNER = {"weights": ("neuron", "feature"), "biases": ("neuron",)}
 
 
@@ -58,14 +72,15 @@ def dataset(
 ) -> xr.Dataset:
     """An xarray.Dataset of variables with dims (*lead, time[, neuron[, feature]]).
 
-    over: the dims of variables that have others.
+    over: the dims of variables that have others; those of a trial alone are `OF_TRIAL`.
     """
     import xarray as xr
 
     data = {}
     for name, values in variables.items():
-        long_name, units = ABOUT.get(name, (name, ""))
         dims = over.get(name, (*lead, "time", *_INNER.get(name, ())))
+        table = OF_TRIAL if dims == ("trial",) else ABOUT
+        long_name, units = table.get(name, (name, ""))
         data[name] = (dims, values, {"long_name": long_name, "units": units})
     coordinates = {
         "time": ("time", [t.text for t in samples], {"long_name": "time as given"}),

@@ -1,11 +1,7 @@
 """Where a mode leads: the direction of largest margin, and the points that support it.
 
-A *mode* is a pattern of statuses (m, n) - inactive, active, sliding - that is never left.  In it
-training is linear: theta' = sum_i l_i g_i with l_i = -loss'(q_i), q_i = <g_i, theta>, and constant
-gradients g_i, in which sliding kinks are built in as projections.  So it converges in direction to
-the theta of least length with all <g_i, theta> >= 1 ([soudry2018, Theorem 3]).
-
-Arrays in, arrays out: theta is (m, d + 1), a row (w_j, b_j) per neuron.
+Training in a mode converges in direction to the theta of least length with all <g_i, theta> >= 1
+([soudry2018, Theorem 3]).  Arrays in, arrays out: theta is (m, d + 1), a row (w_j, b_j) per neuron.
 """
 
 from __future__ import annotations
@@ -14,19 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.pattern import ACTIVE, SLIDING
 
-from . import exact as limit_exact
-from .exact import Vector
+from .exact import Vector, combined, dot, is_small, least_distance, rational, rounded
+from .gradients import SEPARATED, span_basis
 
-Pattern = NDArray[np.integer]
-
-SEPARATED = 1e-10  # a margin below this share of the longest gradient is rounding
 TIGHT = 1e-9  # a margin within this of 1 counts as 1, a multiplier below this share as 0
-NOISE = 1e-14  # of a vector: a projection below it is rounding
 _SWEEPS = 4
 
 
@@ -59,76 +49,31 @@ class Direction:
     exact: Exact | None = None
 
 
-def augmented(inputs: Floats) -> Floats:
-    """The points (x_i, 1), (n, d + 1)."""
-    return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
-
-
-def mode_gradients(
-    pattern: Pattern, points: Floats, labels: NDArray[np.integer], output_weights: Floats
-) -> Floats:
-    """Gradients g_i (n, m, d + 1) of the margins y_i N(x_i) by theta in a mode.
-
-    pattern (m, n);  points (n, d + 1): `augmented` inputs;  labels (n,);  output_weights (m,).
-    (g_i)_j = [j active on i] v_j y_i P_j (x_i, 1), where P_j takes off the span of the points at
-    whose kinks neuron j slides: Filippov's sliding field [filippov1988].
-    """
-    pulls = (pattern == ACTIVE) * np.outer(output_weights, labels)
-    gradients: Floats = np.einsum("ji,ic->ijc", pulls, points)
-    for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
-        gradients[:, j] = pulls[j, :, None] * off_kinks(points, points[pattern[j] == SLIDING])
-    return gradients
-
-
-def off_kinks(vectors: Floats, kinks: Floats) -> Floats:
-    """Vectors (k, d + 1) less their component in the span of the kinks (k, d + 1).
-
-    In rational arithmetic where that is quick: off (1e7, 1) the point (1e7 + 1, 1) keeps 1e-7, and
-    off (1e-9, 1) a pre-activation needs a bias that is right to 1e-25.
-    """
-    if limit_exact.is_small(np.vstack([vectors, kinks])):
-        return np.array([limit_exact.rounded(v) for v in limit_exact.off_span(vectors, kinks)])
-    basis = span_basis(kinks / np.linalg.norm(kinks, axis=1, keepdims=True))
-    found = vectors
-    for _ in range(2):  # the second time takes off what rounding left
-        found = found - found @ basis @ basis.T
-    lost = np.linalg.norm(found, axis=1) <= NOISE * np.linalg.norm(vectors, axis=1)
-    return np.where(lost[:, None], 0.0, found)
-
-
-def parameters_on_kinks(pattern: Pattern, points: Floats, theta: Floats) -> Floats:
-    """theta (m, d + 1) with its sliding pre-activations put at 0, which they chatter around."""
-    held = np.array(theta, dtype=np.float64)
-    for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
-        held[j] = off_kinks(held[[j]], points[pattern[j] == SLIDING])[0]
-    return held
-
-
 def largest_margin(gradients: Floats, rows: list[Vector] | None = None) -> Direction | None:
     """The direction of largest margin for gradients (n, m, d + 1); None if they do not separate.
 
     rows: the gradients as fractions, where they are not floats.  Rigour: exact, in rational
-    arithmetic, where points are few (`limit_exact.is_small`).  Else an active set, then a
+    arithmetic, where points are few (`exact.is_small`).  Else an active set, then a
     least-squares solution on it, whose error is that of float64 times the condition of the support,
     and None if the margin is below SEPARATED of the longest gradient.
     Source: least-distance programming [lawsonhanson1995, Chapter 23].
     """
     flat = gradients.reshape(len(gradients), -1)
     exact = None
-    if limit_exact.is_small(flat):
-        exact = _rationally(rows or limit_exact.rational(flat))
-        if exact is None:
-            return None
-        multipliers, theta = (
-            limit_exact.rounded(exact.multipliers),
-            limit_exact.rounded(exact.theta),
-        )
-        margins = limit_exact.rounded([limit_exact.dot(row, exact.theta) for row in exact.rows])
-    else:
-        found = _numerically(flat)
+    if is_small(flat):
+        rows = rows or rational(flat)
+        found = least_distance(rows)
         if found is None:
             return None
-        multipliers, theta = found
+        exact = Exact(rows, combined(found, rows), found)
+        multipliers, theta = rounded(exact.multipliers), rounded(exact.theta)
+        margins = rounded([dot(row, exact.theta) for row in rows])
+    else:
+        weights = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
+        if weights is None:
+            return None
+        multipliers = _polished(flat, weights)
+        theta = multipliers @ flat
         margins = flat @ theta
     tight = (multipliers > 0) | (margins <= 1 + TIGHT)
     unique = bool((tight == (multipliers > 0)).all()) or bool(_rank(flat[tight]) == tight.sum())
@@ -137,21 +82,6 @@ def largest_margin(gradients: Floats, rows: list[Vector] | None = None) -> Direc
     shape = gradients.shape[1:]
     exact = exact if unique else None
     return Direction(theta.reshape(shape), multipliers, margins, support, unique, degenerate, exact)
-
-
-def _rationally(rows: list[Vector]) -> Exact | None:
-    multipliers = limit_exact.least_distance(rows)
-    if multipliers is None:
-        return None
-    return Exact(rows, limit_exact.combined(multipliers, rows), multipliers)
-
-
-def _numerically(flat: Floats) -> tuple[Floats, Floats] | None:
-    multipliers = _least_distance(np.asarray(np.linalg.qr(flat.T, mode="r")))
-    if multipliers is None:
-        return None
-    multipliers = _polished(flat, multipliers)
-    return multipliers, multipliers @ flat
 
 
 def _least_distance(columns: Floats) -> Floats | None:
@@ -247,9 +177,3 @@ def not_separated(gradients: Floats) -> Bools:
     )
     stuck[moving] = found.x[k:] > 0.5
     return stuck
-
-
-def span_basis(rows: Floats) -> Floats:
-    """An orthonormal basis (p, r) of the span of rows (k, p)."""
-    _, sizes, right = np.linalg.svd(rows, full_matrices=False)
-    return np.asarray(right[sizes > SEPARATED * sizes.max(initial=0.0)].T)

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
-from latephase.late.pattern import ACTIVE, SLIDING
 
 Vector = list[Fraction]
 
@@ -87,18 +85,6 @@ def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
     """A vector (p,) less its component in the span of independent rows."""
     within = in_span(rows, [dot(row, vector) for row in rows])
     return [x - y for x, y in zip(vector, within, strict=True)]
-
-
-def mode_rows(pattern: NDArray[np.integer], points: Floats, pulls: Floats) -> list[Vector]:
-    """Gradients (n, m (d + 1)) of the margins in a mode; pulls (m, n): v_j y_i."""
-    rows: list[Vector] = [[] for _ in points]
-    for status, signs in zip(pattern, pulls, strict=True):
-        sliding = status == SLIDING
-        felt = off_span(points, points[sliding]) if sliding.any() else rational(points)
-        for i, vector in enumerate(felt):
-            factor = Fraction(float(signs[i])) if status[i] == ACTIVE else Fraction(0)
-            rows[i] += [factor * x for x in vector]
-    return rows
 
 
 def shares(

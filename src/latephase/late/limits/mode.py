@@ -12,10 +12,10 @@ from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
 from latephase.problem import Dataset
 
-from .direction import augmented, largest_margin, mode_gradients, parameters_on_kinks
-from .exact import is_small, mode_rows
+from .direction import largest_margin
+from .gradients import LinearMode
 from .offset import convergence_rate, images, offset
-from .settled import Mode, Pair, settled
+from .settled import Pair, settled
 
 _SMALLEST = 1e-150  # of the largest entry of the gradients
 
@@ -26,7 +26,7 @@ class ModeLimit:
 
     direction, offset (m, d + 1): rows (w_j, b_j);  offset_error: moves of theta across the support
     still to come;  rate: the exponent k of the o(1), t^-k;  multipliers (n,);  slide_multipliers:
-    by (neuron, point);  settled, reason, pair: whether the mode lasts, else which pair leaves it;
+    by (neuron, point);  settled, reason: whether the mode lasts, else which neuron leaves it where;
     degenerate: a multiplier or slide exactly on its bound, so that ln ln t may enter.
     """
 
@@ -38,7 +38,6 @@ class ModeLimit:
     slide_multipliers: Mapping[Pair, float]
     settled: bool
     reason: str
-    pair: Pair | None
     degenerate: bool
 
 
@@ -57,25 +56,21 @@ def mode_limit(
     log_t, log_step: ln of the time and of the step size (0 for gradient flow).  Both losses have
     the same limit, since ln(1 + e^-q) ~ e^-q.
     """
-    points, pulls = augmented(data.inputs), np.outer(output_weights, data.labels)
-    gradients = mode_gradients(pattern, points, data.labels, output_weights)
-    flat = gradients.reshape(data.n, -1)
+    mode = LinearMode.of(pattern, data, output_weights)
+    flat, gradients = mode.flat, mode.gradients
     if not _SMALLEST <= np.abs(flat).max() <= 1 / _SMALLEST:
         raise InputError(
             f"output weights times inputs whose squares are floats, from {_SMALLEST:.0e} on",
             f"{np.abs(flat).max():.3g} at most",
             "rescale the output weights or the inputs",
         )
-    direction = largest_margin(
-        gradients, mode_rows(pattern, points, pulls) if is_small(flat) else None
-    )
+    direction = largest_margin(gradients, mode.rows())
     if direction is None:
         return None
-    held = parameters_on_kinks(pattern, points, theta)
-    rest, multipliers, error = offset(gradients, direction, held, log_t, log_step)
+    rest, multipliers, error = offset(gradients, direction, mode.on_kinks(theta), log_t, log_step)
     log_weights = log_step - images(direction, flat, rest.ravel())
     log_weights[direction.support] = np.log(multipliers[direction.support])
-    end = settled(Mode(pattern, points, pulls, gradients), direction, rest, log_weights)
+    end = settled(mode, direction, rest, log_weights)
     return ModeLimit(
         direction.theta,
         rest,
@@ -85,6 +80,5 @@ def mode_limit(
         end.slide_multipliers,
         end.settled,
         end.reason,
-        end.pair,
         direction.degenerate or end.marginal,
     )

@@ -13,8 +13,9 @@ import numpy as np
 
 from latephase.core.arrays import Floats
 
-from .direction import SEPARATED, Direction, Exact, span_basis
+from .direction import Direction, Exact
 from .exact import Vector, dot, in_span, off_rows, rational, rounded, slowest
+from .gradients import SEPARATED, span_basis
 
 _NEWTON_STEPS = 200
 

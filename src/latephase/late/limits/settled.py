@@ -16,26 +16,16 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
-from .direction import TIGHT, Direction, Pattern
+from .direction import TIGHT, Direction
 from .exact import Vector, dot, rational, rounded, shares
+from .gradients import LinearMode
 
 Pair = tuple[int, int]  # neuron, point
 
 
 @dataclass(frozen=True)
-class Mode:
-    """A pattern (m, n) with what it is a pattern of: points (n, d + 1), signs v_j y_i (m, n);
-    gradients (n, m, d + 1) of its margins."""
-
-    pattern: Pattern
-    points: Floats
-    signs: Floats
-    gradients: Floats
-
-
-@dataclass(frozen=True)
 class Settlement:
-    """Whether a mode lasts.  reason: "" if so, else the pair (neuron, point) that leaves it.
+    """Whether a mode lasts.  reason: "" if so, else which neuron leaves it at which point.
 
     slide_multipliers: for each sliding pair the share of steps on which it counts as active, put
     within [0, 1];
@@ -44,12 +34,13 @@ class Settlement:
 
     settled: bool
     reason: str
-    pair: Pair | None
     slide_multipliers: Mapping[Pair, float]
     marginal: bool
 
 
-def settled(mode: Mode, direction: Direction, offset: Floats, log_weights: Floats) -> Settlement:
+def settled(
+    mode: LinearMode, direction: Direction, offset: Floats, log_weights: Floats
+) -> Settlement:
     """Whether the mode with this direction and offset (m, d + 1) is never left.
 
     log_weights (n,): -<g_i, offset>, so that l_i ~ exp(log_weights_i) t^-margin_i.  Rigour: exact
@@ -66,12 +57,12 @@ def settled(mode: Mode, direction: Direction, offset: Floats, log_weights: Float
         found, on_bound = _shares(mode, int(j), direction, log_weights)
         held.update(found)
         marginal |= on_bound
-    pair, reason = _offender(mode, falls, rises, held)
+    reason = _offender(mode, falls, rises, held)
     tidy = {p: min(max(share, 0.0), 1.0) for p, share in held.items()}
-    return Settlement(pair is None, reason, pair, tidy, marginal)
+    return Settlement(not reason, reason, tidy, marginal)
 
 
-def _slopes(mode: Mode, direction: Direction) -> Floats:
+def _slopes(mode: LinearMode, direction: Direction) -> Floats:
     """Pre-activations (m, n) of the direction, with rounding noise put to 0."""
     if direction.exact is not None:
         theta, width = direction.exact.theta, mode.points.shape[1]
@@ -83,21 +74,20 @@ def _slopes(mode: Mode, direction: Direction) -> Floats:
     return np.where(np.abs(slopes) <= TIGHT * moved @ np.abs(mode.points.T), 0.0, slopes)
 
 
-def _offender(
-    mode: Mode, falls: Bools, rises: Bools, held: Mapping[Pair, float]
-) -> tuple[Pair | None, str]:
+def _offender(mode: LinearMode, falls: Bools, rises: Bools, held: Mapping[Pair, float]) -> str:
+    """Which neuron leaves the mode at which point; "" if none does."""
     for wrong, words in ((falls, "is active but falls"), (rises, "is inactive but rises")):
         if wrong.any():
             j, i = (int(k) for k in np.argwhere(wrong)[0])
-            return (j, i), f"neuron {j} {words} at point {i}"
+            return f"neuron {j} {words} at point {i}"
     for (j, i), share in held.items():
         if not -TIGHT <= share <= 1 + TIGHT or mode.signs[j, i] > 0:
-            return (j, i), f"neuron {j} cannot slide at point {i}: its multiplier is {share:.6g}"
-    return None, ""
+            return f"neuron {j} cannot slide at point {i}: its multiplier is {share:.6g}"
+    return ""
 
 
 def _shares(
-    mode: Mode, j: int, direction: Direction, log_weights: Floats
+    mode: LinearMode, j: int, direction: Direction, log_weights: Floats
 ) -> tuple[dict[Pair, float], bool]:
     """Multipliers of the slides of neuron j: what holds the kinks, as a share of what could.
 
@@ -133,7 +123,7 @@ def _shares(
     return {(j, int(i)): share for i, share in zip(kinks, lasting, strict=True)}, any(on_bound)
 
 
-def _exact_shares(mode: Mode, j: int, direction: Direction) -> Vector | None:
+def _exact_shares(mode: LinearMode, j: int, direction: Direction) -> Vector | None:
     """`_shares` in rational arithmetic, where all points that neuron j feels keep pace with 1/t."""
     felt = mode.pattern[j] != INACTIVE
     if direction.exact is None or not direction.support[felt].all():

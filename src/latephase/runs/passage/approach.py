@@ -12,22 +12,16 @@ import numpy as np
 
 from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
-from latephase.problem import (
-    Dataset,
-    ShallowReLU,
-    TwoPointGeometry,
-)
-from latephase.problem.methods import Method
+from latephase.problem import Problem
 from latephase.runs.simulate import simulate
 
-from .passage import last_passage
+from .passage import RESOLVED, last_passage
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 _FORGOTTEN = 45.0  # in ln t: what the law leaves out, O(ln t / t), is then less than rounding
-_RESOLVED = 1e-12  # of the inputs: what is left of a difference of boundaries in float64
 _AGREES = 0.1  # of a logarithm, by which a tail may be off where the run can still tell
 _PLAIN = 1e-7  # of the optimal margin: a deviation that float64 resolves and the tail describes
 
@@ -40,34 +34,28 @@ class Approach:
     start: the time from which on it is looked at;  settled: one at which the run is in its regime.
     """
 
-    network: ShallowReLU
-    data: Dataset
-    method: Method
+    problem: Problem
     law: Law
     start: LogTime
     settled: LogTime
     options: Mapping[str, Any]
     boundary: bool = False
 
-    @cached_property
-    def geometry(self) -> TwoPointGeometry:
-        return TwoPointGeometry.of(self.data)
-
     @property
     def flow(self) -> bool:
-        return not self.method.discrete
+        return not self.problem.method.discrete
 
     @property
     def size(self) -> float:
         """That of the inputs, whose rounding limits what is known of x*."""
-        return max(abs(self.geometry.x1), abs(self.geometry.x2))
+        return float(np.abs(self.problem.data.inputs).max())
 
     @property
     def off_centre(self) -> float:
         """Distance of the limit from the midpoint; if 0, the deviation is the deficit, known by its
         logarithm."""
         assert self.law.limit_boundary is not None  # two neurons on two points have one
-        return abs(self.law.limit_boundary - self.geometry.midpoint)
+        return abs(self.law.limit_boundary - self.problem.geometry.midpoint)
 
     @cached_property
     def forgets(self) -> float:
@@ -75,9 +63,9 @@ class Approach:
 
         A margin u has relaxed after e^u / rate steps; rates are at least step * D / max(k11, k22).
         """
-        path, g = self._simulated([self.settled]), self.geometry
+        path, g = self._simulated([self.settled]), self.problem.geometry
         a = g.preactivations(path.weights.values[0, :, 0], path.biases.values[0])
-        step = self.method.step_size if self.method.discrete else 1.0
+        step = getattr(self.problem.method, "step_size", 1.0)  # of a flow: 1
         slowest = min(g.determinant / max(g.k11, g.k22), 1.0)
         level = float(np.abs(a).max()) - math.log(step * slowest)
         return max(self.settled.log, level, 0.0) + _FORGOTTEN
@@ -89,7 +77,7 @@ class Approach:
         log = self.law.log_time_within(self._reach(eps), boundary=True)
         if log is not None and log >= self.forgets:
             return max(self.start, LogTime.from_log(log, flow=self.flow))
-        if eps < _RESOLVED * self.size:
+        if eps < RESOLVED * self.size:
             return None
         return self._follow(eps, self.forgets)
 
@@ -110,8 +98,8 @@ class Approach:
 
     def _fast(self, eps: float) -> LogTime | None:
         """A constant of 0: the deviation falls like 1 / (t ln t)."""
-        optimal, centred = self.data.optimal_margin, self.off_centre == 0
-        if not centred and eps < _RESOLVED * self.size:
+        optimal, centred = self.problem.data.optimal_margin, self.off_centre == 0
+        if not centred and eps < RESOLVED * self.size:
             return None
         log = self._tail(eps) if centred and eps < _PLAIN * optimal else None
         if log is None:
@@ -124,7 +112,7 @@ class Approach:
     @cached_property
     def _plain(self) -> LogTime | None:
         """From when on the deviation is small, though float64 still resolves it as a difference."""
-        bound = _PLAIN * self.data.optimal_margin
+        bound = _PLAIN * self.problem.data.optimal_margin
         return self._follow(bound, self.forgets - math.log(_PLAIN))
 
     def _tail(self, eps: float) -> float | None:
@@ -155,6 +143,6 @@ class Approach:
             return np.asarray(np.log(np.abs(found - limit)))
 
     def _simulated(self, times: list[LogTime]) -> xr.Dataset:
-        return simulate(
-            self.network, self.data, self.method, until=times[-1], at=times, **self.options
-        ).trajectory
+        p, loss = self.problem, self.problem.loss.name
+        asked = {"until": times[-1], "at": times, "loss": loss, **self.options}
+        return simulate(p.network, p.data, p.method, **asked).trajectory

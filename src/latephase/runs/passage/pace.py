@@ -15,14 +15,12 @@ from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
 
 from .approach import Approach
-from .passage import last_passage
+from .passage import FARTHEST, RESOLVED, last_passage
 
 _ULP = 2.0**-52
-_RESOLVED = 1e-12  # of the inputs: what is left of a difference of margins in float64
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
 _ALIKE = 1e-3  # of ln t, by which rounding may put the curve off the law
 _SHARE = 1e-6  # of a constant, to which the curve must know it
-_FARTHEST = 1e6  # ln t up to which a run is followed
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Pace:
         log = self._asymptotic(eps)
         if log is not None and log > self.log_last and self._apart(log) <= _APART * eps:
             return LogTime.from_log(log, flow=self.run.flow)
-        if eps < _RESOLVED * self._size:
+        if eps < RESOLVED * self._size:
             return self._by_logarithm(eps)
         return self._followed(eps, max(self.log_last, log or 0.0, 1.0))
 
@@ -91,14 +89,12 @@ class Pace:
         if law is None or not self._pair or law.constant != 0:
             return None
         times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=run.flow)
-        options = {**run.options, "loss": run.loss}
-        approach = Approach(run.network, run.data, run.method, law, *times, options, self.boundary)
-        return approach.within(eps)
+        return Approach(run.problem, law, *times, run.options, self.boundary).within(eps)
 
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
         chatter = self.slides and not self.run.flow
         excess = lambda times: self._log_deviations(times) - math.log(eps)  # noqa: E731
-        while log_top <= _FARTHEST:
+        while log_top <= FARTHEST:
             top = LogTime.from_log(log_top, flow=self.run.flow)
             start = LogTime.parse(0)
             found = last_passage(excess, start, top, flow=self.run.flow, chatter=chatter)

@@ -15,6 +15,8 @@ from latephase.core.arrays import Floats
 Excess = Callable[[list[LogTime]], Floats]
 """ln(quantity / bound) (S,) of a run at sorted times; NaN where there is no such quantity."""
 
+RESOLVED = 1e-12  # of the inputs: what is left of a difference of margins in float64
+FARTHEST = 1e6  # ln t up to which a run is followed
 _SHARP = 1e-8  # of ln t, to which a passage is found
 _STEEP = 40.0  # ln t up to which the run is sampled evenly: its transients are relics of steps
 _EVEN, _FAR = 240, 120  # samples up to there, and beyond

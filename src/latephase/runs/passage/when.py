@@ -12,9 +12,8 @@ from latephase.core.arrays import Floats
 from latephase.runs.run import Run
 
 from .pace import margins_at
-from .passage import Excess, distance, last_passage
+from .passage import FARTHEST, Excess, distance, last_passage
 
-_FARTHEST = 1e6  # ln t up to which a run is followed
 _SAME = 1e-12  # of the optimal margin: a deficit this near that of the limit is not told from it
 
 
@@ -58,7 +57,7 @@ def _deficit_within(run: Run, bound: float) -> LogTime | None:
     if bound <= left:
         return None
     both = limit(run).steps_within(bound - left)
-    if left == 0 or both is None or both.log > _FARTHEST:
+    if left == 0 or both is None or both.log > FARTHEST:
         return both
     # A margin above its limit is as far off as one below it, but that is no deficit.
     return last_passage(excess, LogTime.parse(0), both, flow=run.flow) or both
@@ -78,7 +77,7 @@ def _loss_within(run: Run, bound: float) -> LogTime | None:
     missing = max(log_loss - bound, 0.0)
     if run.outcome is not Outcome.settled or missing == 0:
         return _up_to_the_end(run, excess)
-    if log_t + missing > _FARTHEST:
+    if log_t + missing > FARTHEST:
         return LogTime.from_log(log_t + missing, flow=run.flow)
     top = LogTime.from_log(log_t + missing + 1.0, flow=run.flow)
     return last_passage(excess, LogTime.parse(0), top, flow=run.flow)
