@@ -13,12 +13,8 @@ from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
-from .times import Times, sample_times
-
 if TYPE_CHECKING:
     import xarray as xr
-
-__all__ = ["Run", "Times", "sample_times"]
 
 
 @public
