@@ -194,17 +194,14 @@ def examine(bench: Bench) -> Finding:
             f"On x = 1, -1 at step size 1 training stops at update {steps['bfloat16']:.0f} in "
             f"bfloat16, {steps['float16']:.0f} in float16, {steps['float32']:.2e} in float32 and "
             f"{steps['float64']:.2e} in float64 (medians), {worst[0]:.2f} times the prediction or "
-            f"nearer; at least {least:.0%} of the runs of each kind are seen to stop. The gap "
-            f"left is up to {gap.gap_ratio:.2f} times the predicted one ({_name(gap)}, x = "
+            f"nearer; at least {least:.0%} of the runs of each kind are seen to stop. The gap left "
+            f"is up to {gap.gap_ratio:.2f} times the predicted one ({_name(gap)}, x = "
             f"{gap.inputs})."
         ),
         run=(
             f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}) on each of two data sets, "
-            f"{RUNS} "
-            "of those that specialise, in each arithmetic until no parameter changes; float64 "
-            "from the "
-            "exact "
-            f"run at t = {LATE:.0e} on."
+            f"{RUNS} of those that specialise, in each arithmetic until no parameter changes; "
+            f"float64 from the exact run at t = {LATE:.0e} on."
         ),
         numbers=[
             *(
@@ -298,9 +295,8 @@ def _table(found: Sequence[Row]) -> Table:
     }
     caption = (
         "Where training stops in floating point (medians over the runs that specialise), the gap "
-        "|x* - x_inf| that is left for ever, and what rounding does to the conserved "
-        "quantities: the "
-        "drift of the constant C, and the share of runs whose gap is exactly 0 though C is not."
+        "|x* - x_inf| that is left for ever, and what rounding does to the conserved quantities: "
+        "the drift of the constant C, and the share of runs whose gap is exactly 0 though C is not."
     )
     return Table("arithmetic", caption, columns)
 
@@ -326,8 +322,7 @@ def _figure(found: Sequence[Row], loose: tuple[Floats, Floats, Floats]) -> Figur
     caption = (
         "x = 1, -1, step size 1: each dot is a run at the update where it stops for ever, with the "
         "gap that is left; hollow, the predictions. Thin line, the median of bfloat16 with "
-        "stochastic "
-        "rounding, which does not stop."
+        "stochastic rounding, which does not stop."
     )
     panel = Panel(series, "log10 updates at the stall", "gap (input units)", y_scale="log")
     return Figure("arithmetic", caption, [panel])
@@ -342,8 +337,7 @@ def _deviations(found: Sequence[Row], loose: tuple[Floats, Floats, Floats]) -> l
     ]
     texts = [
         "The stall comes at 0.8753 of the time f 2^p / a: updates are whole units in the last "
-        "place, "
-        "and round up on the way; sum_k ln((k + 1/2)/(k - 1/2)) / (2k) = 0.8753."
+        "place, and round up on the way; sum_k ln((k + 1/2)/(k - 1/2)) / (2k) = 0.8753."
     ]
     if late:
         texts.append(
@@ -357,9 +351,8 @@ def _deviations(found: Sequence[Row], loose: tuple[Floats, Floats, Floats]) -> l
     ]
     if open_:
         texts.append(
-            "A parameter that happens to lie near 0 has tiny units and goes on far longer: "
-            "not seen "
-            f"to stall, {', '.join(open_)}."
+            "A parameter that happens to lie near 0 has tiny units and goes on far longer: not "
+            f"seen to stall, {', '.join(open_)}."
         )
     nearest, free = float(np.nanmedian(found[0].margin)), float(np.nanmedian(loose[2]))
     texts.append(
@@ -375,11 +368,9 @@ CLAIM = Claim(
     key="arithmetic",
     title="What real arithmetic does",
     statement=(
-        "With a p-bit significand training stops when an update falls below half a unit in "
-        "the last "
-        "place, long before any limit: after tens of updates in bfloat16, millions in "
-        "float32, and a "
-        "few 10^14 in float64. What is left of the gap is left for ever."
+        "With a p-bit significand training stops when an update falls below half a unit in the "
+        "last place, long before any limit: after tens of updates in bfloat16, millions in "
+        "float32, and a few 10^14 in float64. What is left of the gap is left for ever."
     ),
     criterion=(
         f"In every arithmetic on both data sets at least {SHARE:.0%} of the runs that specialise "

@@ -173,10 +173,9 @@ def examine(bench: Bench) -> Finding:
         verdict=decide(a),
         summary=(
             f"Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the "
-            "largest relative error of the exact pieces is below "
-            f"{power_above(a.exact)}, of the sliding ones with L -> 0 below "
-            f"{power_above(a.sliding)}; no estimated sample is off by more than "
-            f"{_share(a.estimated)}the error it reports."
+            f"largest relative error of the exact pieces is below {power_above(a.exact)}, of the "
+            f"sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off "
+            f"by more than {_share(a.estimated)}the error it reports."
         ),
         run=(
             f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
@@ -222,8 +221,7 @@ def _chatter(parts: list[Compared]) -> list[str]:
         return []
     return [
         "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
-        "parameters "
-        f"are off by up to {dead:.1e} (relative), and the reported error says so."
+        f"parameters are off by up to {dead:.1e} (relative), and the reported error says so."
     ]
 
 
@@ -297,9 +295,8 @@ CLAIM = Claim(
     ),
     criterion=(
         f"Relative error of every exact sample at most {EXACT:g}; of every other sample at most "
-        "the "
-        f"error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more than "
-        "5 % of samples are missing or fewer than half were reached other than by stepping."
+        f"the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more "
+        "than 5 % of samples are missing or fewer than half were reached other than by stepping."
     ),
     source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
     examine=examine,

@@ -145,9 +145,9 @@ def examine(bench: Bench) -> Finding:
         summary=_summary(limits, spots),
         run=(
             f"The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at "
-            f"{len(POINTS)} "
-            f"pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one by one to "
-            f"t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to {HORIZON}."
+            f"{len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one "
+            f"by one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to "
+            f"{HORIZON}."
         ),
         numbers=_numbers(limits, spots),
         settings={
@@ -237,12 +237,10 @@ def _table(spots: list[Spot]) -> Table:
 def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
     caption = (
         "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
-        "between "
-        "the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
+        "between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
         f"{np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the "
         "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
-        "with "
-        "the map; in another colour, if any, where they do not."
+        "with the map; in another colour, if any, where they do not."
     )
     marks = [*hyperbola(), *_marks(spots)]
     margin = Series("map", side, side, z=limits)
@@ -281,17 +279,15 @@ CLAIM = Claim(
     title="Where it stops being true",
     statement=(
         "Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not optimal; "
-        "for "
-        "x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric data "
-        "|x| < 1 gradient descent is not 1/ln t slow."
+        "for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric "
+        "data |x| < 1 gradient descent is not 1/ln t slow."
     ),
     criterion=(
         f"At each of {len(POINTS)} pairs of inputs: median distance of the limit extrapolated from "
         f"single steps at most {EXTRAPOLATED:g} half gaps from the map; relative margin at "
-        f"{HORIZON} "
-        f"within {SIMULATED:g} of it in every settled run; median distance shrinks over the decade "
-        f"to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is predicted. "
-        f"Undecided where fewer than {ENOUGH} networks train or settle."
+        f"{HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks over "
+        f"the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is "
+        f"predicted. Undecided where fewer than {ENOUGH} networks train or settle."
     ),
     source='docs/theory.md, "Activation patterns" and "The law of the late phase"',
     examine=examine,

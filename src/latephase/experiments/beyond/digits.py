@@ -254,9 +254,9 @@ CLAIM = Claim(
     ),
     criterion=(
         f"Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose normalised "
-        f"margin grows by 1 % or more, and the share whose robustness margin grows, exceed one "
-        f"half with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one "
-        "interval lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
+        "margin grows by 1 % or more, and the share whose robustness margin grows, exceed one half "
+        f"with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one interval "
+        "lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
     ),
     source="docs/theory.md, Any shallow network; intervals: [wilson1927]",
     examine=examine,

@@ -165,10 +165,9 @@ def examine(bench: Bench) -> Finding:
         run=(
             f"Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)} "
             f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with "
-            "every sign "
-            "decided, and an argument for all later steps. Probabilities by closed forms in balls "
-            "without biases, else by cutting the space of initial networks into cells and "
-            "following each cell at once."
+            "every sign decided, and an argument for all later steps. Probabilities by closed "
+            "forms in balls without biases, else by cutting the space of initial networks into "
+            "cells and following each cell at once."
         ),
         numbers=_numbers(found),
         settings={
@@ -191,8 +190,7 @@ def _summary(found: Sequence[Proven]) -> str:
         f"with all but {sum(f.disagreements for f in found)}; the constants are known to "
         f"{max(f.width for f in found):.1e} (relative). P(trained) is proved to be "
         f"{_between([f.certified.trained for f in found])}, and the distribution of |C| is proved "
-        f"to {sharp:.1e} (uniform biases: "
-        f"{max(f.certified.undecided for f in found):.1e})."
+        f"to {sharp:.1e} (uniform biases: {max(f.certified.undecided for f in found):.1e})."
     )
 
 

@@ -190,9 +190,9 @@ def _figure(found: Sequence[Spot]) -> Figure:
     caption = (
         "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
         "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "
-        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: "
-        "gradient flow (time in flow units). (b) The constant of the law: 0 on one side, of the "
-        "order of the initial weights on the other."
+        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: gradient flow (time in flow "
+        "units). (b) The constant of the law: 0 on one side, of the order of the initial weights "
+        "on the other."
     )
     series = []
     for k, s in enumerate(s for s in found if s.c in SHOWN):
@@ -219,10 +219,10 @@ CLAIM = Claim(
         "input. With other output weights or more neurons c < 1 can be slow, too."
     ),
     criterion=(
-        f"For every c < 1 all constants are 0 and the median deficit at 10^1000 is below "
+        "For every c < 1 all constants are 0 and the median deficit at 10^1000 is below "
         f"{VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of "
-        "the constants differ from 0 (consistency). On c = 0.5 the networks with output weights "
-        f"2, -1 and 1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to "
+        "the constants differ from 0 (consistency). On c = 0.5 the networks with output weights 2, "
+        f"-1 and 1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to "
         f"10^6 meets to {STEPPED:g} (independent)."
     ),
     source="docs/theory.md, Activation patterns and The law of the late phase",

@@ -110,8 +110,8 @@ def examine(bench: Bench) -> Finding:
         ),
         run=(
             f"Gradient flow to t = 10^1000 of m = {WIDTHS[0]}..{WIDTHS[-1]} neurons on n = "
-            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, "
-            "one initial network each, and two on 5 points of the plane; the limits by quadratic "
+            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, one "
+            "initial network each, and two on 5 points of the plane; the limits by quadratic "
             "programs."
         ),
         numbers=[
@@ -158,9 +158,9 @@ def _table(found: Sequence[Outcome]) -> Table:
 
 def _figure(found: Sequence[Outcome]) -> Figure:
     caption = (
-        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of "
-        "the limit by width, a dot for each run on 5 points of the plane: different starts end at "
-        "different KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
+        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of the limit "
+        "by width, a dot for each run on 5 points of the plane: different starts end at different "
+        "KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
     )
     shares = []
     for k, d in enumerate(FEATURES):
@@ -196,7 +196,7 @@ CLAIM = Claim(
         "of the pattern it settles in, which depends on the start."
     ),
     criterion=(
-        f"At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
+        "At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
         f"within {AT_LIMIT:g} of the direction that the quadratic program of their pattern finds."
     ),
     source="docs/theory.md, Limits; [soudry2018], [lyuli2020]",

@@ -132,8 +132,8 @@ def examine(bench: Bench) -> Finding:
         f"is so, too, and w1 - w2 grows like ln t to better than {power_above(_most(growth))}.",
         f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; "
         f"{samples:,} samples of trained, specialised networks with both neurons active at x*; the "
-        "run of median |C| of each initializer also step by step to "
-        f"{single.until}, by a loop of its own.",
+        f"run of median |C| of each initializer also step by step to {single.until}, by a loop of "
+        "its own.",
         [
             Number("largest relative error of the margin formula", identity, Rigour.measured),
             Number("samples of specialised networks, both points right", alone, Rigour.measured),

@@ -157,8 +157,7 @@ def examine(bench: Bench) -> Finding:
         summary=(
             f"With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t) to "
             f"{m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of "
-            "runs, "
-            f"with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
+            f"runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
             f"|C_GD - C_GF| ~ step size^{m.slope_one:.3f}."
         ),
         run=(
@@ -178,8 +177,8 @@ def _steep(runs: _Runs) -> str:
     ratio = float(_ratios(runs)[-1].max(initial=0.0))
     return (
         f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| / "
-        "step "
-        f"size is {ratio:.3g}, from steep starts that jump far past a kink in their first step."
+        f"step size is {ratio:.3g}, from steep starts that jump far past a kink in their first "
+        "step."
     )
 
 
@@ -229,9 +228,9 @@ def _figures(bench: Bench, runs: _Runs) -> list[Figure]:
     caption = (
         "(a) With both wrong sides positive at the start the constant of gradient descent is "
         "proportional to the step size, and so is its distance from gradient flow's with one "
-        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training "
-        "time; gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, "
-        "the later the smaller its step."
+        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training time; "
+        "gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, the "
+        "later the smaller its step."
     )
     return [
         Figure("flow_against_descent", caption, [_ladder_panel(runs), _course_panel(bench, runs)])
@@ -294,20 +293,16 @@ CLAIM = Claim(
     statement=(
         "From a start in which both neurons are active on the wrong point, gradient flow reaches a "
         "deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of "
-        "gradient "
-        "descent is of the order of its step size. With one wrong side inactive at the start both "
-        "share the constant up to the order of the step size."
+        "gradient descent is of the order of its step size. With one wrong side inactive at the "
+        "start both share the constant up to the order of the step size."
     ),
     criterion=(
         f"GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t = 1e9, "
         f"1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at "
-        "1e1000, "
-        "C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| over step "
-        f"sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run "
-        "with "
-        f"a step size up to {SMALL:g}. "
-        "The first two parts: consistency; the constants: independent. "
-        f"Undecided with fewer than {ENOUGH} trials of either kind."
+        "1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| "
+        f"over step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in "
+        f"every run with a step size up to {SMALL:g}. The first two parts: consistency; the "
+        f"constants: independent. Undecided with fewer than {ENOUGH} trials of either kind."
     ),
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'

@@ -163,8 +163,8 @@ def examine(bench: Bench) -> Finding:
         f"At t = 1e1000 all {sum(d.trials for d in found):,} trained flows are within {angle:.1e} "
         f"of the KKT direction (residual {residual:.1e}), and the margin within {deficit:.1e} of "
         f"the optimum. The deficit of {sum(d.fall.size for d in found):,} shrinks like 1/ln t, "
-        f"that of the other {sum(d.spread.size for d in found):,}, which have C = 0, like "
-        "1/(t ln t).",
+        f"that of the other {sum(d.spread.size for d in found):,}, which have C = 0, like 1/(t ln "
+        "t).",
         f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
         f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
         _numbers(found, target, angle, deficit, residual),
@@ -230,8 +230,8 @@ def _figure(found: Sequence[Direction]) -> Figure:
     return Figure(
         "flow_direction",
         "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 "
-        "(c), because the direction has its largest margin at the limit.",
+        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c), because "
+        "the direction has its largest margin at the limit.",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
             for name, label, title in (
@@ -255,9 +255,9 @@ CLAIM = Claim(
         "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
         f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
         "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times "
-        f"larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t "
-        f"ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
+        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger. "
+        f"The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t ln t "
+        f"changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
     ),
     source=(
         "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "

@@ -163,8 +163,8 @@ def _deviations(starts: float) -> list[str]:
         return []
     return [
         f"Only {starts:.1%} of all He networks start at the optimal margin, those that have each "
-        "neuron active on its own point, and they are the ones that learn both; the others "
-        "start with a point on or across the boundary, that is with margin 0, and never learn both."
+        "neuron active on its own point, and they are the ones that learn both; the others start "
+        "with a point on or across the boundary, that is with margin 0, and never learn both."
     ]
 
 
@@ -178,8 +178,8 @@ def _figure(runs: Trained) -> Figure:
     return Figure(
         "he_margin",
         "The margin of trained He networks: it starts at the optimum, drops within the first steps "
-        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; "
-        "line: median; thin lines: single runs.",
+        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median; "
+        "thin lines: single runs.",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
             Panel(

@@ -161,10 +161,9 @@ def _summary(slowness: Slowness) -> str:
     name, years = _least(slowness)
     return (
         f"A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary "
-        "initializer "
-        f"at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); simulation at "
-        "the "
-        f"predicted step meets the deficit to better than {power_above(slowness.error)}."
+        f"initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); "
+        "simulation at the predicted step meets the deficit to better than "
+        f"{power_above(slowness.error)}."
     )
 
 
@@ -206,8 +205,7 @@ def _table(runs: dict[str, LatePhase]) -> Table:
             columns[f"deficit {deficit:g}, {label} (log10 years)"] = years
     caption = (
         "Steps until the deficit stays below a value, and years at 10^9 steps per second, as "
-        "decimal "
-        "logarithms: the median trained run, and the step by which 90 % have arrived."
+        "decimal logarithms: the median trained run, and the step by which 90 % have arrived."
     )
     return Table("how_slow", caption, columns)
 
@@ -250,11 +248,9 @@ CLAIM = Claim(
     criterion=(
         "For each of the eight initializers of customary scale the median trained run needs longer "
         f"than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second) for "
-        "a "
-        f"deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
-        "the simulated "
-        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run. "
-        "The years are the law's, which claim 2 tests."
+        f"a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
+        f"the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every "
+        "checked run. The years are the law's, which claim 2 tests."
     ),
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'

@@ -186,10 +186,10 @@ def examine(bench: Bench) -> Finding:
         f"{share:.2%} of all networks train both points (exact: 25 %). C is measurably other than "
         f"0 in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
         f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
-        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of "
-        f"{slopes.size} made step by step to {single.until}. Left out: {_left_out(found)}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the "
-        f"one of median |C| of each common initializer also step by step to {single.until}.",
+        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size} "
+        f"made step by step to {single.until}. Left out: {_left_out(found)}.",
+        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one "
+        f"of median |C| of each common initializer also step by step to {single.until}.",
         [
             Number("initializers", len(found), Rigour.exact),
             Number("trained share of all runs", share, Rigour.measured),
@@ -295,10 +295,10 @@ def _fraction_figure(found: Sequence[Initialised]) -> Figure:
         series.append(Series("bars", names, interval.estimate[:, k], label, y2=ends, colour=k))
     return Figure(
         "regime_fractions",
-        "How runs end, by initializer, with intervals that hold together at "
-        f"{LEVEL:.0%} against the exact fractions (lines): for every one of them a quarter of the "
-        "networks train both points, half lose one neuron and a quarter lose both, as the symmetry "
-        "of the distribution says.",
+        f"How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against "
+        "the exact fractions (lines): for every one of them a quarter of the networks train both "
+        "points, half lose one neuron and a quarter lose both, as the symmetry of the distribution "
+        "says.",
         [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
     )
 
@@ -319,8 +319,8 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
         "constants",
         "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
         "the one predicted from the weights after entry into the last regime; all points lie on "
-        "the diagonal. (b) How |C| is distributed; the peak at 0 is "
-        "of networks whose neurons both start active on both points, which overshoot by a step.",
+        "the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons both "
+        "start active on both points, which overshoot by a step.",
         [
             Panel(
                 [diagonal, *clouds],
@@ -350,10 +350,9 @@ CLAIM = Claim(
         f"constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in "
         f"{DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least "
         f"{SMALLEST:g} of the initial scale. In a run of each common initializer made step by step "
-        f"to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 "
-        "(independent). Mean |C| is within its "
-        f"{LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH} "
-        f"initializers have {CLEAN:.0%} of their constants resolved."
+        "to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean "
+        f"|C| is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least "
+        f"{ENOUGH} initializers have {CLEAN:.0%} of their constants resolved."
     ),
     source=(
         "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "

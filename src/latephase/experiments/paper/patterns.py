@@ -124,8 +124,7 @@ def examine(bench: Bench) -> Finding:
         run=(
             f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
             f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
-            "read "
-            f"off the pre-activations; times of entry of {bench.trials} networks for each of "
+            f"read off the pre-activations; times of entry of {bench.trials} networks for each of "
             f"{len(waits)} initializers, computed exactly."
         ),
         numbers=_numbers(paths, left, elsewhere, waits),
@@ -170,9 +169,8 @@ def _summary(paths: Counter[tuple[str, ...]], left: int, waits: dict[str, Waits]
     lowest, share = _lowest(waits)
     return (
         f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The wait "
-        "for a "
-        f"deficit of {DEFICIT:g} is spent there rather than before in at least {share:.1%} of "
-        f"specialised runs (lowest: {lowest})."
+        f"for a deficit of {DEFICIT:g} is spent there rather than before in at least {share:.1%} "
+        f"of specialised runs (lowest: {lowest})."
     )
 
 
@@ -231,12 +229,10 @@ ROWS, COLUMNS = 40, 48
 
 def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
     caption = (
-        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few "
-        "hundred "
+        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few hundred "
         "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
         f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
-        "(dashed): "
-        "the distance between the curves is the wait inside the specialised pattern."
+        "(dashed): the distance between the curves is the wait inside the specialised pattern."
     )
     return Figure("patterns", caption, [_timeline(codes, times), _arrivals(waits)])
 
@@ -283,18 +279,14 @@ CLAIM = Claim(
     title="Activation patterns and specialisation",
     statement=(
         "A run crosses a few activation patterns until each neuron is active on its own point "
-        "only; "
-        "it stays there, and this specialised pattern is the bottleneck: in most runs the wait "
-        "for a "
-        "good margin is spent in it, not before it."
+        "only; it stays there, and this specialised pattern is the bottleneck: in most runs the "
+        "wait for a good margin is spent in it, not before it."
     ),
     criterion=(
-        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled "
-        "run leaves the specialised pattern; every run with L -> 0 ends in it; for every "
-        "initializer the share of specialised runs that spend more steps in it than before it "
-        "until "
-        f"their deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over "
-        "the "
+        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled run "
+        "leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer "
+        "the share of specialised runs that spend more steps in it than before it until their "
+        f"deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the "
         "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
     ),
     source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',

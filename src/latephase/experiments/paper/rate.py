@@ -138,9 +138,9 @@ def examine(bench: Bench) -> Finding:
     return Finding(
         decide(rates, single),
         f"{held.sum():,} of {held.size:,} trained runs keep deficit * ln t between two constants "
-        f"from step {FROM} to 1e1000, and 1/deficit on the predicted line to better "
-        f"than {power_above(worst)}. {slow_step_by_step(single).sum()} of {slopes.size} runs made "
-        f"step by step to {single.until} do so, too, with the slope 1/|C| to better than "
+        f"from step {FROM} to 1e1000, and 1/deficit on the predicted line to better than "
+        f"{power_above(worst)}. {slow_step_by_step(single).sum()} of {slopes.size} runs made step "
+        f"by step to {single.until} do so, too, with the slope 1/|C| to better than "
         f"{power_above(slopes.max(initial=0.0))}.",
         f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; the "
         f"one of median |C| of each also step by step to {single.until}, by a loop of its own.",
@@ -264,8 +264,8 @@ CLAIM = Claim(
         f"1/deficit is within {TOLERANCE:g} (relative) of the line (ln t + beta)/|C|, whose slope "
         "1/|C| is also met by least squares (consistency). In a run of each initializer made step "
         "by step to 10^8 the deficit falls over every decade from 10^4 on, deficit * ln t stays "
-        "within the same factor, and 1/deficit rises from 10^7 to 10^8 by ln(10)/|C| to "
-        "0.001 (independent)."
+        "within the same factor, and 1/deficit rises from 10^7 to 10^8 by ln(10)/|C| to 0.001 "
+        "(independent)."
     ),
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, section 3",
     examine=examine,

@@ -51,8 +51,8 @@ def examine(bench: Bench) -> Finding:
             f"{slopes[0]:.2f} per unit of ln t; with eps = 0 by {slopes[1]:.1f}."
         ),
         run=(
-            f"{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, "
-            f"{UNTIL} updates."
+            f"{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, {UNTIL} "
+            "updates."
         ),
         numbers=[
             Number("ln(1/L) less gradient descent's, eps = 1e-8", off, Rigour.measured),

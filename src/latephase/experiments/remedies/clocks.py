@@ -61,8 +61,8 @@ def examine(bench: Bench) -> Finding:
             f"descent's C: heavy ball's differs by {paper.row('heavy_ball').shift:.1f} times its "
             "size. On x = 1, -1 at t = 10^4 gradient descent leaves "
             f"{paper.row('gd').gaps[4]:.1e}, loss-scaled steps "
-            f"{paper.row('loss_scaled').gaps[4]:.1e}, "
-            f"{fastest.method.replace('_', ' ')} {fastest.gaps[4]:.1e}."
+            f"{paper.row('loss_scaled').gaps[4]:.1e}, {fastest.method.replace('_', ' ')} "
+            f"{fastest.gaps[4]:.1e}."
         ),
         run=words(bench),
         numbers=_numbers(found, worst),
@@ -125,11 +125,11 @@ CLAIM = Claim(
     ),
     criterion=(
         "On each data set with k12 <= 0, for every such method (sharpness-aware minimisation with "
-        f"the radius 0.1): the median of gap (ln s + offset) / |C| is within {NEAR:.0%} of 1 at "
-        "t = 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's steps apart: the "
+        f"the radius 0.1): the median of gap (ln s + offset) / |C| is within {NEAR:.0%} of 1 at t "
+        "= 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's steps apart: the "
         f"median |C - C of gradient descent| from the same start is at most {SAME:.0%} of the "
-        f"median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the second half of "
-        "ln t. With memory it is more than that on one data set or more."
+        f"median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the second half of ln "
+        "t. With memory it is more than that on one data set or more."
     ),
     source=(
         'docs/theory.md, "Remedies"; [soudry2018], [nacson2019], [jitelgarsky2019], '

@@ -217,10 +217,9 @@ def table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
     caption = (
         f"x = {_points(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it decays: "
         "the model with the smallest corrected Akaike criterion over the last decade and a half, "
-        "its value with a 95 % interval over trials, and its weight. gap / law is "
-        "gap (ln s + offset) / |C| at the end, s the flow time: 1 where gradient descent's "
-        "law holds on this clock. Shift of C: median |C - C of gd| from the same start, over gd's "
-        "median |C|."
+        "its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s + "
+        "offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this "
+        "clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."
     )
     return Table(key, caption, columns)
 
@@ -237,13 +236,10 @@ def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Tab
         columns[f"gap, x = {_points(data)}"] = [row.gaps[last] for row in found]
     caption = (
         "What each method does to the slow rate of gradient descent, and the median gap |x* - "
-        "x_inf| "
-        f"(input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
-        "offset) "
-        "holds, with m the method's ln of flow time. Same C: within "
-        f"{SAME:.0%} of gradient descent's of the same start (median); another C: farther; "
-        "C drifts: its memory goes on changing C. Where "
-        "data sets differ, their effects are separated by a stroke."
+        f"x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
+        f"offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of "
+        "gradient descent's of the same start (median); another C: farther; C drifts: its memory "
+        "goes on changing C. Where data sets differ, their effects are separated by a stroke."
     )
     return Table(key, caption, columns, opened=True)
 

@@ -72,9 +72,9 @@ CLAIM = Claim(
         "x* - x_inf ~ C / (m(t) + offset), each on its own clock m."
     ),
     criterion=(
-        "For every such method the median of gap (ln s + offset) / |C| is within "
-        f"{100 * LIKE:.0f} % of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} "
-        "fitted trials, without such methods, and where k12 > 0."
+        f"For every such method the median of gap (ln s + offset) / |C| is within {100 * LIKE:.0f} "
+        f"% of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} fitted trials, "
+        "without such methods, and where k12 > 0."
     ),
     source='docs/theory.md, "Remedies"',
     examine=_not_a_bench,

@@ -101,11 +101,11 @@ def examine(bench: Bench) -> Finding:
         numbers=numbers,
         settings=settings(bench),
         deviations=[
-            "The neuron need not die: in "
-            f"{min(blind):.0%} to {max(blind):.0%} of the stopped runs it is active at its point, "
-            "and inactive where the ascent takes it, so that its gradient is 0 for ever.",
-            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop "
-            "there too.",
+            f"The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs "
+            "it is active at its point, and inactive where the ascent takes it, so that its "
+            "gradient is 0 for ever.",
+            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there "
+            "too.",
         ],
     )
 
