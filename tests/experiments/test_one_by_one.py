@@ -11,7 +11,7 @@ import pytest
 
 import decimal_methods as exact
 from helpers import relative_error
-from latephase.experiments import BEYOND, CLAIMS, Bench, Verdict
+from latephase.experiments import BEYOND, CLAIMS, Bench, Support
 from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.beyond import other_networks, transition
@@ -76,10 +76,10 @@ def runs() -> one_by_one.Stepped:
 def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepped):
     """Ground truth: six stepped runs, with laws, weights and margins made false."""
     assert rate.slow_step_by_step(runs).all()
-    assert rate.decide([], runs) is Verdict.SUPPORTED
-    assert boundary.decide([], runs) is Verdict.SUPPORTED
+    assert rate.decide([], runs) is Support.SUPPORTED
+    assert boundary.decide([], runs) is Support.SUPPORTED
     other = replace(runs, constant=runs.constant * 1.05)
-    assert rate.decide([], other) is Verdict.NOT_SUPPORTED
+    assert rate.decide([], other) is Support.NOT_SUPPORTED
     assert (initializers.step_by_step(runs) <= runs.allowed).all()
     assert not (initializers.step_by_step(other) <= runs.allowed).any()
     frozen = replace(runs, margin=np.broadcast_to(runs.margin[:, :1], runs.margin.shape))
@@ -88,7 +88,7 @@ def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepp
         replace(runs, margin=runs.margin * (1 + 1e-9)),
         replace(runs, weights=runs.weights * 1.05, biases=runs.biases * 1.05),
     ):
-        assert boundary.decide([], wrong) is Verdict.NOT_SUPPORTED
+        assert boundary.decide([], wrong) is Support.NOT_SUPPORTED
 
 
 def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepped):

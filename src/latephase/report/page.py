@@ -11,8 +11,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
-from latephase.experiments.bench.base import Claim, Evidence
-from latephase.experiments.bench.finding import Figure, Table, Verdict
+from latephase.experiments.bench.base import Evidence, Statement
+from latephase.experiments.bench.figure import Figure
+from latephase.experiments.bench.finding import Support, Table
 from latephase.report import references, typeset
 from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
 from latephase.report.figures import panel_svgs
@@ -23,7 +24,7 @@ LEAD = (
     "runs followed from initialisation to t = 10^1000."
 )
 TITLE = "What gradient descent converges to, and how fast"
-MARKS = {Verdict.SUPPORTED: "✓", Verdict.NOT_SUPPORTED: "✗", Verdict.UNDECIDED: "?"}
+MARKS = {Support.SUPPORTED: "✓", Support.NOT_SUPPORTED: "✗", Support.UNDECIDED: "?"}
 _LONG = 12  # rows from which on a table starts folded
 
 
@@ -81,15 +82,15 @@ def _texts(findings: Examined) -> Iterator[str]:
         yield from (table.caption for table in finding.tables)
 
 
-def _tally(findings: Examined) -> dict[Verdict, list[Claim]]:
+def _tally(findings: Examined) -> dict[Support, list[Statement]]:
     """Claims by verdict, in the order of the verdicts."""
     return {
         verdict: [claim for claim, finding in findings if finding.verdict is verdict]
-        for verdict in Verdict
+        for verdict in Support
     }
 
 
-def _badge(verdict: Verdict) -> Markup:
+def _badge(verdict: Support) -> Markup:
     words = verdict.name.replace("_", " ")
     kind = verdict.name.lower().replace("_", "-")
     return Markup('<span class="badge {}" title="{}">{} {}</span>').format(

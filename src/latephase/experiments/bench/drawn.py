@@ -22,6 +22,8 @@ from latephase.problem import (
 from latephase.runs.engines import exact_pieces as engine
 from latephase.runs.engines.exact_pieces import LatePhase
 
+__all__ = ["LatePhase", "draw", "ends_in", "follow", "preactivations"]
+
 
 def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
     """Weights and biases (trials, 2) of two-neuron networks on one feature."""

@@ -11,21 +11,17 @@ import numpy as np
 from latephase.core import Regime, Rigour
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.experiments.bench.one_by_one import Stepped, stepped
 from latephase.experiments.bench.paper_runs import TIMES, Trained, settings, trained
 from latephase.experiments.bench.statistics import (
     Interval,
     family_level,
+    largest,
     mean_and_error,
+    median,
+    share,
     two_sided,
     wilson,
 )
@@ -41,6 +37,23 @@ LARGEST_OFFSET = 300.0  # an overshoot that leaves a larger |beta| is not overta
 CLEAN, ENOUGH = 0.99, 6  # least share of resolved runs, and of initializers that must have it
 SLOPE_FROM = TIMES.index("1e320") - len(TIMES)  # the slope is taken between this time and 1e1000
 SMALL_STEP = 1e-9  # at which the overshoot of neurons that start active on both points is no matter
+
+CONSTANTS = (
+    "Constants C of trained runs: measured against predicted, and mean size against its "
+    f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."
+)
+COLUMNS: Columns[Initialised] = {
+    "initializer": "initializer",
+    "trained runs": lambda i: i.predicted.size,
+    "C other than 0 (share)": "different",
+    "resolved share": lambda i: share(i.resolved),
+    "equal share of resolved": lambda i: share(i.difference <= TOLERANCE),
+    "largest difference (relative)": lambda i: largest(i.difference),
+    "median |C|": lambda i: median(np.abs(i.predicted)),
+    "mean |C|": "mean",
+    "standard error": "error",
+    "expected mean |C|": "expected",
+}
 
 # E|C| / scale, by closed form: C = (|w1| - |w2|) / 2 without biases; with biases, for small steps,
 # C = (min(p, 0) - min(q, 0)) / 2 with p, q the pre-activations at the other neuron's point.
@@ -89,7 +102,7 @@ class Initialised:
     @property
     def different(self) -> float:
         """Share of all trained trials whose constant is measurably not 0."""
-        return _mean(np.abs(self.measured) >= SMALLEST * self.scale)
+        return share(np.abs(self.measured) >= SMALLEST * self.scale)
 
     @property
     def resolved(self) -> Bools:
@@ -151,10 +164,10 @@ def step_by_step(runs: Stepped) -> Floats:
     return np.abs(runs.measured_constant / runs.constant - 1)
 
 
-def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Verdict:
+def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     known = [i for i in found if np.isfinite(i.expected)]
     reach = two_sided(family_level(LEVEL, max(1, len(known))))
     held = (
@@ -165,9 +178,9 @@ def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Verdi
         and (single is None or bool((step_by_step(single) <= single.allowed).all()))
     )
     if not held:
-        return Verdict.NOT_SUPPORTED
+        return Support.NOT_SUPPORTED
     clean = sum(i.resolved.mean() >= CLEAN for i in found)
-    return Verdict.SUPPORTED if clean >= ENOUGH else Verdict.UNDECIDED
+    return Support.SUPPORTED if clean >= ENOUGH else Support.UNDECIDED
 
 
 def examine(bench: Bench) -> Finding:
@@ -177,110 +190,62 @@ def examine(bench: Bench) -> Finding:
     differences = np.concatenate([i.difference for i in found])
     equal, resolved = int((differences <= TOLERANCE).sum()), differences.size
     total = sum(i.predicted.size for i in found)
-    share = total / sum(i.trials for i in found)
+    part = total / sum(i.trials for i in found)
     judged = [i for i in found if i.initializer != EXTREME]
     other = sum(i.different * i.predicted.size for i in judged)
+    lost = {i.initializer: int((~i.resolved).sum()) for i in found}
+    left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
+    inside = fractions(found).contains(list(FRACTIONS.values()))
     slopes = step_by_step(single)
     return Finding(
         decide(found, single),
-        f"{share:.2%} of all networks train both points (exact: 25 %). C is measurably other than "
-        f"0 in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
+        f"{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0 "
+        f"in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
         f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
         f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size} "
-        f"made step by step to {single.until}. Left out: {_left_out(found)}.",
+        f"made step by step to {single.until}. Left out: {left_out or 'none'}.",
         f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one "
         f"of median |C| of each common initializer also step by step to {single.until}.",
         [
             Number("initializers", len(found), Rigour.exact),
-            Number("trained share of all runs", share, Rigour.measured),
-            Number("trained runs", total, Rigour.measured),
-            *(
-                Number(f"{i.initializer}: share with C other than 0", i.different, Rigour.measured)
-                for i in found
-            ),
-            Number("of these, constant resolved in float64", resolved, Rigour.measured),
-            Number("of these, measured equals predicted constant", equal, Rigour.measured),
+            Number("trained share of all runs", part),
+            Number("trained runs", total),
+            *(Number(f"{i.initializer}: share with C other than 0", i.different) for i in found),
+            Number("of these, constant resolved in float64", resolved),
+            Number("of these, measured equals predicted constant", equal),
+            Number("largest relative difference", largest(differences)),
+            Number(f"step by step to {single.until}: largest relative error of C", largest(slopes)),
             Number(
-                "largest relative difference", float(differences.max(initial=0.0)), Rigour.measured
+                "fraction intervals that hold the exact value",
+                f"{int(inside.sum())} of {inside.size}",
             ),
-            Number(
-                f"step by step to {single.until}: largest relative error of C",
-                float(slopes.max(initial=0.0)),
-                Rigour.measured,
-            ),
-            Number("fraction intervals that hold the exact value", _held(found), Rigour.measured),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
-        (_fraction_table(found), _constant_table(found)),
-        (_fraction_figure(found), _constant_figure(found)),
-        _deviations(found),
+        [_fraction_table(found), Table("constants", CONSTANTS, columns(found, COLUMNS))],
+        [_fraction_figure(found), _constant_figure(found)],
+        [
+            f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "
+            f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no "
+            "slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too "
+            "gently to leave a visible C."
+            for i in found
+            if i.predicted.size and i.resolved.mean() < CLEAN
+        ],
     )
-
-
-def _left_out(found: Sequence[Initialised]) -> str:
-    """The runs whose slope is not resolved, by initializer."""
-    counts = {i.initializer: int((~i.resolved).sum()) for i in found}
-    texts = [f"{count:,} runs of {name}" for name, count in counts.items() if count]
-    return ", ".join(texts) or "none"
-
-
-def _held(found: Sequence[Initialised]) -> str:
-    inside = fractions(found).contains(list(FRACTIONS.values()))
-    return f"{int(inside.sum())} of {inside.size}"
 
 
 def _fraction_table(found: Sequence[Initialised]) -> Table:
     interval = fractions(found)
-    columns: dict[str, list[object]] = {"initializer": [i.initializer for i in found]}
+    shown: dict[str, list[object]] = {"initializer": [i.initializer for i in found]}
     for k, (regime, exact) in enumerate(FRACTIONS.items()):
-        columns[f"{regime.name} (exact {exact:g})"] = list(interval.estimate[:, k])
-        columns[f"{regime.name}, lower"] = list(interval.lower[:, k])
-        columns[f"{regime.name}, upper"] = list(interval.upper[:, k])
-    columns["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
-    return Table(
-        "regime_fractions",
-        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together).",
-        columns,
+        shown[f"{regime.name} (exact {exact:g})"] = list(interval.estimate[:, k])
+        shown[f"{regime.name}, lower"] = list(interval.lower[:, k])
+        shown[f"{regime.name}, upper"] = list(interval.upper[:, k])
+    shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
+    caption = (
+        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
     )
-
-
-def _constant_table(found: Sequence[Initialised]) -> Table:
-    return Table(
-        "constants",
-        "Constants C of trained runs: measured against predicted, and mean size against its "
-        f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds).",
-        {
-            "initializer": [i.initializer for i in found],
-            "trained runs": [i.predicted.size for i in found],
-            "C other than 0 (share)": [i.different for i in found],
-            "resolved share": [_mean(i.resolved) for i in found],
-            "equal share of resolved": [_mean(i.difference <= TOLERANCE) for i in found],
-            "largest difference (relative)": [float(i.difference.max(initial=0)) for i in found],
-            "median |C|": [_median(i.predicted) for i in found],
-            "mean |C|": [i.mean for i in found],
-            "standard error": [i.error for i in found],
-            "expected mean |C|": [i.expected for i in found],
-        },
-    )
-
-
-def _mean(values: Bools) -> float:
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _median(values: Floats) -> float:
-    return float(np.median(np.abs(values))) if values.size else float("nan")
-
-
-def _deviations(found: Sequence[Initialised]) -> list[str]:
-    return [
-        f"{i.initializer}: {1 - _mean(i.resolved):.1%} of the trained runs have |C| below "
-        f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no slope "
-        "can be read up to 1e1000: large weights overshoot by e^|margin|, or land too gently to "
-        "leave a visible C."
-        for i in found
-        if i.predicted.size and i.resolved.mean() < CLEAN
-    ]
+    return Table("regime_fractions", caption, shown)
 
 
 def _fraction_figure(found: Sequence[Initialised]) -> Figure:
@@ -315,6 +280,7 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
         label = f"{i.initializer}, mean {np.abs(i.predicted).mean():.3f}" if density.any() else ""
         histograms.append(Series("steps", edges, density / 0.05, label, colour=colour))
     diagonal = Series("line", [-2.5, 2.5], [-2.5, 2.5], "equal", role="reference")
+    labels, square = ("predicted C", "measured C", "slope against law"), (-2.5, 2.5)
     return Figure(
         "constants",
         "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
@@ -322,14 +288,7 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
         "the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons both "
         "start active on both points, which overshoot by a step.",
         [
-            Panel(
-                [diagonal, *clouds],
-                "predicted C",
-                "measured C",
-                "slope against law",
-                x_limits=(-2.5, 2.5),
-                y_limits=(-2.5, 2.5),
-            ),
+            Panel([diagonal, *clouds], *labels, x_limits=square, y_limits=square),
             Panel(histograms, "|C|", "density", "distribution", x_limits=(0.0, 2.0)),
         ],
     )

@@ -15,16 +15,10 @@ from latephase.core import LogTime, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.experiments.bench.paths import (
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.statistics import wilson
+from latephase.experiments.paper.paths import (
     DENSE,
     GROUP_NAMES,
     SPECIALISED,
@@ -36,9 +30,7 @@ from latephase.experiments.bench.paths import (
     sample_times,
     slowest_table,
 )
-from latephase.experiments.bench.statistics import wilson
 from latephase.problem import GradientDescent, initializers
-from latephase.runs.engines.exact_pieces import LatePhase
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)
@@ -46,6 +38,8 @@ DEFICIT = 0.01  # the one that decides
 MOST = 0.5
 LEVEL = 0.99
 LONGEST_TABLE = 16
+ROWS, COLUMNS = 40, 48  # of the map of patterns: runs and times
+SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
 
 
 @dataclass(frozen=True)
@@ -73,27 +67,19 @@ class Waits:
         return int((self.log_reach(deficit) > self.log_entry + np.log(2.0)).sum())
 
 
-def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Verdict:
+def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Support:
     """left: trials seen to leave the specialised pattern;  ended_elsewhere: trials with L -> 0 that
     do not end in it.  The share of trials whose wait is specialised must exceed MOST everywhere."""
     if left or ended_elsewhere:
-        return Verdict.NOT_SUPPORTED
+        return Support.NOT_SUPPORTED
     hits = [w.dominated() for w in waits.values()]
     share = wilson(hits, [w.specialised for w in waits.values()], 1 - (1 - LEVEL) / len(waits))
     if (share.lower > MOST).all():
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if (share.upper <= MOST).any() else Verdict.UNDECIDED
+        return Support.SUPPORTED
+    return Support.NOT_SUPPORTED if (share.upper <= MOST).any() else Support.UNDECIDED
 
 
-def _seen(bench: Bench, times: list[LogTime]) -> tuple[LatePhase, Ints]:
-    """The sampled runs and their pattern codes (T, S)."""
-    networks = draw(INITIALIZER, bench.trials, bench.seed)
-    found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
-    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
-    return found, codes_of(preactivations((weights, biases), PAPER_DATA))
-
-
-def _waits(bench: Bench) -> dict[str, Waits]:
+def waits_of_all(bench: Bench) -> dict[str, Waits]:
     """Entry and reach of every initializer; those without a specialised trial are left out."""
     waits = {}
     for name in initializers.names():
@@ -111,83 +97,54 @@ def _waits(bench: Bench) -> dict[str, Waits]:
 def examine(bench: Bench) -> Finding:
     """Sample patterns on one initializer, times of entry and of arrival on all."""
     times = sample_times()
-    found, codes = _seen(bench, times)
+    networks = draw(INITIALIZER, bench.trials, bench.seed)
+    found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
+    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
+    codes = codes_of(preactivations((weights, biases), PAPER_DATA))
     trained = ends_in(found, Regime.specialised)
-    law = np.isfinite(found.laws.constant)
-    elsewhere = int((codes[law, -1] != SPECIALISED).sum())
-    waits = _waits(bench)
-    left = leavers(codes)
-    paths = Counter(path(row) for row in codes)
+    elsewhere = int((codes[np.isfinite(found.laws.constant), -1] != SPECIALISED).sum())
+    left, paths = leavers(codes), Counter(path(row) for row in codes)
+    waits = waits_of_all(bench)
+    shares = {name: w.dominated() / w.specialised for name, w in waits.items()}
+    lowest = min(shares, key=lambda name: shares[name])
+    latest = max(waits, key=lambda name: waits[name].log_entry.max())
+    share, log10_latest = shares[lowest], float(waits[latest].log_entry.max()) / np.log(10)
     return Finding(
         verdict=decide(left, elsewhere, waits),
-        summary=_summary(paths, left, waits),
+        summary=(
+            f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The "
+            f"wait for a deficit of {DEFICIT:g} is spent there rather than before in at least "
+            f"{share:.1%} of specialised runs (lowest: {lowest})."
+        ),
         run=(
             f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
             f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
             f"read off the pre-activations; times of entry of {bench.trials} networks for each of "
             f"{len(waits)} initializers, computed exactly."
         ),
-        numbers=_numbers(paths, left, elsewhere, waits),
-        settings={
-            "trials": bench.trials,
-            "seed": bench.seed,
-            "inputs": [1.0, -1.0],
-            "step_size": STEP_SIZE,
-            "deficits": list(DEFICITS),
-        },
+        numbers=[
+            Number("pattern paths that occur", len(paths)),
+            Number("patterns on the longest path", max(len(p) for p in paths)),
+            Number("runs seen to leave the specialised pattern", left),
+            Number("runs with L -> 0 that do not end specialised", elsewhere),
+            Number("lowest share of runs that wait mostly specialised", share, Rigour.estimated),
+            Number("log10 of the latest step of specialisation", log10_latest, Rigour.exact),
+        ],
+        settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=list(DEFICITS)),
         tables=[
             _path_table(paths, bench.trials),
             slowest_table(codes[trained], times),
             _wait_table(waits),
         ],
         figures=[_figure(codes, times, waits)],
-        deviations=_exceptions(waits),
+        deviations=[
+            f"Patterns before the specialised one are not always short: {latest} has a run that "
+            f"specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.",
+            f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below "
+            f"{DEFICIT:g} sooner after specialising than specialising took: their constant C is "
+            "small.",
+        ],
     )
-
-
-def _exceptions(waits: dict[str, Waits]) -> list[str]:
-    """Where an earlier pattern is the bottleneck after all."""
-    latest = max(waits, key=lambda name: waits[name].log_entry.max())
-    log10_entry = waits[latest].log_entry.max() / np.log(10)
-    lowest, share = _lowest(waits)
-    return [
-        f"Patterns before the specialised one are not always short: {latest} has a run that "
-        f"specialises only at step 10^{log10_entry:.1f}, held by a metastable pattern.",
-        f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below {DEFICIT:g} "
-        "sooner after specialising than specialising took: their constant C is small.",
-    ]
-
-
-def _lowest(waits: dict[str, Waits]) -> tuple[str, float]:
-    """The initializer with the lowest share of runs that wait mostly specialised."""
-    shares = {name: w.dominated() / w.specialised for name, w in waits.items()}
-    lowest = min(shares, key=lambda name: shares[name])
-    return lowest, shares[lowest]
-
-
-def _summary(paths: Counter[tuple[str, ...]], left: int, waits: dict[str, Waits]) -> str:
-    lowest, share = _lowest(waits)
-    return (
-        f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The wait "
-        f"for a deficit of {DEFICIT:g} is spent there rather than before in at least {share:.1%} "
-        f"of specialised runs (lowest: {lowest})."
-    )
-
-
-def _numbers(
-    paths: Counter[tuple[str, ...]], left: int, elsewhere: int, waits: dict[str, Waits]
-) -> list[Number]:
-    longest = max(len(p) for p in paths)
-    share = _lowest(waits)[1]
-    latest = max(float(w.log_entry.max()) for w in waits.values()) / np.log(10)
-    return [
-        Number("pattern paths that occur", len(paths), Rigour.measured),
-        Number("patterns on the longest path", longest, Rigour.measured),
-        Number("runs seen to leave the specialised pattern", left, Rigour.measured),
-        Number("runs with L -> 0 that do not end specialised", elsewhere, Rigour.measured),
-        Number("lowest share of runs that wait mostly specialised", share, Rigour.estimated),
-        Number("log10 of the latest step of specialisation", latest, Rigour.exact),
-    ]
 
 
 def _path_table(paths: Counter[tuple[str, ...]], trials: int) -> Table:
@@ -210,21 +167,14 @@ def _wait_table(waits: dict[str, Waits]) -> Table:
         "specialised": [w.specialised for w in waits.values()],
     }
     for label, q in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("largest", 1.0)):
-        columns[f"step of entry, {label}"] = [_entry(w, q) for w in waits.values()]
+        entries = [np.quantile(w.log_entry, q, method="higher") for w in waits.values()]
+        columns[f"step of entry, {label}"] = [float(np.exp(e)) for e in entries]  # steps that occur
     for deficit in DEFICITS:
         share = wilson([w.dominated(deficit) for w in waits.values()], sizes, LEVEL)
         columns[f"share that waits for {deficit:g} mostly specialised"] = share.estimate.tolist()
         columns[f"lower end (99 %), {deficit:g}"] = share.lower.tolist()
     caption = "Time to specialise, and the share of runs that wait for a deficit after it."
     return Table("time_to_specialise", caption, columns)
-
-
-def _entry(w: Waits, q: float) -> float:
-    """Quantile of the step of entry, a step that occurs."""
-    return float(np.exp(np.quantile(w.log_entry, q, method="higher")))
-
-
-ROWS, COLUMNS = 40, 48
 
 
 def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
@@ -248,13 +198,10 @@ def _timeline(codes: Ints, times: list[LogTime]) -> Panel:
     return Panel([picture], "log10 step t", "run", "activation pattern", colour_label="pattern")
 
 
-_SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
-
-
 def _arrivals(waits: dict[str, Waits]) -> Panel:
     x = np.linspace(0.0, 12.0, 241)
     series = []
-    for colour, name in enumerate(n for n in _SHOWN if n in waits):
+    for colour, name in enumerate(n for n in SHOWN if n in waits):
         w = waits[name]
         entered = _share_by(w.log_entry, x)
         reached = _share_by(np.maximum(w.log_entry, w.log_reach(DEFICIT)), x)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Figure, Finding, Number, Panel, Series, Verdict
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support
 
-from .clocks import FEWEST
-from .runs import INITIALIZER
+from .runs import FEWEST, INITIALIZER
 
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
@@ -21,12 +20,12 @@ SLOPE = 0.1
 FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
-def decide(off: float, slopes: tuple[float, float], trials: int) -> Verdict:
+def decide(off: float, slopes: tuple[float, float], trials: int) -> Support:
     """As the criterion says."""
     if trials < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE and slopes[1] > 2
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -55,10 +54,10 @@ def examine(bench: Bench) -> Finding:
             "updates."
         ),
         numbers=[
-            Number("ln(1/L) less gradient descent's, eps = 1e-8", off, Rigour.measured),
-            Number("d ln(1/L) / d ln t at the end, eps = 1e-8", slopes[0], Rigour.measured),
-            Number("d ln(1/L) / d ln t at the end, eps = 0", slopes[1], Rigour.measured),
-            Number("fitted trials", int(fitted.sum()), Rigour.measured),
+            Number("ln(1/L) less gradient descent's, eps = 1e-8", off),
+            Number("d ln(1/L) / d ln t at the end, eps = 1e-8", slopes[0]),
+            Number("d ln(1/L) / d ln t at the end, eps = 0", slopes[1]),
+            Number("fitted trials", int(fitted.sum())),
         ],
         settings={**settings, "step_size": STEP_SIZE},
         figures=[_figure(found.log10_t.values, inverse, predicted)],

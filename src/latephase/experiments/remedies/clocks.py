@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 
-from .compared import NEAR, SAME, SHARE, Row, clock_table, figures, overview, table
-from .runs import Compared, compared, settings, words
+from .compared import NEAR, SAME, SHARE, Row
+from .runs import FEWEST, Compared, compared, settings, words
+from .shown import clock_table, figures, gap_table, overview
 
-FEWEST = 10  # fitted trials
 MEMORY = ("heavy_ball", "nesterov", "dual_acceleration")  # remember gradients of former patterns
 LONG = "polyak_step"  # its first steps are as long as the way to L = 0: no C is predicted
 WIDE = "sam:radius=1"  # another gradient, taken far away: claim 19
@@ -22,13 +21,13 @@ def judged(one: Compared) -> list[Row]:
     return [row for row in one.rows if row.spans and row.method != WIDE]
 
 
-def decide(found: Sequence[Compared], trials: int) -> Verdict:
+def decide(found: Sequence[Compared], trials: int) -> Support:
     """As the criterion says."""
     if min(row.fitted for one in found for row in one.rows) * trials < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     right = all(follows(row) and keeps(row) for one in found for row in judged(one))
     right = right and all(moves(method, found) for method in MEMORY)
-    return Verdict.SUPPORTED if right else Verdict.NOT_SUPPORTED
+    return Support.of(right)
 
 
 def follows(row: Row) -> bool:
@@ -72,7 +71,7 @@ def examine(bench: Bench) -> Finding:
             *(
                 make(f"remedies{kind}_{i + 1}", one.data, one.rows)
                 for i, one in enumerate(everywhere)
-                for kind, make in (("_gaps", table), ("_clocks", clock_table))
+                for kind, make in (("_gaps", gap_table), ("_clocks", clock_table))
             ),
         ],
         figures=figures("remedies", paper.data, paper.found, paper.rows),
@@ -81,17 +80,17 @@ def examine(bench: Bench) -> Finding:
 
 
 def _numbers(found: Sequence[Compared], worst: tuple[float, str]) -> list[Number]:
-    numbers = [Number("largest median |gap / law - 1|", worst[0], Rigour.measured, worst[1])]
+    numbers = [Number("largest median |gap / law - 1|", worst[0], unit=worst[1])]
     for one in found:
         plain = [row for row in judged(one) if row.method not in (*MEMORY, LONG)]
         least, most = min(row.kept for row in plain), max(row.shift for row in plain)
         where = f"x = {one.name}, without memory and long steps"
         numbers += [
-            Number(f"{where}: least share of trials that keep C", least, Rigour.measured),
-            Number(f"{where}: largest median change of C against gd's", most, Rigour.measured),
+            Number(f"{where}: least share of trials that keep C", least),
+            Number(f"{where}: largest median change of C against gd's", most),
         ]
         numbers += [
-            Number(f"x = {one.name}, {m}: median change of C", one.row(m).shift, Rigour.measured)
+            Number(f"x = {one.name}, {m}: median change of C", one.row(m).shift)
             for m in (*MEMORY, LONG)
         ]
     return numbers

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Table, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
 
-from .clocks import FEWEST
 from .compared import null_free_constant
 from .input_scaling import JUDGED, Scaled, measure, step_by_step, table
-from .runs import INITIALIZER, Compared, compared, settings, words
+from .runs import FEWEST, INITIALIZER, Compared, compared, settings, words
 
 METHODS = ("weight_decay", "fixed_radius", "span_projection")
 TOLERANCE = 0.02  # of gradient descent's C
@@ -29,13 +28,13 @@ def decide(
     trials: int,
     scaled: Sequence[Scaled] = (),
     steps: tuple[float, float] = (1.0, 0.0),
-) -> Verdict:
+) -> Support:
     """As the criterion says."""
     if min(one.row(m).fitted for one in found for m in METHODS) * trials < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = all(left(one, m) <= TOLERANCE for one in found for m in METHODS)
     good = good and all(one.gain >= GAIN for one in scaled[:1]) and steps[0] >= GAIN * steps[1]
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def _drawn(one: Compared) -> tuple[int, int]:
@@ -75,9 +74,9 @@ def examine(bench: Bench) -> Finding:
         ),
         run=words(bench),
         numbers=[
-            Number("largest distance from the rest, of gd's |C|", worst, Rigour.measured),
-            Number("x = 1, -1, step by step: relative deficit at 10^6", steps[0], Rigour.measured),
-            Number("the same with scaled inputs", steps[1], Rigour.measured),
+            Number("largest distance from the rest, of gd's |C|", worst),
+            Number("x = 1, -1, step by step: relative deficit at 10^6", steps[0]),
+            Number("the same with scaled inputs", steps[1]),
             *(
                 Number(f"x = {s.name}: deficit at 10^6, plain / scaled", s.gain, Rigour.estimated)
                 for s in scaled

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .clocks import FEWEST
-from .runs import Compared, compared, settings, words
+from .runs import FEWEST, Compared, compared, settings, words
 
 METHOD = "prgd"
 SPANNED = "span_projection:at=50:method=prgd/period=10"
@@ -82,13 +80,13 @@ def _null(one: Compared, run: Any) -> Floats:
     return np.asarray(np.sqrt((off**2 / np.array([g.k11, g.k22])).sum(axis=-1)))
 
 
-def decide(found: list[Stall]) -> Verdict:
+def decide(found: list[Stall]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     stalls = all(s.gap > 1e-3 and s.left >= SHARE and s.together >= SHARE for s in found)
     good = stalls and all(s.exponential for s in found)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -99,17 +97,12 @@ def examine(bench: Bench) -> Finding:
     numbers = []
     for s in found:
         numbers += [
-            Number(f"x = {s.name}: median gap at t = 10^4", s.gap, Rigour.measured, "input unit"),
-            Number(f"x = {s.name}: trials that keep half the gap", s.left, Rigour.measured),
-            Number(f"x = {s.name}: trials whose null part grew along", s.together, Rigour.measured),
-            Number(f"x = {s.name}: growth of the radius", s.growth, Rigour.measured, "times"),
-            Number(
-                f"x = {s.name}: from the span, rate of the gap",
-                s.rates[0],
-                Rigour.measured,
-                "per update",
-            ),
-            Number(f"x = {s.name}: from the span, gap at t = 10^4", s.end, Rigour.measured),
+            Number(f"x = {s.name}: median gap at t = 10^4", s.gap, unit="input unit"),
+            Number(f"x = {s.name}: trials that keep half the gap", s.left),
+            Number(f"x = {s.name}: trials whose null part grew along", s.together),
+            Number(f"x = {s.name}: growth of the radius", s.growth, unit="times"),
+            Number(f"x = {s.name}: from the span, rate of the gap", s.rates[0], unit="per update"),
+            Number(f"x = {s.name}: from the span, gap at t = 10^4", s.end),
         ]
     return Finding(
         verdict=decide(found),

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .clocks import FEWEST
 from .compared import STUCK
-from .runs import Compared, compared, settings, words
+from .runs import FEWEST, Compared, compared, settings, words
 
 LARGE, SMALL, RADIUS = "sam:radius=1", "sam", 1.0
 SHARE = 0.5
@@ -67,12 +65,12 @@ def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nd
         return own, own + RADIUS * np.where(size > 0, (gw * x + gb) / size, 0.0)
 
 
-def decide(found: list[Outcome]) -> Verdict:
+def decide(found: list[Outcome]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = all(one.large >= SHARE and one.dead + one.blind >= 0.9 for one in found)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -81,12 +79,10 @@ def examine(bench: Bench) -> Finding:
     numbers = []
     for one in found:
         numbers += [
-            Number(f"x = {one.name}: stopped at radius 1", one.large, Rigour.measured),
-            Number(f"x = {one.name}: of these, a neuron dead", one.dead, Rigour.measured),
-            Number(
-                f"x = {one.name}: of these, dead at the ascent only", one.blind, Rigour.measured
-            ),
-            Number(f"x = {one.name}: stopped at radius 0.1", one.small, Rigour.measured),
+            Number(f"x = {one.name}: stopped at radius 1", one.large),
+            Number(f"x = {one.name}: of these, a neuron dead", one.dead),
+            Number(f"x = {one.name}: of these, dead at the ascent only", one.blind),
+            Number(f"x = {one.name}: stopped at radius 0.1", one.small),
         ]
     large, small = [o.large for o in found], [o.small for o in found]
     blind = [o.blind for o in found]

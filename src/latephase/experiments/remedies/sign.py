@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Table, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .clocks import FEWEST
-from .runs import compared, settings, words
+from .runs import FEWEST, compared, settings, words
 
 METHOD = "sign_descent"
 TOLERANCE = 0.02  # in units of half the distance of the points
@@ -51,13 +49,13 @@ def _fastest(own: float, other: float) -> tuple[float, float]:
     return float(found.x[0]), float(found.x[1])
 
 
-def decide(found: list[Ends]) -> Verdict:
+def decide(found: list[Ends]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     elsewhere = [e for e in found if abs(e.predicted - e.ordinary) > 0.1 * e.half_gap]
     good = all(e.off <= TOLERANCE for e in found) and bool(elsewhere)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -83,10 +81,7 @@ def examine(bench: Bench) -> Finding:
         run=words(bench),
         numbers=[
             Number(
-                "largest distance from the prediction",
-                max(e.off for e in found),
-                Rigour.measured,
-                "half gaps",
+                "largest distance from the prediction", max(e.off for e in found), unit="half gaps"
             )
         ],
         settings=settings(bench),
