@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -125,20 +125,17 @@ def step_to(
     """
     from latephase.training import advance  # imports JAX
 
+    problem: dict[str, Any] = {
+        "inputs": data.inputs,
+        "labels": data.labels,
+        "output_weights": np.array([1.0, -1.0]),
+        "method": GradientDescent(step_size),
+    }
     weights, biases = networks[0][..., None], networks[1]
     low, now, seen = (np.zeros_like(weights), np.zeros_like(biases)), 0, []
     for t in times:
-        moved = advance(
-            weights,
-            biases,
-            np.full(len(biases), t - now),
-            inputs=data.inputs,
-            labels=data.labels,
-            output_weights=np.array([1.0, -1.0]),
-            method=GradientDescent(step_size),
-            weights_low=low[0],
-            biases_low=low[1],
-        )
+        steps = np.full(len(biases), t - now)
+        moved = advance(weights, biases, steps, **problem, weights_low=low[0], biases_low=low[1])
         weights, biases, now = moved.weights, moved.biases, t
         low = (moved.weights_low, moved.biases_low)
         seen.append((weights[..., 0], biases))

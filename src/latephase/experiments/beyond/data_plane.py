@@ -112,8 +112,12 @@ def decide(spots: list[Spot]) -> Support:
 def _spot(bench: Bench, x1: float, x2: float) -> Spot:
     data = Dataset([x1, x2], [1, -1])
     g = TwoPointGeometry.of(data)
-    start = _trained(draw(INITIALIZER, CANDIDATES, bench.seed), data)
-    weights, biases = step_to(start, data, STEP_SIZE, TIMES)
+    # The first NETWORKS of the networks that classify both points with confidence by SCREEN.
+    networks = draw(INITIALIZER, CANDIDATES, bench.seed)
+    (w,), (b,) = step_to(networks, data, STEP_SIZE, [SCREEN])
+    reached = margins(w[..., None], b, np.array([1.0, -1.0]), data.inputs, data.labels)
+    kept = np.flatnonzero((reached > CONFIDENT).all(axis=-1))[:NETWORKS]
+    weights, biases = step_to((networks[0][kept], networks[1][kept]), data, STEP_SIZE, TIMES)
     y = (biases[..., 1] - biases[..., 0]) / (weights[..., 0] - weights[..., 1])
     far = np.abs(y - g.x_inf)
     found = follow((weights[-1], biases[-1]), data, GradientDescent(STEP_SIZE), [HORIZON])
@@ -131,14 +135,6 @@ def _spot(bench: Bench, x1: float, x2: float) -> Spot:
         int(known.sum()),
         largest(apart),
     )
-
-
-def _trained(networks: tuple[Floats, Floats], data: Dataset) -> tuple[Floats, Floats]:
-    """The first NETWORKS of the networks that classify both points with confidence by SCREEN."""
-    (weights,), (biases,) = step_to(networks, data, STEP_SIZE, [SCREEN])
-    reached = margins(weights[..., None], biases, np.array([1.0, -1.0]), data.inputs, data.labels)
-    kept = np.flatnonzero((reached > CONFIDENT).all(axis=-1))[:NETWORKS]
-    return networks[0][kept], networks[1][kept]
 
 
 def examine(bench: Bench) -> Finding:

@@ -10,11 +10,11 @@ import numpy as np
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import LatePhase, draw, follow
+from latephase.experiments.bench.drawn import LatePhase, draw, follow, settled
 from latephase.experiments.bench.figure import Figure, Panel, Series
 from latephase.experiments.bench.finding import Finding, Number, Support, Table
 from latephase.experiments.bench.statistics import largest, power_above, quantile
-from latephase.problem import GradientDescent, initializers
+from latephase.problem import GradientDescent
 
 DEFICITS = (0.1, 0.01, 0.001)
 STEPS_PER_SECOND = 1e9
@@ -103,10 +103,7 @@ def log10_steps(found: LatePhase, deficit: float, share: float) -> float:
 
 def examine(bench: Bench) -> Finding:
     """Constants of all initializers, turned into steps and years."""
-    runs = {
-        n: follow(draw(n, bench.trials, bench.seed), PAPER_DATA, GradientDescent(STEP_SIZE))
-        for n in initializers.names()
-    }
+    runs = settled(bench.trials, bench.seed)
     errors = np.concatenate([check(bench, n, f, d) for n, f in runs.items() for d in DEFICITS])
     every = {n: log10_years(log10_steps(found, DEFICITS[-1], 0.5)) for n, found in runs.items()}
     slowness = Slowness(every, largest(errors), errors.size)

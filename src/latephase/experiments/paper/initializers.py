@@ -62,15 +62,10 @@ ZERO_BIAS_UNIFORM = 1 / 6
 NORMAL = 1 / sqrt(2 * pi)
 UNIFORM = 7 / 30
 EXPECTED = {
-    "he_normal": ZERO_BIAS_NORMAL,
-    "he_uniform": ZERO_BIAS_UNIFORM,
-    "xavier_normal": ZERO_BIAS_NORMAL,
-    "xavier_uniform": ZERO_BIAS_UNIFORM,
-    "lecun_normal": ZERO_BIAS_NORMAL,
-    "pytorch_default": UNIFORM,
-    "standard_normal": NORMAL,
-    "uniform": UNIFORM,
-    "small_normal": NORMAL,
+    **dict.fromkeys(("he_normal", "xavier_normal", "lecun_normal"), ZERO_BIAS_NORMAL),
+    **dict.fromkeys(("he_uniform", "xavier_uniform"), ZERO_BIAS_UNIFORM),
+    **dict.fromkeys(("pytorch_default", "uniform"), UNIFORM),
+    **dict.fromkeys(("standard_normal", "small_normal"), NORMAL),
 }
 
 
@@ -197,6 +192,7 @@ def examine(bench: Bench) -> Finding:
     left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
     inside = fractions(found).contains(list(FRACTIONS.values()))
     slopes = step_by_step(single)
+    ends, end_figure = _fractions(found)
     return Finding(
         decide(found, single),
         f"{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0 "
@@ -221,8 +217,8 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
-        [_fraction_table(found), Table("constants", CONSTANTS, columns(found, COLUMNS))],
-        [_fraction_figure(found), _constant_figure(found)],
+        [ends, Table("constants", CONSTANTS, columns(found, COLUMNS))],
+        [end_figure, _constant_figure(found)],
         [
             f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "
             f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no "
@@ -234,31 +230,25 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _fraction_table(found: Sequence[Initialised]) -> Table:
-    interval = fractions(found)
-    shown: dict[str, list[object]] = {"initializer": [i.initializer for i in found]}
-    for k, (regime, exact) in enumerate(FRACTIONS.items()):
-        shown[f"{regime.name} (exact {exact:g})"] = list(interval.estimate[:, k])
-        shown[f"{regime.name}, lower"] = list(interval.lower[:, k])
-        shown[f"{regime.name}, upper"] = list(interval.upper[:, k])
-    shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
-    caption = (
-        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
-    )
-    return Table("regime_fractions", caption, shown)
-
-
-def _fraction_figure(found: Sequence[Initialised]) -> Figure:
+def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
     interval, names = fractions(found), [i.initializer for i in found]
+    shown: dict[str, list[object]] = {"initializer": list(names)}
     series = [
         Series("line", names, [exact] * len(names), role="reference")
         for exact in sorted(set(FRACTIONS.values()))
     ]
-    for k, regime in enumerate(FRACTIONS):
-        ends = np.stack([interval.lower[:, k], interval.upper[:, k]])
-        label = regime.name.replace("_", " ")
-        series.append(Series("bars", names, interval.estimate[:, k], label, y2=ends, colour=k))
-    return Figure(
+    for k, (regime, exact) in enumerate(FRACTIONS.items()):
+        middle, low, high = (v[:, k] for v in (interval.estimate, interval.lower, interval.upper))
+        shown[f"{regime.name} (exact {exact:g})"] = list(middle)
+        shown[f"{regime.name}, lower"] = list(low)
+        shown[f"{regime.name}, upper"] = list(high)
+        label, ends = regime.name.replace("_", " "), np.stack([low, high])
+        series.append(Series("bars", names, middle, label, y2=ends, colour=k))
+    shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
+    caption = (
+        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
+    )
+    figure = Figure(
         "regime_fractions",
         f"How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against "
         "the exact fractions (lines): for every one of them a quarter of the networks train both "
@@ -266,6 +256,7 @@ def _fraction_figure(found: Sequence[Initialised]) -> Figure:
         "says.",
         [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
     )
+    return Table("regime_fractions", caption, shown), figure
 
 
 def _constant_figure(found: Sequence[Initialised]) -> Figure:

@@ -14,7 +14,7 @@ import numpy as np
 from latephase.core import LogTime, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
+from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations, settled
 from latephase.experiments.bench.figure import Figure, Panel, Series
 from latephase.experiments.bench.finding import Finding, Number, Support, Table
 from latephase.experiments.bench.statistics import wilson
@@ -30,7 +30,7 @@ from latephase.experiments.paper.paths import (
     sample_times,
     slowest_table,
 )
-from latephase.problem import GradientDescent, initializers
+from latephase.problem import GradientDescent
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)
@@ -82,15 +82,11 @@ def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Support:
 def waits_of_all(bench: Bench) -> dict[str, Waits]:
     """Entry and reach of every initializer; those without a specialised trial are left out."""
     waits = {}
-    for name in initializers.names():
-        networks = draw(name, bench.trials, bench.seed)
-        found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE))
-        kept = ends_in(found, Regime.specialised)
+    for name, found in settled(bench.trials, bench.seed).items():
+        kept, laws = ends_in(found, Regime.specialised), found.laws
         if kept.any():
-            laws = found.laws
-            waits[name] = Waits(
-                found.journey.log_entry[kept], laws.constant[kept], laws.offset[kept]
-            )
+            entry = found.journey.log_entry[kept]
+            waits[name] = Waits(entry, laws.constant[kept], laws.offset[kept])
     return waits
 
 
@@ -184,40 +180,32 @@ def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figur
         f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
         "(dashed): the distance between the curves is the wait inside the specialised pattern."
     )
-    return Figure("patterns", caption, [_timeline(codes, times), _arrivals(waits)])
-
-
-def _timeline(codes: Ints, times: list[LogTime]) -> Panel:
     log10_t = np.array([t.log10 for t in times[1:]])
     grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
-    columns = 1 + np.searchsorted(log10_t, grid, side="right") - 1
-    groups = group_of(codes[:ROWS, columns])
-    order = np.lexsort(groups.T)
+    groups = group_of(codes[:ROWS, np.searchsorted(log10_t, grid, side="right")])
     rows = np.arange(1, len(groups) + 1)
-    picture = Series("map", grid, rows, z=groups[order], categories=GROUP_NAMES)
-    return Panel([picture], "log10 step t", "run", "activation pattern", colour_label="pattern")
+    ordered = groups[np.lexsort(groups.T)]
+    picture = Series("map", grid, rows, z=ordered, categories=GROUP_NAMES)
 
-
-def _arrivals(waits: dict[str, Waits]) -> Panel:
+    arrivals: list[Series] = []
     x = np.linspace(0.0, 12.0, 241)
-    series = []
     for colour, name in enumerate(n for n in SHOWN if n in waits):
         w = waits[name]
-        entered = _share_by(w.log_entry, x)
-        reached = _share_by(np.maximum(w.log_entry, w.log_reach(DEFICIT)), x)
-        series.append(Series("line", x, entered, f"{name}, specialised", colour=colour))
-        series.append(
-            Series("line", x, reached, f"{name}, deficit", colour=colour, role="prediction")
+        arrived = np.maximum(w.log_entry, w.log_reach(DEFICIT))
+        entered, reached = (
+            np.searchsorted(np.sort(log_t), x * np.log(10.0), side="right") / log_t.size
+            for log_t in (w.log_entry, arrived)
         )
-    return Panel(series, "log10 step t", "share of specialised runs", "time to specialise")
-
-
-def _share_by(log_t: Floats, log10_t: Floats) -> Floats:
-    """Share of times (K,), as logarithms, up to each of log10_t."""
-    share: Floats = (
-        np.searchsorted(np.sort(log_t), log10_t * np.log(10.0), side="right") / log_t.size
-    )
-    return share
+        arrivals += [
+            Series("line", x, entered, f"{name}, specialised", colour=colour),
+            Series("line", x, reached, f"{name}, deficit", colour=colour, role="prediction"),
+        ]
+    step = "log10 step t"
+    panels = [
+        Panel([picture], step, "run", "activation pattern", colour_label="pattern"),
+        Panel(arrivals, step, "share of specialised runs", "time to specialise"),
+    ]
+    return Figure("patterns", caption, panels)
 
 
 CLAIM = Claim(

@@ -20,7 +20,7 @@ SLOPE = 0.1
 FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
-def decide(off: float, slopes: tuple[float, float], trials: int) -> Support:
+def decide(off: float, slopes: tuple[float, ...], trials: int) -> Support:
     """As the criterion says."""
     if trials < FEWEST:
         return Support.UNDECIDED
@@ -41,7 +41,8 @@ def examine(bench: Bench) -> Finding:
     inverse = -np.median(found.log_loss.values[:, fitted], axis=1)  # (method, time)
     log_t = np.log(10) * found.log10_t.values
     predicted = log_t + np.log(STEP_SIZE / EPS)  # L = 2 e^-u with u = ln(2 step t)
-    off, slopes = float(inverse[0, -1] - predicted[-1]), _slopes(log_t, inverse)
+    off, last = float(inverse[0, -1] - predicted[-1]), log_t > log_t[-1] - 0.5 * np.log(10)
+    slopes = tuple(float(np.polyfit(log_t[last], u[last], 1)[0]) for u in inverse)
     return Finding(
         verdict=decide(off, slopes, int(fitted.sum())),
         summary=(
@@ -62,13 +63,6 @@ def examine(bench: Bench) -> Finding:
         settings={**settings, "step_size": STEP_SIZE},
         figures=[_figure(found.log10_t.values, inverse, predicted)],
     )
-
-
-def _slopes(log_t: Floats, inverse: Floats) -> tuple[float, float]:
-    """d ln(1/L) / d ln t over the last half decade."""
-    last = log_t > log_t[-1] - 0.5 * np.log(10)
-    first, second = (np.polyfit(log_t[last], values[last], 1)[0] for values in inverse)
-    return float(first), float(second)
 
 
 def _figure(log10_t: Floats, inverse: Floats, predicted: Floats) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 
 from .compared import null_free_constant
 from .input_scaling import JUDGED, Scaled, measure, step_by_step, table
@@ -14,6 +14,16 @@ from .runs import FEWEST, INITIALIZER, Compared, compared, settings, words
 
 METHODS = ("weight_decay", "fixed_radius", "span_projection")
 TOLERANCE = 0.02  # of gradient descent's C
+CAPTION = "What is left of the constant."
+COLUMNS: Columns[tuple[Compared, str]] = {
+    "inputs": lambda pair: pair[0].name,
+    "method": lambda pair: pair[1],
+    "|C| of gd (input units)": lambda pair: pair[0].row("gd").constant,
+    "|C| at the end": lambda pair: pair[0].row(pair[1]).constant,
+    "|C| without null components": lambda pair: null_free_constant(pair[0].data),
+    "gap at the end": lambda pair: pair[0].row(pair[1]).gaps[4],
+    "decay": lambda pair: pair[0].row(pair[1]).decay.text,
+}
 GAIN = 100.0  # least factor by which scaled inputs lower the deficit on +-1 at 10^6
 
 
@@ -37,29 +47,15 @@ def decide(
     return Support.of(good)
 
 
-def _drawn(one: Compared) -> tuple[int, int]:
-    """Number and seed of the networks that were compared."""
-    return one.found.attrs["trials"], one.found.attrs["seed"]
-
-
 def examine(bench: Bench) -> Finding:
     """|C| at the end against what is left without null components."""
     found = [one for one in compared(bench) if one.specialises]
     paper, wide = found[0], found[1]
-    columns: dict[str, list[object]] = {
-        "inputs": [one.name for one in found for _ in METHODS],
-        "method": [m for _ in found for m in METHODS],
-        "|C| of gd (input units)": [one.row("gd").constant for one in found for _ in METHODS],
-        "|C| at the end": [one.row(m).constant for one in found for m in METHODS],
-        "|C| without null components": [
-            null_free_constant(one.data) for one in found for _ in METHODS
-        ],
-        "gap at the end": [one.row(m).gaps[4] for one in found for m in METHODS],
-        "decay": [one.row(m).decay.text for one in found for m in METHODS],
-    }
-    scaled = [measure(one.data, INITIALIZER, *_drawn(one)) for one in found]
+    pairs = [(one, method) for one in found for method in METHODS]
+    drawn = [(one.found.attrs["trials"], one.found.attrs["seed"]) for one in found]
+    scaled = [measure(one.data, INITIALIZER, *d) for one, d in zip(found, drawn, strict=True)]
     steps = step_by_step()
-    worst = max(left(one, m) for one in found for m in METHODS)
+    worst = max(left(*pair) for pair in pairs)
     return Finding(
         verdict=decide(found, paper.found.sizes["trial"], scaled, steps),
         summary=(
@@ -87,10 +83,7 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings=settings(bench),
-        tables=[
-            Table("remedies_constant", "What is left of the constant.", columns),
-            table(scaled),
-        ],
+        tables=[Table("remedies_constant", CAPTION, columns(pairs, COLUMNS)), table(scaled)],
     )
 
 

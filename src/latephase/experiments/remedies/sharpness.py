@@ -18,7 +18,7 @@ SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Stopped:
     """Among the trials that gradient descent fits: shares that end with ln L > STUCK.
 
     dead: of those stuck at the large radius, the share with a neuron that is inactive at its point;
@@ -33,7 +33,7 @@ class Outcome:
     blind: float
 
 
-def outcome(one: Compared) -> Outcome:
+def outcome(one: Compared) -> Stopped:
     """What the two radii did on one data set."""
     kept = one.found.sel(algorithm="gd").fitted.values
     stuck = {
@@ -44,7 +44,7 @@ def outcome(one: Compared) -> Outcome:
     dead = np.any(own <= 0, axis=1)[stuck[LARGE]]
     blind = np.any((own > 0) & (there <= 0), axis=1)[stuck[LARGE]]
     shares = (stuck[LARGE], stuck[SMALL], dead, blind)
-    return Outcome(one.name, int(kept.sum()), *(float(s.mean()) if len(s) else 0.0 for s in shares))
+    return Stopped(one.name, int(kept.sum()), *(float(s.mean()) if len(s) else 0.0 for s in shares))
 
 
 def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nd
         return own, own + RADIUS * np.where(size > 0, (gw * x + gb) / size, 0.0)
 
 
-def decide(found: list[Outcome]) -> Support:
+def decide(found: list[Stopped]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
         return Support.UNDECIDED
@@ -76,16 +76,13 @@ def decide(found: list[Outcome]) -> Support:
 def examine(bench: Bench) -> Finding:
     """How often training stops, and in which way."""
     found = [outcome(one) for one in compared(bench)]
-    numbers = []
-    for one in found:
-        numbers += [
-            Number(f"x = {one.name}: stopped at radius 1", one.large),
-            Number(f"x = {one.name}: of these, a neuron dead", one.dead),
-            Number(f"x = {one.name}: of these, dead at the ascent only", one.blind),
-            Number(f"x = {one.name}: stopped at radius 0.1", one.small),
-        ]
-    large, small = [o.large for o in found], [o.small for o in found]
-    blind = [o.blind for o in found]
+    shown = {
+        "stopped at radius 1": "large",
+        "of these, a neuron dead": "dead",
+        "of these, dead at the ascent only": "blind",
+        "stopped at radius 0.1": "small",
+    }
+    large, small, blind = ([getattr(o, of) for o in found] for of in ("large", "small", "blind"))
     return Finding(
         verdict=decide(found),
         summary=(
@@ -94,7 +91,11 @@ def examine(bench: Bench) -> Finding:
             f"{min(small):.0%} to {max(small):.0%}."
         ),
         run=words(bench),
-        numbers=numbers,
+        numbers=[
+            Number(f"x = {o.name}: {label}", getattr(o, of))
+            for o in found
+            for label, of in shown.items()
+        ],
         settings=settings(bench),
         deviations=[
             f"The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs "
