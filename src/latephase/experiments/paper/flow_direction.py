@@ -56,7 +56,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Limit:
+class Target:
     """The KKT point theta*: its parameters (2 neurons, [w, b]) and what the claim says of it."""
 
     parameters: Floats
@@ -72,13 +72,13 @@ def kkt_point(geometry: TwoPointGeometry) -> Floats:
     return np.stack([first, second])
 
 
-def limit() -> Limit:
+def limit() -> Target:
     """Check the KKT point of theory: residual, normalised margin and robustness margin."""
     geometry = TwoPointGeometry.of(PAPER_DATA)
     theta = kkt_point(geometry)
     arguments = theta[:, :1], theta[:, 1], OUTPUT_WEIGHTS, PAPER_DATA.inputs, PAPER_DATA.labels
     norm = np.sqrt(1 / geometry.k11 + 1 / geometry.k22)
-    return Limit(
+    return Target(
         theta,
         float(kkt_residual(*arguments)),
         abs(float(normalised_margin(*arguments)) * norm - 1),
@@ -116,7 +116,7 @@ def converges(distance: Floats) -> bool:
     return bool(distance[CHECKED] <= CLOSE and shrinks)
 
 
-def decide(found: Sequence[Direction], target: Limit) -> Support:
+def decide(found: Sequence[Direction], target: Target) -> Support:
     """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
     if any(d.trials == 0 for d in found):
         return Support.UNDECIDED

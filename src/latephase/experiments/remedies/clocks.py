@@ -25,24 +25,12 @@ def decide(found: Sequence[Compared], trials: int) -> Support:
     """As the criterion says."""
     if min(row.fitted for one in found for row in one.rows) * trials < FEWEST:
         return Support.UNDECIDED
-    right = all(follows(row) and keeps(row) for one in found for row in judged(one))
-    right = right and all(moves(method, found) for method in MEMORY)
-    return Support.of(right)
-
-
-def follows(row: Row) -> bool:
-    """The gap is C / (m + offset) on the method's clock."""
-    return abs(row.ratio - 1) <= NEAR
-
-
-def keeps(row: Row) -> bool:
-    """Without memory and long steps: C is gradient descent's, and stays."""
-    return row.method in (*MEMORY, LONG) or (row.shift <= SAME and row.kept >= SHARE)
-
-
-def moves(method: str, found: Sequence[Compared]) -> bool:
-    """On one data set at least the method ends with another C than gradient descent."""
-    return any(one.row(method).shift > SAME for one in found)
+    rows = [row for one in found for row in judged(one)]
+    plain = [row for row in rows if row.method not in (*MEMORY, LONG)]
+    lawful = all(abs(row.ratio - 1) <= NEAR for row in rows)  # C / (m + offset) on its own clock
+    same = all(row.shift <= SAME and row.kept >= SHARE for row in plain)  # gd's C, and it stays
+    moved = all(any(one.row(method).shift > SAME for one in found) for method in MEMORY)
+    return Support.of(lawful and same and moved)
 
 
 def examine(bench: Bench) -> Finding:
