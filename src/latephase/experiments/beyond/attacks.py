@@ -11,7 +11,6 @@ from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.figure import Figure, Panel, Series
 from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.problem import GradientDescent
 
 INITIALIZER, TRIALS = "standard_normal", 48
 TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
@@ -61,8 +60,6 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
 
     found = bench.ensemble(
         INITIALIZER,
-        data=PAPER_DATA,
-        method=GradientDescent(STEP_SIZE),
         until=LATER[-1],
         at=(*TIMES, *LATER),
         trials=min(bench.trials, TRIALS),

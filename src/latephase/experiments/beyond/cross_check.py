@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,31 +106,34 @@ def agreement(parts: list[Samples]) -> Agreement:
     )
 
 
-@dataclass(frozen=True)
-class Job:
-    """One problem: the data and step size of PROBLEMS[index], networks, and steps to compare at."""
+class Job(NamedTuple):
+    """Which of PROBLEMS, with networks and the steps to compare at."""
 
-    index: int
-    networks: tuple[Floats, Floats]
+    problem: int
+    weights: Floats
+    biases: Floats
     times: tuple[int, ...]
 
 
 def _jobs(bench: Bench) -> list[Job]:
     """Every problem to the end of SHORT; some trials of a few problems to LONG, longest first."""
     share = min(bench.trials, TRIALS) // len(PROBLEMS)
-    weights, biases = draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
-    parts = [slice(i * share, (i + 1) * share) for i in range(len(PROBLEMS))]
-    short = [Job(i, (weights[p], biases[p]), SHORT) for i, p in enumerate(parts)]
+    weights, biases = (
+        np.split(part, len(PROBLEMS))
+        for part in draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
+    )
+    short = [Job(i, w, b, SHORT) for i, (w, b) in enumerate(zip(weights, biases, strict=True))]
     few = min(LONG_TRIALS, share)
-    long = [Job(j.index, (j.networks[0][:few], j.networks[1][:few]), LONG) for j in short]
-    return long[:LONG_PROBLEMS] + short
+    return [
+        Job(j.problem, j.weights[:few], j.biases[:few], LONG) for j in short[:LONG_PROBLEMS]
+    ] + short
 
 
 def _compare(job: Job) -> Samples:
-    x1, x2, step_size = PROBLEMS[job.index]
-    data = Dataset([x1, x2], [1, -1])
-    found = follow(job.networks, data, GradientDescent(step_size), job.times)
-    expected = np.stack(step_to(job.networks, data, step_size, job.times), axis=-1)  # (S, T, 2, 2)
+    *points, step_size = PROBLEMS[job.problem]
+    data, networks = Dataset(points, [1, -1]), (job.weights, job.biases)
+    found = follow(networks, data, GradientDescent(step_size), job.times)
+    expected = np.stack(step_to(networks, data, step_size, job.times), axis=-1)  # (S, T, 2, 2)
     got = found.record.parameters.transpose(3, 2, 0, 1)
     error = relative_errors(got, expected).T
     known = np.isfinite(error) & np.isfinite(found.record.error)
@@ -151,8 +155,8 @@ def examine(bench: Bench) -> Finding:
     jobs = _jobs(bench)
     parts = in_parallel(_compare, jobs)
     a = agreement(parts)
-    trials = sum(len(j.networks[1]) for j in jobs if j.times is SHORT)
-    longest = sum(len(j.networks[1]) for j in jobs if j.times is LONG)
+    trials = sum(len(j.biases) for j in jobs if j.times is SHORT)
+    longest = sum(len(j.biases) for j in jobs if j.times is LONG)
     ratio = float(power_above(a.estimated))  # of an error to the one reported, as a power of ten
     chatter = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
     return Finding(
@@ -205,12 +209,12 @@ def _deviations(a: Agreement, chatter: float) -> list[str]:
 
 
 def _table(jobs: list[Job], parts: list[Samples]) -> Table:
-    problems = [PROBLEMS[j.index] for j in jobs]
+    problems = [PROBLEMS[j.problem] for j in jobs]
     columns: dict[str, list[float]] = {
         "x1 (label +1)": [p[0] for p in problems],
         "x2 (label -1)": [p[1] for p in problems],
         "step size": [p[2] for p in problems],
-        "trials": [len(j.networks[1]) for j in jobs],
+        "trials": [len(j.biases) for j in jobs],
         "last step": [j.times[-1] for j in jobs],
         "largest error, exact": [_largest(p.error[p.exact]) for p in parts],
         "largest error, estimated": [_largest(p.error[~p.exact]) for p in parts],

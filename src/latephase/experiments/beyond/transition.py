@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import HORIZON, STEP_SIZE, Bench, Claim, Evidence
+from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.figure import Figure, Panel, Series
 from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.experiments.bench.statistics import median
-from latephase.problem import Dataset, GradientDescent, GradientFlow
+from latephase.problem import Dataset, GradientFlow
 
 from . import other_networks
 from .other_networks import Other
@@ -81,10 +80,7 @@ class Spot:
 def spot(bench: Bench, c: float) -> Spot:
     """Run the ensemble on c and -c, and gradient flow where it is shown."""
     data = Dataset([c, -c], [1, -1])
-    gd = GradientDescent(STEP_SIZE)
-    found = bench.ensemble(
-        INITIALIZER, data=data, method=gd, until=HORIZON, trials=min(bench.trials, TRIALS)
-    )
+    found = bench.ensemble(INITIALIZER, data=data, trials=min(bench.trials, TRIALS))
     trained = np.isfinite(found["law_constant"].values)
     constants = found["law_constant"].values[trained]
     offsets = found["law_offset"].values[trained]
@@ -92,8 +88,8 @@ def spot(bench: Bench, c: float) -> Spot:
     deficit = found["margin_deficit"].values[trained] / c
     flow = None
     if c in SHOWN:
-        few: Any = {"until": HORIZON, "trials": min(bench.trials, FLOW_TRIALS)}
-        flows = bench.ensemble(INITIALIZER, data=data, method=GradientFlow(), **few)
+        few, gf = min(bench.trials, FLOW_TRIALS), GradientFlow()
+        flows = bench.ensemble(INITIALIZER, data=data, method=gf, trials=few)
         fitted = flows["margin_deficit"].values[np.isfinite(flows["law_constant"].values)]
         flow = np.stack([flows["log10_t"].values, np.median(fitted / c, axis=0)])
     return Spot(

@@ -26,6 +26,8 @@ TOLERANCE = 1e-6  # largest relative distance from that line
 DROP = 1e-12  # a relative loss of margin that is no rounding
 SLOW = 10.0  # least median ratio of the step of half recovery to the step of the minimum
 PATHS = 8
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+CAPTION = "Quantiles over trained runs of the drop of the margin and of its recovery."
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ def examine(bench: Bench) -> Finding:
     starts = float(np.mean(everything["robustness_margin"].values[:, 0] >= OPTIMAL * (1 - DROP)))
     drop = wilson(found.drops.sum(), found.drops.size, 0.99)
     depth, half = quantile(found.depth, 0.5), quantile(found.half, 0.5)
+    quantiled = {
+        "quantile": list(SHARES),
+        "depth (relative to the optimum)": quantiles(found.depth, *SHARES),
+        "step of the minimum": quantiles(found.bottom, *SHARES),
+        "step of half recovery, log10": quantiles(found.half / np.log(10), *SHARES),
+    }
     return Finding(
         decide(found),
         f"All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal "
@@ -120,23 +128,9 @@ def examine(bench: Bench) -> Finding:
             Number("largest residual of the 1/ln t line", largest(found.residual)),
         ],
         settings(bench, (INITIALIZER,), at=TIMES),
-        [_table(found)],
+        [Table("he_drop", CAPTION, quantiled)],
         [_figure(runs)],
         [_others(starts)] if starts < 1 else [],
-    )
-
-
-def _table(found: Recovery) -> Table:
-    shares = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-    return Table(
-        "he_drop",
-        "Quantiles over trained runs of the drop of the margin and of its recovery.",
-        {
-            "quantile": list(shares),
-            "depth (relative to the optimum)": quantiles(found.depth, *shares),
-            "step of the minimum": quantiles(found.bottom, *shares),
-            "step of half recovery, log10": quantiles(found.half / np.log(10), *shares),
-        },
     )
 
 
