@@ -15,7 +15,7 @@ from latephase.experiments import BEYOND, CLAIMS, Bench, Support
 from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.beyond import other_networks, transition
-from latephase.experiments.paper import boundary, initializers, rate
+from latephase.experiments.paper import boundary, rate
 from latephase.experiments.remedies import input_scaling
 from latephase.problem import Dataset, ShallowReLU
 from latephase.training import single_steps
@@ -80,8 +80,8 @@ def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepp
     assert boundary.decide([], runs) is Support.SUPPORTED
     other = replace(runs, constant=runs.constant * 1.05)
     assert rate.decide([], other) is Support.NOT_SUPPORTED
-    assert (initializers.step_by_step(runs) <= runs.allowed).all()
-    assert not (initializers.step_by_step(other) <= runs.allowed).any()
+    assert (runs.constant_error <= runs.allowed).all()
+    assert not (other.constant_error <= runs.allowed).any()
     frozen = replace(runs, margin=np.broadcast_to(runs.margin[:, :1], runs.margin.shape))
     assert not rate.slow_step_by_step(frozen).any()
     for wrong in (

@@ -62,6 +62,11 @@ class Stepped:
         return np.asarray(LOG_RISE / rise(1 / self.boundary))
 
     @property
+    def constant_error(self) -> Floats:
+        """Relative error (K,) of the measured constants."""
+        return np.abs(self.measured_constant / self.constant - 1)
+
+    @property
     def until(self) -> str:
         """The last time, "10^8"."""
         return f"10^{np.log10(self.times[-1]):.0f}"

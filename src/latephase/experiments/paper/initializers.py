@@ -57,15 +57,11 @@ COLUMNS: Columns[Initialised] = {
 
 # E|C| / scale, by closed form: C = (|w1| - |w2|) / 2 without biases; with biases, for small steps,
 # C = (min(p, 0) - min(q, 0)) / 2 with p, q the pre-activations at the other neuron's point.
-ZERO_BIAS_NORMAL = (sqrt(2) - 1) * sqrt(2 / pi)
-ZERO_BIAS_UNIFORM = 1 / 6
-NORMAL = 1 / sqrt(2 * pi)
-UNIFORM = 7 / 30
 EXPECTED = {
-    **dict.fromkeys(("he_normal", "xavier_normal", "lecun_normal"), ZERO_BIAS_NORMAL),
-    **dict.fromkeys(("he_uniform", "xavier_uniform"), ZERO_BIAS_UNIFORM),
-    **dict.fromkeys(("pytorch_default", "uniform"), UNIFORM),
-    **dict.fromkeys(("standard_normal", "small_normal"), NORMAL),
+    **dict.fromkeys(("he_normal", "xavier_normal", "lecun_normal"), (sqrt(2) - 1) * sqrt(2 / pi)),
+    **dict.fromkeys(("he_uniform", "xavier_uniform"), 1 / 6),
+    **dict.fromkeys(("pytorch_default", "uniform"), 7 / 30),
+    **dict.fromkeys(("standard_normal", "small_normal"), 1 / sqrt(2 * pi)),
 }
 
 
@@ -154,11 +150,6 @@ def fractions(found: Sequence[Initialised]) -> Interval:
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def step_by_step(runs: Stepped) -> Floats:
-    """Relative errors (K,) of the constants measured on runs made step by step."""
-    return np.abs(runs.measured_constant / runs.constant - 1)
-
-
 def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
@@ -170,7 +161,7 @@ def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Suppo
         and all((i.difference <= TOLERANCE).all() for i in found)
         and all(abs(i.mean - i.expected) <= reach * i.error for i in known)
         and all(i.different >= DIFFERENT for i in found if i.initializer != EXTREME)
-        and (single is None or bool((step_by_step(single) <= single.allowed).all()))
+        and (single is None or bool((single.constant_error <= single.allowed).all()))
     )
     if not held:
         return Support.NOT_SUPPORTED
@@ -191,7 +182,7 @@ def examine(bench: Bench) -> Finding:
     lost = {i.initializer: int((~i.resolved).sum()) for i in found}
     left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
     inside = fractions(found).contains(list(FRACTIONS.values()))
-    slopes = step_by_step(single)
+    slopes = single.constant_error
     ends, end_figure = _fractions(found)
     return Finding(
         decide(found, single),
@@ -264,9 +255,8 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
     clouds, histograms, edges = [], [], np.linspace(0.0, 2.0, 41)
     for colour, i in enumerate(shown):
         kept = np.flatnonzero(i.resolved)[:1000]
-        clouds.append(
-            Series("points", i.predicted[kept], i.measured[kept], i.initializer, colour=colour)
-        )
+        pairs = i.predicted[kept], i.measured[kept]
+        clouds.append(Series("points", *pairs, i.initializer, colour=colour))
         density = np.histogram(np.abs(i.predicted), edges)[0] / max(1, i.predicted.size)
         label = f"{i.initializer}, mean {np.abs(i.predicted).mean():.3f}" if density.any() else ""
         histograms.append(Series("steps", edges, density / 0.05, label, colour=colour))

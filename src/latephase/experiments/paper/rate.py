@@ -132,7 +132,7 @@ def examine(bench: Bench) -> Finding:
     runs = common_runs(bench)
     rates = [rate(r) for r in runs]
     single = stepped(bench)
-    slopes = np.abs(single.measured_constant / single.constant - 1)
+    slopes = single.constant_error
     outside = rate(trained(bench.ensemble(OUTSIDE, at=TIMES), OUTSIDE))
     inside = share(bounded(outside))
     worst = max(largest(r.residual) for r in rates)
