@@ -13,7 +13,7 @@ import latephase as lp
 from latephase import experiments
 from latephase.cli.commands import reproduce
 from latephase.core import Rigour
-from latephase.experiments import Claim, Finding, Number, Verdict
+from latephase.experiments import Claim, Finding, Number, Support
 
 
 def expected(trials: int, seed: int) -> xr.Dataset:
@@ -59,7 +59,7 @@ def test_an_own_store_is_replaced_and_a_foreign_folder_needs_force(latephase, dr
     assert trials() == 30
 
 
-def claim(number: int, verdict: Verdict) -> Claim:
+def claim(number: int, verdict: Support) -> Claim:
     def examine(bench: experiments.Bench) -> Finding:
         numbers = [Number("trials", bench.trials, Rigour.measured)]
         text = f"{bench.trials} trials of seed {bench.seed}"
@@ -72,9 +72,9 @@ def claim(number: int, verdict: Verdict) -> Claim:
 @pytest.fixture
 def two_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims that take no time, in the place of the paper's."""
-    claims = (claim(1, Verdict.SUPPORTED), claim(2, Verdict.NOT_SUPPORTED))
+    claims = (claim(1, Support.SUPPORTED), claim(2, Support.NOT_SUPPORTED))
     monkeypatch.setattr(experiments, "CLAIMS", claims)
-    monkeypatch.setattr(experiments, "BEYOND", (claim(3, Verdict.UNDECIDED),))
+    monkeypatch.setattr(experiments, "BEYOND", (claim(3, Support.UNDECIDED),))
 
 
 @pytest.mark.usefixtures("two_claims")

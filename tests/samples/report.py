@@ -6,15 +6,8 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
 
 NAMES = ("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "uniform")
 PROVENANCE = {
@@ -202,7 +195,7 @@ def findings() -> list[tuple[Claim, Finding]]:
         (
             claim(1, "law", "The law of the late phase"),
             Finding(
-                Verdict.SUPPORTED,
+                Support.SUPPORTED,
                 "The deficit is |C|/(ln t + beta) to 3.2e-13 in 2,497 of 2,497 trials.",
                 run,
                 numbers(),
@@ -215,13 +208,13 @@ def findings() -> list[tuple[Claim, Finding]]:
         (
             claim(2, "constants", "Constants", "[smorodinsky2026, Theorem 3]; [wilson1927]"),
             Finding(
-                Verdict.UNDECIDED, "Too few trials.", run, [], {}, (), [steps_figure()], ["a", "b"]
+                Support.UNDECIDED, "Too few trials.", run, [], {}, (), [steps_figure()], ["a", "b"]
             ),
         ),
         (
             claim(3, "plane", "Where it stops being true"),
             Finding(
-                Verdict.NOT_SUPPORTED,
+                Support.NOT_SUPPORTED,
                 "With k12 > 0 the deficit is below e^{-40}.",
                 run,
                 numbers()[:1],

@@ -26,7 +26,7 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
         if not partial.exists() and is_ours(target):
             return f"the output is complete: {target}"
         finished = (read_marker(partial) or {}).get("finished_trials")
-        if finished is None:
+        if not finished:
             return "nothing was kept: no trial was finished"
         again = [word for word in sys.argv[1:] if word != "--resume"]
         command = shlex.join(["latephase", *again, "--resume"])

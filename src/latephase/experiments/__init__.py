@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .bench.base import Bench, Claim, Evidence
-from .bench.finding import Figure, Finding, Number, Panel, Series, Table, Verdict
+from .bench.base import Bench, Claim, Evidence, Statement
+from .bench.figure import Figure, Panel, Series
+from .bench.finding import Finding, Number, Support, Table
 from .beyond import arithmetic, attacks, cross_check, data_plane, digits, proved, transition, wider
 from .paper import (
     boundary,
@@ -15,24 +16,7 @@ from .paper import (
     patterns,
     rate,
 )
-from .remedies import (
-    adam as remedies_adam,
-)
-from .remedies import (
-    clocks as remedies,
-)
-from .remedies import (
-    constant as remedies_constant,
-)
-from .remedies import (
-    rescaling as remedies_rescaling,
-)
-from .remedies import (
-    sharpness as remedies_sharpness,
-)
-from .remedies import (
-    sign as remedies_sign,
-)
+from .remedies import adam, clocks, constant, rescaling, sharpness, sign
 
 CLAIMS: tuple[Claim, ...] = (
     flow_direction.CLAIM,
@@ -52,12 +36,12 @@ BEYOND: tuple[Claim, ...] = (
     transition.CLAIM,
     wider.CLAIM,
     digits.CLAIM,
-    remedies.CLAIM,
-    remedies_constant.CLAIM,
-    remedies_rescaling.CLAIM,
-    remedies_adam.CLAIM,
-    remedies_sharpness.CLAIM,
-    remedies_sign.CLAIM,
+    clocks.CLAIM,
+    constant.CLAIM,
+    rescaling.CLAIM,
+    adam.CLAIM,
+    sharpness.CLAIM,
+    sign.CLAIM,
     arithmetic.CLAIM,
     attacks.CLAIM,
 )
@@ -74,6 +58,7 @@ __all__ = [
     "Number",
     "Panel",
     "Series",
+    "Statement",
+    "Support",
     "Table",
-    "Verdict",
 ]

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.experiments.bench.base import Claim
-from latephase.experiments.bench.finding import Figure, Finding, Table
+from latephase.experiments.bench.base import Statement
+from latephase.experiments.bench.figure import Figure
+from latephase.experiments.bench.finding import Finding, Table
 from latephase.report.figures import slug
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Examined = Sequence[tuple[Claim, Finding]]
+Examined = Sequence[tuple[Statement, Finding]]
 
 
 def findings_json(findings: Examined, provenance: Mapping[str, Any]) -> str:
@@ -33,7 +34,7 @@ def findings_json(findings: Examined, provenance: Mapping[str, Any]) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _claim(claim: Claim, finding: Finding) -> dict[str, Any]:
+def _claim(claim: Statement, finding: Finding) -> dict[str, Any]:
     texts = ("number", "key", "title", "statement", "source", "criterion")
     numbers = [
         {name: getattr(number, name) for name in ("label", "value", "unit", "rigour")}

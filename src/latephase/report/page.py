@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Evidence
-from latephase.experiments.bench.finding import Table, Verdict
+from latephase.experiments.bench.finding import Support, Table
 from latephase.report import references, typeset
 from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
 from latephase.report.figures import panel_svgs
@@ -23,7 +23,7 @@ LEAD = (
     "runs followed from initialisation to t = 10^1000."
 )
 TITLE = "What gradient descent converges to, and how fast"
-MARKS = {Verdict.SUPPORTED: "✓", Verdict.NOT_SUPPORTED: "✗", Verdict.UNDECIDED: "?"}
+MARKS = {Support.SUPPORTED: "✓", Support.NOT_SUPPORTED: "✗", Support.UNDECIDED: "?"}
 _LONG = 12  # rows from which on a table starts folded
 
 
@@ -31,7 +31,7 @@ def page(findings: Examined, provenance: Mapping[str, Any], lead: str | None = N
     """The whole page; lead: the result in a sentence or two, put before the count of verdicts."""
     works = references.cited(_texts(findings))
     names = {work.key: work.short for work in works}
-    tally = {v: [claim for claim, finding in findings if finding.verdict is v] for v in Verdict}
+    tally = {v: [claim for claim, finding in findings if finding.verdict is v] for v in Support}
     template = _environment(names).get_template("report.html.j2")
     return template.render(
         title=TITLE,
@@ -83,7 +83,7 @@ def _texts(findings: Examined) -> Iterator[str]:
         yield from (table.caption for table in finding.tables)
 
 
-def _badge(verdict: Verdict) -> Markup:
+def _badge(verdict: Support) -> Markup:
     words = verdict.name.replace("_", " ")
     kind = verdict.name.lower().replace("_", "-")
     return Markup('<span class="badge {}" title="{}">{} {}</span>').format(

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.workers import workers
-from latephase.experiments.bench.base import Claim
-from latephase.experiments.bench.finding import Figure, Finding
+from latephase.experiments.bench.figure import Figure
 from latephase.report.data import Examined, write_runs
 from latephase.store.directory import claim_output, publish, seal
 
@@ -23,7 +22,7 @@ _WORTH_A_PROCESS = 12  # figures; a process takes as long to start as two of the
 
 
 def write_report(
-    findings: list[tuple[Claim, Finding]],
+    findings: Examined,
     out: Path,
     provenance: Mapping[str, Any],
     *,

@@ -11,11 +11,11 @@ import pytest
 
 import references.decimal_methods as exact
 from helpers import relative_error
-from latephase.experiments import BEYOND, CLAIMS, Bench, Verdict
+from latephase.experiments import BEYOND, CLAIMS, Bench, Support
 from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.beyond import other_networks, transition
-from latephase.experiments.paper import boundary, initializers, rate
+from latephase.experiments.paper import boundary, rate
 from latephase.experiments.remedies import input_scaling
 from latephase.problem import Dataset, ShallowReLU
 from latephase.training import single_steps
@@ -76,19 +76,19 @@ def runs() -> one_by_one.Stepped:
 def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepped):
     """Ground truth: six stepped runs, with laws, weights and margins made false."""
     assert rate.slow_step_by_step(runs).all()
-    assert rate.decide([], runs) is Verdict.SUPPORTED
-    assert boundary.decide([], runs) is Verdict.SUPPORTED
+    assert rate.decide([], runs) is Support.SUPPORTED
+    assert boundary.decide([], runs) is Support.SUPPORTED
     other = replace(runs, constant=runs.constant * 1.05)
-    assert rate.decide([], other) is Verdict.NOT_SUPPORTED
-    assert (initializers.step_by_step(runs) <= runs.allowed).all()
-    assert not (initializers.step_by_step(other) <= runs.allowed).any()
+    assert rate.decide([], other) is Support.NOT_SUPPORTED
+    assert (runs.constant_error <= runs.allowed).all()
+    assert not (other.constant_error <= runs.allowed).any()
     frozen = replace(runs, margin=np.broadcast_to(runs.margin[:, :1], runs.margin.shape))
     assert not rate.slow_step_by_step(frozen).any()
     for wrong in (
         replace(runs, margin=runs.margin * (1 + 1e-9)),
         replace(runs, weights=runs.weights * 1.05, biases=runs.biases * 1.05),
     ):
-        assert boundary.decide([], wrong) is Verdict.NOT_SUPPORTED
+        assert boundary.decide([], wrong) is Support.NOT_SUPPORTED
 
 
 def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepped):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latephase.certificates.odds.probability import CertifiedDistribution
-from latephase.experiments import BEYOND, Bench, Verdict
+from latephase.experiments import BEYOND, Bench, Support
 from latephase.experiments.beyond import proved
 from latephase.problem import initializers
 
@@ -30,15 +30,15 @@ def widened(**changes) -> CertifiedDistribution:
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
-        ({}, Verdict.SUPPORTED),
-        ({"proved": 991}, Verdict.SUPPORTED),
-        ({"proved": 989}, Verdict.NOT_SUPPORTED),
-        ({"disagreements": 1}, Verdict.NOT_SUPPORTED),
-        ({"width": 2e-12}, Verdict.NOT_SUPPORTED),
-        ({"certified": widened(trained=(0.2, 0.24))}, Verdict.NOT_SUPPORTED),
-        ({"certified": widened(upper=(0.0, 0.102, 0.25))}, Verdict.NOT_SUPPORTED),
-        ({"sizes": np.full(250, 0.5)}, Verdict.NOT_SUPPORTED),
-        ({"trials": 99}, Verdict.UNDECIDED),
+        ({}, Support.SUPPORTED),
+        ({"proved": 991}, Support.SUPPORTED),
+        ({"proved": 989}, Support.NOT_SUPPORTED),
+        ({"disagreements": 1}, Support.NOT_SUPPORTED),
+        ({"width": 2e-12}, Support.NOT_SUPPORTED),
+        ({"certified": widened(trained=(0.2, 0.24))}, Support.NOT_SUPPORTED),
+        ({"certified": widened(upper=(0.0, 0.102, 0.25))}, Support.NOT_SUPPORTED),
+        ({"sizes": np.full(250, 0.5)}, Support.NOT_SUPPORTED),
+        ({"trials": 99}, Support.UNDECIDED),
     ],
 )
 def test_verdict_follows_the_criterion(changes, verdict):
@@ -56,7 +56,7 @@ def test_examined_on_few_trials(monkeypatch):
     """Ground truth: the shares of quadrants, 1/4, and every one of 200 runs is provable."""
     monkeypatch.setattr(initializers, "names", lambda: ("he_normal", "pytorch_default"))
     finding = BEYOND[0].examine(Bench(trials=200, seed=1))
-    assert finding.verdict is Verdict.SUPPORTED
+    assert finding.verdict is Support.SUPPORTED
     values = {number.label: number.value for number in finding.numbers}
     assert values["runs certified"] == 400
     assert values["P(trained), at least"] <= 0.25 <= values["P(trained), at most"]

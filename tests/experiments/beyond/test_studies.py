@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import relative_error
-from latephase.experiments import BEYOND, Bench, Verdict
+from latephase.experiments import BEYOND, Bench, Support
 from latephase.experiments.beyond import digits, transition, wider
 
 
@@ -35,11 +35,11 @@ def test_a_wider_run_is_at_its_limit():
 
 def test_decisions():
     """Ground truth: the criterion of claim 13, on made-up outcomes."""
-    good = wider.Outcome(2, 2, 1, "settled", True, 1e-4, 0.5, 1.0, 0.1)
-    bad = wider.Outcome(2, 2, 1, "settled", False, 0.5, 0.5, 1.0, 0.1)
-    assert wider.decide([good] * 30) is Verdict.SUPPORTED
-    assert wider.decide([good] * 20 + [bad] * 10) is Verdict.NOT_SUPPORTED
-    assert wider.decide([good] * 5) is Verdict.UNDECIDED
+    good = wider.Ended(2, 2, 1, "settled", True, 1e-4, 0.5, 1.0, 0.1)
+    bad = wider.Ended(2, 2, 1, "settled", False, 0.5, 0.5, 1.0, 0.1)
+    assert wider.decide([good] * 30) is Support.SUPPORTED
+    assert wider.decide([good] * 20 + [bad] * 10) is Support.NOT_SUPPORTED
+    assert wider.decide([good] * 5) is Support.UNDECIDED
 
 
 def test_digits_are_scaled_principal_components():
@@ -63,12 +63,12 @@ def test_digit_decisions():
     """Ground truth: the criterion of claim 14; Wilson's interval of 18 of 20 is 0.70 to 0.97, of
     12 of 20 it is 0.39 to 0.78."""
     up, down, still = digit_path(1.05, 1.02), digit_path(1.05, 0.98), digit_path(1.001, 1.02)
-    assert digits.decide([up] * 18 + [down] * 2) is Verdict.SUPPORTED
-    assert digits.decide([up] * 12 + [down] * 8) is Verdict.UNDECIDED
-    assert digits.decide([up] * 2 + [down] * 18) is Verdict.NOT_SUPPORTED
-    assert digits.decide([up] * 2 + [still] * 18) is Verdict.NOT_SUPPORTED
-    assert digits.decide([up] * 19) is Verdict.UNDECIDED
-    assert digits.decide([up] * 19 + [digit_path(1.05, 1.02, np.nan)]) is Verdict.UNDECIDED
+    assert digits.decide([up] * 18 + [down] * 2) is Support.SUPPORTED
+    assert digits.decide([up] * 12 + [down] * 8) is Support.UNDECIDED
+    assert digits.decide([up] * 2 + [down] * 18) is Support.NOT_SUPPORTED
+    assert digits.decide([up] * 2 + [still] * 18) is Support.NOT_SUPPORTED
+    assert digits.decide([up] * 19) is Support.UNDECIDED
+    assert digits.decide([up] * 19 + [digit_path(1.05, 1.02, np.nan)]) is Support.UNDECIDED
 
 
 def test_digit_networks_are_trained_without_overflow():

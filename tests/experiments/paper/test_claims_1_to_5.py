@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from helpers import relative_error
-from latephase.experiments import Bench, Finding, Verdict
+from latephase.experiments import Bench, Finding, Support
 from latephase.experiments.bench.paper_runs import TIMES, Trained, trained
 from latephase.experiments.paper import (
     boundary,
@@ -45,7 +45,7 @@ def of(module: ModuleType) -> str:
 @pytest.mark.parametrize("module", MODULES, ids=of)
 def test_claim_is_supported(module: ModuleType, findings: dict[str, Finding]):
     """Ground truth: the theorems of docs/theory.md, which these five claims restate."""
-    assert findings[module.CLAIM.key].verdict is Verdict.SUPPORTED
+    assert findings[module.CLAIM.key].verdict is Support.SUPPORTED
 
 
 @pytest.mark.parametrize("module", MODULES, ids=of)
@@ -91,29 +91,29 @@ def first_less(values: np.ndarray) -> np.ndarray:
 UNTRAINED = altered("regime", lambda regime: np.full_like(regime, "one_dead"))
 
 
-def verdict_of_flow(bench: Bench, alter: Alter) -> Verdict:
+def verdict_of_flow(bench: Bench, alter: Alter) -> Support:
     method, times = GradientFlow(), flow_direction.TIMES
     runs = trained(alter(bench.ensemble("he_normal", method=method, until=times[-1], at=times)))
     target = flow_direction.limit()
     return flow_direction.decide([flow_direction.direction(runs, target.parameters)], target)
 
 
-def verdict_of_rate(bench: Bench, alter: Alter) -> Verdict:
+def verdict_of_rate(bench: Bench, alter: Alter) -> Support:
     return rate.decide([rate.rate(trained(alter(bench.ensemble("he_normal", at=TIMES))))])
 
 
-def verdict_of_boundary(bench: Bench, alter: Alter) -> Verdict:
+def verdict_of_boundary(bench: Bench, alter: Alter) -> Support:
     runs = trained(alter(bench.ensemble("he_normal", at=TIMES)))
     return boundary.decide([boundary.check(runs)])
 
 
-def verdict_of_he(bench: Bench, alter: Alter) -> Verdict:
+def verdict_of_he(bench: Bench, alter: Alter) -> Support:
     runs = bench.ensemble("he_normal", at=he_initialisation.TIMES)
     return he_initialisation.decide(he_initialisation.recovery(trained(alter(runs))))
 
 
 JUDGES = [verdict_of_flow, verdict_of_rate, verdict_of_boundary, verdict_of_he]
-PLANTED: list[tuple[Callable[[Bench, Alter], Verdict], Alter]] = [
+PLANTED: list[tuple[Callable[[Bench, Alter], Support], Alter]] = [
     (verdict_of_flow, altered("weights", scaled(1.1))),
     (verdict_of_flow, altered("log_margin_deficit", frozen)),
     (verdict_of_rate, altered("law_constant", scaled(1.00001))),
@@ -131,18 +131,18 @@ PLANTED: list[tuple[Callable[[Bench, Alter], Verdict], Alter]] = [
 
 
 @pytest.mark.parametrize("judge", JUDGES)
-def test_verdict_follows_the_data(judge: Callable[[Bench, Alter], Verdict], bench: Bench):
+def test_verdict_follows_the_data(judge: Callable[[Bench, Alter], Support], bench: Bench):
     """Ground truth: unaltered runs support the claim; without trained runs nothing is decided."""
-    assert judge(bench, lambda runs: runs) is Verdict.SUPPORTED
-    assert judge(bench, UNTRAINED) is Verdict.UNDECIDED
+    assert judge(bench, lambda runs: runs) is Support.SUPPORTED
+    assert judge(bench, UNTRAINED) is Support.UNDECIDED
 
 
 @pytest.mark.parametrize(("judge", "alter"), PLANTED)
 def test_verdict_turns_on_planted_errors(
-    judge: Callable[[Bench, Alter], Verdict], alter: Alter, bench: Bench
+    judge: Callable[[Bench, Alter], Support], alter: Alter, bench: Bench
 ):
     """Ground truth: data altered so that the claim is false of them."""
-    assert judge(bench, alter) is not Verdict.SUPPORTED
+    assert judge(bench, alter) is not Support.SUPPORTED
 
 
 @pytest.fixture(scope="module")
@@ -160,12 +160,12 @@ def test_initializers_verdict_turns_on_planted_errors(found: list[initializers.I
         replace(he, mean=he.mean + 6 * he.error),
     ]
     for wrong in planted:
-        assert initializers.decide([wrong, *others]) is Verdict.NOT_SUPPORTED
+        assert initializers.decide([wrong, *others]) is Support.NOT_SUPPORTED
     tiny = [replace(i, predicted=i.predicted * 1e-12) for i in found]
-    assert initializers.decide(tiny) is Verdict.UNDECIDED
+    assert initializers.decide(tiny) is Support.UNDECIDED
     empty = np.empty(0)
     none = replace(he, measured=empty, predicted=empty, offset=empty)
-    assert initializers.decide([none, *others]) is Verdict.UNDECIDED
+    assert initializers.decide([none, *others]) is Support.UNDECIDED
 
 
 def test_constants_that_vanish_refute_claim_4(found: list[initializers.Initialised]):
@@ -174,7 +174,7 @@ def test_constants_that_vanish_refute_claim_4(found: list[initializers.Initialis
     some = np.arange(he.measured.size) % 20 == 0
     still = [np.where(some, 0.0, values) for values in (he.measured, he.predicted)]
     wrong = replace(he, measured=still[0], predicted=still[1])
-    assert initializers.decide([wrong, *others]) is Verdict.NOT_SUPPORTED
+    assert initializers.decide([wrong, *others]) is Support.NOT_SUPPORTED
 
 
 def test_flows_of_either_pace_are_judged(bench: Bench):
@@ -185,9 +185,9 @@ def test_flows_of_either_pace_are_judged(bench: Bench):
     one = flow_direction.direction(trained(runs, "standard_normal"), target.parameters)
     assert one.fall.size > 10
     assert one.spread.size > 3
-    assert flow_direction.decide([one], target) is Verdict.SUPPORTED
+    assert flow_direction.decide([one], target) is Support.SUPPORTED
     for wrong in (replace(one, fall=one.fall * 10), replace(one, spread=one.spread * 2)):
-        assert flow_direction.decide([wrong], target) is Verdict.NOT_SUPPORTED
+        assert flow_direction.decide([wrong], target) is Support.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("name", ["he_normal", "xavier_uniform", "standard_normal", "uniform"])

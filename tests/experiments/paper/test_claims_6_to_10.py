@@ -11,16 +11,15 @@ import pytest
 
 from helpers import relative_error
 from latephase.core import Regime
-from latephase.experiments.bench import paths
 from latephase.experiments.bench.base import PAPER_DATA, Bench
 from latephase.experiments.bench.drawn import draw, ends_in, follow
-from latephase.experiments.bench.finding import Finding, Verdict
-from latephase.experiments.bench.stepped import step_to
+from latephase.experiments.bench.finding import Finding, Support
+from latephase.experiments.bench.one_by_one import step_to
 from latephase.experiments.beyond import cross_check, data_map, data_plane
-from latephase.experiments.paper import flow_against_descent, how_slow, patterns
+from latephase.experiments.paper import flow_against_descent, how_slow, paths, patterns
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
-SUPPORTED, REFUTED, OPEN = Verdict.SUPPORTED, Verdict.NOT_SUPPORTED, Verdict.UNDECIDED
+SUPPORTED, REFUTED, OPEN = Support.SUPPORTED, Support.NOT_SUPPORTED, Support.UNDECIDED
 
 
 def _sound(finding: Finding) -> None:
@@ -74,7 +73,7 @@ GOOD_FLOW = flow_against_descent.Measured(100, 100, 1e-7, 1e-12, 1.0, 1.01, 0.99
         ({"one": 5}, OPEN),
     ],
 )
-def test_flow_claim_is_decided_by_its_numbers(planted: dict[str, float], verdict: Verdict) -> None:
+def test_flow_claim_is_decided_by_its_numbers(planted: dict[str, float], verdict: Support) -> None:
     """Truth: the criterion as written; one number off turns the verdict."""
     assert flow_against_descent.decide(replace(GOOD_FLOW, **planted)) is verdict
 
@@ -132,7 +131,7 @@ def _waits(entry: float, size: int) -> patterns.Waits:
     ],
 )
 def test_pattern_claim_is_decided_by_its_numbers(
-    left: int, elsewhere: int, waits: patterns.Waits, verdict: Verdict
+    left: int, elsewhere: int, waits: patterns.Waits, verdict: Support
 ) -> None:
     """Truth: the criterion as written."""
     assert patterns.decide(left, elsewhere, {"one": waits, "two": _waits(0.0, 500)}) is verdict
@@ -178,7 +177,7 @@ GOOD_YEARS = dict.fromkeys(how_slow.CUSTOMARY, 50.0)
     ],
 )
 def test_slowness_claim_is_decided_by_its_numbers(
-    years: dict[str, float], error: float, checked: int, verdict: Verdict
+    years: dict[str, float], error: float, checked: int, verdict: Support
 ) -> None:
     """Truth: the criterion as written."""
     slowness = how_slow.Slowness({**GOOD_YEARS, **years}, error, checked)
@@ -245,7 +244,7 @@ def _spot(rate: data_map.Rate, **planted: float) -> data_plane.Spot:
         ({"settled": 0}, OPEN),
     ],
 )
-def test_map_is_decided_by_its_spots(planted: dict[str, float], verdict: Verdict) -> None:
+def test_map_is_decided_by_its_spots(planted: dict[str, float], verdict: Support) -> None:
     """Truth: the criterion as written; one spot off turns the verdict."""
     rest = [_spot(r) for r in data_map.Rate]
     assert data_plane.decide([*rest, _spot(data_map.Rate.start, **planted)]) is verdict
@@ -268,10 +267,10 @@ def test_map_series_are_short() -> None:
 # claim 10
 
 
-def _compared(**planted: object) -> cross_check.Compared:
+def _compared(**planted: object) -> cross_check.Samples:
     n = 200
     exact = np.arange(n) < 150
-    good = cross_check.Compared(
+    good = cross_check.Samples(
         time=np.full(n, 1000),
         error=np.where(exact, 1e-15, 1e-5),
         reported=np.where(exact, 1e-15, 1e-4),
@@ -294,7 +293,7 @@ def _compared(**planted: object) -> cross_check.Compared:
     ],
 )
 def test_cross_check_is_decided_by_its_numbers(
-    planted: dict[str, object], verdict: Verdict
+    planted: dict[str, object], verdict: Support
 ) -> None:
     """Truth: the criterion as written."""
     assert cross_check.decide(cross_check.agreement([_compared(**planted)])) is verdict

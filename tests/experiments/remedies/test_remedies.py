@@ -10,8 +10,8 @@ import pytest
 
 import references.decimal_methods as exact
 from latephase.core import Regime
-from latephase.experiments import BEYOND, Bench, Verdict
-from latephase.experiments.beyond import arithmetic, attacks
+from latephase.experiments import BEYOND, Bench, Support
+from latephase.experiments.beyond import arithmetic, attacks, stalls
 from latephase.experiments.remedies import adam as remedies_adam
 from latephase.experiments.remedies import clocks as remedies
 from latephase.experiments.remedies import constant as remedies_constant
@@ -38,7 +38,7 @@ def test_every_claim_is_supported_by_its_own_numbers(runs):
     for claim in BEYOND:
         if claim.key.startswith("remedies"):
             finding = claim.examine(BENCH)
-            assert finding.verdict is Verdict.SUPPORTED, claim.key
+            assert finding.verdict is Support.SUPPORTED, claim.key
             assert all(np.isfinite(n.value) for n in finding.numbers if n.value != "")
 
 
@@ -56,14 +56,14 @@ def planted(runs: list[Compared], method: str, **changes: float) -> list[Compare
 
 def test_a_method_off_the_law_refutes_claim_15(runs):
     good = [one for one in runs if one.specialises]
-    assert remedies.decide(good, TRIALS) is Verdict.SUPPORTED
+    assert remedies.decide(good, TRIALS) is Support.SUPPORTED
     for changes in ({"ratio": 1.3}, {"ratio": 1.06}, {"kept": 0.5}, {"shift": 0.3}):
         bad = planted(runs, "loss_scaled", **changes)
-        assert remedies.decide(bad, TRIALS) is Verdict.NOT_SUPPORTED
+        assert remedies.decide(bad, TRIALS) is Support.NOT_SUPPORTED
     kept = planted(runs, "heavy_ball", shift=0.0)
-    assert remedies.decide(kept, TRIALS) is Verdict.NOT_SUPPORTED
-    assert remedies.decide(planted(runs, "adam", ratio=9.0), TRIALS) is Verdict.SUPPORTED
-    assert remedies.decide(good, 10) is Verdict.UNDECIDED
+    assert remedies.decide(kept, TRIALS) is Support.NOT_SUPPORTED
+    assert remedies.decide(planted(runs, "adam", ratio=9.0), TRIALS) is Support.SUPPORTED
+    assert remedies.decide(good, 10) is Support.UNDECIDED
 
 
 def test_constants_are_compared_from_the_same_start(runs):
@@ -81,7 +81,7 @@ def test_constants_are_compared_from_the_same_start(runs):
 
 def test_a_constant_that_stays_refutes_claim_16(runs):
     bad = planted(runs, "fixed_radius", constant=1.0)
-    assert remedies_constant.decide(bad, TRIALS) is Verdict.NOT_SUPPORTED
+    assert remedies_constant.decide(bad, TRIALS) is Support.NOT_SUPPORTED
 
 
 def test_inputs_that_stay_slow_refute_claim_16(runs):
@@ -90,9 +90,9 @@ def test_inputs_that_stay_slow_refute_claim_16(runs):
     fast = Scaled("1, -1", 9, np.full(4, 1e-2), np.full(4, 1e-6))
     slow = replace(fast, scaled=np.full(4, 1e-3))
     for scaled, steps, verdict in (
-        (fast, (1e-2, 1e-6), Verdict.SUPPORTED),
-        (slow, (1e-2, 1e-6), Verdict.NOT_SUPPORTED),
-        (fast, (1e-2, 1e-3), Verdict.NOT_SUPPORTED),
+        (fast, (1e-2, 1e-6), Support.SUPPORTED),
+        (slow, (1e-2, 1e-6), Support.NOT_SUPPORTED),
+        (fast, (1e-2, 1e-3), Support.NOT_SUPPORTED),
     ):
         assert remedies_constant.decide(good, TRIALS, [scaled], steps) is verdict
 
@@ -110,7 +110,7 @@ def test_what_is_left_of_the_constant_is_that_of_no_null_components():
 
 def test_rescaling_that_moves_on_refutes_claim_17(runs):
     good = [remedies_rescaling.stall(one) for one in runs if one.specialises]
-    assert remedies_rescaling.decide(good) is Verdict.SUPPORTED
+    assert remedies_rescaling.decide(good) is Support.SUPPORTED
     assert all(one.exponential for one in good)
     for changes in (
         {"gap": 1e-5},
@@ -120,17 +120,17 @@ def test_rescaling_that_moves_on_refutes_claim_17(runs):
         {"end": 1e-3},
     ):
         bad = [replace(good[0], **changes), *good[1:]]
-        assert remedies_rescaling.decide(bad) is Verdict.NOT_SUPPORTED
+        assert remedies_rescaling.decide(bad) is Support.NOT_SUPPORTED
 
 
 def test_adam_decisions():
     """Ground truth: the criterion, on made-up numbers."""
-    assert remedies_adam.decide(0.1, (1.1, 30.0), 20) is Verdict.SUPPORTED
-    assert remedies_adam.decide(2.0, (1.1, 30.0), 20) is Verdict.NOT_SUPPORTED
-    assert remedies_adam.decide(0.1, (1.2, 30.0), 20) is Verdict.NOT_SUPPORTED
-    assert remedies_adam.decide(0.1, (3.0, 30.0), 20) is Verdict.NOT_SUPPORTED
-    assert remedies_adam.decide(0.1, (1.1, 1.0), 20) is Verdict.NOT_SUPPORTED
-    assert remedies_adam.decide(0.1, (1.1, 30.0), 3) is Verdict.UNDECIDED
+    assert remedies_adam.decide(0.1, (1.1, 30.0), 20) is Support.SUPPORTED
+    assert remedies_adam.decide(2.0, (1.1, 30.0), 20) is Support.NOT_SUPPORTED
+    assert remedies_adam.decide(0.1, (1.2, 30.0), 20) is Support.NOT_SUPPORTED
+    assert remedies_adam.decide(0.1, (3.0, 30.0), 20) is Support.NOT_SUPPORTED
+    assert remedies_adam.decide(0.1, (1.1, 1.0), 20) is Support.NOT_SUPPORTED
+    assert remedies_adam.decide(0.1, (1.1, 30.0), 3) is Support.UNDECIDED
 
 
 def test_the_ascent_of_claim_19_is_the_gradients(runs):
@@ -150,10 +150,10 @@ def test_the_ascent_of_claim_19_is_the_gradients(runs):
 
 def test_sharpness_that_trains_refutes_claim_19(runs):
     good = [remedies_sharpness.outcome(one) for one in runs]
-    assert remedies_sharpness.decide(good) is Verdict.SUPPORTED
+    assert remedies_sharpness.decide(good) is Support.SUPPORTED
     for changes in ({"large": 0.1}, {"dead": 0.0, "blind": 0.5}):
         bad = [replace(good[0], **changes), *good[1:]]
-        assert remedies_sharpness.decide(bad) is Verdict.NOT_SUPPORTED
+        assert remedies_sharpness.decide(bad) is Support.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -183,26 +183,26 @@ def test_effects_in_words(runs):
 def test_arithmetic_decisions():
     """Ground truth: the criterion of claim 21, on made-up rows."""
     ten = np.full(10, 100.0)
-    row = arithmetic.Row("1, -1", "float32", False, ten, ten, ten, ten, ten, ten > 1e9, ten)
-    assert arithmetic.decide([row]) is Verdict.SUPPORTED
+    row = stalls.Stalled("1, -1", "float32", False, ten, ten, ten, ten, ten, ten > 1e9, ten)
+    assert arithmetic.decide([row]) is Support.SUPPORTED
     unseen = np.where(np.arange(10) < 2, np.nan, 100.0)
     for changes in ({"stalled": unseen}, {"predicted": ten * 2}, {"predicted_gap": ten * 1.5}):
-        assert arithmetic.decide([replace(row, **changes)]) is Verdict.NOT_SUPPORTED
+        assert arithmetic.decide([replace(row, **changes)]) is Support.NOT_SUPPORTED
     few = replace(row, stalled=ten[:3])
-    assert arithmetic.decide([few]) is Verdict.UNDECIDED
+    assert arithmetic.decide([few]) is Support.UNDECIDED
 
 
 def test_attack_decisions():
     """Ground truth: the criterion of claim 22, on made-up attacks."""
     share = np.array([0.0, 0.4, 1.0])
     good = attacks.Failure("pgd", "exponential", "float32", share, 46.0, 45.6)
-    assert attacks.decide([good], 20) is Verdict.SUPPORTED
-    assert attacks.decide([replace(good, measured=60.0)], 20) is Verdict.NOT_SUPPORTED
-    assert attacks.decide([replace(good, share=1 - share)], 20) is Verdict.NOT_SUPPORTED
-    assert attacks.decide([good], 3) is Verdict.UNDECIDED
+    assert attacks.decide([good], 20) is Support.SUPPORTED
+    assert attacks.decide([replace(good, measured=60.0)], 20) is Support.NOT_SUPPORTED
+    assert attacks.decide([replace(good, share=1 - share)], 20) is Support.NOT_SUPPORTED
+    assert attacks.decide([good], 3) is Support.UNDECIDED
 
 
 def test_attacks_go_blind_when_predicted():
     """Ground truth: the margin at which the slope rounds to 0, on the clock of the law."""
     _, found, trials = attacks.failures(Bench(trials=40, seed=1))
-    assert attacks.decide(found, trials) is Verdict.SUPPORTED
+    assert attacks.decide(found, trials) is Support.SUPPORTED

@@ -97,7 +97,7 @@ def _reported(
     """The page, if one is wanted, and the rows of the table."""
     from latephase.experiments.remedies.comparison import comparison
 
-    claim, finding, rows = comparison(data, found)
+    statement, finding, rows = comparison(data, found)
     if out is None:
         return None, rows
     from latephase.report import write_report
@@ -105,7 +105,7 @@ def _reported(
 
     made = {**provenance(), "command": kept.command_line()}
     page = write_report(
-        [(claim, finding)], Path(out), made, lead=finding.summary, force=force, runs=found
+        [(statement, finding)], Path(out), made, lead=finding.summary, force=force, runs=found
     )
     return page, rows
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from latephase.experiments.bench.finding import Finding
 from latephase.problem import Dataset, GradientDescent, GradientFlow
-
-from .finding import Finding
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,13 +38,12 @@ class Evidence(Enum):
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A statement of the paper (or beyond it) and how it is put to the test.
+class Statement:
+    """What is put to the test, in words.
 
     number, key: order and file-safe name;  title: a few words;  statement: the paper's sentence in
-    our words;  criterion: what makes it SUPPORTED, in words, as `examine` decides it;
+    our words;  criterion: what makes it SUPPORTED, in words, as it is decided;
     source: theorem or section, with the key of references.bib;
-    apart: it shares no ensemble with other claims, so that it may be examined beside them;
     evidence: what the verdict rests on (not said: the kind that says least).
     """
 
@@ -55,9 +53,19 @@ class Claim:
     statement: str
     criterion: str
     source: str
+    evidence: Evidence = field(default=Evidence.consistency, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Claim(Statement):
+    """A statement of the paper (or beyond it) with its experiment.
+
+    examine: runs it and decides as the criterion says;
+    apart: it shares no ensemble with other claims, so that it may be examined beside them.
+    """
+
     examine: Callable[[Bench], Finding]
     apart: bool = False
-    evidence: Evidence = Evidence.consistency
 
 
 @dataclass
@@ -68,6 +76,10 @@ class Bench:
     seed: int = 0
     processes: int = 1  # that share the work; more than 1 needs an importable main module
     _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What it takes to run an experiment again: trials, seed, and `more`, which overrides."""
+        return {"trials": self.trials, "seed": self.seed} | more
 
     def ensemble(
         self,
@@ -87,14 +99,8 @@ class Bench:
         points = (tuple(data.inputs.ravel()), tuple(data.labels))
         key = (initializer, points, repr(method), until, at, samples, trials)
         if key not in self._cache:
+            options: dict[str, Any] = {"until": until, "at": at, "samples": samples}
             self._cache[key] = ensemble(
-                initializer,
-                data,
-                method,
-                trials=trials,
-                seed=self.seed,
-                until=until,
-                at=at,
-                samples=samples,
+                initializer, data, method, trials=trials, seed=self.seed, **options
             )
         return self._cache[key]

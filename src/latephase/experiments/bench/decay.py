@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Floats
 
 FLOOR = 1e-13  # below it, a gap is rounding
 DECADES = 1.5  # of time that are fitted: the last ones with a gap above FLOOR
@@ -65,24 +65,24 @@ def decay(times: Floats, gaps: Floats, seed: int = 0) -> Decay:
     no probability.
     """
     middle = np.median(gaps, axis=0)
-    shown = _window(times, middle)
+    good = (times >= 1) & np.isfinite(middle) & (middle > FLOOR)
+    shown = good & (times >= times[good].max(initial=0.0) * 10**-DECADES)
     if shown.sum() < _FEWEST:
         return Decay("vanished", 0.0, 0.0, 0.0, 1.0)
     t = times[shown]
     fits = {name: fit(t, middle[shown]) for name, (fit, _) in MODELS.items()}
-    scores = {name: _score(fits[name], len(t), MODELS[name][1]) for name in fits}
+    scores = {}
+    for name, one in fits.items():
+        k = MODELS[name][1] + 1  # the variance is a parameter, too
+        fitted = len(t) * np.log(max(one.misfit, RESOLUTION**2))
+        scores[name] = fitted + 2 * k + 2 * k * (k + 1) / (len(t) - k - 1)
     best = min(scores, key=lambda name: scores[name])
     weight = 1 / sum(np.exp((scores[best] - score) / 2) for score in scores.values())
-    low, high = _interval(MODELS[best][0], t, gaps[:, shown], seed)
-    return Decay(best, fits[best].value, low, high, float(weight))
-
-
-def _window(times: Floats, middle: Floats) -> Bools:
-    """The last DECADES of time in which the median gap is above the floor."""
-    good = (times >= 1) & np.isfinite(middle) & (middle > FLOOR)
-    last = times[good].max(initial=0.0)
-    shown: Bools = good & (times >= last * 10**-DECADES)
-    return shown
+    # The interval of the fitted value: trials drawn again with replacement.
+    drawn = np.random.default_rng(seed).integers(0, len(gaps), (_RESAMPLED, len(gaps)))
+    middles = np.maximum(np.median(gaps[:, shown][drawn], axis=1), FLOOR)
+    low, high = np.nanquantile([MODELS[best][0](t, m).value for m in middles], [0.025, 0.975])
+    return Decay(best, fits[best].value, float(low), float(high), float(weight))
 
 
 def _logarithmic(t: Floats, gap: Floats) -> Fit:
@@ -114,22 +114,3 @@ MODELS: dict[str, tuple[Callable[[Floats, Floats], Fit], int]] = {
     "stalled": (_constant, 1),
 }
 """The fit of each model and how many parameters it has."""
-
-
-def _score(fit: Fit, samples: int, parameters: int) -> float:
-    """Corrected Akaike criterion, with the variance as one parameter more."""
-    k = parameters + 1
-    misfit = max(fit.misfit, RESOLUTION**2)
-    return samples * np.log(misfit) + 2 * k + 2 * k * (k + 1) / (samples - k - 1)
-
-
-def _interval(
-    fit: Callable[[Floats, Floats], Fit], t: Floats, gaps: Floats, seed: int
-) -> tuple[float, float]:
-    """95 % interval of the fitted value, trials drawn again with replacement."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(gaps), (_RESAMPLED, len(gaps)))
-    middles = np.maximum(np.median(gaps[drawn], axis=1), FLOOR)
-    values = [fit(t, middle).value for middle in middles]
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -7,11 +7,13 @@ that differ from trial to trial, many data sets with few trials each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
+from latephase.experiments.bench.base import PAPER_DATA, PAPER_METHOD
 from latephase.late.engine import MAX_STEPS
 from latephase.late.engines.pair_trials import LatePhase, follow_trials
 from latephase.problem import (
@@ -20,6 +22,8 @@ from latephase.problem import (
     TwoPointGeometry,
     initializers,
 )
+
+__all__ = ["LatePhase", "draw", "ends_in", "follow", "preactivations", "settled"]
 
 
 def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
@@ -42,6 +46,13 @@ def follow(
     until = parsed[-1] if parsed else None
     geometry = TwoPointGeometry.of(data)
     return follow_trials(geometry, *networks, method, parsed, until, max_steps=max_steps)
+
+
+@cache
+def settled(trials: int, seed: int) -> dict[str, LatePhase]:
+    """Networks of every initializer, on x = +-1, followed until they have settled."""
+    names = initializers.names()
+    return {name: follow(draw(name, trials, seed), PAPER_DATA, PAPER_METHOD) for name in names}
 
 
 def ends_in(found: LatePhase, *regimes: Regime) -> Bools:

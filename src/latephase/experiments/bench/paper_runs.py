@@ -67,6 +67,10 @@ class Trained:
         """Margin deficits (K, S)."""
         return np.exp(self.log_deficit)
 
+    def line(self, late: Bools) -> Floats:
+        """1/deficit by the law, (ln t + beta) / |C|, at chosen samples, (K, chosen)."""
+        return (self.log_t[late] + self.offset[:, None]) / np.abs(self.constant)[:, None]
+
     def since(self, log_t: float) -> Bools:
         """Which samples (S,) are at or after the time of this logarithm."""
         late: Bools = self.log_t >= log_t * (1 - 1e-12)

@@ -56,14 +56,6 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float) -> Interval:
     return Interval(share, lower, upper)
 
 
-def mean_interval(values: ArrayLike, level: float) -> Interval:
-    """Mean of a sample (k,) with its normal confidence interval at `level`; NaN for k < 2."""
-    sample = np.asarray(values, float)
-    mean, error = mean_and_error(sample)
-    reach = two_sided(level) * error
-    return Interval(np.asarray(mean), np.asarray(mean - reach), np.asarray(mean + reach))
-
-
 def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     """Mean of a sample (k,) and its standard error; NaN for k < 2."""
     sample = np.asarray(values, float)
@@ -74,19 +66,37 @@ def mean_and_error(values: ArrayLike) -> tuple[float, float]:
 
 def quantiles(values: ArrayLike, *shares: float) -> list[float]:
     """Quantiles of a sample (k,), linearly interpolated, NaN of an empty one; inf may occur."""
+    return [quantile(values, share) for share in shares]
+
+
+def quantile(values: ArrayLike, share: float) -> float:
+    """One quantile of a sample (k,), as in `quantiles`."""
     sample = np.sort(np.asarray(values, float))
     if not sample.size:
-        return [float("nan")] * len(shares)
-    return [_between(sample, share * (sample.size - 1)) for share in shares]
+        return float("nan")
+    place = share * (sample.size - 1)
+    low, high = sample[int(np.floor(place))], sample[int(np.ceil(place))]
+    # Two infinities have no difference to interpolate.
+    return float(low if low == high else low + (high - low) * (place - np.floor(place)))
+
+
+def median(values: ArrayLike) -> float:
+    """Median of a sample; NaN of an empty one."""
+    sample = np.asarray(values, float)
+    return float(np.median(sample)) if sample.size else float("nan")
+
+
+def share(values: Bools) -> float:
+    """Share of a sample that is true; NaN of an empty one."""
+    return float(values.mean()) if values.size else float("nan")
+
+
+def largest(values: ArrayLike, none: float = 0.0) -> float:
+    """The largest of a sample of values at or above `none`, and `none` of an empty one."""
+    return float(np.asarray(values, float).max(initial=none))
 
 
 def power_above(value: float) -> str:
     """The power of ten at or above a positive value, "1e-12": digits of rounding differ between
     machines, and a summary shows none that do not hold."""
     return f"1e{int(np.ceil(np.log10(value)))}" if value > 0 else "1e-16"
-
-
-def _between(sample: Floats, place: float) -> float:
-    """The sorted sample at a fractional index; two infinities have no difference to interpolate."""
-    low, high = sample[int(np.floor(place))], sample[int(np.ceil(place))]
-    return float(low if low == high else low + (high - low) * (place - np.floor(place)))

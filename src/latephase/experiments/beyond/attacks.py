@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.problem import GradientDescent
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 
 INITIALIZER, TRIALS = "standard_normal", 48
 TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
@@ -35,6 +25,14 @@ KINDS = (
 )
 """(loss, arithmetic, margin at which its slope is 0): 1 - p rounds to 0, e^-q underflows."""
 ATTACKS = ("fgsm", "pgd")
+CAPTION = "From when on attacks report a margin that is none."
+COLUMNS: Columns[Failure] = {
+    "attack": "attack",
+    "loss": "where",
+    "arithmetic": "dtype",
+    "false from (log10 updates)": "measured",
+    "predicted (log10 updates)": "predicted",
+}
 NEAR = 1.5  # decades between predicted and measured
 
 
@@ -50,6 +48,11 @@ class Failure:
     measured: float
     predicted: float
 
+    @property
+    def where(self) -> str:
+        """The loss as it is written."""
+        return self.loss.replace("_", "-")
+
 
 def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     """(log10 t (S,), the attacks, trials) on runs that specialise."""
@@ -57,8 +60,6 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
 
     found = bench.ensemble(
         INITIALIZER,
-        data=PAPER_DATA,
-        method=GradientDescent(STEP_SIZE),
         until=LATER[-1],
         at=(*TIMES, *LATER),
         trials=min(bench.trials, TRIALS),
@@ -67,18 +68,11 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     exact = kept.robustness_margin.values
     log10_t = kept.log10_t.values
     net = (kept.weights.values, kept.biases.values, np.array([1.0, -1.0]))
+    points = (PAPER_DATA.inputs, PAPER_DATA.labels)
     done = []
     for loss, dtype, margin in KINDS:
         for attack in ATTACKS:
-            told = attack_margin(
-                *net,
-                PAPER_DATA.inputs,
-                PAPER_DATA.labels,
-                RADII,
-                attack=attack,
-                loss=loss,
-                dtype=dtype,
-            )
+            told = attack_margin(*net, *points, RADII, attack=attack, loss=loss, dtype=dtype)
             share = (told > FALSE * np.maximum(exact, RADII[0])).mean(axis=0)
             first = log10_t[np.argmax(share >= 0.5)] if (share >= 0.5).any() else np.inf
             predicted = (margin - np.log(2 * STEP_SIZE)) / np.log(10)
@@ -86,13 +80,13 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     return log10_t, done, kept.sizes["trial"]
 
 
-def decide(found: Sequence[Failure], trials: int) -> Verdict:
+def decide(found: Sequence[Failure], trials: int) -> Support:
     """As the criterion says."""
     if trials < 5:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     near = all(abs(one.measured - one.predicted) <= NEAR for one in found)
     honest = all(one.share[0] < 0.5 for one in found)
-    return Verdict.SUPPORTED if near and honest else Verdict.NOT_SUPPORTED
+    return Support.of(near and honest)
 
 
 def examine(bench: Bench) -> Finding:
@@ -100,58 +94,47 @@ def examine(bench: Bench) -> Finding:
     log10_t, found, trials = failures(bench)
     first = min(found, key=lambda one: one.measured)
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
-    columns: dict[str, list[Any]] = {
-        "attack": [one.attack for one in found],
-        "loss": [one.loss.replace("_", "-") for one in found],
-        "arithmetic": [one.dtype for one in found],
-        "false from (log10 updates)": [one.measured for one in found],
-        "predicted (log10 updates)": [one.predicted for one in found],
-    }
     return Finding(
         verdict=decide(found, trials),
         summary=(
             f"Half of the runs get a false margin from t = 10^{first.measured:.0f} on by "
-            f"{first.attack.upper()} on the {first.loss.replace('_', '-')} loss in "
-            f"{first.dtype}; the "
-            "exact margin needs no gradient."
+            f"{first.attack.upper()} on the {first.where} loss in {first.dtype}; the exact margin "
+            "needs no gradient."
         ),
         run=(
             f"{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size "
-            f"{STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} "
-            "times with "
-            f"radii to twice the best margin; false: more than {FALSE:g} of the exact margin."
+            f"{STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times "
+            f"with radii to twice the best margin; false: more than {FALSE:g} of the exact margin."
         ),
         numbers=[
             Number(
-                f"{one.attack.upper()}, {one.loss.replace('_', '-')}, {one.dtype}: false from",
+                f"{one.attack.upper()}, {one.where}, {one.dtype}: false from",
                 one.measured,
-                Rigour.measured,
-                "log10 updates",
+                unit="log10 updates",
             )
             for one in found
         ],
-        settings={"trials": trials, "seed": bench.seed, "step_size": STEP_SIZE},
-        tables=[Table("attacks", "From when on attacks report a margin that is none.", columns)],
+        settings=bench.settings(trials=trials, step_size=STEP_SIZE),
+        tables=[Table("attacks", CAPTION, columns(found, COLUMNS))],
         figures=[_figure(log10_t, found)],
         deviations=[
             "A method on another clock gets there at the same margins: loss-scaled steps of size "
             f"{STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in "
-            "float32 "
-            f"is blind after about {steps / STEP_SIZE:.0f} updates."
+            f"float32 is blind after about {steps / STEP_SIZE:.0f} updates."
         ],
     )
 
 
 def _figure(log10_t: Floats, found: Sequence[Failure]) -> Figure:
     series = [
-        Series("line", log10_t, one.share, f"{one.loss.replace('_', '-')}, {one.dtype}")
+        Series("line", log10_t, one.share, f"{one.where}, {one.dtype}")
         for one in found
         if one.attack == "pgd"
     ]
     caption = (
-        "Share of runs for which projected gradient descent (PGD) on the loss reports a "
-        "margin more "
-        "than a tenth too large: from the time on at which the gradient of the loss rounds to 0."
+        "Share of runs for which projected gradient descent (PGD) on the loss reports a margin "
+        "more than a tenth too large: from the time on at which the gradient of the loss rounds to "
+        "0."
     )
     panel = Panel(series, "log10 updates", "share of false reports", x_limits=(0, 400))
     return Figure("attacks", caption, [panel])
@@ -163,15 +146,12 @@ CLAIM = Claim(
     title="Attacks that follow the gradient go blind",
     statement=(
         "Attacks that follow the gradient of the loss report a false margin as soon as that "
-        "gradient "
-        "is 0 in floating point, though the exact margin barely changes."
+        "gradient is 0 in floating point, though the exact margin barely changes."
     ),
     criterion=(
-        "For FGSM and PGD, two losses and two arithmetics, the first time at which half of "
-        "the runs "
-        f"get a false report is within {NEAR:g} decades of the time at which the gradient "
-        "rounds to "
-        "0, and at t = 10 fewer than half get one."
+        "For FGSM and PGD, two losses and two arithmetics, the first time at which half of the "
+        f"runs get a false report is within {NEAR:g} decades of the time at which the gradient "
+        "rounds to 0, and at t = 10 fewer than half get one."
     ),
     source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
     examine=examine,

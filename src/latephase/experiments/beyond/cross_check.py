@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.experiments.bench.base import Bench, Claim, Evidence
 from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.experiments.bench.statistics import power_above
-from latephase.experiments.bench.stepped import in_parallel, step_to
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.one_by_one import in_parallel, step_to
+from latephase.experiments.bench.statistics import largest, power_above
 from latephase.problem import Dataset, GradientDescent
 
 INITIALIZER = "standard_normal"
@@ -44,7 +37,7 @@ FLOOR = 1e-13  # rounding of the stepped runs: a reported error below it cannot 
 
 
 @dataclass(frozen=True)
-class Compared:
+class Samples:
     """Samples (K,) of a problem: time, relative error of the fast-forward, the error it reported,
     whether it called the sample exact, whether it got there without stepping all the way, and
     whether its loss tends to 0;  missing: samples that either side could not give."""
@@ -76,12 +69,12 @@ class Agreement:
     skipped: float
 
 
-def decide(a: Agreement) -> Verdict:
+def decide(a: Agreement) -> Support:
     """Exact samples within EXACT, estimated ones within their report, enough of them compared."""
     if not (a.exact <= EXACT and a.estimated <= 1):
-        return Verdict.NOT_SUPPORTED
+        return Support.NOT_SUPPORTED
     enough = a.samples >= 100 and a.missing <= 0.05 * (a.samples + a.missing) and a.skipped >= 0.5
-    return Verdict.SUPPORTED if enough else Verdict.UNDECIDED
+    return Support.SUPPORTED if enough else Support.UNDECIDED
 
 
 def relative_errors(got: Floats, expected: Floats) -> Floats:
@@ -96,7 +89,7 @@ def relative_errors(got: Floats, expected: Floats) -> Floats:
     return error
 
 
-def agreement(parts: list[Compared]) -> Agreement:
+def agreement(parts: list[Samples]) -> Agreement:
     """The largest errors over all problems."""
     fields = ("error", "reported", "exact", "skipped", "trained")
     error, reported, exact, skipped, trained = (
@@ -106,60 +99,55 @@ def agreement(parts: list[Compared]) -> Agreement:
     return Agreement(
         error.size,
         sum(p.missing for p in parts),
-        float(error[exact].max(initial=0.0)),
-        float(ratio.max(initial=0.0)),
-        float(error[~exact & trained].max(initial=0.0)),
+        largest(error[exact]),
+        largest(ratio),
+        largest(error[~exact & trained]),
         float(skipped.mean()) if skipped.size else 0.0,
     )
 
 
-@dataclass(frozen=True)
-class Job:
-    """One problem: the data and step size of PROBLEMS[index], networks, and steps to compare at."""
+class Job(NamedTuple):
+    """Which of PROBLEMS, with networks and the steps to compare at."""
 
-    index: int
-    networks: tuple[Floats, Floats]
+    problem: int
+    weights: Floats
+    biases: Floats
     times: tuple[int, ...]
 
 
 def _jobs(bench: Bench) -> list[Job]:
     """Every problem to the end of SHORT; some trials of a few problems to LONG, longest first."""
     share = min(bench.trials, TRIALS) // len(PROBLEMS)
-    weights, biases = draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
-    parts = [slice(i * share, (i + 1) * share) for i in range(len(PROBLEMS))]
-    short = [Job(i, (weights[p], biases[p]), SHORT) for i, p in enumerate(parts)]
+    weights, biases = (
+        np.split(part, len(PROBLEMS))
+        for part in draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
+    )
+    short = [Job(i, w, b, SHORT) for i, (w, b) in enumerate(zip(weights, biases, strict=True))]
     few = min(LONG_TRIALS, share)
-    long = [Job(j.index, (j.networks[0][:few], j.networks[1][:few]), LONG) for j in short]
-    return long[:LONG_PROBLEMS] + short
+    return [
+        Job(j.problem, j.weights[:few], j.biases[:few], LONG) for j in short[:LONG_PROBLEMS]
+    ] + short
 
 
-def _compare(job: Job) -> Compared:
-    x1, x2, step_size = PROBLEMS[job.index]
-    data = Dataset([x1, x2], [1, -1])
-    found = follow(job.networks, data, GradientDescent(step_size), job.times)
-    expected = np.stack(step_to(job.networks, data, step_size, job.times), axis=-1)  # (S, T, 2, 2)
+def _compare(job: Job) -> Samples:
+    *points, step_size = PROBLEMS[job.problem]
+    data, networks = Dataset(points, [1, -1]), (job.weights, job.biases)
+    found = follow(networks, data, GradientDescent(step_size), job.times)
+    expected = np.stack(step_to(networks, data, step_size, job.times), axis=-1)  # (S, T, 2, 2)
     got = found.record.parameters.transpose(3, 2, 0, 1)
     error = relative_errors(got, expected).T
     known = np.isfinite(error) & np.isfinite(found.record.error)
     time = np.broadcast_to(np.array(job.times), error.shape)
-    skipped = found.journey.steps[:, None] < time
-    reported, exact = found.record.error, found.record.exact
     trained = np.broadcast_to(np.isfinite(found.laws.constant)[:, None], error.shape)
-    return Compared(
+    return Samples(
         time[known],
         error[known],
-        reported[known],
-        exact[known],
-        skipped[known],
-        trained[known],
-        int((~known).sum()),
+        reported=found.record.error[known],
+        exact=found.record.exact[known],
+        skipped=(found.journey.steps[:, None] < time)[known],
+        trained=trained[known],
+        missing=int((~known).sum()),
     )
-
-
-def _share(ratio: float) -> str:
-    """A bound of a ratio of errors as a power of ten, in words: "" or "0.1 times "."""
-    bound = float(power_above(ratio))
-    return "" if bound == 1 else f"{bound:g} times "
 
 
 def examine(bench: Bench) -> Finding:
@@ -167,22 +155,30 @@ def examine(bench: Bench) -> Finding:
     jobs = _jobs(bench)
     parts = in_parallel(_compare, jobs)
     a = agreement(parts)
-    trials = sum(len(j.networks[1]) for j in jobs if j.times is SHORT)
-    longest = sum(len(j.networks[1]) for j in jobs if j.times is LONG)
+    trials = sum(len(j.biases) for j in jobs if j.times is SHORT)
+    longest = sum(len(j.biases) for j in jobs if j.times is LONG)
+    ratio = float(power_above(a.estimated))  # of an error to the one reported, as a power of ten
+    chatter = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
     return Finding(
         verdict=decide(a),
         summary=(
             f"Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the "
-            "largest relative error of the exact pieces is below "
-            f"{power_above(a.exact)}, of the sliding ones with L -> 0 below "
-            f"{power_above(a.sliding)}; no estimated sample is off by more than "
-            f"{_share(a.estimated)}the error it reports."
+            f"largest relative error of the exact pieces is below {power_above(a.exact)}, of the "
+            f"sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off "
+            f"by more than {'' if ratio == 1 else f'{ratio:g} times '}the error it reports."
         ),
         run=(
             f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
             f"stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples."
         ),
-        numbers=_numbers(a),
+        numbers=[
+            Number("samples compared", a.samples),
+            Number("samples not given by either side", a.missing),
+            Number("share not reached by stepping alone", a.skipped),
+            Number("largest relative error, exact pieces", a.exact),
+            Number("largest relative error, sliding with L -> 0", a.sliding),
+            Number("largest error / reported error, estimated pieces", a.estimated),
+        ],
         settings={
             "trials": trials,
             "trials_to_the_longest": longest,
@@ -193,47 +189,32 @@ def examine(bench: Bench) -> Finding:
         },
         tables=[_table(jobs, parts)],
         figures=[_figure(parts)],
-        deviations=[*_missing(a), *_chatter(parts)],
+        deviations=_deviations(a, chatter),
     )
 
 
-def _numbers(a: Agreement) -> list[Number]:
-    measured = Rigour.measured
-    return [
-        Number("samples compared", a.samples, measured),
-        Number("samples not given by either side", a.missing, measured),
-        Number("share not reached by stepping alone", a.skipped, measured),
-        Number("largest relative error, exact pieces", a.exact, measured),
-        Number("largest relative error, sliding with L -> 0", a.sliding, measured),
-        Number("largest error / reported error, estimated pieces", a.estimated, measured),
-    ]
+def _deviations(a: Agreement, chatter: float) -> list[str]:
+    """chatter: the largest error where a neuron is dead and k12 > 0, whose amplitude stays."""
+    texts = []
+    if a.missing:
+        texts.append(
+            f"{a.missing} samples could not be compared: the run overflows or uses up its steps."
+        )
+    if chatter > EXACT:
+        texts.append(
+            "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
+            f"parameters are off by up to {chatter:.1e} (relative), and the reported error says so."
+        )
+    return texts
 
 
-def _missing(a: Agreement) -> list[str]:
-    if not a.missing:
-        return []
-    return [f"{a.missing} samples could not be compared: the run overflows or uses up its steps."]
-
-
-def _chatter(parts: list[Compared]) -> list[str]:
-    """Runs with one dead neuron and k12 > 0 chatter for ever, at an amplitude that stays."""
-    dead = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
-    if not dead > EXACT:
-        return []
-    return [
-        "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
-        "parameters "
-        f"are off by up to {dead:.1e} (relative), and the reported error says so."
-    ]
-
-
-def _table(jobs: list[Job], parts: list[Compared]) -> Table:
-    problems = [PROBLEMS[j.index] for j in jobs]
+def _table(jobs: list[Job], parts: list[Samples]) -> Table:
+    problems = [PROBLEMS[j.problem] for j in jobs]
     columns: dict[str, list[float]] = {
         "x1 (label +1)": [p[0] for p in problems],
         "x2 (label -1)": [p[1] for p in problems],
         "step size": [p[2] for p in problems],
-        "trials": [len(j.networks[1]) for j in jobs],
+        "trials": [len(j.biases) for j in jobs],
         "last step": [j.times[-1] for j in jobs],
         "largest error, exact": [_largest(p.error[p.exact]) for p in parts],
         "largest error, estimated": [_largest(p.error[~p.exact]) for p in parts],
@@ -251,7 +232,7 @@ def _largest(values: Floats) -> float:
     return float(values.max()) if values.size else float("nan")
 
 
-def _figure(parts: list[Compared]) -> Figure:
+def _figure(parts: list[Samples]) -> Figure:
     caption = (
         "Largest relative error of the fast-forward against single steps, at each sampled step: at "
         "rounding for the exact pieces; for the sliding ones below the error they report (dashed)."
@@ -261,30 +242,21 @@ def _figure(parts: list[Compared]) -> Figure:
         np.concatenate([getattr(p, f) for p in parts])
         for f in ("time", "error", "reported", "exact")
     )
+
+    def worst(values: Floats, kept: Bools) -> tuple[Floats, list[float]]:
+        """Largest of the kept values at each time that has any; zeros are drawn at rounding."""
+        at = [t for t in times if (kept & (time == t)).any()]
+        return np.log10(at), [max(float(values[kept & (time == t)].max()), 2.0**-53) for t in at]
+
+    reports = "their reported error"
     series = [
-        _worst(time, error, exact, times, "exact pieces", 0),
-        _worst(time, error, ~exact, times, "estimated pieces", 1),
-        _worst(time, reported, ~exact, times, "their reported error", 1, "prediction"),
+        Series("line", *worst(error, exact), "exact pieces", colour=0),
+        Series("line", *worst(error, ~exact), "estimated pieces", colour=1),
+        Series("line", *worst(reported, ~exact), reports, role="prediction", colour=1),
         Series("line", np.log10(times), [EXACT] * len(times), "1e-12", role="reference"),
     ]
-    return Figure(
-        "cross_check", caption, [Panel(series, "log10 step t", "relative error", y_scale="log")]
-    )
-
-
-def _worst(
-    time: Ints,
-    values: Floats,
-    kept: Bools,
-    times: list[int],
-    label: str,
-    colour: int,
-    role: str = "data",
-) -> Series:
-    """Largest of the kept values at each time that has any; zeros are drawn at rounding."""
-    at = [t for t in times if (kept & (time == t)).any()]
-    y = [max(float(values[kept & (time == t)].max()), 2.0**-53) for t in at]
-    return Series("line", np.log10(at), y, label, colour=colour, role=role)  # type: ignore[arg-type]
+    panel = Panel(series, "log10 step t", "relative error", y_scale="log")
+    return Figure("cross_check", caption, [panel])
 
 
 CLAIM = Claim(
@@ -297,9 +269,8 @@ CLAIM = Claim(
     ),
     criterion=(
         f"Relative error of every exact sample at most {EXACT:g}; of every other sample at most "
-        "the "
-        f"error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more than "
-        "5 % of samples are missing or fewer than half were reached other than by stepping."
+        f"the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more "
+        "than 5 % of samples are missing or fewer than half were reached other than by stepping."
     ),
     source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
     examine=examine,

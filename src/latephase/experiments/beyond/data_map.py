@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.finding import Series
+from latephase.experiments.bench.figure import Series
 from latephase.problem import Dataset, TwoPointGeometry
 
 REACH, CELLS = 4, 41

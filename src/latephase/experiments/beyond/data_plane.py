@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,16 +10,10 @@ from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
 from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.experiments.bench.stepped import in_parallel, step_to
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
+from latephase.experiments.bench.one_by_one import in_parallel, step_to
+from latephase.experiments.bench.statistics import largest, median
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
@@ -41,6 +34,21 @@ EXTRAPOLATED = 0.05  # median distance of the extrapolated from the mapped limit
 SIMULATED = 1e-3  # largest distance of the margin at HORIZON from the map, relative to the optimum
 SHRINKS = 0.3  # per decade of t: 1/ln t shrinks the distance by about 0.8, 1/t by 0.1
 ENOUGH = 4
+CAPTION = (
+    "Pairs of inputs at which gradient descent was stepped one by one: the limit extrapolated from "
+    "t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last decade."
+)
+COLUMNS: Columns[Spot] = {
+    "x1 (label +1)": "x1",
+    "x2 (label -1)": "x2",
+    "rate class": lambda s: RATE_NAMES[s.rate],
+    "limiting margin / optimum (map)": "relative_limit",
+    "networks stepped": "trained",
+    "extrapolated limit off the map (half gaps, median)": "extrapolated",
+    "distance at 1e5 / at 1e4 (median)": "shrink",
+    "networks settled": "settled",
+    f"margin / optimum at {HORIZON} off the map (largest)": "simulated",
+}
 
 
 def extrapolate(y: Floats) -> Floats:
@@ -83,24 +91,38 @@ class Spot:
     def rate_agrees(self) -> bool:
         return (self.shrink < SHRINKS) == (self.rate is Rate.fast)
 
+    @property
+    def agrees(self) -> bool:
+        return self.limit_agrees and self.rate_agrees
 
-def decide(spots: list[Spot]) -> Verdict:
+    @property
+    def judged(self) -> bool:
+        return min(self.trained, self.settled) >= ENOUGH
+
+
+def decide(spots: list[Spot]) -> Support:
     """Every spot with enough networks must agree, and every rate class must have one."""
-    seen = [s for s in spots if min(s.trained, s.settled) >= ENOUGH]
-    if not all(s.limit_agrees and s.rate_agrees for s in seen):
-        return Verdict.NOT_SUPPORTED
+    seen = [s for s in spots if s.judged]
+    if not all(s.agrees for s in seen):
+        return Support.NOT_SUPPORTED
     complete = {s.rate for s in seen} == set(Rate) and len(seen) == len(spots)
-    return Verdict.SUPPORTED if complete else Verdict.UNDECIDED
+    return Support.SUPPORTED if complete else Support.UNDECIDED
 
 
 def _spot(bench: Bench, x1: float, x2: float) -> Spot:
     data = Dataset([x1, x2], [1, -1])
     g = TwoPointGeometry.of(data)
-    start = _trained(draw(INITIALIZER, CANDIDATES, bench.seed), data)
-    weights, biases = step_to(start, data, STEP_SIZE, TIMES)
+    # The first NETWORKS of the networks that classify both points with confidence by SCREEN.
+    networks = draw(INITIALIZER, CANDIDATES, bench.seed)
+    (w,), (b,) = step_to(networks, data, STEP_SIZE, [SCREEN])
+    reached = margins(w[..., None], b, np.array([1.0, -1.0]), data.inputs, data.labels)
+    kept = np.flatnonzero((reached > CONFIDENT).all(axis=-1))[:NETWORKS]
+    weights, biases = step_to((networks[0][kept], networks[1][kept]), data, STEP_SIZE, TIMES)
     y = (biases[..., 1] - biases[..., 0]) / (weights[..., 0] - weights[..., 1])
     far = np.abs(y - g.x_inf)
-    settled, margin = _late(g, data, (weights[-1], biases[-1]))
+    found = follow((weights[-1], biases[-1]), data, GradientDescent(STEP_SIZE), [HORIZON])
+    known = np.isfinite(found.laws.constant)
+    margin = found.record.observed["robustness_margin"][known, -1]
     apart = np.abs(margin / abs(g.half_gap) - relative_limit(g))
     return Spot(
         x1,
@@ -108,48 +130,55 @@ def _spot(bench: Bench, x1: float, x2: float) -> Spot:
         rate(g),
         relative_limit(g),
         y.shape[1],
-        _median(np.abs(extrapolate(y) - g.x_inf) / abs(g.half_gap)),
-        _median(far[2] / far[1]),
-        settled,
-        float(apart.max(initial=0.0)),
+        median(np.abs(extrapolate(y) - g.x_inf) / abs(g.half_gap)),
+        median(far[2] / far[1]),
+        int(known.sum()),
+        largest(apart),
     )
-
-
-def _median(values: Floats) -> float:
-    return float(np.median(values)) if values.size else float("nan")
-
-
-def _trained(networks: tuple[Floats, Floats], data: Dataset) -> tuple[Floats, Floats]:
-    """The first NETWORKS of the networks that classify both points with confidence by SCREEN."""
-    (weights,), (biases,) = step_to(networks, data, STEP_SIZE, [SCREEN])
-    reached = margins(weights[..., None], biases, np.array([1.0, -1.0]), data.inputs, data.labels)
-    kept = np.flatnonzero((reached > CONFIDENT).all(axis=-1))[:NETWORKS]
-    return networks[0][kept], networks[1][kept]
-
-
-def _late(
-    g: TwoPointGeometry, data: Dataset, networks: tuple[Floats, Floats]
-) -> tuple[int, Floats]:
-    """How many of the networks settle, and their margins at HORIZON, fast-forwarded from here."""
-    found = follow(networks, data, GradientDescent(STEP_SIZE), [HORIZON])
-    known = np.isfinite(found.laws.constant)
-    return int(known.sum()), found.record.observed["robustness_margin"][known, -1]
 
 
 def examine(bench: Bench) -> Finding:
     """Map the plane by theory; step and fast-forward networks at a grid of points."""
     side, limits, rates = grid()
     spots = in_parallel(lambda point: _spot(bench, *point), POINTS)
+    least, agree = float(np.nanmin(limits)), sum(s.agrees for s in spots)
+    slow = [s.shrink for s in spots if s.rate is not Rate.fast]
+    fast = [s.shrink for s in spots if s.rate is Rate.fast]
     return Finding(
         verdict=decide(spots),
-        summary=_summary(limits, spots),
+        summary=(
+            f"Where x1 x2 < -1 the limiting margin falls to {least:.1%} of the optimum on "
+            f"[-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. "
+            f"Stepping agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of "
+            "inputs."
+        ),
         run=(
             f"The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at "
-            f"{len(POINTS)} "
-            f"pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one by one to "
-            f"t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to {HORIZON}."
+            f"{len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one "
+            f"by one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to "
+            f"{HORIZON}."
         ),
-        numbers=_numbers(limits, spots),
+        numbers=[
+            Number("smallest limiting margin / optimum on the map", least, Rigour.exact),
+            Number(
+                "share of the map with an optimal limit",
+                float(np.nanmean(limits == 1)),
+                Rigour.exact,
+            ),
+            Number("networks stepped", sum(s.trained for s in spots)),
+            Number(
+                "largest median distance of the extrapolated limit from the map",
+                max(s.extrapolated for s in spots),
+                unit="half gaps",
+            ),
+            Number(
+                f"largest distance of the relative margin at {HORIZON}",
+                max(s.simulated for s in spots),
+                Rigour.estimated,
+            ),
+            Number("shrinking per decade where 1/ln t is predicted, smallest", min(slow)),
+            Number("shrinking per decade where faster is predicted, largest", max(fast)),
+        ],
         settings={
             "seed": bench.seed,
             "initializer": INITIALIZER,
@@ -159,120 +188,55 @@ def examine(bench: Bench) -> Finding:
             "times": list(TIMES),
             "horizon": HORIZON,
         },
-        tables=[_table(spots)],
+        tables=[Table("data_plane", CAPTION, columns(spots, COLUMNS))],
         figures=[_figure(side, limits, rates, spots)],
         deviations=_deviations(spots),
     )
-
-
-def _summary(limits: Floats, spots: list[Spot]) -> str:
-    agree = sum(s.limit_agrees and s.rate_agrees for s in spots)
-    return (
-        f"Where x1 x2 < -1 the limiting margin falls to {np.nanmin(limits):.1%} of the optimum on "
-        f"[-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. Stepping "
-        f"agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of inputs."
-    )
-
-
-def _numbers(limits: Floats, spots: list[Spot]) -> list[Number]:
-    worst = max(s.extrapolated for s in spots)
-    simulated = max(s.simulated for s in spots)
-    slow = min(s.shrink for s in spots if s.rate is not Rate.fast)
-    fast = max(s.shrink for s in spots if s.rate is Rate.fast)
-    measured = Rigour.measured
-    return [
-        Number(
-            "smallest limiting margin / optimum on the map", float(np.nanmin(limits)), Rigour.exact
-        ),
-        Number(
-            "share of the map with an optimal limit", float(np.nanmean(limits == 1)), Rigour.exact
-        ),
-        Number("networks stepped", sum(s.trained for s in spots), measured),
-        Number(
-            "largest median distance of the extrapolated limit from the map",
-            worst,
-            measured,
-            "half gaps",
-        ),
-        Number(
-            f"largest distance of the relative margin at {HORIZON}", simulated, Rigour.estimated
-        ),
-        Number("shrinking per decade where 1/ln t is predicted, smallest", slow, measured),
-        Number("shrinking per decade where faster is predicted, largest", fast, measured),
-    ]
 
 
 def _deviations(spots: list[Spot]) -> list[str]:
     """Spots that disagree with the map or could not be judged."""
     texts = []
     for s in spots:
-        if min(s.trained, s.settled) < ENOUGH:
+        if not s.judged:
             texts.append(
                 f"({s.x1:g}, {s.x2:g}): only {s.trained} trained, {s.settled} settled networks."
             )
-        elif not (s.limit_agrees and s.rate_agrees):
+        elif not s.agrees:
             texts.append(f"({s.x1:g}, {s.x2:g}) disagrees with the map: {s}.")
     return texts
-
-
-def _table(spots: list[Spot]) -> Table:
-    columns: dict[str, list[Any]] = {
-        "x1 (label +1)": [s.x1 for s in spots],
-        "x2 (label -1)": [s.x2 for s in spots],
-        "rate class": [RATE_NAMES[s.rate] for s in spots],
-        "limiting margin / optimum (map)": [s.relative_limit for s in spots],
-        "networks stepped": [s.trained for s in spots],
-        "extrapolated limit off the map (half gaps, median)": [s.extrapolated for s in spots],
-        "distance at 1e5 / at 1e4 (median)": [s.shrink for s in spots],
-        "networks settled": [s.settled for s in spots],
-        f"margin / optimum at {HORIZON} off the map (largest)": [s.simulated for s in spots],
-    }
-    caption = (
-        "Pairs of inputs at which gradient descent was stepped one by one: the limit extrapolated "
-        "from t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last decade."
-    )
-    return Table("data_plane", caption, columns)
 
 
 def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
     caption = (
         "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
-        "between "
-        "the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
+        "between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
         f"{np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the "
         "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
-        "with "
-        "the map; in another colour, if any, where they do not."
+        "with the map; in another colour, if any, where they do not."
     )
-    marks = [*hyperbola(), *_marks(spots)]
-    margin = Series("map", side, side, z=limits)
-    pace = Series("map", side, side, z=rates, categories=RATE_NAMES)
-    panels = [_panel([margin, *marks], "limiting margin / optimum"), _panel([pace, *marks], "rate")]
-    return Figure("data_plane", caption, panels)
-
-
-def _panel(series: list[Series], label: str) -> Panel:
-    limits = (-float(REACH), float(REACH))
-    return Panel(
-        series,
-        "x1 (label +1)",
-        "x2 (label -1)",
-        label,
-        x_limits=limits,
-        y_limits=limits,
-        colour_label=label,
-    )
-
-
-def _marks(spots: list[Spot]) -> list[Series]:
-    agree = [s for s in spots if s.limit_agrees and s.rate_agrees]
-    differ = [s for s in spots if s not in agree]
-    marks = [("stepped: agrees", agree, 0), ("stepped: differs", differ, 1)]
-    return [
+    agree, differ = [s for s in spots if s.agrees], [s for s in spots if not s.agrees]
+    dots = [
         Series("points", [s.x1 for s in part], [s.x2 for s in part], label, colour=colour)
-        for label, part, colour in marks
+        for label, part, colour in (("stepped: agrees", agree, 0), ("stepped: differs", differ, 1))
         if part
     ]
+    maps = (
+        (Series("map", side, side, z=limits), "limiting margin / optimum"),
+        (Series("map", side, side, z=rates, categories=RATE_NAMES), "rate"),
+    )
+    axes, square = ("x1 (label +1)", "x2 (label -1)"), (-float(REACH), float(REACH))
+    panels = [
+        Panel(
+            [values, *hyperbola(), *dots],
+            *(*axes, label),
+            x_limits=square,
+            y_limits=square,
+            colour_label=label,
+        )
+        for values, label in maps
+    ]
+    return Figure("data_plane", caption, panels)
 
 
 CLAIM = Claim(
@@ -281,17 +245,15 @@ CLAIM = Claim(
     title="Where it stops being true",
     statement=(
         "Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not optimal; "
-        "for "
-        "x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric data "
-        "|x| < 1 gradient descent is not 1/ln t slow."
+        "for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric "
+        "data |x| < 1 gradient descent is not 1/ln t slow."
     ),
     criterion=(
         f"At each of {len(POINTS)} pairs of inputs: median distance of the limit extrapolated from "
         f"single steps at most {EXTRAPOLATED:g} half gaps from the map; relative margin at "
-        f"{HORIZON} "
-        f"within {SIMULATED:g} of it in every settled run; median distance shrinks over the decade "
-        f"to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is predicted. "
-        f"Undecided where fewer than {ENOUGH} networks train or settle."
+        f"{HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks over "
+        f"the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is "
+        f"predicted. Undecided where fewer than {ENOUGH} networks train or settle."
     ),
     source='docs/theory.md, "Activation patterns" and "The law of the late phase"',
     examine=examine,

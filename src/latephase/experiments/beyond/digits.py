@@ -12,15 +12,8 @@ from latephase.core import LatephaseError, Rigour
 from latephase.core.arrays import Floats
 from latephase.core.workers import workers
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.experiments.bench.statistics import Interval, wilson
 from latephase.margin import margin_of, normalised_margin
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
@@ -31,6 +24,16 @@ WARM_STEP, EVERY, LONGEST = 0.02, 200, 20_000  # loss-scaled updates until train
 STEP_SIZE, UNTIL = 2e-4, "1e100"
 USUAL = np.log(1e-7)  # ln of the loss at which training usually ends
 GROWTH, LEVEL = 1.01, 0.95
+CAPTION = "Every network, at a loss of 1e-7 and at t = 10^100."
+COLUMNS: Columns[Path] = {
+    "seed": "seed",
+    "ln loss, first": lambda p: float(p.log_loss[0]),
+    "normalised margin, first": lambda p: float(p.normalised[0]),
+    "normalised margin, last": lambda p: float(p.normalised[-1]),
+    "robustness margin, first (input units)": lambda p: float(p.robust[0]),
+    "robustness margin, last (input units)": lambda p: float(p.robust[-1]),
+    "error of a neuron": "error",
+}
 SAMPLES = ("0", "1e8", "1e12", "1e20", "1e40", "1e100")
 
 
@@ -48,6 +51,16 @@ class Path:
     normalised: Floats
     robust: Floats
     error: float
+
+    @property
+    def growth(self) -> float:
+        """Of the normalised margin."""
+        return float(self.normalised[-1] / self.normalised[0] - 1)
+
+    @property
+    def robust_growth(self) -> float:
+        """Of the robustness margin."""
+        return float(self.robust[-1] / self.robust[0] - 1)
 
 
 def digits() -> Dataset:
@@ -86,6 +99,13 @@ def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
     from latephase.training.follow import follow
     from latephase.training.methods.table import LossScaled
 
+    def first_below(net: ShallowReLU, weights: Floats, biases: Floats) -> ShallowReLU | None:
+        for w, b in zip(weights, biases, strict=True):
+            net = ShallowReLU(w, b, net.output_weights)
+            if np.logaddexp.reduce(-data.labels * net(data.inputs)) < USUAL:
+                return net
+        return None
+
     nets = [network(seed) for seed in seeds]
     found = follow(
         np.stack([net.weights for net in nets]),
@@ -96,17 +116,7 @@ def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
         output_weights=nets[0].output_weights,
         method=LossScaled(WARM_STEP),
     )
-    return [_ready(found.weights[:, i], found.biases[:, i], data) for i in range(len(nets))]
-
-
-def _ready(weights: Floats, biases: Floats, data: Dataset) -> ShallowReLU | None:
-    """The first of the networks (S, ...) whose loss is below 1e-7."""
-    outer = network(0).output_weights
-    for w, b in zip(weights, biases, strict=True):
-        net = ShallowReLU(w, b, outer)
-        if np.logaddexp.reduce(-data.labels * net(data.inputs)) < USUAL:
-            return net
-    return None
+    return [first_below(net, found.weights[:, i], found.biases[:, i]) for i, net in enumerate(nets)]
 
 
 def path(item: tuple[int, ShallowReLU], data: Dataset) -> Path:
@@ -141,21 +151,21 @@ def shares(found: Sequence[Path]) -> tuple[Interval, Interval]:
     return wilson(normal, len(found), LEVEL), wilson(robust, len(found), LEVEL)
 
 
-def decide(found: Sequence[Path]) -> Verdict:
+def decide(found: Sequence[Path]) -> Support:
     """As the criterion says."""
     if len(found) < 20 or not all(np.isfinite(p.error) for p in found):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     both = shares(found)
     if all(share.lower > 0.5 for share in both):
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if any(s.upper < 0.5 for s in both) else Verdict.UNDECIDED
+        return Support.SUPPORTED
+    return Support.NOT_SUPPORTED if any(s.upper < 0.5 for s in both) else Support.UNDECIDED
 
 
 def examine(bench: Bench) -> Finding:
     """The paths of all networks; `bench.trials` does not matter here."""
     found = paths(bench)
     normal, robust = shares(found)
-    growth = [_growth(p.normalised) for p in found], [_growth(p.robust) for p in found]
+    growth = [p.growth for p in found], [p.robust_growth for p in found]
     return Finding(
         verdict=decide(found),
         summary=(
@@ -171,9 +181,9 @@ def examine(bench: Bench) -> Finding:
             "robustness margins by branch and bound over activation cells."
         ),
         numbers=[
-            Number("networks followed", len(found), Rigour.measured),
-            Number("share whose normalised margin grows by 1 %", _share(normal), Rigour.measured),
-            Number("share whose robustness margin grows", _share(robust), Rigour.measured),
+            Number("networks followed", len(found)),
+            Number("share whose normalised margin grows by 1 %", _share(normal)),
+            Number("share whose robustness margin grows", _share(robust)),
             Number("median growth, normalised", float(np.median(growth[0])), Rigour.estimated),
             Number("median growth, robust", float(np.median(growth[1])), Rigour.estimated),
             Number("largest fall of a robust one", min(growth[1]), Rigour.estimated),
@@ -185,33 +195,13 @@ def examine(bench: Bench) -> Finding:
             "seeds": [p.seed for p in found],
             "width": WIDTH,
         },
-        tables=[_table(found)],
+        tables=[Table("digits", CAPTION, columns(found, COLUMNS))],
         figures=[_figure(found)],
     )
 
 
-def _growth(margins: Floats) -> float:
-    return float(margins[-1] / margins[0] - 1)
-
-
 def _share(interval: Interval) -> str:
     return f"{interval.estimate:.0%} ({interval.lower:.0%} to {interval.upper:.0%})"
-
-
-def _table(found: Sequence[Path]) -> Table:
-    return Table(
-        "digits",
-        "Every network, at a loss of 1e-7 and at t = 10^100.",
-        {
-            "seed": [p.seed for p in found],
-            "ln loss, first": [float(p.log_loss[0]) for p in found],
-            "normalised margin, first": [float(p.normalised[0]) for p in found],
-            "normalised margin, last": [float(p.normalised[-1]) for p in found],
-            "robustness margin, first (input units)": [float(p.robust[0]) for p in found],
-            "robustness margin, last (input units)": [float(p.robust[-1]) for p in found],
-            "error of a neuron": [p.error for p in found],
-        },
-    )
 
 
 def _figure(found: Sequence[Path]) -> Figure:
@@ -234,14 +224,8 @@ def _figure(found: Sequence[Path]) -> Figure:
         Series("line", ends, ends, "no change", role="reference"),
     ]
     first, last = "at a loss of 1e-7 (input units)", "at t = 10^100 (input units)"
-    return Figure(
-        "digits",
-        caption,
-        [
-            Panel(lines, "log10 t", "normalised margin / first"),
-            Panel(dots, first, last, "robustness margin"),
-        ],
-    )
+    over_time = Panel(lines, "log10 t", "normalised margin / first")
+    return Figure("digits", caption, [over_time, Panel(dots, first, last, "robustness margin")])
 
 
 CLAIM = Claim(
@@ -254,9 +238,9 @@ CLAIM = Claim(
     ),
     criterion=(
         f"Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose normalised "
-        f"margin grows by 1 % or more, and the share whose robustness margin grows, exceed one "
-        f"half with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one "
-        "interval lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
+        "margin grows by 1 % or more, and the share whose robustness margin grows, exceed one half "
+        f"with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one interval "
+        "lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
     ),
     source="docs/theory.md, Any shallow network; intervals: [wilson1927]",
     examine=examine,

@@ -11,7 +11,7 @@ import numpy as np
 
 from latephase.core import InputError
 from latephase.experiments.bench.base import STEP_SIZE
-from latephase.experiments.bench.finding import Table
+from latephase.experiments.bench.finding import Columns, Table, columns
 from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
@@ -37,18 +37,18 @@ class Other:
 
 def others() -> list[Other]:
     """The named networks, followed and stepped."""
-    return [_one(name, net) for name, net in NAMED.items()]
-
-
-def _one(name: str, net: ShallowReLU) -> Other:
     from latephase.training.single_steps import descend  # imports JAX
 
-    w, b = descend(net, DATA, STEP_SIZE, STEPS)
-    points = (net.output_weights, DATA.inputs, DATA.labels)
-    inverse = 1 / (DATA.optimal_margin - np.asarray(margin_on_line(w[..., None], b, *points)))
-    slope = np.log(STEPS[1] / STEPS[0]) / (inverse[1] - inverse[0])
-    deficit, constant = _late(net)
-    return Other(name, constant, float(slope), deficit)
+    found = []
+    for name, net in NAMED.items():
+        w, b = descend(net, DATA, STEP_SIZE, STEPS)
+        points = (net.output_weights, DATA.inputs, DATA.labels)
+        margin = np.asarray(margin_on_line(w[..., None], b, *points))
+        inverse = 1 / (DATA.optimal_margin - margin)
+        slope = np.log(STEPS[1] / STEPS[0]) / (inverse[1] - inverse[0])
+        deficit, constant = _late(net)
+        found.append(Other(name, constant, float(slope), deficit))
+    return found
 
 
 def _late(net: ShallowReLU) -> tuple[float, float]:
@@ -77,14 +77,11 @@ def four_neurons(seed: int) -> tuple[int, int]:
 
 def table(found: list[Other]) -> Table:
     """The counterexamples."""
-    return Table(
-        "other_networks",
-        "Other networks on +-1/2, where two neurons with output weights 1 and -1 have C = 0.",
-        {
-            "network": [one.name for one in found],
-            "|C| by its limit (input units)": [one.constant for one in found],
-            "|C| by single steps, 10^4 to 10^6": [one.stepped for one in found],
-            f"deficit / optimum at {LATE}": [one.deficit for one in found],
-        },
-        opened=True,
-    )
+    named: Columns[Other] = {
+        "network": "name",
+        "|C| by its limit (input units)": "constant",
+        "|C| by single steps, 10^4 to 10^6": "stepped",
+        f"deficit / optimum at {LATE}": "deficit",
+    }
+    caption = "Other networks on +-1/2, where two neurons with output weights 1 and -1 have C = 0."
+    return Table("other_networks", caption, columns(found, named), opened=True)

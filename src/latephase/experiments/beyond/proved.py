@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
@@ -21,19 +20,11 @@ from latephase.experiments.bench.base import (
     Claim,
     Evidence,
 )
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.problem import initializers
 
 if TYPE_CHECKING:
-    from latephase.certificates.many import Row
     from latephase.certificates.odds.probability import CertifiedDistribution
 
 TRIALS = 6000  # of each initializer: certificates are a third of `reproduce --all`
@@ -116,18 +107,9 @@ def proven(bench: Bench, name: str) -> Proven:
     simulated = bench.ensemble(name, at=(HORIZON,))["regime"].values[:TRIALS]
     scale = float(initializers.get(name).scale(1, 2))
     grid = tuple(float(c) for c in scale * GRID)
-    wanted = allowed(name)
-    certified = certified_distribution(name, PAPER_DATA, PAPER_METHOD, grid, undecided=wanted)
-    return _collected(name, rows, simulated, certified, scale)
-
-
-def _collected(
-    name: str,
-    rows: Sequence[Row],
-    simulated: NDArray[Any],
-    certified: CertifiedDistribution,
-    scale: float,
-) -> Proven:
+    certified = certified_distribution(
+        name, PAPER_DATA, PAPER_METHOD, grid, undecided=allowed(name)
+    )
     proved = [row for row in rows if row.verdict == "PROVED"]
     differ = sum(
         row.verdict == "PROVED" and row.regime != other
@@ -139,10 +121,10 @@ def _collected(
     return Proven(name, len(rows), len(proved), differ, sizes, width, certified, scale)
 
 
-def decide(found: Sequence[Proven]) -> Verdict:
+def decide(found: Sequence[Proven]) -> Support:
     """As the criterion says."""
     if not found or any(f.trials < 100 for f in found):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     chance = reach(found[0].trials, len(found))
     right = all(
         f.disagreements == 0
@@ -153,149 +135,112 @@ def decide(found: Sequence[Proven]) -> Verdict:
         and f.outside <= chance
         for f in found
     )
-    return Verdict.SUPPORTED if right else Verdict.NOT_SUPPORTED
+    return Support.of(right)
 
 
 def examine(bench: Bench) -> Finding:
     """Certificates and certified distributions of all initializers."""
     found = [proven(bench, name) for name in initializers.names()]
+    tried, proved = sum(f.trials for f in found), sum(f.proved for f in found)
+    differ, width = sum(f.disagreements for f in found), max(f.width for f in found)
+    trained = np.array([f.certified.trained for f in found])
+    least, most = float(trained[:, 0].min()), float(trained[:, 1].max())
+    known = f"{least:g}" if least == most else f"between {least:.12g} and {most:.12g}"
+    coupled = max(f.certified.undecided for f in found)
+    sharp = max(f.certified.undecided for f in found if f.initializer not in UNIFORM_BIASES)
     return Finding(
         verdict=decide(found),
-        summary=_summary(found),
+        summary=(
+            f"{proved:,} of {tried:,} runs are proved to end as they do, and the simulator agrees "
+            f"with all but {differ}; the constants are known to {width:.1e} (relative). P(trained) "
+            f"is proved to be {known}, and the distribution of |C| is proved to {sharp:.1e} "
+            f"(uniform biases: {coupled:.1e})."
+        ),
         run=(
             f"Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)} "
             f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with "
-            "every sign "
-            "decided, and an argument for all later steps. Probabilities by closed forms in balls "
-            "without biases, else by cutting the space of initial networks into cells and "
-            "following each cell at once."
+            "every sign decided, and an argument for all later steps. Probabilities by closed "
+            "forms in balls without biases, else by cutting the space of initial networks into "
+            "cells and following each cell at once."
         ),
-        numbers=_numbers(found),
-        settings={
-            "trials": min(bench.trials, TRIALS),
-            "seed": bench.seed,
-            "inputs": [1.0, -1.0],
-            "step_size": STEP_SIZE,
-            "grid_in_units_of_the_scale": GRID.round(4).tolist(),
-        },
+        numbers=[
+            Number("runs certified", proved, Rigour.proved),
+            Number("runs tried", tried),
+            Number("regimes on which proof and simulator differ", differ, Rigour.proved),
+            Number("widest enclosure of a constant", width, Rigour.proved),
+            Number("P(trained), at least", least, Rigour.proved),
+            Number("P(trained), at most", most, Rigour.proved),
+            Number("largest undecided mass of a distribution of |C|", coupled, Rigour.proved),
+            Number(
+                "how far an empirical distribution leaves its band", max(f.outside for f in found)
+            ),
+        ],
+        settings=bench.settings(
+            trials=min(bench.trials, TRIALS),
+            inputs=[1.0, -1.0],
+            step_size=STEP_SIZE,
+            grid_in_units_of_the_scale=GRID.round(4).tolist(),
+        ),
         tables=[_table(found)],
-        figures=[_figure(found), _zoom(found)],
+        figures=_figures(found),
     )
-
-
-def _summary(found: Sequence[Proven]) -> str:
-    trials, proved = sum(f.trials for f in found), sum(f.proved for f in found)
-    sharp = max(f.certified.undecided for f in found if f.initializer not in UNIFORM_BIASES)
-    return (
-        f"{proved:,} of {trials:,} runs are proved to end as they do, and the simulator agrees "
-        f"with all but {sum(f.disagreements for f in found)}; the constants are known to "
-        f"{max(f.width for f in found):.1e} (relative). P(trained) is proved to be "
-        f"{_between([f.certified.trained for f in found])}, and the distribution of |C| is proved "
-        f"to {sharp:.1e} (uniform biases: "
-        f"{max(f.certified.undecided for f in found):.1e})."
-    )
-
-
-def _between(bounds: Sequence[tuple[float, float]]) -> str:
-    lower, upper = min(low for low, _ in bounds), max(high for _, high in bounds)
-    return f"{lower:g}" if lower == upper else f"between {lower:.12g} and {upper:.12g}"
-
-
-def _numbers(found: Sequence[Proven]) -> list[Number]:
-    trained = np.array([f.certified.trained for f in found])
-    return [
-        Number("runs certified", sum(f.proved for f in found), Rigour.proved),
-        Number("runs tried", sum(f.trials for f in found), Rigour.measured),
-        Number(
-            "regimes on which proof and simulator differ",
-            sum(f.disagreements for f in found),
-            Rigour.proved,
-        ),
-        Number("widest enclosure of a constant", max(f.width for f in found), Rigour.proved),
-        Number("P(trained), at least", float(trained[:, 0].min()), Rigour.proved),
-        Number("P(trained), at most", float(trained[:, 1].max()), Rigour.proved),
-        Number(
-            "largest undecided mass of a distribution of |C|",
-            max(f.certified.undecided for f in found),
-            Rigour.proved,
-        ),
-        Number(
-            "how far an empirical distribution leaves its band",
-            max(f.outside for f in found),
-            Rigour.measured,
-        ),
-    ]
 
 
 def _table(found: Sequence[Proven]) -> Table:
-    columns: dict[str, list[Any]] = {
-        "initializer": [f.initializer for f in found],
-        "trials": [f.trials for f in found],
-        "proved": [f.proved for f in found],
-        "widest constant (relative)": [f.width for f in found],
+    named: Columns[Proven] = {
+        "initializer": "initializer",
+        "trials": "trials",
+        "proved": "proved",
+        "widest constant (relative)": "width",
+        "P(trained) at least": lambda f: f.certified.trained[0],
+        "P(trained) at most": lambda f: f.certified.trained[1],
+        "P(one dead) at least": lambda f: f.certified.one_dead[0],
+        "P(one dead) at most": lambda f: f.certified.one_dead[1],
+        "P(both dead) at least": lambda f: f.certified.both_dead[0],
+        "P(both dead) at most": lambda f: f.certified.both_dead[1],
+        "undecided mass": lambda f: f.certified.undecided,
+        "empirical outside band": "outside",
     }
-    for name in ("trained", "one_dead", "both_dead"):
-        for end, side in ((0, "at least"), (1, "at most")):
-            label = f"P({name.replace('_', ' ')}) {side}"
-            columns[label] = [getattr(f.certified, name)[end] for f in found]
-    columns["undecided mass"] = [f.certified.undecided for f in found]
-    columns["empirical outside band"] = [f.outside for f in found]
     caption = "What is proved of each initializer; every column but the last is a proved bound."
-    return Table("proved", caption, columns)
+    return Table("proved", caption, columns(found, named))
 
 
-def _shown(found: Sequence[Proven]) -> list[Proven]:
-    return [f for f in found if f.initializer in SHOWN]
-
-
-def _figure(found: Sequence[Proven]) -> Figure:
+def _figures(found: Sequence[Proven]) -> list[Figure]:
+    """The certified distributions with the trials, and both less the middle of the band."""
+    shown = [f for f in found if f.initializer in SHOWN]
+    letters = " ".join(f"({k}) {f.initializer}." for k, f in zip("abc", shown, strict=False))
+    whole, zoomed = [], []
+    for f in shown:
+        c, lower, upper = (
+            np.array(part) for part in (f.certified.constants, f.certified.lower, f.certified.upper)
+        )
+        middle, far = (lower + upper) / 2, reach(f.trials, len(found))
+        trials = f"{f.trials:,} trials"
+        band = [
+            Series("band", c, lower, y2=upper, colour=0),
+            Series("line", c, middle, "proved to lie here", colour=0),
+            Series("points", c, f.empirical, trials, colour=1),
+        ]
+        apart = [
+            Series("band", c, lower - middle, "proved to lie here", y2=upper - middle, colour=0),
+            Series("points", c, f.empirical - middle, trials, colour=1),
+            Series("line", c, upper - middle + far, "chance", role="reference"),
+            Series("line", c, lower - middle - far, role="reference"),
+        ]
+        x = "c (input units)"
+        whole.append(Panel(band, x, "P(trained and |C| <= c)", f.initializer))
+        zoomed.append(Panel(apart, x, "difference of probability", f.initializer))
     caption = (
         "Distribution of |C| over initial networks: the certified band (so narrow that it looks "
-        "like a line) and the cumulated histogram of the trials. "
-        + _letters(found)
-        + " All curves end at P(trained) = 1/4."
+        f"like a line) and the cumulated histogram of the trials. {letters} All curves end at "
+        "P(trained) = 1/4."
     )
-    return Figure("proved_distribution", caption, [_panel(f) for f in _shown(found)])
-
-
-def _letters(found: Sequence[Proven]) -> str:
-    names = [f.initializer for f in _shown(found)]
-    return " ".join(f"({letter}) {name}." for letter, name in zip("abc", names, strict=False))
-
-
-def _panel(f: Proven) -> Panel:
-    c, lower, upper = (np.array(part) for part in _band(f))
-    series = [
-        Series("band", c, lower, y2=upper, colour=0),
-        Series("line", c, (lower + upper) / 2, "proved to lie here", colour=0),
-        Series("points", c, f.empirical, f"{f.trials:,} trials", colour=1),
-    ]
-    return Panel(series, "c (input units)", "P(trained and |C| <= c)", f.initializer)
-
-
-def _band(f: Proven) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    return f.certified.constants, f.certified.lower, f.certified.upper
-
-
-def _zoom(found: Sequence[Proven]) -> Figure:
-    caption = (
+    zoom = (
         "The same, less the middle of the band: now the band shows its width. The trials leave it "
         f"by no more than chance allows (thin lines: {LEVEL:.0%} for all initializers together). "
-        + _letters(found)
+        f"{letters}"
     )
-    return Figure("proved_zoom", caption, [_zoomed(f, len(found)) for f in _shown(found)])
-
-
-def _zoomed(f: Proven, family: int) -> Panel:
-    c, lower, upper = (np.array(part) for part in _band(f))
-    middle, far = (lower + upper) / 2, reach(f.trials, family)
-    series = [
-        Series("band", c, lower - middle, "proved to lie here", y2=upper - middle, colour=0),
-        Series("points", c, f.empirical - middle, f"{f.trials:,} trials", colour=1),
-        Series("line", c, upper - middle + far, "chance", role="reference"),
-        Series("line", c, lower - middle - far, role="reference"),
-    ]
-    return Panel(series, "c (input units)", "difference of probability", f.initializer)
+    return [Figure("proved_distribution", caption, whole), Figure("proved_zoom", zoom, zoomed)]
 
 
 CLAIM = Claim(

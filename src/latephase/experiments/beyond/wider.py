@@ -10,19 +10,13 @@ import numpy as np
 
 from latephase.core import InputError, Regime, Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.statistics import median
 from latephase.problem import Dataset, GradientFlow, ShallowReLU
 
 WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32), (2, 5, 10, 20), (1, 2)
-UNTIL, HORIZON = "1e1000", 1000.0
+UNTIL = "1e1000"
 RESTARTS = 1  # on each data set; the one with SPREAD (points, features) has MORE
 MORE = 2
 SPREAD = (5, 2)
@@ -31,7 +25,7 @@ SLOW = 1e-9  # of the constant of the margin, below which it counts as 0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ended:
     """One run: outcome by name, whether it is settled at the limit of its pattern, the distance to
     it at the end, normalised margin, rate exponent and constant of the margin (NaN if unknown)."""
 
@@ -39,11 +33,21 @@ class Outcome:
     points: int
     features: int
     outcome: str
-    settled: bool
-    distance: float
-    normalised_margin: float
-    rate: float
-    constant: float
+    settled: bool = False
+    distance: float = np.nan
+    normalised_margin: float = np.nan
+    rate: float = np.nan
+    constant: float = np.nan
+
+    @property
+    def fitted(self) -> bool:
+        """Settled with every point fitted."""
+        return self.outcome == "settled"
+
+    @property
+    def arrived(self) -> bool:
+        """At the limit of its pattern."""
+        return self.settled and self.distance < AT_LIMIT
 
 
 def problem(m: int, n: int, d: int, seed: int, restart: int) -> tuple[ShallowReLU, Dataset]:
@@ -57,34 +61,29 @@ def problem(m: int, n: int, d: int, seed: int, restart: int) -> tuple[ShallowReL
     return ShallowReLU(weights / np.sqrt(m), biases / np.sqrt(m), outer), Dataset(inputs, labels)
 
 
-def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Outcome:
+def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Ended:
     """One run of gradient flow to 10^1000, and its limit."""
     from latephase.runs import limit, simulate
 
     net, data = problem(m, n, d, seed, restart)
     run = simulate(net, data, GradientFlow(), until=UNTIL, at=[UNTIL])
-    fits = run.regime not in (Regime.one_dead, Regime.both_dead)  # two neurons on two points
-    name = run.outcome.name if fits else "unfitted"
-    nothing = Outcome(m, n, d, name, False, np.nan, np.nan, np.nan, np.nan)
+    dead = run.regime in (Regime.one_dead, Regime.both_dead)
+    name = "unfitted" if dead else run.outcome.name
     try:
         end = limit(run)
     except InputError:
-        return nothing
-    constant = np.nan
-    if end.settled and d == 1:
-        constant = float(end.margin_constant)
-    return Outcome(
-        m, n, d, name, end.settled, end.distance, end.normalised_margin, end.rate, constant
-    )
+        return Ended(m, n, d, name)
+    constant = float(end.margin_constant) if end.settled and d == 1 else np.nan
+    found = (end.settled, end.distance, end.normalised_margin, end.rate, constant)
+    return Ended(m, n, d, name, *found)
 
 
-def decide(found: Sequence[Outcome]) -> Verdict:
+def decide(found: Sequence[Ended]) -> Support:
     """As the criterion says."""
-    fitted = [f for f in found if f.outcome == "settled"]
+    fitted = [f for f in found if f.fitted]
     if len(fitted) < 20:
-        return Verdict.UNDECIDED
-    arrived = np.mean([f.settled and f.distance < AT_LIMIT for f in fitted])
-    return Verdict.SUPPORTED if arrived >= 0.9 else Verdict.NOT_SUPPORTED
+        return Support.UNDECIDED
+    return Support.of(np.mean([f.arrived for f in fitted]) >= 0.9)
 
 
 def examine(bench: Bench) -> Finding:
@@ -96,11 +95,12 @@ def examine(bench: Bench) -> Finding:
         for m in WIDTHS
         for k in range(MORE if (n, d) == SPREAD else RESTARTS)
     ]
-    fitted = [f for f in found if f.outcome == "settled"]
-    arrived = sum(f.settled and f.distance < AT_LIMIT for f in fitted)
+    fitted = [f for f in found if f.fitted]
+    arrived = sum(f.arrived for f in fitted)
     known = [f for f in fitted if np.isfinite(f.constant)]
     slow = sum(abs(f.constant) > SLOW for f in known)
     counts = Counter(f.outcome for f in found)
+    rate = median([f.rate for f in fitted if np.isfinite(f.rate)])
     return Finding(
         verdict=decide(found),
         summary=(
@@ -110,8 +110,8 @@ def examine(bench: Bench) -> Finding:
         ),
         run=(
             f"Gradient flow to t = 10^1000 of m = {WIDTHS[0]}..{WIDTHS[-1]} neurons on n = "
-            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, "
-            "one initial network each, and two on 5 points of the plane; the limits by quadratic "
+            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, one "
+            "initial network each, and two on 5 points of the plane; the limits by quadratic "
             "programs."
         ),
         numbers=[
@@ -122,7 +122,7 @@ def examine(bench: Bench) -> Finding:
             Number("settled runs at the limit of their pattern", arrived, Rigour.estimated),
             Number("margins with a constant other than 0", slow, Rigour.estimated),
             Number("constants known", len(known), Rigour.estimated),
-            Number("median rate of what the asymptote leaves out", _rate(fitted), Rigour.exact),
+            Number("median rate of what the asymptote leaves out", rate, Rigour.exact),
         ],
         settings={"seed": bench.seed, "restarts": RESTARTS, "more": MORE, "until": UNTIL},
         tables=[_table(found)],
@@ -130,12 +130,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _rate(fitted: Sequence[Outcome]) -> float:
-    rates = [f.rate for f in fitted if np.isfinite(f.rate)]
-    return float(np.median(rates)) if rates else float("nan")
-
-
-def _table(found: Sequence[Outcome]) -> Table:
+def _table(found: Sequence[Ended]) -> Table:
     rows = [(d, n, m) for d in FEATURES for n in POINTS for m in WIDTHS]
     groups = [[f for f in found if (f.features, f.points, f.neurons) == row] for row in rows]
     margins = [[f.normalised_margin for f in g if np.isfinite(f.normalised_margin)] for g in groups]
@@ -148,25 +143,24 @@ def _table(found: Sequence[Outcome]) -> Table:
             "n": [row[1] for row in rows],
             "m": [row[2] for row in rows],
             "runs": [len(g) for g in groups],
-            "settled": [sum(f.outcome == "settled" for f in g) for g in groups],
-            "at the limit": [sum(f.settled and f.distance < AT_LIMIT for f in g) for g in groups],
+            "settled": [sum(f.fitted for f in g) for g in groups],
+            "at the limit": [sum(f.arrived for f in g) for g in groups],
             "smallest normalised margin": [min(v) if v else "" for v in margins],
             "largest normalised margin": [max(v) if v else "" for v in margins],
         },
     )
 
 
-def _figure(found: Sequence[Outcome]) -> Figure:
+def _figure(found: Sequence[Ended]) -> Figure:
     caption = (
-        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of "
-        "the limit by width, a dot for each run on 5 points of the plane: different starts end at "
-        "different KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
+        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of the limit "
+        "by width, a dot for each run on 5 points of the plane: different starts end at different "
+        "KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
     )
     shares = []
     for k, d in enumerate(FEATURES):
         y = [
-            np.mean([f.outcome == "settled" for f in found if (f.neurons, f.features) == (m, d)])
-            for m in WIDTHS
+            np.mean([f.fitted for f in found if (f.neurons, f.features) == (m, d)]) for m in WIDTHS
         ]
         shares.append(Series("line", WIDTHS, y, f"R^{d}", colour=k))
     some = [f for f in found if (f.points, f.features) == SPREAD and f.normalised_margin > 0]
@@ -176,15 +170,12 @@ def _figure(found: Sequence[Outcome]) -> Figure:
         "points", [f.neurons for f in known], [max(abs(f.constant), 1e-12) for f in known]
     )
     width = "width m (neurons)"
-    return Figure(
-        "wider",
-        caption,
-        [
-            Panel(shares, width, "share of runs", x_scale="log", y_limits=(0, 1.05)),
-            Panel([dots], width, "normalised margin", x_scale="log"),
-            Panel([sizes], width, "|C| (input units)", x_scale="log", y_scale="log"),
-        ],
-    )
+    panels = [
+        Panel(shares, width, "share of runs", x_scale="log", y_limits=(0, 1.05)),
+        Panel([dots], width, "normalised margin", x_scale="log"),
+        Panel([sizes], width, "|C| (input units)", x_scale="log", y_scale="log"),
+    ]
+    return Figure("wider", caption, panels)
 
 
 CLAIM = Claim(
@@ -196,7 +187,7 @@ CLAIM = Claim(
         "of the pattern it settles in, which depends on the start."
     ),
     criterion=(
-        f"At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
+        "At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
         f"within {AT_LIMIT:g} of the direction that the quadratic program of their pattern finds."
     ),
     source="docs/theory.md, Limits; [soudry2018], [lyuli2020]",

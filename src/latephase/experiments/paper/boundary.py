@@ -7,21 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import LogTime, Rigour
-from latephase.core.arrays import Bools, Floats
+from latephase.core import LogTime
+from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, stepped
 from latephase.experiments.bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
-from latephase.experiments.bench.statistics import power_above, quantiles
+from latephase.experiments.bench.statistics import largest, power_above, quantile
 from latephase.problem import GradientDescent, ShallowReLU
 
 OPTIMAL = PAPER_DATA.optimal_margin
@@ -29,6 +22,16 @@ IDENTITY = 1e-12  # largest relative error of margin = optimal - |x* - midpoint|
 FROM = "1e20"  # step from which on the denominator is compared with its prediction
 DENOMINATOR = 1e-9  # largest relative error of the denominator from then on
 FINAL_RATIO = 0.02  # and of its ratio to ln t itself at 1e1000
+CAPTION = "The margin from x*, and the denominator of x* against ln t, over trained runs."
+COLUMNS: Columns[BoundaryCheck] = {
+    "initializer": "initializer",
+    "trained runs": lambda c: c.ratio.size,
+    "samples": "defined",
+    "largest error of the margin formula (relative)": "identity",
+    "(w1 - w2)/ln t at 1e1000, median": lambda c: quantile(c.ratio, 0.5),
+    "(w1 - w2)/(ln t + beta), largest error from 1e20 on": lambda c: _most(c.denominator),
+    "b2 - b1 against C at 1e1000, median error (relative)": lambda c: quantile(c.numerator, 0.5),
+}
 SHOWN = ((2.0, -0.5), (0.2, 0.3))  # weights and biases of the network of the figure
 SHOWN_TIMES = ("0", "1e2", "1e6", "1e1000")
 
@@ -65,7 +68,10 @@ def check(runs: Trained) -> BoundaryCheck:
     numerator = runs.biases[..., 1] - runs.biases[..., 0]
     denominator = runs.weights[..., 0] - runs.weights[..., 1]
     predicted = runs.log_t[late] + runs.offset[:, None]
-    right, crosses, alone = runs.margin > 0, ~np.isnan(runs.boundary), _specialised(runs)
+    at_first, at_second = runs.biases + runs.weights, runs.biases - runs.weights  # x = 1, x = -1
+    alone = (at_first[..., 0] > 0) & (at_second[..., 0] <= 0)  # each on its own point
+    alone &= (at_second[..., 1] > 0) & (at_first[..., 1] <= 0)
+    right, crosses = runs.margin > 0, ~np.isnan(runs.boundary)
     defined = right & alone & crosses
     with np.errstate(divide="ignore", invalid="ignore"):
         formula = OPTIMAL - np.abs(numerator / denominator)  # the midpoint is 0
@@ -84,13 +90,6 @@ def check(runs: Trained) -> BoundaryCheck:
         )
 
 
-def _specialised(runs: Trained) -> Bools:
-    """Samples (K, S) in which each neuron is active on its own point alone."""
-    at_first, at_second = runs.biases + runs.weights, runs.biases - runs.weights  # x = 1, x = -1
-    first = (at_first[..., 0] > 0) & (at_second[..., 0] <= 0)
-    return np.asarray(first & (at_second[..., 1] > 0) & (at_first[..., 1] <= 0))
-
-
 def step_by_step(runs: Stepped) -> tuple[Floats, Floats]:
     """Of stepped runs: relative errors of the margin formula (K, S), of the denominator's growth
     over ln t (K,)."""
@@ -98,10 +97,10 @@ def step_by_step(runs: Stepped) -> tuple[Floats, Floats]:
     return np.abs(formula / runs.margin - 1), np.abs(rise(runs.denominator) / LOG_RISE - 1)
 
 
-def decide(checks: Sequence[BoundaryCheck], single: Stepped | None = None) -> Verdict:
+def decide(checks: Sequence[BoundaryCheck], single: Stepped | None = None) -> Support:
     """SUPPORTED iff the formula gives the margin and the denominator grows as predicted."""
     if any(c.defined == 0 for c in checks):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     held = all(
         c.identity <= IDENTITY
         and c.late_defined
@@ -112,7 +111,7 @@ def decide(checks: Sequence[BoundaryCheck], single: Stepped | None = None) -> Ve
     if single is not None:
         errors, growth = step_by_step(single)
         held = held and bool((errors <= IDENTITY).all() and (growth <= single.allowed).all())
-    return Verdict.SUPPORTED if held else Verdict.NOT_SUPPORTED
+    return Support.of(held)
 
 
 def examine(bench: Bench) -> Finding:
@@ -124,89 +123,68 @@ def examine(bench: Bench) -> Finding:
     astray = sum(c.astray for c in checks)
     single = stepped(bench)
     errors, growth = step_by_step(single)
+    least, most = float(ratio.min(initial=np.inf)), _most(ratio)
+    growing = _most(growth)
     return Finding(
         decide(checks, single),
         f"The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,} "
-        f"samples; (w1 - w2)/ln t ends at 1e1000 between {_least(ratio):.5f} and "
-        f"{_most(ratio):.5f}. In {growth.size} runs made step by step to {single.until} the margin "
-        f"is so, too, and w1 - w2 grows like ln t to better than {power_above(_most(growth))}.",
+        f"samples; (w1 - w2)/ln t ends at 1e1000 between {least:.5f} and {most:.5f}. In "
+        f"{growth.size} runs made step by step to {single.until} the margin is so, too, and w1 - "
+        f"w2 grows like ln t to better than {power_above(growing)}.",
         f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; "
         f"{samples:,} samples of trained, specialised networks with both neurons active at x*; the "
-        "run of median |C| of each initializer also step by step to "
-        f"{single.until}, by a loop of its own.",
+        f"run of median |C| of each initializer also step by step to {single.until}, by a loop of "
+        "its own.",
         [
-            Number("largest relative error of the margin formula", identity, Rigour.measured),
-            Number("samples of specialised networks, both points right", alone, Rigour.measured),
-            Number(
-                "of these, x* undefined: N = 0 on an interval", alone - samples, Rigour.measured
-            ),
-            Number(
-                "samples before that in which x* is not the nearest zero", astray, Rigour.measured
-            ),
-            Number("smallest (w1 - w2)/ln t at 1e1000", _least(ratio), Rigour.measured),
-            Number("largest (w1 - w2)/ln t at 1e1000", _most(ratio), Rigour.measured),
+            Number("largest relative error of the margin formula", identity),
+            Number("samples of specialised networks, both points right", alone),
+            Number("of these, x* undefined: N = 0 on an interval", alone - samples),
+            Number("samples before that in which x* is not the nearest zero", astray),
+            Number("smallest (w1 - w2)/ln t at 1e1000", least),
+            Number("largest (w1 - w2)/ln t at 1e1000", most),
             Number(
                 f"largest relative distance of w1 - w2 from ln t + beta, from step {FROM} on",
-                max(float(c.denominator.max(initial=0.0)) for c in checks),
-                Rigour.measured,
+                max(largest(c.denominator) for c in checks),
             ),
-            Number("step by step: error of the margin formula", _most(errors), Rigour.measured),
-            Number("step by step: growth of w1 - w2 / ln t - 1", _most(growth), Rigour.measured),
+            Number("step by step: error of the margin formula", _most(errors)),
+            Number("step by step: growth of w1 - w2 / ln t - 1", growing),
         ],
         settings(bench, COMMON, at=TIMES),
-        (_table(checks),),
-        (_figure(),),
-        _deviations(alone - samples, astray),
+        [Table("boundary_formula", CAPTION, columns(checks, COLUMNS))],
+        [_figure()],
+        [_early(alone - samples, astray)] if alone - samples or astray else [],
     )
-
-
-def _least(values: Floats) -> float:
-    return float(values.min(initial=np.inf))
 
 
 def _most(values: Floats) -> float:
-    return float(values.max(initial=-np.inf))
+    return largest(values, -np.inf)
 
 
-def _table(checks: Sequence[BoundaryCheck]) -> Table:
-    ratios = [c.ratio for c in checks]
-    return Table(
-        "boundary_formula",
-        "The margin from x*, and the denominator of x* against ln t, over trained runs.",
-        {
-            "initializer": [c.initializer for c in checks],
-            "trained runs": [c.ratio.size for c in checks],
-            "samples": [c.defined for c in checks],
-            "largest error of the margin formula (relative)": [c.identity for c in checks],
-            "(w1 - w2)/ln t at 1e1000, median": [quantiles(r, 0.5)[0] for r in ratios],
-            "(w1 - w2)/(ln t + beta), largest error from 1e20 on": [
-                _most(c.denominator) for c in checks
-            ],
-            "b2 - b1 against C at 1e1000, median error (relative)": [
-                quantiles(c.numerator, 0.5)[0] for c in checks
-            ],
-        },
-    )
-
-
-def _deviations(undefined: int, astray: int) -> list[str]:
-    if undefined == astray == 0:
-        return []
-    return [
+def _early(undefined: int, astray: int) -> str:
+    """What is so before the late phase."""
+    return (
         f"The formula does not hold from the start: in {undefined:,} samples of specialised "
         "networks the kinks leave an interval between them on which N = 0, so that x* does not "
         f"exist and the margin ends at a kink; in {astray:,} samples before specialisation x* "
         "exists but another zero of N is nearer. All of these are early; the claim is judged where "
         "x* is the boundary."
-    ]
+    )
 
 
 def _figure() -> Figure:
-    x, outputs, boundaries = _snapshots()
+    """One network at SHOWN_TIMES: its scaled outputs, and its boundaries (NaN where undefined)."""
+    from latephase.runs import simulate
+
+    method = GradientDescent(STEP_SIZE)
+    run = simulate(
+        ShallowReLU(*SHOWN), PAPER_DATA, method, until=SHOWN_TIMES[-1], at=SHOWN_TIMES
+    ).trajectory
+    nets = [ShallowReLU(*net) for net in zip(run.weights.values, run.biases.values, strict=True)]
+    x, boundaries = np.linspace(-1.5, 1.5, 601), np.asarray(run.boundary.values, float)
     names = ("at the start", *(f"after {t} steps" for t in SHOWN_TIMES[1:]))
     series = [
-        Series("line", x, y, name, colour=k)
-        for k, (y, name) in enumerate(zip(outputs, names, strict=True))
+        Series("line", x, net(x) / np.abs(net(PAPER_DATA.inputs)).max(), name, colour=k)
+        for k, (net, name) in enumerate(zip(nets, names, strict=True))
     ]
     series += [Series("points", [b], [0.0], colour=k) for k, b in enumerate(boundaries)]
     series += [Series("points", [1.0, -1.0], [0.0, 0.0], "the inputs", role="reference")]
@@ -222,23 +200,6 @@ def _figure() -> Figure:
             Panel(series, *labels, "at the boundary", x_limits=(-0.1, 0.4), y_limits=(-0.25, 0.4)),
         ],
     )
-
-
-def _snapshots() -> tuple[Floats, list[Floats], Floats]:
-    """Abscissae, scaled outputs at SHOWN_TIMES and boundaries (NaN where undefined)."""
-    from latephase.runs import simulate
-
-    network = ShallowReLU(*SHOWN)
-    run = simulate(
-        network, PAPER_DATA, GradientDescent(STEP_SIZE), until=SHOWN_TIMES[-1], at=SHOWN_TIMES
-    )
-    x = np.linspace(-1.5, 1.5, 601)
-    outputs = []
-    for k in range(len(SHOWN_TIMES)):
-        snapshot = run.trajectory.isel(time=k)
-        trained = ShallowReLU(snapshot.weights.values, snapshot.biases.values)
-        outputs.append(trained(x) / np.abs(trained(PAPER_DATA.inputs)).max())
-    return x, outputs, np.asarray(run.trajectory.boundary.values, float)
 
 
 CLAIM = Claim(

@@ -13,17 +13,10 @@ import numpy as np
 from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.late.engines.pair_trials import LatePhase
+from latephase.experiments.bench.drawn import LatePhase, draw, ends_in, follow, preactivations
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.statistics import largest
 from latephase.problem import GradientDescent, GradientFlow, Method
 
 INITIALIZER = "standard_normal"
@@ -35,8 +28,6 @@ SLOPE_TOLERANCE = 0.05
 SMALL = 0.01  # a steeper start may jump far past the kink in one larger step
 LARGEST_RATIO = 1.1  # |C| / step size: the overshoots are below 2 eta l, with l <= 1 + O(eta)
 ENOUGH = 30
-
-Mask = Bools
 
 
 @dataclass(frozen=True)
@@ -60,15 +51,15 @@ class Measured:
     ratio: float
 
 
-def decide(m: Measured) -> Verdict:
+def decide(m: Measured) -> Support:
     """The criterion of the claim."""
     if min(m.both, m.one) < ENOUGH:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     fast_flow = m.flow_error <= FLOW_TOLERANCE
     slow_descent = m.moving >= 0.99 and m.law_error <= LAW_TOLERANCE
     slopes = np.abs(np.array([m.slope_both, m.slope_one]) - 1)
     linear = bool((slopes <= SLOPE_TOLERANCE).all()) and m.ratio <= LARGEST_RATIO
-    return Verdict.SUPPORTED if fast_flow and slow_descent and linear else Verdict.NOT_SUPPORTED
+    return Support.of(fast_flow and slow_descent and linear)
 
 
 def log_flow_deficit(a: Floats, log_t: Floats) -> Floats:
@@ -88,21 +79,30 @@ def log_log_slope(step_sizes: Floats, values: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class _Runs:
-    """GF and GD from the same starts; groups: masks (T,) of trials that specialise in all runs."""
+class Runs:
+    """GF and GD from the same networks; both, one: masks (T,) of trials that specialise in all
+    runs, with both wrong sides positive at the start, with one.
 
-    a: Floats
+    constants (step sizes, trials of `both`): |C| of GD;  apart (step sizes, trials of `one`):
+    |C_GD - C_GF|.
+    """
+
+    networks: tuple[Floats, Floats]
     flow: LatePhase
     descents: list[LatePhase]
-    both: Mask
-    one: Mask
+    both: Bools
+    one: Bools
+    constants: Floats
+    apart: Floats
 
-    def constants(self, group: Mask) -> Floats:
-        """C of GD, (step sizes, trials of the group)."""
-        return np.stack([d.laws.constant[group] for d in self.descents])
+    @property
+    def ratios(self) -> Floats:
+        """|C| / step size of GD, (step sizes, trials with both wrong sides positive)."""
+        return np.asarray(self.constants / np.array(LADDER)[:, None])
 
 
-def _run(bench: Bench) -> _Runs:
+def run(bench: Bench) -> Runs:
+    """GF and GD over the ladder of step sizes from the same starts."""
     networks = draw(INITIALIZER, bench.trials, bench.seed)
     flow = follow(networks, PAPER_DATA, GradientFlow(), FLOW_TIMES)
     descents = [follow(networks, PAPER_DATA, GradientDescent(s), FLOW_TIMES) for s in LADDER]
@@ -111,106 +111,84 @@ def _run(bench: Bench) -> _Runs:
     trained = ends_in(flow, Regime.specialised)
     for descent in descents:
         trained &= ends_in(descent, Regime.specialised)
-    return _Runs(a, flow, descents, trained & (wrong == 2), trained & (wrong == 1))
+    both, one = trained & (wrong == 2), trained & (wrong == 1)
+    constants = np.abs([d.laws.constant[both] for d in descents])
+    apart = np.abs([d.laws.constant[one] - flow.laws.constant[one] for d in descents])
+    return Runs(networks, flow, descents, both, one, constants, apart)
 
 
-def _measure(runs: _Runs) -> Measured:
+def measure(runs: Runs) -> Measured:
+    """What decides the claim, read off the runs."""
+    both, ladder = runs.both, np.array(LADDER)
     log_t = np.array([LogTime.parse(t).log for t in FLOW_TIMES])
-    seen = runs.flow.record.observed["log_margin_deficit"][runs.both]
-    predicted = log_flow_deficit(runs.a[runs.both], log_t)
-    constants = runs.constants(runs.both)
-    apart = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
-    ladder = np.array(LADDER)
-    enough = min(runs.both.sum(), runs.one.sum()) > 0
+    seen = runs.flow.record.observed["log_margin_deficit"][both]
+    a = preactivations(runs.networks, PAPER_DATA)[both]
+    errors = []
+    for descent in runs.descents:
+        constant, offset = descent.laws.constant[both], descent.laws.offset[both]
+        log_law = np.log(np.abs(constant)) - np.log(log_t[-1] + offset)
+        late = descent.record.observed["log_margin_deficit"][both, -1]
+        errors.append(largest(np.abs(np.expm1(late - log_law))))
+    enough = min(both.sum(), runs.one.sum()) > 0
     return Measured(
-        int(runs.both.sum()),
+        int(both.sum()),
         int(runs.one.sum()),
-        float(np.abs(np.expm1(seen - predicted)).max(initial=0.0)),
-        max(_law_error(d, runs.both, log_t[-1]) for d in runs.descents),
-        float(np.mean(constants != 0)) if enough else 0.0,
-        log_log_slope(ladder, np.abs(constants)) if enough else np.nan,
-        log_log_slope(ladder, apart) if enough else np.nan,
-        float(_ratios(runs)[ladder <= SMALL].max(initial=0.0)),
+        largest(np.abs(np.expm1(seen - log_flow_deficit(a, log_t)))),
+        max(errors),
+        float(np.mean(runs.constants != 0)) if enough else 0.0,
+        log_log_slope(ladder, runs.constants) if enough else np.nan,
+        log_log_slope(ladder, runs.apart) if enough else np.nan,
+        largest(runs.ratios[ladder <= SMALL]),
     )
-
-
-def _ratios(runs: _Runs) -> Floats:
-    """|C| / step size of GD, (step sizes, trials with both wrong sides positive)."""
-    ratios: Floats = np.abs(runs.constants(runs.both)) / np.array(LADDER)[:, None]
-    return ratios
-
-
-def _law_error(found: LatePhase, group: Mask, log_t: float) -> float:
-    """Largest relative error of the deficit at the last time against |C| / (ln t + beta)."""
-    laws = found.laws
-    log_law = np.log(np.abs(laws.constant[group])) - np.log(log_t + laws.offset[group])
-    seen = found.record.observed["log_margin_deficit"][group, -1]
-    return float(np.abs(np.expm1(seen - log_law)).max(initial=0.0))
 
 
 def examine(bench: Bench) -> Finding:
     """Run GF and GD over the ladder of step sizes from the same starts."""
-    runs = _run(bench)
-    m = _measure(runs)
+    runs = run(bench)
+    m, exact = measure(runs), Rigour.exact
+    steep = largest(runs.ratios[-1])
     return Finding(
         verdict=decide(m),
         summary=(
             f"With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t) to "
             f"{m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of "
-            "runs, "
-            f"with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
+            f"runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
             f"|C_GD - C_GF| ~ step size^{m.slope_one:.3f}."
         ),
         run=(
             f"{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at "
             f"{len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise."
         ),
-        numbers=_numbers(m),
-        settings=_settings(bench),
+        numbers=[
+            Number("trials with both wrong sides positive that specialise", m.both),
+            Number("trials with one wrong side positive that specialise", m.one),
+            Number("largest relative error of GF's predicted deficit", m.flow_error, exact),
+            Number("largest relative error of GD's law at t = 10^1000", m.law_error, exact),
+            Number("share of GD runs with C != 0 (both positive)", m.moving, exact),
+            Number("slope of ln median |C| over ln step size (both positive)", m.slope_both),
+            Number("slope of ln median |C_GD - C_GF| (one positive)", m.slope_one),
+            Number(f"largest |C| / step size, step sizes up to {SMALL:g}", m.ratio),
+        ],
+        settings=bench.settings(
+            initializer=INITIALIZER,
+            inputs=[1.0, -1.0],
+            step_sizes=list(LADDER),
+            times=list(FLOW_TIMES),
+        ),
         tables=[_table(runs)],
-        figures=_figures(bench, runs),
-        deviations=[_steep(runs)],
+        figures=[_figure(runs)] if runs.both.any() and runs.one.any() else [],
+        deviations=[
+            f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| "
+            f"/ step size is {steep:.3g}, from steep starts that jump far past a kink in their "
+            "first step."
+        ],
     )
 
 
-def _steep(runs: _Runs) -> str:
-    """What the order of the step size hides."""
-    ratio = float(_ratios(runs)[-1].max(initial=0.0))
-    return (
-        f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| / "
-        "step "
-        f"size is {ratio:.3g}, from steep starts that jump far past a kink in their first step."
-    )
-
-
-def _settings(bench: Bench) -> dict[str, object]:
-    return {"trials": bench.trials, "seed": bench.seed} | {
-        "initializer": INITIALIZER,
-        "inputs": [1.0, -1.0],
-        "step_sizes": list(LADDER),
-        "times": list(FLOW_TIMES),
-    }
-
-
-def _numbers(m: Measured) -> list[Number]:
-    exact, measured = Rigour.exact, Rigour.measured
-    return [
-        Number("trials with both wrong sides positive that specialise", m.both, measured),
-        Number("trials with one wrong side positive that specialise", m.one, measured),
-        Number("largest relative error of GF's predicted deficit", m.flow_error, exact),
-        Number("largest relative error of GD's law at t = 10^1000", m.law_error, exact),
-        Number("share of GD runs with C != 0 (both positive)", m.moving, exact),
-        Number("slope of ln median |C| over ln step size (both positive)", m.slope_both, measured),
-        Number("slope of ln median |C_GD - C_GF| (one positive)", m.slope_one, measured),
-        Number(f"largest |C| / step size, step sizes up to {SMALL:g}", m.ratio, measured),
-    ]
-
-
-def _table(runs: _Runs) -> Table:
-    both = np.abs(runs.constants(runs.both))
-    one = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
+def _table(runs: Runs) -> Table:
     columns: dict[str, list[float]] = {"step size": list(LADDER)}
-    for name, values in (("|C|, both positive", both), ("|C_GD - C_GF|, one positive", one)):
+    shown = (("|C|, both positive", runs.constants), ("|C_GD - C_GF|, one positive", runs.apart))
+    for name, values in shown:
         for label, q in (("5 %", 0.05), ("median", 0.5), ("95 %", 0.95)):
             columns[f"{name}: {label}"] = _quantile(values, q)
     caption = "Constant of the law over step sizes; the same starts at every step size."
@@ -223,49 +201,32 @@ def _quantile(values: Floats, q: float) -> list[float]:
     return [float(v) for v in np.quantile(values, q, axis=1)]
 
 
-def _figures(bench: Bench, runs: _Runs) -> list[Figure]:
-    if not runs.both.any() or not runs.one.any():
-        return []
+def _figure(runs: Runs) -> Figure:
     caption = (
         "(a) With both wrong sides positive at the start the constant of gradient descent is "
         "proportional to the step size, and so is its distance from gradient flow's with one "
-        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training "
-        "time; gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, "
-        "the later the smaller its step."
+        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training time; "
+        "gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, the "
+        "later the smaller its step."
     )
-    return [
-        Figure("flow_against_descent", caption, [_ladder_panel(runs), _course_panel(bench, runs)])
-    ]
-
-
-def _ladder_panel(runs: _Runs) -> Panel:
-    both = np.abs(runs.constants(runs.both))
-    one = np.abs(runs.constants(runs.one) - runs.flow.laws.constant[runs.one])
-    low, high = _quantile(both, 0.05), _quantile(both, 0.95)
-    series = [
-        Series("band", LADDER, low, y2=high, colour=0),
-        Series(
-            "line", LADDER, _quantile(both, 0.5), "|C| of GD, both wrong sides positive", colour=0
-        ),
-        Series("line", LADDER, _quantile(one, 0.5), "|C of GD - C of GF|, one positive", colour=1),
+    both, one = ([_quantile(v, q) for q in (0.05, 0.5, 0.95)] for v in (runs.constants, runs.apart))
+    ladder = [
+        Series("band", LADDER, both[0], y2=both[2], colour=0),
+        Series("line", LADDER, both[1], "|C| of GD, both wrong sides positive", colour=0),
+        Series("line", LADDER, one[1], "|C of GD - C of GF|, one positive", colour=1),
         Series("line", LADDER, LADDER, "step size", role="reference"),
     ]
-    return Panel(
-        series,
-        "step size",
-        "constant C (input units)",
-        "the constant",
-        x_scale="log",
-        y_scale="log",
-    )
+    labels = "step size", "constant C (input units)", "the constant"
+    constants = Panel(ladder, *labels, x_scale="log", y_scale="log")
+    return Figure("flow_against_descent", caption, [constants, _courses(runs)])
 
 
-def _course_panel(bench: Bench, runs: _Runs) -> Panel:
+def _courses(runs: Runs) -> Panel:
     """The trial of median |C| at the largest step size, over flow time."""
     constants = np.where(runs.both, np.abs(runs.descents[-1].laws.constant), np.nan)
     middle = int(np.nanargmin(np.abs(constants - np.nanmedian(constants))))
-    networks = draw(INITIALIZER, bench.trials, bench.seed)
-    start = (networks[0][[middle]], networks[1][[middle]])
+    weights, biases = runs.networks
+    start = (weights[[middle]], biases[[middle]])
     series = [_course(start, GradientFlow(), "gradient flow", 0)]
     for colour, step_size in enumerate((1e-1, 1e-3, 1e-5), start=1):
         label = f"gradient descent, step size {step_size:g}"
@@ -292,20 +253,16 @@ CLAIM = Claim(
     statement=(
         "From a start in which both neurons are active on the wrong point, gradient flow reaches a "
         "deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of "
-        "gradient "
-        "descent is of the order of its step size. With one wrong side inactive at the start both "
-        "share the constant up to the order of the step size."
+        "gradient descent is of the order of its step size. With one wrong side inactive at the "
+        "start both share the constant up to the order of the step size."
     ),
     criterion=(
         f"GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t = 1e9, "
         f"1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at "
-        "1e1000, "
-        "C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| over step "
-        f"sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run "
-        "with "
-        f"a step size up to {SMALL:g}. "
-        "The first two parts: consistency; the constants: independent. "
-        f"Undecided with fewer than {ENOUGH} trials of either kind."
+        "1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| "
+        f"over step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in "
+        f"every run with a step size up to {SMALL:g}. The first two parts: consistency; the "
+        f"constants: independent. Undecided with fewer than {ENOUGH} trials of either kind."
     ),
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'

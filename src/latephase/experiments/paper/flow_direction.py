@@ -10,17 +10,10 @@ import numpy as np
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
 from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import quantiles
+from latephase.experiments.bench.statistics import quantile
 from latephase.margin import kkt_residual, margin_on_line, normalised_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
 
@@ -63,7 +56,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Limit:
+class Target:
     """The KKT point theta*: its parameters (2 neurons, [w, b]) and what the claim says of it."""
 
     parameters: Floats
@@ -79,13 +72,13 @@ def kkt_point(geometry: TwoPointGeometry) -> Floats:
     return np.stack([first, second])
 
 
-def limit() -> Limit:
+def limit() -> Target:
     """Check the KKT point of theory: residual, normalised margin and robustness margin."""
     geometry = TwoPointGeometry.of(PAPER_DATA)
     theta = kkt_point(geometry)
     arguments = theta[:, :1], theta[:, 1], OUTPUT_WEIGHTS, PAPER_DATA.inputs, PAPER_DATA.labels
     norm = np.sqrt(1 / geometry.k11 + 1 / geometry.k22)
-    return Limit(
+    return Target(
         theta,
         float(kkt_residual(*arguments)),
         abs(float(normalised_margin(*arguments)) * norm - 1),
@@ -103,27 +96,17 @@ def direction(runs: Trained, theta: Floats) -> Direction:
     gap = np.abs(1 - normalised * np.linalg.norm(theta))
     few = runs.weights[:KKT_TRIALS, :, :, None], runs.biases[:KKT_TRIALS]
     deficit = runs.deficit / PAPER_DATA.optimal_margin
-    largest = [_largest(v) for v in (angle, gap, deficit, kkt_residual(*few, *points, KINK))]
-    medians = [_median(v) for v in (angle, gap, deficit)]
-    return Direction(runs.initializer, runs.count, *(*largest, *medians, *_pace(runs)))
-
-
-def _pace(runs: Trained) -> tuple[Floats, Floats]:
-    """(fall (K,), spread (F,)) of the trials with C != 0 and of those with C = 0."""
+    residual = kkt_residual(*few, *points, KINK)
+    # Pace: how the deficits fall, of the trials with C != 0 and of those with C = 0.
     slow = runs.constant != 0
     log_fall = runs.log_deficit[slow, CHECKED] - runs.log_deficit[slow, -1]
     judged = [TIMES.index(t) for t in FAST]
     log_t = runs.log_t[judged]
     scaled = runs.log_deficit[~slow][:, judged] + log_t + np.log(log_t)
-    return np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
-
-
-def _largest(values: Floats) -> Floats:
-    return np.asarray(values.max(axis=0, initial=0.0))
-
-
-def _median(values: Floats) -> Floats:
-    return np.array([quantiles(column, 0.5)[0] for column in values.T])
+    largest = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
+    medians = [np.array([quantile(c, 0.5) for c in v.T]) for v in (angle, gap, deficit)]
+    pace = np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
+    return Direction(runs.initializer, runs.count, *(*largest, *medians, *pace))
 
 
 def converges(distance: Floats) -> bool:
@@ -133,17 +116,17 @@ def converges(distance: Floats) -> bool:
     return bool(distance[CHECKED] <= CLOSE and shrinks)
 
 
-def decide(found: Sequence[Direction], target: Limit) -> Verdict:
+def decide(found: Sequence[Direction], target: Target) -> Support:
     """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
     if any(d.trials == 0 for d in found):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     best = max(target.residual, target.margin_error, target.robustness_error) <= EXACT
     reached = all(
         converges(d.angle) and converges(d.deficit) and converges(d.residual) and converges(d.gap)
         for d in found
     )
     paced = all((d.fall <= SLOW).all() and (d.spread <= SPREAD).all() for d in found)
-    return Verdict.SUPPORTED if best and reached and paced else Verdict.NOT_SUPPORTED
+    return Support.of(best and reached and paced)
 
 
 def examine(bench: Bench) -> Finding:
@@ -154,66 +137,56 @@ def examine(bench: Bench) -> Finding:
         for n in INITIALIZERS
     ]
     found = [direction(r, target.parameters) for r in runs]
-    angle, deficit, residual = (
+    angle, deficit, residual, gap = (
         max(float(getattr(d, name)[CHECKED]) for d in found)
-        for name in ("angle", "deficit", "residual")
+        for name in ("angle", "deficit", "residual", "gap")
     )
+    trials, fast = sum(d.trials for d in found), sum(d.spread.size for d in found)
+    changes = max(float(d.spread.max(initial=1.0)) for d in found)
+    last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
     return Finding(
         decide(found, target),
-        f"At t = 1e1000 all {sum(d.trials for d in found):,} trained flows are within {angle:.1e} "
-        f"of the KKT direction (residual {residual:.1e}), and the margin within {deficit:.1e} of "
-        f"the optimum. The deficit of {sum(d.fall.size for d in found):,} shrinks like 1/ln t, "
-        f"that of the other {sum(d.spread.size for d in found):,}, which have C = 0, like "
-        "1/(t ln t).",
+        f"At t = 1e1000 all {trials:,} trained flows are within {angle:.1e} of the KKT direction "
+        f"(residual {residual:.1e}), and the margin within {deficit:.1e} of the optimum. The "
+        f"deficit of {trials - fast:,} shrinks like 1/ln t, that of the other {fast:,}, which have "
+        "C = 0, like 1/(t ln t).",
         f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
         f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
-        _numbers(found, target, angle, deficit, residual),
+        [
+            Number("trained runs", trials),
+            Number("of these, C = 0", fast, Rigour.exact),
+            Number(
+                "these: largest change of deficit * t ln t from 1e20 to 1e1000",
+                changes,
+                unit="times",
+            ),
+            Number("KKT residual of the limit point", target.residual),
+            Number("its normalised margin against 1/|theta*|", target.margin_error),
+            Number("its robustness margin against the optimum", target.robustness_error),
+            Number("largest distance in direction at 1e1000", angle),
+            Number("largest KKT residual at 1e1000", residual),
+            Number("largest gap of the normalised margin at 1e1000", gap),
+            Number("largest relative margin deficit at 1e1000", deficit),
+            Number(f"largest of these distances at {TIMES[-1]}", last),
+        ],
         settings(bench, INITIALIZERS, method="gradient flow", until=TIMES[-1], at=TIMES),
-        (_table(found),),
-        (_figure(found),),
-        (),
+        [_table(found)],
+        [_figure(found)],
     )
-
-
-def _numbers(
-    found: Sequence[Direction], target: Limit, angle: float, deficit: float, residual: float
-) -> list[Number]:
-    gap = max(float(d.gap[CHECKED]) for d in found)
-    last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
-    return [
-        Number("trained runs", sum(d.trials for d in found), Rigour.measured),
-        Number("of these, C = 0", sum(d.spread.size for d in found), Rigour.exact),
-        Number(
-            "these: largest change of deficit * t ln t from 1e20 to 1e1000",
-            max(float(d.spread.max(initial=1.0)) for d in found),
-            Rigour.measured,
-            "times",
-        ),
-        Number("KKT residual of the limit point", target.residual, Rigour.measured),
-        Number("its normalised margin against 1/|theta*|", target.margin_error, Rigour.measured),
-        Number(
-            "its robustness margin against the optimum", target.robustness_error, Rigour.measured
-        ),
-        Number("largest distance in direction at 1e1000", angle, Rigour.measured),
-        Number("largest KKT residual at 1e1000", residual, Rigour.measured),
-        Number("largest gap of the normalised margin at 1e1000", gap, Rigour.measured),
-        Number("largest relative margin deficit at 1e1000", deficit, Rigour.measured),
-        Number(f"largest of these distances at {TIMES[-1]}", last, Rigour.measured),
-    ]
 
 
 def _table(found: Sequence[Direction]) -> Table:
-    rows = [(d, k) for d in found for k in range(len(TIMES))]
+    rows = [(d, k, t) for d in found for k, t in enumerate(TIMES)]
     return Table(
         "flow_direction",
         "Distance of gradient flow from the KKT point: largest over trained runs.",
         {
-            "initializer": [d.initializer for d, _ in rows],
-            "t": [TIMES[k] for _, k in rows],
-            "distance in direction": [float(d.angle[k]) for d, k in rows],
-            "KKT residual": [float(d.residual[k]) for d, k in rows],
-            "gap of the normalised margin (relative)": [float(d.gap[k]) for d, k in rows],
-            "margin deficit (relative)": [float(d.deficit[k]) for d, k in rows],
+            "initializer": [d.initializer for d, _, _ in rows],
+            "t": [t for _, _, t in rows],
+            "distance in direction": [float(d.angle[k]) for d, k, _ in rows],
+            "KKT residual": [float(d.residual[k]) for d, k, _ in rows],
+            "gap of the normalised margin (relative)": [float(d.gap[k]) for d, k, _ in rows],
+            "margin deficit (relative)": [float(d.deficit[k]) for d, k, _ in rows],
         },
     )
 
@@ -230,8 +203,8 @@ def _figure(found: Sequence[Direction]) -> Figure:
     return Figure(
         "flow_direction",
         "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 "
-        "(c), because the direction has its largest margin at the limit.",
+        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c), because "
+        "the direction has its largest margin at the limit.",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
             for name, label, title in (
@@ -255,9 +228,9 @@ CLAIM = Claim(
         "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
         f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
         "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times "
-        f"larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t "
-        f"ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
+        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger. "
+        f"The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t ln t "
+        f"changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
     ),
     source=(
         "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import LogTime, Rigour
+from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
 from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import quantiles, wilson
+from latephase.experiments.bench.statistics import largest, quantile, quantiles, share, wilson
 
 INITIALIZER = "he_normal"
 OPTIMAL = PAPER_DATA.optimal_margin
@@ -33,6 +26,8 @@ TOLERANCE = 1e-6  # largest relative distance from that line
 DROP = 1e-12  # a relative loss of margin that is no rounding
 SLOW = 10.0  # least median ratio of the step of half recovery to the step of the minimum
 PATHS = 8
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+CAPTION = "Quantiles over trained runs of the drop of the margin and of its recovery."
 
 
 @dataclass(frozen=True)
@@ -59,8 +54,7 @@ def recovery(runs: Trained) -> Recovery:
     depth = loss.max(axis=1, initial=0.0)
     late = runs.since(LogTime.parse(FROM).log)
     with np.errstate(divide="ignore", invalid="ignore"):
-        line = (runs.log_t[late] + runs.offset[:, None]) / np.abs(runs.constant)[:, None]
-        residual = np.abs(1 / runs.deficit[:, late] / line - 1).max(axis=1)
+        residual = np.abs(1 / runs.deficit[:, late] / runs.line(late) - 1).max(axis=1)
     return Recovery(
         np.abs(runs.margin[:, 0] / OPTIMAL - 1) <= DROP,
         depth > DROP,
@@ -88,11 +82,11 @@ def _half_recovered(runs: Trained, loss: Floats) -> Floats:
     return np.where(reached.any(axis=1), start + share * (runs.log_t[k] - start), np.inf)
 
 
-def decide(found: Recovery) -> Verdict:
+def decide(found: Recovery) -> Support:
     """SUPPORTED iff every trained trial starts optimal, drops and recovers slowly, as predicted."""
     if found.depth.size == 0:
-        return Verdict.UNDECIDED
-    slow = quantiles(found.half - np.log(np.maximum(found.bottom, 1)), 0.5)[0] >= np.log(SLOW)
+        return Support.UNDECIDED
+    slow = quantile(found.half - np.log(np.maximum(found.bottom, 1)), 0.5) >= np.log(SLOW)
     held = (
         found.starts.all()
         and found.drops.all()
@@ -100,7 +94,7 @@ def decide(found: Recovery) -> Verdict:
         and (found.residual <= TOLERANCE).all()
         and slow
     )
-    return Verdict.SUPPORTED if held else Verdict.NOT_SUPPORTED
+    return Support.of(held)
 
 
 def examine(bench: Bench) -> Finding:
@@ -110,62 +104,43 @@ def examine(bench: Bench) -> Finding:
     found = recovery(runs)
     starts = float(np.mean(everything["robustness_margin"].values[:, 0] >= OPTIMAL * (1 - DROP)))
     drop = wilson(found.drops.sum(), found.drops.size, 0.99)
-    depth, half = quantiles(found.depth, 0.5)[0], quantiles(found.half, 0.5)[0]
+    depth, half = quantile(found.depth, 0.5), quantile(found.half, 0.5)
+    quantiled = {
+        "quantile": list(SHARES),
+        "depth (relative to the optimum)": quantiles(found.depth, *SHARES),
+        "step of the minimum": quantiles(found.bottom, *SHARES),
+        "step of half recovery, log10": quantiles(found.half / np.log(10), *SHARES),
+    }
     return Finding(
         decide(found),
         f"All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal "
         f"margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step "
-        f"{quantiles(found.bottom, 0.5)[0]:.0f}; half of that is back by step {np.exp(half):.2g}.",
+        f"{quantile(found.bottom, 0.5):.0f}; half of that is back by step {np.exp(half):.2g}.",
         f"{bench.trials:,} runs of gradient descent from He's normal initialisation.",
         [
-            Number("trained runs", runs.count, Rigour.measured),
-            Number("of all runs, start at the optimal margin", starts, Rigour.measured),
-            Number("of trained runs, start there", _share(found.starts), Rigour.measured),
-            Number("of trained runs, drop", float(drop.estimate), Rigour.measured),
-            Number("lower end of that share (Wilson, 99 %)", float(drop.lower), Rigour.measured),
-            Number("median depth of the drop (relative to the optimum)", depth, Rigour.measured),
-            Number("median step of half recovery, log10", half / np.log(10), Rigour.measured),
-            Number(
-                "largest residual of the 1/ln t line", _largest(found.residual), Rigour.measured
-            ),
+            Number("trained runs", runs.count),
+            Number("of all runs, start at the optimal margin", starts),
+            Number("of trained runs, start there", share(found.starts)),
+            Number("of trained runs, drop", float(drop.estimate)),
+            Number("lower end of that share (Wilson, 99 %)", float(drop.lower)),
+            Number("median depth of the drop (relative to the optimum)", depth),
+            Number("median step of half recovery, log10", half / np.log(10)),
+            Number("largest residual of the 1/ln t line", largest(found.residual)),
         ],
         settings(bench, (INITIALIZER,), at=TIMES),
-        (_table(found),),
-        (_figure(runs),),
-        _deviations(starts),
+        [Table("he_drop", CAPTION, quantiled)],
+        [_figure(runs)],
+        [_others(starts)] if starts < 1 else [],
     )
 
 
-def _share(values: Bools) -> float:
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _largest(values: Floats) -> float:
-    return float(values.max(initial=0.0))
-
-
-def _table(found: Recovery) -> Table:
-    shares = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-    return Table(
-        "he_drop",
-        "Quantiles over trained runs of the drop of the margin and of its recovery.",
-        {
-            "quantile": list(shares),
-            "depth (relative to the optimum)": quantiles(found.depth, *shares),
-            "step of the minimum": quantiles(found.bottom, *shares),
-            "step of half recovery, log10": quantiles(found.half / np.log(10), *shares),
-        },
-    )
-
-
-def _deviations(starts: float) -> list[str]:
-    if starts >= 1:
-        return []
-    return [
+def _others(starts: float) -> str:
+    """Of the networks that do not start at the optimum."""
+    return (
         f"Only {starts:.1%} of all He networks start at the optimal margin, those that have each "
-        "neuron active on its own point, and they are the ones that learn both; the others "
-        "start with a point on or across the boundary, that is with margin 0, and never learn both."
-    ]
+        "neuron active on its own point, and they are the ones that learn both; the others start "
+        "with a point on or across the boundary, that is with margin 0, and never learn both."
+    )
 
 
 def _figure(runs: Trained) -> Figure:
@@ -178,8 +153,8 @@ def _figure(runs: Trained) -> Figure:
     return Figure(
         "he_margin",
         "The margin of trained He networks: it starts at the optimum, drops within the first steps "
-        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; "
-        "line: median; thin lines: single runs.",
+        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median; "
+        "thin lines: single runs.",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
             Panel(

@@ -10,19 +10,11 @@ import numpy as np
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.experiments.bench.statistics import power_above, quantiles
-from latephase.late.engines.pair_trials import LatePhase
-from latephase.problem import GradientDescent, initializers
+from latephase.experiments.bench.drawn import LatePhase, draw, follow, settled
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.statistics import largest, power_above, quantile
+from latephase.problem import GradientDescent
 
 DEFICITS = (0.1, 0.01, 0.001)
 STEPS_PER_SECOND = 1e9
@@ -59,14 +51,14 @@ class Slowness:
     checked: int
 
 
-def decide(slowness: Slowness) -> Verdict:
+def decide(slowness: Slowness) -> Support:
     """Years beyond the age of the universe, and a law that simulation confirms."""
     years = np.array([slowness.years.get(name, np.nan) for name in CUSTOMARY])
     if slowness.checked == 0 or np.isnan(years).any():
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     confirmed = slowness.error <= TOLERANCE
     prohibitive = bool((years > np.log10(AGE_OF_UNIVERSE)).all())
-    return Verdict.SUPPORTED if confirmed and prohibitive else Verdict.NOT_SUPPORTED
+    return Support.of(confirmed and prohibitive)
 
 
 def log_steps(found: LatePhase, deficit: float) -> Floats:
@@ -86,7 +78,7 @@ def log10_years(log10_steps: float) -> float:
     return log10_steps - float(np.log10(STEPS_PER_SECOND * SECONDS_PER_YEAR))
 
 
-def _check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Floats:
+def check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Floats:
     """Relative errors of simulated deficits at the predicted steps of a few late trials."""
     trained = np.flatnonzero(np.isfinite(found.laws.constant))
     log_t = log_steps(found, deficit)
@@ -104,93 +96,59 @@ def _check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Floats:
     return errors
 
 
-def _follow_all(bench: Bench) -> dict[str, LatePhase]:
-    method = GradientDescent(STEP_SIZE)
-    names = initializers.names()
-    return {n: follow(draw(n, bench.trials, bench.seed), PAPER_DATA, method) for n in names}
-
-
-def _measure(bench: Bench, runs: dict[str, LatePhase]) -> Slowness:
-    errors = [_check(bench, n, found, d) for n, found in runs.items() for d in DEFICITS]
-    every = np.concatenate(errors)
-    years = {n: log10_years(_log10_quantile(found, DEFICITS[-1], 0.5)) for n, found in runs.items()}
-    return Slowness(years, float(every.max(initial=0.0)), every.size)
-
-
-def _log10_quantile(found: LatePhase, deficit: float, share: float) -> float:
+def log10_steps(found: LatePhase, deficit: float, share: float) -> float:
     """log10 of the steps after which that share of trained trials has reached the deficit."""
-    return quantiles(log_steps(found, deficit) / _LOG10, share)[0]
+    return quantile(log_steps(found, deficit) / _LOG10, share)
 
 
 def examine(bench: Bench) -> Finding:
     """Constants of all initializers, turned into steps and years."""
-    runs = _follow_all(bench)
-    slowness = _measure(bench, runs)
+    runs = settled(bench.trials, bench.seed)
+    errors = np.concatenate([check(bench, n, f, d) for n, f in runs.items() for d in DEFICITS])
+    every = {n: log10_years(log10_steps(found, DEFICITS[-1], 0.5)) for n, found in runs.items()}
+    slowness = Slowness(every, largest(errors), errors.size)
+    name = min((n for n in every if n in CUSTOMARY), key=lambda n: every[n])
+    years = every[name]
+    fast = {n: y for n, y in every.items() if n not in CUSTOMARY and y <= np.log10(AGE_OF_UNIVERSE)}
     return Finding(
         verdict=decide(slowness),
-        summary=_summary(slowness),
+        summary=(
+            f"A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary "
+            f"initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); "
+            "simulation at the predicted step meets the deficit to better than "
+            f"{power_above(slowness.error)}."
+        ),
         run=(
             f"{bench.trials} networks for each of {len(runs)} initializers on x = +-1 at step size "
             f"{STEP_SIZE:g}, followed into their regime; steps to a deficit from their laws; "
             f"{slowness.checked} of the predictions checked by simulating the boundary at that "
             "step."
         ),
-        numbers=_numbers(slowness),
-        settings={
-            "trials": bench.trials,
-            "seed": bench.seed,
-            "inputs": [1.0, -1.0],
-            "step_size": STEP_SIZE,
-            "deficits": list(DEFICITS),
-            "steps_per_second": STEPS_PER_SECOND,
-            "age_of_the_universe_in_years": AGE_OF_UNIVERSE,
-        },
+        numbers=[
+            Number(
+                f"least median time to a deficit of 0.001 ({name})",
+                years,
+                Rigour.estimated,
+                "log10 years",
+            ),
+            Number("predictions checked by simulation", slowness.checked),
+            Number("largest relative error of the simulated deficit", slowness.error, Rigour.exact),
+        ],
+        settings=bench.settings(
+            inputs=[1.0, -1.0],
+            step_size=STEP_SIZE,
+            deficits=list(DEFICITS),
+            steps_per_second=STEPS_PER_SECOND,
+            age_of_the_universe_in_years=AGE_OF_UNIVERSE,
+        ),
         tables=[_table(runs)],
         figures=[_figure(runs)],
-        deviations=_exceptions(slowness),
+        deviations=[
+            f"{name} is not prohibitively slow: its median trained run has a deficit of 0.001 "
+            f"after 10^{years:.1f} years."
+            for name, years in fast.items()
+        ],
     )
-
-
-def _least(slowness: Slowness) -> tuple[str, float]:
-    years = {n: y for n, y in slowness.years.items() if n in CUSTOMARY}
-    least = min(years, key=lambda n: years[n])
-    return least, years[least]
-
-
-def _summary(slowness: Slowness) -> str:
-    name, years = _least(slowness)
-    return (
-        f"A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary "
-        "initializer "
-        f"at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); simulation at "
-        "the "
-        f"predicted step meets the deficit to better than {power_above(slowness.error)}."
-    )
-
-
-def _numbers(slowness: Slowness) -> list[Number]:
-    name, years = _least(slowness)
-    return [
-        Number(
-            f"least median time to a deficit of 0.001 ({name})",
-            years,
-            Rigour.estimated,
-            "log10 years",
-        ),
-        Number("predictions checked by simulation", slowness.checked, Rigour.measured),
-        Number("largest relative error of the simulated deficit", slowness.error, Rigour.exact),
-    ]
-
-
-def _exceptions(slowness: Slowness) -> list[str]:
-    """Initializers beyond the customary ones that are not slow."""
-    limit = np.log10(AGE_OF_UNIVERSE)
-    fast = {n: y for n, y in slowness.years.items() if n not in CUSTOMARY and y <= limit}
-    return [
-        f"{name} is not prohibitively slow: its median trained run has a deficit of 0.001 after "
-        f"10^{years:.1f} years."
-        for name, years in fast.items()
-    ]
 
 
 def _table(runs: dict[str, LatePhase]) -> Table:
@@ -200,14 +158,13 @@ def _table(runs: dict[str, LatePhase]) -> Table:
     }
     for deficit in DEFICITS:
         for label, share in (("median", 0.5), ("90 %", 0.9)):
-            steps = [_log10_quantile(f, deficit, share) for f in runs.values()]
+            steps = [log10_steps(f, deficit, share) for f in runs.values()]
             columns[f"deficit {deficit:g}, {label} (log10 steps)"] = steps
             years = [log10_years(s) for s in steps]
             columns[f"deficit {deficit:g}, {label} (log10 years)"] = years
     caption = (
         "Steps until the deficit stays below a value, and years at 10^9 steps per second, as "
-        "decimal "
-        "logarithms: the median trained run, and the step by which 90 % have arrived."
+        "decimal logarithms: the median trained run, and the step by which 90 % have arrived."
     )
     return Table("how_slow", caption, columns)
 
@@ -220,23 +177,17 @@ def _figure(runs: dict[str, LatePhase]) -> Figure:
         "about ten, except after a very small start. The upright line is what 10^9 steps per "
         "second do in the age of the universe."
     )
-    return Figure("how_slow", caption, [_panel(runs)])
-
-
-def _panel(runs: dict[str, LatePhase]) -> Panel:
-    names = list(runs)
+    names, series = list(runs), []
+    for deficit in DEFICITS:
+        middle, *ends = (
+            [log10_steps(f, deficit, q) for f in runs.values()] for q in (0.5, 0.1, 0.9)
+        )
+        label = f"deficit {deficit:g}"
+        series.append(Series("ranges", names, middle, label, y2=np.array(ends)))
     universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
-    series = [_range(runs, deficit) for deficit in DEFICITS]
     limit = Series("line", names, [universe] * len(names), "age of the universe", role="reference")
-    return Panel([*series, limit], "initializer", "log10 steps", y_scale="log")
-
-
-def _range(runs: dict[str, LatePhase], deficit: float) -> Series:
-    middle, low, high = (
-        [_log10_quantile(f, deficit, q) for f in runs.values()] for q in (0.5, 0.1, 0.9)
-    )
-    ends = np.array([low, high])
-    return Series("ranges", list(runs), middle, f"deficit {deficit:g}", y2=ends)
+    panel = Panel([*series, limit], "initializer", "log10 steps", y_scale="log")
+    return Figure("how_slow", caption, [panel])
 
 
 CLAIM = Claim(
@@ -250,11 +201,9 @@ CLAIM = Claim(
     criterion=(
         "For each of the eight initializers of customary scale the median trained run needs longer "
         f"than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second) for "
-        "a "
-        f"deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
-        "the simulated "
-        f"deficit is the one asked for within {TOLERANCE:g} (relative) in every checked run. "
-        "The years are the law's, which claim 2 tests."
+        f"a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
+        f"the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every "
+        "checked run. The years are the law's, which claim 2 tests."
     ),
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'

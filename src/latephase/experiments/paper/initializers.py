@@ -11,21 +11,17 @@ import numpy as np
 from latephase.core import Regime, Rigour
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.experiments.bench.one_by_one import Stepped, stepped
 from latephase.experiments.bench.paper_runs import TIMES, Trained, settings, trained
 from latephase.experiments.bench.statistics import (
     Interval,
     family_level,
+    largest,
     mean_and_error,
+    median,
+    share,
     two_sided,
     wilson,
 )
@@ -42,22 +38,30 @@ CLEAN, ENOUGH = 0.99, 6  # least share of resolved runs, and of initializers tha
 SLOPE_FROM = TIMES.index("1e320") - len(TIMES)  # the slope is taken between this time and 1e1000
 SMALL_STEP = 1e-9  # at which the overshoot of neurons that start active on both points is no matter
 
+CONSTANTS = (
+    "Constants C of trained runs: measured against predicted, and mean size against its "
+    f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."
+)
+COLUMNS: Columns[Initialised] = {
+    "initializer": "initializer",
+    "trained runs": lambda i: i.predicted.size,
+    "C other than 0 (share)": "different",
+    "resolved share": lambda i: share(i.resolved),
+    "equal share of resolved": lambda i: share(i.difference <= TOLERANCE),
+    "largest difference (relative)": lambda i: largest(i.difference),
+    "median |C|": lambda i: median(np.abs(i.predicted)),
+    "mean |C|": "mean",
+    "standard error": "error",
+    "expected mean |C|": "expected",
+}
+
 # E|C| / scale, by closed form: C = (|w1| - |w2|) / 2 without biases; with biases, for small steps,
 # C = (min(p, 0) - min(q, 0)) / 2 with p, q the pre-activations at the other neuron's point.
-ZERO_BIAS_NORMAL = (sqrt(2) - 1) * sqrt(2 / pi)
-ZERO_BIAS_UNIFORM = 1 / 6
-NORMAL = 1 / sqrt(2 * pi)
-UNIFORM = 7 / 30
 EXPECTED = {
-    "he_normal": ZERO_BIAS_NORMAL,
-    "he_uniform": ZERO_BIAS_UNIFORM,
-    "xavier_normal": ZERO_BIAS_NORMAL,
-    "xavier_uniform": ZERO_BIAS_UNIFORM,
-    "lecun_normal": ZERO_BIAS_NORMAL,
-    "pytorch_default": UNIFORM,
-    "standard_normal": NORMAL,
-    "uniform": UNIFORM,
-    "small_normal": NORMAL,
+    **dict.fromkeys(("he_normal", "xavier_normal", "lecun_normal"), (sqrt(2) - 1) * sqrt(2 / pi)),
+    **dict.fromkeys(("he_uniform", "xavier_uniform"), 1 / 6),
+    **dict.fromkeys(("pytorch_default", "uniform"), 7 / 30),
+    **dict.fromkeys(("standard_normal", "small_normal"), 1 / sqrt(2 * pi)),
 }
 
 
@@ -89,7 +93,7 @@ class Initialised:
     @property
     def different(self) -> float:
         """Share of all trained trials whose constant is measurably not 0."""
-        return _mean(np.abs(self.measured) >= SMALLEST * self.scale)
+        return share(np.abs(self.measured) >= SMALLEST * self.scale)
 
     @property
     def resolved(self) -> Bools:
@@ -146,15 +150,10 @@ def fractions(found: Sequence[Initialised]) -> Interval:
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def step_by_step(runs: Stepped) -> Floats:
-    """Relative errors (K,) of the constants measured on runs made step by step."""
-    return np.abs(runs.measured_constant / runs.constant - 1)
-
-
-def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Verdict:
+def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     known = [i for i in found if np.isfinite(i.expected)]
     reach = two_sided(family_level(LEVEL, max(1, len(known))))
     held = (
@@ -162,12 +161,12 @@ def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Verdi
         and all((i.difference <= TOLERANCE).all() for i in found)
         and all(abs(i.mean - i.expected) <= reach * i.error for i in known)
         and all(i.different >= DIFFERENT for i in found if i.initializer != EXTREME)
-        and (single is None or bool((step_by_step(single) <= single.allowed).all()))
+        and (single is None or bool((single.constant_error <= single.allowed).all()))
     )
     if not held:
-        return Verdict.NOT_SUPPORTED
+        return Support.NOT_SUPPORTED
     clean = sum(i.resolved.mean() >= CLEAN for i in found)
-    return Verdict.SUPPORTED if clean >= ENOUGH else Verdict.UNDECIDED
+    return Support.SUPPORTED if clean >= ENOUGH else Support.UNDECIDED
 
 
 def examine(bench: Bench) -> Finding:
@@ -177,130 +176,78 @@ def examine(bench: Bench) -> Finding:
     differences = np.concatenate([i.difference for i in found])
     equal, resolved = int((differences <= TOLERANCE).sum()), differences.size
     total = sum(i.predicted.size for i in found)
-    share = total / sum(i.trials for i in found)
+    part = total / sum(i.trials for i in found)
     judged = [i for i in found if i.initializer != EXTREME]
     other = sum(i.different * i.predicted.size for i in judged)
-    slopes = step_by_step(single)
+    lost = {i.initializer: int((~i.resolved).sum()) for i in found}
+    left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
+    inside = fractions(found).contains(list(FRACTIONS.values()))
+    slopes = single.constant_error
+    ends, end_figure = _fractions(found)
     return Finding(
         decide(found, single),
-        f"{share:.2%} of all networks train both points (exact: 25 %). C is measurably other than "
-        f"0 in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
+        f"{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0 "
+        f"in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
         f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
-        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of "
-        f"{slopes.size} made step by step to {single.until}. Left out: {_left_out(found)}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the "
-        f"one of median |C| of each common initializer also step by step to {single.until}.",
+        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size} "
+        f"made step by step to {single.until}. Left out: {left_out or 'none'}.",
+        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one "
+        f"of median |C| of each common initializer also step by step to {single.until}.",
         [
             Number("initializers", len(found), Rigour.exact),
-            Number("trained share of all runs", share, Rigour.measured),
-            Number("trained runs", total, Rigour.measured),
-            *(
-                Number(f"{i.initializer}: share with C other than 0", i.different, Rigour.measured)
-                for i in found
-            ),
-            Number("of these, constant resolved in float64", resolved, Rigour.measured),
-            Number("of these, measured equals predicted constant", equal, Rigour.measured),
+            Number("trained share of all runs", part),
+            Number("trained runs", total),
+            *(Number(f"{i.initializer}: share with C other than 0", i.different) for i in found),
+            Number("of these, constant resolved in float64", resolved),
+            Number("of these, measured equals predicted constant", equal),
+            Number("largest relative difference", largest(differences)),
+            Number(f"step by step to {single.until}: largest relative error of C", largest(slopes)),
             Number(
-                "largest relative difference", float(differences.max(initial=0.0)), Rigour.measured
+                "fraction intervals that hold the exact value",
+                f"{int(inside.sum())} of {inside.size}",
             ),
-            Number(
-                f"step by step to {single.until}: largest relative error of C",
-                float(slopes.max(initial=0.0)),
-                Rigour.measured,
-            ),
-            Number("fraction intervals that hold the exact value", _held(found), Rigour.measured),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
-        (_fraction_table(found), _constant_table(found)),
-        (_fraction_figure(found), _constant_figure(found)),
-        _deviations(found),
+        [ends, Table("constants", CONSTANTS, columns(found, COLUMNS))],
+        [end_figure, _constant_figure(found)],
+        [
+            f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "
+            f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no "
+            "slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too "
+            "gently to leave a visible C."
+            for i in found
+            if i.predicted.size and i.resolved.mean() < CLEAN
+        ],
     )
 
 
-def _left_out(found: Sequence[Initialised]) -> str:
-    """The runs whose slope is not resolved, by initializer."""
-    counts = {i.initializer: int((~i.resolved).sum()) for i in found}
-    texts = [f"{count:,} runs of {name}" for name, count in counts.items() if count]
-    return ", ".join(texts) or "none"
-
-
-def _held(found: Sequence[Initialised]) -> str:
-    inside = fractions(found).contains(list(FRACTIONS.values()))
-    return f"{int(inside.sum())} of {inside.size}"
-
-
-def _fraction_table(found: Sequence[Initialised]) -> Table:
-    interval = fractions(found)
-    columns: dict[str, list[object]] = {"initializer": [i.initializer for i in found]}
-    for k, (regime, exact) in enumerate(FRACTIONS.items()):
-        columns[f"{regime.name} (exact {exact:g})"] = list(interval.estimate[:, k])
-        columns[f"{regime.name}, lower"] = list(interval.lower[:, k])
-        columns[f"{regime.name}, upper"] = list(interval.upper[:, k])
-    columns["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
-    return Table(
-        "regime_fractions",
-        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together).",
-        columns,
-    )
-
-
-def _constant_table(found: Sequence[Initialised]) -> Table:
-    return Table(
-        "constants",
-        "Constants C of trained runs: measured against predicted, and mean size against its "
-        f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds).",
-        {
-            "initializer": [i.initializer for i in found],
-            "trained runs": [i.predicted.size for i in found],
-            "C other than 0 (share)": [i.different for i in found],
-            "resolved share": [_mean(i.resolved) for i in found],
-            "equal share of resolved": [_mean(i.difference <= TOLERANCE) for i in found],
-            "largest difference (relative)": [float(i.difference.max(initial=0)) for i in found],
-            "median |C|": [_median(i.predicted) for i in found],
-            "mean |C|": [i.mean for i in found],
-            "standard error": [i.error for i in found],
-            "expected mean |C|": [i.expected for i in found],
-        },
-    )
-
-
-def _mean(values: Bools) -> float:
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _median(values: Floats) -> float:
-    return float(np.median(np.abs(values))) if values.size else float("nan")
-
-
-def _deviations(found: Sequence[Initialised]) -> list[str]:
-    return [
-        f"{i.initializer}: {1 - _mean(i.resolved):.1%} of the trained runs have |C| below "
-        f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no slope "
-        "can be read up to 1e1000: large weights overshoot by e^|margin|, or land too gently to "
-        "leave a visible C."
-        for i in found
-        if i.predicted.size and i.resolved.mean() < CLEAN
-    ]
-
-
-def _fraction_figure(found: Sequence[Initialised]) -> Figure:
+def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
     interval, names = fractions(found), [i.initializer for i in found]
+    shown: dict[str, list[object]] = {"initializer": list(names)}
     series = [
         Series("line", names, [exact] * len(names), role="reference")
         for exact in sorted(set(FRACTIONS.values()))
     ]
-    for k, regime in enumerate(FRACTIONS):
-        ends = np.stack([interval.lower[:, k], interval.upper[:, k]])
-        label = regime.name.replace("_", " ")
-        series.append(Series("bars", names, interval.estimate[:, k], label, y2=ends, colour=k))
-    return Figure(
+    for k, (regime, exact) in enumerate(FRACTIONS.items()):
+        middle, low, high = (v[:, k] for v in (interval.estimate, interval.lower, interval.upper))
+        shown[f"{regime.name} (exact {exact:g})"] = list(middle)
+        shown[f"{regime.name}, lower"] = list(low)
+        shown[f"{regime.name}, upper"] = list(high)
+        label, ends = regime.name.replace("_", " "), np.stack([low, high])
+        series.append(Series("bars", names, middle, label, y2=ends, colour=k))
+    shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
+    caption = (
+        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
+    )
+    figure = Figure(
         "regime_fractions",
-        "How runs end, by initializer, with intervals that hold together at "
-        f"{LEVEL:.0%} against the exact fractions (lines): for every one of them a quarter of the "
-        "networks train both points, half lose one neuron and a quarter lose both, as the symmetry "
-        "of the distribution says.",
+        f"How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against "
+        "the exact fractions (lines): for every one of them a quarter of the networks train both "
+        "points, half lose one neuron and a quarter lose both, as the symmetry of the distribution "
+        "says.",
         [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
     )
+    return Table("regime_fractions", caption, shown), figure
 
 
 def _constant_figure(found: Sequence[Initialised]) -> Figure:
@@ -308,28 +255,21 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
     clouds, histograms, edges = [], [], np.linspace(0.0, 2.0, 41)
     for colour, i in enumerate(shown):
         kept = np.flatnonzero(i.resolved)[:1000]
-        clouds.append(
-            Series("points", i.predicted[kept], i.measured[kept], i.initializer, colour=colour)
-        )
+        pairs = i.predicted[kept], i.measured[kept]
+        clouds.append(Series("points", *pairs, i.initializer, colour=colour))
         density = np.histogram(np.abs(i.predicted), edges)[0] / max(1, i.predicted.size)
         label = f"{i.initializer}, mean {np.abs(i.predicted).mean():.3f}" if density.any() else ""
         histograms.append(Series("steps", edges, density / 0.05, label, colour=colour))
     diagonal = Series("line", [-2.5, 2.5], [-2.5, 2.5], "equal", role="reference")
+    labels, square = ("predicted C", "measured C", "slope against law"), (-2.5, 2.5)
     return Figure(
         "constants",
         "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
         "the one predicted from the weights after entry into the last regime; all points lie on "
-        "the diagonal. (b) How |C| is distributed; the peak at 0 is "
-        "of networks whose neurons both start active on both points, which overshoot by a step.",
+        "the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons both "
+        "start active on both points, which overshoot by a step.",
         [
-            Panel(
-                [diagonal, *clouds],
-                "predicted C",
-                "measured C",
-                "slope against law",
-                x_limits=(-2.5, 2.5),
-                y_limits=(-2.5, 2.5),
-            ),
+            Panel([diagonal, *clouds], *labels, x_limits=square, y_limits=square),
             Panel(histograms, "|C|", "density", "distribution", x_limits=(0.0, 2.0)),
         ],
     )
@@ -350,10 +290,9 @@ CLAIM = Claim(
         f"constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in "
         f"{DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least "
         f"{SMALLEST:g} of the initial scale. In a run of each common initializer made step by step "
-        f"to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 "
-        "(independent). Mean |C| is within its "
-        f"{LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH} "
-        f"initializers have {CLEAN:.0%} of their constants resolved."
+        "to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean "
+        f"|C| is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least "
+        f"{ENOUGH} initializers have {CLEAN:.0%} of their constants resolved."
     ),
     source=(
         "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "

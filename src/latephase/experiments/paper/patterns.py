@@ -14,17 +14,11 @@ import numpy as np
 from latephase.core import LogTime, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
 from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations
-from latephase.experiments.bench.finding import (
-    Figure,
-    Finding,
-    Number,
-    Panel,
-    Series,
-    Table,
-    Verdict,
-)
-from latephase.experiments.bench.paths import (
+from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations, settled
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.statistics import wilson
+from latephase.experiments.paper.paths import (
     DENSE,
     GROUP_NAMES,
     SPECIALISED,
@@ -36,9 +30,7 @@ from latephase.experiments.bench.paths import (
     sample_times,
     slowest_table,
 )
-from latephase.experiments.bench.statistics import wilson
-from latephase.late.engines.pair_trials import LatePhase
-from latephase.problem import GradientDescent, initializers
+from latephase.problem import GradientDescent
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)
@@ -46,6 +38,8 @@ DEFICIT = 0.01  # the one that decides
 MOST = 0.5
 LEVEL = 0.99
 LONGEST_TABLE = 16
+ROWS, COLUMNS = 40, 48  # of the map of patterns: runs and times
+SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
 
 
 @dataclass(frozen=True)
@@ -73,123 +67,80 @@ class Waits:
         return int((self.log_reach(deficit) > self.log_entry + np.log(2.0)).sum())
 
 
-def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Verdict:
+def decide(left: int, ended_elsewhere: int, waits: dict[str, Waits]) -> Support:
     """left: trials seen to leave the specialised pattern;  ended_elsewhere: trials with L -> 0 that
     do not end in it.  The share of trials whose wait is specialised must exceed MOST everywhere."""
     if left or ended_elsewhere:
-        return Verdict.NOT_SUPPORTED
+        return Support.NOT_SUPPORTED
     hits = [w.dominated() for w in waits.values()]
     share = wilson(hits, [w.specialised for w in waits.values()], 1 - (1 - LEVEL) / len(waits))
     if (share.lower > MOST).all():
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if (share.upper <= MOST).any() else Verdict.UNDECIDED
+        return Support.SUPPORTED
+    return Support.NOT_SUPPORTED if (share.upper <= MOST).any() else Support.UNDECIDED
 
 
-def _seen(bench: Bench, times: list[LogTime]) -> tuple[LatePhase, Ints]:
-    """The sampled runs and their pattern codes (T, S)."""
-    networks = draw(INITIALIZER, bench.trials, bench.seed)
-    found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
-    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
-    return found, codes_of(preactivations((weights, biases), PAPER_DATA))
-
-
-def _waits(bench: Bench) -> dict[str, Waits]:
+def waits_of_all(bench: Bench) -> dict[str, Waits]:
     """Entry and reach of every initializer; those without a specialised trial are left out."""
     waits = {}
-    for name in initializers.names():
-        networks = draw(name, bench.trials, bench.seed)
-        found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE))
-        kept = ends_in(found, Regime.specialised)
+    for name, found in settled(bench.trials, bench.seed).items():
+        kept, laws = ends_in(found, Regime.specialised), found.laws
         if kept.any():
-            laws = found.laws
-            waits[name] = Waits(
-                found.journey.log_entry[kept], laws.constant[kept], laws.offset[kept]
-            )
+            entry = found.journey.log_entry[kept]
+            waits[name] = Waits(entry, laws.constant[kept], laws.offset[kept])
     return waits
 
 
 def examine(bench: Bench) -> Finding:
     """Sample patterns on one initializer, times of entry and of arrival on all."""
     times = sample_times()
-    found, codes = _seen(bench, times)
+    networks = draw(INITIALIZER, bench.trials, bench.seed)
+    found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
+    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
+    codes = codes_of(preactivations((weights, biases), PAPER_DATA))
     trained = ends_in(found, Regime.specialised)
-    law = np.isfinite(found.laws.constant)
-    elsewhere = int((codes[law, -1] != SPECIALISED).sum())
-    waits = _waits(bench)
-    left = leavers(codes)
-    paths = Counter(path(row) for row in codes)
+    elsewhere = int((codes[np.isfinite(found.laws.constant), -1] != SPECIALISED).sum())
+    left, paths = leavers(codes), Counter(path(row) for row in codes)
+    waits = waits_of_all(bench)
+    shares = {name: w.dominated() / w.specialised for name, w in waits.items()}
+    lowest = min(shares, key=lambda name: shares[name])
+    latest = max(waits, key=lambda name: waits[name].log_entry.max())
+    share, log10_latest = shares[lowest], float(waits[latest].log_entry.max()) / np.log(10)
     return Finding(
         verdict=decide(left, elsewhere, waits),
-        summary=_summary(paths, left, waits),
+        summary=(
+            f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The "
+            f"wait for a deficit of {DEFICIT:g} is spent there rather than before in at least "
+            f"{share:.1%} of specialised runs (lowest: {lowest})."
+        ),
         run=(
             f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
             f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
-            "read "
-            f"off the pre-activations; times of entry of {bench.trials} networks for each of "
+            f"read off the pre-activations; times of entry of {bench.trials} networks for each of "
             f"{len(waits)} initializers, computed exactly."
         ),
-        numbers=_numbers(paths, left, elsewhere, waits),
-        settings={
-            "trials": bench.trials,
-            "seed": bench.seed,
-            "inputs": [1.0, -1.0],
-            "step_size": STEP_SIZE,
-            "deficits": list(DEFICITS),
-        },
+        numbers=[
+            Number("pattern paths that occur", len(paths)),
+            Number("patterns on the longest path", max(len(p) for p in paths)),
+            Number("runs seen to leave the specialised pattern", left),
+            Number("runs with L -> 0 that do not end specialised", elsewhere),
+            Number("lowest share of runs that wait mostly specialised", share, Rigour.estimated),
+            Number("log10 of the latest step of specialisation", log10_latest, Rigour.exact),
+        ],
+        settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=list(DEFICITS)),
         tables=[
             _path_table(paths, bench.trials),
             slowest_table(codes[trained], times),
             _wait_table(waits),
         ],
         figures=[_figure(codes, times, waits)],
-        deviations=_exceptions(waits),
+        deviations=[
+            f"Patterns before the specialised one are not always short: {latest} has a run that "
+            f"specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.",
+            f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below "
+            f"{DEFICIT:g} sooner after specialising than specialising took: their constant C is "
+            "small.",
+        ],
     )
-
-
-def _exceptions(waits: dict[str, Waits]) -> list[str]:
-    """Where an earlier pattern is the bottleneck after all."""
-    latest = max(waits, key=lambda name: waits[name].log_entry.max())
-    log10_entry = waits[latest].log_entry.max() / np.log(10)
-    lowest, share = _lowest(waits)
-    return [
-        f"Patterns before the specialised one are not always short: {latest} has a run that "
-        f"specialises only at step 10^{log10_entry:.1f}, held by a metastable pattern.",
-        f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below {DEFICIT:g} "
-        "sooner after specialising than specialising took: their constant C is small.",
-    ]
-
-
-def _lowest(waits: dict[str, Waits]) -> tuple[str, float]:
-    """The initializer with the lowest share of runs that wait mostly specialised."""
-    shares = {name: w.dominated() / w.specialised for name, w in waits.items()}
-    lowest = min(shares, key=lambda name: shares[name])
-    return lowest, shares[lowest]
-
-
-def _summary(paths: Counter[tuple[str, ...]], left: int, waits: dict[str, Waits]) -> str:
-    lowest, share = _lowest(waits)
-    return (
-        f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The wait "
-        "for a "
-        f"deficit of {DEFICIT:g} is spent there rather than before in at least {share:.1%} of "
-        f"specialised runs (lowest: {lowest})."
-    )
-
-
-def _numbers(
-    paths: Counter[tuple[str, ...]], left: int, elsewhere: int, waits: dict[str, Waits]
-) -> list[Number]:
-    longest = max(len(p) for p in paths)
-    share = _lowest(waits)[1]
-    latest = max(float(w.log_entry.max()) for w in waits.values()) / np.log(10)
-    return [
-        Number("pattern paths that occur", len(paths), Rigour.measured),
-        Number("patterns on the longest path", longest, Rigour.measured),
-        Number("runs seen to leave the specialised pattern", left, Rigour.measured),
-        Number("runs with L -> 0 that do not end specialised", elsewhere, Rigour.measured),
-        Number("lowest share of runs that wait mostly specialised", share, Rigour.estimated),
-        Number("log10 of the latest step of specialisation", latest, Rigour.exact),
-    ]
 
 
 def _path_table(paths: Counter[tuple[str, ...]], trials: int) -> Table:
@@ -212,7 +163,8 @@ def _wait_table(waits: dict[str, Waits]) -> Table:
         "specialised": [w.specialised for w in waits.values()],
     }
     for label, q in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("largest", 1.0)):
-        columns[f"step of entry, {label}"] = [_entry(w, q) for w in waits.values()]
+        entries = [np.quantile(w.log_entry, q, method="higher") for w in waits.values()]
+        columns[f"step of entry, {label}"] = [float(np.exp(e)) for e in entries]  # steps that occur
     for deficit in DEFICITS:
         share = wilson([w.dominated(deficit) for w in waits.values()], sizes, LEVEL)
         columns[f"share that waits for {deficit:g} mostly specialised"] = share.estimate.tolist()
@@ -221,60 +173,39 @@ def _wait_table(waits: dict[str, Waits]) -> Table:
     return Table("time_to_specialise", caption, columns)
 
 
-def _entry(w: Waits, q: float) -> float:
-    """Quantile of the step of entry, a step that occurs."""
-    return float(np.exp(np.quantile(w.log_entry, q, method="higher")))
-
-
-ROWS, COLUMNS = 40, 48
-
-
 def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
     caption = (
-        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few "
-        "hundred "
+        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few hundred "
         "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
         f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
-        "(dashed): "
-        "the distance between the curves is the wait inside the specialised pattern."
+        "(dashed): the distance between the curves is the wait inside the specialised pattern."
     )
-    return Figure("patterns", caption, [_timeline(codes, times), _arrivals(waits)])
-
-
-def _timeline(codes: Ints, times: list[LogTime]) -> Panel:
     log10_t = np.array([t.log10 for t in times[1:]])
     grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
-    columns = 1 + np.searchsorted(log10_t, grid, side="right") - 1
-    groups = group_of(codes[:ROWS, columns])
-    order = np.lexsort(groups.T)
+    groups = group_of(codes[:ROWS, np.searchsorted(log10_t, grid, side="right")])
     rows = np.arange(1, len(groups) + 1)
-    picture = Series("map", grid, rows, z=groups[order], categories=GROUP_NAMES)
-    return Panel([picture], "log10 step t", "run", "activation pattern", colour_label="pattern")
+    ordered = groups[np.lexsort(groups.T)]
+    picture = Series("map", grid, rows, z=ordered, categories=GROUP_NAMES)
 
-
-_SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
-
-
-def _arrivals(waits: dict[str, Waits]) -> Panel:
+    arrivals: list[Series] = []
     x = np.linspace(0.0, 12.0, 241)
-    series = []
-    for colour, name in enumerate(n for n in _SHOWN if n in waits):
+    for colour, name in enumerate(n for n in SHOWN if n in waits):
         w = waits[name]
-        entered = _share_by(w.log_entry, x)
-        reached = _share_by(np.maximum(w.log_entry, w.log_reach(DEFICIT)), x)
-        series.append(Series("line", x, entered, f"{name}, specialised", colour=colour))
-        series.append(
-            Series("line", x, reached, f"{name}, deficit", colour=colour, role="prediction")
+        arrived = np.maximum(w.log_entry, w.log_reach(DEFICIT))
+        entered, reached = (
+            np.searchsorted(np.sort(log_t), x * np.log(10.0), side="right") / log_t.size
+            for log_t in (w.log_entry, arrived)
         )
-    return Panel(series, "log10 step t", "share of specialised runs", "time to specialise")
-
-
-def _share_by(log_t: Floats, log10_t: Floats) -> Floats:
-    """Share of times (K,), as logarithms, up to each of log10_t."""
-    share: Floats = (
-        np.searchsorted(np.sort(log_t), log10_t * np.log(10.0), side="right") / log_t.size
-    )
-    return share
+        arrivals += [
+            Series("line", x, entered, f"{name}, specialised", colour=colour),
+            Series("line", x, reached, f"{name}, deficit", colour=colour, role="prediction"),
+        ]
+    step = "log10 step t"
+    panels = [
+        Panel([picture], step, "run", "activation pattern", colour_label="pattern"),
+        Panel(arrivals, step, "share of specialised runs", "time to specialise"),
+    ]
+    return Figure("patterns", caption, panels)
 
 
 CLAIM = Claim(
@@ -283,18 +214,14 @@ CLAIM = Claim(
     title="Activation patterns and specialisation",
     statement=(
         "A run crosses a few activation patterns until each neuron is active on its own point "
-        "only; "
-        "it stays there, and this specialised pattern is the bottleneck: in most runs the wait "
-        "for a "
-        "good margin is spent in it, not before it."
+        "only; it stays there, and this specialised pattern is the bottleneck: in most runs the "
+        "wait for a good margin is spent in it, not before it."
     ),
     criterion=(
-        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled "
-        "run leaves the specialised pattern; every run with L -> 0 ends in it; for every "
-        "initializer the share of specialised runs that spend more steps in it than before it "
-        "until "
-        f"their deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over "
-        "the "
+        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled run "
+        "leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer "
+        "the share of specialised runs that spend more steps in it than before it until their "
+        f"deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the "
         "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
     ),
     source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Figure, Finding, Number, Panel, Series, Verdict
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Finding, Number, Support
 
-from .clocks import FEWEST
-from .runs import INITIALIZER
+from .runs import FEWEST, INITIALIZER
 
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
@@ -21,12 +20,12 @@ SLOPE = 0.1
 FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
-def decide(off: float, slopes: tuple[float, float], trials: int) -> Verdict:
+def decide(off: float, slopes: tuple[float, ...], trials: int) -> Support:
     """As the criterion says."""
     if trials < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE and slopes[1] > 2
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -42,7 +41,8 @@ def examine(bench: Bench) -> Finding:
     inverse = -np.median(found.log_loss.values[:, fitted], axis=1)  # (method, time)
     log_t = np.log(10) * found.log10_t.values
     predicted = log_t + np.log(STEP_SIZE / EPS)  # L = 2 e^-u with u = ln(2 step t)
-    off, slopes = float(inverse[0, -1] - predicted[-1]), _slopes(log_t, inverse)
+    off, last = float(inverse[0, -1] - predicted[-1]), log_t > log_t[-1] - 0.5 * np.log(10)
+    slopes = tuple(float(np.polyfit(log_t[last], u[last], 1)[0]) for u in inverse)
     return Finding(
         verdict=decide(off, slopes, int(fitted.sum())),
         summary=(
@@ -51,25 +51,18 @@ def examine(bench: Bench) -> Finding:
             f"{slopes[0]:.2f} per unit of ln t; with eps = 0 by {slopes[1]:.1f}."
         ),
         run=(
-            f"{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, "
-            f"{UNTIL} updates."
+            f"{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, {UNTIL} "
+            "updates."
         ),
         numbers=[
-            Number("ln(1/L) less gradient descent's, eps = 1e-8", off, Rigour.measured),
-            Number("d ln(1/L) / d ln t at the end, eps = 1e-8", slopes[0], Rigour.measured),
-            Number("d ln(1/L) / d ln t at the end, eps = 0", slopes[1], Rigour.measured),
-            Number("fitted trials", int(fitted.sum()), Rigour.measured),
+            Number("ln(1/L) less gradient descent's, eps = 1e-8", off),
+            Number("d ln(1/L) / d ln t at the end, eps = 1e-8", slopes[0]),
+            Number("d ln(1/L) / d ln t at the end, eps = 0", slopes[1]),
+            Number("fitted trials", int(fitted.sum())),
         ],
         settings={**settings, "step_size": STEP_SIZE},
         figures=[_figure(found.log10_t.values, inverse, predicted)],
     )
-
-
-def _slopes(log_t: Floats, inverse: Floats) -> tuple[float, float]:
-    """d ln(1/L) / d ln t over the last half decade."""
-    last = log_t > log_t[-1] - 0.5 * np.log(10)
-    first, second = (np.polyfit(log_t[last], values[last], 1)[0] for values in inverse)
-    return float(first), float(second)
 
 
 def _figure(log10_t: Floats, inverse: Floats, predicted: Floats) -> Figure:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 
-from .compared import NEAR, SAME, SHARE, Row, clock_table, figures, overview, table
-from .runs import Compared, compared, settings, words
+from .compared import NEAR, SAME, SHARE, Row
+from .runs import FEWEST, Compared, compared, settings, words
+from .shown import clock_table, figures, gap_table, overview
 
-FEWEST = 10  # fitted trials
 MEMORY = ("heavy_ball", "nesterov", "dual_acceleration")  # remember gradients of former patterns
 LONG = "polyak_step"  # its first steps are as long as the way to L = 0: no C is predicted
 WIDE = "sam:radius=1"  # another gradient, taken far away: claim 19
@@ -22,28 +21,16 @@ def judged(one: Compared) -> list[Row]:
     return [row for row in one.rows if row.spans and row.method != WIDE]
 
 
-def decide(found: Sequence[Compared], trials: int) -> Verdict:
+def decide(found: Sequence[Compared], trials: int) -> Support:
     """As the criterion says."""
     if min(row.fitted for one in found for row in one.rows) * trials < FEWEST:
-        return Verdict.UNDECIDED
-    right = all(follows(row) and keeps(row) for one in found for row in judged(one))
-    right = right and all(moves(method, found) for method in MEMORY)
-    return Verdict.SUPPORTED if right else Verdict.NOT_SUPPORTED
-
-
-def follows(row: Row) -> bool:
-    """The gap is C / (m + offset) on the method's clock."""
-    return abs(row.ratio - 1) <= NEAR
-
-
-def keeps(row: Row) -> bool:
-    """Without memory and long steps: C is gradient descent's, and stays."""
-    return row.method in (*MEMORY, LONG) or (row.shift <= SAME and row.kept >= SHARE)
-
-
-def moves(method: str, found: Sequence[Compared]) -> bool:
-    """On one data set at least the method ends with another C than gradient descent."""
-    return any(one.row(method).shift > SAME for one in found)
+        return Support.UNDECIDED
+    rows = [row for one in found for row in judged(one)]
+    plain = [row for row in rows if row.method not in (*MEMORY, LONG)]
+    lawful = all(abs(row.ratio - 1) <= NEAR for row in rows)  # C / (m + offset) on its own clock
+    same = all(row.shift <= SAME and row.kept >= SHARE for row in plain)  # gd's C, and it stays
+    moved = all(any(one.row(method).shift > SAME for one in found) for method in MEMORY)
+    return Support.of(lawful and same and moved)
 
 
 def examine(bench: Bench) -> Finding:
@@ -61,8 +48,8 @@ def examine(bench: Bench) -> Finding:
             f"descent's C: heavy ball's differs by {paper.row('heavy_ball').shift:.1f} times its "
             "size. On x = 1, -1 at t = 10^4 gradient descent leaves "
             f"{paper.row('gd').gaps[4]:.1e}, loss-scaled steps "
-            f"{paper.row('loss_scaled').gaps[4]:.1e}, "
-            f"{fastest.method.replace('_', ' ')} {fastest.gaps[4]:.1e}."
+            f"{paper.row('loss_scaled').gaps[4]:.1e}, {fastest.method.replace('_', ' ')} "
+            f"{fastest.gaps[4]:.1e}."
         ),
         run=words(bench),
         numbers=_numbers(found, worst),
@@ -72,7 +59,7 @@ def examine(bench: Bench) -> Finding:
             *(
                 make(f"remedies{kind}_{i + 1}", one.data, one.rows)
                 for i, one in enumerate(everywhere)
-                for kind, make in (("_gaps", table), ("_clocks", clock_table))
+                for kind, make in (("_gaps", gap_table), ("_clocks", clock_table))
             ),
         ],
         figures=figures("remedies", paper.data, paper.found, paper.rows),
@@ -81,17 +68,17 @@ def examine(bench: Bench) -> Finding:
 
 
 def _numbers(found: Sequence[Compared], worst: tuple[float, str]) -> list[Number]:
-    numbers = [Number("largest median |gap / law - 1|", worst[0], Rigour.measured, worst[1])]
+    numbers = [Number("largest median |gap / law - 1|", worst[0], unit=worst[1])]
     for one in found:
         plain = [row for row in judged(one) if row.method not in (*MEMORY, LONG)]
         least, most = min(row.kept for row in plain), max(row.shift for row in plain)
         where = f"x = {one.name}, without memory and long steps"
         numbers += [
-            Number(f"{where}: least share of trials that keep C", least, Rigour.measured),
-            Number(f"{where}: largest median change of C against gd's", most, Rigour.measured),
+            Number(f"{where}: least share of trials that keep C", least),
+            Number(f"{where}: largest median change of C against gd's", most),
         ]
         numbers += [
-            Number(f"x = {one.name}, {m}: median change of C", one.row(m).shift, Rigour.measured)
+            Number(f"x = {one.name}, {m}: median change of C", one.row(m).shift)
             for m in (*MEMORY, LONG)
         ]
     return numbers
@@ -125,11 +112,11 @@ CLAIM = Claim(
     ),
     criterion=(
         "On each data set with k12 <= 0, for every such method (sharpness-aware minimisation with "
-        f"the radius 0.1): the median of gap (ln s + offset) / |C| is within {NEAR:.0%} of 1 at "
-        "t = 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's steps apart: the "
+        f"the radius 0.1): the median of gap (ln s + offset) / |C| is within {NEAR:.0%} of 1 at t "
+        "= 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's steps apart: the "
         f"median |C - C of gradient descent| from the same start is at most {SAME:.0%} of the "
-        f"median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the second half of "
-        "ln t. With memory it is more than that on one data set or more."
+        f"median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the second half of ln "
+        "t. With memory it is more than that on one data set or more."
     ),
     source=(
         'docs/theory.md, "Remedies"; [soudry2018], [nacson2019], [jitelgarsky2019], '

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.decay import Decay, decay
-from latephase.experiments.bench.finding import Figure, Panel, Series, Table
+from latephase.experiments.bench.statistics import median, share
 from latephase.problem import Dataset, TwoPointGeometry
 
 if TYPE_CHECKING:
@@ -99,7 +97,7 @@ def _shifts(constants: Floats, fitted: Bools) -> list[float]:
     """
     known = np.isfinite(constants) & fitted
     return [
-        _median(np.abs(c - constants[0])[both]) / _median(np.abs(constants[0])[both])
+        middle(np.abs(c - constants[0])[both]) / middle(np.abs(constants[0])[both])
         for c, both in zip(constants, known & known[0], strict=True)
     ]
 
@@ -108,57 +106,43 @@ def _row(one: xr.Dataset, shift: float) -> Row:
     fitted = one.fitted.values
     chosen = one.isel(trial=np.flatnonzero(fitted))
     gaps, constants = chosen.limit_gap.values, np.abs(chosen.law_constant.values)
-    last = {name: _median(chosen[name].values[:, -1]) for name in _LAST}
-    law = constants[:, -1] / (chosen.log_flow_time.values[:, -1] + chosen.law_offset.values[:, -1])
-    times = 10.0**one.log10_t.values
+    log10_t, end = one.log10_t.values, chosen.isel(time=-1)
+    # The gap at the last powers of ten that were run, and how it decays.
+    times = 10.0**log10_t
+    top = int(np.floor(np.log10(max(times[-1], 1.0)) + 1e-6))
+    decades = range(max(0, top - DECADES + 1), top + 1)
+    nearest = {k: np.abs(np.log(np.maximum(times, 0.5) / 10.0**k)).argmin() for k in decades}
     usable = gaps[np.isfinite(gaps).all(axis=1)]
     gone = decay(times, usable) if len(usable) else Decay("none", np.nan, np.nan, np.nan, np.nan)
+    # Whether C at the end is that of the middle of ln t, and the gap that of its law.
+    before = constants[:, np.abs(log10_t - log10_t[-1] / 2).argmin()]
+    after = constants[:, -1]
+    settled = np.isfinite(before) & np.isfinite(after)
+    same = np.abs(after - before) <= KEPT * np.maximum(before, 1e-12)
+    law = after / (end.log_flow_time.values + end.law_offset.values)
     return Row(
-        str(one.algorithm.values),
-        bool(one.spans),
-        float(fitted.mean()),
-        float((chosen.log_loss.values[:, -1] > STUCK).mean()) if fitted.any() else np.nan,
-        {k: _median(_at(times, gaps, 10.0**k)) for k in _decades(times[-1])},
-        gone,
-        _kept(one.log10_t.values, constants),
-        _median(gaps[:, -1] / law),
-        _median(constants[:, -1]),
-        shift,
-        -last["log_loss"],
-        last["norm"],
-        last["log_flow_time"],
-        float(one.gradient_evaluations.values[-1]),
-        last["normalised_margin_gap"],
-        last["margin_deficit"],
+        method=str(one.algorithm.values),
+        spans=bool(one.spans),
+        fitted=float(fitted.mean()),
+        stuck=share(end.log_loss.values > STUCK),
+        gaps={k: middle(gaps[:, i]) for k, i in nearest.items()},
+        decay=gone,
+        kept=share(same[settled]),
+        ratio=middle(gaps[:, -1] / law),
+        constant=middle(after),
+        shift=shift,
+        log_inverse_loss=-middle(end.log_loss.values),
+        norm=middle(end.norm.values),
+        log_flow_time=middle(end.log_flow_time.values),
+        evaluations=float(one.gradient_evaluations.values[-1]),
+        normalised_gap=middle(end.normalised_margin_gap.values),
+        deficit=middle(end.margin_deficit.values),
     )
 
 
-_LAST = ("log_loss", "norm", "log_flow_time", "normalised_margin_gap", "margin_deficit")
-
-
-def _median(values: Floats) -> float:
-    good = values[np.isfinite(values)]
-    return float(np.median(good)) if len(good) else np.nan
-
-
-def _at(times: Floats, gaps: Floats, t: float) -> Floats:
-    column: Floats = gaps[:, int(np.argmin(np.abs(np.log(np.maximum(times, 0.5) / t))))]
-    return column
-
-
-def _decades(last: float) -> list[int]:
-    """The exponents of the last powers of ten up to `last`."""
-    top = int(np.floor(np.log10(max(last, 1.0)) + 1e-6))
-    return list(range(max(0, top - DECADES + 1), top + 1))
-
-
-def _kept(log10_t: Floats, constants: Floats) -> float:
-    """Share of trials whose C at the end is that of the middle of ln t."""
-    middle = int(np.argmin(np.abs(log10_t - log10_t[-1] / 2)))
-    before, after = constants[:, middle], constants[:, -1]
-    settled = np.isfinite(before) & np.isfinite(after)
-    same = np.abs(after - before) <= KEPT * np.maximum(before, 1e-12)
-    return float(same[settled].mean()) if settled.any() else np.nan
+def middle(values: Floats) -> float:
+    """Median of the finite ones; NaN of none."""
+    return median(values[np.isfinite(values)])
 
 
 def null_free_constant(data: Dataset) -> float:
@@ -177,167 +161,14 @@ def effect(row: Row, yardstick: Row, data: Dataset) -> str:
         return "breaks: training stops"
     if TwoPointGeometry.of(data).gram_sign > 0:
         return row.decay.text
-    rest = null_free_constant(data)
     if row.method == yardstick.method:
         return "the slow rate"
-    if row.spans and abs(row.ratio - 1) <= LIKE:
-        return f"own clock, {_fate(row)}"
-    found = []
+    if row.spans and abs(row.ratio - 1) <= LIKE:  # and gradient descent's C of the same starts?
+        kept = "same C" if row.shift <= SAME else "another C"
+        return f"own clock, {kept if row.kept >= SHARE else 'C drifts'}"
+    rest, found = null_free_constant(data), []
     if abs(row.constant - rest) <= 0.02 * max(yardstick.constant, rest):
         found.append("removes the null part")
     if row.decay.model == "stalled":
         found.append("stalls")
     return ", ".join(found) or "neither"
-
-
-def _fate(row: Row) -> str:
-    """What became of gradient descent's C of the same starts."""
-    if row.kept < SHARE:
-        return "C drifts"
-    return "same C" if row.shift <= SAME else "another C"
-
-
-def table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
-    """What each method did to the gap."""
-    decades = list(found[0].gaps)
-    columns: dict[str, list[Any]] = {
-        "method": [row.method for row in found],
-        "effect": [effect(row, found[0], data) for row in found],
-        "fitted (share of trials)": [round(row.fitted, 3) for row in found],
-        **{f"gap at t = 10^{k} (input units)": [row.gaps[k] for row in found] for k in decades},
-        "decay of the gap": [row.decay.text for row in found],
-        "value, low": [row.decay.low for row in found],
-        "value, high": [row.decay.high for row in found],
-        "Akaike weight": [round(row.decay.weight, 3) for row in found],
-        "C kept (share)": [row.kept for row in found],
-        "gap / law": [row.ratio for row in found],
-        "|C| at the end (input units)": [row.constant for row in found],
-        "shift of C (share of gd's)": [row.shift for row in found],
-    }
-    caption = (
-        f"x = {_points(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it decays: "
-        "the model with the smallest corrected Akaike criterion over the last decade and a half, "
-        "its value with a 95 % interval over trials, and its weight. gap / law is "
-        "gap (ln s + offset) / |C| at the end, s the flow time: 1 where gradient descent's "
-        "law holds on this clock. Shift of C: median |C - C of gd| from the same start, over gd's "
-        "median |C|."
-    )
-    return Table(key, caption, columns)
-
-
-def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Table:
-    """What each method does, and the gap it leaves on each data set: the table to read first."""
-    first = compared[0][1]
-    last = max(first[0].gaps)
-    columns: dict[str, list[Any]] = {
-        "method": [row.method for row in first],
-        "effect": [_everywhere(i, compared) for i in range(len(first))],
-    }
-    for data, found in compared:
-        columns[f"gap, x = {_points(data)}"] = [row.gaps[last] for row in found]
-    caption = (
-        "What each method does to the slow rate of gradient descent, and the median gap |x* - "
-        "x_inf| "
-        f"(input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
-        "offset) "
-        "holds, with m the method's ln of flow time. Same C: within "
-        f"{SAME:.0%} of gradient descent's of the same start (median); another C: farther; "
-        "C drifts: its memory goes on changing C. Where "
-        "data sets differ, their effects are separated by a stroke."
-    )
-    return Table(key, caption, columns, opened=True)
-
-
-def _everywhere(method: int, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> str:
-    """The effects of a method on the data sets that have a constant, each once; else on all."""
-    shown = [one for one in compared if TwoPointGeometry.of(one[0]).gram_sign <= 0] or compared
-    return " / ".join(dict.fromkeys(effect(rows[method], rows[0], data) for data, rows in shown))
-
-
-def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
-    """Every clock at the end of the runs."""
-    columns: dict[str, list[Any]] = {
-        "method": [row.method for row in found],
-        "gradient evaluations": [row.evaluations for row in found],
-        "flow time (log10)": [_log10(row.log_flow_time) for row in found],
-        "ln(1/L)": [row.log_inverse_loss for row in found],
-        "|theta|": [row.norm for row in found],
-        "margin deficit (input units)": [row.deficit for row in found],
-        "normalised-margin gap": [row.normalised_gap for row in found],
-    }
-    caption = (
-        f"x = {_points(data)}: the clocks at the end, and what is left (medians of fitted trials). "
-        "Flow time is the sum of effective step sizes |update| / |grad L|."
-    )
-    return Table(key, caption, columns)
-
-
-def _log10(log_time: float) -> float:
-    """The decimal logarithm of a flow time; NaN where no trial was fitted."""
-    known = not np.isnan(log_time)
-    return LogTime.from_log(log_time, flow=True).log10 if known else np.nan
-
-
-def _points(data: Dataset) -> str:
-    return ", ".join(f"{x:g}" for x in data.inputs.ravel())
-
-
-CLOCKS: tuple[tuple[str, str, str], ...] = (
-    ("steps", "updates", "log10 updates"),
-    ("evaluations", "gradient evaluations", "log10 gradient evaluations"),
-    ("flow_time", "flow time", "log10 of ln(flow time)"),
-    ("loss", "ln(1/L)", "log10 of ln(1/L)"),
-    ("norm", "|theta|", "log10 of |theta|"),
-)
-"""Key, name and axis label of each clock."""
-_EARLIEST = -0.5  # of each clock: before it, no method has moved
-_MOST = 9  # curves that can be told apart
-_ALIKE = ("sgd:replacement=0", "power_step", "normalized_gd", "polyak_step", "sam:radius=1", "sam")
-
-
-def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Row]) -> list[Figure]:
-    """One figure per clock: the median gap of each method over it."""
-    groups = (
-        ("updates in the span of active points", [r.method for r in measured if r.spans]),
-        ("updates that leave it", [r.method for r in measured if not r.spans]),
-    )
-    return [
-        Figure(
-            f"{prefix}_{key}",
-            f"x = {_points(data)}: the gap |x* - x_inf| over {name} (medians of fitted trials).",
-            [_panel(found, methods, key, label, title) for title, methods in groups if methods],
-        )
-        for key, name, label in CLOCKS
-    ]
-
-
-def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: str) -> Panel:
-    series = []
-    if len(methods) > _MOST:
-        methods = [method for method in methods if method not in _ALIKE]
-    with np.errstate(all="ignore"):
-        for method in methods:
-            one = found.sel(algorithm=method)
-            chosen = one.isel(trial=np.flatnonzero(one.fitted.values))
-            gap = _medians(chosen.limit_gap.values)
-            x = np.log10(_clock(chosen, key))
-            shown = np.isfinite(x) & (gap > 1e-13) & (x >= _EARLIEST)
-            series.append(Series("line", x[shown], gap[shown], method))
-    return Panel(series, label, "gap (input units)", title, y_scale="log")
-
-
-def _clock(one: xr.Dataset, key: str) -> Floats:
-    """The clock over time (S,)."""
-    if key == "steps":
-        return np.asarray(10.0**one.log10_t.values)
-    if key == "evaluations":
-        return np.asarray(one.gradient_evaluations.values)
-    name, sign = {"flow_time": ("log_flow_time", 1), "loss": ("log_loss", -1), "norm": ("norm", 1)}[
-        key
-    ]
-    return _medians(sign * one[name].values)
-
-
-def _medians(values: Floats) -> Floats:
-    """Median over trials (S,), NaN where none is finite."""
-    return np.array([_median(column) for column in values.T])

@@ -3,67 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from latephase.core import Rigour
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.base import Evidence, Statement
+from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .clocks import FEWEST
-from .compared import LIKE, Row, clock_table, figures, overview, rows, table
+from .compared import LIKE, Row, rows
+from .runs import FEWEST
+from .shown import clock_table, figures, gap_table, overview
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-def decide(data: Dataset, found: Sequence[Row], trials: int) -> Verdict:
-    """As the criterion says."""
-    spanning = [row for row in found if row.spans]
-    few = min(row.fitted for row in found) * trials < FEWEST
-    if few or not spanning or TwoPointGeometry.of(data).gram_sign > 0:
-        return Verdict.UNDECIDED
-    good = all(abs(row.ratio - 1) <= LIKE for row in spanning)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+_SETTINGS = ("initializer", "trials", "seed", "inputs", "labels", "loss", "step_size", "until")
 
 
-def comparison(data: Dataset, found: xr.Dataset) -> tuple[Claim, Finding, list[Row]]:
-    """The claim, what was found, and the rows of the table, of `ensembles.compare`'s result."""
+class Comparison(NamedTuple):
+    """What is held against the law, what was found, and a row for every method."""
+
+    statement: Statement
+    finding: Finding
+    rows: list[Row]
+
+
+def comparison(data: Dataset, found: xr.Dataset) -> Comparison:
+    """The report of `compare`'s result."""
     measured = rows(found)
-    trials = found.sizes["trial"]
-    verdict = decide(data, measured, trials)
     best = min(measured, key=lambda row: row.gaps[max(row.gaps)])
     settings = {key: found.attrs[key] for key in _SETTINGS}
     finding = Finding(
-        verdict=verdict,
+        verdict=decide(data, measured, found.sizes["trial"]),
         summary=f"{len(measured)} methods; the smallest gap at the end is left by {best.method}.",
         run=(
-            f"{trials} networks ({settings['initializer']}), the same for every method, for "
-            f"{settings['until']} updates made one by one."
+            f"{found.sizes['trial']} networks ({settings['initializer']}), the same for every "
+            f"method, for {settings['until']} updates made one by one."
         ),
-        numbers=[
-            Number(f"{row.method}: gap / law", row.ratio, Rigour.measured)
-            for row in measured
-            if row.spans
-        ],
+        numbers=[Number(f"{row.method}: gap / law", row.ratio) for row in measured if row.spans],
         settings=settings,
         tables=[
             overview("compare", [(data, measured)]),
-            table("compare_gaps", data, measured),
+            gap_table("compare_gaps", data, measured),
             clock_table("compare_clocks", data, measured),
         ],
         figures=figures("compare", data, found, measured),
     )
-    return CLAIM, finding, measured
+    return Comparison(STATEMENT, finding, measured)
 
 
-def _not_a_bench(_: Bench) -> Finding:
-    raise NotImplementedError("a comparison is made by `latephase compare`")
+def decide(data: Dataset, found: Sequence[Row], trials: int) -> Support:
+    """As the criterion says."""
+    spanning = [row for row in found if row.spans]
+    few = min(row.fitted for row in found) * trials < FEWEST
+    if few or not spanning or TwoPointGeometry.of(data).gram_sign > 0:
+        return Support.UNDECIDED
+    return Support.of(all(abs(row.ratio - 1) <= LIKE for row in spanning))
 
 
-_SETTINGS = ("initializer", "trials", "seed", "inputs", "labels", "loss", "step_size", "until")
-
-CLAIM = Claim(
+STATEMENT = Statement(
     number=1,
     key="compare",
     title="Methods compared",
@@ -72,11 +69,10 @@ CLAIM = Claim(
         "x* - x_inf ~ C / (m(t) + offset), each on its own clock m."
     ),
     criterion=(
-        "For every such method the median of gap (ln s + offset) / |C| is within "
-        f"{100 * LIKE:.0f} % of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} "
-        "fitted trials, without such methods, and where k12 > 0."
+        f"For every such method the median of gap (ln s + offset) / |C| is within {100 * LIKE:.0f} "
+        f"% of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} fitted trials, "
+        "without such methods, and where k12 > 0."
     ),
     source='docs/theory.md, "Remedies"',
-    examine=_not_a_bench,
     evidence=Evidence.independent,
 )

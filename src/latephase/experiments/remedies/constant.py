@@ -6,15 +6,24 @@ from collections.abc import Sequence
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Table, Verdict
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 
-from .clocks import FEWEST
 from .compared import null_free_constant
 from .input_scaling import JUDGED, Scaled, measure, step_by_step, table
-from .runs import INITIALIZER, Compared, compared, settings, words
+from .runs import FEWEST, INITIALIZER, Compared, compared, settings, words
 
 METHODS = ("weight_decay", "fixed_radius", "span_projection")
 TOLERANCE = 0.02  # of gradient descent's C
+CAPTION = "What is left of the constant."
+COLUMNS: Columns[tuple[Compared, str]] = {
+    "inputs": lambda pair: pair[0].name,
+    "method": lambda pair: pair[1],
+    "|C| of gd (input units)": lambda pair: pair[0].row("gd").constant,
+    "|C| at the end": lambda pair: pair[0].row(pair[1]).constant,
+    "|C| without null components": lambda pair: null_free_constant(pair[0].data),
+    "gap at the end": lambda pair: pair[0].row(pair[1]).gaps[4],
+    "decay": lambda pair: pair[0].row(pair[1]).decay.text,
+}
 GAIN = 100.0  # least factor by which scaled inputs lower the deficit on +-1 at 10^6
 
 
@@ -29,38 +38,24 @@ def decide(
     trials: int,
     scaled: Sequence[Scaled] = (),
     steps: tuple[float, float] = (1.0, 0.0),
-) -> Verdict:
+) -> Support:
     """As the criterion says."""
     if min(one.row(m).fitted for one in found for m in METHODS) * trials < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = all(left(one, m) <= TOLERANCE for one in found for m in METHODS)
     good = good and all(one.gain >= GAIN for one in scaled[:1]) and steps[0] >= GAIN * steps[1]
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
-
-
-def _drawn(one: Compared) -> tuple[int, int]:
-    """Number and seed of the networks that were compared."""
-    return one.found.attrs["trials"], one.found.attrs["seed"]
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
     """|C| at the end against what is left without null components."""
     found = [one for one in compared(bench) if one.specialises]
     paper, wide = found[0], found[1]
-    columns: dict[str, list[object]] = {
-        "inputs": [one.name for one in found for _ in METHODS],
-        "method": [m for _ in found for m in METHODS],
-        "|C| of gd (input units)": [one.row("gd").constant for one in found for _ in METHODS],
-        "|C| at the end": [one.row(m).constant for one in found for m in METHODS],
-        "|C| without null components": [
-            null_free_constant(one.data) for one in found for _ in METHODS
-        ],
-        "gap at the end": [one.row(m).gaps[4] for one in found for m in METHODS],
-        "decay": [one.row(m).decay.text for one in found for m in METHODS],
-    }
-    scaled = [measure(one.data, INITIALIZER, *_drawn(one)) for one in found]
+    pairs = [(one, method) for one in found for method in METHODS]
+    drawn = [(one.found.attrs["trials"], one.found.attrs["seed"]) for one in found]
+    scaled = [measure(one.data, INITIALIZER, *d) for one, d in zip(found, drawn, strict=True)]
     steps = step_by_step()
-    worst = max(left(one, m) for one in found for m in METHODS)
+    worst = max(left(*pair) for pair in pairs)
     return Finding(
         verdict=decide(found, paper.found.sizes["trial"], scaled, steps),
         summary=(
@@ -75,9 +70,9 @@ def examine(bench: Bench) -> Finding:
         ),
         run=words(bench),
         numbers=[
-            Number("largest distance from the rest, of gd's |C|", worst, Rigour.measured),
-            Number("x = 1, -1, step by step: relative deficit at 10^6", steps[0], Rigour.measured),
-            Number("the same with scaled inputs", steps[1], Rigour.measured),
+            Number("largest distance from the rest, of gd's |C|", worst),
+            Number("x = 1, -1, step by step: relative deficit at 10^6", steps[0]),
+            Number("the same with scaled inputs", steps[1]),
             *(
                 Number(f"x = {s.name}: deficit at 10^6, plain / scaled", s.gain, Rigour.estimated)
                 for s in scaled
@@ -88,10 +83,7 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings=settings(bench),
-        tables=[
-            Table("remedies_constant", "What is left of the constant.", columns),
-            table(scaled),
-        ],
+        tables=[Table("remedies_constant", CAPTION, columns(pairs, COLUMNS)), table(scaled)],
     )
 
 

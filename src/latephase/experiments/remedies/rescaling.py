@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from latephase.core import Rigour
-from latephase.core.arrays import Floats
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .clocks import FEWEST
-from .runs import Compared, compared, settings, words
+from .runs import FEWEST, Compared, compared, settings, words
 
 METHOD = "prgd"
 SPANNED = "span_projection:at=50:method=prgd/period=10"
@@ -24,7 +20,7 @@ RATE, ALIKE, END = 0.01, 2.0, 1e-5  # per update; factor between two rates; gap 
 
 
 @dataclass(frozen=True)
-class Stall:
+class Rescaled:
     """Medians and shares over fitted trials.
 
     gap: at the end;  left: share whose gap at the end is at least STILL of that at t = 10^3;
@@ -49,46 +45,48 @@ class Stall:
         return min(self.rates) >= RATE and alike and self.end <= END
 
 
-def stall(one: Compared) -> Stall:
+def stall(one: Compared) -> Rescaled:
     """What progressive rescaling did on one data set, from the start and from the span."""
     run = one.found.sel(algorithm=METHOD)
     run = run.isel(trial=np.flatnonzero(run.fitted.values))
     log10_t = run.log10_t.values
-    early, thousand = (int(np.argmin(np.abs(log10_t - at))) for at in (np.log10(60), 3))
+
+    def nearest(t: float) -> int:
+        return int(np.argmin(np.abs(log10_t - np.log10(t))))
+
     gap, norm = run.limit_gap.values, np.log(run.norm.values)
-    null = np.log(_null(one, run))
-    grown, null_grown = norm[:, -1] - norm[:, early], null[:, -1] - null[:, early]
-    left = gap[:, -1] >= STILL * gap[:, thousand]
-    together = np.abs(null_grown / grown - 1) < TOGETHER
-    shares = (float(left.mean()), float(together.mean()), float(np.exp(np.median(grown))))
-    return Stall(one.name, len(gap), float(np.median(gap[:, -1])), *shares, *_spanned(one))
-
-
-def _spanned(one: Compared) -> tuple[tuple[float, float], float]:
-    """Rates of the median gap and its end, of the runs that are projected on the span first."""
-    run = one.found.sel(algorithm=SPANNED)
-    gap = np.median(run.limit_gap.values[run.fitted.values], axis=0)
-    log10_t = run.log10_t.values
-    at = [int(np.argmin(np.abs(log10_t - np.log10(t)))) for t in HUNDREDS]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first, second = -np.diff(np.log(gap[at])) / np.diff(10 ** log10_t[at])
-    return (float(first), float(second)), float(gap[-1])
-
-
-def _null(one: Compared, run: Any) -> Floats:
-    """Length of what no gradient of a neuron's own point can change, (T, S)."""
+    left = gap[:, -1] >= STILL * gap[:, nearest(1000)]
+    # The length of what no gradient of a neuron's own point can change grows with the radius.
     g = TwoPointGeometry.of(one.data)
     off = run.weights.values[..., 0] - np.array([g.x1, g.x2]) * run.biases.values
-    return np.asarray(np.sqrt((off**2 / np.array([g.k11, g.k22])).sum(axis=-1)))
+    null = np.log(np.sqrt((off**2 / np.array([g.k11, g.k22])).sum(axis=-1)))
+    early = nearest(60)
+    grown, null_grown = norm[:, -1] - norm[:, early], null[:, -1] - null[:, early]
+    together = np.abs(null_grown / grown - 1) < TOGETHER
+    # The runs that are projected on the span first.
+    projected = one.found.sel(algorithm=SPANNED)
+    spanned = np.median(projected.limit_gap.values[projected.fitted.values], axis=0)
+    at = [nearest(t) for t in HUNDREDS]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second = -np.diff(np.log(spanned[at])) / np.diff(10 ** log10_t[at])
+    return Rescaled(
+        one.name,
+        len(gap),
+        gap=float(np.median(gap[:, -1])),
+        left=float(left.mean()),
+        together=float(together.mean()),
+        growth=float(np.exp(np.median(grown))),
+        rates=(float(first), float(second)),
+        end=float(spanned[-1]),
+    )
 
 
-def decide(found: list[Stall]) -> Verdict:
+def decide(found: list[Rescaled]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     stalls = all(s.gap > 1e-3 and s.left >= SHARE and s.together >= SHARE for s in found)
-    good = stalls and all(s.exponential for s in found)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(stalls and all(s.exponential for s in found))
 
 
 def examine(bench: Bench) -> Finding:
@@ -99,17 +97,12 @@ def examine(bench: Bench) -> Finding:
     numbers = []
     for s in found:
         numbers += [
-            Number(f"x = {s.name}: median gap at t = 10^4", s.gap, Rigour.measured, "input unit"),
-            Number(f"x = {s.name}: trials that keep half the gap", s.left, Rigour.measured),
-            Number(f"x = {s.name}: trials whose null part grew along", s.together, Rigour.measured),
-            Number(f"x = {s.name}: growth of the radius", s.growth, Rigour.measured, "times"),
-            Number(
-                f"x = {s.name}: from the span, rate of the gap",
-                s.rates[0],
-                Rigour.measured,
-                "per update",
-            ),
-            Number(f"x = {s.name}: from the span, gap at t = 10^4", s.end, Rigour.measured),
+            Number(f"x = {s.name}: median gap at t = 10^4", s.gap, unit="input unit"),
+            Number(f"x = {s.name}: trials that keep half the gap", s.left),
+            Number(f"x = {s.name}: trials whose null part grew along", s.together),
+            Number(f"x = {s.name}: growth of the radius", s.growth, unit="times"),
+            Number(f"x = {s.name}: from the span, rate of the gap", s.rates[0], unit="per update"),
+            Number(f"x = {s.name}: from the span, gap at t = 10^4", s.end),
         ]
     return Finding(
         verdict=decide(found),
@@ -136,13 +129,12 @@ CLAIM = Claim(
         "too, and with them C. After span projection it is exponentially fast here, too."
     ),
     criterion=(
-        "On each data set with k12 <= 0 the median gap at t = 10^4 exceeds 0.001; in "
-        f"{SHARE:.0%} of the fitted trials it is at least {STILL:.0%} of the one at t = 10^3, and "
-        "in as many the null part grows with the radius from the warm-up to the end (its ln by as "
-        f"much, within {TOGETHER:.0%}). Projected on the span at t = 50, with 10 updates for a "
-        f"stretch, the ln of the median gap falls by {RATE:g} or more per update from t = 100 to "
-        "200 and to 300, at rates within a "
-        f"factor {ALIKE:g} of each other, to at most {END:g} at t = 10^4."
+        f"On each data set with k12 <= 0 the median gap at t = 10^4 exceeds 0.001; in {SHARE:.0%} "
+        f"of the fitted trials it is at least {STILL:.0%} of the one at t = 10^3, and in as many "
+        "the null part grows with the radius from the warm-up to the end (its ln by as much, "
+        f"within {TOGETHER:.0%}). Projected on the span at t = 50, with 10 updates for a stretch, "
+        f"the ln of the median gap falls by {RATE:g} or more per update from t = 100 to 200 and to "
+        f"300, at rates within a factor {ALIKE:g} of each other, to at most {END:g} at t = 10^4."
     ),
     source='[wangminwu2024]; docs/theory.md, "Remedies"',
     examine=examine,

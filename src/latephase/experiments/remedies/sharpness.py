@@ -6,21 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Verdict
+from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .clocks import FEWEST
 from .compared import STUCK
-from .runs import Compared, compared, settings, words
+from .runs import FEWEST, Compared, compared, settings, words
 
 LARGE, SMALL, RADIUS = "sam:radius=1", "sam", 1.0
 SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Stopped:
     """Among the trials that gradient descent fits: shares that end with ln L > STUCK.
 
     dead: of those stuck at the large radius, the share with a neuron that is inactive at its point;
@@ -35,7 +33,7 @@ class Outcome:
     blind: float
 
 
-def outcome(one: Compared) -> Outcome:
+def outcome(one: Compared) -> Stopped:
     """What the two radii did on one data set."""
     kept = one.found.sel(algorithm="gd").fitted.values
     stuck = {
@@ -46,7 +44,7 @@ def outcome(one: Compared) -> Outcome:
     dead = np.any(own <= 0, axis=1)[stuck[LARGE]]
     blind = np.any((own > 0) & (there <= 0), axis=1)[stuck[LARGE]]
     shares = (stuck[LARGE], stuck[SMALL], dead, blind)
-    return Outcome(one.name, int(kept.sum()), *(float(s.mean()) if len(s) else 0.0 for s in shares))
+    return Stopped(one.name, int(kept.sum()), *(float(s.mean()) if len(s) else 0.0 for s in shares))
 
 
 def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,29 +65,24 @@ def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nd
         return own, own + RADIUS * np.where(size > 0, (gw * x + gb) / size, 0.0)
 
 
-def decide(found: list[Outcome]) -> Verdict:
+def decide(found: list[Stopped]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     good = all(one.large >= SHARE and one.dead + one.blind >= 0.9 for one in found)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
     """How often training stops, and in which way."""
     found = [outcome(one) for one in compared(bench)]
-    numbers = []
-    for one in found:
-        numbers += [
-            Number(f"x = {one.name}: stopped at radius 1", one.large, Rigour.measured),
-            Number(f"x = {one.name}: of these, a neuron dead", one.dead, Rigour.measured),
-            Number(
-                f"x = {one.name}: of these, dead at the ascent only", one.blind, Rigour.measured
-            ),
-            Number(f"x = {one.name}: stopped at radius 0.1", one.small, Rigour.measured),
-        ]
-    large, small = [o.large for o in found], [o.small for o in found]
-    blind = [o.blind for o in found]
+    shown = {
+        "stopped at radius 1": "large",
+        "of these, a neuron dead": "dead",
+        "of these, dead at the ascent only": "blind",
+        "stopped at radius 0.1": "small",
+    }
+    large, small, blind = ([getattr(o, of) for o in found] for of in ("large", "small", "blind"))
     return Finding(
         verdict=decide(found),
         summary=(
@@ -98,14 +91,18 @@ def examine(bench: Bench) -> Finding:
             f"{min(small):.0%} to {max(small):.0%}."
         ),
         run=words(bench),
-        numbers=numbers,
+        numbers=[
+            Number(f"x = {o.name}: {label}", getattr(o, of))
+            for o in found
+            for label, of in shown.items()
+        ],
         settings=settings(bench),
         deviations=[
-            "The neuron need not die: in "
-            f"{min(blind):.0%} to {max(blind):.0%} of the stopped runs it is active at its point, "
-            "and inactive where the ascent takes it, so that its gradient is 0 for ever.",
-            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop "
-            "there too.",
+            f"The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs "
+            "it is active at its point, and inactive where the ascent takes it, so that its "
+            "gradient is 0 for ever.",
+            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there "
+            "too.",
         ],
     )
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
-from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Table, Verdict
+from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .clocks import FEWEST
-from .runs import compared, settings, words
+from .runs import FEWEST, compared, settings, words
 
 METHOD = "sign_descent"
+CAPTION = "Limits of the boundary under sign descent."
+COLUMNS: Columns[Ends] = {
+    "inputs": "name",
+    "predicted (input units)": "predicted",
+    "measured (input units)": "measured",
+    "limit of gradient descent (input units)": "ordinary",
+}
 TOLERANCE = 0.02  # in units of half the distance of the points
 
 
@@ -51,13 +55,13 @@ def _fastest(own: float, other: float) -> tuple[float, float]:
     return float(found.x[0]), float(found.x[1])
 
 
-def decide(found: list[Ends]) -> Verdict:
+def decide(found: list[Ends]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
-        return Verdict.UNDECIDED
+        return Support.UNDECIDED
     elsewhere = [e for e in found if abs(e.predicted - e.ordinary) > 0.1 * e.half_gap]
     good = all(e.off <= TOLERANCE for e in found) and bool(elsewhere)
-    return Verdict.SUPPORTED if good else Verdict.NOT_SUPPORTED
+    return Support.of(good)
 
 
 def examine(bench: Bench) -> Finding:
@@ -65,17 +69,10 @@ def examine(bench: Bench) -> Finding:
     found = []
     for one in compared(bench):
         run = one.found.sel(algorithm=METHOD)
-        end = run.boundary.values[run.fitted.values, -1]
-        g = TwoPointGeometry.of(one.data)
+        end, g = run.boundary.values[run.fitted.values, -1], TwoPointGeometry.of(one.data)
         middle = float(np.nanmedian(end)) if len(end) else np.nan
-        half_gap = abs(g.half_gap)
-        found.append(Ends(one.name, len(end), predicted_limit(one.data), middle, g.x_inf, half_gap))
-    columns: dict[str, list[Any]] = {
-        "inputs": [e.name for e in found],
-        "predicted (input units)": [e.predicted for e in found],
-        "measured (input units)": [e.measured for e in found],
-        "limit of gradient descent (input units)": [e.ordinary for e in found],
-    }
+        limits = (predicted_limit(one.data), middle, g.x_inf)
+        found.append(Ends(one.name, len(end), *limits, abs(g.half_gap)))
     ends = ", ".join(f"{e.measured:.4f} on x = {e.name} (not {e.ordinary:g})" for e in found[1:3])
     return Finding(
         verdict=decide(found),
@@ -83,14 +80,11 @@ def examine(bench: Bench) -> Finding:
         run=words(bench),
         numbers=[
             Number(
-                "largest distance from the prediction",
-                max(e.off for e in found),
-                Rigour.measured,
-                "half gaps",
+                "largest distance from the prediction", max(e.off for e in found), unit="half gaps"
             )
         ],
         settings=settings(bench),
-        tables=[Table("remedies_sign", "Limits of the boundary under sign descent.", columns)],
+        tables=[Table("remedies_sign", CAPTION, columns(found, COLUMNS))],
     )
 
 

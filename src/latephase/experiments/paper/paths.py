@@ -12,8 +12,7 @@ import numpy as np
 
 from latephase.core import LogTime, log_spaced
 from latephase.core.arrays import Floats, Ints
-
-from .finding import Table
+from latephase.experiments.bench.finding import Table
 
 DENSE, UNTIL, SAMPLES = 24, 10**6, 60
 SPECIALISED = int("1001", 2)
@@ -77,7 +76,3 @@ def slowest_table(codes: Ints, times: list[LogTime]) -> Table:
     }
     caption = "The pattern in which specialised runs spend most steps beforehand, at sampled steps."
     return Table("slowest_patterns", caption, columns)
-
-
-def _middle(values: Floats) -> float:
-    return float(np.median(values))

@@ -1,0 +1,156 @@
+"""Methods side by side: their rows as tables, and their gaps over every clock as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latephase.core import LogTime
+from latephase.core.arrays import Floats
+from latephase.experiments.bench.figure import Figure, Panel, Series
+from latephase.experiments.bench.finding import Columns, Table, columns
+from latephase.experiments.remedies.compared import SAME, Row, effect, middle
+from latephase.problem import Dataset, TwoPointGeometry
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CLOCKS: tuple[tuple[str, str, str], ...] = (
+    ("steps", "updates", "log10 updates"),
+    ("evaluations", "gradient evaluations", "log10 gradient evaluations"),
+    ("flow_time", "flow time", "log10 of ln(flow time)"),
+    ("loss", "ln(1/L)", "log10 of ln(1/L)"),
+    ("norm", "|theta|", "log10 of |theta|"),
+)
+"""Key, name and axis label of each clock."""
+_EARLIEST = -0.5  # of each clock: before it, no method has moved
+_MOST = 9  # curves that can be told apart
+_ALIKE = ("sgd:replacement=0", "power_step", "normalized_gd", "polyak_step", "sam:radius=1", "sam")
+
+
+def points_of(data: Dataset) -> str:
+    """The inputs, as text."""
+    return ", ".join(f"{x:g}" for x in data.inputs.ravel())
+
+
+def gap_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
+    """What each method did to the gap."""
+    named: Columns[Row] = {
+        "method": "method",
+        "effect": lambda row: effect(row, found[0], data),
+        "fitted (share of trials)": lambda row: round(row.fitted, 3),
+    }
+    decades = {k: f"gap at t = 10^{k} (input units)" for k in found[0].gaps}
+    rest: Columns[Row] = {
+        "decay of the gap": lambda row: row.decay.text,
+        "value, low": lambda row: row.decay.low,
+        "value, high": lambda row: row.decay.high,
+        "Akaike weight": lambda row: round(row.decay.weight, 3),
+        "C kept (share)": "kept",
+        "gap / law": "ratio",
+        "|C| at the end (input units)": "constant",
+        "shift of C (share of gd's)": "shift",
+    }
+    gaps = {label: [row.gaps[k] for row in found] for k, label in decades.items()}
+    caption = (
+        f"x = {points_of(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it "
+        "decays: the model with the smallest corrected Akaike criterion over the last decade and a "
+        "half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s "
+        "+ offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this "
+        "clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."
+    )
+    return Table(key, caption, columns(found, named) | gaps | columns(found, rest))
+
+
+def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Table:
+    """What each method does, and the gap it leaves on each data set: the table to read first."""
+    first = compared[0][1]
+    last = max(first[0].gaps)
+    # On the data sets that have a constant, each effect once; else on all.
+    lawful = [one for one in compared if TwoPointGeometry.of(one[0]).gram_sign <= 0] or compared
+    effects = [
+        " / ".join(dict.fromkeys(effect(rows[i], rows[0], data) for data, rows in lawful))
+        for i in range(len(first))
+    ]
+    shown: dict[str, list[Any]] = {
+        "method": [row.method for row in first],
+        "effect": effects,
+    }
+    for data, found in compared:
+        shown[f"gap, x = {points_of(data)}"] = [row.gaps[last] for row in found]
+    caption = (
+        "What each method does to the slow rate of gradient descent, and the median gap |x* - "
+        f"x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
+        f"offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of "
+        "gradient descent's of the same start (median); another C: farther; C drifts: its memory "
+        "goes on changing C. Where data sets differ, their effects are separated by a stroke."
+    )
+    return Table(key, caption, shown, opened=True)
+
+
+def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
+    """Every clock at the end of the runs."""
+    named: Columns[Row] = {
+        "method": "method",
+        "gradient evaluations": "evaluations",
+        "flow time (log10)": lambda row: _log10(row.log_flow_time),
+        "ln(1/L)": "log_inverse_loss",
+        "|theta|": "norm",
+        "margin deficit (input units)": "deficit",
+        "normalised-margin gap": "normalised_gap",
+    }
+    caption = (
+        f"x = {points_of(data)}: the clocks at the end, and what is left (medians of fitted "
+        "trials). Flow time is the sum of effective step sizes |update| / |grad L|."
+    )
+    return Table(key, caption, columns(found, named))
+
+
+def _log10(log_time: float) -> float:
+    """The decimal logarithm of a flow time; NaN where no trial was fitted."""
+    return np.nan if np.isnan(log_time) else LogTime.from_log(log_time, flow=True).log10
+
+
+def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Row]) -> list[Figure]:
+    """One figure per clock: the median gap of each method over it."""
+    groups = (
+        ("updates in the span of active points", [r.method for r in measured if r.spans]),
+        ("updates that leave it", [r.method for r in measured if not r.spans]),
+    )
+    return [
+        Figure(
+            f"{prefix}_{key}",
+            f"x = {points_of(data)}: the gap |x* - x_inf| over {name} (medians of fitted trials).",
+            [_panel(found, methods, key, label, title) for title, methods in groups if methods],
+        )
+        for key, name, label in CLOCKS
+    ]
+
+
+def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: str) -> Panel:
+    if len(methods) > _MOST:
+        methods = [method for method in methods if method not in _ALIKE]
+    series = []
+    with np.errstate(all="ignore"):
+        for method in methods:
+            one = found.sel(algorithm=method)
+            chosen = one.isel(trial=np.flatnonzero(one.fitted.values))
+            gap = _medians(chosen.limit_gap.values)
+            clocks = {
+                "steps": 10.0**chosen.log10_t.values,
+                "evaluations": chosen.gradient_evaluations.values,
+                "flow_time": _medians(chosen.log_flow_time.values),
+                "loss": _medians(-chosen.log_loss.values),
+                "norm": _medians(chosen.norm.values),
+            }
+            x = np.log10(clocks[key])
+            shown = np.isfinite(x) & (gap > 1e-13) & (x >= _EARLIEST)
+            series.append(Series("line", x[shown], gap[shown], method))
+    return Panel(series, label, "gap (input units)", title, y_scale="log")
+
+
+def _medians(values: Floats) -> Floats:
+    """Median over trials (S,), NaN where none is finite."""
+    return np.array([middle(column) for column in values.T])
