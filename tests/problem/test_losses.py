@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from flint import arb
@@ -97,3 +99,9 @@ def test_infinite_margins(name):
     assert log_loss([np.inf, np.inf]) == -np.inf
     assert log_loss([-np.inf, 1.0]) == np.inf
     assert np.isnan(log_loss([np.nan, 1.0]))
+
+
+def test_a_loss_goes_to_another_process_and_stays_the_same():
+    """Ground truth: the record itself; its functions cannot be pickled."""
+    for loss in LOSSES.values():
+        assert pickle.loads(pickle.dumps(loss)) is loss

@@ -42,6 +42,10 @@ class Loss:
     slopes: Callable[[Margins], tuple[Any, Any]]
     is_its_weight: bool = False
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Losses are pickled by name: their functions need not be, for a second process."""
+        return named, (self.name,)
+
     def log_loss(self, margins: ArrayLike, axis: int = -1) -> Floats:
         """ln sum_i loss(q_i) over the points along `axis`; natural logarithm, never underflows."""
         each = self.log_each(np.asarray(margins, dtype=np.float64))
