@@ -108,8 +108,8 @@ class _Sketch:
     def of(cls, local: Local) -> _Sketch | None:
         """None if a crossing is too blurred, or a side is not certain.
 
-        Where crossings on a line cannot be told apart, the cells among them are as small as the
-        blur, and f in them is what it is at the crossings.
+        Where crossings on a line cannot be told apart, a cell that has no longer piece of any line
+        is as small as the blur, and f in it is what it is at the crossings.
         """
         lengths = np.linalg.norm(local.normals, axis=1)
         normals, heights = local.normals / lengths[:, None], local.heights / lengths
@@ -121,7 +121,9 @@ class _Sketch:
         places, blurs = placed
         points = origin[:, None] + places[..., None] * along[:, None]
         fall = np.abs(local.slope).sum() + np.abs(local.gains).sum()
-        crossed = _crossed(local, points, np.diff(places, axis=1) > blurs[:, 1:] + blurs[:, :-1])
+        unsure = blurs[:, 1:] + blurs[:, :-1]
+        pieces = np.diff(places, axis=1) > unsure
+        crossed = _crossed(local, points, pieces, bool((unsure[~pieces] > 0).any()))
         if crossed is None:
             return None
         gains = crossed * local.gains
@@ -172,10 +174,12 @@ def _places(
     return np.hstack([low, clipped, high]), np.hstack([edge, blurs, edge])
 
 
-def _crossed(local: Local, points: Floats, pieces: Bools) -> Floats | None:
+def _crossed(local: Local, points: Floats, pieces: Bools, blurred: bool) -> Floats | None:
     """Which kinks are crossed in the cells (c, k) that the disc meets, as 0 and 1.
 
     The cell of the point itself, and those beyond a piece of a kink line: all others have one.
+    Where some piece is too short to be seen (three kinks through one point, which a network in its
+    late phase has, bound wedges that only a piece of 1e-12 leads to), also those before a piece.
     """
     middle = (points[:, 1:] + points[:, :-1])[pieces] / 2
     beyond = middle @ local.normals.T - local.heights
@@ -183,7 +187,11 @@ def _crossed(local: Local, points: Floats, pieces: Bools) -> Floats | None:
     beyond[np.arange(len(line)), line] = 1.0
     if (np.abs(beyond) < local.blur).any():
         return None
-    return np.vstack([np.zeros((1, len(local.heights))), beyond > 0])
+    cells = np.vstack([np.zeros((1, len(local.heights))), beyond > 0])
+    if blurred:
+        beyond[np.arange(len(line)), line] = -1.0
+        cells = np.vstack([cells, beyond > 0])
+    return cells
 
 
 def _nearest(sketch: _Sketch, beyond: float) -> float:
