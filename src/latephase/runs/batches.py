@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
 from latephase.late.engine import Progress
-from latephase.late.engines.pair_trials import LatePhase, follow_trials
+from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.late.limits.law import margin_law
-from latephase.late.pair.context import Samples
+from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
 from latephase.runs.trajectory import OF_TRIAL, dataset, variables
 
@@ -57,7 +57,7 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
-    sampled = _sampled(s, Samples.empty(0, len(s.times.sorted)))
+    sampled = _sampled(s, PairSamples.empty(0, len(s.times.sorted)))
     numbers = {name: np.empty(0) for name in OF_TRIAL}
     return label(s, {**sampled, **numbers, "regime": _names([]), "outcome": _names([])})
 
@@ -70,7 +70,7 @@ def bytes_per_trial(empty: xr.Dataset) -> int:
     )
 
 
-def _sampled(s: Settings, record: Samples) -> Variables:
+def _sampled(s: Settings, record: PairSamples) -> Variables:
     """The variables over time, samples in the order they were asked for."""
     found = variables(record, NEURONS)
     if s.times.given == s.times.sorted:

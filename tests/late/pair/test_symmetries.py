@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import latephase as lp
 from helpers import norm_error, relative_error
 from latephase.core import log_spaced
-from latephase.late.engines.pair_trials import LatePhase
-from latephase.late.engines.pair_trials import follow_trials as run_engine
+from latephase.late.engines.exact_pieces import LatePhase
+from latephase.late.engines.exact_pieces import follow_trials as run_engine
 from latephase.problem import TwoPointGeometry
 
 # No shrinking: a failing example is small already, and each one takes a tenth of a second or more.

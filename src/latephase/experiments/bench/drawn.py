@@ -15,7 +15,7 @@ from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, PAPER_METHOD
 from latephase.late.engine import MAX_STEPS
-from latephase.late.engines.pair_trials import LatePhase, follow_trials
+from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.problem import (
     Dataset,
     Method,

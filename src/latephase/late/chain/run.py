@@ -22,7 +22,7 @@ from latephase.late.modes.dynamics import Dynamics
 from .account import Account, ChainSamples
 from .decision import decide
 from .instant import Instant
-from .pieces import follow_mode, take_steps
+from .moves import move_by_mode, move_by_steps
 from .state import ChainState, ChainTask, Controls, start
 
 _MOST_ROUNDS = 50_000
@@ -66,9 +66,9 @@ def run_chain(
             try:
                 decision = decide(task, state)
                 if decision.must_step:
-                    state, account = take_steps(task, decision.state, account)
+                    state, account = move_by_steps(task, decision.state, account)
                 else:
-                    state, account = follow_mode(task, decision.state, account, decision.mode)
+                    state, account = move_by_mode(task, decision.state, account, decision.mode)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
                 state = replace(state, outcome=Outcome.budget_exhausted)

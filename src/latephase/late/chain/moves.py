@@ -1,4 +1,4 @@
-"""The two pieces that a run is made of: ordinary steps, and a mode followed to its end.
+"""The two moves that a run is made of: ordinary steps, and a mode followed to its end.
 
 Each takes the state and the account of a run to those at its end.
 """
@@ -20,8 +20,8 @@ from latephase.late.pattern import SLIDING
 
 from .account import Account
 from .instant import Instant
+from .kicks import KICKS, Kicks
 from .state import ChainState, ChainTask, ModeEnd
-from .step_effect import KICKS, StepEffect
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
 _BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
@@ -35,9 +35,11 @@ _SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance 
 _RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
 
 
-def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[ChainState, Account]:
+def move_by_steps(
+    task: ChainTask, state: ChainState, account: Account
+) -> tuple[ChainState, Account]:
     """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
-    from .plain_steps import stepped  # imports JAX: only where steps are needed
+    from .compiled_steps import compiled_steps  # imports JAX: only where steps are needed
 
     counts, budget = state.counts, task.controls.max_steps
     if counts.steps >= budget:
@@ -48,7 +50,7 @@ def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[Ch
     if log_ahead < math.log(count):
         count = max(round(math.exp(log_ahead)), 1)
 
-    moved = stepped(task.dynamics, state.theta, state.low, state.rounding, count)
+    moved = compiled_steps(task.dynamics, state.theta, state.low, state.rounding, count)
     account = account.charged(task.dynamics, moved.kick_error)
     account = replace(account, sign_lost=account.sign_lost or bool(moved.sign_lost.any()))
     state = replace(
@@ -63,7 +65,7 @@ def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[Ch
     return state.counted(steps=counts.steps + count, in_a_row=counts.in_a_row + count), account
 
 
-def follow_mode(
+def move_by_mode(
     task: ChainTask, state: ChainState, account: Account, mode: Mode
 ) -> tuple[ChainState, Account]:
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
@@ -106,13 +108,13 @@ def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     if not task.dynamics.discrete:
         return np.zeros(len(state.theta))
     a = task.dynamics.preactivations(state.theta)
-    step = StepEffect.of(task.dynamics, state.theta, a)
+    kicks = Kicks.of(task.dynamics, state.theta, a)
     if not mode.sliding:
-        return step.late_kick(a)
+        return kicks.late_kick(a)
     begins = mode.status == SLIDING
     if state.last is not None:
         begins &= state.last.status != SLIDING
-    return np.asarray((KICKS * step.kick * begins).max(axis=1))
+    return np.asarray((KICKS * kicks.kick * begins).max(axis=1))
 
 
 def _on_kinks(mode: Mode) -> Mode:

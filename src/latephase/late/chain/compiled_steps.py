@@ -25,7 +25,7 @@ from latephase.training.gradient_descent import (
 )
 from latephase.training.units import kept, units
 
-from .step_effect import KICKS
+from .kicks import KICKS
 
 _MOST_OFF = 1e-9  # of the parameters: a larger bound is useless, and another chain tells
 
@@ -45,7 +45,9 @@ class Moved(NamedTuple):
     sign_lost: Bools
 
 
-def stepped(dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, count: int) -> Moved:
+def compiled_steps(
+    dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, count: int
+) -> Moved:
     """What theta (m, k) and its low part are `count` steps later.
 
     rounding: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding
