@@ -7,12 +7,10 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -67,13 +65,18 @@ def compared(
 
     caution = 2.0 if dynamics.discrete else 10.0
     careful = replace(controls, slide_order=controls.order, caution=controls.caution * caution)
-    with _begun(side_by_side, dynamics, theta, times, until, controls) as begun:
+    with workers(1) if side_by_side else nullcontext() as pool:
+        begun = pool.submit(run_chain, dynamics, theta, times, until, controls) if pool else None
         fine = run_chain(dynamics, theta, times, until, careful, tell=partial(told, 0))
         largest = np.abs(fine.state.theta).max()
         explosive = not fine.state.rounding <= _EXPLOSIVE * largest
         coarse = begun.result() if begun and not explosive else None
     if coarse is None:
-        start, signs = _nudged(theta) if explosive else theta, fine.task.signs
+        start, signs = theta, fine.task.signs
+        if explosive:  # parameters as rounding may have changed them: the expansion of such first
+            # steps is measured, where its bound ignores that dead neurons stay where they are
+            ways = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
+            start = theta * (1 + _NUDGE * ways)
         coarse = run_chain(dynamics, start, times, until, controls, signs, partial(told, 1))
     return _assessed(fine, coarse, theta, explosive)
 
@@ -138,20 +141,3 @@ def _risen(fine: Chain, margin_error: Floats) -> Bools:
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)
-
-
-@contextmanager
-def _begun(side_by_side: bool, *arguments: Any) -> Iterator[Future[Chain] | None]:
-    """A chain begun in another process, if at all."""
-    if not side_by_side:
-        yield None
-        return
-    with workers(1) as pool:
-        yield pool.submit(run_chain, *arguments)
-
-
-def _nudged(theta: Floats) -> Floats:
-    """Parameters as rounding may have changed them: the expansion of explosive first steps is then
-    measured, where its bound is far too wide (it ignores that dead neurons stay where they are)."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
-    return np.asarray(theta * (1 + _NUDGE * signs))

@@ -74,7 +74,7 @@ def _run(
     step_size: jax.Array,
     loss: str,
 ) -> tuple[jax.Array, ...]:
-    fixed = Data(*data)
+    fixed, weights = Data(*data), LOSSES[loss].weights
     high, low, unit = given
     unit = None if unit is None else unit[..., None]
     state = DescentState(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
@@ -83,16 +83,17 @@ def _run(
         _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]
     ) -> tuple[DescentState, jax.Array, jax.Array]:
         state, kick_error, sign_lost = carry
-        pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
-        ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
-        moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
+        pull = step_size * pulls(state.parameters, fixed, weights, unit)
+        terms = contract("jkt,ik->jit", jnp.abs(state.parameters.high), jnp.abs(fixed.points))
+        ulps = UNIT_ROUNDOFF * contract("j,jit->it", jnp.abs(fixed.output_weights), terms).max(
+            axis=0
+        )
+        moved = step(state, fixed, weights, step_size, unit)
         state = DescentState(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
-            lambda: _undecided(
-                near, pull[..., 0], state, fixed, LOSSES[loss].weights, step_size, unit
-            ),
+            lambda: _undecided(near, pull[..., 0], state, fixed, weights, step_size, unit),
             lambda: (none, none > 0),
         )
         return state, kick_error + KICKS * kicks, sign_lost | dying
@@ -142,9 +143,3 @@ def _undecided(
 
 def _lengths(data: Data) -> jax.Array:
     return jnp.sqrt((data.points**2).sum(axis=1))
-
-
-def _largest_terms(parameters: jax.Array, data: Data) -> jax.Array:
-    """Largest sum of the terms of an output, (trial,)."""
-    terms = contract("jkt,ik->jit", jnp.abs(parameters), jnp.abs(data.points))
-    return contract("j,jit->it", jnp.abs(data.output_weights), terms).max(axis=0)

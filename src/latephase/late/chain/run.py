@@ -54,13 +54,13 @@ def run_chain(
     share of the way, of ln(1 + until), that lies behind.
     """
     task, state = start(dynamics, theta, times, until, controls, signs)
-    account = Account.open(task, state)
+    account, whole = Account.open(task, state), np.logaddexp(0.0, until.log)
     quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")  # the outcome says it
     with _libraries().limit(limits=1, user_api="blas"), quiet:
         for _ in range(_MOST_ROUNDS):
             state = _recorded_here(task, state, account)
             if tell:
-                tell(_share(state, until))
+                tell(float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0)
             if state.outcome is not None or state.now.log_until(until) == -math.inf:
                 break
             try:
@@ -85,11 +85,6 @@ def _recorded_here(task: ChainTask, state: ChainState, account: Account) -> Chai
         account.write(state.passed, state.theta, state.rounding)
         state = replace(state, passed=state.passed + 1)
     return state
-
-
-def _share(state: ChainState, until: LogTime) -> float:
-    whole = np.logaddexp(0.0, until.log)
-    return float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0
 
 
 @cache

@@ -27,18 +27,6 @@ class MarginDifference:
     sign: Floats
     log: Floats
 
-    @classmethod
-    def of(cls, a: Floats) -> MarginDifference:
-        """Q as the difference of pre-activations (2, 2, ...)."""
-        q = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
-        return cls(np.sign(q), np.log(np.abs(q)))
-
-
-def margin_sum(a: Floats) -> Floats:
-    """(a_11 - a_21) + (a_22 - a_12), the denominator of the boundary; it grows like ln t."""
-    total: Floats = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
-    return total
-
 
 def observe_pair(
     geometry: TwoPointGeometry,
@@ -57,9 +45,11 @@ def observe_pair(
     optimal = abs(geometry.half_gap)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rho = margin_from_lines(parameters[:, 0], a, a[0] - a[1], defined, (1, -1))
-        lean = lean or MarginDifference.of(a)
-        log_offset = np.log(optimal) + lean.log - np.log(np.abs(margin_sum(a)))
-        side = np.sign(geometry.half_gap) * lean.sign * np.sign(margin_sum(a))
+        first, second = a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]
+        span, q_apart = first + second, second - first  # the span grows like ln t
+        lean = lean or MarginDifference(np.sign(q_apart), np.log(np.abs(q_apart)))
+        log_offset = np.log(optimal) + lean.log - np.log(np.abs(span))
+        side = np.sign(geometry.half_gap) * lean.sign * np.sign(span)
         offset = side * np.exp(log_offset)
         decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)

@@ -41,14 +41,8 @@ class Phase:
 
     def __getitem__(self, rows: Bools | Ints) -> Phase:
         tracks = {p: track[rows] for p, track in self.orbits.items()}
-        return Phase(
-            self.response,
-            self.state[rows],
-            tracks,
-            self.n[rows],
-            self.log_n[rows],
-            self.crossing[..., rows],
-        )
+        n, log_n, crossing = self.n[rows], self.log_n[rows], self.crossing[..., rows]
+        return Phase(self.response, self.state[rows], tracks, n, log_n, crossing)
 
 
 def phase_from(task: PairTask, state: PairState, code: int) -> Phase:
