@@ -63,7 +63,7 @@ def compared(
         if tell:
             tell((before + share) / 2)
 
-    caution = 2.0 if dynamics.discrete else 10.0
+    caution = 2.0 if dynamics.method.discrete else 10.0
     careful = replace(controls, slide_order=controls.order, caution=controls.caution * caution)
     with workers(1) if side_by_side else nullcontext() as pool:
         begun = pool.submit(run_chain, dynamics, theta, times, until, controls) if pool else None
@@ -134,10 +134,11 @@ def _risen(fine: Chain, margin_error: Floats) -> Bools:
     log_loss, margins = dynamics.log_loss(theta), dynamics.margins(theta)
     error = np.minimum(margin_error, _MOST_EXCUSED)  # one that is larger would allow anything
     allowed = error * (1 + np.abs(margins).max(axis=1)) + 1e-12
-    if dynamics.discrete:  # a step over a kink may raise the loss by as much as it moves margins
+    discrete = dynamics.method.discrete
+    if discrete:  # a step over a kink may raise the loss by as much as it moves margins
         pulls, outer = dynamics.pull(margins), dynamics.output_weights
         allowed = allowed + 4 * (outer @ outer) * (pulls @ dynamics.point_lengths**2)
-    seen = np.isfinite(log_loss) & (fine.samples.by_flow if dynamics.discrete else True)
+    seen = np.isfinite(log_loss) & (fine.samples.by_flow if discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)

@@ -42,7 +42,7 @@ class Decision:
 
 def decide(task: ChainTask, state: ChainState) -> Decision:
     """What comes next."""
-    return _of_descent(task, state) if task.dynamics.discrete else _of_flow(task, state)
+    return _of_descent(task, state) if task.dynamics.method.discrete else _of_flow(task, state)
 
 
 def _of_flow(task: ChainTask, state: ChainState) -> Decision:

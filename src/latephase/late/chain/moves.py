@@ -69,7 +69,7 @@ def move_by_mode(
     task: ChainTask, state: ChainState, account: Account, mode: Mode
 ) -> tuple[ChainState, Account]:
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
-    controls, dynamics = task.controls, task.dynamics
+    controls, dynamics, discrete = task.controls, task.dynamics, task.dynamics.method.discrete
     # Where it is entered: sliding pairs on their kinks.
     account = account.charged(dynamics, _entry_error(task, state, mode))
     if mode.sliding:
@@ -78,7 +78,7 @@ def move_by_mode(
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
     logs = np.array([state.now.log_until(t) for t in task.times[state.passed :]])
     log_left = state.now.log_until(task.until)
-    order = (controls.slide_order if mode.sliding else controls.order) if dynamics.discrete else 0
+    order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
     doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
     slack = np.asarray(tolerance * (2.0**doublings - 1))
@@ -89,9 +89,9 @@ def move_by_mode(
     theta = mode.parameters(found.beta)
     finite = bool(np.isfinite(theta).all())
     before, after = _log_losses(state, mode, found, theta)
-    if not dynamics.discrete and finite:
+    if not discrete and finite:
         state = replace(state, lowest_log_loss=min(before, after))
-    may_rise = dynamics.discrete and pace(mode).log_rate > 0  # steps beyond 2 / curvature
+    may_rise = discrete and pace(mode).log_rate > 0  # steps beyond 2 / curvature
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)
@@ -105,7 +105,7 @@ def move_by_mode(
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
     to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
-    if not task.dynamics.discrete:
+    if not task.dynamics.method.discrete:
         return np.zeros(len(state.theta))
     a = task.dynamics.preactivations(state.theta)
     kicks = Kicks.of(task.dynamics, state.theta, a)
@@ -128,7 +128,7 @@ def _on_kinks(mode: Mode) -> Mode:
 
 def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
     """Well below the tolerance asked for, so that comparing two runs shows the latter."""
-    controls, discrete = task.controls, task.dynamics.discrete
+    controls, discrete = task.controls, task.dynamics.method.discrete
     fine = 1e-11 if controls.tolerance >= 1e-11 else max(controls.tolerance, 1e-13)
     if discrete and mode.sliding:  # its chatter leaves out far more
         return max(fine, _SLIDE_SHARE * controls.slide_tolerance / controls.caution)
@@ -143,7 +143,7 @@ def _log_losses(
     dynamics = mode.dynamics
     before = float(dynamics.loss.log_loss(mode.margins))
     after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
-    if dynamics.discrete:
+    if dynamics.method.discrete:
         return before, after
     seen = float(dynamics.log_loss(theta))
     after = max(after, seen) if np.isfinite(seen) else math.nan
@@ -181,7 +181,7 @@ def _arrived(
         counts=counts,
         now=Instant.at(task.until)
         if found.log_time >= log_left
-        else state.now.later(found.log_time, whole=task.dynamics.discrete),
+        else state.now.later(found.log_time, whole=task.dynamics.method.discrete),
         last=ModeEnd(
             status=mode.status,
             on_kinks=(mode.status == SLIDING) | found.triggered,

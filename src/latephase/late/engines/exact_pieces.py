@@ -16,7 +16,7 @@ from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats
 from latephase.late.chain.compared import Compared, compared
 from latephase.late.chain.decision import decide
-from latephase.late.chain.ending import ending, pattern
+from latephase.late.chain.ending import FAR, ending, pattern
 from latephase.late.chain.run import Chain
 from latephase.late.chain.state import Controls
 from latephase.late.engine import (
@@ -41,9 +41,7 @@ from latephase.late.pair.task import PairTask, SampleTimes
 from latephase.late.pattern import SLIDING, pattern_code
 from latephase.problem import LOSSES, Method, Problem, TwoPointGeometry
 
-WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it modes are faster
-FAR = 1e6  # ln t until which a run without a horizon is followed, to see where it settles
-_FLOATS = 709.0  # ln of about the largest float
+_WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it modes are faster
 _ALIKE = 1e-3  # deviation of the margins of a half slide whose end is foreseen
 
 
@@ -128,8 +126,8 @@ def follow_trials(
     theta = np.stack([weights, biases], axis=-1)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(theta.transpose(1, 2, 0), a)
-        if task.discrete or geometry.gram_sign == 0:
-            worth = max(WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
+        if task.method.discrete or geometry.gram_sign == 0:
+            worth = max(_WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
             journey = run_pieces(task, state, min(max_steps, worth), progress)
         else:
             journey = unmoved(state)
@@ -140,7 +138,8 @@ def follow_trials(
             points = np.array([[geometry.x1, 1.0], [geometry.x2, 1.0]])
             signs = np.array([1.0, -1.0])
             dynamics = Dynamics(Frame.of(points), signs, signs, method, LOSSES["exponential"])
-            horizon = until or LogTime.from_log(FAR, flow=not task.discrete)
+            # Without a horizon one is followed as far as it takes to see where it settles.
+            horizon = until or LogTime.from_log(FAR, flow=not task.method.discrete)
             controls = Controls(TOLERANCE, slide_tolerance, max_steps)
         for number, row in enumerate(left):
             if progress:
@@ -149,7 +148,7 @@ def follow_trials(
             _record(task, journey, row, found)
         if left and progress:
             progress(len(weights), len(weights))
-        law = laws(geometry, journey.regime, journey.state.preactivations, task.log_step)
+        law = laws(geometry, journey.regime, journey.state.preactivations, task.method.log_step)
     return LatePhase(record, journey, law)
 
 
@@ -172,7 +171,7 @@ def _record(task: PairTask, journey: Journey, row: int, found: Compared) -> None
     entry = chain.entry.as_float, chain.entry.log
     if half:
         regime, log = half
-        entry = math.exp(log) if log < _FLOATS else math.inf, log
+        entry = math.exp(log) if log < 709 else math.inf, log  # ln of about the largest float
     if regime is not None:
         journey.settle(row, regime, *entry)
     else:  # one that lasts in a pattern without a name is under way

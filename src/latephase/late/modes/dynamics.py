@@ -83,11 +83,6 @@ class Dynamics:
         """The points (n, k) in the coordinates of the run."""
         return self.frame.points
 
-    @property
-    def discrete(self) -> bool:
-        """Gradient descent, whose time counts updates; gradient flow's is real."""
-        return self.method.discrete
-
     @cached_property
     def signs(self) -> Floats:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""

@@ -92,7 +92,7 @@ def _widen_undecided(task: PairTask, s: PairState, undecided: Bools) -> None:
     On the wrong side of a neuron whose right side is out of reach a kick came a step late or early;
     anywhere else a neuron may have lived or died by it, and nothing is known.
     """
-    push = pushes(task.geometry, s.preactivations, task.log_step)
+    push = pushes(task.geometry, s.preactivations, task.method.log_step)
     loose = undecided.any(axis=(0, 1))
     for j in (0, 1):
         dying = undecided[j, j] | (s.preactivations[j, j] <= 2 * push.kick)

@@ -28,8 +28,8 @@ def land(task: PairTask, phase: Phase, parameters: Floats, a: Floats) -> tuple[F
     if not crossing.any():
         return parameters, a
     landed = np.zeros_like(a)
-    if task.discrete:
-        push = pushes(g, a, task.log_step)
+    if task.method.discrete:
+        push = pushes(g, a, task.method.log_step)
         paces = np.abs(reply.slopes) @ (reply.rates[:, None] * push.step)
         landed = np.where(a < 0, a, -paces / 2)
         for j, i in np.argwhere(reply.status == SLIDING):

@@ -52,8 +52,8 @@ def phase_from(task: PairTask, state: PairState, code: int) -> Phase:
     tracks = {}
     for p, level in enumerate(reply.levels(state.preactivations)):
         if reply.rates[p] > 0:
-            log_c = np.full(rows, task.log_step + np.log(reply.rates[p]))
-            tracks[p] = orbits(level, log_c, discrete=task.discrete)
+            log_c = np.full(rows, task.method.log_step + np.log(reply.rates[p]))
+            tracks[p] = orbits(level, log_c, discrete=task.method.discrete)
     n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
     ahead = rises(reply, state.preactivations)
     for p in tracks:

@@ -43,7 +43,7 @@ def run_pieces(
         # One neuron is dead, and the other's chatter was still followed kick by kick at the end.
         end = journey.state
         chatters = np.array([o is Outcome.transient for o in journey.outcome], bool)
-        chatters &= one_dead_for_ever(task.geometry, end.preactivations, task.log_step)
+        chatters &= one_dead_for_ever(task.geometry, end.preactivations, task.method.log_step)
         journey.settle(chatters, Regime.one_dead, end.time[chatters], end.log_time[chatters])
     return journey
 
@@ -72,7 +72,7 @@ def _choose(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> Int
     if task.geometry.gram_sign == 0:
         return strict
     exact = each(task, strict, lambda reply: reply.exact)
-    status, push = sliding_statuses(task.geometry, s.preactivations, task.log_step)
+    status, push = sliding_statuses(task.geometry, s.preactivations, task.method.log_step)
     codes = pattern_code(status) if task.geometry.gram_sign > 0 else strict
     coupled = each(task, strict, has_rates) & ~exact
     coupled[coupled] = is_self_similar(task, s[coupled], strict[coupled], push[coupled])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -59,16 +58,6 @@ class PairTask:
     samples: PairSamples
     slide_tolerance: float
     _responses: dict[int, Response] = field(default_factory=dict)
-
-    @property
-    def discrete(self) -> bool:
-        """Gradient descent, whose time counts updates; gradient flow's is real."""
-        return self.method.discrete
-
-    @cached_property
-    def log_step(self) -> float:
-        """ln of the step size; 0 for gradient flow."""
-        return self.method.log_step
 
     def response(self, code: int) -> Response:
         if code not in self._responses:
