@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
-from latephase.late.engine import Progress
+from latephase.late.engine import Goal, Progress
 from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.late.limits.law import margin_law
 from latephase.late.pair.observe import PairSamples
@@ -35,17 +35,8 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials = min(s.batch, s.trials - start)
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
-    found = follow_trials(
-        s.geometry,
-        weights[..., 0],
-        biases,
-        s.method,
-        s.times.sorted,
-        s.times.until,
-        max_steps=s.max_steps,
-        slide_tolerance=s.slide_tolerance,
-        progress=progress,
-    )
+    goal = Goal(s.times.until, s.max_steps, 1, progress, slide_tolerance=s.slide_tolerance)
+    found = follow_trials(s.geometry, weights[..., 0], biases, s.method, s.times.sorted, goal)
     return {**_sampled(s, found.record), **_per_trial(s, found)}
 
 

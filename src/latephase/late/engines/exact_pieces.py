@@ -19,15 +19,7 @@ from latephase.late.chain.decision import decide
 from latephase.late.chain.ending import FAR, ending, pattern
 from latephase.late.chain.run import Chain
 from latephase.late.chain.state import Controls
-from latephase.late.engine import (
-    MAX_STEPS,
-    SLIDE_TOLERANCE,
-    TOLERANCE,
-    Goal,
-    Progress,
-    Record,
-    entry_time,
-)
+from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
 from latephase.late.limits.law import pair_law
 from latephase.late.modes.dynamics import Dynamics
 from latephase.late.modes.frame import Frame
@@ -59,17 +51,8 @@ class ExactPieces:
         """Carry one network."""
         network, geometry, order = problem.network, problem.geometry, problem.neuron_order
         rows = list(order)
-        found = follow_trials(
-            geometry,
-            network.weights[rows, 0][None],
-            network.biases[rows][None],
-            problem.method,
-            list(times),
-            goal.until,
-            max_steps=goal.max_steps,
-            slide_tolerance=goal.slide_tolerance or SLIDE_TOLERANCE,
-            progress=goal.progress,
-        )
+        weights, biases = network.weights[rows, 0][None], network.biases[rows][None]
+        found = follow_trials(geometry, weights, biases, problem.method, times, goal)
         seen, journey, entry = found.record, found.journey, None
         regime = journey.regime[0]
         if regime is not None:
@@ -108,27 +91,25 @@ def follow_trials(
     weights: Floats,
     biases: Floats,
     method: Method,
-    samples: list[LogTime],
-    until: LogTime | None,
-    *,
-    max_steps: int = MAX_STEPS,
-    slide_tolerance: float = SLIDE_TOLERANCE,
-    progress: Progress | None = None,
+    samples: Sequence[LogTime],
+    goal: Goal,
 ) -> LatePhase:
     """Run canonical networks, weights (T, 2) and biases (T, 2), through their late phase, by
     gradient descent or flow.
 
-    samples: sorted times.  until None: until every trial has settled.
+    samples: sorted times.  goal.until None: until every trial has settled.
     """
-    record = PairSamples.empty(len(weights), len(samples))
-    task = PairTask(geometry, method, SampleTimes.of(samples, until), record, slide_tolerance)
+    times, until, progress = list(samples), goal.until, goal.progress
+    slide_tolerance = goal.slide_tolerance or SLIDE_TOLERANCE
+    record = PairSamples.empty(len(weights), len(times))
+    task = PairTask(geometry, method, SampleTimes.of(times, until), record, slide_tolerance)
     a = geometry.preactivations(weights, biases).transpose(1, 2, 0)
     theta = np.stack([weights, biases], axis=-1)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         state = initial_state(theta.transpose(1, 2, 0), a)
         if task.method.discrete or geometry.gram_sign == 0:
             worth = max(_WORTH_STEPPING, math.ceil(4 / slide_tolerance))  # chatter falls like 1/t
-            journey = run_pieces(task, state, min(max_steps, worth), progress)
+            journey = run_pieces(task, state, min(goal.max_steps, worth), progress)
         else:
             journey = unmoved(state)
 
@@ -140,11 +121,11 @@ def follow_trials(
             dynamics = Dynamics(Frame.of(points), signs, signs, method, LOSSES["exponential"])
             # Without a horizon one is followed as far as it takes to see where it settles.
             horizon = until or LogTime.from_log(FAR, flow=not task.method.discrete)
-            controls = Controls(TOLERANCE, slide_tolerance, max_steps)
+            controls = Controls(TOLERANCE, slide_tolerance, goal.max_steps)
         for number, row in enumerate(left):
             if progress:
                 progress(len(weights) - len(left) + number, len(weights))
-            found = compared(dynamics, theta[row], samples, horizon, controls)
+            found = compared(dynamics, theta[row], times, horizon, controls)
             _record(task, journey, row, found)
         if left and progress:
             progress(len(weights), len(weights))
