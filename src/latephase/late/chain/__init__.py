@@ -11,7 +11,7 @@ Read in this order; each file needs only those before it.
     decision        pure: steps or a mode next, and which
     compiled_steps  steps of gradient descent, compiled (the one file that loads JAX)
     moves           a move by steps, a move by a mode
-    run             the loop
+    run_chain       the loop
     ending          what becomes of a run beyond its horizon
-    compared        a run made twice, and the error that shows
+    run_twice       a run made twice, and the error that shows
 """

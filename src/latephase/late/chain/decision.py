@@ -14,7 +14,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import pace
+from latephase.late.modes.modified import speed_of
 from latephase.late.pattern import SLIDING, statuses
 
 from .kicks import Kicks
@@ -111,7 +111,7 @@ def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) ->
     Chatter whose kicks do not shrink (of a point that is never fitted) is followed kick by kick
     for a while only; and so is any when the budget is used up.
     """
-    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(slide)
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, speed_of(slide)
     most = controls.slide_tolerance / controls.caution
     spent = (
         counts.chatter_rounds > _CHATTER_ROUNDS * controls.caution
@@ -131,7 +131,7 @@ def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) ->
 def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
     """Whether a step is still too large for the modified flow to follow the mode: as a share of
     margins of 1, and of what the smallest moving neuron adds to them."""
-    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(mode)
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, speed_of(mode)
     shares = np.abs(dynamics.output_weights) * dynamics.terms(state.theta).max(axis=1)
     moving = mode.moving & (shares > 0)
     smallest = min(float(shares[moving].min(initial=1.0)), 1.0)

@@ -14,7 +14,7 @@ from latephase.core import Outcome
 from latephase.core.arrays import Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import pace
+from latephase.late.modes.modified import speed_of
 from latephase.late.modes.segment import BALANCED, Segment, follow
 from latephase.late.pattern import SLIDING
 
@@ -91,7 +91,7 @@ def move_by_mode(
     before, after = _log_losses(state, mode, found, theta)
     if not discrete and finite:
         state = replace(state, lowest_log_loss=min(before, after))
-    may_rise = discrete and pace(mode).log_rate > 0  # steps beyond 2 / curvature
+    may_rise = discrete and speed_of(mode).log_rate > 0  # steps beyond 2 / curvature
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)

@@ -14,10 +14,10 @@ import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats
-from latephase.late.chain.compared import Compared, compared
 from latephase.late.chain.decision import decide
 from latephase.late.chain.ending import FAR, ending, pattern
-from latephase.late.chain.run import Chain
+from latephase.late.chain.run_chain import Chain
+from latephase.late.chain.run_twice import AssessedChain, run_twice
 from latephase.late.chain.state import Controls
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
 from latephase.late.limits.law import pair_law
@@ -125,7 +125,7 @@ def follow_trials(
         for number, row in enumerate(left):
             if progress:
                 progress(len(weights) - len(left) + number, len(weights))
-            found = compared(dynamics, theta[row], times, horizon, controls)
+            found = run_twice(dynamics, theta[row], times, horizon, controls)
             _record(task, journey, row, found)
         if left and progress:
             progress(len(weights), len(weights))
@@ -133,7 +133,7 @@ def follow_trials(
     return LatePhase(record, journey, law)
 
 
-def _record(task: PairTask, journey: Journey, row: int, found: Compared) -> None:
+def _record(task: PairTask, journey: Journey, row: int, found: AssessedChain) -> None:
     """Record a run by modes as trial `row`: its samples, where it stands, and how it ends."""
     samples, chain, geometry = task.samples, found.chain, task.geometry
     parameters = found.theta.transpose(1, 2, 0)  # (neuron, [weight, bias], S)

@@ -9,8 +9,8 @@ import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Ints
-from latephase.late.chain.compared import compared
 from latephase.late.chain.ending import ending, pattern
+from latephase.late.chain.run_twice import run_twice
 from latephase.late.chain.state import Controls
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Progress, Record, entry_time
 from latephase.late.limits.law import law_of
@@ -44,7 +44,7 @@ class Modes:
         side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
         with _thousandths(goal.progress) as tell:
             arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
-            found = compared(*arguments, tell)
+            found = run_twice(*arguments, tell)
             fine = found.chain
             outcome, statuses = ending(fine), pattern(fine)
         regime, entry = _regime(problem, outcome, statuses), None

@@ -19,7 +19,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.core.workers import workers
 from latephase.late.modes.dynamics import Dynamics, lengths
 
-from .run import Chain, run_chain
+from .run_chain import Chain, run_chain
 from .state import Controls
 
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
@@ -30,7 +30,7 @@ _NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
 
 @dataclass(frozen=True)
-class Compared:
+class AssessedChain:
     """The more cautious of two chains, and what comparing them shows.
 
     theta (S, m, d + 1): its samples as (w_j, b_j), end (m, d + 1): where it stands;
@@ -44,7 +44,7 @@ class Compared:
     margin_error: Floats
 
 
-def compared(
+def run_twice(
     dynamics: Dynamics,
     theta: Floats,
     times: list[LogTime],
@@ -52,7 +52,7 @@ def compared(
     controls: Controls,
     side_by_side: bool = False,
     tell: Callable[[float], None] | None = None,
-) -> Compared:
+) -> AssessedChain:
     """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
@@ -82,7 +82,7 @@ def compared(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
-def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
+def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> AssessedChain:
     """What two chains from `start` (m, d + 1) say of one another."""
     dynamics, samples = fine.task.dynamics, fine.samples
     frame, path, other = dynamics.frame, samples.theta, coarse.samples.theta
@@ -124,7 +124,7 @@ def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Com
     error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
     end = frame.parameters(start, entered, fine.state.theta)
-    return Compared(fine, theta, end, error, margin_error)
+    return AssessedChain(fine, theta, end, error, margin_error)
 
 
 def _risen(fine: Chain, margin_error: Floats) -> Bools:
