@@ -9,17 +9,17 @@ any number, any dimension  `search`: `scene` rules out points, `nearest_zero` go
                            `plane` draws kink lines around one, `cells` walks from cell to cell
 what float64 cannot tell   `exact`: the same in integers and fractions
 
-`robustness` chooses among them; `value` is what it returns. `normalised` margin, `patterns` and the
-`kkt` residual are measured beside it; `attacks` are what others measure it by.
+`robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin and
+the `kkt` residual are measured beside it.
 """
 
 from __future__ import annotations
 
+from .activation import activation_pattern, is_active, preactivations
 from .kkt import kkt_residual
 from .lines import rescaled
-from .normalised import largest_normalised_margin, margins, normalised_margin, preactivations
+from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
-from .patterns import activation_pattern, is_active
 from .robustness import (
     EXACT_NEURONS,
     margin_deficit,

@@ -5,7 +5,7 @@ For developers. A stepped method is a frozen dataclass with a `name` and two fun
 `parameter` with the range they must lie in; inside `init` and `step` they are traced, so that
 changing them compiles nothing anew (`static` ones are plain values instead). A step says how the
 parameters change, what the method remembers, and what it has spent; adding, counting and sampling
-are `follow.py`'s business alone.
+are `loops/follow.py`'s business alone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from jax.tree_util import register_pytree_node
 from latephase.core import InputError, Words
 from latephase.problem import methods
 from latephase.problem.checks import real_number, whole_number
-from latephase.training.base import Array, Data, Pair, add
 from latephase.training.gradient import Gradient
-from latephase.training.units import kept
+from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, Pair, add, kept
 
 RANGES: dict[str, Callable[[float], bool]] = {
     "> 0": lambda value: value > 0,
@@ -167,7 +166,7 @@ def _ranged(name: str, words: str, value: Any) -> float:
     number = real_number(value, name, f"a finite number {words}")
     if not RANGES[words](number):
         raise InputError(f"{name} {words}", value, f"change {name}")
-    if 0 < abs(number) < 2.0**-1022:  # XLA would take it for 0
+    if 0 < abs(number) < SMALLEST_NORMAL:  # XLA would take it for 0
         raise InputError(f"{name} of at least 2.3e-308", value, f"change {name}")
     return number
 

@@ -13,8 +13,7 @@ from jax import lax
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
-from latephase.training.base import UNIT_ROUNDOFF, Data, Pair
-from latephase.training.gradient_descent import (
+from latephase.training.loops.gradient_descent import (
     DescentState,
     LossWeights,
     contract,
@@ -23,7 +22,7 @@ from latephase.training.gradient_descent import (
     pulls,
     step,
 )
-from latephase.training.units import kept, units
+from latephase.training.parameters import UNIT_ROUNDOFF, Data, Pair, kept, parameter_units
 
 from .step_effect import KICKS
 
@@ -53,7 +52,7 @@ def stepped(dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, cou
     """
     data = (dynamics.points, dynamics.labels, dynamics.output_weights)
     step_size = dynamics.method.step_size
-    found = units(theta[None], dynamics.points)
+    found = parameter_units(theta[None], dynamics.points)
     unit = None if found is None else found[0]
     with jax.enable_x64(True):
         given = (kept(theta, unit), kept(low, unit), unit)

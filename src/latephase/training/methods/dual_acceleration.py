@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.method import Step, SteppedMethod, View, parameter
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)

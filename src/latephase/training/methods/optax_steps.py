@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import optax
 import optax.contrib
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient, length
 from latephase.training.method import At, View
 from latephase.training.methods.step_sizes import over
+from latephase.training.parameters import Array
 
 
 class Scaled(NamedTuple):

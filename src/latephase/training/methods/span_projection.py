@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from latephase.core import InputError
-from latephase.training.base import Array, Pair
 from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.step_sizes import PowerStep
+from latephase.training.parameters import Array, Pair
 
 
 @dataclass(frozen=True)

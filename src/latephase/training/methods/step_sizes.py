@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Step, SteppedMethod, View, parameter
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)

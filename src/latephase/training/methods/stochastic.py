@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient
 from latephase.training.method import Step, SteppedMethod, View, parameter, static
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)

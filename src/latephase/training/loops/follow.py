@@ -13,7 +13,6 @@ from jax import lax
 from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
-from latephase.training.base import Array, Data, Pair, joined, parted
 from latephase.training.gradient import (
     Gradient,
     gradient,
@@ -21,11 +20,20 @@ from latephase.training.gradient import (
     preactivations,
     squares,
 )
+from latephase.training.loops.blocks import BLOCK, Stretch, compiled
 from latephase.training.method import SteppedMethod, View
-from latephase.training.stepping import BLOCK, Stretch, compiled
-from latephase.training.units import freed, kept, units
-from latephase.training.units import preactivations as in_units
-from latephase.training.users import began, made
+from latephase.training.parameters import (
+    Array,
+    Data,
+    Pair,
+    freed,
+    in_units,
+    joined,
+    kept,
+    parameter_units,
+    parted,
+)
+from latephase.training.user_code import began, made
 
 
 class Followed(NamedTuple):
@@ -125,7 +133,7 @@ def _block(
 ) -> tuple[Floats, Floats, Floats]:
     """Samples of one block: parameters (S, m, d + 1, T), evaluations (S,), ln flow time (S, T)."""
     trials = jnp.arange(first, first + theta.shape[-1], dtype=jnp.uint32)
-    unit = units(theta, np.asarray(data.points))
+    unit = parameter_units(theta, np.asarray(data.points))
     problem = (trials, data, unit)
     state, done, seen = _begin(kept(theta, unit), problem, method, loss), 0, []
     stretch = Stretch(256)

@@ -1,4 +1,4 @@
-"""A user's own method: what is wrong in it is told in one line that names it."""
+"""training/user_code.py: what is wrong in a user's method is told in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 import latephase as lp
 from latephase.core import Outcome
-from latephase.training.follow import follow
+from latephase.training.loops.follow import follow
 from latephase.training.method import Method, Step, View
 
 NET, DATA = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset([1.0, -1.0], [1, -1])

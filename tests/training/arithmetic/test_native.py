@@ -1,4 +1,4 @@
-"""Floating-point descent against NumPy's and ml_dtypes' own arithmetic, one operation at a time."""
+"""training/arithmetic against NumPy's and ml_dtypes' own arithmetic, one operation at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import latephase as lp
 from latephase.core import Outcome
 from latephase.problem import initializers
 from latephase.runs.stall import WHOLE_UNITS
-from latephase.training.arithmetic.real_arithmetic import FORMATS, descend
+from latephase.training.arithmetic.descent import descend
+from latephase.training.arithmetic.formats import FORMATS
 from references import native_arithmetic
 
 PAPER: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Gradient descent, theta <- theta - step_size * grad L(theta), with an estimate of its error.
 
-Every trial makes its own number of steps. `follow.py` has the loop of all methods.
+Every trial makes its own number of steps; `follow.py` has the loop of all methods.
 """
 
 from __future__ import annotations
@@ -17,10 +17,20 @@ from numpy.typing import NDArray
 from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
 from latephase.problem import losses
-from latephase.training.base import UNIT_ROUNDOFF, Array, Data, Pair, add, joined, parted
-from latephase.training.stepping import Columns, StepFunction, in_blocks
-from latephase.training.units import freed, kept, units
-from latephase.training.units import preactivations as in_units
+from latephase.training.loops.blocks import Columns, StepFunction, in_blocks
+from latephase.training.parameters import (
+    UNIT_ROUNDOFF,
+    Array,
+    Data,
+    Pair,
+    add,
+    freed,
+    in_units,
+    joined,
+    kept,
+    parameter_units,
+    parted,
+)
 
 _FEW = 2048  # products in a sum that is written out
 
@@ -64,7 +74,7 @@ def advance(
     weights_low: Floats | None = None,
     biases_low: Floats | None = None,
 ) -> Stepped:
-    """StepFunction trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
+    """Step trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
 
     weights (T, m, d), biases (T, m), counts (T,), inputs (n, d), labels (n,) of +-1,
     output_weights (m,), fixed. error (T,): absolute error of the given parameters, default 0;
@@ -83,7 +93,7 @@ def advance(
     if weights_low is not None and biases_low is not None:
         low = joined(weights_low, biases_low)
     error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
-    unit = units(high, data.points)
+    unit = parameter_units(high, data.points)
     columns = (kept(high, unit), kept(low, unit), error, *([] if unit is None else [unit]))
     moved = in_blocks(columns, np.asarray(counts), data, _STEPS[loss], method.step_size)
     high, low = freed(moved[0], unit), freed(moved[1], unit)
@@ -155,7 +165,7 @@ def contract(spec: str, *parts: Array) -> Array:
 def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size.
 
-    unit: what the parameters are multiplied by, see `units.py`.
+    unit: what the parameters are multiplied by, see `parameters.py`.
     """
     return in_units(parameters, unit, lambda part: contract("jkt,ik->jit", part, data.points))
 

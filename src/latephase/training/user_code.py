@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from latephase.core import InputError, Words
-from latephase.training.base import Pair
 from latephase.training.gradient import Gradient
 from latephase.training.method import Step, SteppedMethod, View
+from latephase.training.parameters import Pair
 
 
 def began(method: SteppedMethod, view: View) -> Any:
