@@ -20,19 +20,12 @@ from .kkt import kkt_residual
 from .lines import rescaled
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
-from .robustness import (
-    EXACT_NEURONS,
-    margin_deficit,
-    margin_of,
-    optimal_margin,
-    robustness_margin,
-)
+from .robustness import margin_deficit, margin_of, optimal_margin, robustness_margin
 from .two_neurons import boundary, boundary_offset, margin_from_lines, two_neuron_margin
 from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
 
 __all__ = [
-    "EXACT_NEURONS",
     "Margin",
     "MarginBounds",
     "activation_pattern",

@@ -155,7 +155,7 @@ def _checked(one: Any, value: Any) -> Any:
         if value not in (True, False):
             raise InputError(f"{one.name} to be 0 or 1", value, f"change {one.name}")
         return bool(value)
-    if one.metadata.get("static"):
+    if _static(one):
         return whole_number(value, one.name, 0, 2**31 - 1)
     if not isinstance(value, SteppedMethod | None):
         return real_number(value, one.name, "a number or a method")
@@ -171,18 +171,16 @@ def _ranged(name: str, words: str, value: Any) -> float:
     return number
 
 
-def _flatten(method: SteppedMethod) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
-    kept = tuple((f.name, getattr(method, f.name)) for f in fields(method) if _static(f))
-    return tuple(getattr(method, f.name) for f in fields(method) if not _static(f)), kept
+def _flatten(method: SteppedMethod) -> tuple[tuple[Any, ...], Any]:
+    leaves = {one.name: getattr(method, one.name) for one in fields(method)}
+    kept = tuple((one.name, leaves.pop(one.name)) for one in fields(method) if _static(one))
+    return tuple(leaves.values()), (tuple(leaves), kept)
 
 
-def _built(
-    cls: type[SteppedMethod], kept: tuple[tuple[str, Any], ...], leaves: Any
-) -> SteppedMethod:
+def _built(cls: type[SteppedMethod], names: Any, leaves: Any) -> SteppedMethod:
     """The method with traced parameters, unchecked."""
-    method = object.__new__(cls)
-    names = [f.name for f in fields(cls) if not _static(f)]
-    for name, value in (*kept, *zip(names, leaves, strict=True)):
+    method, (traced, kept) = object.__new__(cls), names
+    for name, value in (*zip(traced, leaves, strict=True), *kept):
         object.__setattr__(method, name, value)
     return method
 

@@ -133,8 +133,12 @@ def step(
     unit: of the parameters, where they are too small for XLA.
     """
     pull = step_size * pulls(state.parameters, data, loss_weights, unit)
-    update = descent(pull, data)
-    growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
+    update = contract("jit,ik->jkt", pull, data.points)
+    # The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
+    # loss'' <= -loss' for both losses: its trace bounds the curvature.
+    squares = (data.points**2).sum(axis=1)
+    curvature = contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
+    growth = jnp.maximum(1.0, curvature - 1.0)
     error = state.error * growth + 4.0 * UNIT_ROUNDOFF * length_bound(pull, data)
     return DescentState(add(state.parameters, kept(update, unit)), error)
 
@@ -181,21 +185,6 @@ def pulls(
     return jnp.where(preactivation > 0.0, signs * weights, 0.0)
 
 
-def descent(pull: Array, data: Data) -> Array:
-    """-gradient of the loss, shaped like the parameters."""
-    return contract("jit,ik->jkt", pull, data.points)
-
-
 def length_bound(pull: Array, data: Data) -> Array:
-    """Upper bound of the length of `descent`, and of its terms before they cancel, (trial,)."""
+    """Upper bound of the length of an update, and of its terms before they cancel, (trial,)."""
     return contract("i,jit->t", jnp.abs(data.points).sum(axis=1), jnp.abs(pull))
-
-
-def curvature_bound(pull: Array, data: Data) -> Array:
-    """Upper bound of the loss's largest Hessian eigenvalue inside the activation pattern, (trial,).
-
-    The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
-    loss'' <= -loss' for both losses; the bound is its trace.
-    """
-    squares = (data.points**2).sum(axis=1)
-    return contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
