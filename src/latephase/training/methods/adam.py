@@ -42,7 +42,6 @@ class Adam(SteppedMethod):
         return optax_steps.began(optax_steps.adam(), view)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         eps = jnp.maximum(self.eps * jnp.exp(-now.log_loss), _LEAST)
         averages = optax_steps.adam(b1=self.beta1, b2=self.beta2, eps=eps)

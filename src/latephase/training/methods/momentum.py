@@ -29,7 +29,6 @@ class HeavyBall(SteppedMethod):
         return optax_steps.began(optax_steps.trace(0.0), view)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         trace, memory = optax_steps.updated(optax_steps.trace(self.momentum), now, memory)
         change = -self.step_size * jnp.exp(now.log_loss) * trace
@@ -54,7 +53,6 @@ class Nesterov(SteppedMethod):
         return optax_steps.began(optax_steps.trace(0.0), view)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         fading = view.time / (view.time + 3.0)
         weight = jnp.where(self.momentum > 0.0, self.momentum, fading)
         velocity = -self.step_size * jnp.exp(memory.log_loss) * memory.state.trace
@@ -81,7 +79,6 @@ class DualAcceleration(SteppedMethod):
         return jnp.zeros_like(view.parameters)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         averaged = view.time / (view.time + 1.0) * (memory + now.direction)
         change = -self.step_size * (averaged + now.direction)

@@ -62,7 +62,6 @@ class FixedRadius(SteppedMethod):
     radius: float = parameter("> 0", 10.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         change = -self.step_size * unit(now)
         factor = over(jnp.asarray(self.radius), length(view.parameters + change))

@@ -35,7 +35,6 @@ class SpanProjection(SteppedMethod):
             raise InputError("a method of latephase.training", self.method, "leave it out")
 
     def init(self, view: View) -> Any:
-        """What the method remembers."""
         return self._inner.init(view)
 
     def step(self, view: View, memory: Any) -> Step:

@@ -28,7 +28,6 @@ class StochasticGradientDescent(SteppedMethod):
     seed: int = static(0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         points = view.data.labels.shape[0]
         chosen = self._chosen(view, points)
         now = view.gradient(keep=jnp.arange(points)[:, None] == chosen)
