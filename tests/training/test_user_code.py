@@ -66,7 +66,7 @@ BUGS: dict[str, tuple[Callable[[View, Any], Any], str]] = {
     ),
     "parameters as they are": (
         lambda view, _: Step(view.parameters, (), view.gradient()),  # type: ignore[arg-type]
-        r"a Pair as parameters from Mine\.step, got an array, float64\[2, 2, 1\]",
+        r"a DoubleDouble as parameters from Mine\.step, got an array, float64\[2, 2, 1\]",
     ),
     "another memory": (
         lambda view, _: Step(view.pair, jnp.zeros(2), view.gradient()),

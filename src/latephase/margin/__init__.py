@@ -3,7 +3,7 @@
 The robustness margin, from the narrow to the wide:
 
 two neurons on the line    `two_neurons`, a closed form; the decision boundary x* too
-any number on the line     `on_line`, from the kinks (`lines`: sums without cancellation);
+any number on the line     `on_line`, from the kinks (`accurate_sums` do not cancel);
                            `zeros` has all zeros of one network
 any number, any dimension  `search`: `scene` rules out points, `nearest_zero` goes through the rest,
                            `plane` draws kink lines around one, `cells` walks from cell to cell
@@ -15,9 +15,9 @@ the `kkt` residual are measured beside it.
 
 from __future__ import annotations
 
+from .accurate_sums import rescaled
 from .activation import activation_pattern, is_active, preactivations
 from .kkt import kkt_residual
-from .lines import rescaled
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
 from .robustness import margin_deficit, margin_of, optimal_margin, robustness_margin

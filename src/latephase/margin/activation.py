@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from latephase.core.arrays import Bools, Floats
 
-from .lines import line_value
+from .accurate_sums import line_value
 
 
 def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Floats:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from latephase.core.arrays import Bools, Floats
 from latephase.problem.geometry import two_sum
 
-from .exact.line import settled
-from .lines import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .accurate_sums import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .exact.on_line import settled
 
 BLOCK = 1 << 15  # networks at a time: temporaries that stay in the cache are three times as fast
 

@@ -23,7 +23,7 @@ from latephase.core import InputError, Words
 from latephase.problem import methods
 from latephase.problem.checks import real_number, whole_number
 from latephase.training.gradient import Gradient
-from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, Pair, add, kept
+from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, DoubleDouble, add, kept
 
 RANGES: dict[str, Callable[[float], bool]] = {
     "> 0": lambda value: value > 0,
@@ -41,7 +41,7 @@ class Step(NamedTuple):
     gradient: the one that the update began with;  evaluations: of the gradient of the whole loss.
     """
 
-    parameters: Pair
+    parameters: DoubleDouble
     memory: Any
     gradient: Gradient
     evaluations: float = 1.0
@@ -63,7 +63,7 @@ class View(NamedTuple):
     trials (trial,): their numbers in the ensemble.
     """
 
-    pair: Pair
+    pair: DoubleDouble
     time: Array
     gradient: At
     neuron_directions: Callable[[], Array]
@@ -76,7 +76,7 @@ class View(NamedTuple):
         """(neuron, feature, trial), rounded to float64."""
         return self.pair.high if self.unit is None else self.pair.high / self.unit
 
-    def moved(self, change: Array) -> Pair:
+    def moved(self, change: Array) -> DoubleDouble:
         """The parameters plus a change, without losing its low digits.
 
         Raises InputError on another shape, which would be spread over neurons or trials.
@@ -86,14 +86,14 @@ class View(NamedTuple):
             raise InputError(f"a change of shape {self.pair.high.shape}", got, "see View")
         return add(self.pair, kept(change, self.unit))
 
-    def scaled(self, factor: Array, change: Array) -> Pair:
+    def scaled(self, factor: Array, change: Array) -> DoubleDouble:
         """factor (parameters + change), factor (trial,)."""
         moved = factor * (self.pair.high + kept(change, self.unit))
-        return Pair(moved, jnp.zeros_like(moved))
+        return DoubleDouble(moved, jnp.zeros_like(moved))
 
-    def placed(self, parameters: Array) -> Pair:
+    def placed(self, parameters: Array) -> DoubleDouble:
         """Other parameters in place of these."""
-        return Pair(kept(parameters, self.unit), jnp.zeros_like(parameters))
+        return DoubleDouble(kept(parameters, self.unit), jnp.zeros_like(parameters))
 
 
 def parameter(range_: str, default: float | Any = MISSING) -> Any:

@@ -30,7 +30,7 @@ SMALLEST_NORMAL = 2.0**-1022
 _SMALL, _SMALLER = 2.0**-960, 2.0**53  # which makes the smallest subnormal number normal
 
 
-class Pair(NamedTuple):
+class DoubleDouble(NamedTuple):
     """The unevaluated sum high + low of two float64 arrays, |low| at most half an ulp of high."""
 
     high: Array
@@ -66,12 +66,12 @@ def _with_bias(weights: Floats, biases: Floats) -> Floats:
     return np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
 
 
-def add(pair: Pair, change: Array) -> Pair:
+def add(pair: DoubleDouble, change: Array) -> DoubleDouble:
     """high + low + change, the rounding error of the new high kept in low (TwoSum [knuth1997])."""
     change = pair.low + change
     total = pair.high + change
     moved = total - pair.high
-    return Pair(total, (pair.high - (total - moved)) + (change - moved))
+    return DoubleDouble(total, (pair.high - (total - moved)) + (change - moved))
 
 
 def units(values: Floats) -> Floats:

@@ -22,7 +22,7 @@ from latephase.training.loops.gradient_descent import (
     pulls,
     step,
 )
-from latephase.training.parameters import UNIT_ROUNDOFF, Data, Pair, kept, parameter_units
+from latephase.training.parameters import UNIT_ROUNDOFF, Data, DoubleDouble, kept, parameter_units
 
 from .step_effect import KICKS
 
@@ -74,7 +74,9 @@ def _run(
     fixed = Data(*data)
     high, low, unit = given
     unit = None if unit is None else unit[..., None]
-    state = DescentState(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
+    state = DescentState(
+        DoubleDouble(high[..., None], low[..., None]), jnp.asarray(error, float)[None]
+    )
 
     def one(
         _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]

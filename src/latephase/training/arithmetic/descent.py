@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
 from latephase.training.arithmetic.formats import Format, format_of
-from latephase.training.arithmetic.leap import Kind, RoundedState, is_open, leap
+from latephase.training.arithmetic.leap import Arithmetic, RoundedState, is_open, leap
 from latephase.training.loops.blocks import Stretch
 from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, joined, parted
 
@@ -77,7 +77,7 @@ def descend(
     form = format_of(dtype)
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
-    kind = Kind(form.name, accumulate, rounding == "stochastic", loss)
+    kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
     theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
         *held, rate = (_held(part, kind.working) for part in (*data, step_size))
@@ -109,7 +109,7 @@ class _Loop:
 
     data: Data
     rate: Any
-    kind: Kind
+    kind: Arithmetic
     max_leaps: int
     seed: int
     progress: Progress | None
@@ -170,7 +170,9 @@ def _subnormal(values: Any) -> Bools:
 
 
 @partial(jax.jit, static_argnames=("kind",))
-def _leaps(state: RoundedState, problem: Any, limits: tuple[Any, ...], kind: Kind) -> RoundedState:
+def _leaps(
+    state: RoundedState, problem: Any, limits: tuple[Any, ...], kind: Arithmetic
+) -> RoundedState:
     """At most `stretch` leaps of the trials that are not lost."""
     until, max_leaps, stretch, seed = limits
     data, step_size = problem

@@ -21,7 +21,7 @@ AnyArray = Any  # of NumPy or of JAX
 _SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
 
 
-class Kind(NamedTuple):
+class Arithmetic(NamedTuple):
     """Which arithmetic: a name in FORMATS, what is rounded and how, the loss, and who computes."""
 
     name: str
@@ -67,7 +67,7 @@ class RoundedState(NamedTuple):
 class _Operations:
     """Rounded operations; `lost` says in which trials (trial,) XLA flushed a result."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Arithmetic) -> None:
         self.kind, self.xp = kind, kind.xp
         self.lost: AnyArray = np.False_
 
@@ -122,7 +122,7 @@ def leap(
     until: AnyArray,
     data: Data,
     step_size: AnyArray,
-    kind: Kind,
+    kind: Arithmetic,
     key: Any = None,
 ) -> RoundedState:
     """The next update of every trial, or as many of them as are known to be alike."""
@@ -165,7 +165,7 @@ def _alike(
     far: AnyArray,
     whole: AnyArray,
     problem: tuple[Data, AnyArray],
-    kind: Kind,
+    kind: Arithmetic,
 ) -> AnyArray:
     """Whether all steps from theta to far = theta + whole add what the first one does, (trial,).
 

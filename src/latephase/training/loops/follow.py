@@ -25,7 +25,7 @@ from latephase.training.method import SteppedMethod, View
 from latephase.training.parameters import (
     Array,
     Data,
-    Pair,
+    DoubleDouble,
     freed,
     in_units,
     joined,
@@ -74,7 +74,7 @@ class FlowTime(NamedTuple):
 class MethodState(NamedTuple):
     """Parameters as high + low, the method's memory, updates, gradient evaluations, flow time."""
 
-    parameters: Pair
+    parameters: DoubleDouble
     memory: Any
     time: Array
     evaluations: Array
@@ -153,7 +153,7 @@ def _block(
 
 @partial(jax.jit, static_argnames=("loss",))
 def _begin(theta: Array, problem: Any, method: SteppedMethod, loss: str) -> MethodState:
-    parameters = Pair(theta, jnp.zeros_like(theta))
+    parameters = DoubleDouble(theta, jnp.zeros_like(theta))
     memory = began(method, _view(parameters, jnp.zeros(()), problem, loss))
     none = FlowTime(jnp.zeros(theta.shape[-1]), jnp.full(theta.shape[-1], -jnp.inf))
     state = MethodState(parameters, memory, jnp.zeros(()), jnp.zeros(()), none)
@@ -184,7 +184,7 @@ def _steps(
     return moved
 
 
-def _view(parameters: Pair, time: Array, problem: Any, loss: str) -> View:
+def _view(parameters: DoubleDouble, time: Array, problem: Any, loss: str) -> View:
     trials, data, unit = problem
     plain = partial(preactivations, data=data)
     here = in_units(parameters, unit, plain)

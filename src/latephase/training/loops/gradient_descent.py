@@ -22,7 +22,7 @@ from latephase.training.parameters import (
     UNIT_ROUNDOFF,
     Array,
     Data,
-    Pair,
+    DoubleDouble,
     add,
     freed,
     in_units,
@@ -41,7 +41,7 @@ LossWeights = Callable[[Array], Array]
 class DescentState(NamedTuple):
     """What a step maps: parameters and their absolute error estimate (trial,)."""
 
-    parameters: Pair
+    parameters: DoubleDouble
     error: Array
 
 
@@ -108,7 +108,7 @@ def _descend(
     """One step of `advance`: high and low parts of the parameters, their error, and their units
     where they have some."""
     high, low, error, *unit = columns
-    state = DescentState(Pair(high, low), error)
+    state = DescentState(DoubleDouble(high, low), error)
     state = step(state, Data(*data), loss_weights, step_size, *unit)
     return *state.parameters, state.error, *unit
 
@@ -166,7 +166,7 @@ def contract(spec: str, *parts: Array) -> Array:
     return total.sum(axis=tuple(range(len(out), len(order))))
 
 
-def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> Array:
+def preactivations(parameters: DoubleDouble, data: Data, unit: Array | None = None) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size.
 
     unit: what the parameters are multiplied by, see `parameters.py`.
@@ -175,7 +175,7 @@ def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> A
 
 
 def pulls(
-    parameters: Pair, data: Data, loss_weights: LossWeights, unit: Array | None = None
+    parameters: DoubleDouble, data: Data, loss_weights: LossWeights, unit: Array | None = None
 ) -> Array:
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
     preactivation = preactivations(parameters, data, unit)

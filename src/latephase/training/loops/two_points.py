@@ -16,7 +16,7 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem.geometry import SIGN
 from latephase.training.loops.blocks import Columns, in_blocks
-from latephase.training.parameters import UNIT_ROUNDOFF, Array, Pair, add, units
+from latephase.training.parameters import UNIT_ROUNDOFF, Array, DoubleDouble, add, units
 
 _ULPS = 4.0  # rounding errors of a kick, in units of 2^-53 (2 + |margin|) of its size
 
@@ -76,8 +76,8 @@ def _step(columns: Columns, data: tuple[Array, ...], step_size: Array) -> Column
     pull = step_size * jnp.exp(-margins)
     felt = jnp.where(active, pull, 0.0)  # (neuron, point, trial)
     kicks = felt[:, :, None] * gram[:, :, None]  # (neuron, from point, to point, trial)
-    a, low = add(Pair(a, low), unit * (sign[:, :, None] * kicks).sum(axis=1))
-    got, got_low = add(Pair(got, got_low), felt)
+    a, low = add(DoubleDouble(a, low), unit * (sign[:, :, None] * kicks).sum(axis=1))
+    got, got_low = add(DoubleDouble(got, got_low), felt)
     norms = jnp.diagonal(gram)[:, None]
     growth = jnp.maximum(1.0, (felt * norms).sum(axis=(0, 1)) - 1.0)
     share = _ULPS * UNIT_ROUNDOFF * (2.0 + jnp.abs(margins))
