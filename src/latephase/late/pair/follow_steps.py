@@ -18,7 +18,7 @@ from .state import Journey, PairState, later, margin_errors
 from .task import PairTask
 
 if TYPE_CHECKING:
-    from latephase.training.two_points import SteppedPair
+    from latephase.training.loops.two_points import SteppedPair
 
 _SHORTEST, _LONGEST = 16, 4096
 
@@ -26,7 +26,9 @@ _SHORTEST, _LONGEST = 16, 4096
 def follow_steps(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Step rows on, each to its next sample at the furthest, and record that; retire those that
     overflow, reach the horizon or use up the budget."""
-    from latephase.training.two_points import advance_pair  # imports JAX: only where it is needed
+    from latephase.training.loops.two_points import (
+        advance_pair,  # imports JAX: only where it is needed
+    )
 
     if not rows.size:
         return
