@@ -12,12 +12,12 @@ import jsonschema
 import pytest
 
 import latephase as lp
-from latephase.certificates import many
-from latephase.certificates.arguments import ARGUMENTS
+from latephase.certificates import ensemble as many
 from latephase.certificates.file.decimals import outward
 from latephase.certificates.file.record import digest, record, save, schema
-from latephase.certificates.prove.claims import CLAIMS
+from latephase.certificates.prove.proof import CERTIFICATE_CLAIMS
 from latephase.certificates.prove.walk.step import positive
+from latephase.certificates.reasons import REASONS
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import exact, plus_minus, precision
 from latephase.store.directory import partial_of, read_marker
@@ -43,7 +43,7 @@ DEAD = lp.ShallowReLU([0.1, 0.1], [-1, -1])
 def test_every_claim_is_proved_or_refuted(network, points, true):
     """Ground truth: theory.md, sections 2 and 3: which regimes and limits these runs have."""
     data = lp.Dataset(points, [1, -1])
-    for claim in CLAIMS:
+    for claim in CERTIFICATE_CLAIMS:
         found = lp.certify(network, data, GD, claim=claim)
         expected = lp.Verdict.PROVED if claim in true else lp.Verdict.REFUTED
         assert found.verdict is expected, claim
@@ -203,12 +203,12 @@ def test_every_argument_is_explained_and_allowed():
     """Ground truth: the arguments that the schema lists, and those that runs give."""
     kinds = schema()["$defs"]["claim"]["oneOf"]
     absorbed = next(k for k in kinds if k["properties"]["kind"]["const"] == "absorbed")
-    assert set(absorbed["properties"]["argument"]["enum"]) == set(ARGUMENTS)
+    assert set(absorbed["properties"]["argument"]["enum"]) == set(REASONS)
     given = {
         lp.certify(network, lp.Dataset(points, [1, -1]), method).reason
         for network, points, method in RECORDED.values()
     }
-    assert given >= set(ARGUMENTS)
+    assert given >= set(REASONS)
 
 
 def test_files_are_replaced_only_if_they_are_certificates(tmp_path):
@@ -270,7 +270,7 @@ def test_an_ensemble_certifies_the_networks_of_ensemble():
     weights, biases = lp.initializers.standard_normal(trials=300, seed=3)
     assert len(rows) == 300
     for i in (0, 5, 255, 256, 299):
-        alone = many.row_of(lp.certify(lp.ShallowReLU(weights[i], biases[i]), PM1, GD))
+        alone = many.counted(lp.certify(lp.ShallowReLU(weights[i], biases[i]), PM1, GD))
         assert alone[:3] == rows[i][:3]
         assert str(alone[3:]) == str(rows[i][3:])
 

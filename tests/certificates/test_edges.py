@@ -9,7 +9,7 @@ import pytest
 
 import latephase as lp
 from latephase.certificates.check.late import Slide
-from latephase.certificates.check.run import EXACT, Problem, Walk, Wrong
+from latephase.certificates.check.path import EXACT, FollowedPath, StatedProblem, Wrong
 from latephase.certificates.file.decimals import decimal
 from latephase.certificates.file.numbers import rational
 from latephase.certificates.file.record import record
@@ -54,9 +54,9 @@ def test_the_checker_refuses_a_sandwich_around_a_misclassified_point():
     names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
     claim = {name: rational(getattr(constants, name)) for name in names}
     with precision(EXACT):
-        exactly = Problem(problem)
+        exactly = StatedProblem(problem)
     with precision(192), pytest.raises(Wrong, match="not be on its side"):
-        Slide(Walk(exactly, []), claim)
+        Slide(FollowedPath(exactly, []), claim)
 
 
 def test_a_near_end_at_a_huge_level_is_not_passed_over():

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 
 from latephase.certificates.file.decimals import Bounds, outward
 from latephase.certificates.file.record import save
-from latephase.certificates.prove.claims import CLAIMS
-from latephase.certificates.prove.proof import Proof, prove
+from latephase.certificates.prove.proof import CERTIFICATE_CLAIMS, Proof, prove
 from latephase.certificates.prove.system import System
-from latephase.certificates.prove.tails.law import constant, rate
-from latephase.certificates.prove.walk.walk import MAX_STEPS, Progress
+from latephase.certificates.prove.tails.rate import constant, rate
+from latephase.certificates.prove.walk.arrival import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
@@ -253,8 +252,8 @@ def certify(
     Rigour: proved; independent of `simulate`.  Source: docs/certificates.md.
     """
     claim = claim.name if isinstance(claim, Regime) else claim
-    if not isinstance(claim, str) or claim not in CLAIMS:
-        raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    if not isinstance(claim, str) or claim not in CERTIFICATE_CLAIMS:
+        raise InputError("a claim", claim, f"use one of {', '.join(CERTIFICATE_CLAIMS)}")
     bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
     max_steps = whole_number(max_steps, "max_steps", 0, MOST)
     callback(progress)
@@ -267,6 +266,5 @@ def certify(
     except (Undecided, Unprovable) as open_question:
         reason = str(open_question)
         return Certificate(network, data, method, claim, Verdict.UNDECIDED, reason, None)
-    true = CLAIMS[claim](system, proof.regime, proof.tail)
-    verdict = Verdict.PROVED if true else Verdict.REFUTED
+    verdict = Verdict.PROVED if proof.shows(claim, system) else Verdict.REFUTED
     return Certificate(network, data, method, claim, verdict, proof.reason, proof)

@@ -15,8 +15,8 @@ from latephase.certificates.prove import trace
 from latephase.certificates.prove.proof import Proof
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.tails import flow
-from latephase.certificates.prove.tails.law import Rate, Tail, constant, rate
 from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.tails.rate import ProvedRate, Tail, constant, rate
 from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Verdict
 from latephase.core import LogTime
@@ -199,7 +199,7 @@ def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
             yield _claim("deficit", late, statement, t=name, deficit=deficit)
 
 
-def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
+def _rates(proof: Proof, tail: Tail) -> Iterator[ProvedRate]:
     """From the earliest time found, and from 10^1000, where the constants are tight."""
     assert proof.rate is not None
     yield proof.rate

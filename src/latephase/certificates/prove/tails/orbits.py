@@ -14,7 +14,7 @@ from functools import cached_property
 
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.walk.fatou import Orbit
-from latephase.certificates.prove.walk.step import BOTH, Balls, State
+from latephase.certificates.prove.walk.step import BOTH, Balls, WalkState
 from latephase.core.balls import arb, exact, plus_minus
 
 from . import margins
@@ -24,7 +24,7 @@ Nulls = tuple[arb, arb]
 
 @dataclass(frozen=True)
 class LateOrbits:
-    """The tail of a specialised run; see `law.Tail`.
+    """The tail of a specialised run; see `rate.Tail`.
 
     exact_nulls: null_j = w_j - x_j b_j where it is exact, else None;  nulls: balls around them.
     """
@@ -36,7 +36,7 @@ class LateOrbits:
     since: int
 
     @staticmethod
-    def of(system: System, state: State, orbits: tuple[Orbit, Orbit]) -> LateOrbits:
+    def of(system: System, state: WalkState, orbits: tuple[Orbit, Orbit]) -> LateOrbits:
         """The tail of a run that is specialised in this state, for orbits from then on."""
         k, gap, nulls = system.gram(), exact(system.x1 - system.x2), []
         for j, sign in zip(BOTH, (1, -1), strict=True):

@@ -23,7 +23,7 @@ from math import isfinite
 from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .step import State
+from .step import WalkState
 
 _ROUNDS = 12  # of widening the bounds until they imply themselves
 _WIDER = 1.001
@@ -57,7 +57,7 @@ class Growth:
     rise_r: tuple[arb, arb]
 
 
-def start_levels(system: System, state: State, step: arb) -> tuple[arb, arb]:
+def start_levels(system: System, state: WalkState, step: arb) -> tuple[arb, arb]:
     """s_A, s_B now."""
     ratio_p, ratio_r = exact(system.k12 / system.k22), exact(system.k12 / system.k11)
     a = state.a[0][0] - ratio_p * state.a[0][1]
@@ -92,7 +92,7 @@ def _excess(up: arb, sigma: arb, theta: arb) -> arb:
     return up * z + z * z * (z / (theta * sigma)).exp() / (2 * theta)
 
 
-def holds(system: System, state: State, step: arb, c: Sandwich) -> bool:
+def holds(system: System, state: WalkState, step: arb, c: Sandwich) -> bool:
     """Whether the induction is proved from this state on: its start and its step."""
     if not (system.k12 > 0 and state.time == c.since and c.sigma > 1 and 0 < c.theta < 1 < c.top):
         return False
@@ -127,7 +127,7 @@ def holds(system: System, state: State, step: arb, c: Sandwich) -> bool:
     return bool(leads and a * b > up_p * up_r and a * b > low_p * low_r)
 
 
-def sandwich(system: System, state: State, step: arb) -> Sandwich | None:
+def sandwich(system: System, state: WalkState, step: arb) -> Sandwich | None:
     """Constants for which the induction holds from this state on, or None.
 
     The search is in floats and free to guess: `holds` decides.
@@ -146,7 +146,7 @@ def sandwich(system: System, state: State, step: arb) -> Sandwich | None:
 
 
 def _widened(
-    system: System, state: State, c: Sandwich, levels: list[float]
+    system: System, state: WalkState, c: Sandwich, levels: list[float]
 ) -> tuple[float, float, list[float]]:
     """The constants that one round of the induction asks for, a little wider."""
     g, sigma = growth(system, c), float(c.sigma)

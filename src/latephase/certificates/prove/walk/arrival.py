@@ -14,10 +14,10 @@ from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
 from . import phases
-from .fatou import Orbit, Series
+from .fatou import FatouSeries, Orbit
 from .kicked_back import stays_alive
 from .sandwich import Sandwich, sandwich
-from .step import BOTH, Balls, State, loss_step, moving, nulls_after, signs, start, step_once
+from .step import BOTH, Balls, WalkState, loss_step, moving, nulls_after, signs, start, step_once
 
 Progress = Callable[[int, int], None]
 
@@ -47,7 +47,7 @@ class Arrival:
     regime: Regime
     reason: str
     entry: int
-    state: State
+    state: WalkState
     legs: tuple[Leg, ...]
     orbits: dict[int, Orbit]
     slide: Sandwich | None = None
@@ -66,7 +66,7 @@ class Walk:
         self.system, self.left = system, max_steps
         self.max_steps, self.progress = max_steps, progress
         self.gram: Balls = system.gram()
-        self.step, self.series = exact(system.step), Series.of_descent()
+        self.step, self.series = exact(system.step), FatouSeries.of_descent()
         self.state, self.legs = start(system), [Leg("steps", 0)]
         self.entry: int | None = None
         self.attempt = _FIRST_ATTEMPT
@@ -114,7 +114,7 @@ class Walk:
             if signs(before, here) != here.active:
                 raise Undecided("which sign ends a long phase")
         a = phases.moved(self.system, here, self.gram, tracks, exact(here.time + n))
-        moved = State(a, here.active, nulls_after(here), here.time + n)
+        moved = WalkState(a, here.active, nulls_after(here), here.time + n)
         self.state = replace(moved, active=signs(a, here))
         self._walked("orbit", n)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from latephase.certificates.check.certificate import NotACertificate, Report, verify
 from latephase.certificates.check.form import value
+from latephase.certificates.check.verify import NotACertificate, Report, verify
 from latephase.core.balls import exact
 from latephase.core.errors import InputError, Words
 from latephase.core.workers import workers

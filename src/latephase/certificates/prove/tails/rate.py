@@ -76,7 +76,7 @@ class Tail(Protocol):
 
 
 @dataclass(frozen=True)
-class Rate:
+class ProvedRate:
     """lower <= |x*(t) - x_inf| * clock(t) <= upper for all t with ln t >= log_from.
 
     clock: "ln t", or "t ln t" and "t" where C = 0.  log_from is a float, exact as it stands; lower
@@ -94,7 +94,7 @@ def constant(tail: Tail) -> arb:
     return arb(0) if tail.lean is None else tail.lean / tail.pace
 
 
-def rate(tail: Tail, log_from: float | None = None) -> Rate:
+def rate(tail: Tail, log_from: float | None = None) -> ProvedRate:
     """The rate from a time on; by default from the earliest of a sequence of doublings of ln t.
 
     Raises Undecided if none will do.
@@ -113,7 +113,7 @@ def rate(tail: Tail, log_from: float | None = None) -> Rate:
     raise Undecided("a time from which the rate holds")
 
 
-def _rate_from(tail: Tail, log_from: float) -> Rate | None:
+def _rate_from(tail: Tail, log_from: float) -> ProvedRate | None:
     log_t = exact(log_from)
     t = log_t.exp()
     if not t >= max(tail.since, 3) or not tail.boundary_decides(t):
@@ -128,13 +128,13 @@ def _rate_from(tail: Tail, log_from: float) -> Rate | None:
         if not most.is_finite():
             return None
         least, most = least / abs(tail.pace) / (1 + high), most / abs(tail.pace) / (1 + low)
-        return Rate(clock, log_from, _less(least).max(arb(0)), _more(most))
+        return ProvedRate(clock, log_from, _less(least).max(arb(0)), _more(most))
     share = y / abs(tail.lean)
     if not share < 0.5:
         return None
     size = abs(constant(tail))
     lower, upper = size * (1 - share) / (1 + high), size * (1 + share) / (1 + low)
-    return Rate("ln t", log_from, _less(lower), _more(upper))
+    return ProvedRate("ln t", log_from, _less(lower), _more(upper))
 
 
 def _less(x: arb) -> arb:
