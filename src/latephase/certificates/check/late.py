@@ -169,7 +169,7 @@ class Slide:
         self.pace, self.limit = 4 / p.gap, p.middle
         self.constant = self.lean / self.pace
         self.offset = (self.scale[0] * self.scale[1]).log() / 2
-        # How far the levels stray in N steps, over H(n): below and above.
+        # N dA and N dB lie in [-down, up], and s_A, s_B stray by -down to extra times H(n).
         self.down = self.r2 * self.up_p, self.r1 * self.up_r
         self.up = self.up_r + self.r2 * self.low_p, self.up_p + self.r1 * self.low_r
         lift = [(x / self.sigma).exp() for x in self.up]  # z

@@ -192,16 +192,14 @@ class FollowedPath:
         self.problem, self.a, self.t, self.since = problem, problem.start, 0, 0
         self.s = self.crossed = signs(self.a)
         for leg in path:
-            self._follow(whole(leg["steps"]), leg["by"] == "orbit")
-
-    def _follow(self, n: int, orbit: bool) -> None:
-        need(n > 0, "a leg of no steps")
-        if orbit:
-            self.a, self.t = self.problem.orbit(self.a, self.s, n - 1), self.t + n - 1
-            need(signs(self.a) == self.s, "an orbit goes on after a sign has changed")
-        for _ in range(1 if orbit else n):
-            self._step()
-        need(not orbit or self.since == self.t, "an orbit ends before a sign changes")
+            n, orbit = whole(leg["steps"]), leg["by"] == "orbit"
+            need(n > 0, "a leg of no steps")
+            if orbit:
+                self.a, self.t = problem.orbit(self.a, self.s, n - 1), self.t + n - 1
+                need(signs(self.a) == self.s, "an orbit goes on after a sign has changed")
+            for _ in range(1 if orbit else n):
+                self._step()
+            need(not orbit or self.since == self.t, "an orbit ends before a sign changes")
 
     def _step(self) -> None:
         self.a, self.t = self.problem.step(self.a, self.s), self.t + 1

@@ -22,9 +22,6 @@ from scipy.special import lambertw
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
-__all__ = ["Ladder", "after_one_step", "ladder", "leftward", "turning_point"]
-
-
 ROWS, RUNGS = 8192, 1_000_000  # beyond this the widths tell that it was too little
 MIN_PHASES = 16
 
@@ -63,9 +60,7 @@ def ladder(c: float, first: float, top: float, *, finest: float, gap: float, sha
     1/share of the step if that is less (more, if there would be too many of them); the last of them
     lies below `top`.  Rigour: proved.
     """
-    row = [
-        exact(start) for start in _starts(c, max(first, turning_point(c)), top, finest, gap, share)
-    ]
+    row = [*map(exact, _starts(c, max(first, turning_point(c)), top, finest, gap, share))]
     balls, twice = list(row), 2 * exact(c)
     enough = min(ROWS * len(row), RUNGS)
     while len(balls) == len(row) or not (len(balls) >= enough or _done(row[0], c, top, finest)):

@@ -26,17 +26,13 @@ from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
 from .landing import Ladder, after_one_step, ladder
-from .pboxes import exceedance
-
-__all__ = ["Landed", "landed_on_cells", "uniform_biases"]
+from .pboxes import Distribution, Interval, exceedance
 
 FRACTION_BITS = 16
 FAR, ENDLESS = 1 << 40, 1 << 60  # lengths beyond every cell, in units of 2^-16
 BLOCKS = 128  # of r where both sides land; cells of a block share one distribution
 POINTS = 256  # of the distribution of L
 
-Interval = tuple[Fraction, Fraction]
-Distribution = Callable[[float], Interval]
 SHARE = 256  # orbits per step
 CELLS = 0.16
 
@@ -98,7 +94,10 @@ def _both_land(landed: Landed) -> Callable[[Fraction], Interval]:
     so that w1 and r1 are independent; the triangles that are left out are undecided.  Then, for r1
     in I and r2 in J, the two L are independent, and their distributions are counts of cells.
     """
-    grid = _grid(landed)
+    # Values of L with about the same number of cells between any two, and 0.
+    middle = np.sort(np.maximum((landed.low + landed.high).ravel() // 2, -FAR))
+    chosen = middle[:: max(1, middle.size // POINTS)]
+    grid = np.unique(np.append(chosen, 0)).astype(np.float64)  # whole numbers below 2^53
     p = np.stack([_counts(landed.high, grid), _counts(landed.low, grid)])
     q = p.swapaxes(1, 2)
     unit = Fraction(1, 4 * landed.n**4)
@@ -109,13 +108,6 @@ def _both_land(landed: Landed) -> Callable[[Fraction], Interval]:
         return whole - 2 * upper * unit, Fraction(1, 16) - 2 * lower * unit
 
     return distribution
-
-
-def _grid(landed: Landed) -> Floats:
-    """Values of L with about the same number of cells between any two, and 0."""
-    middle = np.sort(np.maximum((landed.low + landed.high).ravel() // 2, -FAR))
-    chosen = middle[:: max(1, middle.size // POINTS)]
-    return np.unique(np.append(chosen, 0)).astype(np.float64)  # whole numbers below 2^53
 
 
 def _counts(values: Ints, grid: Floats) -> Ints:

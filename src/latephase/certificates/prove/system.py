@@ -63,10 +63,6 @@ class System:
         return (self.x1 - self.x2) ** 2
 
     @property
-    def points(self) -> Pair:
-        return self.x1, self.x2
-
-    @property
     def half_gap(self) -> Fraction:
         """(x1 - x2) / 2, signed; its absolute value is the optimal margin."""
         return (self.x1 - self.x2) / 2

@@ -19,8 +19,6 @@ from latephase.core.balls import arb, exact, plus_minus
 
 from . import margins
 
-Nulls = tuple[arb, arb]
-
 
 @dataclass(frozen=True)
 class LateOrbits:
@@ -32,7 +30,7 @@ class LateOrbits:
     system: System
     orbits: tuple[Orbit, Orbit]
     exact_nulls: tuple[Fraction | None, Fraction | None]
-    nulls: Nulls
+    nulls: tuple[arb, arb]
     since: int
 
     @staticmethod
@@ -104,10 +102,8 @@ class LateOrbits:
     @cached_property
     def offset(self) -> arb:
         """beta: (w1 - w2) = (pace / (1 - x1 x2)) (ln t + beta + e)."""
-        scales = arb(0)
-        for share, orbit in zip(self._shares, self.orbits, strict=True):
-            scales += share * orbit.log_c
-        return (self._rest + scales) * self._frame / self.pace
+        scales = [x * orbit.log_c for x, orbit in zip(self._shares, self.orbits, strict=True)]
+        return (self._rest + sum(scales, arb(0))) * self._frame / self.pace
 
     def lean_error(self, t: arb) -> arb:
         """|y| <= |s2 - s1| / min s and |s2 - s1| <= |phase2 - phase1| + 2 R + 0.51 |y|, without the
@@ -120,9 +116,8 @@ class LateOrbits:
 
     def offset_error(self, t: arb) -> arb:
         """From |ln(s_j/t)| <= -ln(1 - H_j)."""
-        total = arb(0)
-        for share, orbit in zip(self._shares, self.orbits, strict=True):
-            total += abs(share) * -(-self._drift(orbit, t)).log1p()
+        off = [-(-self._drift(orbit, t)).log1p() for orbit in self.orbits]
+        total = abs(self._shares[0]) * off[0] + abs(self._shares[1]) * off[1]
         return total * abs(self._frame / self.pace)
 
     def _drift(self, orbit: Orbit, t: arb) -> arb:

@@ -31,48 +31,37 @@ class Tail(Protocol):
 
     @property
     def system(self) -> System: ...
-
     @property
     def since(self) -> int: ...
-
     @property
     def lean(self) -> arb | None: ...
-
     @property
     def pace(self) -> arb: ...
-
     @property
     def offset(self) -> arb: ...
 
     def lean_error(self, t: arb) -> arb:
         """An upper bound of |y| at all times from t on."""
-        ...
 
     def offset_error(self, t: arb) -> arb:
         """An upper bound of |e| at all times from t on."""
-        ...
 
     def vanishing(self, t: arb, log_t: arb) -> tuple[str, arb, arb]:
         """Where lean is exactly zero: clock, and lower and upper bounds at all times from t on of
         s |y(s)| (clock "t ln t") or of s |y(s)| / ln s (clock "t")."""
-        ...
 
     def boundary_decides(self, t: arb) -> bool:
         """Whether at all times from t on both neurons are active at x*, so that it is the only
         zero between the points and the deficit is |x* - midpoint|."""
-        ...
 
     def at(self, t: arb) -> Balls:
         """a_ji at t."""
-        ...
 
     def gap(self, t: arb) -> arb:
         """x*(t) - x_inf."""
-        ...
 
     def deficit(self, t: arb) -> arb:
         """The margin deficit at t."""
-        ...
 
 
 @dataclass(frozen=True)

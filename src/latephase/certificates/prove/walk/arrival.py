@@ -146,16 +146,16 @@ class Walk:
         levels, tracks = found
         regime = (Regime.both_dead, Regime.one_dead, Regime.specialised)[len(levels)]
         reason = "wrong sides frozen" if system.k12 == 0 else "wrong sides sink"
-        return self._arrival(regime, reason if levels else "nothing moves", self.entry, tracks)
+        reason = reason if levels else "nothing moves"
+        return Arrival(regime, reason, self.entry, s, tuple(self.legs), tracks)
 
     def _kept_on_kinks(self) -> Arrival | None:
         """k12 > 0: one neuron dead and the other kicked for ever, or both on their kinks."""
-        system, s = self.system, self.state
+        system, s, legs = self.system, self.state, tuple(self.legs)
         dead = [not any(s.active[j]) for j in BOTH]
         if any(dead):
-            if stays_alive(system, s, dead.index(False), self.step):
-                return self._arrival(Regime.one_dead, "kicked back", s.time, {})
-            return None
+            alive = stays_alive(system, s, dead.index(False), self.step)
+            return Arrival(Regime.one_dead, "kicked back", s.time, s, legs, {}) if alive else None
         walked = self.legs[-1].steps if self.legs[-1].by == "steps" else 0
         if walked < self.attempt or not all(s.active[j][j] for j in BOTH):
             return None
@@ -164,20 +164,10 @@ class Walk:
             if walked < _PATIENCE:
                 return None
             raise Unprovable("a single slide: one neuron serves both points; no proof is known")
-        found = sandwich(system, s, self.step)
-        if found is None:
+        held = sandwich(system, s, self.step)
+        if held is None:
             return None
-        return self._arrival(Regime.double_slide, "kinks held", s.time, {}, found)
-
-    def _arrival(
-        self,
-        regime: Regime,
-        reason: str,
-        entry: int,
-        tracks: dict[int, Orbit],
-        slide: Sandwich | None = None,
-    ) -> Arrival:
-        return Arrival(regime, reason, entry, self.state, tuple(self.legs), tracks, slide)
+        return Arrival(Regime.double_slide, "kinks held", s.time, s, legs, {}, held)
 
     def _cross(self, pulls: list[arb | None]) -> bool:
         """Cross a long decoupled phase; False where there is none."""
