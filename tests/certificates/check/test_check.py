@@ -13,13 +13,18 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import latephase as lp
 from helpers import message_is_one_line
 from latephase.certificates.check import form as check_form
 from latephase.certificates.check import late as check_late
 from latephase.certificates.check import path as check_path
+from latephase.certificates.check.late import Slide
+from latephase.certificates.check.path import EXACT, FollowedPath, StatedProblem, Wrong
 from latephase.certificates.check.verify import NotACertificate, verify
+from latephase.certificates.file.numbers import rational
+from latephase.certificates.file.record import record
 from latephase.core.balls import arb, bounds, precision
-from samples.certificates import RUNS, certificate, exact, number, signed
+from samples.certificates import RUNS, certificate, exact, misled, number, signed
 
 CLAIMS = ("settled", "trained", "optimal_margin", "slow", "specialised", "double_slide", "one_dead")
 
@@ -374,3 +379,22 @@ def test_refusal_is_one_line_and_can_be_pickled() -> None:
         verify("{}")
     assert message_is_one_line(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_the_checker_refuses_a_sandwich_around_a_misclassified_point():
+    """Ground truth: as above; the checker's own conditions."""
+    net, data, method, constants = misled()
+    problem = record(lp.certify(net, data, method, max_steps=0))["problem"]
+    names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
+    claim = {name: rational(getattr(constants, name)) for name in names}
+    with precision(EXACT):
+        exactly = StatedProblem(problem)
+    with precision(192), pytest.raises(Wrong, match="not be on its side"):
+        Slide(FollowedPath(exactly, []), claim)
+
+
+def test_bounds_that_are_exact_numbers_are_verified_too():
+    """Ground truth: equal orbits on x = +-2, where the bound of the rate is exactly 5."""
+    net = lp.ShallowReLU([-2, 4], [2, -2], [-1, 1])
+    found = lp.certify(net, lp.Dataset([2, -2], [1, -1]), lp.GradientDescent(0.125))
+    assert lp.verify(record(found)).valid
