@@ -7,16 +7,18 @@ import json
 import os
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
+from importlib.resources import files
 
 import jsonschema
 import pytest
 
 import latephase as lp
 from latephase.certificates.file.decimals import decimal, outward
-from latephase.certificates.file.record import digest, record, save, schema
+from latephase.certificates.file.record import digest, record, save
 from latephase.certificates.reasons import REASONS
 from latephase.core.balls import exact, precision, whole_part
 
+SCHEMA = json.loads(files("latephase.certificates").joinpath("schema.json").read_text())
 PM1 = lp.Dataset([1, -1], [1, -1])
 GD = lp.GradientDescent(0.1)
 TRAINED = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -38,16 +40,16 @@ RECORDED = {
 @pytest.mark.parametrize("name", RECORDED)
 def test_files_meet_the_schema(name):
     """Ground truth: jsonschema's validator for draft 2020-12, and the schema's own meta-schema."""
-    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
     network, points, method = RECORDED[name]
     body = record(lp.certify(network, lp.Dataset(points, [1, -1]), method))
-    jsonschema.validate(body, schema(), jsonschema.Draft202012Validator)
+    jsonschema.validate(body, SCHEMA, jsonschema.Draft202012Validator)
     assert body["digest"] == digest(json.loads(json.dumps(body)))
 
 
 def test_every_argument_is_explained_and_allowed():
     """Ground truth: the arguments that the schema lists, and those that runs give."""
-    kinds = schema()["$defs"]["claim"]["oneOf"]
+    kinds = SCHEMA["$defs"]["claim"]["oneOf"]
     absorbed = next(k for k in kinds if k["properties"]["kind"]["const"] == "absorbed")
     assert set(absorbed["properties"]["argument"]["enum"]) == set(REASONS)
     given = {

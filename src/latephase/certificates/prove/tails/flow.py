@@ -80,7 +80,7 @@ def tail(system: System) -> LateOrbits:
 def _orbit(system: System, p: int) -> Orbit:
     right, wrong = exact(system.start[p][p]), exact(max(system.start[1 - p][p], Fraction(0)))
     k = exact((system.k11, system.k22)[p])
-    return Orbit(_SERIES, k.log(), right.exp() * wrong.cosh() / k, 0)
+    return Orbit(_SERIES, k.log(), right.exp() * wrong.cosh() / k)
 
 
 def preactivations(system: System, t: arb) -> Balls:

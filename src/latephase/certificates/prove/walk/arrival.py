@@ -126,11 +126,7 @@ class Walk:
             self.legs.append(Leg(by, n))
 
     def _orbits(self, pulls: list[arb | None]) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
-        """Levels and orbits of the moving margins; None where one is too low for the series."""
-        levels = phases.levels(self.state, self.gram, pulls)
-        if not all(level > self.series.level for level in levels.values()):
-            return None
-        return levels, phases.orbits(self.state, self.gram, self.step, self.series, levels)
+        return phases.orbits(self.state, self.gram, self.step, self.series, pulls)
 
     def _settled(self, pulls: list[arb | None]) -> Arrival | None:
         """The arrival, if the future is known from here."""

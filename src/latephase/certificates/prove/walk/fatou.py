@@ -111,7 +111,7 @@ def _remainder(terms: int, level: int) -> Fraction:
 
 @dataclass(frozen=True)
 class Orbit:
-    """m_t = ln(c s_t) with Phi(s_t) = phase + t, up to the remainder, for all t >= since.
+    """m_t = ln(c s_t) with Phi(s_t) = phase + t, up to the remainder, from some time on.
 
     Times are steps (or flow time) since the initialisation.
     """
@@ -119,12 +119,6 @@ class Orbit:
     series: FatouSeries
     log_c: arb
     phase: arb
-    since: int
-
-    @staticmethod
-    def through(series: FatouSeries, s: arb, log_c: arb, time: int) -> Orbit:
-        """The orbit that is at level s at that time."""
-        return Orbit(series, log_c, series.phi(s) - time, time)
 
     def coordinate(self, t: arb) -> arb:
         """Phi(s_t)."""

@@ -69,25 +69,24 @@ def is_far(state: WalkState, gram: Balls, pulls: list[arb | None], ends: list[Mo
     return True
 
 
-def levels(state: WalkState, gram: Balls, pulls: list[arb | None]) -> dict[int, arb]:
-    """s_p = exp(u_p) / c_p of the moving margins."""
-    return {
-        p: 1 / (pull * gram[p][p] * moving(state.active, p))
-        for p, pull in enumerate(pulls)
-        if pull is not None
-    }
-
-
 def orbits(
-    state: WalkState, gram: Balls, step: arb, series: FatouSeries, s: dict[int, arb]
-) -> dict[int, Orbit]:
-    """The orbits of the moving margins, through their levels s now."""
-    return {
-        p: Orbit.through(
-            series, level, (step * gram[p][p] * moving(state.active, p)).log(), state.time
-        )
-        for p, level in s.items()
-    }
+    state: WalkState, gram: Balls, step: arb, series: FatouSeries, pulls: list[arb | None]
+) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
+    """Levels s_p = exp(u_p) / c_p now, and orbits, of the moving margins.
+
+    None where one is too low for the series.
+    """
+    levels: dict[int, arb] = {}
+    tracks: dict[int, Orbit] = {}
+    for p, pull in enumerate(pulls):
+        if pull is None:
+            continue
+        levels[p] = s = 1 / (pull * gram[p][p] * moving(state.active, p))
+        if not s > series.level:
+            return None
+        log_c = (step * gram[p][p] * moving(state.active, p)).log()
+        tracks[p] = Orbit(series, log_c, series.phi(s) - state.time)
+    return levels, tracks
 
 
 def length(
