@@ -40,29 +40,22 @@ class Specialised:
         self.zero = p.mirror or (p.balanced and not any(crossed))
         self.optimal = bool(p.k12.is_zero() or p.middle.is_zero())
         self.c = p.eta * p.k11, p.eta * p.k22
-        self._law()
-        self._orbits(walk.a)
-
-    def _law(self) -> None:
-        p, (null1, null2), (c1, c2) = self.problem, self.nulls, self.c
+        # The law, and its constant with one rounding, at the end: where k11 = k22 it can be exact.
+        (null1, null2), (c1, c2) = self.nulls, self.c
         lean = (p.k22 / p.k11).log() + (p.x1 * null2 - p.x2 * null1) / p.gap
         self.lean = ZERO if self.zero else lean
         self.shares = share1, share2 = p.x1 / p.k11, p.x2 / p.k22
         self.slope, self.frame = share1 - share2, p.frame
         self.pace = self.frame * self.slope
-        self.constant = self._constant()
-        self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
-        self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
-        self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
-
-    def _constant(self) -> arb:
-        """lean/pace with one rounding, at the end: where k11 = k22 it can be exact."""
-        p, (null1, null2) = self.problem, self.nulls
         with precision(EXACT):
             gram, square = p.k11 * p.k22, (p.gap * self.frame) ** 2
             top = gram * (p.x1 * null2 - p.x2 * null1)
         unequal = (p.k22 / p.k11).log() * gram * p.gap / square if p.k11 != p.k22 else ZERO
-        return ZERO if self.zero else top / square + unequal
+        self.constant = ZERO if self.zero else top / square + unequal
+        self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
+        self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
+        self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
+        self._orbits(walk.a)
 
     def _orbits(self, a: Four) -> None:
         """Phases with the terms of the file, and better ones with as many as there are."""
@@ -93,7 +86,11 @@ class Specialised:
 
     def size(self, t: arb, log: arb) -> Two:
         """Bounds of |lean + y|, or of t |y| where lean is 0, from time t on."""
-        self._meets(s := self.at(t))
+        p, s = self.problem, self.at(t)
+        # Both neurons are active at x* from here on.
+        a11, a12, a21, a22 = self.sides(s)
+        grows = a22 >= p.k12 / p.k11 * a21 and a11 >= p.k12 / p.k22 * a12
+        need(grows and a11 * a22 > a12 * a21, "x* is not defined from log_from on")
         apart, blur = abs(self.phases[1] - self.phases[0]), 2 * self.error
         if self.twins:
             apart = blur = ZERO
@@ -104,16 +101,10 @@ class Specialised:
             least = 1 - h1.max(h2) - 1 / t
             need(least > 0, "log_from is too early")
             return (apart - blur) / (1 + h1.max(h2)), (apart + blur) / least
-        room = s[0].min(s[1]) - (0 if self.problem.flow else 1)
+        room = s[0].min(s[1]) - (0 if p.flow else 1)
         need(room > 0, "log_from is too early")
         y = (apart + blur) / room
         return abs(self.lean) - y, abs(self.lean) + y
-
-    def _meets(self, s: Two) -> None:
-        """Both neurons are active at x* from here on."""
-        p, (a11, a12, a21, a22) = self.problem, self.sides(s)
-        grows = a22 >= p.k12 / p.k11 * a21 and a11 >= p.k12 / p.k22 * a12
-        need(grows and a11 * a22 > a12 * a21, "x* is not defined from log_from on")
 
     def _off(self, t: arb) -> Two:
         """H_1 and H_2: how far s_j may be from t, relative to t."""
@@ -193,7 +184,15 @@ class Slide:
             low = s - theta * sigma - down / sigma >= 0 and sigma * (1 - theta) >= down
             high = top * sigma - s - extra / sigma >= 0 and sigma * (top - 1) >= extra
             need(low and high, "s leaves theta N and top N")
-        self._leads()
+        # At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
+        # max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined;
+        # a11 > a12 and a22 > a21: no neuron turns off beyond its own point, so no other zero.
+        up_p, low_p, up_r, low_r = (x / sigma for x in self.bands)
+        a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
+        need(a11 > 0 and a22 > 0, "a right side may turn off")
+        need(a11 > up_r and a22 > up_p, "a point may not be on its side")
+        need(a11 > up_p and a22 > up_r, "N may vanish beyond the points")
+        need(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r, "x* is not defined")
 
     def _kink(self, sides: tuple[arb, arb, arb], k: arb, q: arb, back: Two, lift: Two) -> None:
         """A wrong side stays between multiples of 1/N: pushed back while on, lifted while off."""
@@ -204,17 +203,6 @@ class Slide:
         room = up >= (1 + 1 / sigma) * rise[1] and low >= (1 + 1 / sigma) * fall[1]
         need(room, "a wrong side may jump beyond its bound")
         need((sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low, "it is too slow")
-
-    def _leads(self) -> None:
-        """At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
-        max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined;
-        a11 > a12 and a22 > a21, so that no neuron turns off beyond its own point: no other zero."""
-        up_p, low_p, up_r, low_r = (x / self.sigma for x in self.bands)
-        a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
-        need(a11 > 0 and a22 > 0, "a right side may turn off")
-        need(a11 > up_r and a22 > up_p, "a point may not be on its side")
-        need(a11 > up_p and a22 > up_r, "N may vanish beyond the points")
-        need(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r, "x* is not defined")
 
     def size(self, t: arb, log: arb) -> Two:
         """Bounds of |lean + y|, or of t |y| / ln t where lean is 0, from time t on."""

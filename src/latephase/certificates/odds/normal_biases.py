@@ -136,26 +136,21 @@ class NormalLanding:
         For the cells where it is not 0, up to the mass of S beyond `top`.
         """
         shift = mass.in_units(np.array([2 * x]), self.unit)
-        later_lower, later_upper = self._later(-2 * x, shift)
+        # P(S > u, L <= x) for an orbit at u between rungs i and i + 1, from there on; steps of
+        # 2 |x| and less contribute nothing.
+        J, rows = self.phases, len(self.lower) // self.phases - 2
+        rows = min(rows, int(np.searchsorted(-self.steps, 2 * x, "left")) // J + 1)
+        low = mass.psi_lower(mass.down(self.lower[J : J + rows * J] + shift[0]))
+        high = mass.psi_upper(mass.up(self.upper[J + 1 : J + 1 + rows * J] + shift[1]))
+        later_lower = _summed(low - self.psi_upper[1 : 1 + rows * J], J)
+        later_upper = _summed(high - self.psi_lower[: rows * J], J)
+        # And its first rung.
         cells = self.cells.at(np.flatnonzero(self.cells.reach > -2 * x))
         first_lower = mass.psi_lower(mass.down(cells.top_lower + shift[0])) - cells.bottom_upper
         first_upper = mass.psi_upper(mass.up(cells.top_upper + shift[1])) - cells.bottom_lower
         low = np.maximum(first_lower, 0) + _extreme(np.minimum, later_lower, cells)
         high = np.maximum(first_upper, 0) + _extreme(np.maximum, later_upper, cells)
         return cells, low, high
-
-    def _later(self, least: float, shift: tuple[Floats, Floats]) -> tuple[Ints, Ints]:
-        """P(S > u, L <= x) for an orbit at u between rungs i and i + 1, from there on.
-
-        Steps of `least` = 2 |x| and less contribute nothing.
-        """
-        J, rows = self.phases, len(self.lower) // self.phases - 2
-        rows = min(rows, int(np.searchsorted(-self.steps, -least, "left")) // J + 1)
-        low = mass.psi_lower(mass.down(self.lower[J : J + rows * J] + shift[0]))
-        low -= self.psi_upper[1 : 1 + rows * J]
-        high = mass.psi_upper(mass.up(self.upper[J + 1 : J + 1 + rows * J] + shift[1]))
-        high -= self.psi_lower[: rows * J]
-        return _summed(low, J), _summed(high, J)
 
 
 def normal_landing(c: float, deviation: float, fineness: int, finest: float) -> NormalLanding:
@@ -169,13 +164,18 @@ def normal_landing(c: float, deviation: float, fineness: int, finest: float) -> 
         steps = ladder(c, -top, top, finest=finest, gap=deviation / fineness, share=fineness)
         ends = _ends(c, top, steps, fineness)
         first = after_one_step(c, [exact(u) for u in ends.tolist()])
-        cells = _cells(ends, _masses(ends, deviation), first, steps, unit)
-    low, high = mass.in_units(steps.lower, unit)[0], mass.in_units(steps.upper, unit)[1]
+        # P(u_0 in the cell), (cells,), in units of 2^-U_BITS.
+        scale = 1 / (exact(8).sqrt() * exact(deviation))
+        erfs = float_bounds([(1 + (exact(u) * scale).erf()) / 2 for u in ends.tolist()])
+        low, high = mass.whole(*erfs, U_BITS)
+        masses = np.maximum(low[1:] - high[:-1], 0), high[1:] - low[:-1]
+        cells = _cells(ends, masses, first, steps, unit)
+    lower, upper = mass.in_units(steps.lower, unit)[0], mass.in_units(steps.upper, unit)[1]
     # Orbits are followed up to here, where S is beyond top or steps are too short for any x.
-    last = len(low) - 2 * steps.phases
+    last = len(lower) - 2 * steps.phases
     finest = 0.0 if steps.lower[last] >= top else float(steps.steps[last]) / 2
-    psi = mass.psi_lower(low), mass.psi_upper(high)
-    return NormalLanding(top, finest, unit, low, high, *psi, steps.phases, steps.steps, cells)
+    psi = mass.psi_lower(lower), mass.psi_upper(upper)
+    return NormalLanding(top, finest, unit, lower, upper, *psi, steps.phases, steps.steps, cells)
 
 
 def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Floats:
@@ -191,14 +191,6 @@ def _ends(c: float, top: float, steps: Ladder, fineness: int) -> Floats:
     left = leftward(c, few)
     chosen = np.concatenate([even, few[few > turn], left[left < turn], [0.0, turn]])
     return np.unique(chosen[np.abs(chosen) <= top])
-
-
-def _masses(ends: Floats, deviation: float) -> tuple[Ints, Ints]:
-    """Bounds of P(u_0 in the cell), (cells,), in units of 2^-U_BITS."""
-    scale = 1 / (exact(8).sqrt() * exact(deviation))
-    lower, upper = float_bounds([(1 + (exact(u) * scale).erf()) / 2 for u in ends.tolist()])
-    low, high = mass.whole(lower, upper, U_BITS)
-    return np.maximum(low[1:] - high[:-1], 0), high[1:] - low[:-1]
 
 
 def _cells(

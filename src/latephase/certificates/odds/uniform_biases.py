@@ -62,16 +62,12 @@ def uniform_biases(c: float, half_width: float, undecided: float) -> Distributio
     def distribution(constant: float) -> Interval:
         distance = Fraction(constant) / Fraction(half_width)  # of p2 and q1, over 2h
         one, both = _one_lands(landed, distance * n), both_land(distance * n)
-        frozen = _both_frozen(distance)
+        # Both frozen: ||a12| - |a21|| <= 2h distance; each has tail (1 - y/2h)^2.
+        rest = max(1 - distance, Fraction(0))
+        frozen = (1 - rest**3 * (1 + distance / 3)) / 16
         return frozen + one[0] + both[0], frozen + one[1] + both[1]
 
     return distribution
-
-
-def _both_frozen(distance: Fraction) -> Fraction:
-    """P(both frozen and trained, ||a12| - |a21|| <= 2h distance); each has tail (1 - y/2h)^2."""
-    rest = max(1 - distance, Fraction(0))
-    return (1 - rest**3 * (1 + distance / 3)) / 16
 
 
 def _one_lands(landed: Landed, distance: Fraction) -> Interval:

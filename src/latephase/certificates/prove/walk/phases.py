@@ -105,7 +105,10 @@ def length(
         track = tracks[m.p]
         log_s = needed - track.log_c
         if log_s > FORESEEN:
-            _beyond_reach(s[m.p], needed - margin(state, m.p))
+            # At least (s_end - s)/2 steps, since Phi' >= 1/2, and s_end - s = s expm1(rise).
+            rise = needed - margin(state, m.p)
+            if not (rise > FORESEEN or (s[m.p] / 2).log() + rise.expm1().log() > FORESEEN):
+                raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
             continue
         end = track.series.phi(log_s.exp()) - track.phase - state.time
         whole = whole_part(end + arb(0, track.series.remainder()))
@@ -117,15 +120,6 @@ def length(
     if not steps:
         raise Unprovable(f"a phase outlasts e^{FORESEEN} steps; what follows is not decided")
     return min(steps)
-
-
-def _beyond_reach(s: arb, rise: arb) -> None:
-    """Raise Unprovable unless the margin takes more than e^FORESEEN steps to rise that far.
-
-    It takes at least (s_end - s)/2 steps, since Phi' >= 1/2, and s_end - s = s expm1(rise).
-    """
-    if not (rise > FORESEEN or (s / 2).log() + rise.expm1().log() > FORESEEN):
-        raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
 
 
 def moved(system: System, state: WalkState, gram: Balls, tracks: dict[int, Orbit], t: arb) -> Balls:
