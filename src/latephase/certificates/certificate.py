@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from latephase.certificates.file.decimals import Bounds, outward
+from latephase.certificates.file.numbers import Bounds, outward
 from latephase.certificates.file.record import save
 from latephase.certificates.prove.proof import CERTIFICATE_CLAIMS, Proof, prove
 from latephase.certificates.prove.system import System

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 import latephase as lp
-from latephase.certificates.file.decimals import decimal, outward
+from latephase.certificates.file.numbers import decimal, outward
 from latephase.certificates.file.record import digest, record, save
 from latephase.certificates.reasons import REASONS
 from latephase.core.balls import exact, precision, whole_part

@@ -96,20 +96,16 @@ def _derived(body: Body) -> tuple[int, list[str]]:
     held, lines, more = 0, ["bits: null, and yet something is claimed"], body["bits"] or _MANY
     for double in (64 + more, 2 * more + 128, 4 * more + 256)[: 3 if body["bits"] else 0]:
         with precision(double):
-            held, lines = _at_this_precision(problem, body)
+            try:
+                check = _Check(FollowedPath(problem, body["path"]), body)
+                check.whole()
+                lines = list(check.faults())
+                held = len(body["claims"]) - len(lines)
+            except Wrong as error:
+                held, lines = 0, [f"path and claims: {error}"]
         if not lines or any(line.endswith(_WIDE) for line in lines) or double > _MANY:
             break  # what is too wide for the first precision is not seen by more of it
     return held, lines
-
-
-def _at_this_precision(problem: StatedProblem, body: Body) -> tuple[int, list[str]]:
-    try:
-        check = _Check(FollowedPath(problem, body["path"]), body)
-        check.whole()
-    except Wrong as error:
-        return 0, [f"path and claims: {error}"]
-    lines = list(check.faults())
-    return len(body["claims"]) - len(lines), lines
 
 
 class _Check:

@@ -203,31 +203,8 @@ def _cells(
     """The cells between `ends`, with the first rung above |u_0| found for each."""
     near = np.minimum(np.abs(ends[:-1]), np.abs(ends[1:]))
     far = np.maximum(np.abs(ends[:-1]), np.abs(ends[1:]))
-    top_lower, top_upper, served, a, b = _first_rungs(near, far, first, steps)
-    later = np.append(steps.steps, 0.0)[np.minimum(a, len(steps.steps))]
-    cells = Cells(
-        ends[:-1],
-        ends[1:],
-        *masses,
-        mass.psi_lower(mass.in_units(near, unit)[0]),
-        mass.psi_upper(mass.in_units(np.maximum(far, served), unit)[1]),
-        mass.in_units(top_lower, unit)[0],
-        mass.in_units(top_upper, unit)[1],
-        a,
-        b,
-        np.maximum(mass.up(top_upper - near), later),
-    )
-    return cells.at(np.argsort(-a, kind="stable"))
-
-
-def _first_rungs(
-    near: Floats, far: Floats, first: tuple[Floats, Floats], steps: Ladder
-) -> tuple[Floats, Floats, Floats, Ints, Ints]:
-    """Bounds of the first u_n sure to be above |u_0|, u_(n-1) at most, and the rungs around u_n.
-
-    near <= |u_0| <= far.  In the upper bound of a mass that rung serves all S from `near` on, which
-    covers what lower rungs may have served.
-    """
+    # The first u_n sure to be above |u_0|, the rungs around it, and u_(n-1) at most.  In the upper
+    # bound of a mass that rung serves all S from `near` on: what lower ones may have served.
     J, rungs = steps.phases, len(steps.lower)
     a, b = steps.between(*first)
     turns = np.maximum(0, -((a - np.searchsorted(steps.lower, far, "left")) // J))
@@ -239,7 +216,22 @@ def _first_rungs(
     served = np.where(turns > 0, high[np.clip(before, 0, rungs)], -np.inf)
     top_lower = np.where(turns > 0, low[np.minimum(a, rungs)], first[0])
     top_upper = np.where(turns > 0, high[np.minimum(b, rungs)], first[1])
-    return top_lower, np.where(nothing, -np.inf, top_upper), served, a, b
+    top_upper = np.where(nothing, -np.inf, top_upper)
+    later = np.append(steps.steps, 0.0)[np.minimum(a, len(steps.steps))]
+    cells = Cells(
+        begin=ends[:-1],
+        end=ends[1:],
+        mass_lower=masses[0],
+        mass_upper=masses[1],
+        bottom_lower=mass.psi_lower(mass.in_units(near, unit)[0]),
+        bottom_upper=mass.psi_upper(mass.in_units(np.maximum(far, served), unit)[1]),
+        top_lower=mass.in_units(top_lower, unit)[0],
+        top_upper=mass.in_units(top_upper, unit)[1],
+        a=a,
+        b=b,
+        reach=np.maximum(mass.up(top_upper - near), later),
+    )
+    return cells.at(np.argsort(-a, kind="stable"))
 
 
 def _extreme(choose: np.ufunc, later: Ints, cells: Cells) -> Ints:

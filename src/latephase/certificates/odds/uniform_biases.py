@@ -150,7 +150,10 @@ class _Orbits:
     def landed(self, shift: int, start: Ints) -> tuple[Ints, Ints]:
         """Bounds of L for r - w within 1 of `shift` and r + w between start and start + 2."""
         k = shift + self.n - 1
-        lower, upper = self._rungs(k)
+        # u_1, u_2, ... as far as the ladder tells.
+        rungs = np.arange(self.b[k] + self.phases, self.rungs, self.phases)
+        lower = np.append(self.first[0][k], self.lower[rungs - (self.b[k] - self.a[k])])
+        upper = np.append(self.first[1][k], self.upper[rungs])
         begin, end = start << FRACTION_BITS, start + 2 << FRACTION_BITS
         early = np.searchsorted(upper, begin, "left")  # the first that may be beyond r + w
         late = np.searchsorted(lower, end, "left")  # the first that surely is
@@ -162,13 +165,6 @@ class _Orbits:
         sure = (late == early) & (early < len(lower))
         high = np.where(sure, np.minimum(end - lower[there] + 1, 0), 0)
         return np.minimum(np.minimum(at_once, after), 0) >> 1, np.minimum(high >> 1, 0)
-
-    def _rungs(self, k: int) -> tuple[Ints, Ints]:
-        """Bounds of u_1, u_2, ... as far as the ladder tells."""
-        later = np.arange(self.b[k] + self.phases, self.rungs, self.phases)
-        lower = self.lower[later - (self.b[k] - self.a[k])]
-        first_lower, first_upper = (part[k : k + 1] for part in self.first)
-        return np.append(first_lower, lower), np.append(first_upper, self.upper[later])
 
 
 def _counted(lower: Floats, upper: Floats, cell: arb) -> tuple[Ints, Ints]:

@@ -22,7 +22,7 @@ from . import margins
 
 @dataclass(frozen=True)
 class LateOrbits:
-    """The tail of a specialised run; see `rate.Tail`.
+    """The tail of a specialised run; see `rate`.
 
     exact_nulls: null_j = w_j - x_j b_j where it is exact, else None;  nulls: balls around them.
     """

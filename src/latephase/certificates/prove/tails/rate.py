@@ -5,63 +5,32 @@ In every regime with L -> 0, for all t from some time on,
     x*(t) - x_inf = (lean + y(t)) / (pace (ln t + offset + e(t))),   constant C = lean / pace,
 
 where `lean`, `pace`, `offset` are balls and |y|, |e| have explicit bounds that decrease to 0.
-A tail (late orbits or a sandwich) states the bounds; this module turns them into
-lower / ln t <= |x*(t) - x_inf| <= upper / ln t.
+This module turns what a tail states into lower / ln t <= |x*(t) - x_inf| <= upper / ln t.  A tail
+states of a run with L -> 0: `since` when it holds, `lean` (None: exactly zero), `pace`, `offset`,
+
+    lean_error, offset_error   upper bounds of |y|, |e| at all times from t on
+    vanishing                  where lean is exactly zero: clock, and lower and upper bounds at all
+                               times from t on of s |y(s)| (clock "t ln t") or of s |y(s)| / ln s
+                               (clock "t")
+    boundary_decides           whether at all times from t on both neurons are active at x*, so that
+                               it is the only zero between the points and the deficit is
+                               |x* - midpoint|
+    at, gap, deficit           a_ji, x*(t) - x_inf and the margin deficit at t
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from latephase.certificates.prove.system import System
-from latephase.certificates.prove.walk.step import Balls
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, exact
 
+from .orbits import LateOrbits
+from .slide import LateSlide
+
+Tail = LateOrbits | LateSlide
 _ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds
-
-
-class Tail(Protocol):
-    """What is known of a run with L -> 0 from a time on.
-
-    lean None: exactly zero.  For developers: implement these and the rates follow.
-    """
-
-    @property
-    def system(self) -> System: ...
-    @property
-    def since(self) -> int: ...
-    @property
-    def lean(self) -> arb | None: ...
-    @property
-    def pace(self) -> arb: ...
-    @property
-    def offset(self) -> arb: ...
-
-    def lean_error(self, t: arb) -> arb:
-        """An upper bound of |y| at all times from t on."""
-
-    def offset_error(self, t: arb) -> arb:
-        """An upper bound of |e| at all times from t on."""
-
-    def vanishing(self, t: arb, log_t: arb) -> tuple[str, arb, arb]:
-        """Where lean is exactly zero: clock, and lower and upper bounds at all times from t on of
-        s |y(s)| (clock "t ln t") or of s |y(s)| / ln s (clock "t")."""
-
-    def boundary_decides(self, t: arb) -> bool:
-        """Whether at all times from t on both neurons are active at x*, so that it is the only
-        zero between the points and the deficit is |x* - midpoint|."""
-
-    def at(self, t: arb) -> Balls:
-        """a_ji at t."""
-
-    def gap(self, t: arb) -> arb:
-        """x*(t) - x_inf."""
-
-    def deficit(self, t: arb) -> arb:
-        """The margin deficit at t."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from latephase.core.balls import arb, exact, plus_minus
 
 @dataclass(frozen=True)
 class LateSlide:
-    """The tail of a double slide; see `rate.Tail`."""
+    """The tail of a double slide; see `rate`."""
 
     system: System
     constants: Sandwich
