@@ -125,7 +125,8 @@ class _Check:
         need(re.fullmatch(order, " ".join(kinds)) is not None, "one is missing or too many")
         if self.regime in ("specialised", "double_slide"):
             times = sorted(c["t"] for c in claims if c["kind"] == "deficit")
-            due = [t for t in sorted(_TIMES) if self._reached(_TIMES[t])]
+            begin = self._landing() if self.p.flow else self.path.t
+            due = [t for t in sorted(_TIMES) if begin <= _TIMES[t]]
             need(times == due, f"deficits at {due} are due, each once")
         verdict = "PROVED" if self._truth(claims) else "REFUTED"
         need(self.body["verdict"] == verdict, f"the verdict is {verdict}")
@@ -158,10 +159,6 @@ class _Check:
         fine = (low.abs_upper() + high.abs_upper()) * point(1, -80) + rounding
         wide = upper - lower > (known + fine) * (1 << 20)
         need(not wide, _WIDE)
-
-    def _reached(self, t: int) -> bool:
-        """Whether the regime has surely begun at time t."""
-        return bool(self._landing() <= t) if self.p.flow else self.path.t <= t
 
     def _landing(self) -> arb:
         """When the last wrong side of a flow comes to rest."""
