@@ -14,7 +14,7 @@ from pathlib import Path
 
 from latephase.certificates.check.form import Body, NotACertificate, faults, read, value, whole
 from latephase.certificates.check.late import Slide, Specialised
-from latephase.certificates.check.run import EXACT, ZERO, Problem, Walk, Wrong, need
+from latephase.certificates.check.path import EXACT, ZERO, FollowedPath, StatedProblem, Wrong, need
 from latephase.core.balls import arb, bits, point, precision
 from latephase.core.calls import public
 
@@ -87,7 +87,7 @@ def _derived(body: Body) -> tuple[int, list[str]]:
     """How many claims hold, and what is wrong at every precision that is tried."""
     try:
         with precision(EXACT):
-            problem = Problem(body["problem"])
+            problem = StatedProblem(body["problem"])
     except Wrong as error:
         return 0, [f"problem: {error}"]
     if body["verdict"] == "UNDECIDED":
@@ -96,27 +96,23 @@ def _derived(body: Body) -> tuple[int, list[str]]:
     held, lines, more = 0, ["bits: null, and yet something is claimed"], body["bits"] or _MANY
     for double in (64 + more, 2 * more + 128, 4 * more + 256)[: 3 if body["bits"] else 0]:
         with precision(double):
-            held, lines = _at_this_precision(problem, body)
+            try:
+                check = _Check(FollowedPath(problem, body["path"]), body)
+                check.whole()
+                lines = list(check.faults())
+                held = len(body["claims"]) - len(lines)
+            except Wrong as error:
+                held, lines = 0, [f"path and claims: {error}"]
         if not lines or any(line.endswith(_WIDE) for line in lines) or double > _MANY:
             break  # what is too wide for the first precision is not seen by more of it
     return held, lines
 
 
-def _at_this_precision(problem: Problem, body: Body) -> tuple[int, list[str]]:
-    try:
-        check = _Check(Walk(problem, body["path"]), body)
-        check.whole()
-    except Wrong as error:
-        return 0, [f"path and claims: {error}"]
-    lines = list(check.faults())
-    return len(body["claims"]) - len(lines), lines
-
-
 class _Check:
     """A method for each kind of claim, in the order in which they stand."""
 
-    def __init__(self, walk: Walk, body: Body) -> None:
-        self.walk, self.p, self.body = walk, walk.problem, body
+    def __init__(self, path: FollowedPath, body: Body) -> None:
+        self.path, self.p, self.body = path, path.problem, body
         self.spare = point(1, bits() - body["bits"])  # what the precision of the file may cost
         self.late: Specialised | Slide | None = None
 
@@ -129,7 +125,8 @@ class _Check:
         need(re.fullmatch(order, " ".join(kinds)) is not None, "one is missing or too many")
         if self.regime in ("specialised", "double_slide"):
             times = sorted(c["t"] for c in claims if c["kind"] == "deficit")
-            due = [t for t in sorted(_TIMES) if self._reached(_TIMES[t])]
+            begin = self._landing() if self.p.flow else self.path.t
+            due = [t for t in sorted(_TIMES) if begin <= _TIMES[t]]
             need(times == due, f"deficits at {due} are due, each once")
         verdict = "PROVED" if self._truth(claims) else "REFUTED"
         need(self.body["verdict"] == verdict, f"the verdict is {verdict}")
@@ -155,7 +152,7 @@ class _Check:
     def _inside(self, claimed: Body, low: arb, high: arb, cost: arb = ZERO) -> None:
         """What is re-derived lies in the interval, which is not much wider than it must be."""
         lower, upper = value(claimed["lower"]), value(claimed["upper"])
-        need(bool(lower <= low and high <= upper), "the re-derived value is not in the interval")
+        need(lower <= low and high <= upper, "the re-derived value is not in the interval")
         known = (high - low).abs_upper() * self.spare + cost
         # What a sum of terms of size 1 costs: tiny results of a cancellation are not known better.
         rounding = point(1, -self.body["bits"])
@@ -163,13 +160,9 @@ class _Check:
         wide = upper - lower > (known + fine) * (1 << 20)
         need(not wide, _WIDE)
 
-    def _reached(self, t: int) -> bool:
-        """Whether the regime has surely begun at time t."""
-        return bool(self._landing() <= t) if self.p.flow else self.walk.t <= t
-
     def _landing(self) -> arb:
         """When the last wrong side of a flow comes to rest."""
-        p, (a11, a12, a21, a22), last = self.p, self.walk.a, ZERO
+        p, (a11, a12, a21, a22), last = self.p, self.path.a, ZERO
         for right, wrong, k in ((a11, a21, p.k11), (a22, a12, p.k22)):
             if wrong > 0 and right > 0:
                 last = last.max(right.exp() * wrong.sinh() / k)
@@ -178,18 +171,18 @@ class _Check:
         return last
 
     def entry(self, claim: Body) -> None:
-        walk, late = self.walk, self.argument in ("kicked back", "kinks held")
-        need(whole(claim["base"]) == walk.t, "base is not where the path leads")
-        pattern = None if self.p.flow else "".join("01"[s] for s in walk.s)
+        path, late = self.path, self.argument in ("kicked back", "kinks held")
+        need(whole(claim["base"]) == path.t, "base is not where the path leads")
+        pattern = None if self.p.flow else "".join("01"[s] for s in path.s)
         need(claim.get("pattern") == pattern, "the pattern is another")
         need(isinstance(claim["entry"], dict) == self.p.flow, "the form of entry")
         if self.p.flow:
             self._inside(claim["entry"], self._landing(), self._landing())
         else:
-            first = walk.t if late else walk.since
+            first = path.t if late else path.since
             need(whole(claim["entry"]) == first, "the regime begins at another step")
         for claimed, a in zip(
-            (x for row in claim["preactivations"] for x in row), walk.a, strict=True
+            (x for row in claim["preactivations"] for x in row), path.a, strict=True
         ):
             self._inside(claimed, a, a)
 
@@ -201,10 +194,10 @@ class _Check:
 
     def _regime(self) -> str | None:
         """The regime that the argument proves, None if it does not hold."""
-        k12, s = self.p.k12, "".join("01"[s] for s in self.walk.s)
+        k12, s = self.p.k12, "".join("01"[s] for s in self.path.s)
         alone = {"1001": "specialised", "1000": "one_dead", "0001": "one_dead"}.get(s)
         if self.p.flow:
-            alive = ("both_dead", "one_dead", "specialised")[self.walk.s[0] + self.walk.s[3]]
+            alive = ("both_dead", "one_dead", "specialised")[self.path.s[0] + self.path.s[3]]
             return alive if k12.is_zero() and self.argument == "closed form" else None
         proofs = {
             "nothing moves": "both_dead" if s == "0000" else None,
@@ -217,7 +210,7 @@ class _Check:
 
     def _kicked(self) -> bool:
         """The living neuron never turns off: its wrong side falls back in time."""
-        p, (a11, a12, a21, a22) = self.p, self.walk.a
+        p, (a11, a12, a21, a22) = self.p, self.path.a
         a, w, h = (a11, a12, p.k22) if a11 > 0 else (a22, a21, p.k11)
         kick = p.eta * p.k12
         low = a - p.k12 / h * w - kick * kick.exp()
@@ -228,21 +221,21 @@ class _Check:
         entry = self.body["claims"][0]["entry"]
         if self.p.flow:  # the first whole time that the file knows to be late enough
             least = value(entry["upper"]) > since - 1
-            need(bool(least and self._landing() <= since), "since is not entry")
+            need(least and self._landing() <= since, "since is not entry")
         else:
             need(since == whole(entry), "since is not entry")
 
     def orbits(self, claim: Body) -> None:
-        late = self.late = Specialised(self.walk, claim)
+        late = self.late = Specialised(self.path, claim)
         need(not self.p.flow or claim["terms"] == claim["level"] == 0, "a flow has no terms")
         error = value(claim["remainder"])
-        need(bool(error >= late.error), "the remainder is larger than claimed")
-        need(bool(error <= late.error * (1 << 20)), "the remainder is much smaller than claimed")
+        need(error >= late.error, "the remainder is larger than claimed")
+        need(error <= late.error * (1 << 20), "the remainder is much smaller than claimed")
         for claimed, phase in zip(claim["phases"], late.phases, strict=True):
             self._inside(claimed, phase, phase)
 
     def sandwich(self, claim: Body) -> None:
-        self.late = Slide(self.walk, claim)
+        self.late = Slide(self.path, claim)
 
     def _tail(self) -> Specialised | Slide:
         if self.late is None:
@@ -262,18 +255,18 @@ class _Check:
         need(claim["clock"] == (late.clock if late.zero else "ln t"), "the clock is another")
         need(f"({claim['clock']})" in claim["statement"], "the statement is another")
         t = log.exp()
-        begun = t >= self._landing() if self.p.flow else t >= self.walk.t
-        need(bool(begun and t >= 3), "log_from is too early")
+        begun = t >= self._landing() if self.p.flow else t >= self.path.t
+        need(begun and t >= 3, "log_from is too early")
         low, high = late.size(t, log)
         if not high.is_zero():
             stray, pace = late.strays(t), abs(late.pace)
             least = 1 + ((late.offset - stray) / log).min(ZERO)
-            need(bool(least > 0), "log_from is too early")
+            need(least > 0, "log_from is too early")
             low = low / pace / (1 + ((late.offset + stray) / log).max(ZERO))
             high = high / pace / least
         claimed = value(claim["lower"])
-        need(bool(claimed <= 0 or claimed <= low), "the lower bound is smaller")
-        need(bool(value(claim["upper"]) >= high), "the upper bound is larger")
+        need(claimed <= 0 or claimed <= low, "the lower bound is smaller")
+        need(value(claim["upper"]) >= high, "the upper bound is larger")
 
     def deficit(self, claim: Body) -> None:
         need(claim["statement"].endswith(f"t = {claim['t']}"), "the statement is another")
