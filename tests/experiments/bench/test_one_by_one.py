@@ -69,11 +69,11 @@ def test_single_steps_share_nothing_with_the_fast_forward():
 
 
 @pytest.fixture(scope="module")
-def runs() -> one_by_one.Stepped:
+def runs() -> one_by_one.SteppedRuns:
     return one_by_one.stepped(Bench(trials=100, seed=3))
 
 
-def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepped):
+def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.SteppedRuns):
     """Ground truth: six stepped runs, with laws, weights and margins made false."""
     assert rate.slow_step_by_step(runs).all()
     assert rate.decide([], runs) is Support.SUPPORTED
@@ -91,7 +91,7 @@ def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepp
         assert boundary.decide([], wrong) is Support.NOT_SUPPORTED
 
 
-def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepped):
+def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.SteppedRuns):
     """Ground truth: closed form; on x = -1, 1 a step adds 2 step (1 + O(1/t)) to e^margin."""
     q = np.stack(
         [runs.weights[..., 0] + runs.biases[..., 0], runs.biases[..., 1] - runs.weights[..., 1]]
@@ -100,7 +100,7 @@ def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepp
     assert relative_error(grown, np.full_like(grown, 0.2 * 9e6)) < 1e-6
 
 
-def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.Stepped):
+def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.SteppedRuns):
     """Ground truth: O(1/t) with t the earlier time of the slope."""
     assert (runs.until, runs.allowed) == ("10^7", 1e-2)
 

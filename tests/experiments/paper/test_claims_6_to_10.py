@@ -228,8 +228,8 @@ def test_one_spot_of_each_kind_agrees_with_the_map() -> None:
         assert spot.rate_agrees
 
 
-def _spot(rate: data_map.Rate, **planted: float) -> data_plane.Spot:
-    shrink = 0.08 if rate is data_map.Rate.fast else 0.8
+def _spot(rate: data_map.RateClass, **planted: float) -> data_plane.Spot:
+    shrink = 0.08 if rate is data_map.RateClass.fast else 0.8
     return replace(data_plane.Spot(1, -1, rate, 1.0, 12, 0.01, shrink, 12, 1e-5), **planted)
 
 
@@ -246,9 +246,9 @@ def _spot(rate: data_map.Rate, **planted: float) -> data_plane.Spot:
 )
 def test_map_is_decided_by_its_spots(planted: dict[str, float], verdict: Support) -> None:
     """Truth: the criterion as written; one spot off turns the verdict."""
-    rest = [_spot(r) for r in data_map.Rate]
-    assert data_plane.decide([*rest, _spot(data_map.Rate.start, **planted)]) is verdict
-    slow = _spot(data_map.Rate.fast, shrink=0.8)
+    rest = [_spot(r) for r in data_map.RateClass]
+    assert data_plane.decide([*rest, _spot(data_map.RateClass.start, **planted)]) is verdict
+    slow = _spot(data_map.RateClass.fast, shrink=0.8)
     assert data_plane.decide([*rest, slow]) is REFUTED
     assert data_plane.decide(rest[:-1]) is OPEN
 
@@ -267,10 +267,10 @@ def test_map_series_are_short() -> None:
 # claim 10
 
 
-def _compared(**planted: object) -> cross_check.Samples:
+def _compared(**planted: object) -> cross_check.ErrorSamples:
     n = 200
     exact = np.arange(n) < 150
-    good = cross_check.Samples(
+    good = cross_check.ErrorSamples(
         time=np.full(n, 1000),
         error=np.where(exact, 1e-15, 1e-5),
         reported=np.where(exact, 1e-15, 1e-4),

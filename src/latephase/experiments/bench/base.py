@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from latephase.experiments.bench.finding import Finding
 from latephase.problem import Dataset, GradientDescent, GradientFlow
+
+from .finding import Finding
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,15 +13,11 @@ import numpy as np
 
 from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, PAPER_METHOD
 from latephase.late.engine import MAX_STEPS
 from latephase.late.engines.pair_trials import LatePhase, follow_trials
-from latephase.problem import (
-    Dataset,
-    Method,
-    TwoPointGeometry,
-    initializers,
-)
+from latephase.problem import Dataset, Method, TwoPointGeometry, initializers
+
+from .base import PAPER_DATA, PAPER_METHOD
 
 __all__ = ["LatePhase", "draw", "ends_in", "follow", "preactivations", "settled"]
 

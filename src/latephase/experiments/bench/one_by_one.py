@@ -17,10 +17,11 @@ import numpy as np
 
 from latephase.core import Regime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench
-from latephase.experiments.bench.paper_runs import COMMON, TIMES
 from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from .base import PAPER_DATA, STEP_SIZE, Bench
+from .paper_runs import COMMON, TIMES
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -32,7 +33,7 @@ LOG_RISE = float(np.log(10))  # of ln t over the last decade, where slopes are t
 
 
 @dataclass(frozen=True)
-class Stepped:
+class SteppedRuns:
     """One trained network of each common initializer, K of them, at the first S of DECADES.
 
     times (S,);  weights, biases (K, S, 2);  margin (K, S): exact, from the zeros of the network;
@@ -85,7 +86,7 @@ def rise(values: Floats) -> Floats:
     return np.asarray(values[:, -1] - values[:, -2])
 
 
-def stepped(bench: Bench) -> Stepped:
+def stepped(bench: Bench) -> SteppedRuns:
     """The runs, made once: of each common initializer the trained network of median |C|.
 
     A median one, since terms of O(1/t) move the slope by O(1/(t |C|)), and some |C| is always tiny.
@@ -109,7 +110,7 @@ def _stepped(
     starts: tuple[tuple[float, ...], ...],
     laws: tuple[tuple[float, float], ...],
     times: tuple[int, ...],
-) -> Stepped:
+) -> SteppedRuns:
     from latephase.training.single_steps import descend  # imports JAX
 
     nets = [ShallowReLU(start[:2], start[2:]) for start in starts]
@@ -118,7 +119,7 @@ def _stepped(
     points = ((1.0, -1.0), PAPER_DATA.inputs, PAPER_DATA.labels)
     margin = np.asarray(margin_on_line(weights[..., None], biases, *points))
     constant, offset = np.array(laws).T
-    return Stepped(np.array(times, float), weights, biases, margin, constant, offset)
+    return SteppedRuns(np.array(times, float), weights, biases, margin, constant, offset)
 
 
 def step_to(

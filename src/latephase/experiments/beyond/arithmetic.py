@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.beyond.stalls import (
+from latephase.problem import Dataset
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from .stalls import (
     INITIALIZER,
     LATE,
     RUNS,
@@ -22,7 +23,6 @@ from latephase.experiments.beyond.stalls import (
     starts,
     stochastic,
 )
-from latephase.problem import Dataset
 
 POINTS, TRIALS = ((1.0, -1.0), (2.0, -0.5)), 40
 KINDS: tuple[tuple[str, bool], ...] = (
@@ -123,7 +123,7 @@ def examine(bench: Bench) -> Finding:
             step_size=STEP_SIZE,
             inputs=[list(points) for points in POINTS],
         ),
-        tables=[Table("arithmetic", CAPTION, columns(found, COLUMNS))],
+        tables=[Table.of("arithmetic", CAPTION, found, COLUMNS)],
         figures=[_figure(found, loose)],
         deviations=_deviations(found, loose[2]),
     )

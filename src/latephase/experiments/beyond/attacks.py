@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 
 INITIALIZER, TRIALS = "standard_normal", 48
 TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
@@ -115,7 +115,7 @@ def examine(bench: Bench) -> Finding:
             for one in found
         ],
         settings=bench.settings(trials=trials, step_size=STEP_SIZE),
-        tables=[Table("attacks", CAPTION, columns(found, COLUMNS))],
+        tables=[Table.of("attacks", CAPTION, found, COLUMNS)],
         figures=[_figure(log10_t, found)],
         deviations=[
             "A method on another clock gets there at the same margins: loss-scaled steps of size "

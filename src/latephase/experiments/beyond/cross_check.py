@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.one_by_one import in_parallel, step_to
-from latephase.experiments.bench.statistics import largest, power_above
 from latephase.problem import Dataset, GradientDescent
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.drawn import draw, follow
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import in_parallel, step_to
+from ..bench.statistics import largest, power_above
 
 INITIALIZER = "standard_normal"
 # x1 (label +1), x2 (label -1), step size: k12 < 0, = 0 and > 0 with double and single slides.
@@ -37,7 +37,7 @@ FLOOR = 1e-13  # rounding of the stepped runs: a reported error below it cannot 
 
 
 @dataclass(frozen=True)
-class Samples:
+class ErrorSamples:
     """Samples (K,) of a problem: time, relative error of the fast-forward, the error it reported,
     whether it called the sample exact, whether it got there without stepping all the way, and
     whether its loss tends to 0;  missing: samples that either side could not give."""
@@ -89,7 +89,7 @@ def relative_errors(got: Floats, expected: Floats) -> Floats:
     return error
 
 
-def agreement(parts: list[Samples]) -> Agreement:
+def agreement(parts: list[ErrorSamples]) -> Agreement:
     """The largest errors over all problems."""
     fields = ("error", "reported", "exact", "skipped", "trained")
     error, reported, exact, skipped, trained = (
@@ -129,7 +129,7 @@ def _jobs(bench: Bench) -> list[Job]:
     ] + short
 
 
-def _compare(job: Job) -> Samples:
+def _compare(job: Job) -> ErrorSamples:
     *points, step_size = PROBLEMS[job.problem]
     data, networks = Dataset(points, [1, -1]), (job.weights, job.biases)
     found = follow(networks, data, GradientDescent(step_size), job.times)
@@ -139,7 +139,7 @@ def _compare(job: Job) -> Samples:
     known = np.isfinite(error) & np.isfinite(found.record.error)
     time = np.broadcast_to(np.array(job.times), error.shape)
     trained = np.broadcast_to(np.isfinite(found.laws.constant)[:, None], error.shape)
-    return Samples(
+    return ErrorSamples(
         time[known],
         error[known],
         reported=found.record.error[known],
@@ -208,7 +208,7 @@ def _deviations(a: Agreement, chatter: float) -> list[str]:
     return texts
 
 
-def _table(jobs: list[Job], parts: list[Samples]) -> Table:
+def _table(jobs: list[Job], parts: list[ErrorSamples]) -> Table:
     problems = [PROBLEMS[j.problem] for j in jobs]
     columns: dict[str, list[float]] = {
         "x1 (label +1)": [p[0] for p in problems],
@@ -232,7 +232,7 @@ def _largest(values: Floats) -> float:
     return float(values.max()) if values.size else float("nan")
 
 
-def _figure(parts: list[Samples]) -> Figure:
+def _figure(parts: list[ErrorSamples]) -> Figure:
     caption = (
         "Largest relative error of the fast-forward against single steps, at each sampled step: at "
         "rounding for the exact pieces; for the sliding ones below the error they report (dashed)."

@@ -7,13 +7,14 @@ from enum import IntEnum
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.figure import Series
 from latephase.problem import Dataset, TwoPointGeometry
+
+from ..bench.finding import Series
 
 REACH, CELLS = 4, 41
 
 
-class Rate(IntEnum):
+class RateClass(IntEnum):
     """How fast the boundary converges when the loss tends to 0."""
 
     start = 0  # k12 < 0: 1/ln t, the constant set by the start; margin not optimal
@@ -30,13 +31,13 @@ RATE_NAMES = (
 )
 
 
-def rate(geometry: TwoPointGeometry) -> Rate:
+def rate(geometry: TwoPointGeometry) -> RateClass:
     """The rate class, by the exact sign of k12.  Source: docs/theory.md, "Laws"."""
     if geometry.gram_sign < 0:
-        return Rate.start
+        return RateClass.start
     if geometry.gram_sign == 0:
-        return Rate.border
-    return Rate.fast if geometry.x1 == -geometry.x2 else Rate.data
+        return RateClass.border
+    return RateClass.fast if geometry.x1 == -geometry.x2 else RateClass.data
 
 
 def relative_limit(geometry: TwoPointGeometry) -> float:

@@ -8,16 +8,15 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import in_parallel, step_to
-from latephase.experiments.bench.statistics import largest, median
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
-from .data_map import CELLS, RATE_NAMES, REACH, Rate, grid, hyperbola, rate, relative_limit
+from ..bench.base import STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import draw, follow
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import in_parallel, step_to
+from ..bench.statistics import largest, median
+from .data_map import CELLS, RATE_NAMES, REACH, RateClass, grid, hyperbola, rate, relative_limit
 
 INITIALIZER = "standard_normal"
 POINTS = (
@@ -75,7 +74,7 @@ class Spot:
 
     x1: float
     x2: float
-    rate: Rate
+    rate: RateClass
     relative_limit: float
     trained: int
     extrapolated: float
@@ -89,7 +88,7 @@ class Spot:
 
     @property
     def rate_agrees(self) -> bool:
-        return (self.shrink < SHRINKS) == (self.rate is Rate.fast)
+        return (self.shrink < SHRINKS) == (self.rate is RateClass.fast)
 
     @property
     def agrees(self) -> bool:
@@ -105,7 +104,7 @@ def decide(spots: list[Spot]) -> Support:
     seen = [s for s in spots if s.judged]
     if not all(s.agrees for s in seen):
         return Support.NOT_SUPPORTED
-    complete = {s.rate for s in seen} == set(Rate) and len(seen) == len(spots)
+    complete = {s.rate for s in seen} == set(RateClass) and len(seen) == len(spots)
     return Support.SUPPORTED if complete else Support.UNDECIDED
 
 
@@ -142,8 +141,8 @@ def examine(bench: Bench) -> Finding:
     side, limits, rates = grid()
     spots = in_parallel(lambda point: _spot(bench, *point), POINTS)
     least, agree = float(np.nanmin(limits)), sum(s.agrees for s in spots)
-    slow = [s.shrink for s in spots if s.rate is not Rate.fast]
-    fast = [s.shrink for s in spots if s.rate is Rate.fast]
+    slow = [s.shrink for s in spots if s.rate is not RateClass.fast]
+    fast = [s.shrink for s in spots if s.rate is RateClass.fast]
     return Finding(
         verdict=decide(spots),
         summary=(
@@ -188,7 +187,7 @@ def examine(bench: Bench) -> Finding:
             "times": list(TIMES),
             "horizon": HORIZON,
         },
-        tables=[Table("data_plane", CAPTION, columns(spots, COLUMNS))],
+        tables=[Table.of("data_plane", CAPTION, spots, COLUMNS)],
         figures=[_figure(side, limits, rates, spots)],
         deviations=_deviations(spots),
     )

@@ -11,12 +11,12 @@ import numpy as np
 from latephase.core import LatephaseError, Rigour
 from latephase.core.arrays import Floats
 from latephase.core.workers import workers
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.statistics import Interval, wilson
 from latephase.margin import margin_of, normalised_margin
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import Interval, wilson
 
 FEATURES, WIDTH = 10, 8
 STARTS, FIRST = 20, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
@@ -195,7 +195,7 @@ def examine(bench: Bench) -> Finding:
             "seeds": [p.seed for p in found],
             "width": WIDTH,
         },
-        tables=[Table("digits", CAPTION, columns(found, COLUMNS))],
+        tables=[Table.of("digits", CAPTION, found, COLUMNS)],
         figures=[_figure(found)],
     )
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core import InputError
-from latephase.experiments.bench.base import STEP_SIZE
-from latephase.experiments.bench.finding import Columns, Table, columns
 from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from ..bench.base import STEP_SIZE
+from ..bench.finding import Columns, Table
 
 DATA = Dataset([0.5, -0.5], [1, -1])
 NAMED = {
@@ -84,4 +85,4 @@ def table(found: list[Other]) -> Table:
         f"deficit / optimum at {LATE}": "deficit",
     }
     caption = "Other networks on +-1/2, where two neurons with output weights 1 and -1 have C = 0."
-    return Table("other_networks", caption, columns(found, named), opened=True)
+    return Table.of("other_networks", caption, found, named, opened=True)

@@ -11,18 +11,10 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import (
-    HORIZON,
-    PAPER_DATA,
-    PAPER_METHOD,
-    STEP_SIZE,
-    Bench,
-    Claim,
-    Evidence,
-)
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.problem import initializers
+
+from ..bench.base import HORIZON, PAPER_DATA, PAPER_METHOD, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 
 if TYPE_CHECKING:
     from latephase.certificates.odds.probability import CertifiedDistribution
@@ -202,7 +194,7 @@ def _table(found: Sequence[Proven]) -> Table:
         "empirical outside band": "outside",
     }
     caption = "What is proved of each initializer; every column but the last is a proved bound."
-    return Table("proved", caption, columns(found, named))
+    return Table.of("proved", caption, found, named)
 
 
 def _figures(found: Sequence[Proven]) -> list[Figure]:

@@ -9,12 +9,11 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.statistics import median
 from latephase.problem import Dataset, GradientFlow
 
+from ..bench.base import STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import median
 from . import other_networks
 from .other_networks import Other
 
@@ -27,7 +26,7 @@ LATE = 12.0  # log10 t that the table and the summary show
 VANISHED = 1e-6
 SHARE = 0.99
 CAPTION = "Runs that fit both points, by c. Time: from the law, where it decides."
-COLUMNS: Columns[Spot] = {
+COLUMNS: Columns[SymmetricRuns] = {
     "c": "c",
     "x1 x2": lambda s: -(s.c**2),
     "runs": "trained",
@@ -40,7 +39,7 @@ STEPPED = 1e-2  # largest relative error of a constant by single steps to 10^6
 
 
 @dataclass(frozen=True)
-class Spot:
+class SymmetricRuns:
     """The runs at one c that fit both points.
 
     regimes: their names;  constants: C / c;  log10_steps: of the time to a deficit of NEAR * c;
@@ -77,7 +76,7 @@ class Spot:
         return self.regimes == {"specialised"} and (self.constants != 0).mean() >= SHARE
 
 
-def spot(bench: Bench, c: float) -> Spot:
+def spot(bench: Bench, c: float) -> SymmetricRuns:
     """Run the ensemble on c and -c, and gradient flow where it is shown."""
     data = Dataset([c, -c], [1, -1])
     found = bench.ensemble(INITIALIZER, data=data, trials=min(bench.trials, TRIALS))
@@ -92,7 +91,7 @@ def spot(bench: Bench, c: float) -> Spot:
         flows = bench.ensemble(INITIALIZER, data=data, method=gf, trials=few)
         fitted = flows["margin_deficit"].values[np.isfinite(flows["law_constant"].values)]
         flow = np.stack([flows["log10_t"].values, np.median(fitted / c, axis=0)])
-    return Spot(
+    return SymmetricRuns(
         c,
         int(trained.sum()),
         frozenset(found["regime"].values[trained].tolist()),
@@ -111,7 +110,7 @@ def slow_elsewhere(others: Sequence[Other]) -> bool:
     )
 
 
-def decide(found: Sequence[Spot], others: Sequence[Other] = ()) -> Support:
+def decide(found: Sequence[SymmetricRuns], others: Sequence[Other] = ()) -> Support:
     """As the criterion says."""
     if min(s.trained for s in found) < 10:
         return Support.UNDECIDED
@@ -156,14 +155,14 @@ def examine(bench: Bench) -> Finding:
         ],
         settings=bench.settings(trials=min(bench.trials, TRIALS), c=list(HALF_GAPS)),
         tables=[
-            Table("transition", CAPTION, columns(found, COLUMNS)),
+            Table.of("transition", CAPTION, found, COLUMNS),
             other_networks.table(others),
         ],
         figures=[_figure(found)],
     )
 
 
-def _figure(found: Sequence[Spot]) -> Figure:
+def _figure(found: Sequence[SymmetricRuns]) -> Figure:
     caption = (
         "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
         "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "

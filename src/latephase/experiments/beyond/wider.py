@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core import InputError, Regime, Rigour
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import median
 from latephase.problem import Dataset, GradientFlow, ShallowReLU
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import median
 
 WIDTHS, POINTS, FEATURES = (2, 4, 8, 16, 32), (2, 5, 10, 20), (1, 2)
 UNTIL = "1e1000"

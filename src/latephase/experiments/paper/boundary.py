@@ -9,13 +9,13 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, stepped
-from latephase.experiments.bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
-from latephase.experiments.bench.statistics import largest, power_above, quantile
 from latephase.problem import GradientDescent, ShallowReLU
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import LOG_RISE, SteppedRuns, rise, stepped
+from ..bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
+from ..bench.statistics import largest, power_above, quantile
 
 OPTIMAL = PAPER_DATA.optimal_margin
 IDENTITY = 1e-12  # largest relative error of margin = optimal - |x* - midpoint|
@@ -90,14 +90,14 @@ def check(runs: Trained) -> BoundaryCheck:
         )
 
 
-def step_by_step(runs: Stepped) -> tuple[Floats, Floats]:
+def step_by_step(runs: SteppedRuns) -> tuple[Floats, Floats]:
     """Of stepped runs: relative errors of the margin formula (K, S), of the denominator's growth
     over ln t (K,)."""
     formula = OPTIMAL - np.abs(runs.boundary)
     return np.abs(formula / runs.margin - 1), np.abs(rise(runs.denominator) / LOG_RISE - 1)
 
 
-def decide(checks: Sequence[BoundaryCheck], single: Stepped | None = None) -> Support:
+def decide(checks: Sequence[BoundaryCheck], single: SteppedRuns | None = None) -> Support:
     """SUPPORTED iff the formula gives the margin and the denominator grows as predicted."""
     if any(c.defined == 0 for c in checks):
         return Support.UNDECIDED
@@ -150,7 +150,7 @@ def examine(bench: Bench) -> Finding:
             Number("step by step: growth of w1 - w2 / ln t - 1", growing),
         ],
         settings(bench, COMMON, at=TIMES),
-        [Table("boundary_formula", CAPTION, columns(checks, COLUMNS))],
+        [Table.of("boundary_formula", CAPTION, checks, COLUMNS)],
         [_figure()],
         [_early(alone - samples, astray)] if alone - samples or astray else [],
     )

@@ -12,12 +12,12 @@ import numpy as np
 
 from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import LatePhase, draw, ends_in, follow, preactivations
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import largest
 from latephase.problem import GradientDescent, GradientFlow, Method
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.drawn import LatePhase, draw, ends_in, follow, preactivations
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import largest
 
 INITIALIZER = "standard_normal"
 LADDER = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)

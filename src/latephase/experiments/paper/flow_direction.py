@@ -9,13 +9,13 @@ import numpy as np
 
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import quantile
 from latephase.margin import kkt_residual, margin_on_line, normalised_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.paper_runs import Trained, settings, trained
+from ..bench.statistics import quantile
 
 INITIALIZERS = ("he_normal", "xavier_uniform", "pytorch_default", "standard_normal")
 TIMES = ("1e3", "1e6", "1e10", "1e20", "1e50", "1e100", "1e300", "1e1000", "1e10000", "1e1000000")
@@ -32,7 +32,7 @@ OUTPUT_WEIGHTS = (1.0, -1.0)
 
 
 @dataclass(frozen=True)
-class Direction:
+class Distances:
     """How far one initializer's trained trials are from the KKT point at TIMES, at most.
 
     angle (S,): |theta / |theta| - theta* / |theta*||;  gap (S,): relative gap of the normalised
@@ -86,7 +86,7 @@ def limit() -> Target:
     )
 
 
-def direction(runs: Trained, theta: Floats) -> Direction:
+def direction(runs: Trained, theta: Floats) -> Distances:
     """Distances of trained trials from the direction of theta, at every time."""
     parameters = np.stack([runs.weights, runs.biases], axis=-1)  # (K, S, neuron, [w, b])
     length = np.sqrt((parameters**2).sum(axis=(-2, -1), keepdims=True))
@@ -106,7 +106,7 @@ def direction(runs: Trained, theta: Floats) -> Direction:
     largest = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
     medians = [np.array([quantile(c, 0.5) for c in v.T]) for v in (angle, gap, deficit)]
     pace = np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
-    return Direction(runs.initializer, runs.count, *(*largest, *medians, *pace))
+    return Distances(runs.initializer, runs.count, *(*largest, *medians, *pace))
 
 
 def converges(distance: Floats) -> bool:
@@ -116,7 +116,7 @@ def converges(distance: Floats) -> bool:
     return bool(distance[CHECKED] <= CLOSE and shrinks)
 
 
-def decide(found: Sequence[Direction], target: Target) -> Support:
+def decide(found: Sequence[Distances], target: Target) -> Support:
     """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
     if any(d.trials == 0 for d in found):
         return Support.UNDECIDED
@@ -175,7 +175,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _table(found: Sequence[Direction]) -> Table:
+def _table(found: Sequence[Distances]) -> Table:
     rows = [(d, k, t) for d in found for k, t in enumerate(TIMES)]
     return Table(
         "flow_direction",
@@ -191,7 +191,7 @@ def _table(found: Sequence[Direction]) -> Table:
     )
 
 
-def _figure(found: Sequence[Direction]) -> Figure:
+def _figure(found: Sequence[Distances]) -> Figure:
     log_t = np.array([LogTime.parse(t, flow=True).log for t in TIMES])
 
     def curves(name: str) -> list[Series]:

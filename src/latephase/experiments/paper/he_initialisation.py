@@ -8,11 +8,11 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import largest, quantile, quantiles, share, wilson
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.paper_runs import Trained, settings, trained
+from ..bench.statistics import largest, quantile, quantiles, share, wilson
 
 INITIALIZER = "he_normal"
 OPTIMAL = PAPER_DATA.optimal_margin

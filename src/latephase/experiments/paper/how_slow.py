@@ -9,12 +9,12 @@ import numpy as np
 
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import LatePhase, draw, follow, settled
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import largest, power_above, quantile
 from latephase.problem import GradientDescent
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import LatePhase, draw, follow, settled
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import largest, power_above, quantile
 
 DEFICITS = (0.1, 0.01, 0.001)
 STEPS_PER_SECOND = 1e9

@@ -10,12 +10,13 @@ import numpy as np
 
 from latephase.core import Regime, Rigour
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import Stepped, stepped
-from latephase.experiments.bench.paper_runs import TIMES, Trained, settings, trained
-from latephase.experiments.bench.statistics import (
+from latephase.problem import GradientDescent, initializers
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import SteppedRuns, stepped
+from ..bench.paper_runs import TIMES, Trained, settings, trained
+from ..bench.statistics import (
     Interval,
     family_level,
     largest,
@@ -25,7 +26,6 @@ from latephase.experiments.bench.statistics import (
     two_sided,
     wilson,
 )
-from latephase.problem import GradientDescent, initializers
 
 LEVEL = 0.99  # of a whole family of intervals
 FRACTIONS = {Regime.specialised: 0.25, Regime.one_dead: 0.5, Regime.both_dead: 0.25}
@@ -150,7 +150,7 @@ def fractions(found: Sequence[Initialised]) -> Interval:
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Support:
+def decide(found: Sequence[Initialised], single: SteppedRuns | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
         return Support.UNDECIDED
@@ -208,7 +208,7 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
-        [ends, Table("constants", CONSTANTS, columns(found, COLUMNS))],
+        [ends, Table.of("constants", CONSTANTS, found, COLUMNS)],
         [end_figure, _constant_figure(found)],
         [
             f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "

@@ -12,7 +12,8 @@ import numpy as np
 
 from latephase.core import LogTime, log_spaced
 from latephase.core.arrays import Floats, Ints
-from latephase.experiments.bench.finding import Table
+
+from ..bench.finding import Table
 
 DENSE, UNTIL, SAMPLES = 24, 10**6, 60
 SPECIALISED = int("1001", 2)

@@ -13,12 +13,13 @@ import numpy as np
 
 from latephase.core import LogTime, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations, settled
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import wilson
-from latephase.experiments.paper.paths import (
+from latephase.problem import GradientDescent
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import draw, ends_in, follow, preactivations, settled
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import wilson
+from .paths import (
     DENSE,
     GROUP_NAMES,
     SPECIALISED,
@@ -30,7 +31,6 @@ from latephase.experiments.paper.paths import (
     sample_times,
     slowest_table,
 )
-from latephase.problem import GradientDescent
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)

@@ -9,19 +9,12 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, stepped
-from latephase.experiments.bench.paper_runs import (
-    COMMON,
-    TIMES,
-    Trained,
-    common_runs,
-    settings,
-    trained,
-)
-from latephase.experiments.bench.statistics import largest, power_above, quantile, share
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import LOG_RISE, SteppedRuns, rise, stepped
+from ..bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings, trained
+from ..bench.statistics import largest, power_above, quantile, share
 
 FROM = "1e20"  # the step from which on the constants and the line are judged
 FACTOR = 4.0  # largest upper over lower constant of one trial
@@ -32,7 +25,7 @@ CAPTION = (
     f"Constants of deficit * ln t from step {FROM} to 1e1000, per trained run ({OUTSIDE} is not "
     "judged)."
 )
-COLUMNS: Columns[Rate] = {
+COLUMNS: Columns[DeficitRate] = {
     "initializer": "initializer",
     "trained runs": lambda r: r.lower.size,
     "lower, 5 % of runs": lambda r: quantile(r.lower, 0.05),
@@ -48,7 +41,7 @@ COLUMNS: Columns[Rate] = {
 
 
 @dataclass(frozen=True)
-class Rate:
+class DeficitRate:
     """How fast the deficits of one initializer's trained trials fall; arrays over trials (K,).
 
     lower, upper: range of deficit * ln t from step FROM on;  onset: ln of the first sampled step
@@ -66,7 +59,7 @@ class Rate:
     residual: Floats
 
 
-def rate(runs: Trained) -> Rate:
+def rate(runs: Trained) -> DeficitRate:
     """Measure the rate of every trained trial."""
     late, size = runs.since(LOG_FROM), np.abs(runs.constant)
     log_t = runs.log_t[late]
@@ -77,7 +70,7 @@ def rate(runs: Trained) -> Rate:
         residual = np.abs(inverse / runs.line(late) - 1).max(axis=1)
         slope_error = np.abs(slopes * size - 1)
     ends = scaled.min(axis=1), scaled.max(axis=1)
-    return Rate(runs.initializer, size, *ends, _onset(runs), slope_error, residual)
+    return DeficitRate(runs.initializer, size, *ends, _onset(runs), slope_error, residual)
 
 
 def _onset(runs: Trained) -> Floats:
@@ -95,17 +88,17 @@ def _onset(runs: Trained) -> Floats:
     return np.where(count > 1, first, np.inf)
 
 
-def bounded(r: Rate) -> Bools:
+def bounded(r: DeficitRate) -> Bools:
     """Which trials (K,) have, from FROM on, a falling deficit between two constants over ln t."""
     return (r.onset <= LOG_FROM) & (r.lower > 0)
 
 
-def affine(r: Rate) -> Bools:
+def affine(r: DeficitRate) -> Bools:
     """Which trials (K,) follow the predicted line, slope and intercept."""
     return (r.residual <= TOLERANCE) & (r.slope_error <= TOLERANCE)
 
 
-def slow_step_by_step(runs: Stepped) -> Bools:
+def slow_step_by_step(runs: SteppedRuns) -> Bools:
     """Which stepped runs (K,) have a falling deficit, bounded over 1/ln t, and the slope 1/|C|."""
     deficit = PAPER_DATA.optimal_margin - runs.margin
     scaled = deficit * np.log(runs.times)
@@ -115,7 +108,7 @@ def slow_step_by_step(runs: Stepped) -> Bools:
     return np.asarray(falls & bounded_ & (np.abs(slope - 1) <= runs.allowed))
 
 
-def decide(rates: Sequence[Rate], single: Stepped | None = None) -> Support:
+def decide(rates: Sequence[DeficitRate], single: SteppedRuns | None = None) -> Support:
     """SUPPORTED iff every trained trial is bounded and affine, and so are the stepped ones.
 
     UNDECIDED without trained trials.
@@ -169,7 +162,7 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings(bench, COMMON, at=TIMES),
-        [Table("rate_constants", CAPTION, columns([*rates, outside], COLUMNS))],
+        [Table.of("rate_constants", CAPTION, [*rates, outside], COLUMNS)],
         [_figure(runs[0])],
         [_late(1 - inside)] if inside < 1 else [],
     )

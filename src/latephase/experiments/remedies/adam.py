@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support
 
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support
 from .runs import FEWEST, INITIALIZER
 
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Support
-
-from .compared import NEAR, SAME, SHARE, Row
-from .runs import FEWEST, Compared, compared, settings, words
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Finding, Number, Support
+from .compared import NEAR, SAME, SHARE, MethodRow
+from .runs import FEWEST, MethodRuns, compared, settings, words
 from .shown import clock_table, figures, gap_table, overview
 
 MEMORY = ("heavy_ball", "nesterov", "dual_acceleration")  # remember gradients of former patterns
@@ -16,12 +15,12 @@ LONG = "polyak_step"  # its first steps are as long as the way to L = 0: no C is
 WIDE = "sam:radius=1"  # another gradient, taken far away: claim 19
 
 
-def judged(one: Compared) -> list[Row]:
+def judged(one: MethodRuns) -> list[MethodRow]:
     """The methods whose updates stay in the span of the active points."""
     return [row for row in one.rows if row.spans and row.method != WIDE]
 
 
-def decide(found: Sequence[Compared], trials: int) -> Support:
+def decide(found: Sequence[MethodRuns], trials: int) -> Support:
     """As the criterion says."""
     if min(row.fitted for one in found for row in one.rows) * trials < FEWEST:
         return Support.UNDECIDED
@@ -52,7 +51,10 @@ def examine(bench: Bench) -> Finding:
             f"{fastest.gaps[4]:.1e}."
         ),
         run=words(bench),
-        numbers=_numbers(found, worst),
+        numbers=[
+            Number("largest median |gap / law - 1|", worst[0], unit=worst[1]),
+            *(number for one in found for number in _numbers(one)),
+        ],
         settings=settings(bench),
         tables=[
             overview("remedies", [(one.data, one.rows) for one in everywhere]),
@@ -67,24 +69,19 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _numbers(found: Sequence[Compared], worst: tuple[float, str]) -> list[Number]:
-    numbers = [Number("largest median |gap / law - 1|", worst[0], unit=worst[1])]
-    for one in found:
-        plain = [row for row in judged(one) if row.method not in (*MEMORY, LONG)]
-        least, most = min(row.kept for row in plain), max(row.shift for row in plain)
-        where = f"x = {one.name}, without memory and long steps"
-        numbers += [
-            Number(f"{where}: least share of trials that keep C", least),
-            Number(f"{where}: largest median change of C against gd's", most),
-        ]
-        numbers += [
-            Number(f"x = {one.name}, {m}: median change of C", one.row(m).shift)
-            for m in (*MEMORY, LONG)
-        ]
-    return numbers
+def _numbers(one: MethodRuns) -> list[Number]:
+    x, apart = f"x = {one.name}", (*MEMORY, LONG)
+    plain = [row for row in judged(one) if row.method not in apart]
+    least, most = min(row.kept for row in plain), max(row.shift for row in plain)
+    where = f"{x}, without memory and long steps"
+    return [
+        Number(f"{where}: least share of trials that keep C", least),
+        Number(f"{where}: largest median change of C against gd's", most),
+        *(Number(f"{x}, {m}: median change of C", one.row(m).shift) for m in apart),
+    ]
 
 
-def _deviations(found: Sequence[Compared]) -> list[str]:
+def _deviations(found: Sequence[MethodRuns]) -> list[str]:
     drift = "; ".join(
         f"{row.kept:.0%} under {row.method} on {one.name}"
         for one in found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from latephase.experiments.bench.base import Evidence, Statement
-from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import Dataset, TwoPointGeometry
 
-from .compared import LIKE, Row, rows
+from ..bench.base import Evidence, Statement
+from ..bench.finding import Finding, Number, Support
+from .compared import LIKE, MethodRow, rows
 from .runs import FEWEST
 from .shown import clock_table, figures, gap_table, overview
 
@@ -19,16 +19,9 @@ if TYPE_CHECKING:
 _SETTINGS = ("initializer", "trials", "seed", "inputs", "labels", "loss", "step_size", "until")
 
 
-class Comparison(NamedTuple):
-    """What is held against the law, what was found, and a row for every method."""
-
-    statement: Statement
-    finding: Finding
-    rows: list[Row]
-
-
-def comparison(data: Dataset, found: xr.Dataset) -> Comparison:
-    """The report of `compare`'s result."""
+def comparison(data: Dataset, found: xr.Dataset) -> tuple[Statement, Finding, list[MethodRow]]:
+    """The report of `compare`'s result: what is held against the law, what was found, and a row
+    for every method."""
     measured = rows(found)
     best = min(measured, key=lambda row: row.gaps[max(row.gaps)])
     settings = {key: found.attrs[key] for key in _SETTINGS}
@@ -48,10 +41,10 @@ def comparison(data: Dataset, found: xr.Dataset) -> Comparison:
         ],
         figures=figures("compare", data, found, measured),
     )
-    return Comparison(STATEMENT, finding, measured)
+    return STATEMENT, finding, measured
 
 
-def decide(data: Dataset, found: Sequence[Row], trials: int) -> Support:
+def decide(data: Dataset, found: Sequence[MethodRow], trials: int) -> Support:
     """As the criterion says."""
     spanning = [row for row in found if row.spans]
     few = min(row.fitted for row in found) * trials < FEWEST

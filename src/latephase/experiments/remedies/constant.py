@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from latephase.core import Rigour
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Finding, Number, Support, Table
 from .compared import null_free_constant
-from .input_scaling import JUDGED, Scaled, measure, step_by_step, table
-from .runs import FEWEST, INITIALIZER, Compared, compared, settings, words
+from .input_scaling import JUDGED, ScaledInputs, measure, step_by_step, table
+from .runs import FEWEST, INITIALIZER, MethodRuns, compared, settings, words
 
 METHODS = ("weight_decay", "fixed_radius", "span_projection")
 TOLERANCE = 0.02  # of gradient descent's C
 CAPTION = "What is left of the constant."
-COLUMNS: Columns[tuple[Compared, str]] = {
+COLUMNS: Columns[tuple[MethodRuns, str]] = {
     "inputs": lambda pair: pair[0].name,
     "method": lambda pair: pair[1],
     "|C| of gd (input units)": lambda pair: pair[0].row("gd").constant,
@@ -27,16 +27,16 @@ COLUMNS: Columns[tuple[Compared, str]] = {
 GAIN = 100.0  # least factor by which scaled inputs lower the deficit on +-1 at 10^6
 
 
-def left(one: Compared, method: str) -> float:
+def left(one: MethodRuns, method: str) -> float:
     """||C| - |C without null components|| over gradient descent's |C|."""
     rest = null_free_constant(one.data)
     return abs(one.row(method).constant - rest) / max(one.row("gd").constant, rest)
 
 
 def decide(
-    found: list[Compared],
+    found: list[MethodRuns],
     trials: int,
-    scaled: Sequence[Scaled] = (),
+    scaled: Sequence[ScaledInputs] = (),
     steps: tuple[float, float] = (1.0, 0.0),
 ) -> Support:
     """As the criterion says."""
@@ -83,7 +83,7 @@ def examine(bench: Bench) -> Finding:
             ),
         ],
         settings=settings(bench),
-        tables=[Table("remedies_constant", CAPTION, columns(pairs, COLUMNS)), table(scaled)],
+        tables=[Table.of("remedies_constant", CAPTION, pairs, COLUMNS), table(scaled)],
     )
 
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from latephase.core import Regime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE
-from latephase.experiments.bench.drawn import draw, ends_in, follow
-from latephase.experiments.bench.finding import Table
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from ..bench.base import PAPER_DATA, STEP_SIZE
+from ..bench.drawn import draw, ends_in, follow
+from ..bench.finding import Table
 
 FACTOR = 0.5  # of the inputs
 TIMES = ("1e4", "1e6", "1e12", "1e100")
@@ -26,7 +27,7 @@ FITTED = (Regime.specialised, Regime.double_slide, Regime.single_slide)
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScaledInputs:
     """One data set: medians over the networks that are fitted both ways, at TIMES.
 
     plain, scaled (S,): margin deficits over the largest possible margin.
@@ -48,7 +49,7 @@ def smaller(data: Dataset) -> Dataset:
     return Dataset(FACTOR * data.inputs, data.labels)
 
 
-def measure(data: Dataset, initializer: str, trials: int, seed: int) -> Scaled:
+def measure(data: Dataset, initializer: str, trials: int, seed: int) -> ScaledInputs:
     """Gradient descent on the data and on the scaled data, from the same functions."""
     weights, biases = draw(initializer, trials, seed)
     runs = [(weights, data), (weights / FACTOR, smaller(data))]
@@ -60,7 +61,7 @@ def measure(data: Dataset, initializer: str, trials: int, seed: int) -> Scaled:
     ]
     middles = [np.median(values, axis=0) for values in deficits]
     name = ", ".join(f"{x:g}" for x in data.inputs.ravel())
-    return Scaled(name, int(both.sum()), *middles)
+    return ScaledInputs(name, int(both.sum()), *middles)
 
 
 def step_by_step() -> tuple[float, float]:
@@ -78,7 +79,7 @@ def step_by_step() -> tuple[float, float]:
     return left[0], left[1]
 
 
-def table(found: list[Scaled]) -> Table:
+def table(found: list[ScaledInputs]) -> Table:
     """What scaling the inputs does."""
     columns: dict[str, list[object]] = {
         "inputs": [one.name for one in found],

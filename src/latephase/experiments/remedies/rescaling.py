@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .runs import FEWEST, Compared, compared, settings, words
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Finding, Number, Support
+from .runs import FEWEST, MethodRuns, compared, settings, words
 
 METHOD = "prgd"
 SPANNED = "span_projection:at=50:method=prgd/period=10"
@@ -45,7 +45,7 @@ class Rescaled:
         return min(self.rates) >= RATE and alike and self.end <= END
 
 
-def stall(one: Compared) -> Rescaled:
+def stall(one: MethodRuns) -> Rescaled:
     """What progressive rescaling did on one data set, from the start and from the span."""
     run = one.found.sel(algorithm=METHOD)
     run = run.isel(trial=np.flatnonzero(run.fitted.values))
