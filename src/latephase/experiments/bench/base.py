@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from latephase.problem import Dataset, GradientDescent, GradientFlow
 
-from .finding import Finding
+from .finding import Finding, unwrap
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,6 +55,9 @@ class Statement:
     criterion: str
     source: str
     evidence: Evidence = field(default=Evidence.consistency, kw_only=True)
+
+    def __post_init__(self) -> None:
+        unwrap(self, "statement", "criterion", "source")
 
 
 @dataclass(frozen=True)

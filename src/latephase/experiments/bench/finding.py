@@ -19,6 +19,12 @@ Columns = Mapping[str, str | Callable[[Row], Any]]
 """Columns by name: an attribute of each row, or a function of it."""
 
 
+def unwrap(record: object, *texts: str) -> None:
+    """Make each of a new record's texts one line: source files wrap them as prose."""
+    for name in texts:
+        object.__setattr__(record, name, " ".join(getattr(record, name).split()))
+
+
 class Support(Enum):
     """What the numbers say of a claim, against the criterion written with it."""
 
@@ -56,6 +62,9 @@ class Table:
     caption: str
     columns: Mapping[str, Sequence[Any]]
     opened: bool = False
+
+    def __post_init__(self) -> None:
+        unwrap(self, "caption")
 
     @classmethod
     def of(
@@ -123,6 +132,9 @@ class Figure:
     caption: str
     panels: Sequence[Panel]
 
+    def __post_init__(self) -> None:
+        unwrap(self, "caption")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -141,3 +153,7 @@ class Finding:
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     deviations: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        unwrap(self, "summary", "run")
+        object.__setattr__(self, "deviations", [" ".join(text.split()) for text in self.deviations])

@@ -96,16 +96,12 @@ def examine(bench: Bench) -> Finding:
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
     return Finding(
         verdict=decide(found, trials),
-        summary=(
-            f"Half of the runs get a false margin from t = 10^{first.measured:.0f} on by "
-            f"{first.attack.upper()} on the {first.where} loss in {first.dtype}; the exact margin "
-            "needs no gradient."
-        ),
-        run=(
-            f"{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size "
-            f"{STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times "
-            f"with radii to twice the best margin; false: more than {FALSE:g} of the exact margin."
-        ),
+        summary=f"""Half of the runs get a false margin from t = 10^{first.measured:.0f} on by
+            {first.attack.upper()} on the {first.where} loss in {first.dtype}; the exact margin
+            needs no gradient.""",
+        run=f"""{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size
+            {STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times with
+            radii to twice the best margin; false: more than {FALSE:g} of the exact margin.""",
         numbers=[
             Number(
                 f"{one.attack.upper()}, {one.where}, {one.dtype}: false from",
@@ -118,9 +114,9 @@ def examine(bench: Bench) -> Finding:
         tables=[Table.of("attacks", CAPTION, found, COLUMNS)],
         figures=[_figure(log10_t, found)],
         deviations=[
-            "A method on another clock gets there at the same margins: loss-scaled steps of size "
-            f"{STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in "
-            f"float32 is blind after about {steps / STEP_SIZE:.0f} updates."
+            f"""A method on another clock gets there at the same margins: loss-scaled steps of size
+                {STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in
+                float32 is blind after about {steps / STEP_SIZE:.0f} updates."""
         ],
     )
 
@@ -131,11 +127,9 @@ def _figure(log10_t: Floats, found: Sequence[Failure]) -> Figure:
         for one in found
         if one.attack == "pgd"
     ]
-    caption = (
-        "Share of runs for which projected gradient descent (PGD) on the loss reports a margin "
-        "more than a tenth too large: from the time on at which the gradient of the loss rounds to "
-        "0."
-    )
+    caption = """Share of runs for which projected gradient descent (PGD) on the loss reports a
+        margin more than a tenth too large: from the time on at which the gradient of the loss
+        rounds to 0."""
     panel = Panel(series, "log10 updates", "share of false reports", x_limits=(0, 400))
     return Figure("attacks", caption, [panel])
 
@@ -144,15 +138,11 @@ CLAIM = Claim(
     number=22,
     key="attacks",
     title="Attacks that follow the gradient go blind",
-    statement=(
-        "Attacks that follow the gradient of the loss report a false margin as soon as that "
-        "gradient is 0 in floating point, though the exact margin barely changes."
-    ),
-    criterion=(
-        "For FGSM and PGD, two losses and two arithmetics, the first time at which half of the "
-        f"runs get a false report is within {NEAR:g} decades of the time at which the gradient "
-        "rounds to 0, and at t = 10 fewer than half get one."
-    ),
+    statement="""Attacks that follow the gradient of the loss report a false margin as soon as that
+        gradient is 0 in floating point, though the exact margin barely changes.""",
+    criterion=f"""For FGSM and PGD, two losses and two arithmetics, the first time at which half of
+        the runs get a false report is within {NEAR:g} decades of the time at which the gradient
+        rounds to 0, and at t = 10 fewer than half get one.""",
     source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
     examine=examine,
     evidence=Evidence.independent,

@@ -161,16 +161,12 @@ def examine(bench: Bench) -> Finding:
     chatter = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
     return Finding(
         verdict=decide(a),
-        summary=(
-            f"Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the "
-            f"largest relative error of the exact pieces is below {power_above(a.exact)}, of the "
-            f"sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off "
-            f"by more than {'' if ratio == 1 else f'{ratio:g} times '}the error it reports."
-        ),
-        run=(
-            f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
-            f"stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples."
-        ),
+        summary=f"""Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the
+            largest relative error of the exact pieces is below {power_above(a.exact)}, of the
+            sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off by
+            more than {"" if ratio == 1 else f"{ratio:g} times "}the error it reports.""",
+        run=f"""{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes,
+            stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples.""",
         numbers=[
             Number("samples compared", a.samples),
             Number("samples not given by either side", a.missing),
@@ -201,10 +197,9 @@ def _deviations(a: Agreement, chatter: float) -> list[str]:
             f"{a.missing} samples could not be compared: the run overflows or uses up its steps."
         )
     if chatter > EXACT:
-        texts.append(
-            "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
-            f"parameters are off by up to {chatter:.1e} (relative), and the reported error says so."
-        )
+        texts.append(f"""Where one neuron is dead and x1 x2 > -1 the other's chatter never dies
+            down: its parameters are off by up to {chatter:.1e} (relative), and the reported error
+            says so.""")
     return texts
 
 
@@ -221,10 +216,8 @@ def _table(jobs: list[Job], parts: list[ErrorSamples]) -> Table:
         "largest reported error, estimated": [_largest(p.reported[~p.exact]) for p in parts],
         "samples called exact": [float(p.exact.mean()) if p.exact.size else np.nan for p in parts],
     }
-    caption = (
-        "Relative error max_j |Delta(w_j, b_j)| / |(w_j, b_j)| of the fast-forward against single "
-        "steps; no estimated piece occurs where x1 x2 <= -1."
-    )
+    caption = """Relative error max_j |Delta(w_j, b_j)| / |(w_j, b_j)| of the fast-forward against
+        single steps; no estimated piece occurs where x1 x2 <= -1."""
     return Table("cross_check", caption, columns)
 
 
@@ -233,10 +226,9 @@ def _largest(values: Floats) -> float:
 
 
 def _figure(parts: list[ErrorSamples]) -> Figure:
-    caption = (
-        "Largest relative error of the fast-forward against single steps, at each sampled step: at "
-        "rounding for the exact pieces; for the sliding ones below the error they report (dashed)."
-    )
+    caption = """Largest relative error of the fast-forward against single steps, at each sampled
+        step: at rounding for the exact pieces; for the sliding ones below the error they report
+        (dashed)."""
     times = sorted({int(t) for p in parts for t in p.time})
     time, error, reported, exact = (
         np.concatenate([getattr(p, f) for p in parts])
@@ -263,15 +255,11 @@ CLAIM = Claim(
     number=10,
     key="cross_check",
     title="Fast-forward against single steps",
-    statement=(
-        "The fast-forward gives the parameters that gradient descent would have reached step by "
-        "step."
-    ),
-    criterion=(
-        f"Relative error of every exact sample at most {EXACT:g}; of every other sample at most "
-        f"the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more "
-        "than 5 % of samples are missing or fewer than half were reached other than by stepping."
-    ),
+    statement="""The fast-forward gives the parameters that gradient descent would have reached step
+        by step.""",
+    criterion=f"""Relative error of every exact sample at most {EXACT:g}; of every other sample at
+        most the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more
+        than 5 % of samples are missing or fewer than half were reached other than by stepping.""",
     source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
     examine=examine,
     evidence=Evidence.independent,

@@ -33,10 +33,9 @@ EXTRAPOLATED = 0.05  # median distance of the extrapolated from the mapped limit
 SIMULATED = 1e-3  # largest distance of the margin at HORIZON from the map, relative to the optimum
 SHRINKS = 0.3  # per decade of t: 1/ln t shrinks the distance by about 0.8, 1/t by 0.1
 ENOUGH = 4
-CAPTION = (
-    "Pairs of inputs at which gradient descent was stepped one by one: the limit extrapolated from "
-    "t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last decade."
-)
+CAPTION = """Pairs of inputs at which gradient descent was stepped one by one: the limit
+    extrapolated from t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last
+    decade."""
 COLUMNS: Columns[Spot] = {
     "x1 (label +1)": "x1",
     "x2 (label -1)": "x2",
@@ -145,18 +144,13 @@ def examine(bench: Bench) -> Finding:
     fast = [s.shrink for s in spots if s.rate is RateClass.fast]
     return Finding(
         verdict=decide(spots),
-        summary=(
-            f"Where x1 x2 < -1 the limiting margin falls to {least:.1%} of the optimum on "
-            f"[-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. "
-            f"Stepping agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of "
-            "inputs."
-        ),
-        run=(
-            f"The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at "
-            f"{len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one "
-            f"by one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to "
-            f"{HORIZON}."
-        ),
+        summary=f"""Where x1 x2 < -1 the limiting margin falls to {least:.1%} of the optimum on
+            [-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. Stepping
+            agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of inputs.""",
+        run=f"""The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at
+            {len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one by
+            one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to
+            {HORIZON}.""",
         numbers=[
             Number("smallest limiting margin / optimum on the map", least, Rigour.exact),
             Number(
@@ -207,13 +201,11 @@ def _deviations(spots: list[Spot]) -> list[str]:
 
 
 def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
-    caption = (
-        "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
-        "between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
-        f"{np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the "
-        "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
-        "with the map; in another colour, if any, where they do not."
-    )
+    caption = f"""(a) The margin that gradient descent tends to, relative to the best possible:
+        optimal between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as
+        {np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the hyperbolas
+        is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree with the map;
+        in another colour, if any, where they do not."""
     agree, differ = [s for s in spots if s.agrees], [s for s in spots if not s.agrees]
     dots = [
         Series("points", [s.x1 for s in part], [s.x2 for s in part], label, colour=colour)
@@ -242,18 +234,14 @@ CLAIM = Claim(
     number=9,
     key="data_plane",
     title="Where it stops being true",
-    statement=(
-        "Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not optimal; "
-        "for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric "
-        "data |x| < 1 gradient descent is not 1/ln t slow."
-    ),
-    criterion=(
-        f"At each of {len(POINTS)} pairs of inputs: median distance of the limit extrapolated from "
-        f"single steps at most {EXTRAPOLATED:g} half gaps from the map; relative margin at "
-        f"{HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks over "
-        f"the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is "
-        f"predicted. Undecided where fewer than {ENOUGH} networks train or settle."
-    ),
+    statement="""Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not
+        optimal; for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on
+        symmetric data |x| < 1 gradient descent is not 1/ln t slow.""",
+    criterion=f"""At each of {len(POINTS)} pairs of inputs: median distance of the limit
+        extrapolated from single steps at most {EXTRAPOLATED:g} half gaps from the map; relative
+        margin at {HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks
+        over the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is
+        predicted. Undecided where fewer than {ENOUGH} networks train or settle.""",
     source='docs/theory.md, "Activation patterns" and "The law of the late phase"',
     examine=examine,
     evidence=Evidence.independent,

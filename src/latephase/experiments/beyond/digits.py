@@ -168,18 +168,14 @@ def examine(bench: Bench) -> Finding:
     growth = [p.growth for p in found], [p.robust_growth for p in found]
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of "
-            f"{len(found)} networks grows by 1 % or more (median: {np.median(growth[0]):.1%}), the "
-            f"robustness margin of {_share(robust)} grows at all (median: "
-            f"{np.median(growth[1]):.1%})."
-        ),
-        run=(
-            f"{len(digits().labels)} digits in {FEATURES} principal components, {WIDTH} neurons, "
-            f"{STARTS} starts; loss-scaled steps of size {WARM_STEP:g} to a loss below 1e-7 (sum "
-            f"of exponential losses), then gradient descent at step size {STEP_SIZE:g}; exact "
-            "robustness margins by branch and bound over activation cells."
-        ),
+        summary=f"""From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of
+            {len(found)} networks grows by 1 % or more (median: {np.median(growth[0]):.1%}), the
+            robustness margin of {_share(robust)} grows at all (median:
+            {np.median(growth[1]):.1%}).""",
+        run=f"""{len(digits().labels)} digits in {FEATURES} principal components, {WIDTH} neurons,
+            {STARTS} starts; loss-scaled steps of size {WARM_STEP:g} to a loss below 1e-7 (sum of
+            exponential losses), then gradient descent at step size {STEP_SIZE:g}; exact robustness
+            margins by branch and bound over activation cells.""",
         numbers=[
             Number("networks followed", len(found)),
             Number("share whose normalised margin grows by 1 %", _share(normal)),
@@ -205,12 +201,10 @@ def _share(interval: Interval) -> str:
 
 
 def _figure(found: Sequence[Path]) -> Figure:
-    caption = (
-        "Digits 3 against 8, one line or dot for each start. (a) Normalised margin over its value "
-        "at a loss of 1e-7, where training usually ends, against the decimal logarithm of the "
-        "steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7; "
-        "above the line it has grown."
-    )
+    caption = """Digits 3 against 8, one line or dot for each start. (a) Normalised margin over its
+        value at a loss of 1e-7, where training usually ends, against the decimal logarithm of the
+        steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7;
+        above the line it has grown."""
     lines = [
         Series("line", p.log10_t[1:], p.normalised[1:] / p.normalised[0], role="sample")
         for p in found
@@ -232,16 +226,12 @@ CLAIM = Claim(
     number=14,
     key="digits",
     title="Handwritten digits, long after training",
-    statement=(
-        "On real data, too, the margins of most trained networks go on growing long after the loss "
-        "is as small as anybody waits for."
-    ),
-    criterion=(
-        f"Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose normalised "
-        "margin grows by 1 % or more, and the share whose robustness margin grows, exceed one half "
-        f"with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one interval "
-        "lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
-    ),
+    statement="""On real data, too, the margins of most trained networks go on growing long after
+        the loss is as small as anybody waits for.""",
+    criterion=f"""Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose
+        normalised margin grows by 1 % or more, and the share whose robustness margin grows, exceed
+        one half with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one
+        interval lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there.""",
     source="docs/theory.md, Any shallow network; intervals: [wilson1927]",
     examine=examine,
     apart=True,

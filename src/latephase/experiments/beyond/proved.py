@@ -142,19 +142,15 @@ def examine(bench: Bench) -> Finding:
     sharp = max(f.certified.undecided for f in found if f.initializer not in UNIFORM_BIASES)
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"{proved:,} of {tried:,} runs are proved to end as they do, and the simulator agrees "
-            f"with all but {differ}; the constants are known to {width:.1e} (relative). P(trained) "
-            f"is proved to be {known}, and the distribution of |C| is proved to {sharp:.1e} "
-            f"(uniform biases: {coupled:.1e})."
-        ),
-        run=(
-            f"Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)} "
-            f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with "
-            "every sign decided, and an argument for all later steps. Probabilities by closed "
-            "forms in balls without biases, else by cutting the space of initial networks into "
-            "cells and following each cell at once."
-        ),
+        summary=f"""{proved:,} of {tried:,} runs are proved to end as they do, and the simulator
+            agrees with all but {differ}; the constants are known to {width:.1e} (relative).
+            P(trained) is proved to be {known}, and the distribution of |C| is proved to {sharp:.1e}
+            (uniform biases: {coupled:.1e}).""",
+        run=f"""Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)}
+            initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with every
+            sign decided, and an argument for all later steps. Probabilities by closed forms in
+            balls without biases, else by cutting the space of initial networks into cells and
+            following each cell at once.""",
         numbers=[
             Number("runs certified", proved, Rigour.proved),
             Number("runs tried", tried),
@@ -222,16 +218,12 @@ def _figures(found: Sequence[Proven]) -> list[Figure]:
         x = "c (input units)"
         whole.append(Panel(band, x, "P(trained and |C| <= c)", f.initializer))
         zoomed.append(Panel(apart, x, "difference of probability", f.initializer))
-    caption = (
-        "Distribution of |C| over initial networks: the certified band (so narrow that it looks "
-        f"like a line) and the cumulated histogram of the trials. {letters} All curves end at "
-        "P(trained) = 1/4."
-    )
-    zoom = (
-        "The same, less the middle of the band: now the band shows its width. The trials leave it "
-        f"by no more than chance allows (thin lines: {LEVEL:.0%} for all initializers together). "
-        f"{letters}"
-    )
+    caption = f"""Distribution of |C| over initial networks: the certified band (so narrow that it
+        looks like a line) and the cumulated histogram of the trials. {letters} All curves end at
+        P(trained) = 1/4."""
+    zoom = f"""The same, less the middle of the band: now the band shows its width. The trials leave
+        it by no more than chance allows (thin lines: {LEVEL:.0%} for all initializers together).
+        {letters}"""
     return [Figure("proved_distribution", caption, whole), Figure("proved_zoom", zoom, zoomed)]
 
 
@@ -239,18 +231,14 @@ CLAIM = Claim(
     number=11,
     key="proved",
     title="What is proved",
-    statement=(
-        "Almost every run of the other sections is not only simulated but proved: its regime, the "
-        "constant of its rate, and its deficit at every later step; and so are the probabilities "
-        "over the initialisation."
-    ),
-    criterion=(
-        f"For each initializer at least {SHARE:.0%} of the trials are PROVED, no proved regime "
-        "differs from the simulated one, every constant is enclosed to a relative width of "
-        f"{WIDTH:g}; the certified bounds hold 1/4, 1/2, 1/4; at most {UNDECIDED:g} of the mass is "
-        f"undecided ({COUPLED:g} for uniform biases); the trials' distribution of |C| leaves the "
-        f"certified band by no more than chance at {LEVEL:.0%} over all initializers."
-    ),
+    statement="""Almost every run of the other sections is not only simulated but proved: its
+        regime, the constant of its rate, and its deficit at every later step; and so are the
+        probabilities over the initialisation.""",
+    criterion=f"""For each initializer at least {SHARE:.0%} of the trials are PROVED, no proved
+        regime differs from the simulated one, every constant is enclosed to a relative width of
+        {WIDTH:g}; the certified bounds hold 1/4, 1/2, 1/4; at most {UNDECIDED:g} of the mass is
+        undecided ({COUPLED:g} for uniform biases); the trials' distribution of |C| leaves the
+        certified band by no more than chance at {LEVEL:.0%} over all initializers.""",
     source="docs/certificates.md",
     examine=examine,
     evidence=Evidence.independent,

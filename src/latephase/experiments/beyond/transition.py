@@ -128,20 +128,16 @@ def examine(bench: Bench) -> Finding:
     fitted, slow = other_networks.four_neurons(bench.seed)
     return Finding(
         verdict=decide(found, others),
-        summary=(
-            f"On c = 0.5 all {half.trained} runs that fit the data slide, with C = 0, and their "
-            f"median deficit is {half.late:.1e} c at 10^{LATE:g}; on c = 1 it is still "
-            f"{one.late:.3g} c, and {NEAR:g} c takes 10^{np.median(one.log10_steps):.0f} steps "
-            f"(median). Other networks are slow on c = 0.5, too: |C| = {others[0].constant:.4f} "
-            f"with {others[0].name}, {others[1].constant:.4f} with {others[1].name}, and {slow} of "
-            f"{fitted} networks of four neurons are above 1e-6 at 10^100."
-        ),
-        run=(
-            f"The same {min(bench.trials, TRIALS)} networks ({INITIALIZER}) on x = +-c for "
-            f"{len(found)} values of c, gradient descent at step size {STEP_SIZE:g} and, for three "
-            "of them, gradient flow, to t = 10^1000; on c = 0.5 also networks with other output "
-            "weights."
-        ),
+        summary=f"""On c = 0.5 all {half.trained} runs that fit the data slide, with C = 0, and
+            their median deficit is {half.late:.1e} c at 10^{LATE:g}; on c = 1 it is still
+            {one.late:.3g} c, and {NEAR:g} c takes 10^{np.median(one.log10_steps):.0f} steps
+            (median). Other networks are slow on c = 0.5, too: |C| = {others[0].constant:.4f} with
+            {others[0].name}, {others[1].constant:.4f} with {others[1].name}, and {slow} of {fitted}
+            networks of four neurons are above 1e-6 at 10^100.""",
+        run=f"""The same {min(bench.trials, TRIALS)} networks ({INITIALIZER}) on x = +-c for
+            {len(found)} values of c, gradient descent at step size {STEP_SIZE:g} and, for three of
+            them, gradient flow, to t = 10^1000; on c = 0.5 also networks with other output
+            weights.""",
         numbers=[
             *(
                 Number(f"median deficit at 10^{LATE:g}, c = {s.c:g}", s.late, Rigour.estimated, "c")
@@ -163,13 +159,11 @@ def examine(bench: Bench) -> Finding:
 
 
 def _figure(found: Sequence[SymmetricRuns]) -> Figure:
-    caption = (
-        "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
-        "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "
-        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: gradient flow (time in flow "
-        "units). (b) The constant of the law: 0 on one side, of the order of the initial weights "
-        "on the other."
-    )
+    caption = """Two neurons on the points c and -c. (a) Median margin deficit over time: below c =
+        1 it falls like 1/t up to logarithms once the slides have begun, which takes longer the
+        nearer c is to 1; from c = 1 on it falls like 1/ln t. Dashed: gradient flow (time in flow
+        units). (b) The constant of the law: 0 on one side, of the order of the initial weights on
+        the other."""
     series = []
     for k, s in enumerate(s for s in found if s.c in SHOWN):
         shown = np.isfinite(s.log10_t) & (s.deficits > 1e-17)
@@ -189,19 +183,15 @@ CLAIM = Claim(
     number=12,
     key="transition",
     title="Two neurons: the transition at x1 x2 = -1",
-    statement=(
-        "The slow rate is a property of data and network together. With a bias input of 1, two "
-        "neurons of output weights 1 and -1 that fit the points c and -c close the margin deficit "
-        "fast for c < 1 and like 1/ln t for c >= 1: x1 x2 is compared with the square of the bias "
-        "input. With other output weights or more neurons c < 1 can be slow, too."
-    ),
-    criterion=(
-        "For every c < 1 all constants are 0 and the median deficit at 10^1000 is below "
-        f"{VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of "
-        "the constants differ from 0 (consistency). On c = 0.5 the networks with output weights 2, "
-        f"-1 and 1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to "
-        f"10^6 meets to {STEPPED:g} (independent)."
-    ),
+    statement="""The slow rate is a property of data and network together. With a bias input of 1,
+        two neurons of output weights 1 and -1 that fit the points c and -c close the margin deficit
+        fast for c < 1 and like 1/ln t for c >= 1: x1 x2 is compared with the square of the bias
+        input. With other output weights or more neurons c < 1 can be slow, too.""",
+    criterion=f"""For every c < 1 all constants are 0 and the median deficit at 10^1000 is below
+        {VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of the
+        constants differ from 0 (consistency). On c = 0.5 the networks with output weights 2, -1 and
+        1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to 10^6 meets to
+        {STEPPED:g} (independent).""",
     source="docs/theory.md, Activation patterns and The law of the late phase",
     examine=examine,
     apart=True,

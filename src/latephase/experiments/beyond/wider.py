@@ -103,17 +103,12 @@ def examine(bench: Bench) -> Finding:
     rate = median([f.rate for f in fitted if np.isfinite(f.rate)])
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"Of {len(found)} runs {len(fitted)} settled with every point fitted, and {arrived} of "
-            f"these stand at the max-margin direction of their pattern; {slow} of {len(known)} "
-            "known margins approach their limit like 1/ln t."
-        ),
-        run=(
-            f"Gradient flow to t = 10^1000 of m = {WIDTHS[0]}..{WIDTHS[-1]} neurons on n = "
-            f"{POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, one "
-            "initial network each, and two on 5 points of the plane; the limits by quadratic "
-            "programs."
-        ),
+        summary=f"""Of {len(found)} runs {len(fitted)} settled with every point fitted, and
+            {arrived} of these stand at the max-margin direction of their pattern; {slow} of
+            {len(known)} known margins approach their limit like 1/ln t.""",
+        run=f"""Gradient flow to t = 10^1000 of m = {WIDTHS[0]}..{WIDTHS[-1]} neurons on n =
+            {POINTS[0]}..{POINTS[-1]} Gaussian points with random labels in R^1 and R^2, one initial
+            network each, and two on 5 points of the plane; the limits by quadratic programs.""",
         numbers=[
             *(
                 Number(f"runs that ended as {name}", count, Rigour.estimated)
@@ -136,8 +131,8 @@ def _table(found: Sequence[Ended]) -> Table:
     margins = [[f.normalised_margin for f in g if np.isfinite(f.normalised_margin)] for g in groups]
     return Table(
         "wider",
-        "Runs by dimension d, points n and width m: fitted and settled, at their limit, and the "
-        "normalised margins of the limits over restarts on the same data.",
+        """Runs by dimension d, points n and width m: fitted and settled, at their limit, and the
+            normalised margins of the limits over restarts on the same data.""",
         {
             "d": [row[0] for row in rows],
             "n": [row[1] for row in rows],
@@ -152,11 +147,9 @@ def _table(found: Sequence[Ended]) -> Table:
 
 
 def _figure(found: Sequence[Ended]) -> Figure:
-    caption = (
-        "(a) Share of runs that settle with every point fitted. (b) Normalised margin of the limit "
-        "by width, a dot for each run on 5 points of the plane: different starts end at different "
-        "KKT points. (c) Constants of 1/ln t in the robustness margin, by width."
-    )
+    caption = """(a) Share of runs that settle with every point fitted. (b) Normalised margin of the
+        limit by width, a dot for each run on 5 points of the plane: different starts end at
+        different KKT points. (c) Constants of 1/ln t in the robustness margin, by width."""
     shares = []
     for k, d in enumerate(FEATURES):
         y = [
@@ -182,14 +175,11 @@ CLAIM = Claim(
     number=13,
     key="wider",
     title="Wider networks on random points",
-    statement=(
-        "Gradient flow of wider networks that fits the data converges to the max-margin direction "
-        "of the pattern it settles in, which depends on the start."
-    ),
-    criterion=(
-        "At least 90 % of the runs that settle with every point fitted stand, at t = 10^1000, "
-        f"within {AT_LIMIT:g} of the direction that the quadratic program of their pattern finds."
-    ),
+    statement="""Gradient flow of wider networks that fits the data converges to the max-margin
+        direction of the pattern it settles in, which depends on the start.""",
+    criterion=f"""At least 90 % of the runs that settle with every point fitted stand, at t =
+        10^1000, within {AT_LIMIT:g} of the direction that the quadratic program of their pattern
+        finds.""",
     source="docs/theory.md, Limits; [soudry2018], [lyuli2020]",
     examine=examine,
     apart=True,

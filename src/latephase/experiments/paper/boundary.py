@@ -127,14 +127,14 @@ def examine(bench: Bench) -> Finding:
     growing = _most(growth)
     return Finding(
         decide(checks, single),
-        f"The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,} "
-        f"samples; (w1 - w2)/ln t ends at 1e1000 between {least:.5f} and {most:.5f}. In "
-        f"{growth.size} runs made step by step to {single.until} the margin is so, too, and w1 - "
-        f"w2 grows like ln t to better than {power_above(growing)}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; "
-        f"{samples:,} samples of trained, specialised networks with both neurons active at x*; the "
-        f"run of median |C| of each initializer also step by step to {single.until}, by a loop of "
-        "its own.",
+        f"""The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,}
+            samples; (w1 - w2)/ln t ends at 1e1000 between {least:.5f} and {most:.5f}. In
+            {growth.size} runs made step by step to {single.until} the margin is so, too, and w1 -
+            w2 grows like ln t to better than {power_above(growing)}.""",
+        f"""{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers;
+            {samples:,} samples of trained, specialised networks with both neurons active at x*; the
+            run of median |C| of each initializer also step by step to {single.until}, by a loop of
+            its own.""",
         [
             Number("largest relative error of the margin formula", identity),
             Number("samples of specialised networks, both points right", alone),
@@ -162,13 +162,11 @@ def _most(values: Floats) -> float:
 
 def _early(undefined: int, astray: int) -> str:
     """What is so before the late phase."""
-    return (
-        f"The formula does not hold from the start: in {undefined:,} samples of specialised "
-        "networks the kinks leave an interval between them on which N = 0, so that x* does not "
-        f"exist and the margin ends at a kink; in {astray:,} samples before specialisation x* "
-        "exists but another zero of N is nearer. All of these are early; the claim is judged where "
-        "x* is the boundary."
-    )
+    return f"""The formula does not hold from the start: in {undefined:,} samples of specialised
+        networks the kinks leave an interval between them on which N = 0, so that x* does not exist
+        and the margin ends at a kink; in {astray:,} samples before specialisation x* exists but
+        another zero of N is nearer. All of these are early; the claim is judged where x* is the
+        boundary."""
 
 
 def _figure() -> Figure:
@@ -192,9 +190,9 @@ def _figure() -> Figure:
     places = ", ".join(f"{b:.2g}" for b in boundaries)
     return Figure(
         "network_function",
-        "One network, scaled by its value at the data: the boundary (dots on the axis) is thrown "
-        f"off the midpoint and creeps back, x* = {places} at the four times, while the function is "
-        "as good as converged. (a) is all of it, (b) the neighbourhood of the midpoint.",
+        f"""One network, scaled by its value at the data: the boundary (dots on the axis) is thrown
+            off the midpoint and creeps back, x* = {places} at the four times, while the function is
+            as good as converged. (a) is all of it, (b) the neighbourhood of the midpoint.""",
         [
             Panel(series, *labels, "the network"),
             Panel(series, *labels, "at the boundary", x_limits=(-0.1, 0.4), y_limits=(-0.25, 0.4)),
@@ -206,19 +204,15 @@ CLAIM = Claim(
     number=3,
     key="boundary",
     title="The boundary formula decides the margin",
-    statement=(
-        "The margin is decided by where the two neurons meet, x*(t) = (b2 - b1)/(w1 - w2), whose "
-        "denominator grows like ln t while its numerator need not vanish."
-    ),
-    criterion=(
-        f"In every run whose loss tends to 0, of {len(COMMON)} initializers: once specialised, "
-        "wherever both neurons are active at x*, margin = optimal - |x* - midpoint| to "
-        f"{IDENTITY:g} (relative); from step {FROM} on x* is defined and w1 - w2 is within "
-        f"{DENOMINATOR:g} (relative) of ln t + beta; at 1e1000 it is within {FINAL_RATIO:g} of ln "
-        "t (consistency). In a run of each initializer made step by step to 10^8 the margin "
-        "formula holds as well at every decade from 10^4 on, and w1 - w2 grows from 10^7 to 10^8 "
-        "by ln(10) to 0.001 (independent)."
-    ),
+    statement="""The margin is decided by where the two neurons meet, x*(t) = (b2 - b1)/(w1 - w2),
+        whose denominator grows like ln t while its numerator need not vanish.""",
+    criterion=f"""In every run whose loss tends to 0, of {len(COMMON)} initializers: once
+        specialised, wherever both neurons are active at x*, margin = optimal - |x* - midpoint| to
+        {IDENTITY:g} (relative); from step {FROM} on x* is defined and w1 - w2 is within
+        {DENOMINATOR:g} (relative) of ln t + beta; at 1e1000 it is within {FINAL_RATIO:g} of ln t
+        (consistency). In a run of each initializer made step by step to 10^8 the margin formula
+        holds as well at every decade from 10^4 on, and w1 - w2 grows from 10^7 to 10^8 by ln(10) to
+        0.001 (independent).""",
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, sections 1 and 3",
     examine=examine,
     evidence=Evidence.both,

@@ -149,16 +149,12 @@ def examine(bench: Bench) -> Finding:
     steep = largest(runs.ratios[-1])
     return Finding(
         verdict=decide(m),
-        summary=(
-            f"With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t) to "
-            f"{m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of "
-            f"runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
-            f"|C_GD - C_GF| ~ step size^{m.slope_one:.3f}."
-        ),
-        run=(
-            f"{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at "
-            f"{len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise."
-        ),
+        summary=f"""With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t)
+            to {m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of
+            runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) |C_GD
+            - C_GF| ~ step size^{m.slope_one:.3f}.""",
+        run=f"""{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at
+            {len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise.""",
         numbers=[
             Number("trials with both wrong sides positive that specialise", m.both),
             Number("trials with one wrong side positive that specialise", m.one),
@@ -178,9 +174,9 @@ def examine(bench: Bench) -> Finding:
         tables=[_table(runs)],
         figures=[_figure(runs)] if runs.both.any() and runs.one.any() else [],
         deviations=[
-            f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| "
-            f"/ step size is {steep:.3g}, from steep starts that jump far past a kink in their "
-            "first step."
+            f"""|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C|
+                / step size is {steep:.3g}, from steep starts that jump far past a kink in their
+                first step."""
         ],
     )
 
@@ -202,13 +198,11 @@ def _quantile(values: Floats, q: float) -> list[float]:
 
 
 def _figure(runs: Runs) -> Figure:
-    caption = (
-        "(a) With both wrong sides positive at the start the constant of gradient descent is "
-        "proportional to the step size, and so is its distance from gradient flow's with one "
-        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training time; "
-        "gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, the "
-        "later the smaller its step."
-    )
+    caption = """(a) With both wrong sides positive at the start the constant of gradient descent is
+        proportional to the step size, and so is its distance from gradient flow's with one positive
+        (medians; band: 5 to 95 % of trials). (b) One start in the same training time; gradient flow
+        converges like 1/(t ln t), gradient descent bends off into 1/ln t, the later the smaller its
+        step."""
     both, one = ([_quantile(v, q) for q in (0.05, 0.5, 0.95)] for v in (runs.constants, runs.apart))
     ladder = [
         Series("band", LADDER, both[0], y2=both[2], colour=0),
@@ -250,20 +244,16 @@ CLAIM = Claim(
     number=6,
     key="flow_against_descent",
     title="Gradient flow against gradient descent",
-    statement=(
-        "From a start in which both neurons are active on the wrong point, gradient flow reaches a "
-        "deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of "
-        "gradient descent is of the order of its step size. With one wrong side inactive at the "
-        "start both share the constant up to the order of the step size."
-    ),
-    criterion=(
-        f"GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t = 1e9, "
-        f"1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at "
-        "1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| "
-        f"over step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in "
-        f"every run with a step size up to {SMALL:g}. The first two parts: consistency; the "
-        f"constants: independent. Undecided with fewer than {ENOUGH} trials of either kind."
-    ),
+    statement="""From a start in which both neurons are active on the wrong point, gradient flow
+        reaches a deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of
+        gradient descent is of the order of its step size. With one wrong side inactive at the start
+        both share the constant up to the order of the step size.""",
+    criterion=f"""GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t =
+        1e9, 1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at
+        1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| over
+        step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run
+        with a step size up to {SMALL:g}. The first two parts: consistency; the constants:
+        independent. Undecided with fewer than {ENOUGH} trials of either kind.""",
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
     ),

@@ -146,12 +146,13 @@ def examine(bench: Bench) -> Finding:
     last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
     return Finding(
         decide(found, target),
-        f"At t = 1e1000 all {trials:,} trained flows are within {angle:.1e} of the KKT direction "
-        f"(residual {residual:.1e}), and the margin within {deficit:.1e} of the optimum. The "
-        f"deficit of {trials - fast:,} shrinks like 1/ln t, that of the other {fast:,}, which have "
-        "C = 0, like 1/(t ln t).",
-        f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
-        f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
+        f"""At t = 1e1000 all {trials:,} trained flows are within {angle:.1e} of the KKT direction
+            (residual {residual:.1e}), and the margin within {deficit:.1e} of the optimum. The
+            deficit of {trials - fast:,} shrinks like 1/ln t, that of the other {fast:,}, which have
+            C = 0, like 1/(t ln t).""",
+        f"""{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)}
+            initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of
+            each.""",
         [
             Number("trained runs", trials),
             Number("of these, C = 0", fast, Rigour.exact),
@@ -202,9 +203,9 @@ def _figure(found: Sequence[Distances]) -> Figure:
 
     return Figure(
         "flow_direction",
-        "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c), because "
-        "the direction has its largest margin at the limit.",
+        """Gradient flow against the KKT point, medians of trained runs: the direction and the
+            margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c),
+            because the direction has its largest margin at the limit.""",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
             for name, label, title in (
@@ -220,22 +221,16 @@ CLAIM = Claim(
     number=1,
     key="flow_direction",
     title="Gradient flow: direction of the maximum margin",
-    statement=(
-        "Gradient flow converges in direction to the KKT point of the maximum-margin problem, and "
-        "in this setting that point has the largest possible robustness margin."
-    ),
-    criterion=(
-        "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
-        f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
-        "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger. "
-        f"The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t ln t "
-        f"changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
-    ),
-    source=(
-        "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "
-        "homogeneous networks"
-    ),
+    statement="""Gradient flow converges in direction to the KKT point of the maximum-margin
+        problem, and in this setting that point has the largest possible robustness margin.""",
+    criterion=f"""The KKT point has residual 0, normalised margin 1/|theta*| and the optimal
+        robustness margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in
+        direction, the KKT residual, the gap of the normalised margin and the relative margin
+        deficit are below {CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000
+        times larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t
+        ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000.""",
+    source="""[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for
+        homogeneous networks""",
     examine=examine,
     evidence=Evidence.independent,
 )

@@ -112,18 +112,14 @@ def examine(bench: Bench) -> Finding:
     fast = {n: y for n, y in every.items() if n not in CUSTOMARY and y <= np.log10(AGE_OF_UNIVERSE)}
     return Finding(
         verdict=decide(slowness),
-        summary=(
-            f"A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary "
-            f"initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); "
-            "simulation at the predicted step meets the deficit to better than "
-            f"{power_above(slowness.error)}."
-        ),
-        run=(
-            f"{bench.trials} networks for each of {len(runs)} initializers on x = +-1 at step size "
-            f"{STEP_SIZE:g}, followed into their regime; steps to a deficit from their laws; "
-            f"{slowness.checked} of the predictions checked by simulating the boundary at that "
-            "step."
-        ),
+        summary=f"""A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary
+            initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name});
+            simulation at the predicted step meets the deficit to better than
+            {power_above(slowness.error)}.""",
+        run=f"""{bench.trials} networks for each of {len(runs)} initializers on x = +-1 at step size
+            {STEP_SIZE:g}, followed into their regime; steps to a deficit from their laws;
+            {slowness.checked} of the predictions checked by simulating the boundary at that
+            step.""",
         numbers=[
             Number(
                 f"least median time to a deficit of 0.001 ({name})",
@@ -144,8 +140,8 @@ def examine(bench: Bench) -> Finding:
         tables=[_table(runs)],
         figures=[_figure(runs)],
         deviations=[
-            f"{name} is not prohibitively slow: its median trained run has a deficit of 0.001 "
-            f"after 10^{years:.1f} years."
+            f"""{name} is not prohibitively slow: its median trained run has a deficit of 0.001
+                after 10^{years:.1f} years."""
             for name, years in fast.items()
         ],
     )
@@ -162,21 +158,17 @@ def _table(runs: dict[str, LatePhase]) -> Table:
             columns[f"deficit {deficit:g}, {label} (log10 steps)"] = steps
             years = [log10_years(s) for s in steps]
             columns[f"deficit {deficit:g}, {label} (log10 years)"] = years
-    caption = (
-        "Steps until the deficit stays below a value, and years at 10^9 steps per second, as "
-        "decimal logarithms: the median trained run, and the step by which 90 % have arrived."
-    )
+    caption = """Steps until the deficit stays below a value, and years at 10^9 steps per second, as
+        decimal logarithms: the median trained run, and the step by which 90 % have arrived."""
     return Table("how_slow", caption, columns)
 
 
 def _figure(runs: dict[str, LatePhase]) -> Figure:
-    caption = (
-        "Steps to a deficit: the median of trained runs (dots) and the range from 10 to 90 % of "
-        "them (lines). What is plotted is the exponent, on an axis that is logarithmic itself: at "
-        "10^2 it takes 10^100 steps. Each further digit of the margin multiplies the exponent by "
-        "about ten, except after a very small start. The upright line is what 10^9 steps per "
-        "second do in the age of the universe."
-    )
+    caption = """Steps to a deficit: the median of trained runs (dots) and the range from 10 to 90 %
+        of them (lines). What is plotted is the exponent, on an axis that is logarithmic itself: at
+        10^2 it takes 10^100 steps. Each further digit of the margin multiplies the exponent by
+        about ten, except after a very small start. The upright line is what 10^9 steps per second
+        do in the age of the universe."""
     names, series = list(runs), []
     for deficit in DEFICITS:
         middle, *ends = (
@@ -194,17 +186,13 @@ CLAIM = Claim(
     number=8,
     key="how_slow",
     title="How slow",
-    statement=(
-        "The rate is prohibitive in practice: a margin close to the optimum takes more steps than "
-        "could ever be made, under every customary initializer."
-    ),
-    criterion=(
-        "For each of the eight initializers of customary scale the median trained run needs longer "
-        f"than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second) for "
-        f"a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
-        f"the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every "
-        "checked run. The years are the law's, which claim 2 tests."
-    ),
+    statement="""The rate is prohibitive in practice: a margin close to the optimum takes more steps
+        than could ever be made, under every customary initializer.""",
+    criterion=f"""For each of the eight initializers of customary scale the median trained run needs
+        longer than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second)
+        for a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry
+        the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every checked
+        run. The years are the law's, which claim 2 tests.""",
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
     ),

@@ -38,10 +38,8 @@ CLEAN, ENOUGH = 0.99, 6  # least share of resolved runs, and of initializers tha
 SLOPE_FROM = TIMES.index("1e320") - len(TIMES)  # the slope is taken between this time and 1e1000
 SMALL_STEP = 1e-9  # at which the overshoot of neurons that start active on both points is no matter
 
-CONSTANTS = (
-    "Constants C of trained runs: measured against predicted, and mean size against its "
-    f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."
-)
+CONSTANTS = f"""Constants C of trained runs: measured against predicted, and mean size against its
+    expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."""
 COLUMNS: Columns[Initialised] = {
     "initializer": "initializer",
     "trained runs": lambda i: i.predicted.size,
@@ -186,13 +184,13 @@ def examine(bench: Bench) -> Finding:
     ends, end_figure = _fractions(found)
     return Finding(
         decide(found, single),
-        f"{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0 "
-        f"in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
-        f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
-        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size} "
-        f"made step by step to {single.until}. Left out: {left_out or 'none'}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one "
-        f"of median |C| of each common initializer also step by step to {single.until}.",
+        f"""{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0
+            in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the
+            initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs
+            whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size}
+            made step by step to {single.until}. Left out: {left_out or "none"}.""",
+        f"""{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one
+            of median |C| of each common initializer also step by step to {single.until}.""",
         [
             Number("initializers", len(found), Rigour.exact),
             Number("trained share of all runs", part),
@@ -211,10 +209,10 @@ def examine(bench: Bench) -> Finding:
         [ends, Table.of("constants", CONSTANTS, found, COLUMNS)],
         [end_figure, _constant_figure(found)],
         [
-            f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "
-            f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no "
-            "slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too "
-            "gently to leave a visible C."
+            f"""{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below
+                {SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no
+                slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too
+                gently to leave a visible C."""
             for i in found
             if i.predicted.size and i.resolved.mean() < CLEAN
         ],
@@ -241,10 +239,10 @@ def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
     )
     figure = Figure(
         "regime_fractions",
-        f"How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against "
-        "the exact fractions (lines): for every one of them a quarter of the networks train both "
-        "points, half lose one neuron and a quarter lose both, as the symmetry of the distribution "
-        "says.",
+        f"""How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against
+            the exact fractions (lines): for every one of them a quarter of the networks train both
+            points, half lose one neuron and a quarter lose both, as the symmetry of the
+            distribution says.""",
         [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
     )
     return Table("regime_fractions", caption, shown), figure
@@ -264,10 +262,10 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
     labels, square = ("predicted C", "measured C", "slope against law"), (-2.5, 2.5)
     return Figure(
         "constants",
-        "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
-        "the one predicted from the weights after entry into the last regime; all points lie on "
-        "the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons both "
-        "start active on both points, which overshoot by a step.",
+        """(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against
+            the one predicted from the weights after entry into the last regime; all points lie on
+            the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons
+            both start active on both points, which overshoot by a step.""",
         [
             Panel([diagonal, *clouds], *labels, x_limits=square, y_limits=square),
             Panel(histograms, "|C|", "density", "distribution", x_limits=(0.0, 2.0)),
@@ -279,25 +277,19 @@ CLAIM = Claim(
     number=4,
     key="initializers",
     title="Almost every initialisation, for common initializers",
-    statement=(
-        "The slow rate is not an accident of the start: for almost every initialisation, with "
-        "common initializers such as He's, the boundary of a network that learns both points comes "
-        "like C / ln t with C different from 0."
-    ),
-    criterion=(
-        f"For all initializers: Wilson intervals, {LEVEL:.0%} for the whole family, hold the exact "
-        "fractions 1/4, 1/2, 1/4; every trained run whose constant float64 resolves has a measured "
-        f"constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in "
-        f"{DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least "
-        f"{SMALLEST:g} of the initial scale. In a run of each common initializer made step by step "
-        "to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean "
-        f"|C| is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least "
-        f"{ENOUGH} initializers have {CLEAN:.0%} of their constants resolved."
-    ),
-    source=(
-        "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "
-        "intervals: [wilson1927]"
-    ),
+    statement="""The slow rate is not an accident of the start: for almost every initialisation,
+        with common initializers such as He's, the boundary of a network that learns both points
+        comes like C / ln t with C different from 0.""",
+    criterion=f"""For all initializers: Wilson intervals, {LEVEL:.0%} for the whole family, hold the
+        exact fractions 1/4, 1/2, 1/4; every trained run whose constant float64 resolves has a
+        measured constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in
+        {DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least
+        {SMALLEST:g} of the initial scale. In a run of each common initializer made step by step to
+        10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean |C|
+        is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH}
+        initializers have {CLEAN:.0%} of their constants resolved.""",
+    source="""[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3;
+        intervals: [wilson1927]""",
     examine=examine,
     evidence=Evidence.both,
 )

@@ -107,17 +107,13 @@ def examine(bench: Bench) -> Finding:
     share, log10_latest = shares[lowest], float(waits[latest].log_entry.max()) / np.log(10)
     return Finding(
         verdict=decide(left, elsewhere, waits),
-        summary=(
-            f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The "
-            f"wait for a deficit of {DEFICIT:g} is spent there rather than before in at least "
-            f"{share:.1%} of specialised runs (lowest: {lowest})."
-        ),
-        run=(
-            f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
-            f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
-            f"read off the pre-activations; times of entry of {bench.trials} networks for each of "
-            f"{len(waits)} initializers, computed exactly."
-        ),
+        summary=f"""{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The
+            wait for a deficit of {DEFICIT:g} is spent there rather than before in at least
+            {share:.1%} of specialised runs (lowest: {lowest}).""",
+        run=f"""{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to
+            {DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns read
+            off the pre-activations; times of entry of {bench.trials} networks for each of
+            {len(waits)} initializers, computed exactly.""",
         numbers=[
             Number("pattern paths that occur", len(paths)),
             Number("patterns on the longest path", max(len(p) for p in paths)),
@@ -134,11 +130,11 @@ def examine(bench: Bench) -> Finding:
         ],
         figures=[_figure(codes, times, waits)],
         deviations=[
-            f"Patterns before the specialised one are not always short: {latest} has a run that "
-            f"specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.",
-            f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below "
-            f"{DEFICIT:g} sooner after specialising than specialising took: their constant C is "
-            "small.",
+            f"""Patterns before the specialised one are not always short: {latest} has a run that
+                specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.""",
+            f"""In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below
+                {DEFICIT:g} sooner after specialising than specialising took: their constant C is
+                small.""",
         ],
     )
 
@@ -174,12 +170,10 @@ def _wait_table(waits: dict[str, Waits]) -> Table:
 
 
 def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
-    caption = (
-        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few hundred "
-        "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
-        f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
-        "(dashed): the distance between the curves is the wait inside the specialised pattern."
-    )
+    caption = f"""(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few
+        hundred steps most have reached the pattern in which they stay. (b) Share of specialised
+        runs that have specialised by a step (solid) and that have a deficit below {DEFICIT:g}
+        (dashed): the distance between the curves is the wait inside the specialised pattern."""
     log10_t = np.array([t.log10 for t in times[1:]])
     grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
     groups = group_of(codes[:ROWS, np.searchsorted(log10_t, grid, side="right")])
@@ -212,18 +206,14 @@ CLAIM = Claim(
     number=7,
     key="patterns",
     title="Activation patterns and specialisation",
-    statement=(
-        "A run crosses a few activation patterns until each neuron is active on its own point "
-        "only; it stays there, and this specialised pattern is the bottleneck: in most runs the "
-        "wait for a good margin is spent in it, not before it."
-    ),
-    criterion=(
-        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled run "
-        "leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer "
-        "the share of specialised runs that spend more steps in it than before it until their "
-        f"deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the "
-        "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
-    ),
+    statement="""A run crosses a few activation patterns until each neuron is active on its own
+        point only; it stays there, and this specialised pattern is the bottleneck: in most runs the
+        wait for a good margin is spent in it, not before it.""",
+    criterion=f"""(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled
+        run leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer
+        the share of specialised runs that spend more steps in it than before it until their deficit
+        is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the family: all
+        above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED).""",
     source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
     examine=examine,
     evidence=Evidence.consistency,

@@ -21,10 +21,8 @@ FACTOR = 4.0  # largest upper over lower constant of one trial
 TOLERANCE = 1e-6  # largest relative residual of the predicted line
 OUTSIDE = "large_normal"  # shown with the others, not judged: its first steps can be e^30 long
 LOG_FROM = LogTime.parse(FROM).log
-CAPTION = (
-    f"Constants of deficit * ln t from step {FROM} to 1e1000, per trained run ({OUTSIDE} is not "
-    "judged)."
-)
+CAPTION = f"""Constants of deficit * ln t from step {FROM} to 1e1000, per trained run ({OUTSIDE} is
+    not judged)."""
 COLUMNS: Columns[DeficitRate] = {
     "initializer": "initializer",
     "trained runs": lambda r: r.lower.size,
@@ -132,13 +130,13 @@ def examine(bench: Bench) -> Finding:
     held = np.concatenate([bounded(r) & affine(r) for r in rates])
     return Finding(
         decide(rates, single),
-        f"{held.sum():,} of {held.size:,} trained runs keep deficit * ln t between two constants "
-        f"from step {FROM} to 1e1000, and 1/deficit on the predicted line to better than "
-        f"{power_above(worst)}. {slow_step_by_step(single).sum()} of {slopes.size} runs made step "
-        f"by step to {single.until} do so, too, with the slope 1/|C| to better than "
-        f"{power_above(largest(slopes))}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; the "
-        f"one of median |C| of each also step by step to {single.until}, by a loop of its own.",
+        f"""{held.sum():,} of {held.size:,} trained runs keep deficit * ln t between two constants
+            from step {FROM} to 1e1000, and 1/deficit on the predicted line to better than
+            {power_above(worst)}. {slow_step_by_step(single).sum()} of {slopes.size} runs made step
+            by step to {single.until} do so, too, with the slope 1/|C| to better than
+            {power_above(largest(slopes))}.""",
+        f"""{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; the
+            one of median |C| of each also step by step to {single.until}, by a loop of its own.""",
         [
             Number("trained runs", held.size),
             Number(
@@ -170,12 +168,10 @@ def examine(bench: Bench) -> Finding:
 
 def _late(out: float) -> str:
     """Of the share of OUTSIDE that is out of bounds."""
-    return (
-        f"{OUTSIDE}: {out:.1%} of the trained runs are outside these bounds up to 1e1000: a point "
-        "that starts misclassified by a margin of q makes the first step as long as e^q, which "
-        "puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too small "
-        "to see; Theta(1/ln t) then sets in only later than any horizon of practice."
-    )
+    return f"""{OUTSIDE}: {out:.1%} of the trained runs are outside these bounds up to 1e1000: a
+        point that starts misclassified by a margin of q makes the first step as long as e^q, which
+        puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too small to
+        see; Theta(1/ln t) then sets in only later than any horizon of practice."""
 
 
 def _figure(runs: Trained) -> Figure:
@@ -197,9 +193,9 @@ def _figure(runs: Trained) -> Figure:
     heights = (0.0, 1.05 * float(max(tops))) if tops else None
     return Figure(
         "rate",
-        "1/|x*| against ln t for four He networks, from step 10^3 to 10^1000: the measured points "
-        "lie on the predicted lines (dashed) of slope 1/|C|, so the boundary comes no faster than "
-        "|C| / ln t. (a) is the whole run, (b) its first stretch, up to step 10^20.",
+        """1/|x*| against ln t for four He networks, from step 10^3 to 10^1000: the measured points
+            lie on the predicted lines (dashed) of slope 1/|C|, so the boundary comes no faster than
+            |C| / ln t. (a) is the whole run, (b) its first stretch, up to step 10^20.""",
         [
             Panel(series, *labels, "the whole run"),
             Panel(series, *labels, "up to step 10^20", x_limits=(0.0, end), y_limits=heights),
@@ -211,19 +207,15 @@ CLAIM = Claim(
     number=2,
     key="rate",
     title="Gradient descent: optimal margin, at the rate 1/ln t",
-    statement=(
-        "Gradient descent converges to the same, optimal robustness margin as gradient flow, and "
-        "its margin deficit is Theta(1/ln t): no better than a constant over ln t, for ever."
-    ),
-    criterion=(
-        f"In every run whose loss tends to 0, of {len(COMMON)} initializers, from step {FROM} to "
-        f"1e1000: the deficit falls, deficit * ln t stays within a factor of {FACTOR:g}, and "
-        f"1/deficit is within {TOLERANCE:g} (relative) of the line (ln t + beta)/|C|, whose slope "
-        "1/|C| is also met by least squares (consistency). In a run of each initializer made step "
-        "by step to 10^8 the deficit falls over every decade from 10^4 on, deficit * ln t stays "
-        "within the same factor, and 1/deficit rises from 10^7 to 10^8 by ln(10)/|C| to 0.001 "
-        "(independent)."
-    ),
+    statement="""Gradient descent converges to the same, optimal robustness margin as gradient flow,
+        and its margin deficit is Theta(1/ln t): no better than a constant over ln t, for ever.""",
+    criterion=f"""In every run whose loss tends to 0, of {len(COMMON)} initializers, from step
+        {FROM} to 1e1000: the deficit falls, deficit * ln t stays within a factor of {FACTOR:g}, and
+        1/deficit is within {TOLERANCE:g} (relative) of the line (ln t + beta)/|C|, whose slope
+        1/|C| is also met by least squares (consistency). In a run of each initializer made step by
+        step to 10^8 the deficit falls over every decade from 10^4 on, deficit * ln t stays within
+        the same factor, and 1/deficit rises from 10^7 to 10^8 by ln(10)/|C| to 0.001
+        (independent).""",
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, section 3",
     examine=examine,
     evidence=Evidence.both,

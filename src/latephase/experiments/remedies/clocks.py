@@ -41,15 +41,12 @@ def examine(bench: Bench) -> Finding:
     fastest = min(judged(paper), key=lambda row: row.gaps[4])
     return Finding(
         verdict=decide(found, paper.found.sizes["trial"]),
-        summary=(
-            f"{len(judged(paper))} methods follow C / (m + offset), each on its own clock m, "
-            f"within {100 * worst[0]:.1f} % (worst: {worst[1]}), but not all with gradient "
-            f"descent's C: heavy ball's differs by {paper.row('heavy_ball').shift:.1f} times its "
-            "size. On x = 1, -1 at t = 10^4 gradient descent leaves "
-            f"{paper.row('gd').gaps[4]:.1e}, loss-scaled steps "
-            f"{paper.row('loss_scaled').gaps[4]:.1e}, {fastest.method.replace('_', ' ')} "
-            f"{fastest.gaps[4]:.1e}."
-        ),
+        summary=f"""{len(judged(paper))} methods follow C / (m + offset), each on its own clock m,
+            within {100 * worst[0]:.1f} % (worst: {worst[1]}), but not all with gradient descent's
+            C: heavy ball's differs by {paper.row("heavy_ball").shift:.1f} times its size. On x = 1,
+            -1 at t = 10^4 gradient descent leaves {paper.row("gd").gaps[4]:.1e}, loss-scaled steps
+            {paper.row("loss_scaled").gaps[4]:.1e}, {fastest.method.replace("_", " ")}
+            {fastest.gaps[4]:.1e}.""",
         run=words(bench),
         numbers=[
             Number("largest median |gap / law - 1|", worst[0], unit=worst[1]),
@@ -91,9 +88,9 @@ def _deviations(found: Sequence[MethodRuns]) -> list[str]:
     if not drift:
         return []
     return [
-        "Momentum remembers gradients of points that a neuron has left: C is the same to 0.1 % "
-        f"over the second half of ln t in only {drift} of the runs. With t/(t+1), as in dual "
-        "acceleration, the memory adds to C for ever; the gap still follows the current C."
+        f"""Momentum remembers gradients of points that a neuron has left: C is the same to 0.1 %
+            over the second half of ln t in only {drift} of the runs. With t/(t+1), as in dual
+            acceleration, the memory adds to C for ever; the gap still follows the current C."""
     ]
 
 
@@ -101,24 +98,18 @@ CLAIM = Claim(
     number=15,
     key="remedies",
     title="Which remedies work",
-    statement=(
-        "Every method whose updates stay in the span of the active points follows gradient "
-        "descent's law on its own clock, x* - x_inf ~ C / (m(t) + offset). Without memory and "
-        "without long first steps C is gradient descent's up to the step size; momentum ends with "
-        "another C."
-    ),
-    criterion=(
-        "On each data set with k12 <= 0, for every such method (sharpness-aware minimisation with "
-        f"the radius 0.1): the median of gap (ln s + offset) / |C| is within {NEAR:.0%} of 1 at t "
-        "= 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's steps apart: the "
-        f"median |C - C of gradient descent| from the same start is at most {SAME:.0%} of the "
-        f"median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the second half of ln "
-        "t. With memory it is more than that on one data set or more."
-    ),
-    source=(
-        'docs/theory.md, "Remedies"; [soudry2018], [nacson2019], [jitelgarsky2019], '
-        "[jisrebrotelgarsky2021]"
-    ),
+    statement="""Every method whose updates stay in the span of the active points follows gradient
+        descent's law on its own clock, x* - x_inf ~ C / (m(t) + offset). Without memory and without
+        long first steps C is gradient descent's up to the step size; momentum ends with another
+        C.""",
+    criterion=f"""On each data set with k12 <= 0, for every such method (sharpness-aware
+        minimisation with the radius 0.1): the median of gap (ln s + offset) / |C| is within
+        {NEAR:.0%} of 1 at t = 10^4 (heavy ball: 10^5), s the flow time. Without memory, Polyak's
+        steps apart: the median |C - C of gradient descent| from the same start is at most
+        {SAME:.0%} of the median |C|, and {SHARE:.0%} of the trials keep C within 0.1 % over the
+        second half of ln t. With memory it is more than that on one data set or more.""",
+    source="""docs/theory.md, "Remedies"; [soudry2018], [nacson2019], [jitelgarsky2019],
+        [jisrebrotelgarsky2021]""",
     examine=examine,
     apart=True,
     evidence=Evidence.independent,

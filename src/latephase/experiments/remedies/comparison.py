@@ -28,10 +28,8 @@ def comparison(data: Dataset, found: xr.Dataset) -> tuple[Statement, Finding, li
     finding = Finding(
         verdict=decide(data, measured, found.sizes["trial"]),
         summary=f"{len(measured)} methods; the smallest gap at the end is left by {best.method}.",
-        run=(
-            f"{found.sizes['trial']} networks ({settings['initializer']}), the same for every "
-            f"method, for {settings['until']} updates made one by one."
-        ),
+        run=f"""{found.sizes["trial"]} networks ({settings["initializer"]}), the same for every
+            method, for {settings["until"]} updates made one by one.""",
         numbers=[Number(f"{row.method}: gap / law", row.ratio) for row in measured if row.spans],
         settings=settings,
         tables=[
@@ -57,15 +55,11 @@ STATEMENT = Statement(
     number=1,
     key="compare",
     title="Methods compared",
-    statement=(
-        "Methods whose updates stay in the span of the active points follow gradient descent's law "
-        "x* - x_inf ~ C / (m(t) + offset), each on its own clock m."
-    ),
-    criterion=(
-        f"For every such method the median of gap (ln s + offset) / |C| is within {100 * LIKE:.0f} "
-        f"% of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST} fitted trials, "
-        "without such methods, and where k12 > 0."
-    ),
+    statement="""Methods whose updates stay in the span of the active points follow gradient
+        descent's law x* - x_inf ~ C / (m(t) + offset), each on its own clock m.""",
+    criterion=f"""For every such method the median of gap (ln s + offset) / |C| is within
+        {100 * LIKE:.0f} % of 1 at the end, s the flow time. UNDECIDED with fewer than {FEWEST}
+        fitted trials, without such methods, and where k12 > 0.""",
     source='docs/theory.md, "Remedies"',
     evidence=Evidence.independent,
 )

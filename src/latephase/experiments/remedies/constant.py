@@ -58,16 +58,14 @@ def examine(bench: Bench) -> Finding:
     worst = max(left(*pair) for pair in pairs)
     return Finding(
         verdict=decide(found, paper.found.sizes["trial"], scaled, steps),
-        summary=(
-            "On x = 1, -1, where nothing else is left, the gap at t = 10^4 falls from "
-            f"{paper.row('gd').gaps[4]:.1e} to {paper.row('weight_decay').gaps[4]:.1e} (weight "
-            f"decay), {paper.row('fixed_radius').gaps[4]:.1e} (fixed radius) and "
-            f"{paper.row('span_projection').gaps[4]:.1e} (span projection); on x = {wide.name} all "
-            f"three end at the rest |C| = {null_free_constant(wide.data):.3f}. Inputs halved and "
-            "weights doubled, the same function at the start, lower the relative deficit on x = 1, "
-            f"-1 at t = 10^6 from {steps[0]:.1e} to {steps[1]:.1e} (one run, step by step; median: "
-            f"{scaled[0].plain[JUDGED]:.1e} to {scaled[0].scaled[JUDGED]:.1e})."
-        ),
+        summary=f"""On x = 1, -1, where nothing else is left, the gap at t = 10^4 falls from
+            {paper.row("gd").gaps[4]:.1e} to {paper.row("weight_decay").gaps[4]:.1e} (weight decay),
+            {paper.row("fixed_radius").gaps[4]:.1e} (fixed radius) and
+            {paper.row("span_projection").gaps[4]:.1e} (span projection); on x = {wide.name} all
+            three end at the rest |C| = {null_free_constant(wide.data):.3f}. Inputs halved and
+            weights doubled, the same function at the start, lower the relative deficit on x = 1, -1
+            at t = 10^6 from {steps[0]:.1e} to {steps[1]:.1e} (one run, step by step; median:
+            {scaled[0].plain[JUDGED]:.1e} to {scaled[0].scaled[JUDGED]:.1e}).""",
         run=words(bench),
         numbers=[
             Number("largest distance from the rest, of gd's |C|", worst),
@@ -91,19 +89,15 @@ CLAIM = Claim(
     number=16,
     key="remedies_constant",
     title="Remedies that attack the constant",
-    statement=(
-        "Weight decay, a fixed radius and span projection remove the null components that the "
-        "initialisation has left, and nothing else: C goes to 0 where k11 = k22, and elsewhere to "
-        "what ln(k22 / k11) leaves. Smaller inputs with larger weights, the same function at the "
-        "start, leave the regime that has such a constant: on x = 1, -1 the rate is fast."
-    ),
-    criterion=(
-        "On each data set with k12 <= 0 the median |C| at t = 10^4 is within 2 % of gradient "
-        "descent's from the |C| of a network without null components, for all three methods. With "
-        "inputs halved and weights doubled the relative deficit on x = 1, -1 at t = 10^6 is "
-        f"smaller by a factor of {GAIN:g} or more, in the median of the networks that are fitted "
-        "both ways, and in one network made step by step."
-    ),
+    statement="""Weight decay, a fixed radius and span projection remove the null components that
+        the initialisation has left, and nothing else: C goes to 0 where k11 = k22, and elsewhere to
+        what ln(k22 / k11) leaves. Smaller inputs with larger weights, the same function at the
+        start, leave the regime that has such a constant: on x = 1, -1 the rate is fast.""",
+    criterion=f"""On each data set with k12 <= 0 the median |C| at t = 10^4 is within 2 % of
+        gradient descent's from the |C| of a network without null components, for all three methods.
+        With inputs halved and weights doubled the relative deficit on x = 1, -1 at t = 10^6 is
+        smaller by a factor of {GAIN:g} or more, in the median of the networks that are fitted both
+        ways, and in one network made step by step.""",
     source='docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,

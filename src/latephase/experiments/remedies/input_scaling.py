@@ -88,9 +88,8 @@ def table(found: list[ScaledInputs]) -> Table:
     for k, t in enumerate(TIMES):
         columns[f"gd, deficit / optimum at {t}"] = [float(one.plain[k]) for one in found]
         columns[f"scaled, deficit / optimum at {t}"] = [float(one.scaled[k]) for one in found]
-    caption = (
-        f"Inputs times {FACTOR:g} and initial weights times {1 / FACTOR:g}, the same function at "
-        "the start: median margin deficits over the largest possible margin, of networks that are "
-        "fitted both ways. Scaled, every data set here has k12 > 0, whose limit is the midpoint."
-    )
+    caption = f"""Inputs times {FACTOR:g} and initial weights times {1 / FACTOR:g}, the same
+        function at the start: median margin deficits over the largest possible margin, of networks
+        that are fitted both ways. Scaled, every data set here has k12 > 0, whose limit is the
+        midpoint."""
     return Table("input_scaling", caption, columns, opened=True)

@@ -80,8 +80,6 @@ def settings(bench: Bench) -> dict[str, object]:
 
 def words(bench: Bench) -> str:
     """What was run, in words."""
-    return (
-        f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on each "
-        f"of {len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one "
-        "(gap / law of heavy ball: 1e5)."
-    )
+    return f"""{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on
+        each of {len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one
+        (gap / law of heavy ball: 1e5)."""

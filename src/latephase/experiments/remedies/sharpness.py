@@ -84,11 +84,9 @@ def examine(bench: Bench) -> Finding:
     large, small, blind = ([getattr(o, of) for o in found] for of in ("large", "small", "blind"))
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"At radius 1 training stops with the loss above e^{STUCK:g} in {min(large):.0%} to "
-            f"{max(large):.0%} of the runs that gradient descent fits, at radius 0.1 in "
-            f"{min(small):.0%} to {max(small):.0%}."
-        ),
+        summary=f"""At radius 1 training stops with the loss above e^{STUCK:g} in {min(large):.0%}
+            to {max(large):.0%} of the runs that gradient descent fits, at radius 0.1 in
+            {min(small):.0%} to {max(small):.0%}.""",
         run=words(bench),
         numbers=[
             Number(f"x = {o.name}: {label}", getattr(o, of))
@@ -97,11 +95,11 @@ def examine(bench: Bench) -> Finding:
         ],
         settings=settings(bench),
         deviations=[
-            f"The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs "
-            "it is active at its point, and inactive where the ascent takes it, so that its "
-            "gradient is 0 for ever.",
-            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there "
-            "too.",
+            f"""The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs
+                it is active at its point, and inactive where the ascent takes it, so that its
+                gradient is 0 for ever.""",
+            f"""Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there
+                too.""",
         ],
     )
 
@@ -110,15 +108,11 @@ CLAIM = Claim(
     number=19,
     key="remedies_sharpness",
     title="Sharpness-aware minimisation with a large radius",
-    statement=(
-        "With a large radius, sharpness-aware minimisation stops training: the gradient is taken "
-        "where a neuron is dead."
-    ),
-    criterion=(
-        "On each data set at radius 1 at least half of the trials that gradient descent fits end "
-        "with ln L > -3, and in 90 % of these a neuron is inactive at its point, or is so at the "
-        "point of ascent."
-    ),
+    statement="""With a large radius, sharpness-aware minimisation stops training: the gradient is
+        taken where a neuron is dead.""",
+    criterion="""On each data set at radius 1 at least half of the trials that gradient descent fits
+        end with ln L > -3, and in 90 % of these a neuron is inactive at its point, or is so at the
+        point of ascent.""",
     source='[foret2021]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,

@@ -55,13 +55,11 @@ def gap_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
         "|C| at the end (input units)": "constant",
         "shift of C (share of gd's)": "shift",
     }
-    caption = (
-        f"x = {points_of(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it "
-        "decays: the model with the smallest corrected Akaike criterion over the last decade and a "
-        "half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s "
-        "+ offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this "
-        "clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."
-    )
+    caption = f"""x = {points_of(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it
+        decays: the model with the smallest corrected Akaike criterion over the last decade and a
+        half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s +
+        offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this
+        clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."""
     return Table.of(key, caption, found, named)
 
 
@@ -78,13 +76,11 @@ def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) 
     shown: dict[str, list[Any]] = {"method": [row.method for row in first], "effect": effects} | {
         f"gap, x = {points_of(data)}": [row.gaps[last] for row in found] for data, found in compared
     }
-    caption = (
-        "What each method does to the slow rate of gradient descent, and the median gap |x* - "
-        f"x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
-        f"offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of "
-        "gradient descent's of the same start (median); another C: farther; C drifts: its memory "
-        "goes on changing C. Where data sets differ, their effects are separated by a stroke."
-    )
+    caption = f"""What each method does to the slow rate of gradient descent, and the median gap |x*
+        - x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m +
+        offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of gradient
+        descent's of the same start (median); another C: farther; C drifts: its memory goes on
+        changing C. Where data sets differ, their effects are separated by a stroke."""
     return Table(key, caption, shown, opened=True)
 
 
@@ -103,10 +99,8 @@ def clock_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
         "margin deficit (input units)": "deficit",
         "normalised-margin gap": "normalised_gap",
     }
-    caption = (
-        f"x = {points_of(data)}: the clocks at the end, and what is left (medians of fitted "
-        "trials). Flow time is the sum of effective step sizes |update| / |grad L|."
-    )
+    caption = f"""x = {points_of(data)}: the clocks at the end, and what is left (medians of fitted
+        trials). Flow time is the sum of effective step sizes |update| / |grad L|."""
     return Table.of(key, caption, found, named)
 
 

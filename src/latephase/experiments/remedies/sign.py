@@ -86,15 +86,11 @@ CLAIM = Claim(
     number=20,
     key="remedies_sign",
     title="Sign descent goes elsewhere",
-    statement=(
-        "Sign descent converges to the boundary of the l_inf geometry, which is another one than "
-        "gradient descent's unless the points lie symmetrically."
-    ),
-    criterion=(
-        "On every data set the median x* at t = 10^4 is within 2 % of half the distance of the "
-        "points from the prediction of two linear programs, and on at least one the prediction is "
-        "more than 10 % away from gradient descent's limit."
-    ),
+    statement="""Sign descent converges to the boundary of the l_inf geometry, which is another one
+        than gradient descent's unless the points lie symmetrically.""",
+    criterion="""On every data set the median x* at t = 10^4 is within 2 % of half the distance of
+        the points from the prediction of two linear programs, and on at least one the prediction is
+        more than 10 % away from gradient descent's limit.""",
     source='[gunasekar2018]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
