@@ -59,10 +59,7 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     from latephase.margin.attacks import attack_margin
 
     found = bench.ensemble(
-        INITIALIZER,
-        until=LATER[-1],
-        at=(*TIMES, *LATER),
-        trials=min(bench.trials, TRIALS),
+        INITIALIZER, until=LATER[-1], at=(*TIMES, *LATER), trials=min(bench.trials, TRIALS)
     )
     kept = found.isel(trial=np.flatnonzero(found.regime.values == "specialised"))
     exact = kept.robustness_margin.values

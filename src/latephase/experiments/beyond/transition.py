@@ -150,10 +150,7 @@ def examine(bench: Bench) -> Finding:
             Number("of these, above 1e-6 at 10^100", slow, Rigour.estimated),
         ],
         settings=bench.settings(trials=min(bench.trials, TRIALS), c=list(HALF_GAPS)),
-        tables=[
-            Table.of("transition", CAPTION, found, COLUMNS),
-            other_networks.table(others),
-        ],
+        tables=[Table.of("transition", CAPTION, found, COLUMNS), other_networks.table(others)],
         figures=[_figure(found)],
     )
 

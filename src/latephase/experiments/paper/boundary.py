@@ -9,9 +9,9 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
-from latephase.problem import GradientDescent, ShallowReLU
+from latephase.problem import ShallowReLU
 
-from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.base import PAPER_DATA, PAPER_METHOD, Bench, Claim, Evidence
 from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.one_by_one import LOG_RISE, SteppedRuns, rise, stepped
 from ..bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
@@ -119,12 +119,17 @@ def examine(bench: Bench) -> Finding:
     checks = [check(r) for r in common_runs(bench)]
     identity = max(c.identity for c in checks)
     ratio = np.concatenate([c.ratio for c in checks])
+    off, onward = max(largest(c.denominator) for c in checks), f"from step {FROM} on"
     samples, alone = sum(c.defined for c in checks), sum(c.specialised for c in checks)
-    astray = sum(c.astray for c in checks)
+    undefined, astray = alone - samples, sum(c.astray for c in checks)
     single = stepped(bench)
     errors, growth = step_by_step(single)
-    least, most = float(ratio.min(initial=np.inf)), _most(ratio)
-    growing = _most(growth)
+    least, most, growing = float(ratio.min(initial=np.inf)), _most(ratio), _most(growth)
+    early = f"""The formula does not hold from the start: in {undefined:,} samples of specialised
+        networks the kinks leave an interval between them on which N = 0, so that x* does not exist
+        and the margin ends at a kink; in {astray:,} samples before specialisation x* exists but
+        another zero of N is nearer. All of these are early; the claim is judged where x* is the
+        boundary."""
     return Finding(
         decide(checks, single),
         f"""The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,}
@@ -138,13 +143,12 @@ def examine(bench: Bench) -> Finding:
         [
             Number("largest relative error of the margin formula", identity),
             Number("samples of specialised networks, both points right", alone),
-            Number("of these, x* undefined: N = 0 on an interval", alone - samples),
+            Number("of these, x* undefined: N = 0 on an interval", undefined),
             Number("samples before that in which x* is not the nearest zero", astray),
             Number("smallest (w1 - w2)/ln t at 1e1000", least),
             Number("largest (w1 - w2)/ln t at 1e1000", most),
             Number(
-                f"largest relative distance of w1 - w2 from ln t + beta, from step {FROM} on",
-                max(largest(c.denominator) for c in checks),
+                f"largest relative distance of w1 - w2 from ln t + beta, from step {FROM} on", off
             ),
             Number("step by step: error of the margin formula", _most(errors)),
             Number("step by step: growth of w1 - w2 / ln t - 1", growing),
@@ -152,7 +156,7 @@ def examine(bench: Bench) -> Finding:
         settings(bench, COMMON, at=TIMES),
         [Table.of("boundary_formula", CAPTION, checks, COLUMNS)],
         [_figure()],
-        [_early(alone - samples, astray)] if alone - samples or astray else [],
+        [early] if undefined or astray else [],
     )
 
 
@@ -160,23 +164,12 @@ def _most(values: Floats) -> float:
     return largest(values, -np.inf)
 
 
-def _early(undefined: int, astray: int) -> str:
-    """What is so before the late phase."""
-    return f"""The formula does not hold from the start: in {undefined:,} samples of specialised
-        networks the kinks leave an interval between them on which N = 0, so that x* does not exist
-        and the margin ends at a kink; in {astray:,} samples before specialisation x* exists but
-        another zero of N is nearer. All of these are early; the claim is judged where x* is the
-        boundary."""
-
-
 def _figure() -> Figure:
     """One network at SHOWN_TIMES: its scaled outputs, and its boundaries (NaN where undefined)."""
     from latephase.runs import simulate
 
-    method = GradientDescent(STEP_SIZE)
-    run = simulate(
-        ShallowReLU(*SHOWN), PAPER_DATA, method, until=SHOWN_TIMES[-1], at=SHOWN_TIMES
-    ).trajectory
+    net = ShallowReLU(*SHOWN)
+    run = simulate(net, PAPER_DATA, PAPER_METHOD, until=SHOWN_TIMES[-1], at=SHOWN_TIMES).trajectory
     nets = [ShallowReLU(*net) for net in zip(run.weights.values, run.biases.values, strict=True)]
     x, boundaries = np.linspace(-1.5, 1.5, 601), np.asarray(run.boundary.values, float)
     names = ("at the start", *(f"after {t} steps" for t in SHOWN_TIMES[1:]))
@@ -185,7 +178,7 @@ def _figure() -> Figure:
         for k, (net, name) in enumerate(zip(nets, names, strict=True))
     ]
     series += [Series("points", [b], [0.0], colour=k) for k, b in enumerate(boundaries)]
-    series += [Series("points", [1.0, -1.0], [0.0, 0.0], "the inputs", role="reference")]
+    series.append(Series("points", [1.0, -1.0], [0.0, 0.0], "the inputs", role="reference"))
     labels = "x", "N(x) / largest |N| at the inputs"
     places = ", ".join(f"{b:.2g}" for b in boundaries)
     return Figure(

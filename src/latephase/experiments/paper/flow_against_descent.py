@@ -145,8 +145,7 @@ def measure(runs: Runs) -> Measured:
 def examine(bench: Bench) -> Finding:
     """Run GF and GD over the ladder of step sizes from the same starts."""
     runs = run(bench)
-    m, exact = measure(runs), Rigour.exact
-    steep = largest(runs.ratios[-1])
+    m, exact, steep = measure(runs), Rigour.exact, largest(runs.ratios[-1])
     return Finding(
         verdict=decide(m),
         summary=f"""With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t)
@@ -166,10 +165,7 @@ def examine(bench: Bench) -> Finding:
             Number(f"largest |C| / step size, step sizes up to {SMALL:g}", m.ratio),
         ],
         settings=bench.settings(
-            initializer=INITIALIZER,
-            inputs=[1.0, -1.0],
-            step_sizes=list(LADDER),
-            times=list(FLOW_TIMES),
+            initializer=INITIALIZER, inputs=[1.0, -1.0], step_sizes=LADDER, times=FLOW_TIMES
         ),
         tables=[_table(runs)],
         figures=[_figure(runs)] if runs.both.any() and runs.one.any() else [],

@@ -13,7 +13,7 @@ from latephase.margin import kkt_residual, margin_on_line, normalised_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
 
 from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
-from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.paper_runs import Trained, settings, trained
 from ..bench.statistics import quantile
 
@@ -29,6 +29,15 @@ KKT_TRIALS = 60  # trials per initializer whose KKT residual is solved for
 EXACT = 1e-12
 KINK = 1e-12  # flow lands on kinks exactly, which weights and biases show only up to rounding
 OUTPUT_WEIGHTS = (1.0, -1.0)
+CAPTION = "Distance of gradient flow from the KKT point: largest over trained runs."
+COLUMNS: Columns[tuple[Distances, int]] = {
+    "initializer": lambda row: row[0].initializer,
+    "t": lambda row: TIMES[row[1]],
+    "distance in direction": lambda row: float(row[0].angle[row[1]]),
+    "KKT residual": lambda row: float(row[0].residual[row[1]]),
+    "gap of the normalised margin (relative)": lambda row: float(row[0].gap[row[1]]),
+    "margin deficit (relative)": lambda row: float(row[0].deficit[row[1]]),
+}
 
 
 @dataclass(frozen=True)
@@ -103,10 +112,10 @@ def direction(runs: Trained, theta: Floats) -> Distances:
     judged = [TIMES.index(t) for t in FAST]
     log_t = runs.log_t[judged]
     scaled = runs.log_deficit[~slow][:, judged] + log_t + np.log(log_t)
-    largest = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
+    most = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
     medians = [np.array([quantile(c, 0.5) for c in v.T]) for v in (angle, gap, deficit)]
     pace = np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
-    return Distances(runs.initializer, runs.count, *(*largest, *medians, *pace))
+    return Distances(runs.initializer, runs.count, *(*most, *medians, *pace))
 
 
 def converges(distance: Floats) -> bool:
@@ -121,10 +130,7 @@ def decide(found: Sequence[Distances], target: Target) -> Support:
     if any(d.trials == 0 for d in found):
         return Support.UNDECIDED
     best = max(target.residual, target.margin_error, target.robustness_error) <= EXACT
-    reached = all(
-        converges(d.angle) and converges(d.deficit) and converges(d.residual) and converges(d.gap)
-        for d in found
-    )
+    reached = all(converges(x) for d in found for x in (d.angle, d.deficit, d.residual, d.gap))
     paced = all((d.fall <= SLOW).all() and (d.spread <= SPREAD).all() for d in found)
     return Support.of(best and reached and paced)
 
@@ -143,6 +149,8 @@ def examine(bench: Bench) -> Finding:
     )
     trials, fast = sum(d.trials for d in found), sum(d.spread.size for d in found)
     changes = max(float(d.spread.max(initial=1.0)) for d in found)
+    span = "from 1e20 to 1e1000"
+    rows = [(d, k) for d in found for k in range(len(TIMES))]
     last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
     return Finding(
         decide(found, target),
@@ -156,11 +164,7 @@ def examine(bench: Bench) -> Finding:
         [
             Number("trained runs", trials),
             Number("of these, C = 0", fast, Rigour.exact),
-            Number(
-                "these: largest change of deficit * t ln t from 1e20 to 1e1000",
-                changes,
-                unit="times",
-            ),
+            Number(f"these: largest change of deficit * t ln t {span}", changes, unit="times"),
             Number("KKT residual of the limit point", target.residual),
             Number("its normalised margin against 1/|theta*|", target.margin_error),
             Number("its robustness margin against the optimum", target.robustness_error),
@@ -171,24 +175,15 @@ def examine(bench: Bench) -> Finding:
             Number(f"largest of these distances at {TIMES[-1]}", last),
         ],
         settings(bench, INITIALIZERS, method="gradient flow", until=TIMES[-1], at=TIMES),
-        [_table(found)],
+        [
+            Table.of(
+                "flow_direction",
+                CAPTION,
+                [(d, k) for d in found for k in range(len(TIMES))],
+                COLUMNS,
+            )
+        ],
         [_figure(found)],
-    )
-
-
-def _table(found: Sequence[Distances]) -> Table:
-    rows = [(d, k, t) for d in found for k, t in enumerate(TIMES)]
-    return Table(
-        "flow_direction",
-        "Distance of gradient flow from the KKT point: largest over trained runs.",
-        {
-            "initializer": [d.initializer for d, _, _ in rows],
-            "t": [t for _, _, t in rows],
-            "distance in direction": [float(d.angle[k]) for d, k, _ in rows],
-            "KKT residual": [float(d.residual[k]) for d, k, _ in rows],
-            "gap of the normalised margin (relative)": [float(d.gap[k]) for d, k, _ in rows],
-            "margin deficit (relative)": [float(d.deficit[k]) for d, k, _ in rows],
-        },
     )
 
 

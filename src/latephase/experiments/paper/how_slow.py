@@ -25,14 +25,8 @@ LATE = 50.0  # ln t past the entry from which the remainder O(ln t / t) is below
 TOLERANCE = 1e-6
 # Initializers of customary scale; a thousandth and ten times it are shown beside them.
 CUSTOMARY = (
-    "he_normal",
-    "he_uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "lecun_normal",
-    "pytorch_default",
-    "standard_normal",
-    "uniform",
+    *("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal"),
+    *("pytorch_default", "standard_normal", "uniform"),
 )
 _LOG10 = np.log(10.0)
 
@@ -56,9 +50,8 @@ def decide(slowness: Slowness) -> Support:
     years = np.array([slowness.years.get(name, np.nan) for name in CUSTOMARY])
     if slowness.checked == 0 or np.isnan(years).any():
         return Support.UNDECIDED
-    confirmed = slowness.error <= TOLERANCE
-    prohibitive = bool((years > np.log10(AGE_OF_UNIVERSE)).all())
-    return Support.of(confirmed and prohibitive)
+    prohibitive = (years > np.log10(AGE_OF_UNIVERSE)).all()
+    return Support.of(prohibitive and slowness.error <= TOLERANCE)
 
 
 def log_steps(found: LatePhase, deficit: float) -> Floats:
@@ -108,7 +101,7 @@ def examine(bench: Bench) -> Finding:
     every = {n: log10_years(log10_steps(found, DEFICITS[-1], 0.5)) for n, found in runs.items()}
     slowness = Slowness(every, largest(errors), errors.size)
     name = min((n for n in every if n in CUSTOMARY), key=lambda n: every[n])
-    years = every[name]
+    years, least = every[name], "least median time to a deficit of 0.001"
     fast = {n: y for n, y in every.items() if n not in CUSTOMARY and y <= np.log10(AGE_OF_UNIVERSE)}
     return Finding(
         verdict=decide(slowness),
@@ -121,19 +114,12 @@ def examine(bench: Bench) -> Finding:
             {slowness.checked} of the predictions checked by simulating the boundary at that
             step.""",
         numbers=[
-            Number(
-                f"least median time to a deficit of 0.001 ({name})",
-                years,
-                Rigour.estimated,
-                "log10 years",
-            ),
+            Number(f"{least} ({name})", years, Rigour.estimated, "log10 years"),
             Number("predictions checked by simulation", slowness.checked),
             Number("largest relative error of the simulated deficit", slowness.error, Rigour.exact),
         ],
         settings=bench.settings(
-            inputs=[1.0, -1.0],
-            step_size=STEP_SIZE,
-            deficits=list(DEFICITS),
+            **{"inputs": [1.0, -1.0], "step_size": STEP_SIZE, "deficits": DEFICITS},
             steps_per_second=STEPS_PER_SECOND,
             age_of_the_universe_in_years=AGE_OF_UNIVERSE,
         ),
@@ -156,8 +142,7 @@ def _table(runs: dict[str, LatePhase]) -> Table:
         for label, share in (("median", 0.5), ("90 %", 0.9)):
             steps = [log10_steps(f, deficit, share) for f in runs.values()]
             columns[f"deficit {deficit:g}, {label} (log10 steps)"] = steps
-            years = [log10_years(s) for s in steps]
-            columns[f"deficit {deficit:g}, {label} (log10 years)"] = years
+            columns[f"deficit {deficit:g}, {label} (log10 years)"] = [log10_years(s) for s in steps]
     caption = """Steps until the deficit stays below a value, and years at 10^9 steps per second, as
         decimal logarithms: the median trained run, and the step by which 90 % have arrived."""
     return Table("how_slow", caption, columns)
@@ -174,8 +159,7 @@ def _figure(runs: dict[str, LatePhase]) -> Figure:
         middle, *ends = (
             [log10_steps(f, deficit, q) for f in runs.values()] for q in (0.5, 0.1, 0.9)
         )
-        label = f"deficit {deficit:g}"
-        series.append(Series("ranges", names, middle, label, y2=np.array(ends)))
+        series.append(Series("ranges", names, middle, f"deficit {deficit:g}", y2=np.array(ends)))
     universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
     limit = Series("line", names, [universe] * len(names), "age of the universe", role="reference")
     panel = Panel([*series, limit], "initializer", "log10 steps", y_scale="log")

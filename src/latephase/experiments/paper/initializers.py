@@ -180,6 +180,7 @@ def examine(bench: Bench) -> Finding:
     lost = {i.initializer: int((~i.resolved).sum()) for i in found}
     left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
     inside = fractions(found).contains(list(FRACTIONS.values()))
+    holding = f"{int(inside.sum())} of {inside.size}"
     slopes = single.constant_error
     ends, end_figure = _fractions(found)
     return Finding(
@@ -200,10 +201,7 @@ def examine(bench: Bench) -> Finding:
             Number("of these, measured equals predicted constant", equal),
             Number("largest relative difference", largest(differences)),
             Number(f"step by step to {single.until}: largest relative error of C", largest(slopes)),
-            Number(
-                "fraction intervals that hold the exact value",
-                f"{int(inside.sum())} of {inside.size}",
-            ),
+            Number("fraction intervals that hold the exact value", holding),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
         [ends, Table.of("constants", CONSTANTS, found, COLUMNS)],

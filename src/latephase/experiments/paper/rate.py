@@ -123,55 +123,41 @@ def examine(bench: Bench) -> Finding:
     runs = common_runs(bench)
     rates = [rate(r) for r in runs]
     single = stepped(bench)
-    slopes = single.constant_error
+    slopes, error = single.constant_error, largest(single.constant_error)
     outside = rate(trained(bench.ensemble(OUTSIDE, at=TIMES), OUTSIDE))
     inside = share(bounded(outside))
-    worst = max(largest(r.residual) for r in rates)
+    worst, slope = (max(largest(getattr(r, n)) for r in rates) for n in ("residual", "slope_error"))
+    spread = max(largest(r.upper / r.lower) for r in rates)
+    onset = max(largest(r.onset) for r in rates) / np.log(10)
     held = np.concatenate([bounded(r) & affine(r) for r in rates])
+    late = f"""{OUTSIDE}: {1 - inside:.1%} of the trained runs are outside these bounds up to
+        1e1000: a point that starts misclassified by a margin of q makes the first step as long as e^q,
+        which puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too
+        small to see; Theta(1/ln t) then sets in only later than any horizon of practice."""
     return Finding(
         decide(rates, single),
         f"""{held.sum():,} of {held.size:,} trained runs keep deficit * ln t between two constants
             from step {FROM} to 1e1000, and 1/deficit on the predicted line to better than
             {power_above(worst)}. {slow_step_by_step(single).sum()} of {slopes.size} runs made step
             by step to {single.until} do so, too, with the slope 1/|C| to better than
-            {power_above(largest(slopes))}.""",
+            {power_above(error)}.""",
         f"""{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; the
             one of median |C| of each also step by step to {single.until}, by a loop of its own.""",
         [
             Number("trained runs", held.size),
-            Number(
-                f"largest upper / lower constant from step {FROM} on",
-                max(largest(r.upper / r.lower) for r in rates),
-            ),
-            Number(
-                "latest onset of the bounds, log10 of the step",
-                max(largest(r.onset) for r in rates) / np.log(10),
-            ),
-            Number(
-                "largest relative error of the slope 1/|C|",
-                max(largest(r.slope_error) for r in rates),
-            ),
+            Number(f"largest upper / lower constant from step {FROM} on", spread),
+            Number("latest onset of the bounds, log10 of the step", onset),
+            Number("largest relative error of the slope 1/|C|", slope),
             Number("largest relative residual of the line", worst),
             Number(f"share of {OUTSIDE} within the same bounds", inside),
             Number(f"runs made step by step to {single.until}", slopes.size),
-            Number(
-                "their slope over the last decade against 1/|C|, largest relative error",
-                largest(slopes),
-            ),
+            Number("their slope over the last decade against 1/|C|, largest relative error", error),
         ],
         settings(bench, COMMON, at=TIMES),
         [Table.of("rate_constants", CAPTION, [*rates, outside], COLUMNS)],
         [_figure(runs[0])],
-        [_late(1 - inside)] if inside < 1 else [],
+        [late] if inside < 1 else [],
     )
-
-
-def _late(out: float) -> str:
-    """Of the share of OUTSIDE that is out of bounds."""
-    return f"""{OUTSIDE}: {out:.1%} of the trained runs are outside these bounds up to 1e1000: a
-        point that starts misclassified by a margin of q makes the first step as long as e^q, which
-        puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too small to
-        see; Theta(1/ln t) then sets in only later than any horizon of practice."""
 
 
 def _figure(runs: Trained) -> Figure:
@@ -181,12 +167,11 @@ def _figure(runs: Trained) -> Figure:
     log_t = runs.log_t[late]
     series: list[Series] = []
     for colour, k in enumerate(chosen):
-        c, beta = runs.constant[k], runs.offset[k]
-        measured = 1 / np.abs(runs.boundary[k, late])
-        label = f"|C| = {abs(c):.3f}"
+        size, measured = abs(runs.constant[k]), 1 / np.abs(runs.boundary[k, late])
+        law = (log_t + runs.offset[k]) / size
         series += [
-            Series("points", log_t, measured, label, colour=colour),
-            Series("line", log_t, (log_t + beta) / abs(c), role="prediction", colour=colour),
+            Series("points", log_t, measured, f"|C| = {size:.3f}", colour=colour),
+            Series("line", log_t, law, role="prediction", colour=colour),
         ]
     labels, end = ("ln t", "1 / |x*|"), float(20 * np.log(10))
     tops = [np.interp(end, s.x, s.y) for s in series]  # type: ignore[arg-type]
