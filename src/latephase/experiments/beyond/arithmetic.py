@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from latephase.core.arrays import Floats
@@ -26,12 +24,8 @@ from .stalls import (
 
 POINTS, TRIALS = ((1.0, -1.0), (2.0, -0.5)), 40
 KINDS: tuple[tuple[str, bool], ...] = (
-    ("bfloat16", False),
-    ("bfloat16", True),
-    ("float16", False),
-    ("float16", True),
-    ("float32", False),
-    ("float64", False),
+    *(("bfloat16", False), ("bfloat16", True), ("float16", False), ("float16", True)),
+    *(("float32", False), ("float64", False)),
 )
 """(format, gradients accumulated in float32)."""
 STEP_FACTOR, DEFICIT_FACTOR, SHARE = 1.5, 1.25, 0.9
@@ -57,7 +51,7 @@ def _middle(values: Floats) -> float:
     return float(np.nanmedian(values))
 
 
-def decide(found: Sequence[Stalled]) -> Support:
+def decide(found: list[Stalled]) -> Support:
     """As the criterion says."""
     if min(len(one.stalled) for one in found) < FEWEST:
         return Support.UNDECIDED
@@ -67,7 +61,7 @@ def decide(found: Sequence[Stalled]) -> Support:
     return Support.of(seen and steps and gaps)
 
 
-def _wide(found: Sequence[Stalled]) -> list[Stalled]:
+def _wide(found: list[Stalled]) -> list[Stalled]:
     """The rows whose gaps are judged: bfloat16 has too few digits for one."""
     return [one for one in found if one.dtype != "bfloat16"]
 
@@ -88,6 +82,7 @@ def examine(bench: Bench) -> Finding:
     least = min(float(np.isfinite(one.stalled).mean()) for one in found)
     gap = max(_wide(found), key=lambda one: abs(np.log(one.gap_ratio)))
     worst = max((one.step_ratio, one.dtype) for one in found)
+    nearest = "bfloat16, to nearest"
     free = f"bfloat16, stochastic rounding: median gap at t = {STOCHASTIC_UNTIL:.0e}"
     return Finding(
         verdict=decide(found),
@@ -103,19 +98,11 @@ def examine(bench: Bench) -> Finding:
             *(Number(f"x = {s.inputs}, {s.name}: stall / prediction", s.step_ratio) for s in found),
             *(Number(f"x = {s.inputs}, {s.name}: gap / prediction", s.gap_ratio) for s in found),
             Number("largest share of perfect margins that are none", perfect[0], unit=perfect[1]),
-            Number(
-                "bfloat16, to nearest: median gap for ever",
-                _middle(found[0].gap),
-                unit="input unit",
-            ),
+            Number(f"{nearest}: median gap for ever", _middle(found[0].gap), unit="input unit"),
             Number(free, _middle(loose[1][-1]), unit="input unit"),
         ],
         settings=bench.settings(
-            trials=trials,
-            seed=seed,
-            initializer=INITIALIZER,
-            step_size=STEP_SIZE,
-            inputs=[list(points) for points in POINTS],
+            trials=trials, seed=seed, initializer=INITIALIZER, step_size=STEP_SIZE, inputs=POINTS
         ),
         tables=[Table.of("arithmetic", CAPTION, found, COLUMNS)],
         figures=[_figure(found, loose)],
@@ -123,7 +110,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _figure(found: Sequence[Stalled], loose: tuple[Floats, Floats, Floats]) -> Figure:
+def _figure(found: list[Stalled], loose: tuple[Floats, Floats, Floats]) -> Figure:
     paper = [one for one in found if one.inputs == found[0].inputs and not one.accumulate]
     series = []
     for one in paper:
@@ -133,14 +120,13 @@ def _figure(found: Sequence[Stalled], loose: tuple[Floats, Floats, Floats]) -> F
     exact = np.concatenate([one.predicted for one in paper])
     gaps = np.concatenate([one.predicted_gap for one in paper])
     order = np.argsort(exact)
-    series.append(
-        Series("points", np.log10(exact[order]), gaps[order], "predicted", role="prediction")
-    )
     with np.errstate(all="ignore"):
         middle = np.nanmedian(loose[1], axis=1)
-    series.append(
-        Series("line", np.log10(loose[0]), middle, "bfloat16, stochastic", role="reference")
-    )
+    x = np.log10(exact[order])
+    series += [
+        Series("points", x, gaps[order], "predicted", role="prediction"),
+        Series("line", np.log10(loose[0]), middle, "bfloat16, stochastic", role="reference"),
+    ]
     caption = """x = 1, -1, step size 1: each dot is a run at the update where it stops for ever,
         with the gap that is left; hollow, the predictions. Thin line, the median of bfloat16 with
         stochastic rounding, which does not stop."""
@@ -148,7 +134,7 @@ def _figure(found: Sequence[Stalled], loose: tuple[Floats, Floats, Floats]) -> F
     return Figure("arithmetic", caption, [panel])
 
 
-def _deviations(found: Sequence[Stalled], margins: Floats) -> list[str]:
+def _deviations(found: list[Stalled], margins: Floats) -> list[str]:
     late = [
         f"""{one.name} on x = {one.inputs}
             ({float(np.nanquantile(one.stalled / one.predicted, 0.9)):.1f})"""

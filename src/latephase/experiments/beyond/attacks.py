@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,9 +57,8 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     """(log10 t (S,), the attacks, trials) on runs that specialise."""
     from latephase.margin.attacks import attack_margin
 
-    found = bench.ensemble(
-        INITIALIZER, until=LATER[-1], at=(*TIMES, *LATER), trials=min(bench.trials, TRIALS)
-    )
+    few, at = min(bench.trials, TRIALS), (*TIMES, *LATER)
+    found = bench.ensemble(INITIALIZER, until=LATER[-1], at=at, trials=few)
     kept = found.isel(trial=np.flatnonzero(found.regime.values == "specialised"))
     exact = kept.robustness_margin.values
     log10_t = kept.log10_t.values
@@ -77,7 +75,7 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     return log10_t, done, kept.sizes["trial"]
 
 
-def decide(found: Sequence[Failure], trials: int) -> Support:
+def decide(found: list[Failure], trials: int) -> Support:
     """As the criterion says."""
     if trials < 5:
         return Support.UNDECIDED
@@ -89,6 +87,7 @@ def decide(found: Sequence[Failure], trials: int) -> Support:
 def examine(bench: Bench) -> Finding:
     """Attack the runs of gradient descent at all times."""
     log10_t, found, trials = failures(bench)
+    names = [f"{one.attack.upper()}, {one.where}, {one.dtype}" for one in found]
     first = min(found, key=lambda one: one.measured)
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
     return Finding(
@@ -100,12 +99,8 @@ def examine(bench: Bench) -> Finding:
             {STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times with
             radii to twice the best margin; false: more than {FALSE:g} of the exact margin.""",
         numbers=[
-            Number(
-                f"{one.attack.upper()}, {one.where}, {one.dtype}: false from",
-                one.measured,
-                unit="log10 updates",
-            )
-            for one in found
+            Number(f"{name}: false from", one.measured, unit="log10 updates")
+            for one, name in zip(found, names, strict=True)
         ],
         settings=bench.settings(trials=trials, step_size=STEP_SIZE),
         tables=[Table.of("attacks", CAPTION, found, COLUMNS)],
@@ -118,7 +113,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _figure(log10_t: Floats, found: Sequence[Failure]) -> Figure:
+def _figure(log10_t: Floats, found: list[Failure]) -> Figure:
     series = [
         Series("line", log10_t, one.share, f"{one.where}, {one.dtype}")
         for one in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,10 @@ def examine(bench: Bench) -> Finding:
     """Map the plane by theory; step and fast-forward networks at a grid of points."""
     side, limits, rates = grid()
     spots = in_parallel(lambda point: _spot(bench, *point), POINTS)
-    least, agree = float(np.nanmin(limits)), sum(s.agrees for s in spots)
+    least, optimal = float(np.nanmin(limits)), float(np.nanmean(limits == 1))
+    agree = sum(s.agrees for s in spots)
+    extrapolated, simulated = (max(s.extrapolated for s in spots), max(s.simulated for s in spots))
+    apart, margin = "distance of the extrapolated limit", f"the relative margin at {HORIZON}"
     slow = [s.shrink for s in spots if s.rate is not RateClass.fast]
     fast = [s.shrink for s in spots if s.rate is RateClass.fast]
     return Finding(
@@ -153,51 +157,25 @@ def examine(bench: Bench) -> Finding:
             {HORIZON}.""",
         numbers=[
             Number("smallest limiting margin / optimum on the map", least, Rigour.exact),
-            Number(
-                "share of the map with an optimal limit",
-                float(np.nanmean(limits == 1)),
-                Rigour.exact,
-            ),
+            Number("share of the map with an optimal limit", optimal, Rigour.exact),
             Number("networks stepped", sum(s.trained for s in spots)),
-            Number(
-                "largest median distance of the extrapolated limit from the map",
-                max(s.extrapolated for s in spots),
-                unit="half gaps",
-            ),
-            Number(
-                f"largest distance of the relative margin at {HORIZON}",
-                max(s.simulated for s in spots),
-                Rigour.estimated,
-            ),
+            Number(f"largest median {apart} from the map", extrapolated, unit="half gaps"),
+            Number(f"largest distance of {margin}", simulated, Rigour.estimated),
             Number("shrinking per decade where 1/ln t is predicted, smallest", min(slow)),
             Number("shrinking per decade where faster is predicted, largest", max(fast)),
         ],
-        settings={
-            "seed": bench.seed,
-            "initializer": INITIALIZER,
-            "candidates": CANDIDATES,
-            "step_size": STEP_SIZE,
-            "points": [list(p) for p in POINTS],
-            "times": list(TIMES),
-            "horizon": HORIZON,
-        },
+        settings={"seed": bench.seed, "initializer": INITIALIZER, "candidates": CANDIDATES}
+        | {"step_size": STEP_SIZE, "points": POINTS, "times": TIMES, "horizon": HORIZON},
         tables=[Table.of("data_plane", CAPTION, spots, COLUMNS)],
         figures=[_figure(side, limits, rates, spots)],
-        deviations=_deviations(spots),
+        deviations=[
+            f"({s.x1:g}, {s.x2:g}) disagrees with the map: {s}."
+            if s.judged
+            else f"({s.x1:g}, {s.x2:g}): only {s.trained} trained, {s.settled} settled networks."
+            for s in spots
+            if not (s.judged and s.agrees)
+        ],
     )
-
-
-def _deviations(spots: list[Spot]) -> list[str]:
-    """Spots that disagree with the map or could not be judged."""
-    texts = []
-    for s in spots:
-        if not s.judged:
-            texts.append(
-                f"({s.x1:g}, {s.x2:g}): only {s.trained} trained, {s.settled} settled networks."
-            )
-        elif not s.agrees:
-            texts.append(f"({s.x1:g}, {s.x2:g}) disagrees with the map: {s}.")
-    return texts
 
 
 def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
@@ -217,14 +195,9 @@ def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> F
         (Series("map", side, side, z=rates, categories=RATE_NAMES), "rate"),
     )
     axes, square = ("x1 (label +1)", "x2 (label -1)"), (-float(REACH), float(REACH))
+    looks: dict[str, Any] = {"x_limits": square, "y_limits": square}
     panels = [
-        Panel(
-            [values, *hyperbola(), *dots],
-            *(*axes, label),
-            x_limits=square,
-            y_limits=square,
-            colour_label=label,
-        )
+        Panel([values, *hyperbola(), *dots], *axes, label, colour_label=label, **looks)
         for values, label in maps
     ]
     return Figure("data_plane", caption, panels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -90,7 +89,7 @@ def network(seed: int) -> ShallowReLU:
     return ShallowReLU(weights, 0.1 * rng.normal(size=WIDTH), outer)
 
 
-def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
+def trained(seeds: range, data: Dataset) -> list[ShallowReLU | None]:
     """The networks where their loss first is below 1e-7, by loss-scaled steps; None if never.
 
     Gradient descent from the start needs a step size far below 1e-3 not to overflow; steps scaled
@@ -144,14 +143,14 @@ def paths(bench: Bench) -> list[Path]:
         return list(pool.map(follow_one, ready))
 
 
-def shares(found: Sequence[Path]) -> tuple[Interval, Interval]:
+def shares(found: list[Path]) -> tuple[Interval, Interval]:
     """Shares of the networks whose normalised margin grows by GROWTH, whose robust one grows."""
     normal = sum(p.normalised[-1] >= GROWTH * p.normalised[0] for p in found)
     robust = sum(p.robust[-1] > p.robust[0] for p in found)
     return wilson(normal, len(found), LEVEL), wilson(robust, len(found), LEVEL)
 
 
-def decide(found: Sequence[Path]) -> Support:
+def decide(found: list[Path]) -> Support:
     """As the criterion says."""
     if len(found) < 20 or not all(np.isfinite(p.error) for p in found):
         return Support.UNDECIDED
@@ -166,6 +165,7 @@ def examine(bench: Bench) -> Finding:
     found = paths(bench)
     normal, robust = shares(found)
     growth = [p.growth for p in found], [p.robust_growth for p in found]
+    seeds = [p.seed for p in found]
     return Finding(
         verdict=decide(found),
         summary=f"""From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of
@@ -185,12 +185,7 @@ def examine(bench: Bench) -> Finding:
             Number("largest fall of a robust one", min(growth[1]), Rigour.estimated),
             Number("largest error of a neuron", max(p.error for p in found), Rigour.estimated),
         ],
-        settings={
-            "step_size": STEP_SIZE,
-            "until": UNTIL,
-            "seeds": [p.seed for p in found],
-            "width": WIDTH,
-        },
+        settings={"step_size": STEP_SIZE, "until": UNTIL, "seeds": seeds, "width": WIDTH},
         tables=[Table.of("digits", CAPTION, found, COLUMNS)],
         figures=[_figure(found)],
     )
@@ -200,7 +195,7 @@ def _share(interval: Interval) -> str:
     return f"{interval.estimate:.0%} ({interval.lower:.0%} to {interval.upper:.0%})"
 
 
-def _figure(found: Sequence[Path]) -> Figure:
+def _figure(found: list[Path]) -> Figure:
     caption = """Digits 3 against 8, one line or dot for each start. (a) Normalised margin over its
         value at a loss of 1e-7, where training usually ends, against the decimal logarithm of the
         steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 from typing import TYPE_CHECKING
@@ -88,32 +87,23 @@ def proven(bench: Bench, name: str) -> Proven:
     from latephase.certificates.many import certify_ensemble
     from latephase.certificates.odds.probability import certified_distribution
 
-    rows = certify_ensemble(
-        name,
-        PAPER_DATA,
-        PAPER_METHOD,
-        trials=min(bench.trials, TRIALS),
-        seed=bench.seed,
-        processes=bench.processes,
-    )
+    problem = (name, PAPER_DATA, PAPER_METHOD)
+    trials, cores = min(bench.trials, TRIALS), bench.processes
+    rows = certify_ensemble(*problem, trials=trials, seed=bench.seed, processes=cores)
     simulated = bench.ensemble(name, at=(HORIZON,))["regime"].values[:TRIALS]
     scale = float(initializers.get(name).scale(1, 2))
     grid = tuple(float(c) for c in scale * GRID)
-    certified = certified_distribution(
-        name, PAPER_DATA, PAPER_METHOD, grid, undecided=allowed(name)
-    )
-    proved = [row for row in rows if row.verdict == "PROVED"]
-    differ = sum(
-        row.verdict == "PROVED" and row.regime != other
-        for row, other in zip(rows, simulated, strict=True)
-    )
-    trained = [row for row in proved if np.isfinite(row.constant)]
+    certified = certified_distribution(*problem, grid, undecided=allowed(name))
+    pairs = zip(rows, simulated, strict=True)
+    proved = [(row, other) for row, other in pairs if row.verdict == "PROVED"]
+    differ = sum(row.regime != other for row, other in proved)
+    trained = [row for row, _ in proved if np.isfinite(row.constant)]
     width = max((row.constant_width for row in trained), default=0.0)
     sizes = np.abs(np.array([row.constant for row in trained], float))
     return Proven(name, len(rows), len(proved), differ, sizes, width, certified, scale)
 
 
-def decide(found: Sequence[Proven]) -> Support:
+def decide(found: list[Proven]) -> Support:
     """As the criterion says."""
     if not found or any(f.trials < 100 for f in found):
         return Support.UNDECIDED
@@ -138,7 +128,7 @@ def examine(bench: Bench) -> Finding:
     trained = np.array([f.certified.trained for f in found])
     least, most = float(trained[:, 0].min()), float(trained[:, 1].max())
     known = f"{least:g}" if least == most else f"between {least:.12g} and {most:.12g}"
-    coupled = max(f.certified.undecided for f in found)
+    outside, coupled = (max(f.outside for f in found), max(f.certified.undecided for f in found))
     sharp = max(f.certified.undecided for f in found if f.initializer not in UNIFORM_BIASES)
     return Finding(
         verdict=decide(found),
@@ -159,22 +149,18 @@ def examine(bench: Bench) -> Finding:
             Number("P(trained), at least", least, Rigour.proved),
             Number("P(trained), at most", most, Rigour.proved),
             Number("largest undecided mass of a distribution of |C|", coupled, Rigour.proved),
-            Number(
-                "how far an empirical distribution leaves its band", max(f.outside for f in found)
-            ),
+            Number("how far an empirical distribution leaves its band", outside),
         ],
         settings=bench.settings(
-            trials=min(bench.trials, TRIALS),
-            inputs=[1.0, -1.0],
-            step_size=STEP_SIZE,
-            grid_in_units_of_the_scale=GRID.round(4).tolist(),
-        ),
+            trials=min(bench.trials, TRIALS), inputs=[1.0, -1.0], step_size=STEP_SIZE
+        )
+        | {"grid_in_units_of_the_scale": GRID.round(4).tolist()},
         tables=[_table(found)],
         figures=_figures(found),
     )
 
 
-def _table(found: Sequence[Proven]) -> Table:
+def _table(found: list[Proven]) -> Table:
     named: Columns[Proven] = {
         "initializer": "initializer",
         "trials": "trials",
@@ -193,7 +179,7 @@ def _table(found: Sequence[Proven]) -> Table:
     return Table.of("proved", caption, found, named)
 
 
-def _figures(found: Sequence[Proven]) -> list[Figure]:
+def _figures(found: list[Proven]) -> list[Figure]:
     """The certified distributions with the trials, and both less the middle of the band."""
     shown = [f for f in found if f.initializer in SHOWN]
     letters = " ".join(f"({k}) {f.initializer}." for k, f in zip("abc", shown, strict=False))

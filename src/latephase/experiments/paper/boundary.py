@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +96,7 @@ def step_by_step(runs: SteppedRuns) -> tuple[Floats, Floats]:
     return np.abs(formula / runs.margin - 1), np.abs(rise(runs.denominator) / LOG_RISE - 1)
 
 
-def decide(checks: Sequence[BoundaryCheck], single: SteppedRuns | None = None) -> Support:
+def decide(checks: list[BoundaryCheck], single: SteppedRuns | None = None) -> Support:
     """SUPPORTED iff the formula gives the margin and the denominator grows as predicted."""
     if any(c.defined == 0 for c in checks):
         return Support.UNDECIDED
@@ -147,9 +146,7 @@ def examine(bench: Bench) -> Finding:
             Number("samples before that in which x* is not the nearest zero", astray),
             Number("smallest (w1 - w2)/ln t at 1e1000", least),
             Number("largest (w1 - w2)/ln t at 1e1000", most),
-            Number(
-                f"largest relative distance of w1 - w2 from ln t + beta, from step {FROM} on", off
-            ),
+            Number(f"largest relative distance of w1 - w2 from ln t + beta, {onward}", off),
             Number("step by step: error of the margin formula", _most(errors)),
             Number("step by step: growth of w1 - w2 / ln t - 1", growing),
         ],

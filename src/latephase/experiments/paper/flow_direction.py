@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,7 +124,7 @@ def converges(distance: Floats) -> bool:
     return bool(distance[CHECKED] <= CLOSE and shrinks)
 
 
-def decide(found: Sequence[Distances], target: Target) -> Support:
+def decide(found: list[Distances], target: Target) -> Support:
     """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
     if any(d.trials == 0 for d in found):
         return Support.UNDECIDED
@@ -175,19 +174,12 @@ def examine(bench: Bench) -> Finding:
             Number(f"largest of these distances at {TIMES[-1]}", last),
         ],
         settings(bench, INITIALIZERS, method="gradient flow", until=TIMES[-1], at=TIMES),
-        [
-            Table.of(
-                "flow_direction",
-                CAPTION,
-                [(d, k) for d in found for k in range(len(TIMES))],
-                COLUMNS,
-            )
-        ],
+        [Table.of("flow_direction", CAPTION, rows, COLUMNS)],
         [_figure(found)],
     )
 
 
-def _figure(found: Sequence[Distances]) -> Figure:
+def _figure(found: list[Distances]) -> Figure:
     log_t = np.array([LogTime.parse(t, flow=True).log for t in TIMES])
 
     def curves(name: str) -> list[Series]:

@@ -118,11 +118,8 @@ def examine(bench: Bench) -> Finding:
             Number("predictions checked by simulation", slowness.checked),
             Number("largest relative error of the simulated deficit", slowness.error, Rigour.exact),
         ],
-        settings=bench.settings(
-            **{"inputs": [1.0, -1.0], "step_size": STEP_SIZE, "deficits": DEFICITS},
-            steps_per_second=STEPS_PER_SECOND,
-            age_of_the_universe_in_years=AGE_OF_UNIVERSE,
-        ),
+        settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=DEFICITS)
+        | {"steps_per_second": STEPS_PER_SECOND, "age_of_the_universe_in_years": AGE_OF_UNIVERSE},
         tables=[_table(runs)],
         figures=[_figure(runs)],
         deviations=[

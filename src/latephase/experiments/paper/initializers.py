@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
 
@@ -141,14 +140,14 @@ def initialised(bench: Bench, name: str) -> Initialised:
     )
 
 
-def fractions(found: Sequence[Initialised]) -> Interval:
+def fractions(found: list[Initialised]) -> Interval:
     """Wilson intervals (initializer, regime) that hold together at LEVEL."""
     counts = np.array([i.counts for i in found])
     trials = np.array([[i.trials] for i in found])
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def decide(found: Sequence[Initialised], single: SteppedRuns | None = None) -> Support:
+def decide(found: list[Initialised], single: SteppedRuns | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
         return Support.UNDECIDED
@@ -217,7 +216,7 @@ def examine(bench: Bench) -> Finding:
     )
 
 
-def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
+def _fractions(found: list[Initialised]) -> tuple[Table, Figure]:
     interval, names = fractions(found), [i.initializer for i in found]
     shown: dict[str, list[object]] = {"initializer": list(names)}
     series = [
@@ -232,9 +231,8 @@ def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
         label, ends = regime.name.replace("_", " "), np.stack([low, high])
         series.append(Series("bars", names, middle, label, y2=ends, colour=k))
     shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
-    caption = (
-        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
-    )
+    caption = f"""Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table
+        together)."""
     figure = Figure(
         "regime_fractions",
         f"""How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against
@@ -246,7 +244,7 @@ def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
     return Table("regime_fractions", caption, shown), figure
 
 
-def _constant_figure(found: Sequence[Initialised]) -> Figure:
+def _constant_figure(found: list[Initialised]) -> Figure:
     shown = [i for i in found if i.initializer in ("he_normal", "standard_normal", "uniform")]
     clouds, histograms, edges = [], [], np.linspace(0.0, 2.0, 41)
     for colour, i in enumerate(shown):

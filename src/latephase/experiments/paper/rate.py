@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +105,7 @@ def slow_step_by_step(runs: SteppedRuns) -> Bools:
     return np.asarray(falls & bounded_ & (np.abs(slope - 1) <= runs.allowed))
 
 
-def decide(rates: Sequence[DeficitRate], single: SteppedRuns | None = None) -> Support:
+def decide(rates: list[DeficitRate], single: SteppedRuns | None = None) -> Support:
     """SUPPORTED iff every trained trial is bounded and affine, and so are the stepped ones.
 
     UNDECIDED without trained trials.
@@ -131,8 +130,8 @@ def examine(bench: Bench) -> Finding:
     onset = max(largest(r.onset) for r in rates) / np.log(10)
     held = np.concatenate([bounded(r) & affine(r) for r in rates])
     late = f"""{OUTSIDE}: {1 - inside:.1%} of the trained runs are outside these bounds up to
-        1e1000: a point that starts misclassified by a margin of q makes the first step as long as e^q,
-        which puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too
+        1e1000: a point that starts misclassified by a margin of q makes the first step as long as
+        e^q, which puts beta beyond ln t, or two large wrong sides land on 0 so gently that C is too
         small to see; Theta(1/ln t) then sets in only later than any horizon of practice."""
     return Finding(
         decide(rates, single),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..bench.base import Bench, Claim, Evidence
 from ..bench.finding import Finding, Number, Support
 from .compared import NEAR, SAME, SHARE, MethodRow
@@ -20,7 +18,7 @@ def judged(one: MethodRuns) -> list[MethodRow]:
     return [row for row in one.rows if row.spans and row.method != WIDE]
 
 
-def decide(found: Sequence[MethodRuns], trials: int) -> Support:
+def decide(found: list[MethodRuns], trials: int) -> Support:
     """As the criterion says."""
     if min(row.fitted for one in found for row in one.rows) * trials < FEWEST:
         return Support.UNDECIDED
@@ -78,7 +76,7 @@ def _numbers(one: MethodRuns) -> list[Number]:
     ]
 
 
-def _deviations(found: Sequence[MethodRuns]) -> list[str]:
+def _deviations(found: list[MethodRuns]) -> list[str]:
     drift = "; ".join(
         f"{row.kept:.0%} under {row.method} on {one.name}"
         for one in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from latephase.problem import Dataset, TwoPointGeometry
@@ -42,7 +41,7 @@ def comparison(data: Dataset, found: xr.Dataset) -> tuple[Statement, Finding, li
     return STATEMENT, finding, measured
 
 
-def decide(data: Dataset, found: Sequence[MethodRow], trials: int) -> Support:
+def decide(data: Dataset, found: list[MethodRow], trials: int) -> Support:
     """As the criterion says."""
     spanning = [row for row in found if row.spans]
     few = min(row.fitted for row in found) * trials < FEWEST
