@@ -14,9 +14,9 @@ from helpers import relative_error
 from latephase.experiments import BEYOND, CLAIMS, Bench, Support
 from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
-from latephase.experiments.beyond import other_networks, transition
+from latephase.experiments.beyond import transition
 from latephase.experiments.paper import boundary, rate
-from latephase.experiments.remedies import input_scaling
+from latephase.experiments.remedies import constant
 from latephase.problem import Dataset, ShallowReLU
 from latephase.training import single_steps
 from latephase.training.single_steps import descend
@@ -107,7 +107,7 @@ def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.SteppedR
 
 def test_other_networks_are_slow_where_two_neurons_are_fast():
     """Ground truth: brute force to 10^8, C = 0.238880 with output weights 2, -1."""
-    first, second = other_networks.others()
+    first, second = transition.other_networks()
     assert relative_error(first.constant, 0.238880) < 1e-4
     assert relative_error(first.stepped, 0.238880) < 2e-3
     assert relative_error(second.constant, 0.14695) < 1e-3
@@ -118,18 +118,18 @@ def test_other_networks_are_slow_where_two_neurons_are_fast():
 
 def test_scaled_inputs_leave_the_function_as_it_was():
     """Ground truth: w x = (2 w)(x / 2), exactly, for powers of two."""
-    (w, b), data = input_scaling.NETWORK, Dataset([1.0, -1.0], [1, -1])
-    small = input_scaling.smaller(data)
-    scaled = ShallowReLU(np.array(w) / input_scaling.FACTOR, b)
+    (w, b), data = constant.NETWORK, Dataset([1.0, -1.0], [1, -1])
+    small = constant.smaller(data)
+    scaled = ShallowReLU(np.array(w) / constant.FACTOR, b)
     assert (ShallowReLU(w, b)(data.inputs) == scaled(small.inputs)).all()
 
 
 def test_scaled_inputs_are_fast():
     """Ground truth: brute force to 10^6, relative deficits 1.6e-2 and 8.6e-7."""
-    plain, scaled = input_scaling.step_by_step()
+    plain, scaled = constant.step_by_step()
     assert relative_error(plain, 0.0158652735699) < 1e-9
     assert relative_error(scaled, 8.631e-7) < 1e-3
-    found = input_scaling.measure(Dataset([1.0, -1.0], [1, -1]), "standard_normal", 40, 5)
+    found = constant.measure(Dataset([1.0, -1.0], [1, -1]), "standard_normal", 40, 5)
     assert found.networks > 5
     assert found.gain > 100
 

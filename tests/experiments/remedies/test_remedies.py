@@ -19,7 +19,7 @@ from latephase.experiments.remedies import rescaling as remedies_rescaling
 from latephase.experiments.remedies import sharpness as remedies_sharpness
 from latephase.experiments.remedies import sign as remedies_sign
 from latephase.experiments.remedies.compared import _shifts, effect, null_free_constant
-from latephase.experiments.remedies.input_scaling import ScaledInputs
+from latephase.experiments.remedies.constant import ScaledInputs
 from latephase.experiments.remedies.runs import MethodRuns, compared
 from latephase.late.pair.law import laws
 from latephase.problem import Dataset, TwoPointGeometry

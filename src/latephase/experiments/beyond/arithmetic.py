@@ -118,11 +118,10 @@ def _figure(found: list[Stalled], loose: tuple[Floats, Floats, Floats]) -> Figur
         x = np.log10(np.maximum(one.stalled[seen], 1))
         series.append(Series("points", x, one.gap[seen], one.dtype))
     exact = np.concatenate([one.predicted for one in paper])
-    gaps = np.concatenate([one.predicted_gap for one in paper])
-    order = np.argsort(exact)
+    gaps, order = np.concatenate([one.predicted_gap for one in paper]), np.argsort(exact)
+    x = np.log10(exact[order])
     with np.errstate(all="ignore"):
         middle = np.nanmedian(loose[1], axis=1)
-    x = np.log10(exact[order])
     series += [
         Series("points", x, gaps[order], "predicted", role="prediction"),
         Series("line", np.log10(loose[0]), middle, "bfloat16, stochastic", role="reference"),

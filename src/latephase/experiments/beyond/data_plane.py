@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from ..bench.drawn import draw, follow
 from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.one_by_one import in_parallel, step_to
 from ..bench.statistics import largest, median
-from .data_map import CELLS, RATE_NAMES, REACH, RateClass, grid, hyperbola, rate, relative_limit
 
 INITIALIZER = "standard_normal"
 POINTS = (
@@ -34,6 +34,12 @@ EXTRAPOLATED = 0.05  # median distance of the extrapolated from the mapped limit
 SIMULATED = 1e-3  # largest distance of the margin at HORIZON from the map, relative to the optimum
 SHRINKS = 0.3  # per decade of t: 1/ln t shrinks the distance by about 0.8, 1/t by 0.1
 ENOUGH = 4
+RATE_NAMES = (
+    "k12 < 0: 1/ln t, constant set by the start",
+    "k12 = 0: 1/ln t, constant set by the start",
+    "k12 > 0: 1/ln t, constant set by the data",
+    "k12 > 0, x2 = -x1: faster than 1/ln t",
+)
 CAPTION = """Pairs of inputs at which gradient descent was stepped one by one: the limit
     extrapolated from t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last
     decade."""
@@ -48,6 +54,45 @@ COLUMNS: Columns[Spot] = {
     "networks settled": "settled",
     f"margin / optimum at {HORIZON} off the map (largest)": "simulated",
 }
+REACH, CELLS = 4, 41
+
+
+class RateClass(IntEnum):
+    """How fast the boundary converges when the loss tends to 0."""
+
+    start = 0  # k12 < 0: 1/ln t, the constant set by the start; margin not optimal
+    border = 1  # k12 = 0: 1/ln t, likewise; margin optimal
+    data = 2  # k12 > 0, |x1| != |x2|: 1/ln t, the constant set by the data alone; margin optimal
+    fast = 3  # k12 > 0, x2 = -x1: the constant is 0, faster than 1/ln t; margin optimal
+
+
+def rate(geometry: TwoPointGeometry) -> RateClass:
+    """The rate class, by the exact sign of k12.  Source: docs/theory.md, "Laws"."""
+    if geometry.gram_sign < 0:
+        return RateClass.start
+    if geometry.gram_sign == 0:
+        return RateClass.border
+    return RateClass.fast if geometry.x1 == -geometry.x2 else RateClass.data
+
+
+def relative_limit(geometry: TwoPointGeometry) -> float:
+    """Limiting margin / optimal margin: 1 for k12 >= 0, else 2 M (1 + m^2) / ((M + m)(1 + M m)),
+    M and m the larger and smaller |x_i|.  Rigour: exact."""
+    if geometry.gram_sign >= 0:
+        return 1.0
+    small, large = sorted((abs(geometry.x1), abs(geometry.x2)))
+    return 2 * large * (1 + small**2) / ((large + small) * (1 + large * small))
+
+
+def grid() -> tuple[Floats, Floats, Floats]:
+    """Inputs (CELLS,) along a side, relative limits and rate classes (x2, x1); NaN at x1 = x2."""
+    half = CELLS // 2
+    side = np.arange(-half, half + 1) * REACH / half
+    limits, rates = np.full((2, CELLS, CELLS), np.nan)
+    for i, j in np.argwhere(~np.eye(CELLS, dtype=bool)):
+        g = TwoPointGeometry.of(Dataset([side[j], side[i]], [1, -1]))
+        limits[i, j], rates[i, j] = relative_limit(g), rate(g)
+    return side, limits, rates
 
 
 def extrapolate(y: Floats) -> Floats:
@@ -194,10 +239,15 @@ def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> F
         (Series("map", side, side, z=limits), "limiting margin / optimum"),
         (Series("map", side, side, z=rates, categories=RATE_NAMES), "rate"),
     )
+    x = np.geomspace(1 / REACH, REACH, 60)
+    hyperbola = [
+        Series("line", x, -1 / x, "x1 x2 = -1", role="reference"),
+        Series("line", -x, 1 / x, role="reference"),
+    ]
     axes, square = ("x1 (label +1)", "x2 (label -1)"), (-float(REACH), float(REACH))
     looks: dict[str, Any] = {"x_limits": square, "y_limits": square}
     panels = [
-        Panel([values, *hyperbola(), *dots], *axes, label, colour_label=label, **looks)
+        Panel([values, *hyperbola, *dots], *axes, label, colour_label=label, **looks)
         for values, label in maps
     ]
     return Figure("data_plane", caption, panels)

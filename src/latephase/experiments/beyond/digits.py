@@ -52,14 +52,10 @@ class Path:
     error: float
 
     @property
-    def growth(self) -> float:
-        """Of the normalised margin."""
-        return float(self.normalised[-1] / self.normalised[0] - 1)
-
-    @property
-    def robust_growth(self) -> float:
-        """Of the robustness margin."""
-        return float(self.robust[-1] / self.robust[0] - 1)
+    def growth(self) -> tuple[float, float]:
+        """Of the normalised margin, and of the robustness margin."""
+        normal, robust = (float(m[-1] / m[0] - 1) for m in (self.normalised, self.robust))
+        return normal, robust
 
 
 def digits() -> Dataset:
@@ -164,8 +160,7 @@ def examine(bench: Bench) -> Finding:
     """The paths of all networks; `bench.trials` does not matter here."""
     found = paths(bench)
     normal, robust = shares(found)
-    growth = [p.growth for p in found], [p.robust_growth for p in found]
-    seeds = [p.seed for p in found]
+    growth, seeds = tuple(zip(*(p.growth for p in found), strict=True)), [p.seed for p in found]
     return Finding(
         verdict=decide(found),
         summary=f"""From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of
@@ -200,12 +195,9 @@ def _figure(found: list[Path]) -> Figure:
         value at a loss of 1e-7, where training usually ends, against the decimal logarithm of the
         steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7;
         above the line it has grown."""
-    lines = [
-        Series("line", p.log10_t[1:], p.normalised[1:] / p.normalised[0], role="sample")
-        for p in found
-    ]
-    middle = np.median([p.normalised[1:] / p.normalised[0] for p in found], axis=0)
-    lines.append(Series("line", found[0].log10_t[1:], middle, "median", colour=0))
+    log10_t, grown = found[0].log10_t[1:], [p.normalised[1:] / p.normalised[0] for p in found]
+    lines = [Series("line", log10_t, one, role="sample") for one in grown]
+    lines.append(Series("line", log10_t, np.median(grown, axis=0), "median", colour=0))
     robust = np.array([p.robust for p in found])
     ends = [float(robust.min()), float(robust.max())]
     dots = [

@@ -28,6 +28,21 @@ GRID = np.concatenate([[0.0, 0.01, 0.02, 0.05], np.linspace(0.1, 2.4, 24)])
 UNIFORM_BIASES = ("pytorch_default", "uniform")
 SHOWN = ("he_normal", "standard_normal", "pytorch_default")
 PROBABILITIES = {"trained": 0.25, "one dead": 0.5, "both dead": 0.25}
+CAPTION = "What is proved of each initializer; every column but the last is a proved bound."
+COLUMNS: Columns[Proven] = {
+    "initializer": "initializer",
+    "trials": "trials",
+    "proved": "proved",
+    "widest constant (relative)": "width",
+    "P(trained) at least": lambda f: f.certified.trained[0],
+    "P(trained) at most": lambda f: f.certified.trained[1],
+    "P(one dead) at least": lambda f: f.certified.one_dead[0],
+    "P(one dead) at most": lambda f: f.certified.one_dead[1],
+    "P(both dead) at least": lambda f: f.certified.both_dead[0],
+    "P(both dead) at most": lambda f: f.certified.both_dead[1],
+    "undecided mass": lambda f: f.certified.undecided,
+    "empirical outside band": "outside",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ def proven(bench: Bench, name: str) -> Proven:
     rows = certify_ensemble(*problem, trials=trials, seed=bench.seed, processes=cores)
     simulated = bench.ensemble(name, at=(HORIZON,))["regime"].values[:TRIALS]
     scale = float(initializers.get(name).scale(1, 2))
-    grid = tuple(float(c) for c in scale * GRID)
+    grid = tuple((scale * GRID).tolist())
     certified = certified_distribution(*problem, grid, undecided=allowed(name))
     pairs = zip(rows, simulated, strict=True)
     proved = [(row, other) for row, other in pairs if row.verdict == "PROVED"]
@@ -155,28 +170,9 @@ def examine(bench: Bench) -> Finding:
             trials=min(bench.trials, TRIALS), inputs=[1.0, -1.0], step_size=STEP_SIZE
         )
         | {"grid_in_units_of_the_scale": GRID.round(4).tolist()},
-        tables=[_table(found)],
+        tables=[Table.of("proved", CAPTION, found, COLUMNS)],
         figures=_figures(found),
     )
-
-
-def _table(found: list[Proven]) -> Table:
-    named: Columns[Proven] = {
-        "initializer": "initializer",
-        "trials": "trials",
-        "proved": "proved",
-        "widest constant (relative)": "width",
-        "P(trained) at least": lambda f: f.certified.trained[0],
-        "P(trained) at most": lambda f: f.certified.trained[1],
-        "P(one dead) at least": lambda f: f.certified.one_dead[0],
-        "P(one dead) at most": lambda f: f.certified.one_dead[1],
-        "P(both dead) at least": lambda f: f.certified.both_dead[0],
-        "P(both dead) at most": lambda f: f.certified.both_dead[1],
-        "undecided mass": lambda f: f.certified.undecided,
-        "empirical outside band": "outside",
-    }
-    caption = "What is proved of each initializer; every column but the last is a proved bound."
-    return Table.of("proved", caption, found, named)
 
 
 def _figures(found: list[Proven]) -> list[Figure]:
@@ -185,9 +181,8 @@ def _figures(found: list[Proven]) -> list[Figure]:
     letters = " ".join(f"({k}) {f.initializer}." for k, f in zip("abc", shown, strict=False))
     whole, zoomed = [], []
     for f in shown:
-        c, lower, upper = (
-            np.array(part) for part in (f.certified.constants, f.certified.lower, f.certified.upper)
-        )
+        parts = (f.certified.constants, f.certified.lower, f.certified.upper)
+        c, lower, upper = map(np.array, parts)
         middle, far = (lower + upper) / 2, reach(f.trials, len(found))
         trials = f"{f.trials:,} trials"
         band = [

@@ -12,10 +12,11 @@ import numpy as np
 
 from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.core.arrays import Bools, Floats
-from latephase.problem import GradientDescent, GradientFlow, Method
+from latephase.late.engines.pair_trials import LatePhase
+from latephase.problem import GradientDescent, GradientFlow, Method, TwoPointGeometry
 
 from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
-from ..bench.drawn import LatePhase, draw, ends_in, follow, preactivations
+from ..bench.drawn import draw, ends_in, follow
 from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.statistics import largest
 
@@ -106,7 +107,7 @@ def run(bench: Bench) -> Runs:
     networks = draw(INITIALIZER, bench.trials, bench.seed)
     flow = follow(networks, PAPER_DATA, GradientFlow(), FLOW_TIMES)
     descents = [follow(networks, PAPER_DATA, GradientDescent(s), FLOW_TIMES) for s in LADDER]
-    a = preactivations(networks, PAPER_DATA)
+    a = TwoPointGeometry.of(PAPER_DATA).preactivations(*networks)
     wrong = (a[:, 0, 1] > 0).astype(int) + (a[:, 1, 0] > 0)
     trained = ends_in(flow, Regime.specialised)
     for descent in descents:
@@ -122,7 +123,7 @@ def measure(runs: Runs) -> Measured:
     both, ladder = runs.both, np.array(LADDER)
     log_t = np.array([LogTime.parse(t).log for t in FLOW_TIMES])
     seen = runs.flow.record.observed["log_margin_deficit"][both]
-    a = preactivations(runs.networks, PAPER_DATA)[both]
+    a = TwoPointGeometry.of(PAPER_DATA).preactivations(*runs.networks)[both]
     errors = []
     for descent in runs.descents:
         constant, offset = descent.laws.constant[both], descent.laws.offset[both]

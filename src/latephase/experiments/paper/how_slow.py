@@ -9,10 +9,11 @@ import numpy as np
 
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
+from latephase.late.engines.pair_trials import LatePhase
 from latephase.problem import GradientDescent
 
 from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from ..bench.drawn import LatePhase, draw, follow, settled
+from ..bench.drawn import draw, follow, settled
 from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.statistics import largest, power_above, quantile
 

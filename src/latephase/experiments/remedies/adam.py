@@ -23,8 +23,8 @@ def decide(off: float, slopes: tuple[float, ...], trials: int) -> Support:
     """As the criterion says."""
     if trials < FEWEST:
         return Support.UNDECIDED
-    good = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE and slopes[1] > 2
-    return Support.of(good)
+    near = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE
+    return Support.of(near and slopes[1] > 2)
 
 
 def examine(bench: Bench) -> Finding:
