@@ -102,8 +102,6 @@ def settings(bench: Bench, initializers: Sequence[str], **more: Any) -> dict[str
         "labels": tuple(PAPER_DATA.labels.tolist()),
         "method": f"gradient descent, step size {STEP_SIZE}",
         "initializers": ", ".join(initializers),
-        "trials": bench.trials,
-        "seed": bench.seed,
-        "until": HORIZON,
+        **bench.settings(until=HORIZON),
         **more,
     }

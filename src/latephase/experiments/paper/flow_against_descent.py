@@ -58,9 +58,8 @@ def decide(m: Measured) -> Support:
         return Support.UNDECIDED
     fast_flow = m.flow_error <= FLOW_TOLERANCE
     slow_descent = m.moving >= 0.99 and m.law_error <= LAW_TOLERANCE
-    slopes = np.abs(np.array([m.slope_both, m.slope_one]) - 1)
-    linear = bool((slopes <= SLOPE_TOLERANCE).all()) and m.ratio <= LARGEST_RATIO
-    return Support.of(fast_flow and slow_descent and linear)
+    linear = all(abs(slope - 1) <= SLOPE_TOLERANCE for slope in (m.slope_both, m.slope_one))
+    return Support.of(fast_flow and slow_descent and linear and m.ratio <= LARGEST_RATIO)
 
 
 def log_flow_deficit(a: Floats, log_t: Floats) -> Floats:

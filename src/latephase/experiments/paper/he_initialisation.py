@@ -87,14 +87,8 @@ def decide(found: Recovery) -> Support:
     if found.depth.size == 0:
         return Support.UNDECIDED
     slow = quantile(found.half - np.log(np.maximum(found.bottom, 1)), 0.5) >= np.log(SLOW)
-    held = (
-        found.starts.all()
-        and found.drops.all()
-        and np.isfinite(found.half).all()
-        and (found.residual <= TOLERANCE).all()
-        and slow
-    )
-    return Support.of(held)
+    lawful = np.isfinite(found.half) & (found.residual <= TOLERANCE)
+    return Support.of(slow and (found.starts & found.drops & lawful).all())
 
 
 def examine(bench: Bench) -> Finding:

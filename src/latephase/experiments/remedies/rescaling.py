@@ -85,7 +85,7 @@ def decide(found: list[Rescaled]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
         return Support.UNDECIDED
-    stalls = all(s.gap > 1e-3 and min(s.left, s.together) >= SHARE for s in found)
+    stalls = all(s.gap > 1e-3 and s.left >= SHARE and s.together >= SHARE for s in found)
     return Support.of(stalls and all(s.exponential for s in found))
 
 
