@@ -20,7 +20,6 @@ from .base import HORIZON, PAPER_DATA, STEP_SIZE, Bench
 if TYPE_CHECKING:
     import xarray as xr
 
-
 # The initializers that the claims on every run are judged by: those in use, none extreme.
 COMMON = (
     *("he_normal", "xavier_uniform", "lecun_normal", "pytorch_default"),

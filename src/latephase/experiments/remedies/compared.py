@@ -16,7 +16,6 @@ from ..bench.statistics import median, share
 if TYPE_CHECKING:
     import xarray as xr
 
-
 ALL = (
     *("gd", "sgd", "sgd:replacement=0", "power_step:exponent=1", "heavy_ball", "nesterov", "sam"),
     *("loss_scaled:decay=0.5", "loss_scaled", "normalized_gd", "polyak_step", "loss_based"),
