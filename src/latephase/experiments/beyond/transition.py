@@ -45,13 +45,10 @@ NAMED = {
     "output weights 1, 1, -1": ShallowReLU([0.7, 0.5, -0.4], [0.1, 0.2, 0.2], [1.0, 1.0, -1.0]),
 }
 SLOPE_STEPS = (10**4, 10**6)  # between which the slope of single steps is taken
-FOUR, SLOW_DEFICIT, OTHER_LATE = (
-    18,
-    1e-6,
-    "1e100",
-)  # random networks of four neurons; a deficit, and when
-OTHER_CAPTION = """Other networks on +-1/2, where two neurons with output weights 1 and -1 have C =
-    0."""
+FOUR = 18  # random networks of four neurons
+SLOW_DEFICIT, OTHER_LATE = 1e-6, "1e100"  # a deficit, and when it is asked for
+OTHER_CAPTION = """Other networks on +-1/2, where two neurons with output weights 1 and -1 have
+    C = 0."""
 OTHERS: Columns[Other] = {
     "network": "name",
     "|C| by its limit (input units)": "constant",
