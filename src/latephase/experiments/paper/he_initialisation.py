@@ -8,11 +8,11 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import largest, quantile, quantiles, share, wilson
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.paper_runs import Trained, settings, trained
+from ..bench.statistics import largest, quantile, quantiles, share, wilson
 
 INITIALIZER = "he_normal"
 OPTIMAL = PAPER_DATA.optimal_margin
@@ -87,14 +87,8 @@ def decide(found: Recovery) -> Support:
     if found.depth.size == 0:
         return Support.UNDECIDED
     slow = quantile(found.half - np.log(np.maximum(found.bottom, 1)), 0.5) >= np.log(SLOW)
-    held = (
-        found.starts.all()
-        and found.drops.all()
-        and np.isfinite(found.half).all()
-        and (found.residual <= TOLERANCE).all()
-        and slow
-    )
-    return Support.of(held)
+    lawful = np.isfinite(found.half) & (found.residual <= TOLERANCE)
+    return Support.of(slow and (found.starts & found.drops & lawful).all())
 
 
 def examine(bench: Bench) -> Finding:
@@ -111,11 +105,14 @@ def examine(bench: Bench) -> Finding:
         "step of the minimum": quantiles(found.bottom, *SHARES),
         "step of half recovery, log10": quantiles(found.half / np.log(10), *SHARES),
     }
+    others = f"""Only {starts:.1%} of all He networks start at the optimal margin, those that have
+        each neuron active on its own point, and they are the ones that learn both; the others start
+        with a point on or across the boundary, that is with margin 0, and never learn both."""
     return Finding(
         decide(found),
-        f"All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal "
-        f"margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step "
-        f"{quantile(found.bottom, 0.5):.0f}; half of that is back by step {np.exp(half):.2g}.",
+        f"""All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal
+            margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step
+            {quantile(found.bottom, 0.5):.0f}; half of that is back by step {np.exp(half):.2g}.""",
         f"{bench.trials:,} runs of gradient descent from He's normal initialisation.",
         [
             Number("trained runs", runs.count),
@@ -130,16 +127,7 @@ def examine(bench: Bench) -> Finding:
         settings(bench, (INITIALIZER,), at=TIMES),
         [Table("he_drop", CAPTION, quantiled)],
         [_figure(runs)],
-        [_others(starts)] if starts < 1 else [],
-    )
-
-
-def _others(starts: float) -> str:
-    """Of the networks that do not start at the optimum."""
-    return (
-        f"Only {starts:.1%} of all He networks start at the optimal margin, those that have each "
-        "neuron active on its own point, and they are the ones that learn both; the others start "
-        "with a point on or across the boundary, that is with margin 0, and never learn both."
+        [others] if starts < 1 else [],
     )
 
 
@@ -148,18 +136,17 @@ def _figure(runs: Trained) -> Figure:
     steps = np.where(early, np.rint(np.exp(np.where(early, runs.log_t, 0.0))), np.inf)
     log10_t = runs.log_t / np.log(10)
     moved = log10_t >= 0
+    beginning = moved & (log10_t <= 20)
     label, lost = "robustness margin / optimum", "margin deficit / optimum"
     margin, loss = runs.margin / OPTIMAL, runs.deficit / OPTIMAL
     return Figure(
         "he_margin",
-        "The margin of trained He networks: it starts at the optimum, drops within the first steps "
-        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median; "
-        "thin lines: single runs.",
+        """The margin of trained He networks: it starts at the optimum, drops within the first steps
+            (a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median;
+            thin lines: single runs.""",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
-            Panel(
-                _paths(margin, log10_t, moved & (log10_t <= 20)), "log10 t", label, "to step 10^20"
-            ),
+            Panel(_paths(margin, log10_t, beginning), "log10 t", label, "to step 10^20"),
             Panel(_paths(loss, log10_t, moved), "log10 t", lost, "to step 10^1000", y_scale="log"),
         ],
     )
@@ -177,16 +164,12 @@ CLAIM = Claim(
     number=5,
     key="he_initialisation",
     title="He initialisation: optimal at first, then worse, then slowly back",
-    statement=(
-        "From He's initialisation the robustness margin starts at its optimum, training first "
-        "makes it worse, and it recovers only logarithmically."
-    ),
-    criterion=(
-        "Every run whose loss tends to 0 starts at the optimal margin, loses some of it, and has "
-        f"half of the loss back before 1e1000, in the median {SLOW:g} times later than the minimum "
-        f"or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t + "
-        "beta)/|C| (the last part: consistency; the others: independent)."
-    ),
+    statement="""From He's initialisation the robustness margin starts at its optimum, training
+        first makes it worse, and it recovers only logarithmically.""",
+    criterion=f"""Every run whose loss tends to 0 starts at the optimal margin, loses some of it,
+        and has half of the loss back before 1e1000, in the median {SLOW:g} times later than the
+        minimum or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t +
+        beta)/|C| (the last part: consistency; the others: independent).""",
     source="[smorodinsky2026], as read from the abstract; [he2015]; docs/theory.md, section 3",
     examine=examine,
     evidence=Evidence.both,
