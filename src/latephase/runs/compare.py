@@ -24,11 +24,10 @@ from latephase.problem import (
     losses,
 )
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
-from latephase.store.provenance import provenance
 
 from .settings import check_points
 from .times import Times, sample_times
-from .trajectory import dataset
+from .trajectory import dataset, settings_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,23 +107,12 @@ def compare(
         axis = _OVER.get(name, ("algorithm", "trial", "time")).index("time")
         together[name] = np.take(together[name], times.positions, axis=axis)
     spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
-    return (
-        dataset(together, times.given, ("algorithm", "trial"), _OVER)
-        .assign_coords(
-            algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
-            spans=("algorithm", [method.spans for method in plan], spans),
-        )
-        .assign_attrs(
-            **provenance(),
-            initializer=drawn.name,
-            trials=int(trials),
-            seed=int(seed),
-            inputs=data.inputs.ravel().tolist(),
-            labels=data.labels.tolist(),
-            loss=loss,
-            step_size="differs" if step_size is None else step_size,
-            until=times.until.text,
-        )
+    step = {"step_size": "differs" if step_size is None else step_size}
+    whose = {"initializer": drawn.name, "trials": int(trials), "seed": int(seed)}
+    settings = settings_of(data, loss, times.until, **whose) | step
+    return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
+        algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
+        spans=("algorithm", [method.spans for method in plan], spans),
     )
 
 

@@ -48,7 +48,8 @@ class SingleSteps:
         missing = len(times) - len(reached)
         theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
         finite = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
-        outcome = Outcome.budget_exhausted if missing else Outcome.transient
+        short = goal.until is not None and goal.until > LogTime.parse(goal.max_steps)
+        outcome = Outcome.budget_exhausted if short else Outcome.transient
         theta = _padded(np.where(finite, theta, np.nan), missing)
         start = np.array([t == LogTime.parse(0) for t in times])
         return Record(
