@@ -9,19 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.core.calls import public
 from latephase.core.records import Told, distance
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
-from latephase.late.limits.gradients import LinearMode
+from latephase.late.limits.gradients import LinearMode, augmented
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
-from latephase.late.pattern import ACTIVE
+from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
@@ -49,8 +48,8 @@ class Limit(Told):
         The moves that were still to come: bounds the error of the part of the offset that is read
         off the run, once the remainder is small.
     remainder : float
-        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate; of a settled run
-        whose samples end before its horizon, there.
+        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate; where a run
+        settled after that, at its horizon.
     rate : float
         That exponent.
     multipliers : array (n,)
@@ -237,8 +236,8 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run), run.network.output_weights
+    theta, log_t = _last_sample(run, pattern)
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
@@ -281,21 +280,24 @@ def _unfitted(points: Bools) -> InputError:
     )
 
 
-def _last_sample(run: Run) -> tuple[Floats, float]:
+def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
     """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
     that settled after it."""
-    if run.outcome is Outcome.overflowed:
-        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     theta, log10_t = _latest(run.trajectory)
-    late = run.until or LogTime.parse(0)
-    if run.outcome is Outcome.settled and max(late.log10, 0.0) > log10_t:
-        end = late if late.log > 0 else LogTime.parse(_LATE)
-        theta, log10_t = _latest(run.followed([end]))
+    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
+        late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
+        if late.log10 > log10_t:
+            theta, log10_t = _latest(run.followed([late]))
     if not log10_t > 0:
         raise InputError(
             "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
         )
     return theta, log10_t * math.log(10.0)
+
+
+def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
+    active = theta @ augmented(data.inputs).T > 0
+    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
 
 
 def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
@@ -306,7 +308,9 @@ def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
     return theta[k], float(log10_t[k])
 
 
-def _pattern(run: Run) -> NDArray[np.integer]:
+def _pattern(run: Run) -> Ints:
+    if run.outcome is Outcome.overflowed:
+        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     dtype = run.options.get("dtype")
     if dtype is not None or not run.method.has_late_phase:
         got = Words(f"one of {type(run.method).__name__} in {dtype or 'single steps'}")
