@@ -26,7 +26,7 @@ from latephase.problem import (
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
 
 from .settings import check_points
-from .times import Times, sample_times
+from .times import sample_times
 from .trajectory import dataset, settings_of
 
 if TYPE_CHECKING:
@@ -97,11 +97,17 @@ def compare(
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
     texts, step_size = texts_of(methods)
-    _check_methods(texts)
-    times = _times(until, at, samples)
+    if not texts:
+        raise InputError("at least one method", Words("none"), "name for example gd")
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
+    times = sample_times(GradientDescent(1.0), until, at, samples)
+    if times.until > LogTime.parse(MAX_UNTIL):
+        got = Words(str(times.until))
+        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
     drawn = initializers.get(initializer)
     start = drawn(trials=whole_number(trials, "trials", 1, MOST), seed=seed_number(seed))
-    found = _followed(start, data, plan, [_whole(t) for t in times.sorted], loss, progress)
+    found = _followed(start, data, plan, [int(t.as_float) for t in times.sorted], loss, progress)
     together = {name: np.stack([one[name] for one in found]) for name in found[0]}
     for name in together.keys() - {"fitted"}:
         axis = _OVER.get(name, ("algorithm", "trial", "time")).index("time")
@@ -114,27 +120,6 @@ def compare(
         algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
         spans=("algorithm", [method.spans for method in plan], spans),
     )
-
-
-def _check_methods(texts: list[str]) -> None:
-    if not texts:
-        raise InputError("at least one method", Words("none"), "name for example gd")
-    twice = [text for text in texts if texts.count(text) > 1]
-    if twice:
-        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
-
-
-def _times(until: object, at: Sequence[object] | None, samples: int) -> Times:
-    times = sample_times(GradientDescent(1.0), until, at, samples)
-    if times.until > LogTime.parse(MAX_UNTIL):
-        got = Words(str(times.until))
-        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
-    return times
-
-
-def _whole(time: LogTime) -> int:
-    assert isinstance(time.value, int)
-    return time.value
 
 
 def _followed(

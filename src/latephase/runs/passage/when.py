@@ -11,6 +11,7 @@ from latephase.core.arrays import Floats
 from latephase.core.records import distance
 from latephase.late.pattern import SLIDING
 from latephase.problem.checks import real_number
+from latephase.runs.limit import limit
 from latephase.runs.run import Run
 
 from .deviation import margins_at
@@ -33,12 +34,8 @@ def when(run: Run, asked: dict[str, object]) -> LogTime | None:
     if name == "log_loss":
         return _loss_within(run, real_number(bound, name, "a finite logarithm"))
     eps = distance(bound, name)
-    return _boundary_within(run, eps) if name == "boundary" else _deficit_within(run, eps)
-
-
-def _boundary_within(run: Run, eps: float) -> LogTime | None:
-    from latephase.runs.limit import limit
-
+    if name == "deficit":
+        return _deficit_within(run, eps)
     if run.law is None or run.law.limit_boundary is None:
         raise InputError(
             "a run whose boundary tends to a point of the line",
@@ -50,8 +47,6 @@ def _boundary_within(run: Run, eps: float) -> LogTime | None:
 
 def _deficit_within(run: Run, bound: float) -> LogTime | None:
     """By the limit where it is known: the deficit then stays within the bound for ever."""
-    from latephase.runs.limit import limit
-
     optimal, law = run.data.optimal_margin, run.law
     excess: Excess = lambda times: _log_deficits(run, times) - math.log(bound)  # noqa: E731
     if law is None or law.limit_margin is None or math.isnan(law.limit_margin):
