@@ -11,7 +11,7 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
 from latephase.problem import csv_file
-from latephase.problem.checks import finite_array
+from latephase.problem.checks import LABELS, finite_array
 
 
 @public
@@ -111,7 +111,7 @@ def _signs(labels: ArrayLike) -> Ints:
     values = finite_array(labels, "labels", "(n,)")
     if values.ndim != 1:
         raise InputError("labels of shape (n,)", labels, "give one label per input")
-    wrong = values[np.abs(values) != 1.0]
+    wrong = values[~np.isin(values, LABELS)]
     if wrong.size:
         raise InputError("labels -1 and +1", float(wrong[0]), "relabel the classes as -1 and +1")
     if np.all(values == values[0]):
