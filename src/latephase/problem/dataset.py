@@ -37,7 +37,10 @@ class Dataset:
     labels: Ints
 
     def __init__(self, inputs: ArrayLike, labels: ArrayLike) -> None:
-        points = _points(inputs)
+        points = finite_array(inputs, "inputs", "(n,) or (n, d)")
+        if points.ndim not in (1, 2):
+            raise InputError("inputs of shape (n,) or (n, d)", inputs, "give one row per input")
+        points = points[:, None] if points.ndim == 1 else points
         signs = _signs(labels)
         if len(points) != len(signs):
             got = Words(f"{len(points)} inputs and {len(signs)} labels")
@@ -96,14 +99,6 @@ class Dataset:
         positive = self.inputs[self.labels == 1]
         negative = self.inputs[self.labels == -1]
         return min(float(np.min(_lengths(negative - point))) for point in positive) / 2
-
-
-def _points(inputs: ArrayLike) -> Floats:
-    """Inputs as (n, d)."""
-    points = finite_array(inputs, "inputs", "(n,) or (n, d)")
-    if points.ndim not in (1, 2):
-        raise InputError("inputs of shape (n,) or (n, d)", inputs, "give one row per input")
-    return points[:, None] if points.ndim == 1 else points
 
 
 def _signs(labels: ArrayLike) -> Ints:
