@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from latephase.cli import examples, failures, interrupt, streams
+from latephase.cli import failures, interrupt, streams
 from latephase.cli.commands import certify, compare, ensemble, predict, reproduce, run, verify
 
 _EPILOG = r"""Examples
@@ -22,18 +24,44 @@ latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
 latephase COMMAND --help
 """
 
+
+class _Examples:
+    """Examples that can be copied out of `--help`: printed as they stand, below what Typer prints.
+
+    Typer pads lines to the width of the terminal, and a backslash before a space continues nothing.
+    """
+
+    epilog: str | None
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        for parameter in self.get_params(context):  # type: ignore[attr-defined]
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""  # Typer writes "--json <bool>", as if a value came behind
+        examples, self.epilog = self.epilog, None
+        super().format_help(context, formatter)  # type: ignore[misc]
+        self.epilog = examples
+        formatter.write("\n" + textwrap.indent(examples or "", " "))
+
+
+class _Command(_Examples, TyperCommand):
+    pass
+
+
+class _Group(_Examples, TyperGroup):
+    pass
+
+
 app = typer.Typer(
     name="latephase",
-    cls=examples.Group,
+    cls=_Group,
     help="What gradient descent converges to, and how fast, to t = 10^1000 and beyond.",
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 for _command in (reproduce, run, predict, ensemble, compare, certify, verify):
-    app.command(_command.NAME, cls=examples.Command, help=_command.HELP, epilog=_command.EXAMPLES)(
-        _command.command
-    )
+    _made = app.command(_command.NAME, cls=_Command, help=_command.HELP, epilog=_command.EXAMPLES)
+    _made(_command.command)
 
 
 def _version(wanted: bool) -> None:

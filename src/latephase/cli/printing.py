@@ -70,17 +70,17 @@ def whole(n: int) -> str:
 
 
 def law_text(law: Law) -> str:
-    """The law as a formula with its numbers."""
-    constant, offset = _signed(law.constant), _signed(law.offset)
-    limit, name = (law.limit_boundary, "x*")
+    """The law as a formula with its numbers; with the constant 0, what is known of the pace."""
+    limit, name = law.limit_boundary, "x*"
     if limit is None:
         limit, name = law.limit_margin, "margin"
-    return f"{name} ~ {show(math.nan if limit is None else limit)} {constant} / (ln t {offset})"
-
-
-def _signed(value: float) -> str:
-    """A term to be added: "+ 0.2" or "- 0.2"."""
-    return f"{'-' if value < 0 else '+'} {show(abs(value))}"
+    end = show(math.nan if limit is None else limit)
+    if law.constant == 0:
+        return f"{name} -> {end}, faster than 1/ln t"
+    constant, offset = (
+        f"{'-' if x < 0 else '+'} {show(abs(x))}" for x in (law.constant, law.offset)
+    )
+    return f"{name} ~ {end} {constant} / (ln t {offset})"
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from latephase.core import Rigour
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.bench.finding import Support, Table
 from latephase.report import references, typeset
-from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
+from latephase.report.data import Examined, place
 from latephase.report.figures import panel_svgs
 from latephase.report.palette import THEME
 
@@ -63,9 +63,7 @@ def _environment(names: dict[str, str]) -> Environment:
         "svgs": lambda figure: [(name, Markup(svg)) for name, svg in panel_svgs(figure)],
         "table": _table,
         "setting": _setting,
-        "pdf_name": pdf_name,
-        "csv_name": csv_name,
-        "zarr_name": zarr_name,
+        "place": place,
     }
     return environment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
-from latephase.cli.problem import Problem, stated
+from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Within = list[tuple[float, "LogTime | None"]]
 
 @stated
 def command(
-    asked: Problem,
+    asked: ProblemFlags,
     eps: flags.Eps = None,
     max_steps: flags.MaxSteps = 1_000_000,
     json: flags.Json = False,
