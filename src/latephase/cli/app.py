@@ -103,28 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _exit_code(arguments: list[str]) -> int:
     """Run the command; every ending but success is told in one line on stderr."""
     try:
-        code = _run(arguments)
-    except KeyboardInterrupt:
+        done: Any = app(args=arguments, prog_name="latephase", standalone_mode=False)
+        sys.stdout.flush()  # here, so that a closed pipe is met here and not while Python exits
+        code = done if isinstance(done, int) else 0
+    except (KeyboardInterrupt, typer.Abort):  # Typer turns Ctrl-C into Abort or into the code 130
         code = interrupt.EXIT_CODE
-    except BrokenPipeError:
-        return _leave_quietly()
+    except BrokenPipeError:  # the reader went away (`| head`): what is still to come goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failures.UNFORESEEN
     except Exception as error:  # the last resort: whatever it is, the user gets one line
         return failures.tell(error, failures.wants_traceback(arguments))
     if code == interrupt.EXIT_CODE:
         interrupt.tell()
     return code
-
-
-def _run(arguments: list[str]) -> int:
-    try:
-        done: Any = app(args=arguments, prog_name="latephase", standalone_mode=False)
-        sys.stdout.flush()  # here, so that a closed pipe is met here and not while Python exits
-    except typer.Abort:  # some versions of Typer turn Ctrl-C into this, others into the code 130
-        raise KeyboardInterrupt from None
-    return done if isinstance(done, int) else 0
-
-
-def _leave_quietly() -> int:
-    """The reader of stdout went away (`| head`): whatever is still to come goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1

@@ -31,11 +31,6 @@ def line(label: str, text: str) -> None:
     console().print(Text.assemble((f"{label:<9}", "bold"), text), soft_wrap=True)
 
 
-def blank() -> None:
-    """An empty line."""
-    console().print()
-
-
 def table(*headings: str) -> Table:
     """An empty table; columns whose heading begins with ">" are ranged right."""
     from rich import box
@@ -46,6 +41,12 @@ def table(*headings: str) -> Table:
         right = heading.startswith(">")
         empty.add_column(heading.removeprefix(">"), justify="right" if right else "left")
     return empty
+
+
+def print_table(filled: Table) -> None:
+    """A table and an empty line."""
+    console().print(filled)
+    console().print()
 
 
 def show(value: float, digits: int = 6) -> str:

@@ -93,12 +93,11 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
     entry = printing.whole(found.entry_step or 0)
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
-    printing.blank()
+    printing.console().print()
     table = printing.table("t", ">margin deficit, at least", ">at most")
     for t in at:
         table.add_row(t, *_outward(*found.deficit(t), 18))
-    printing.console().print(table)
-    printing.blank()
+    printing.print_table(table)
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
     again = f"latephase certify {problem_flags}{claimed} --out run.cert.json"
@@ -162,8 +161,7 @@ def _ensemble(
             processes=os.cpu_count() or 1,
             progress=shown,
         )
-    printing.console().print(_counts(rows))
-    printing.blank()
+    printing.print_table(_counts(rows))
     printing.line("claim", options["claim"])
     printing.line("rigour", "proved: every number is enclosed in balls")
     keep, check = "keep the certificates: add --out certs", f"check them: latephase verify {out}"

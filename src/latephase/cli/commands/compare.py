@@ -114,8 +114,7 @@ def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
         shown = f"< {FLOOR:g}" if gap < FLOOR else printing.show(gap, 3)
         fitted = printing.show(row.fitted, 3)
         table.add_row(row.method, fitted, shown, row.decay.text, effect(row, rows[0], data))
-    printing.console().print(table)
-    printing.blank()
+    printing.print_table(table)
     printing.line("gap", "|x* - x_inf|, medians of fitted trials, in input units")
     if page is None:
         printing.line("next", "keep table, figures and runs: add --out comparison")

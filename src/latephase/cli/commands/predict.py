@@ -82,9 +82,8 @@ def _print(found: Prediction, within: Within, problem_flags: str) -> None:
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
     printing.line("constant", repr(found.law.constant))
     printing.line("offset", repr(found.law.offset))
-    printing.blank()
-    printing.console().print(_table(within))
-    printing.blank()
+    printing.console().print()
+    printing.print_table(_table(within))
     printing.line("rigour", _rigour(found.law))
     printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
 

@@ -103,8 +103,7 @@ def _print(run: Run, every: bool) -> None:
     """The table, of every sample or of a readable selection, and what is known of the whole."""
     total = run.trajectory.time.size
     rows = list(range(total)) if every else sampled.readable(run.trajectory)
-    printing.console().print(sampled.table(sampled.rounded(run).isel(time=rows)))
-    printing.blank()
+    printing.print_table(sampled.table(sampled.rounded(run).isel(time=rows)))
     if len(rows) < total:
         ways = "--json prints all, --at shows the times you name, --samples sets how many"
         printing.line("samples", f"{len(rows)} of {total} shown; {ways}")
