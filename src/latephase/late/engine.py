@@ -7,6 +7,9 @@
 | single steps | any network, every other method | |
 | rounded steps | any network, GD, where a dtype is asked for | dtype, accumulate, rounding |
 
+Exact pieces leave some runs before their end (gradient flow with x1 * x2 != -1, long chatter):
+these are carried on by modes.
+
 For developers. An engine is one file in `engines/`: a name, the options of a Goal that it has,
 which problems it takes, and `run`. An option that it has not is refused before it is called.
 """

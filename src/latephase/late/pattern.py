@@ -1,4 +1,4 @@
-"""Activation patterns: what each neuron is at each point, in the words that both engines share.
+"""Activation patterns: what each neuron is at each point, in the words of all engines.
 
 A neuron is *inactive* at a point where its pre-activation is not positive, *active* where it is,
 and *sliding* where it stays on its kink for a time, in Filippov's sense.

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
-from latephase.late.engine import Progress
-from latephase.late.engines.pair_trials import LatePhase, follow_trials
+from latephase.late.engine import Goal, Progress
+from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.late.limits.law import margin_law
-from latephase.late.pair.context import Samples
+from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
 from latephase.runs.trajectory import OF_TRIAL, dataset, variables
 
@@ -35,17 +35,8 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials = min(s.batch, s.trials - start)
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
-    found = follow_trials(
-        s.geometry,
-        weights[..., 0],
-        biases,
-        s.method,
-        s.times.sorted,
-        s.times.until,
-        max_steps=s.max_steps,
-        slide_tolerance=s.slide_tolerance,
-        progress=progress,
-    )
+    goal = Goal(s.times.until, s.max_steps, 1, progress, slide_tolerance=s.slide_tolerance)
+    found = follow_trials(s.geometry, weights[..., 0], biases, s.method, s.times.sorted, goal)
     return {**_sampled(s, found.record), **_per_trial(s, found)}
 
 
@@ -57,7 +48,7 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
-    sampled = _sampled(s, Samples.empty(0, len(s.times.sorted)))
+    sampled = _sampled(s, PairSamples.empty(0, len(s.times.sorted)))
     numbers = {name: np.empty(0) for name in OF_TRIAL}
     return label(s, {**sampled, **numbers, "regime": _names([]), "outcome": _names([])})
 
@@ -70,7 +61,7 @@ def bytes_per_trial(empty: xr.Dataset) -> int:
     )
 
 
-def _sampled(s: Settings, record: Samples) -> Variables:
+def _sampled(s: Settings, record: PairSamples) -> Variables:
     """The variables over time, samples in the order they were asked for."""
     found = variables(record, NEURONS)
     if s.times.given == s.times.sorted:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
-from latephase.late.pair.context import Samples
+from latephase.late.pair.observe import PairSamples
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,7 +89,7 @@ def dataset(
     return xr.Dataset(data, coordinates)
 
 
-def variables(record: Samples, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:
+def variables(record: PairSamples, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:
     """The variables of a record, trial axis first, neurons in the user's order.
 
     neurons: which canonical neuron each of the user's is.

@@ -7,7 +7,7 @@ import pytest
 
 import latephase as lp
 from latephase.core import LogTime
-from latephase.late.chain.run import run_chain
+from latephase.late.chain.run_chain import run_chain
 from latephase.late.chain.state import Controls
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import Problem

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import latephase as lp
 from helpers import norm_error, relative_error
 from latephase.core import log_spaced
-from latephase.late.engines.pair_trials import LatePhase
-from latephase.late.engines.pair_trials import follow_trials as run_engine
+from latephase.late.engine import Goal
+from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.problem import TwoPointGeometry
 
 # No shrinking: a failing example is small already, and each one takes a tenth of a second or more.
@@ -38,8 +38,8 @@ def networks(seed: int, trials: int = 8) -> tuple[np.ndarray, np.ndarray]:
 
 def late(inputs, labels, weights, biases, step_size, samples=SAMPLES) -> LatePhase:
     geometry = TwoPointGeometry.of(lp.Dataset(inputs, labels))
-    horizon = lp.LogTime.parse("1e1000")
-    return run_engine(geometry, weights, biases, lp.GradientDescent(step_size), samples, horizon)
+    method, goal = lp.GradientDescent(step_size), Goal(lp.LogTime.parse("1e1000"))
+    return follow_trials(geometry, weights, biases, method, samples, goal)
 
 
 def endings(found: LatePhase) -> list[tuple[object, object]]:

@@ -14,8 +14,8 @@ import numpy as np
 from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
 from latephase.experiments.bench.base import PAPER_DATA, PAPER_METHOD
-from latephase.late.engine import MAX_STEPS
-from latephase.late.engines.pair_trials import LatePhase, follow_trials
+from latephase.late.engine import MAX_STEPS, Goal
+from latephase.late.engines.exact_pieces import LatePhase, follow_trials
 from latephase.problem import (
     Dataset,
     Method,
@@ -45,7 +45,7 @@ def follow(
     parsed = sorted({LogTime.parse(t, flow=flow) for t in times})
     until = parsed[-1] if parsed else None
     geometry = TwoPointGeometry.of(data)
-    return follow_trials(geometry, *networks, method, parsed, until, max_steps=max_steps)
+    return follow_trials(geometry, *networks, method, parsed, Goal(until, max_steps))
 
 
 @cache

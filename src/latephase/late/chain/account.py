@@ -47,14 +47,9 @@ class Account:
     def open(cls, task: ChainTask, state: ChainState) -> Account:
         """Nothing done."""
         (m, n), count = task.dynamics.signs.shape, len(task.times)
-        samples = ChainSamples(
-            theta=np.full((count, *state.theta.shape), np.nan),
-            kick_error=np.full((count, m), np.nan),
-            margin_error=np.full((count, n), np.nan),
-            rounding=np.full(count, np.nan),
-            sign_lost=np.zeros(count, bool),
-            by_flow=np.zeros(count, bool),
-        )
+        shapes = (state.theta.shape, (m,), (n,), ())
+        unknown = [np.full((count, *shape), np.nan) for shape in shapes]
+        samples = ChainSamples(*unknown, *np.zeros((2, count), bool))
         return cls(np.zeros(m), np.zeros(n), samples)
 
     def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:

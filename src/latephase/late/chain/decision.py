@@ -14,11 +14,11 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import pace
+from latephase.late.modes.modified import speed_of
 from latephase.late.pattern import SLIDING, statuses
 
+from .kicks import Kicks
 from .state import ChainState, ChainTask
-from .step_effect import StepEffect
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
@@ -42,7 +42,7 @@ class Decision:
 
 def decide(task: ChainTask, state: ChainState) -> Decision:
     """What comes next."""
-    return _of_descent(task, state) if task.dynamics.discrete else _of_flow(task, state)
+    return _of_descent(task, state) if task.dynamics.method.discrete else _of_flow(task, state)
 
 
 def _of_flow(task: ChainTask, state: ChainState) -> Decision:
@@ -72,8 +72,8 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     dynamics, counts, last = task.dynamics, state.counts, state.last
     a = dynamics.preactivations(state.theta)
-    step, seen = StepEffect.of(dynamics, state.theta, a), statuses(a)
-    sliding = _sliding(task, state, a, step)
+    kicks, seen = Kicks.of(dynamics, state.theta, a), statuses(a)
+    sliding = _sliding(task, state, a, kicks)
     if last is not None:  # what a slide has just been released to it keeps
         released = last.released_to >= 0
         sliding, seen = sliding & ~released, np.where(released, last.released_to, seen)
@@ -81,20 +81,20 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
     plain = -math.inf < state.now.log_until(task.until) <= _PLAIN and may_step
     if sliding.any() and not plain:
         slide = Mode.of(dynamics, state.theta, np.where(sliding, SLIDING, seen), state.resting)
-        if _may_slide(task, state, step, slide):
+        if _may_slide(task, state, kicks, slide):
             return Decision(slide, False, state)
         state = state.counted(chatter_rounds=counts.chatter_rounds + 1)
     mode = Mode.of(dynamics, state.theta, seen, state.resting)
-    brief = may_step and bool(step.crosses_soon(a).any())
+    brief = may_step and bool(kicks.crosses_soon(a).any())
     return Decision(mode, plain or brief or _too_rough(task, state, mode), state)
 
 
-def _sliding(task: ChainTask, state: ChainState, a: Floats, step: StepEffect) -> Bools:
+def _sliding(task: ChainTask, state: ChainState, a: Floats, kicks: Kicks) -> Bools:
     """Pairs (m, n) within an overshoot of their kink that Filippov's rule holds there.
 
     A neuron at whose kinks nothing has changed slides on as it did.
     """
-    last, near = state.last, np.abs(a) <= step.overshoot
+    last, near = state.last, np.abs(a) <= kicks.overshoot
     log_pull = task.dynamics.log_pull(task.dynamics.margins(state.theta))
     if last is None:
         return kink_statuses(task.dynamics, statuses(a), near, log_pull) == SLIDING
@@ -104,14 +104,14 @@ def _sliding(task: ChainTask, state: ChainState, a: Floats, step: StepEffect) ->
     return np.where(asked, found == SLIDING, last.on_kinks)
 
 
-def _may_slide(task: ChainTask, state: ChainState, step: StepEffect, slide: Mode) -> bool:
+def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) -> bool:
     """Whether the steps are small enough for a slide to be followed to first order: the chatter,
     against its neuron and against the margins, and what the flow leaves out of any other point.
 
     Chatter whose kicks do not shrink (of a point that is never fitted) is followed kick by kick
     for a while only; and so is any when the budget is used up.
     """
-    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(slide)
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, speed_of(slide)
     most = controls.slide_tolerance / controls.caution
     spent = (
         counts.chatter_rounds > _CHATTER_ROUNDS * controls.caution
@@ -122,8 +122,8 @@ def _may_slide(task: ChainTask, state: ChainState, step: StepEffect, slide: Mode
     if not quiet and not (spent and speed.log_rate < _CALM):
         return False
     sliding, norms = slide.status == SLIDING, lengths(state.theta)[:, None]
-    against_neuron = step.kick / np.where(norms > 0, norms, np.inf)
-    moves = step.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
+    against_neuron = kicks.kick / np.where(norms > 0, norms, np.inf)
+    moves = kicks.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
     against_margin = moves / (_MARGIN_KICK * (1 + np.abs(slide.margins)))
     return spent or bool(max(against_neuron[sliding].max(), against_margin[sliding].max()) <= most)
 
@@ -131,7 +131,7 @@ def _may_slide(task: ChainTask, state: ChainState, step: StepEffect, slide: Mode
 def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
     """Whether a step is still too large for the modified flow to follow the mode: as a share of
     margins of 1, and of what the smallest moving neuron adds to them."""
-    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, pace(mode)
+    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, speed_of(mode)
     shares = np.abs(dynamics.output_weights) * dynamics.terms(state.theta).max(axis=1)
     moving = mode.moving & (shares > 0)
     smallest = min(float(shares[moving].min(initial=1.0)), 1.0)

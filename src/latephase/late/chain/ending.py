@@ -14,7 +14,7 @@ from latephase.late.modes.segment import follow
 from latephase.late.pattern import SLIDING, Statuses, statuses
 
 from .decision import decide
-from .run import Chain
+from .run_chain import Chain
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-9

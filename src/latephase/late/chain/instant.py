@@ -26,6 +26,11 @@ class Instant:
         exact = time.value is not None and time.value < _EXACT
         return cls(time.value if exact else None, time.log)
 
+    @property
+    def as_float(self) -> float:
+        """The time; inf once only its logarithm is known."""
+        return math.inf if self.value is None else float(self.value)
+
     def log_until(self, time: LogTime) -> float:
         """ln(time - self); -inf if the time is not later."""
         if self.value is not None and time.value is not None:

@@ -135,7 +135,7 @@ def start(
     theta_in_frame, low = frame.coordinates(theta)
     signs = frame.signs(theta) if signs is None else signs
     placed = theta_in_frame
-    if dynamics.discrete:  # a flow looks at signs only once
+    if dynamics.method.discrete:  # a flow looks at signs only once
         placed = frame.on_their_sides(theta_in_frame, signs)
     rounding = float(np.abs(placed - theta_in_frame).sum())
     least_terms = _LEAST * dynamics.terms(theta_in_frame)

@@ -1,1 +1,1 @@
-"""What carries a run, one file for each engine: exact pieces, modes, single steps, arithmetic."""
+"""What carries a run, a file each: exact pieces, modes, single steps, rounded steps."""

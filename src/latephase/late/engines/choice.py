@@ -8,12 +8,12 @@ from latephase.problem import Problem
 
 from .exact_pieces import ExactPieces
 from .modes import Modes
-from .rounded import Rounded
-from .stepped import SingleSteps
+from .rounded_steps import RoundedSteps
+from .single_steps import SingleSteps
 
 ENGINES: tuple[Engine, ...] = (ExactPieces(), Modes(), SingleSteps())
 """The first one that takes a problem carries it."""
-ARITHMETIC: Engine = Rounded()
+ARITHMETIC: Engine = RoundedSteps()
 
 
 def engine_for(problem: Problem, goal: Goal) -> Engine:

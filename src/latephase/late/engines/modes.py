@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Ints
-from latephase.late.chain.compared import compared
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.progress import thousandths
+from latephase.late.chain.run_twice import run_twice
 from latephase.late.chain.state import Controls
-from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
+from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Progress, Record, entry_time
 from latephase.late.limits.law import law_of
 from latephase.late.modes.dynamics import Dynamics
-from latephase.late.pair.regimes import terminal_regime
-from latephase.late.pattern import pattern_code
+from latephase.late.pair.regimes import regime_of_end
 from latephase.problem import Problem, is_two_point
 
 _WIDE = 1000  # pairs from which a run takes long enough for a second process
+_TOTAL = 1000  # progress is told in thousandths of the way
 
 
 class Modes:
@@ -42,16 +42,15 @@ class Modes:
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
         side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
-        with thousandths(goal.progress) as tell:
+        with _thousandths(goal.progress) as tell:
             arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
-            found = compared(*arguments, tell)
+            found = run_twice(*arguments, tell)
             fine = found.chain
             outcome, statuses = ending(fine), pattern(fine)
-        regime, entry = regime_of(problem, outcome, statuses), None
+        regime, entry = _regime(problem, outcome, statuses), None
         if regime is not None:
-            outcome, value = Outcome.settled, fine.entry.value
-            time = np.inf if value is None else float(value)
-            entry = entry_time(time, fine.entry.log, method.discrete)
+            outcome = Outcome.settled
+            entry = entry_time(fine.entry.as_float, fine.entry.log, method.discrete)
         law = law_of(network, data, method, outcome, statuses, found.end, fine.state.now.log)
         return Record(
             parameters=found.theta,
@@ -67,14 +66,29 @@ class Modes:
         )
 
 
-def regime_of(problem: Problem, outcome: Outcome, statuses: Ints) -> Regime | None:
-    """The regime of a run that ended in statuses (m, n); None but for two neurons on two points
-    that pull apart, and while it is unsettled."""
+def _regime(problem: Problem, outcome: Outcome, statuses: Ints) -> Regime | None:
+    """The regime of a run that ended in statuses (m, n); only two neurons on two points that pull
+    apart have one."""
     outer = problem.network.output_weights
-    final = outcome in (Outcome.settled, Outcome.unfitted)
-    apart = len(outer) == 2 and min(outer) < 0 < max(outer)
-    if not (final and is_two_point(problem.data) and apart):
+    if not (is_two_point(problem.data) and len(outer) == 2 and min(outer) < 0 < max(outer)):
         return None
-    geometry = problem.geometry
-    canonical = statuses[np.argsort(-outer)][:, list(geometry.order)]
-    return terminal_regime(geometry, int(pattern_code(canonical[..., None])[0]))
+    canonical = statuses[list(problem.neuron_order)][:, list(problem.geometry.order)]
+    return regime_of_end(problem.geometry, outcome, canonical)
+
+
+@contextmanager
+def _thousandths(progress: Progress | None) -> Iterator[Callable[[float], None]]:
+    """What shares of the way are told to, of which `progress(done, total)` hears where they have
+    grown; all is done only when this is left."""
+    told = -1
+
+    def tell(share: float, most: int = _TOTAL - 1) -> None:
+        nonlocal told
+        done = min(int(_TOTAL * share), most)
+        if progress is not None and done > told:
+            told = done
+            progress(done, _TOTAL)
+
+    tell(0.0)
+    yield tell
+    tell(1.0, _TOTAL)

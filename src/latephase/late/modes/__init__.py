@@ -4,8 +4,8 @@ Read in this order; each file needs only those before it.
 
     frame           coordinates in which no digit is lost
     linear_algebra  bases and projections that are accurate row by row
-    neuron          one neuron in a mode: what it is moved by, what holds it on its kinks
-    dynamics        network, points and method in those coordinates: margins, pulls
+    dynamics        network, points and method in those coordinates: margins, pulls; and one neuron
+                    in a mode: what it is moved by, what holds it on its kinks
     mode            all neurons of a pattern: how the network moves while it stands
     modified        gradient descent in a mode as a flow, in ln t
     filippov        at a kink: pass or slide, which pattern comes next

@@ -42,7 +42,7 @@ class Field:
     @classmethod
     def of(cls, mode: Mode, order: int) -> Field:
         """The field on the mode's own time scale."""
-        speed = pace(mode)
+        speed = speed_of(mode)
         return cls(mode, order, speed.log_time_scale, speed.slow)
 
     def __call__(self, s: float, beta: Floats) -> Floats:
@@ -90,7 +90,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Speed:
     """How fast a mode moves at entry, as natural logarithms.
 
     log_rate: of the largest relaxation rate h of the margins (1 / step);
@@ -117,10 +117,10 @@ class Pace:
         return self.log_move + 2 * self.log_rate
 
 
-def pace(mode: Mode) -> Pace:
-    """The pace of a mode at its entry; (-inf, -inf) at rest."""
+def speed_of(mode: Mode) -> Speed:
+    """The speed of a mode at its entry; (-inf, -inf) at rest."""
     if mode.live.size == 0:
-        return Pace(-math.inf, -math.inf)
+        return Speed(-math.inf, -math.inf)
     log = mode.dynamics.log_pull(mode.margins[mode.live])
     top = float(log.max())
     f = np.exp(log - top)
@@ -129,4 +129,4 @@ def pace(mode: Mode) -> Pace:
         top += mode.log_drive
         rate = top + math.log((np.abs(gram) @ f).max())
         move = top + float(np.log(np.abs((mode.pull @ f) @ mode.pull).max()))
-    return Pace(rate, move)
+    return Speed(rate, move)

@@ -231,7 +231,7 @@ class _Follower:
 
     def _waits(self, s: float) -> bool:
         """Whether what happens at s has to wait for a step."""
-        discrete = self.mode.dynamics.discrete and not self.mode.sliding
+        discrete = self.mode.dynamics.method.discrete and not self.mode.sliding
         return discrete and self.log_time(s) < _RESOLVED
 
     def _has_relaxed(self, s: float, beta: Floats) -> bool:

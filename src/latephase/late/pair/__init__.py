@@ -2,18 +2,18 @@
 
 Reading order, from the loop to what it stands on:
 
-fastforward   the loop: hand each trial to the fastest piece that is valid where it stands
+pieces        the loop: hand each trial to the fastest piece that is valid where it stands
 state         what pieces hand on (`PairState`), and what has become of each trial (`Journey`)
-context       what all pieces share: geometry, method, sample times, and the samples they fill
+task          what all pieces share: geometry, method, sample times, the samples they fill
 validity      may a phase be followed to first order only, and at what error?
 phase         a piece, the start: a stretch with one activation pattern, and the step that ends it
 follow_phase  ... and the way: samples in it, their errors, the state at its end
-steps         the other piece, where none is valid: ordinary steps
+follow_steps  the other piece, where none is valid: ordinary steps
 response      how a pattern moves parameters and margins, as two scalar maps
 fatou         one scalar map m <- m + c exp(-m), n steps of it in O(1)
 regimes       which kinks hold, which patterns last, and what they are called
 kinks         putting pre-activations on a kink and off it
-observe       what is recorded at a sample: boundary, robustness margin, deficit, loss
+observe       what is recorded at a sample (boundary, robustness margin, deficit, loss), and where
 law           the law of each regime, from the state at entry
 
 A trial goes state -> validity -> phase -> follow_phase -> state, until it has settled

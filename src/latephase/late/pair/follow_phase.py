@@ -11,20 +11,20 @@ import numpy as np
 from latephase.core.arrays import Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
-from .context import Context
 from .fatou import increments, log_gap
 from .kinks import land
 from .observe import MarginDifference
 from .phase import Phase
 from .state import PairState, later, margin_errors
+from .task import PairTask
 
 _WORKERS = os.cpu_count() or 1
 _ROUNDING = 2.0**-47  # relative error of an increment and of the sums that use it
 
 
-def follow_phase(context: Context, trials: Ints, phase: Phase) -> PairState:
+def follow_phase(task: PairTask, trials: Ints, phase: Phase) -> PairState:
     """Record the samples up to the end of the phase and return the states there."""
-    times, s = context.times, phase.state
+    times, s = task.times, phase.state
     end = later(s.time, s.log_time, phase.n, phase.log_n)
     first, last = times.index_after(s.time, s.log_time), times.index_after(*end)
 
@@ -33,8 +33,9 @@ def follow_phase(context: Context, trials: Ints, phase: Phase) -> PairState:
         index = np.arange(columns.start, columns.stop)
         inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
         with np.errstate(all="ignore"):  # threads do not inherit it
-            along = Along.of(phase[rows], *_steps_until(context, phase, rows, columns))
-            context.write(
+            along = Along.of(phase[rows], *_steps_until(task, phase, rows, columns))
+            task.samples.write(
+                task.geometry,
                 trials[rows],
                 columns,
                 inside,
@@ -47,15 +48,13 @@ def follow_phase(context: Context, trials: Ints, phase: Phase) -> PairState:
             )
 
     with ThreadPoolExecutor(_WORKERS) as pool:  # NumPy lets go of the interpreter: half the time
-        list(pool.map(record, context.blocks(first, last)))
-    return _at_end(context, phase, *end)
+        list(pool.map(record, task.blocks(first, last)))
+    return _at_end(task, phase, *end)
 
 
-def _steps_until(
-    context: Context, phase: Phase, rows: Ints, columns: slice
-) -> tuple[Floats, Floats]:
+def _steps_until(task: PairTask, phase: Phase, rows: Ints, columns: slice) -> tuple[Floats, Floats]:
     """Steps from the start of the phase to samples (R, S), and their logarithms."""
-    time, log = context.times.time[columns], context.times.log[columns]
+    time, log = task.times.time[columns], task.times.log[columns]
     start, log_start = phase.state.time[rows, None], phase.state.log_time[rows, None]
     n = np.maximum(time - start, 0.0)
     n = np.where(np.isnan(n), np.inf, n)
@@ -185,12 +184,12 @@ def _forgotten(error: Floats, rise: Floats) -> Floats:
     return np.asarray(np.log1p(left))
 
 
-def _at_end(context: Context, phase: Phase, end: Floats, log_end: Floats) -> PairState:
+def _at_end(task: PairTask, phase: Phase, end: Floats, log_end: Floats) -> PairState:
     """The states at which the phase ends; those that never end stay as they are."""
     s, ends = phase.state, np.isfinite(phase.log_n)
     n, log_n = np.where(ends, phase.n, 0.0), np.where(ends, phase.log_n, -np.inf)
     along = Along.of(phase, n[:, None], log_n[:, None])
-    moved, a = land(context, phase, along.parameters[..., 0], along.preactivations[..., 0])
+    moved, a = land(task, phase, along.parameters[..., 0], along.preactivations[..., 0])
     off = np.where(ends, along.margin_error[..., 0], 0.0)
     rises = list(along.rises.values())
     rise = np.minimum.reduce(rises)[:, 0] if rises else np.zeros(n.size)

@@ -8,28 +8,28 @@ from latephase.core.arrays import Floats, Ints
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import TwoPointGeometry
 
-from .context import Context
 from .phase import Phase
 from .regimes import half_slide, pushes
 from .response import Response
 from .state import PairState
+from .task import PairTask
 
 ALIKE = 1e-12  # deviation that is rounding
 
 
-def land(context: Context, phase: Phase, parameters: Floats, a: Floats) -> tuple[Floats, Floats]:
+def land(task: PairTask, phase: Phase, parameters: Floats, a: Floats) -> tuple[Floats, Floats]:
     """Give the pre-activations that end the phase their new sign, which rounding may hide.
 
     Gradient flow lands on 0 exactly, which gradient descent must not claim: the constant of the law
     would vanish.  It lands below, if only by half a step.  A kink that a slide lets go leaves the
     band that would hold it, along the way in which it is kicked.
     """
-    reply, g, crossing = phase.response, context.geometry, phase.crossing
+    reply, g, crossing = phase.response, task.geometry, phase.crossing
     if not crossing.any():
         return parameters, a
     landed = np.zeros_like(a)
-    if context.discrete:
-        push = pushes(g, a, context.log_step)
+    if task.method.discrete:
+        push = pushes(g, a, task.method.log_step)
         paces = np.abs(reply.slopes) @ (reply.rates[:, None] * push.step)
         landed = np.where(a < 0, a, -paces / 2)
         for j, i in np.argwhere(reply.status == SLIDING):
@@ -40,12 +40,12 @@ def land(context: Context, phase: Phase, parameters: Floats, a: Floats) -> tuple
     return parameters, np.where(crossing, new, a)
 
 
-def rest_on_kinks(context: Context, state: PairState, rows: Ints, codes: Ints) -> None:
+def rest_on_kinks(task: PairTask, state: PairState, rows: Ints, codes: Ints) -> None:
     """Put sliding pre-activations on their kink, where the shrinking chatter leaves them, along the
     direction in which it kicks them: what is left of a kick would spoil the law for ever."""
-    for code, found, reply in context.by_pattern(codes):
+    for code, found, reply in task.by_pattern(codes):
         here = rows[found]
-        half = half_slide(context.geometry, code)
+        half = half_slide(task.geometry, code)
         if half:  # on the one kink, where that leaves the other one alone
             active = half[0]
             theta, a = state.parameters[..., here], state.preactivations[..., here]
@@ -57,7 +57,7 @@ def rest_on_kinks(context: Context, state: PairState, rows: Ints, codes: Ints) -
             here = here[~off]
         for j, i in np.argwhere(reply.status == SLIDING):
             theta, a = state.parameters[j][:, here], state.preactivations[j][:, here]
-            theta, a = _kicked(context.geometry, theta, a, i, -a[i])
+            theta, a = _kicked(task.geometry, theta, a, i, -a[i])
             a[i] = 0.0
             state.parameters[j][:, here], state.preactivations[j][:, here] = theta, a
 

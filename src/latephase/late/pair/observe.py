@@ -1,18 +1,20 @@
-"""What is recorded of a network at a sampled time."""
+"""What is recorded of networks at sampled times, and where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.margin import margin_from_lines, rescaled
 from latephase.problem import LOSSES, TwoPointGeometry
 
-from .state import margins
+from .state import PairState, margins
 
 OBSERVED = ("boundary", "robustness_margin", "margin_deficit", "log_margin_deficit", "log_loss")
+_EXACT = 1e-12  # a sample whose error may exceed this is not called exact
 
 
 @dataclass(frozen=True)
@@ -24,18 +26,6 @@ class MarginDifference:
 
     sign: Floats
     log: Floats
-
-    @classmethod
-    def of(cls, a: Floats) -> MarginDifference:
-        """Q as the difference of pre-activations (2, 2, ...)."""
-        q = (a[1, 1] - a[0, 1]) - (a[0, 0] - a[1, 0])
-        return cls(np.sign(q), np.log(np.abs(q)))
-
-
-def margin_sum(a: Floats) -> Floats:
-    """(a_11 - a_21) + (a_22 - a_12), the denominator of the boundary; it grows like ln t."""
-    total: Floats = (a[0, 0] - a[1, 0]) + (a[1, 1] - a[0, 1])
-    return total
 
 
 def observe_pair(
@@ -55,9 +45,11 @@ def observe_pair(
     optimal = abs(geometry.half_gap)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rho = margin_from_lines(parameters[:, 0], a, a[0] - a[1], defined, (1, -1))
-        lean = lean or MarginDifference.of(a)
-        log_offset = np.log(optimal) + lean.log - np.log(np.abs(margin_sum(a)))
-        side = np.sign(geometry.half_gap) * lean.sign * np.sign(margin_sum(a))
+        first, second = a[0, 0] - a[1, 0], a[1, 1] - a[0, 1]
+        span, q_apart = first + second, second - first  # the span grows like ln t
+        lean = lean or MarginDifference(np.sign(q_apart), np.log(np.abs(q_apart)))
+        log_offset = np.log(optimal) + lean.log - np.log(np.abs(span))
+        side = np.sign(geometry.half_gap) * lean.sign * np.sign(span)
         offset = side * np.exp(log_offset)
         decides = defined & (np.abs(rho - (optimal - np.abs(offset))) <= 1e-12 * rho)
         deficit = np.where(decides, np.exp(log_offset), optimal - rho)
@@ -73,3 +65,77 @@ def _both_active_at_boundary(parameters: Floats) -> Bools:
     height = (w1 * b2 - w2 * b1) * np.sign(w1 - w2)
     defined: Bools = (height > 0) | ((height == 0) & (w1 * w2 < 0))
     return defined
+
+
+@dataclass(frozen=True)
+class PairSamples:
+    """The samples of all trials: parameters (2 neurons, 2, T, S), observed variables (T, S),
+    error (T, S) relative, margin_error (T, S) of the margins q, relative to 1 + |q|,
+    exact (T, S): rigour of the sample is `exact`, else `estimated`."""
+
+    parameters: Floats
+    observed: dict[str, Floats]
+    error: Floats
+    margin_error: Floats
+    exact: Bools
+
+    @classmethod
+    def empty(cls, trials: int, samples: int) -> PairSamples:
+        def nans(*shape: int) -> Floats:
+            return np.full((*shape, trials, samples), np.nan)
+
+        observed = {v: nans() for v in OBSERVED}
+        return cls(nans(2, 2), observed, nans(), nans(), np.zeros((trials, samples), bool))
+
+    def write(
+        self,
+        geometry: TwoPointGeometry,
+        trials: Ints,
+        columns: slice,
+        inside: Bools,
+        parameters: Floats,
+        a: Floats,
+        error: Floats,
+        margin_error: Floats,
+        s: PairState,
+        difference: MarginDifference | None = None,
+        given: bool = False,
+    ) -> None:
+        """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
+
+        error (2 neurons, rows, columns), margin_error (2 points, rows, columns): absolute;
+        s: states (rows,) before, what is unknown of which is so of the samples;
+        given: the parameters are the start's."""
+        q = margins(a)
+        size = np.abs(q)
+        # How far a margin moves if the parameters are rounded to doubles, (rows, columns).
+        reach = max(abs(geometry.x1), abs(geometry.x2))
+        w, b = np.abs(parameters[:, 0]).sum(axis=0), np.abs(parameters[:, 1]).sum(axis=0)
+        noise = 2.0**-52 * (reach * w + b) * (not given)
+        # max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin never moves: not counted.
+        norms = np.maximum(np.abs(parameters[:, 0]), np.abs(parameters[:, 1]))  # at most the length
+        relative = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
+        unknown = np.where(s.undecided, 1.0, 2.0**-52)[:, None]
+        relative = np.maximum(relative, unknown)
+        off = ((margin_error + noise) / (1 + size)).max(axis=0)
+        off = np.maximum(off, np.where(s.undecided, 1.0, 0.0)[:, None])
+        least = np.where(size > 0, size, np.inf).min(axis=0)
+        sure = inside & s.exact[:, None] & (np.maximum(relative, off) <= _EXACT)
+        sure &= noise <= _EXACT * least  # else another margin than that of the rounded network
+
+        whole = np.asarray(inside.all(axis=0))
+        values = observe_pair(geometry, parameters, a, difference, q=q)
+        targets: list[tuple[Any, Any]]
+        targets = [(self.observed[name], value) for name, value in values.items()]
+        targets += [(self.error, relative), (self.margin_error, off), (self.exact, sure)]
+        targets += [(self.parameters[j, c], parameters[j, c]) for j, c in np.ndindex(2, 2)]
+        # The leading columns that not all rows reach, and those after them.
+        ragged = 0 if whole.all() else len(whole) - int(np.argmin(whole[::-1]))
+        head = slice(columns.start, columns.start + ragged)
+        for target, value in targets:
+            full = np.broadcast_to(value, inside.shape)
+            target[trials, head.stop : columns.stop] = full[:, ragged:]
+            if ragged:
+                view = target[trials, head]
+                np.copyto(view, full[:, :ragged], where=inside[:, :ragged])
+                target[trials, head] = view

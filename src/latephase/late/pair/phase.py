@@ -15,10 +15,10 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
-from .context import Context
 from .fatou import Orbits, first_passage, increments, orbits
 from .response import Response
 from .state import PairState
+from .task import PairTask
 
 _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
 
@@ -41,25 +41,19 @@ class Phase:
 
     def __getitem__(self, rows: Bools | Ints) -> Phase:
         tracks = {p: track[rows] for p, track in self.orbits.items()}
-        return Phase(
-            self.response,
-            self.state[rows],
-            tracks,
-            self.n[rows],
-            self.log_n[rows],
-            self.crossing[..., rows],
-        )
+        n, log_n, crossing = self.n[rows], self.log_n[rows], self.crossing[..., rows]
+        return Phase(self.response, self.state[rows], tracks, n, log_n, crossing)
 
 
-def phase_from(context: Context, state: PairState, code: int) -> Phase:
+def phase_from(task: PairTask, state: PairState, code: int) -> Phase:
     """The phase that begins at `state`, whose trials all have the pattern `code`."""
-    reply = context.response(code)
+    reply = task.response(code)
     rows = state.time.size
     tracks = {}
     for p, level in enumerate(reply.levels(state.preactivations)):
         if reply.rates[p] > 0:
-            log_c = np.full(rows, context.log_step + np.log(reply.rates[p]))
-            tracks[p] = orbits(level, log_c, discrete=context.discrete)
+            log_c = np.full(rows, task.method.log_step + np.log(reply.rates[p]))
+            tracks[p] = orbits(level, log_c, discrete=task.method.discrete)
     n, log_n = np.full(rows, np.inf), np.full(rows, np.inf)
     ahead = rises(reply, state.preactivations)
     for p in tracks:

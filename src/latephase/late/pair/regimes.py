@@ -6,9 +6,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from latephase.core import Regime
+from latephase.core import Outcome, Regime
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, pattern_status, statuses
+from latephase.late.pattern import (
+    ACTIVE,
+    INACTIVE,
+    SLIDING,
+    pattern_code,
+    pattern_status,
+    statuses,
+)
 from latephase.problem import TwoPointGeometry
 
 from .state import margins
@@ -42,6 +49,13 @@ def terminal_regime(geometry: TwoPointGeometry, code: int) -> Regime | None:
     regime = _SLIDES.get((int(status[0, 1]), int(status[1, 0])))
     marginal = min(geometry.excess) <= 0
     return Regime.single_slide if regime is Regime.double_slide and marginal else regime
+
+
+def regime_of_end(geometry: TwoPointGeometry, outcome: Outcome, status: Ints) -> Regime | None:
+    """The regime of a run that has ended in statuses (2, 2); None while it is unsettled."""
+    if outcome not in (Outcome.settled, Outcome.unfitted):
+        return None
+    return terminal_regime(geometry, int(pattern_code(status)[0]))
 
 
 def half_slide(geometry: TwoPointGeometry, code: int) -> tuple[int, float, Regime] | None:

@@ -1,4 +1,4 @@
-"""Where every trial stands: the state that the pieces of the fast-forward hand to one another."""
+"""Where every trial stands: the state that the exact pieces hand to one another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class PairState:
 
     Trials run along the last axis of every array.
     parameters (2 neurons, 2 [weight, bias], T), low: what steps have left below their last digit;
-    preactivations (2 neurons, 2 points, T), carried
-    along because frozen ones must stay exact;  time (T,): updates done (GF: flow time), inf beyond
-    1e308;  log_time (T,);  error (2 neurons, T): estimated absolute error of the parameters;
+    preactivations (2 neurons, 2 points, T), carried along because frozen ones must stay exact;
+    time (T,): updates done (GF: flow time), inf beyond 1e308;  log_time (T,);
+    error (2 neurons, T): estimated absolute error of the parameters;
     preactivation_error (2, 2, T): of the pre-activations, whose rounding is not the parameters';
     chatter_error (T,): what slides leave out of the margins; it is forgotten as the margins rise;
     time_error (T,): uncertainty of `time`, for runs whose phases outlast 2**53 steps;
@@ -50,18 +50,17 @@ class PairState:
 def initial_state(parameters: Floats, preactivations: Floats) -> PairState:
     """Networks at t = 0; their parameters are the exact doubles given."""
     trials = parameters.shape[-1]
-    zeros = np.zeros(trials)
-    never = np.full(trials, -np.inf)
+    time, chatter_error, time_error = np.zeros((3, trials))
     return PairState(
         parameters.copy(),
         np.zeros_like(parameters),
         preactivations.copy(),
-        zeros,
-        never,
+        time,
+        np.full(trials, -np.inf),
         np.zeros((2, trials)),
         2.0**-52 * np.abs(preactivations),
-        zeros.copy(),
-        zeros.copy(),
+        chatter_error,
+        time_error,
         np.ones(trials, bool),
         np.zeros(trials, bool),
     )
@@ -88,7 +87,11 @@ class Journey:
         return np.array([outcome is None for outcome in self.outcome], bool)
 
     def settle(
-        self, rows: Ints | Bools, regime: Regime | None, entry: Floats, log_entry: Floats
+        self,
+        rows: Ints | Bools | int,
+        regime: Regime | None,
+        entry: Floats | float,
+        log_entry: Floats | float,
     ) -> None:
         """Note that trials (R,) have entered a regime that they never leave."""
         self.outcome[rows], self.regime[rows] = Outcome.settled, regime

@@ -12,12 +12,12 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import SLIDING
 
-from .context import Context
 from .kinks import ALIKE, rest_on_kinks
 from .phase import rises
 from .regimes import CHATTER_FACTOR, Pushes, half_slide
 from .response import Response
 from .state import Journey, PairState
+from .task import PairTask
 
 WORTHWHILE = 64  # a phase shorter than this is stepped through
 _KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
@@ -31,15 +31,15 @@ def has_rates(reply: Response) -> bool:
     return bool((reply.rates >= 0).all())
 
 
-def each(context: Context, codes: Ints, question: Callable[[Response], bool]) -> Bools:
+def each(task: PairTask, codes: Ints, question: Callable[[Response], bool]) -> Bools:
     """The answer of each code's response to a question, (R,)."""
     answers = np.zeros(codes.size, bool)
-    for _, here, reply in context.by_pattern(codes):
+    for _, here, reply in task.by_pattern(codes):
         answers[here] = question(reply)
     return answers
 
 
-def is_self_similar(context: Context, s: PairState, codes: Ints, push: Pushes) -> Bools:
+def is_self_similar(task: PairTask, s: PairState, codes: Ints, push: Pushes) -> Bools:
     """Where both margins of a coupled phase without slides rise alike, so that scalar maps hold,
     and no kink is near.
 
@@ -47,20 +47,20 @@ def is_self_similar(context: Context, s: PairState, codes: Ints, push: Pushes) -
     undo is waited for.  On points 10001, 10000 a deviation of 1e-3 would be one of 10^5 rises.
     """
     good = np.zeros(codes.size, bool)
-    for _, here, reply in context.by_pattern(codes):
+    for _, here, reply in task.by_pattern(codes):
         step, kick = push.step[:, here], push.kick[here]
         rise = (step * reply.rates[:, None]).max(axis=0)
-        bend = (step * (reply.both * context.geometry.squares + reply.own)[:, None]).sum(axis=0)
+        bend = (step * (reply.both * task.geometry.squares + reply.own)[:, None]).sum(axis=0)
         ahead = rises(reply, s.preactivations[..., here]).min(axis=(0, 1, 2))
         share = np.minimum(1.0, rise / kick)
-        alike = np.maximum(10 * context.slide_tolerance * share, ALIKE)
-        deviation = _deviation(context, s[here], codes[here])
+        alike = np.maximum(10 * task.slide_tolerance * share, ALIKE)
+        deviation = _deviation(task, s[here], codes[here])
         good[here] = (deviation <= alike) & (bend <= 1) & (ahead >= WORTHWHILE * rise)
     return good
 
 
 def may_slide(
-    context: Context, journey: Journey, rows: Ints, codes: Ints, push: Pushes, max_steps: int
+    task: PairTask, journey: Journey, rows: Ints, codes: Ints, push: Pushes, max_steps: int
 ) -> Bools:
     """Where a first-order slide is accurate enough: the chatter is small, no other kink is within
     its reach, and the two margins rise alike.
@@ -68,13 +68,13 @@ def may_slide(
     A slide entered so late that no affordable number of steps would make it so is followed too, and
     says so in its error: on points 2021, 2020 chatter falls to 1e-4 after 10^14 steps.  With one
     neuron dead the chatter never shrinks: its first kicks are followed exactly."""
-    s, tolerance = journey.state[rows], context.slide_tolerance
-    deviation = _deviation(context, s, codes)
-    room = _room(context, s, codes) / push.kick
+    s, tolerance = journey.state[rows], task.slide_tolerance
+    deviation = _deviation(task, s, codes)
+    room = _room(task, s, codes) / push.kick
     late = (push.chatter * max_steps < 1) & (s.log_time > np.log(max_steps))
     alike = (deviation <= 10 * tolerance) | late
     ready = (push.chatter <= tolerance) & alike & ((room >= _CLEAR) | late)
-    one_dead = each(context, codes, lambda r: bool(r.rates.min() == 0))
+    one_dead = each(task, codes, lambda r: bool(r.rates.min() == 0))
     lasting = one_dead & (journey.rounds[rows] > _KICKS)
     hopeless = push.chatter * s.time > tolerance * max_steps * CHATTER_FACTOR
     tried = (journey.stretch[rows] >= _PATIENCE) | (journey.rounds[rows] >= _ROUNDS)
@@ -82,13 +82,13 @@ def may_slide(
     return np.asarray(ready | ((lasting | hopeless) & (room >= _LOOSE)))
 
 
-def _room(context: Context, s: PairState, codes: Ints) -> Floats:
+def _room(task: PairTask, s: PairState, codes: Ints) -> Floats:
     """How far the living neurons are from kinks that they do not slide on, (R,)."""
     room = np.full(codes.size, np.inf)
     living = np.asarray((s.preactivations > 0).any(axis=1, keepdims=True))
-    for code, here, reply in context.by_pattern(codes):
+    for code, here, reply in task.by_pattern(codes):
         apart = np.asarray(reply.status != SLIDING)
-        half = half_slide(context.geometry, code)
+        half = half_slide(task.geometry, code)
         if half:  # nothing is decided at the kink that it falls to
             apart[half[0], 1 - half[0]] = False
         counted = living[..., here] & apart[..., None]
@@ -97,18 +97,18 @@ def _room(context: Context, s: PairState, codes: Ints) -> Floats:
     return room
 
 
-def _deviation(context: Context, s: PairState, codes: Ints) -> Floats:
+def _deviation(task: PairTask, s: PairState, codes: Ints) -> Floats:
     """How far the margins are from rising alike, (R,)."""
     deviation = np.zeros(codes.size)
-    for _, here, reply in context.by_pattern(codes):
+    for _, here, reply in task.by_pattern(codes):
         deviation[here] = reply.deviation(reply.levels(s.preactivations[..., here]))
     return deviation
 
 
-def widen(context: Context, journey: Journey, rows: Ints, codes: Ints, push: Pushes) -> None:
+def widen(task: PairTask, journey: Journey, rows: Ints, codes: Ints, push: Pushes) -> None:
     """Add to the errors of trials about to slide what the slide leaves out."""
-    deviation = _deviation(context, journey.state[rows], codes)
-    for _, here, reply in context.by_pattern(codes):
+    deviation = _deviation(task, journey.state[rows], codes)
+    for _, here, reply in task.by_pattern(codes):
         lasting = reply.rates.min() == 0  # one dead: kicks that never shrink add up
         chatter = CHATTER_FACTOR * reply.sliding * (2 if lasting else 1)
         moves = np.abs(reply.per_margin[0]).max(axis=1).sum(axis=1)
@@ -116,4 +116,4 @@ def widen(context: Context, journey: Journey, rows: Ints, codes: Ints, push: Pus
         journey.state.error[:, rows[here]] += kicked + np.outer(moves, deviation[here])
         journey.state.chatter_error[rows[here]] += chatter * push.kick[here] + deviation[here]
     journey.state.exact[rows] = False
-    rest_on_kinks(context, journey.state, rows, codes)
+    rest_on_kinks(task, journey.state, rows, codes)

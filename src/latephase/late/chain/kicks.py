@@ -14,7 +14,7 @@ _SOON = 64  # steps: a mode that a pair in chatter ends sooner than this is step
 
 
 @dataclass(frozen=True)
-class StepEffect:
+class Kicks:
     """What one step of gradient descent does at a network.
 
     rise (m, n): to the pre-activations;  kick (m, n): how far point i moves (w_j, b_j) when neuron
@@ -26,7 +26,7 @@ class StepEffect:
     overshoot: Floats
 
     @classmethod
-    def of(cls, dynamics: Dynamics, theta: Floats, a: Floats) -> StepEffect:
+    def of(cls, dynamics: Dynamics, theta: Floats, a: Floats) -> Kicks:
         """The step at theta (m, k) with pre-activations a (m, n)."""
         pull = dynamics.pull(dynamics.margins(theta))
         rise = ((dynamics.signs * (a > 0) * pull) @ dynamics.points) @ dynamics.points.T

@@ -1,4 +1,4 @@
-"""The two pieces that a run is made of: ordinary steps, and a mode followed to its end.
+"""The two moves that a run is made of: ordinary steps, and a mode followed to its end.
 
 Each takes the state and the account of a run to those at its end.
 """
@@ -14,14 +14,14 @@ from latephase.core import Outcome
 from latephase.core.arrays import Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import pace
+from latephase.late.modes.modified import speed_of
 from latephase.late.modes.segment import BALANCED, Segment, follow
 from latephase.late.pattern import SLIDING
 
 from .account import Account
 from .instant import Instant
+from .kicks import KICKS, Kicks
 from .state import ChainState, ChainTask, ModeEnd
-from .step_effect import KICKS, StepEffect
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
 _BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
@@ -35,9 +35,11 @@ _SLIDE_SHARE = 1e-4  # of the chatter allowed on slides: the solver's tolerance 
 _RISE = 1e-6  # of 1 + |ln L|: a flow whose loss rises by more has lost its digits
 
 
-def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[ChainState, Account]:
+def move_by_steps(
+    task: ChainTask, state: ChainState, account: Account
+) -> tuple[ChainState, Account]:
     """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
-    from .plain_steps import stepped  # imports JAX: only where steps are needed
+    from .compiled_steps import compiled_steps  # imports JAX: only where steps are needed
 
     counts, budget = state.counts, task.controls.max_steps
     if counts.steps >= budget:
@@ -48,7 +50,7 @@ def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[Ch
     if log_ahead < math.log(count):
         count = max(round(math.exp(log_ahead)), 1)
 
-    moved = stepped(task.dynamics, state.theta, state.low, state.rounding, count)
+    moved = compiled_steps(task.dynamics, state.theta, state.low, state.rounding, count)
     account = account.charged(task.dynamics, moved.kick_error)
     account = replace(account, sign_lost=account.sign_lost or bool(moved.sign_lost.any()))
     state = replace(
@@ -63,11 +65,11 @@ def take_steps(task: ChainTask, state: ChainState, account: Account) -> tuple[Ch
     return state.counted(steps=counts.steps + count, in_a_row=counts.in_a_row + count), account
 
 
-def follow_mode(
+def move_by_mode(
     task: ChainTask, state: ChainState, account: Account, mode: Mode
 ) -> tuple[ChainState, Account]:
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
-    controls, dynamics = task.controls, task.dynamics
+    controls, dynamics, discrete = task.controls, task.dynamics, task.dynamics.method.discrete
     # Where it is entered: sliding pairs on their kinks.
     account = account.charged(dynamics, _entry_error(task, state, mode))
     if mode.sliding:
@@ -76,7 +78,7 @@ def follow_mode(
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
     logs = np.array([state.now.log_until(t) for t in task.times[state.passed :]])
     log_left = state.now.log_until(task.until)
-    order = (controls.slide_order if mode.sliding else controls.order) if dynamics.discrete else 0
+    order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
     doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
     slack = np.asarray(tolerance * (2.0**doublings - 1))
@@ -87,9 +89,9 @@ def follow_mode(
     theta = mode.parameters(found.beta)
     finite = bool(np.isfinite(theta).all())
     before, after = _log_losses(state, mode, found, theta)
-    if not dynamics.discrete and finite:
+    if not discrete and finite:
         state = replace(state, lowest_log_loss=min(before, after))
-    may_rise = dynamics.discrete and pace(mode).log_rate > 0  # steps beyond 2 / curvature
+    may_rise = discrete and speed_of(mode).log_rate > 0  # steps beyond 2 / curvature
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)
@@ -103,16 +105,16 @@ def follow_mode(
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
     to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
-    if not task.dynamics.discrete:
+    if not task.dynamics.method.discrete:
         return np.zeros(len(state.theta))
     a = task.dynamics.preactivations(state.theta)
-    step = StepEffect.of(task.dynamics, state.theta, a)
+    kicks = Kicks.of(task.dynamics, state.theta, a)
     if not mode.sliding:
-        return step.late_kick(a)
+        return kicks.late_kick(a)
     begins = mode.status == SLIDING
     if state.last is not None:
         begins &= state.last.status != SLIDING
-    return np.asarray((KICKS * step.kick * begins).max(axis=1))
+    return np.asarray((KICKS * kicks.kick * begins).max(axis=1))
 
 
 def _on_kinks(mode: Mode) -> Mode:
@@ -126,7 +128,7 @@ def _on_kinks(mode: Mode) -> Mode:
 
 def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
     """Well below the tolerance asked for, so that comparing two runs shows the latter."""
-    controls, discrete = task.controls, task.dynamics.discrete
+    controls, discrete = task.controls, task.dynamics.method.discrete
     fine = 1e-11 if controls.tolerance >= 1e-11 else max(controls.tolerance, 1e-13)
     if discrete and mode.sliding:  # its chatter leaves out far more
         return max(fine, _SLIDE_SHARE * controls.slide_tolerance / controls.caution)
@@ -141,7 +143,7 @@ def _log_losses(
     dynamics = mode.dynamics
     before = float(dynamics.loss.log_loss(mode.margins))
     after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
-    if dynamics.discrete:
+    if dynamics.method.discrete:
         return before, after
     seen = float(dynamics.log_loss(theta))
     after = max(after, seen) if np.isfinite(seen) else math.nan
@@ -179,7 +181,7 @@ def _arrived(
         counts=counts,
         now=Instant.at(task.until)
         if found.log_time >= log_left
-        else state.now.later(found.log_time, whole=task.dynamics.discrete),
+        else state.now.later(found.log_time, whole=task.dynamics.method.discrete),
         last=ModeEnd(
             status=mode.status,
             on_kinks=(mode.status == SLIDING) | found.triggered,

@@ -13,9 +13,9 @@ from latephase.core import Outcome
 from latephase.core.arrays import Bools, Ints
 from latephase.problem.geometry import SIGN, two_sum
 
-from .context import Context
 from .regimes import CHATTER_FACTOR, pushes
 from .state import Journey, PairState, later, margin_errors
+from .task import PairTask
 
 if TYPE_CHECKING:
     from latephase.training.two_points import SteppedPair
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 _SHORTEST, _LONGEST = 16, 4096
 
 
-def take_steps(context: Context, journey: Journey, rows: Ints, max_steps: int) -> None:
+def follow_steps(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Step rows on, each to its next sample at the furthest, and record that; retire those that
     overflow, reach the horizon or use up the budget."""
     if not rows.size:
         return
     from latephase.training.two_points import advance_pair  # imports JAX: only where it is needed
 
-    before, g, times = journey.state[rows], context.geometry, context.times
+    before, g, times = journey.state[rows], task.geometry, task.times
     # As many steps as were taken in a row already, but not past the next sample or the budget.
     left = np.maximum(max_steps - journey.steps[rows], 1)
     chunk = np.minimum(np.clip(journey.stretch[rows], _SHORTEST, _LONGEST), left)
@@ -46,16 +46,16 @@ def take_steps(context: Context, journey: Journey, rows: Ints, max_steps: int) -
         np.maximum(before.error.max(axis=0), (margin_errors(before) / lengths).max(axis=0)),
         counts,
         gram=g.gram,
-        step_size=context.method.step_size,
+        step_size=task.method.step_size,
     )
-    after = _after(context, before, moved, counts)
-    _widen_undecided(context, after, moved.undecided)
+    after = _after(task, before, moved, counts)
+    _widen_undecided(task, after, moved.undecided)
     # The trials that have just arrived at a sample.
     column = times.index_after(after.time, after.log_time) - 1
     for index in np.unique(column[column >= 0]):
         here = (column == index) & (after.time == times.time[index])
         if here.any():
-            record_now(context, rows[here], after[here], int(index))
+            record_now(task, rows[here], after[here], int(index))
 
     journey.steps[rows] += counts
     journey.stretch[rows] += counts
@@ -66,9 +66,9 @@ def take_steps(context: Context, journey: Journey, rows: Ints, max_steps: int) -
     journey.state[rows] = after
 
 
-def _after(context: Context, before: PairState, moved: SteppedPair, counts: Ints) -> PairState:
+def _after(task: PairTask, before: PairState, moved: SteppedPair, counts: Ints) -> PairState:
     """The states after steps in which neuron j has received step * loss (2, 2, T) from point i."""
-    gained = np.einsum("jit,ji,ic->jct", moved.received, SIGN, context.geometry.points)
+    gained = np.einsum("jit,ji,ic->jct", moved.received, SIGN, task.geometry.points)
     time = later(before.time, before.log_time, counts.astype(float), np.log(counts))
     # The error of the parameters is what steps add, and rounding once.
     still = (moved.received == 0).all(axis=1)
@@ -86,13 +86,13 @@ def _after(context: Context, before: PairState, moved: SteppedPair, counts: Ints
     )
 
 
-def _widen_undecided(context: Context, s: PairState, undecided: Bools) -> None:
+def _widen_undecided(task: PairTask, s: PairState, undecided: Bools) -> None:
     """Widen the errors of trials where rounding may have decided a sign.
 
     On the wrong side of a neuron whose right side is out of reach a kick came a step late or early;
     anywhere else a neuron may have lived or died by it, and nothing is known.
     """
-    push = pushes(context.geometry, s.preactivations, context.log_step)
+    push = pushes(task.geometry, s.preactivations, task.method.log_step)
     loose = undecided.any(axis=(0, 1))
     for j in (0, 1):
         dying = undecided[j, j] | (s.preactivations[j, j] <= 2 * push.kick)
@@ -102,9 +102,10 @@ def _widen_undecided(context: Context, s: PairState, undecided: Bools) -> None:
     s.chatter_error += loose * CHATTER_FACTOR * push.kick
 
 
-def record_now(context: Context, trials: Ints, s: PairState, index: int) -> None:
+def record_now(task: PairTask, trials: Ints, s: PairState, index: int) -> None:
     """Record states at the sample they stand at."""
-    context.write(
+    task.samples.write(
+        task.geometry,
         trials,
         slice(index, index + 1),
         np.ones((trials.size, 1), bool),
@@ -113,5 +114,5 @@ def record_now(context: Context, trials: Ints, s: PairState, index: int) -> None
         s.error[..., None],
         (margin_errors(s) + s.chatter_error)[..., None],
         s,
-        given=bool(context.times.time[index] == 0),
+        given=bool(task.times.time[index] == 0),
     )

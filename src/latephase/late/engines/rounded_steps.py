@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core import LogTime, Outcome, Rigour
+from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Record
 from latephase.problem import Problem
 
-from .reading import last_pattern, reading_error
+from .stepped_record import network_path, stepped_record
 
 
-class Rounded:
+class RoundedSteps:
     """All updates that are alike in one leap; after the stall nothing changes any more."""
 
     name = "rounded steps"
@@ -51,18 +51,8 @@ class Rounded:
             max_leaps=goal.max_steps,
             progress=goal.progress,
         )
-        theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
-        outcome = _ending(found, theta, dtype)
-        finite = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
-        theta = np.where(finite, theta, np.nan)
-        return Record(
-            parameters=theta,
-            error=np.full(len(theta), np.nan),
-            margin_error=reading_error(problem, theta),
-            rigour=np.full(len(theta), Rigour.measured.name),
-            outcome=outcome,
-            pattern=last_pattern(problem, theta),
-        )
+        theta = network_path(found.weights[:, 0], found.biases[:, 0])
+        return stepped_record(problem, theta, _ending(found, theta, dtype))
 
 
 def _ending(found: Any, theta: Floats, dtype: str) -> Outcome:

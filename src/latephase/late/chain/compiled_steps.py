@@ -25,7 +25,7 @@ from latephase.training.gradient_descent import (
 )
 from latephase.training.units import kept, units
 
-from .step_effect import KICKS
+from .kicks import KICKS
 
 _MOST_OFF = 1e-9  # of the parameters: a larger bound is useless, and another chain tells
 
@@ -45,7 +45,9 @@ class Moved(NamedTuple):
     sign_lost: Bools
 
 
-def stepped(dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, count: int) -> Moved:
+def compiled_steps(
+    dynamics: Dynamics, theta: Floats, low: Floats, rounding: float, count: int
+) -> Moved:
     """What theta (m, k) and its low part are `count` steps later.
 
     rounding: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding
@@ -72,7 +74,7 @@ def _run(
     step_size: jax.Array,
     loss: str,
 ) -> tuple[jax.Array, ...]:
-    fixed = Data(*data)
+    fixed, weights = Data(*data), LOSSES[loss].weights
     high, low, unit = given
     unit = None if unit is None else unit[..., None]
     state = DescentState(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
@@ -81,16 +83,17 @@ def _run(
         _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]
     ) -> tuple[DescentState, jax.Array, jax.Array]:
         state, kick_error, sign_lost = carry
-        pull = step_size * pulls(state.parameters, fixed, LOSSES[loss].weights, unit)
-        ulps = UNIT_ROUNDOFF * _largest_terms(state.parameters.high, fixed)
-        moved = step(state, fixed, LOSSES[loss].weights, step_size, unit)
+        pull = step_size * pulls(state.parameters, fixed, weights, unit)
+        terms = contract("jkt,ik->jit", jnp.abs(state.parameters.high), jnp.abs(fixed.points))
+        ulps = UNIT_ROUNDOFF * contract("j,jit->it", jnp.abs(fixed.output_weights), terms).max(
+            axis=0
+        )
+        moved = step(state, fixed, weights, step_size, unit)
         state = DescentState(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
-            lambda: _undecided(
-                near, pull[..., 0], state, fixed, LOSSES[loss].weights, step_size, unit
-            ),
+            lambda: _undecided(near, pull[..., 0], state, fixed, weights, step_size, unit),
             lambda: (none, none > 0),
         )
         return state, kick_error + KICKS * kicks, sign_lost | dying
@@ -140,9 +143,3 @@ def _undecided(
 
 def _lengths(data: Data) -> jax.Array:
     return jnp.sqrt((data.points**2).sum(axis=1))
-
-
-def _largest_terms(parameters: jax.Array, data: Data) -> jax.Array:
-    """Largest sum of the terms of an output, (trial,)."""
-    terms = contract("jkt,ik->jit", jnp.abs(parameters), jnp.abs(data.points))
-    return contract("j,jit->it", jnp.abs(data.output_weights), terms).max(axis=0)

@@ -7,12 +7,10 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.core.workers import workers
 from latephase.late.modes.dynamics import Dynamics, lengths
 
-from .run import Chain, run_chain
+from .run_chain import Chain, run_chain
 from .state import Controls
 
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
@@ -32,7 +30,7 @@ _NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
 
 @dataclass(frozen=True)
-class Compared:
+class AssessedChain:
     """The more cautious of two chains, and what comparing them shows.
 
     theta (S, m, d + 1): its samples as (w_j, b_j), end (m, d + 1): where it stands;
@@ -46,7 +44,7 @@ class Compared:
     margin_error: Floats
 
 
-def compared(
+def run_twice(
     dynamics: Dynamics,
     theta: Floats,
     times: list[LogTime],
@@ -54,7 +52,7 @@ def compared(
     controls: Controls,
     side_by_side: bool = False,
     tell: Callable[[float], None] | None = None,
-) -> Compared:
+) -> AssessedChain:
     """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
@@ -65,21 +63,26 @@ def compared(
         if tell:
             tell((before + share) / 2)
 
-    caution = 2.0 if dynamics.discrete else 10.0
+    caution = 2.0 if dynamics.method.discrete else 10.0
     careful = replace(controls, slide_order=controls.order, caution=controls.caution * caution)
-    with _begun(side_by_side, dynamics, theta, times, until, controls) as begun:
+    with workers(1) if side_by_side else nullcontext() as pool:
+        begun = pool.submit(run_chain, dynamics, theta, times, until, controls) if pool else None
         fine = run_chain(dynamics, theta, times, until, careful, tell=partial(told, 0))
         largest = np.abs(fine.state.theta).max()
         explosive = not fine.state.rounding <= _EXPLOSIVE * largest
         coarse = begun.result() if begun and not explosive else None
     if coarse is None:
-        start, signs = _nudged(theta) if explosive else theta, fine.task.signs
+        start, signs = theta, fine.task.signs
+        if explosive:  # parameters as rounding may have changed them: the expansion of such first
+            # steps is measured, where its bound ignores that dead neurons stay where they are
+            ways = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
+            start = theta * (1 + _NUDGE * ways)
         coarse = run_chain(dynamics, start, times, until, controls, signs, partial(told, 1))
     return _assessed(fine, coarse, theta, explosive)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs on their way out of float64
-def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Compared:
+def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> AssessedChain:
     """What two chains from `start` (m, d + 1) say of one another."""
     dynamics, samples = fine.task.dynamics, fine.samples
     frame, path, other = dynamics.frame, samples.theta, coarse.samples.theta
@@ -121,7 +124,7 @@ def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Com
     error, margin_error = np.maximum(error, unknown), np.maximum(margin_error, unknown)
     error[initial] = 2.0**-52
     end = frame.parameters(start, entered, fine.state.theta)
-    return Compared(fine, theta, end, error, margin_error)
+    return AssessedChain(fine, theta, end, error, margin_error)
 
 
 def _risen(fine: Chain, margin_error: Floats) -> Bools:
@@ -131,27 +134,11 @@ def _risen(fine: Chain, margin_error: Floats) -> Bools:
     log_loss, margins = dynamics.log_loss(theta), dynamics.margins(theta)
     error = np.minimum(margin_error, _MOST_EXCUSED)  # one that is larger would allow anything
     allowed = error * (1 + np.abs(margins).max(axis=1)) + 1e-12
-    if dynamics.discrete:  # a step over a kink may raise the loss by as much as it moves margins
+    discrete = dynamics.method.discrete
+    if discrete:  # a step over a kink may raise the loss by as much as it moves margins
         pulls, outer = dynamics.pull(margins), dynamics.output_weights
         allowed = allowed + 4 * (outer @ outer) * (pulls @ dynamics.point_lengths**2)
-    seen = np.isfinite(log_loss) & (fine.samples.by_flow if dynamics.discrete else True)
+    seen = np.isfinite(log_loss) & (fine.samples.by_flow if discrete else True)
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)
-
-
-@contextmanager
-def _begun(side_by_side: bool, *arguments: Any) -> Iterator[Future[Chain] | None]:
-    """A chain begun in another process, if at all."""
-    if not side_by_side:
-        yield None
-        return
-    with workers(1) as pool:
-        yield pool.submit(run_chain, *arguments)
-
-
-def _nudged(theta: Floats) -> Floats:
-    """Parameters as rounding may have changed them: the expansion of explosive first steps is then
-    measured, where its bound is far too wide (it ignores that dead neurons stay where they are)."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
-    return np.asarray(theta * (1 + _NUDGE * signs))

@@ -11,7 +11,7 @@ import latephase as lp
 from latephase.core import LogTime
 from latephase.late.chain.decision import decide
 from latephase.late.chain.ending import ending, pattern
-from latephase.late.chain.run import Chain, run_chain
+from latephase.late.chain.run_chain import Chain, run_chain
 from latephase.late.chain.state import Controls
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import Problem

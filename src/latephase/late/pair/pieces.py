@@ -1,4 +1,4 @@
-"""The chain of pieces that takes every trial from its initialisation to the horizon.
+"""The exact pieces that take every trial from its initialisation to the horizon, in turn.
 
 In each round a trial is handed to the fastest piece that is valid where it stands:
 a decoupled phase (exact, O(1)), a slide (O(1), first order), else ordinary steps.
@@ -6,90 +6,85 @@ a decoupled phase (exact, O(1)), a slide (O(1), first order), else ordinary step
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from latephase.core import Outcome, Regime
 from latephase.core.arrays import Ints
+from latephase.late.engine import Progress
 from latephase.late.pattern import pattern_code, statuses
 
-from .context import Context
 from .follow_phase import follow_phase
+from .follow_steps import follow_steps, record_now
 from .phase import Phase, phase_from
 from .regimes import half_slide, one_dead_for_ever, sliding_statuses, terminal_regime
 from .state import Journey, PairState, unmoved
-from .steps import record_now, take_steps
+from .task import PairTask
 from .validity import WORTHWHILE, each, has_rates, is_self_similar, may_slide, widen
-
-Progress = Callable[[int, int], None]
 
 _MOST_ROUNDS = 1000  # pieces after which a run counts as unsettled
 
 
-def fast_forward(
-    context: Context, state: PairState, max_steps: int, progress: Progress | None = None
+def run_pieces(
+    task: PairTask, state: PairState, max_steps: int, progress: Progress | None = None
 ) -> Journey:
     """Run all trials to the horizon or into a regime that is never left."""
     trials = np.arange(state.time.size)
     journey, open_trials = unmoved(state), trials
-    if context.times.time.size and context.times.time[0] == 0:
-        record_now(context, trials, state, 0)
+    if task.times.time.size and task.times.time[0] == 0:
+        record_now(task, trials, state, 0)
     while open_trials.size:
-        _round(context, journey, open_trials, max_steps)
+        _round(task, journey, open_trials, max_steps)
         open_trials = np.flatnonzero(journey.under_way)
         if progress:
             # Those whose budget for steps is used up are followed by modes afterwards.
             exhausted = sum(o is Outcome.budget_exhausted for o in journey.outcome)
             progress(trials.size - open_trials.size - exhausted, trials.size)
-    if context.geometry.gram_sign > 0:
+    if task.geometry.gram_sign > 0:
         # One neuron is dead, and the other's chatter was still followed kick by kick at the end.
         end = journey.state
         chatters = np.array([o is Outcome.transient for o in journey.outcome], bool)
-        chatters &= one_dead_for_ever(context.geometry, end.preactivations, context.log_step)
+        chatters &= one_dead_for_ever(task.geometry, end.preactivations, task.method.log_step)
         journey.settle(chatters, Regime.one_dead, end.time[chatters], end.log_time[chatters])
     return journey
 
 
-def _round(context: Context, journey: Journey, rows: Ints, max_steps: int) -> None:
+def _round(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Move every open trial by one piece."""
-    codes = _choose(context, journey, rows, max_steps)
+    codes = _choose(task, journey, rows, max_steps)
     to_step = [rows[codes < 0]]
     for code in np.unique(codes[codes >= 0]).tolist():
         group = rows[codes == code]
-        phase = phase_from(context, journey.state[group], code)
-        short = (phase.n < WORTHWHILE) & (context.geometry.gram_sign != 0)
+        phase = phase_from(task, journey.state[group], code)
+        short = (phase.n < WORTHWHILE) & (task.geometry.gram_sign != 0)
         to_step.append(group[short])
         if not short.all():
-            _follow(context, journey, group[~short], phase[~short], code)
-    take_steps(context, journey, np.concatenate(to_step), max_steps)
+            _follow(task, journey, group[~short], phase[~short], code)
+    follow_steps(task, journey, np.concatenate(to_step), max_steps)
     journey.rounds[rows] += 1
     lost = rows[(journey.rounds[rows] >= _MOST_ROUNDS) & journey.under_way[rows]]
     journey.outcome[lost] = Outcome.budget_exhausted
 
 
-def _choose(context: Context, journey: Journey, rows: Ints, max_steps: int) -> Ints:
+def _choose(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> Ints:
     """The pattern (its code) whose scalar maps may be followed from here, or -1: step."""
     s = journey.state[rows]
     strict = pattern_code(statuses(s.preactivations))
-    if context.geometry.gram_sign == 0:
+    if task.geometry.gram_sign == 0:
         return strict
-    exact = each(context, strict, lambda reply: reply.exact)
-    status, push = sliding_statuses(context.geometry, s.preactivations, context.log_step)
-    codes = pattern_code(status) if context.geometry.gram_sign > 0 else strict
-    coupled = each(context, strict, has_rates) & ~exact
-    coupled[coupled] = is_self_similar(context, s[coupled], strict[coupled], push[coupled])
-    slides = each(context, codes, lambda r: r.sliding and has_rates(r)) & ~coupled
-    slides[slides] = may_slide(
-        context, journey, rows[slides], codes[slides], push[slides], max_steps
-    )
+    exact = each(task, strict, lambda reply: reply.exact)
+    status, push = sliding_statuses(task.geometry, s.preactivations, task.method.log_step)
+    codes = pattern_code(status) if task.geometry.gram_sign > 0 else strict
+    coupled = each(task, strict, has_rates) & ~exact
+    coupled[coupled] = is_self_similar(task, s[coupled], strict[coupled], push[coupled])
+    slides = each(task, codes, lambda r: r.sliding and has_rates(r)) & ~coupled
+    slides[slides] = may_slide(task, journey, rows[slides], codes[slides], push[slides], max_steps)
     codes = np.where(slides, codes, np.where(coupled | exact, strict, -1))
     ready = slides | coupled
-    widen(context, journey, rows[ready], codes[ready], push[ready])
+    widen(task, journey, rows[ready], codes[ready], push[ready])
     return codes
 
 
-def _follow(context: Context, journey: Journey, rows: Ints, phase: Phase, code: int) -> None:
+def _follow(task: PairTask, journey: Journey, rows: Ints, phase: Phase, code: int) -> None:
     """Fast-forward rows to the end of their phase, past the horizon, or for ever."""
     # A first step c exp(-m) may leave float64.
     end = phase.state.parameters
@@ -100,14 +95,14 @@ def _follow(context: Context, journey: Journey, rows: Ints, phase: Phase, code: 
         journey.outcome[rows[jumped]] = Outcome.overflowed
         rows, phase = rows[~jumped], phase[~jumped]
 
-    before, after = phase.state, follow_phase(context, rows, phase)
+    before, after = phase.state, follow_phase(task, rows, phase)
     journey.state[rows] = after
     journey.stretch[rows] = 0
-    forever, regime = np.isinf(phase.log_n), terminal_regime(context.geometry, code)
+    forever, regime = np.isinf(phase.log_n), terminal_regime(task.geometry, code)
     settled = forever & (regime is not None)
     journey.settle(rows[settled], regime, before.time[settled], before.log_time[settled])
-    beyond = ~settled & (forever | context.times.are_over(after.time, after.log_time))
+    beyond = ~settled & (forever | task.times.are_over(after.time, after.log_time))
     journey.outcome[rows[beyond]] = Outcome.transient
-    half = half_slide(context.geometry, code)
+    half = half_slide(task.geometry, code)
     if half:  # how it goes on is known
         journey.settle(rows[beyond], half[2], after.time[beyond], after.log_time[beyond])

@@ -22,7 +22,7 @@ from latephase.late.modes.dynamics import Dynamics
 from .account import Account, ChainSamples
 from .decision import decide
 from .instant import Instant
-from .pieces import follow_mode, take_steps
+from .moves import move_by_mode, move_by_steps
 from .state import ChainState, ChainTask, Controls, start
 
 _MOST_ROUNDS = 50_000
@@ -54,21 +54,21 @@ def run_chain(
     share of the way, of ln(1 + until), that lies behind.
     """
     task, state = start(dynamics, theta, times, until, controls, signs)
-    account = Account.open(task, state)
+    account, whole = Account.open(task, state), np.logaddexp(0.0, until.log)
     quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")  # the outcome says it
     with _libraries().limit(limits=1, user_api="blas"), quiet:
         for _ in range(_MOST_ROUNDS):
             state = _recorded_here(task, state, account)
             if tell:
-                tell(_share(state, until))
+                tell(float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0)
             if state.outcome is not None or state.now.log_until(until) == -math.inf:
                 break
             try:
                 decision = decide(task, state)
                 if decision.must_step:
-                    state, account = take_steps(task, decision.state, account)
+                    state, account = move_by_steps(task, decision.state, account)
                 else:
-                    state, account = follow_mode(task, decision.state, account, decision.mode)
+                    state, account = move_by_mode(task, decision.state, account, decision.mode)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
                 state = replace(state, outcome=Outcome.budget_exhausted)
@@ -85,11 +85,6 @@ def _recorded_here(task: ChainTask, state: ChainState, account: Account) -> Chai
         account.write(state.passed, state.theta, state.rounding)
         state = replace(state, passed=state.passed + 1)
     return state
-
-
-def _share(state: ChainState, until: LogTime) -> float:
-    whole = np.logaddexp(0.0, until.log)
-    return float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0
 
 
 @cache

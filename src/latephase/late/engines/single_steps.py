@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from latephase.core import LogTime, Outcome, Rigour
+from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Record
 from latephase.problem import Problem
 
-from .reading import last_pattern, reading_error
+from .stepped_record import network_path, stepped_record
 
 
 class SingleSteps:
@@ -46,18 +47,16 @@ class SingleSteps:
             progress=goal.progress,
         )
         missing = len(times) - len(reached)
-        theta = np.concatenate([found.weights[:, 0], found.biases[:, 0, :, None]], axis=-1)
-        finite = np.isfinite(theta).all(axis=(1, 2), keepdims=True)
+        theta = network_path(found.weights[:, 0], found.biases[:, 0])
         outcome = Outcome.budget_exhausted if missing else Outcome.transient
-        theta = _padded(np.where(finite, theta, np.nan), missing)
+        if np.isnan(theta).any():
+            outcome = Outcome.overflowed
+        record = stepped_record(problem, _padded(theta, missing), outcome)
         start = np.array([t == LogTime.parse(0) for t in times])
-        return Record(
-            parameters=theta,
+        return replace(
+            record,
             error=np.where(start, 0.0, np.nan),
-            margin_error=np.where(start, reading_error(problem, theta), np.nan),
-            rigour=np.full(len(theta), Rigour.measured.name),
-            outcome=outcome if finite.all() else Outcome.overflowed,
-            pattern=last_pattern(problem, theta),
+            margin_error=np.where(start, record.margin_error, np.nan),
             clocks={
                 "gradient_evaluations": _padded(found.evaluations, missing),
                 "log_flow_time": _padded(found.log_flow_time[:, 0], missing),
