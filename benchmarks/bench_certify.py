@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import latephase as lp
-from latephase.certificates.check.certificate import verify
+from latephase.certificates.check.verify import verify
 from latephase.certificates.file.record import record
 from latephase.core.balls import exact, precision
 

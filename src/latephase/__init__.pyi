@@ -3,7 +3,7 @@
 from .certificates import Certificate as Certificate
 from .certificates import Verdict as Verdict
 from .certificates import certify as certify
-from .certificates.check.certificate import verify as verify
+from .certificates.check.verify import verify as verify
 from .certificates.odds.probability import certified_distribution as certified_distribution
 from .core import InputError as InputError
 from .core import LatephaseError as LatephaseError

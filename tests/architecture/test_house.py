@@ -111,7 +111,7 @@ FORBIDDEN = {
     ),
     "the checker uses a proof": (
         "inside-certificates",
-        *("certificates/check/planted.py", "import latephase.certificates.prove.tails.law"),
+        *("certificates/check/planted.py", "import latephase.certificates.prove.tails.rate"),
     ),
     "a proof knows its file": (
         "inside-certificates",
@@ -123,7 +123,7 @@ FORBIDDEN = {
     ),
     "the walk knows what comes after it": (
         "inside-prove",
-        *("certificates/prove/walk/planted.py", "import latephase.certificates.prove.tails.law"),
+        *("certificates/prove/walk/planted.py", "import latephase.certificates.prove.tails.rate"),
     ),
     "a file is written with the checker": (
         "checker-apart",

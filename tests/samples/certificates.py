@@ -11,6 +11,7 @@ from typing import Any
 import latephase as lp
 from latephase.certificates import certify
 from latephase.certificates.file.record import record
+from latephase.certificates.prove.walk.sandwich import Sandwich
 
 Body = dict[str, Any]
 
@@ -69,3 +70,21 @@ def number(value: Fraction) -> Body:
         mantissa, exponent = mantissa // 2, exponent + 1
     decimal = Context(prec=17).divide(value.numerator, value.denominator)
     return {"mantissa": str(mantissa), "exponent": str(exponent), "decimal": str(decimal)}
+
+
+def with_preactivations(a11: float, a12: float, a21: float, a22: float) -> lp.ShallowReLU:
+    """The network with these pre-activations on x = +-1."""
+    weights = [(a11 - a12) / 2, (a21 - a22) / 2]
+    return lp.ShallowReLU(weights, [(a11 + a12) / 2, (a21 + a22) / 2])
+
+
+def misled() -> tuple[lp.ShallowReLU, lp.Dataset, lp.GradientDescent, Sandwich]:
+    """Kinks held by bands so wide that a21 > a11: x1 is misclassified, the deficit the optimum."""
+    x1, x2, ratio = 1.0, -0.999, (1 - 0.999) / 2
+    a11, a12, a21, a22 = 0.15, 1e-12, 0.5, 0.15 + ratio * 0.5
+    w1, w2 = (a11 - a12) / (x1 - x2), (a21 - a22) / (x1 - x2)
+    net = lp.ShallowReLU([w1, w2], [a11 - w1 * x1, a21 - w2 * x1])
+    # All conditions hold but those on the right sides: they were forgotten once.
+    bands = (0.0008264243225779928, 1.0017287554198377, 290894539.23598737, 1.6525749426883107)
+    constants = Sandwich(0, *map(Fraction, (581207870.6013734, 0.999, 1.83, *bands)))
+    return net, lp.Dataset([x1, x2], [1, -1]), lp.GradientDescent(1e-9), constants

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from latephase.certificates.file.decimals import Bounds, outward
+from latephase.certificates.file.numbers import Bounds, outward
 from latephase.certificates.file.record import save
-from latephase.certificates.prove.claims import CLAIMS
-from latephase.certificates.prove.proof import Proof, prove
+from latephase.certificates.prove.proof import CERTIFICATE_CLAIMS, Proof, prove
 from latephase.certificates.prove.system import System
-from latephase.certificates.prove.tails.law import constant, rate
-from latephase.certificates.prove.walk.walk import MAX_STEPS, Progress
+from latephase.certificates.prove.tails.rate import constant, rate
+from latephase.certificates.prove.walk.arrival import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
@@ -26,7 +25,6 @@ from latephase.problem.methods import Method
 from .prove import trace
 from .verdict import Undecided, Unprovable, Verdict
 
-T = TypeVar("T")
 BITS, MAX_BITS, LEAST_BITS = 128, 16384, 64
 MOST_WRITTEN = 2e4  # ln t up to which times are exact integers
 LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of t
@@ -152,7 +150,7 @@ class Certificate:
         -----
         About 30 digits are known up to t = 10^10000, 15 beyond, where only ln t is known.
         """
-        return self._enclosed(lambda *at: outward(trace.deficit(*at).nonnegative_part()), t)
+        return self._enclosed(lambda *at: trace.deficit(*at).nonnegative_part(), t)
 
     def boundary(self, t: object) -> Bounds | None:
         """(lower, upper) of x* at time t; None unless both neurons are proved to be active there.
@@ -160,22 +158,14 @@ class Certificate:
         As `deficit`.
         """
 
-        def ends(*at: Any) -> Bounds | None:
-            ball = trace.boundary(*at)
-            return None if ball is None else outward(ball)
-
-        return self._enclosed(ends, t)
+        return self._enclosed(trace.boundary, t)
 
     def preactivations(self, t: object) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
         """(lower, upper) of a_ji at time t in canonical order: neuron of output weight +1 first,
         point labelled +1 first.  As `deficit`; raises InputError late in a run with one dead neuron
         for x1 x2 > -1, where the survivor is followed step by step only."""
 
-        def ends(*at: Any) -> tuple[tuple[Bounds, Bounds], tuple[Bounds, Bounds]]:
-            (a11, a12), (a21, a22) = trace.preactivations(*at)
-            return (outward(a11), outward(a12)), (outward(a21), outward(a22))
-
-        return self._enclosed(ends, t)
+        return self._enclosed(trace.preactivations, t)
 
     def save(self, path: object, *, force: bool = False) -> Path:
         """Write the certificate file, complete or not at all; `latephase verify` checks it.
@@ -190,8 +180,8 @@ class Certificate:
     def _time(self, t: object) -> LogTime:
         return LogTime.parse(t, flow=self.system.step is None, name="t")
 
-    def _enclosed(self, ends: Callable[[System, Proof, LogTime], T], t: object) -> T:
-        """Ends of an enclosure at time t, at the precision of the proof."""
+    def _enclosed(self, traced: Callable[[System, Proof, LogTime], Any], t: object) -> Any:
+        """Bounds of what is traced at time t, at the precision of the proof."""
         time = self._time(t)
         if self.proof is None:
             got = Words(f"one that is undecided ({self.reason})")
@@ -201,10 +191,17 @@ class Certificate:
             raise InputError(f"a time up to e^{LATEST:g}", got, "ask for an earlier one")
         try:
             with precision(self.proof.bits):
-                return ends(self.system, self.proof, time)
+                return _bounds(traced(self.system, self.proof, time))
         except Undecided as question:
             expected = "a time at which everything is decided"
             raise InputError(expected, Words(f"{time.text}: {question}"), "take another") from None
+
+
+def _bounds(traced: Any) -> Any:
+    """A ball, None, or nested pairs of balls, as bounds."""
+    if isinstance(traced, tuple):
+        return tuple(map(_bounds, traced))
+    return None if traced is None else outward(traced)
 
 
 @public
@@ -253,8 +250,8 @@ def certify(
     Rigour: proved; independent of `simulate`.  Source: docs/certificates.md.
     """
     claim = claim.name if isinstance(claim, Regime) else claim
-    if not isinstance(claim, str) or claim not in CLAIMS:
-        raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
+    if not isinstance(claim, str) or claim not in CERTIFICATE_CLAIMS:
+        raise InputError("a claim", claim, f"use one of {', '.join(CERTIFICATE_CLAIMS)}")
     bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
     max_steps = whole_number(max_steps, "max_steps", 0, MOST)
     callback(progress)
@@ -267,6 +264,5 @@ def certify(
     except (Undecided, Unprovable) as open_question:
         reason = str(open_question)
         return Certificate(network, data, method, claim, Verdict.UNDECIDED, reason, None)
-    true = CLAIMS[claim](system, proof.regime, proof.tail)
-    verdict = Verdict.PROVED if true else Verdict.REFUTED
+    verdict = Verdict.PROVED if proof.shows(claim, system) else Verdict.REFUTED
     return Certificate(network, data, method, claim, verdict, proof.reason, proof)

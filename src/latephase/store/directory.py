@@ -36,11 +36,8 @@ def claim_output(path: object, *, force: bool = False, resume: bool = False) -> 
     with claiming(target):
         for place in (target, partial):
             if not force and not is_free(place):
-                raise InputError(
-                    "an output that is new, or that latephase wrote",
-                    Words(f"{place}, which holds other files"),
-                    _DO,
-                )
+                got = Words(f"{place}, which holds other files")
+                raise InputError("an output that is new, or that latephase wrote", got, _DO)
         if not resume or not is_ours(partial):
             start_over(partial)
     return partial
@@ -126,7 +123,7 @@ def is_ours(path: Path) -> bool:
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """The marker of a folder; None if it has none of ours."""
-    marker = _json(folder / MARKER)
+    marker = object_in(folder / MARKER)
     return marker if marker.get("written_by") == _AUTHOR else None
 
 
@@ -181,9 +178,8 @@ def writing(partial: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise LatephaseError(
-            f"could not write {partial} ({reason}); what it holds so far was kept"
-        ) from None
+        kept = "what it holds so far was kept"
+        raise LatephaseError(f"could not write {partial} ({reason}); {kept}") from None
 
 
 def _is_our_store(path: Path) -> bool:
@@ -191,14 +187,14 @@ def _is_our_store(path: Path) -> bool:
 
     Zarr warns about files it does not know, so a complete store carries no marker file.
     """
-    attributes = _json(path / "zarr.json").get("attributes")
+    attributes = object_in(path / "zarr.json").get("attributes")
     if not isinstance(attributes, dict) or attributes.get("written_by") != _AUTHOR:
         return False
     others = (entry for entry in path.iterdir() if entry.name != "zarr.json")
     return all((entry / "zarr.json").is_file() for entry in others)
 
 
-def _json(file: Path) -> dict[str, Any]:
+def object_in(file: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is none."""
     try:
         content = json.loads(file.read_text())

@@ -21,7 +21,7 @@ class Lines:
 
     def create(self, folder: Path, settings: Settings) -> None:
         """The file of settings."""
-        (folder / self.index).write_text(json.dumps(settings, indent=1) + "\n")
+        replace_file(folder / self.index, (json.dumps(settings, indent=1) + "\n").encode())
 
     def settings(self, folder: Path) -> Settings:
         """What the file of settings holds."""

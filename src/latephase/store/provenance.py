@@ -5,11 +5,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-
-_HERE = Path(__file__).resolve()
 
 
 @cache
@@ -25,21 +24,14 @@ def provenance() -> dict[str, str]:
         "jax_version": metadata.version("jax"),
         "python_version": platform.python_version(),
     }
-    commit = _commit()
-    return {**found, "git_commit": commit} if commit else found
-
-
-def _commit() -> str | None:
-    """The commit of the checkout this file belongs to, "-dirty" if it has been changed since."""
-    package = _HERE.parents[1]
-    root = package.parents[1]
+    # The commit of the checkout this file belongs to, "-dirty" if it has been changed since.
     # A package installed into somebody else's repository must not report that one's commit.
-    if not (root / ".git").exists() or package != root / "src" / "latephase":
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-    options = ["--exclude=*"]  # the commit itself, not the nearest tag
-    try:
-        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+    package = Path(__file__).resolve().parents[1]
+    root = package.parents[1]
+    if (root / ".git").exists() and package == root / "src" / "latephase":
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+        options = ["--exclude=*"]  # the commit itself, not the nearest tag
+        with suppress(OSError, subprocess.TimeoutExpired):
+            run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=10)
+            found |= {"git_commit": commit} if (commit := run.stdout.strip()) else {}
+    return found

@@ -12,21 +12,7 @@ from typing import Any, Protocol
 
 from latephase.core import InputError
 
-from .directory import (
-    MARKER,
-    claim_output,
-    claiming,
-    is_ours,
-    output_path,
-    partial_of,
-    publish,
-    read_marker,
-    remove_drafts,
-    seal,
-    start_over,
-    write_marker,
-    writing,
-)
+from . import directory
 
 Settings = dict[str, Any]
 
@@ -48,11 +34,9 @@ class Form(Protocol):
 
     def create(self, folder: Path, settings: Settings) -> None:
         """Lay out the empty folder: the settings, and whatever has to be there for parts."""
-        ...
 
     def settings(self, folder: Path) -> Settings:
         """The settings in a folder, as JSON values."""
-        ...
 
 
 class Work:
@@ -76,44 +60,44 @@ class Work:
         settings: all that decides what the result is, as JSON values;  resume: keep the finished
         parts of the same settings;  force: replace what latephase did not write.
         """
-        self.form, self.target, self.finished = form, output_path(out), 0
+        self.form, self.target, self.finished = form, directory.output_path(out), 0
         self.complete = resume and self._is_complete()
         if self.complete:
             self.folder = self.target
             self._check_same(settings)
             return
-        self.folder = claim_output(self.target, force=force, resume=resume)
-        marker = read_marker(self.folder) or {}
+        self.folder = directory.claim_output(self.target, force=force, resume=resume)
+        marker = directory.read_marker(self.folder) or {}
         if FINISHED in marker:
             self._check_same(settings)
             self.finished = int(marker[FINISHED])
             return
-        with writing(self.folder):
-            start_over(self.folder)
+        with directory.writing(self.folder):
+            directory.start_over(self.folder)
             form.create(self.folder, settings)
             self.note(0)
 
     def note(self, finished: int) -> None:
         """Note in the marker how many trials are finished, once their parts are written."""
-        with writing(self.folder):
-            write_marker(self.folder, **{FINISHED: finished})
+        with directory.writing(self.folder):
+            directory.write_marker(self.folder, **{FINISHED: finished})
         self.finished = finished
 
     def publish(self) -> Path:
         """Put the complete result in its place, without what killed runs have left; the place."""
-        with writing(self.folder):
-            remove_drafts(self.folder)
+        with directory.writing(self.folder):
+            directory.remove_drafts(self.folder)
             if self.form.marked:
-                seal(self.folder)
+                directory.seal(self.folder)
             else:
-                (self.folder / MARKER).unlink(missing_ok=True)
-        return publish(self.folder, self.target)
+                (self.folder / directory.MARKER).unlink(missing_ok=True)
+        return directory.publish(self.folder, self.target)
 
     def _is_complete(self) -> bool:
         """Whether a complete result of ours stands there, and none is under way beside it."""
-        with claiming(self.target):
-            whole = (self.target / self.form.index).is_file() and is_ours(self.target)
-            return whole and not partial_of(self.target).exists()
+        with directory.claiming(self.target):
+            whole = (self.target / self.form.index).is_file() and directory.is_ours(self.target)
+            return whole and not directory.partial_of(self.target).exists()
 
     def _check_same(self, settings: Settings) -> None:
         """Refuse to go on with other settings.  Raises InputError that names the first."""

@@ -13,13 +13,18 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import latephase as lp
 from helpers import message_is_one_line
 from latephase.certificates.check import form as check_form
 from latephase.certificates.check import late as check_late
-from latephase.certificates.check import run as check_run
-from latephase.certificates.check.certificate import NotACertificate, verify
+from latephase.certificates.check import path as check_path
+from latephase.certificates.check.late import Slide
+from latephase.certificates.check.path import EXACT, FollowedPath, StatedProblem, Wrong
+from latephase.certificates.check.verify import NotACertificate, verify
+from latephase.certificates.file.numbers import rational
+from latephase.certificates.file.record import record
 from latephase.core.balls import arb, bounds, precision
-from samples.certificates import RUNS, certificate, exact, number, signed
+from samples.certificates import RUNS, certificate, exact, misled, number, signed
 
 CLAIMS = ("settled", "trained", "optimal_margin", "slow", "specialised", "double_slide", "one_dead")
 
@@ -124,7 +129,7 @@ def test_a_bound_of_the_wrong_sign_is_refused() -> None:
 def test_coefficients_of_the_fatou_coordinate() -> None:
     """Ground truth: 1/6, 1/16, 19/540, 1/48, 41/4200 of docs/theory.md, section 4."""
     published = [Fraction(*x) for x in ((1, 6), (1, 16), (19, 540), (1, 48), (41, 4200))]
-    for value, found in zip(published, check_run._coefficients(256)):
+    for value, found in zip(published, check_path._coefficients(256)):
         lower, upper = bounds(found)
         assert lower <= value <= upper
         assert upper - lower < Fraction(2) ** -240
@@ -132,10 +137,10 @@ def test_coefficients_of_the_fatou_coordinate() -> None:
 
 def test_remainder_of_the_fatou_coordinate() -> None:
     """Ground truth: 7.8e-15 for K = 8 and S0 = 20, docs/theory.md, section 4."""
-    assert 7.7e-15 < float(check_run.remainder(8, 20)) < 7.85e-15
+    assert 7.7e-15 < float(check_path.remainder(8, 20)) < 7.85e-15
     for terms, level in ((8, 1), (64, 2), (0, 0)):
-        with pytest.raises(check_run.Wrong):
-            check_run.remainder(terms, level)
+        with pytest.raises(check_path.Wrong):
+            check_path.remainder(terms, level)
 
 
 @pytest.mark.parametrize("u", [-4.0, 0.0, 3.0, 9.0])
@@ -145,7 +150,7 @@ def test_orbit_is_so_many_steps(u: float) -> None:
         c, stepped = arb(0.25), arb(u)
         for _ in range(2000):
             stepped += c * (-stepped).exp()
-        at_once = check_run._later(arb(u), c, 2000)
+        at_once = check_path._later(arb(u), c, 2000)
         assert at_once.overlaps(stepped)
         assert (at_once - stepped).abs_upper() < 1e-60
 
@@ -164,10 +169,10 @@ def test_an_orbit_ends_where_a_sign_changes(steps: int, why: str) -> None:
 def test_sandwich_holds_the_run() -> None:
     """Ground truth: 3000 further steps of the same run, one by one, in balls."""
     body = certificate("double slide")
-    with precision(check_run.EXACT):
-        problem = check_run.Problem(body["problem"])
+    with precision(check_path.EXACT):
+        problem = check_path.StatedProblem(body["problem"])
     with precision(128):
-        walk = check_run.Walk(problem, body["path"])
+        walk = check_path.FollowedPath(problem, body["path"])
         slide = check_late.Slide(walk, body["claims"][2])
         n, before = slide.sigma, slide.s
         for _ in range(3000):
@@ -250,7 +255,7 @@ def test_a_wrong_side_is_kept(low: float, here: float, up: float, why: str | Non
     if why is None:
         slide._kink(*numbers)
     else:
-        with pytest.raises(check_run.Wrong, match=why):
+        with pytest.raises(check_path.Wrong, match=why):
             slide._kink(*numbers)
 
 
@@ -374,3 +379,22 @@ def test_refusal_is_one_line_and_can_be_pickled() -> None:
         verify("{}")
     assert message_is_one_line(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_the_checker_refuses_a_sandwich_around_a_misclassified_point():
+    """Ground truth: as above; the checker's own conditions."""
+    net, data, method, constants = misled()
+    problem = record(lp.certify(net, data, method, max_steps=0))["problem"]
+    names = ("sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r")
+    claim = {name: rational(getattr(constants, name)) for name in names}
+    with precision(EXACT):
+        exactly = StatedProblem(problem)
+    with precision(192), pytest.raises(Wrong, match="not be on its side"):
+        Slide(FollowedPath(exactly, []), claim)
+
+
+def test_bounds_that_are_exact_numbers_are_verified_too():
+    """Ground truth: equal orbits on x = +-2, where the bound of the rate is exactly 5."""
+    net = lp.ShallowReLU([-2, 4], [2, -2], [-1, 1])
+    found = lp.certify(net, lp.Dataset([2, -2], [1, -1]), lp.GradientDescent(0.125))
+    assert lp.verify(record(found)).valid

@@ -13,7 +13,7 @@ from fractions import Fraction
 import pytest
 
 from helpers import message_is_one_line
-from latephase.certificates.check.certificate import NotACertificate, verify
+from latephase.certificates.check.verify import NotACertificate, verify
 from samples.certificates import RUNS, certificate, exact, number, signed
 
 ENUMS = {

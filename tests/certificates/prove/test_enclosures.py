@@ -276,53 +276,6 @@ def test_rate_holds_at_every_time(name):
         assert least * Decimal(time.log) <= upper * (1 + Decimal("1e-15"))
 
 
-@pytest.mark.parametrize(
-    ("weights", "biases"), [([0.7, -0.4], [0.1, 0.2]), ([0.3, -0.2], [1.0, 0.9])]
-)
-@pytest.mark.parametrize("points", [(1, -1), (2, -0.5)])
-def test_flow_follows_a_solver(points, weights, biases):
-    """Ground truth: SciPy's DOP853 at a relative tolerance of 1e-12, stopped at the kinks."""
-    from scipy.integrate import solve_ivp
-
-    network, data = lp.ShallowReLU(weights, biases), lp.Dataset(points, [1, -1])
-    found = certify(network, data, lp.GradientFlow())
-    x = np.array(points, float)
-
-    def slope(_, theta):
-        w, b = theta[:2], theta[2:]
-        a = np.outer(w, x) + b[:, None]
-        active, r = a > 0, np.maximum(a, 0)
-        pull = np.exp([r[1, 0] - r[0, 0], r[0, 1] - r[1, 1]]) * [1, -1]
-        outer = np.array([1, -1])[:, None] * active * pull
-        return np.concatenate([outer @ x, outer.sum(axis=1)])
-
-    for t in (0.125, 1.0, 30.0):
-        options = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-14, "max_step": 1e-3 * max(t, 1)}
-        theta = solve_ivp(slope, (0, t), [*weights, *biases], **options).y[:, -1]
-        a = np.outer(theta[:2], x) + theta[2:, None]
-        enclosed = np.array(found.preactivations(t), float).mean(axis=-1)
-        # Relative to the largest; the solver steps over the kink, hence no more digits.
-        assert np.abs(enclosed - a).max() / np.abs(a).max() < 2e-4
-
-
-def test_flow_with_both_wrong_sides_positive_has_no_constant():
-    """Ground truth: theory.md, section 3: GF lands on 0 exactly and x* ~ (A2 - A1)/(4 t ln 2t)."""
-    network, data = lp.ShallowReLU([0.3, -0.2], [1.0, 0.9]), lp.Dataset([1, -1], [1, -1])
-    found = certify(network, data, lp.GradientFlow())
-    assert found.constant == (0, 0)
-    (a11, a12), (a21, a22) = [[w + b, b - w] for w, b in ((0.3, 1.0), (-0.2, 0.9))]
-    apart = abs(np.exp(a22) * np.cosh(a12) - np.exp(a11) * np.cosh(a21)) / 4
-    lower, upper, _, clock = found.rate
-    assert clock == "t ln t"
-    assert float(lower) <= apart <= float(upper)
-    lower, upper = found.deficit("1e200")
-    with precision(128):
-        t = exact(10**200)
-        value = (exact(float(apart)) / (t * (2 * t).log())).abs_upper()
-        assert abs(float(exact(Fraction(lower)) / value) - 1) < 1e-14
-    assert (upper - lower) / lower < Decimal("1e-12")
-
-
 def test_precision_is_left_as_it_was():
     """Ground truth: the process-wide precision before."""
     before = ctx.prec
@@ -330,17 +283,6 @@ def test_precision_is_left_as_it_was():
     with pytest.raises(lp.InputError):
         certify(*problem("specialised"), claim="nothing")
     assert ctx.prec == before
-
-
-def test_a_phase_of_ten_to_the_22_steps_ends_at_a_proved_step():
-    """Ground truth: the end of the phase by logarithms: the margin must reach a11 + a21."""
-    network, data = lp.ShallowReLU([3.0, -3.5], [25, 25.5]), lp.Dataset([1, -1], [1, -1])
-    found = certify(network, data, lp.GradientDescent(0.1))
-    # u <- u + 4 eta e^-u takes (e^u_end - e^u_start)/(4 eta) steps up to a logarithm
-    expected = max((np.exp(r + w) - np.exp(r - w)) / 0.4 for r, w in ((28.0, 22.0), (29.0, 22.0)))
-    assert abs(found.entry_step / expected - 1) < 1e-9
-    lower, upper = found.constant
-    assert 0 < (upper - lower) / abs(lower) < Decimal("1e-20")
 
 
 def test_balls_of_the_initial_state_are_points():

@@ -7,14 +7,14 @@ deficit at one. Source: docs/certificates.md, "orbits", "sandwich", "constant", 
 from __future__ import annotations
 
 from latephase.certificates.check.form import Body, value
-from latephase.certificates.check.run import (
+from latephase.certificates.check.path import (
     EXACT,
     ONE,
     TERMS,
     ZERO,
+    FollowedPath,
     Four,
     Two,
-    Walk,
     inverse,
     need,
     phi,
@@ -28,7 +28,7 @@ class Specialised:
 
     clock = "t ln t"
 
-    def __init__(self, walk: Walk, claim: Body) -> None:
+    def __init__(self, walk: FollowedPath, claim: Body) -> None:
         p = self.problem = walk.problem
         self.terms, self.level, self.base = claim["terms"], claim["level"], walk.t
         start, here = p.nulls, p.null(walk.a)
@@ -40,29 +40,22 @@ class Specialised:
         self.zero = p.mirror or (p.balanced and not any(crossed))
         self.optimal = bool(p.k12.is_zero() or p.middle.is_zero())
         self.c = p.eta * p.k11, p.eta * p.k22
-        self._law()
-        self._orbits(walk.a)
-
-    def _law(self) -> None:
-        p, (null1, null2), (c1, c2) = self.problem, self.nulls, self.c
+        # The law, and its constant with one rounding, at the end: where k11 = k22 it can be exact.
+        (null1, null2), (c1, c2) = self.nulls, self.c
         lean = (p.k22 / p.k11).log() + (p.x1 * null2 - p.x2 * null1) / p.gap
         self.lean = ZERO if self.zero else lean
         self.shares = share1, share2 = p.x1 / p.k11, p.x2 / p.k22
         self.slope, self.frame = share1 - share2, p.frame
         self.pace = self.frame * self.slope
-        self.constant = self._constant()
-        self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
-        self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
-        self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
-
-    def _constant(self) -> arb:
-        """lean/pace with one rounding, at the end: where k11 = k22 it can be exact."""
-        p, (null1, null2) = self.problem, self.nulls
         with precision(EXACT):
             gram, square = p.k11 * p.k22, (p.gap * self.frame) ** 2
             top = gram * (p.x1 * null2 - p.x2 * null1)
         unequal = (p.k22 / p.k11).log() * gram * p.gap / square if p.k11 != p.k22 else ZERO
-        return ZERO if self.zero else top / square + unequal
+        self.constant = ZERO if self.zero else top / square + unequal
+        self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
+        self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
+        self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
+        self._orbits(walk.a)
 
     def _orbits(self, a: Four) -> None:
         """Phases with the terms of the file, and better ones with as many as there are."""
@@ -93,7 +86,11 @@ class Specialised:
 
     def size(self, t: arb, log: arb) -> Two:
         """Bounds of |lean + y|, or of t |y| where lean is 0, from time t on."""
-        self._meets(s := self.at(t))
+        p, s = self.problem, self.at(t)
+        # Both neurons are active at x* from here on.
+        a11, a12, a21, a22 = self.sides(s)
+        grows = a22 >= p.k12 / p.k11 * a21 and a11 >= p.k12 / p.k22 * a12
+        need(grows and a11 * a22 > a12 * a21, "x* is not defined from log_from on")
         apart, blur = abs(self.phases[1] - self.phases[0]), 2 * self.error
         if self.twins:
             apart = blur = ZERO
@@ -102,18 +99,12 @@ class Specialised:
         if self.zero:
             h1, h2 = self._off(t)
             least = 1 - h1.max(h2) - 1 / t
-            need(bool(least > 0), "log_from is too early")
+            need(least > 0, "log_from is too early")
             return (apart - blur) / (1 + h1.max(h2)), (apart + blur) / least
-        room = s[0].min(s[1]) - (0 if self.problem.flow else 1)
-        need(bool(room > 0), "log_from is too early")
+        room = s[0].min(s[1]) - (0 if p.flow else 1)
+        need(room > 0, "log_from is too early")
         y = (apart + blur) / room
         return abs(self.lean) - y, abs(self.lean) + y
-
-    def _meets(self, s: Two) -> None:
-        """Both neurons are active at x* from here on."""
-        p, (a11, a12, a21, a22) = self.problem, self.sides(s)
-        grows = a22 >= p.k12 / p.k11 * a21 and a11 >= p.k12 / p.k22 * a12
-        need(bool(grows and a11 * a22 > a12 * a21), "x* is not defined from log_from on")
 
     def _off(self, t: arb) -> Two:
         """H_1 and H_2: how far s_j may be from t, relative to t."""
@@ -142,7 +133,7 @@ class Specialised:
                 off = limit + (self.lean + y) / spread
                 cost = abs(4 * self.error / (s1.min(s2) * spread))
                 return off.abs_lower(), off.abs_upper(), cost
-            need(bool(a11 * a22 < a12 * a21), "where the boundary is is not decided")
+            need(a11 * a22 < a12 * a21, "where the boundary is is not decided")
             nearer = (a11 / (a11 - a12)).min(a22 / (a22 - a21))
             deficit = abs(p.gap) * (ONE / 2 - nearer)
             return deficit, deficit, 4 * abs(p.gap) * self.error / s1.min(s2)
@@ -153,11 +144,12 @@ class Slide:
 
     clock = "t"
 
-    def __init__(self, walk: Walk, claim: Body) -> None:
+    def __init__(self, walk: FollowedPath, claim: Body) -> None:
         p, (a11, a12, a21, a22) = walk.problem, walk.a
         names = "sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r"
-        self.sigma, self.theta, self.top, *rest = (value(claim[name]) for name in names)
-        self.up_p, self.low_p, self.up_r, self.low_r = rest
+        self.sigma, self.theta, self.top, *self.bands = (value(claim[name]) for name in names)
+        self.up_p, self.low_p, self.up_r, self.low_r = self.bands
+        self.far_p, self.far_r = self.up_p.max(self.low_p), self.up_r.max(self.low_r)
         self.base, self.half = walk.t, abs(p.gap) / 2
         self.r1, self.r2 = p.k12 / p.k11, p.k12 / p.k22  # B = a22 - r1 a21, A = a11 - r2 a12
         self.grown = a11 - self.r2 * a12, a22 - self.r1 * a21
@@ -168,21 +160,19 @@ class Slide:
         self.pace, self.limit = 4 / p.gap, p.middle
         self.constant = self.lean / self.pace
         self.offset = (self.scale[0] * self.scale[1]).log() / 2
-        self._strides()
-        self._induction(walk)
-
-    def _strides(self) -> None:
+        # N dA and N dB lie in [-down, up], and s_A, s_B stray by -down to extra times H(n).
         self.down = self.r2 * self.up_p, self.r1 * self.up_r
         self.up = self.up_r + self.r2 * self.low_p, self.up_p + self.r1 * self.low_r
         lift = [(x / self.sigma).exp() for x in self.up]  # z
         bend = [z * z * (z / (self.theta * self.sigma)).exp() / (2 * self.theta) for z in lift]
         self.extra = tuple(x * z + y for x, y, z in zip(self.up, bend, lift, strict=True))  # slack
         self.most = self.down[0].max(self.down[1]).max(self.extra[0]).max(self.extra[1])
+        self._induction(walk)
 
-    def _induction(self, walk: Walk) -> None:
+    def _induction(self, walk: FollowedPath) -> None:
         """What has to hold at `base`."""
         p, sigma, theta, top = walk.problem, self.sigma, self.theta, self.top
-        need(bool(p.k12 > 0 and theta > 0 and theta < 1 and top > 1 and sigma > 1), "the form")
+        need(p.k12 > 0 and theta > 0 and theta < 1 and top > 1 and sigma > 1, "the form")
         least, most = [], []
         for down, up, k in zip(self.down, self.up, (p.k22, p.k11), strict=True):
             least.append(k / p.gap**2 * (-down / sigma).exp() / top)
@@ -193,40 +183,31 @@ class Slide:
         for s, down, extra in zip(self.s, self.down, self.extra, strict=True):
             low = s - theta * sigma - down / sigma >= 0 and sigma * (1 - theta) >= down
             high = top * sigma - s - extra / sigma >= 0 and sigma * (top - 1) >= extra
-            need(bool(low and high), "s leaves theta N and top N")
-        self._leads()
+            need(low and high, "s leaves theta N and top N")
+        # At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
+        # max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined;
+        # a11 > a12 and a22 > a21: no neuron turns off beyond its own point, so no other zero.
+        up_p, low_p, up_r, low_r = (x / sigma for x in self.bands)
+        a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
+        need(a11 > 0 and a22 > 0, "a right side may turn off")
+        need(a11 > up_r and a22 > up_p, "a point may not be on its side")
+        need(a11 > up_p and a22 > up_r, "N may vanish beyond the points")
+        need(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r, "x* is not defined")
 
     def _kink(self, sides: tuple[arb, arb, arb], k: arb, q: arb, back: Two, lift: Two) -> None:
         """A wrong side stays between multiples of 1/N: pushed back while on, lifted while off."""
         (low, here, up), sigma = sides, self.sigma
-        fall, rise = (
-            (k * back[0] - q * lift[1], k * back[1] - q * lift[0]),
-            (q * lift[0], q * lift[1]),
-        )
-        need(bool(-low <= sigma * here and sigma * here <= up), "a wrong side is beyond its bound")
+        fall = k * back[0] - q * lift[1], k * back[1] - q * lift[0]
+        rise = q * lift[0], q * lift[1]
+        need(-low <= sigma * here and sigma * here <= up, "a wrong side is beyond its bound")
         room = up >= (1 + 1 / sigma) * rise[1] and low >= (1 + 1 / sigma) * fall[1]
-        need(bool(room), "a wrong side may jump beyond its bound")
-        need(bool((sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low), "it is too slow")
-
-    def _leads(self) -> None:
-        """At `base`, hence for ever, as A and B grow and the bands shrink: a11 > max(a21, 0), a22 >
-        max(a12, 0) and a11 a22 > a12 a21, so both points are on their sides and x* is defined;
-        a11 > a12 and a22 > a21, so that no neuron turns off beyond its own point: no other zero."""
-        up_p, low_p, up_r, low_r = (
-            x / self.sigma for x in (self.up_p, self.low_p, self.up_r, self.low_r)
-        )
-        a11, a22 = self.grown[0] - self.r2 * low_p, self.grown[1] - self.r1 * low_r
-        need(bool(a11 > 0 and a22 > 0), "a right side may turn off")
-        need(bool(a11 > up_r and a22 > up_p), "a point may not be on its side")
-        need(bool(a11 > up_p and a22 > up_r), "N may vanish beyond the points")
-        need(bool(a11 * a22 > up_p * up_r and a11 * a22 > low_p * low_r), "x* is not defined")
+        need(room, "a wrong side may jump beyond its bound")
+        need((sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low, "it is too slow")
 
     def size(self, t: arb, log: arb) -> Two:
         """Bounds of |lean + y|, or of t |y| / ln t where lean is 0, from time t on."""
         n, most = self.sigma + t - self.base, self.most
-        kinks = (1 + self.r1) * self.up_r.max(self.low_r) + (1 + self.r2) * self.up_p.max(
-            self.low_p
-        )
+        kinks = (1 + self.r1) * self.far_r + (1 + self.r2) * self.far_p
         first = (abs(self.s[1] - self.s[0]) + 2 * most / self.sigma) / self.theta + kinks
         second = 2 * most / self.theta
         if not self.zero:
@@ -240,10 +221,8 @@ class Slide:
         n = self.sigma + t - self.base
         far = [abs(s - self.base) + self.most * self._harmonic(n) for s in self.s]
         falls = n > 3 * self.sigma and all(self.most * (t / n).max(ONE) <= x for x in far)
-        need(bool(falls and all(x < t for x in far)), "log_from is too early")
-        kinks = (1 - self.r2) * self.up_p.max(self.low_p) + (1 - self.r1) * self.up_r.max(
-            self.low_r
-        )
+        need(falls and all(x < t for x in far), "log_from is too early")
+        kinks = (1 - self.r2) * self.far_p + (1 - self.r1) * self.far_r
         return (sum((-(1 - x / t).log() for x in far), ZERO) + kinks / n) / 2
 
     def _harmonic(self, n: arb) -> arb:
@@ -254,36 +233,26 @@ class Slide:
         """Bounds of the margin deficit at time t."""
         steps = arb(t - self.base)
         n = self.sigma + steps
-        least, most = self._lean(steps, n)
-        low, high = self._spans(steps, n)
-        need(bool(low > 0), "the span is not known to be positive")
+        h = self._harmonic(n)
+        # s_A and s_B, which only grow.
+        moves = zip(self.s, self.down, self.extra, strict=True)
+        (low_a, high_a), (low_b, high_b) = (
+            ((s + steps - down * h).max(s), s + steps + extra * h) for s, down, extra in moves
+        )
+        # lean + y; s_B - s_A without the steps that both have made.
+        apart = self.s[1] - self.s[0]
+        least = ((apart - (self.down[1] + self.extra[0]) * h) / high_a).log1p()
+        most = ((apart + (self.extra[1] + self.down[0]) * h) / low_a).log1p()
+        under = (1 + self.r1) * self.low_r + (1 + self.r2) * self.up_p
+        over = (1 + self.r1) * self.up_r + (1 + self.r2) * self.low_p
+        least, most = self.lean + least - under / n, self.lean + most + over / n
+        # (a11 - a21) + (a22 - a12).
+        under = (1 - self.r2) * self.up_p + (1 - self.r1) * self.up_r
+        over = (1 - self.r2) * self.low_p + (1 - self.r1) * self.low_r
+        low = (low_a * low_b).log() + 2 * self.offset - under / n
+        high = (high_a * high_b).log() + 2 * self.offset + over / n
+        need(low > 0, "the span is not known to be positive")
         if least <= 0 and most >= 0:
             return ZERO, self.half * (-least).max(most) / low, ZERO
         nearer, further = abs(least).min(abs(most)), abs(least).max(abs(most))
         return self.half * nearer / high, self.half * further / low, ZERO
-
-    def _levels(self, steps: arb, n: arb) -> tuple[list[arb], list[arb]]:
-        """Bounds of s_A and s_B."""
-        h = self._harmonic(n)
-        low = [
-            (s + steps - down * h).max(s)  # they only grow
-            for s, down in zip(self.s, self.down, strict=True)
-        ]
-        return low, [s + steps + extra * h for s, extra in zip(self.s, self.extra, strict=True)]
-
-    def _lean(self, steps: arb, n: arb) -> Two:
-        """Bounds of lean + y; s_B - s_A without the steps that both have made."""
-        low, high = self._levels(steps, n)
-        apart, h = self.s[1] - self.s[0], self._harmonic(n)
-        least = ((apart - (self.down[1] + self.extra[0]) * h) / high[0]).log1p()
-        most = ((apart + (self.extra[1] + self.down[0]) * h) / low[0]).log1p()
-        under = (1 + self.r1) * self.low_r + (1 + self.r2) * self.up_p
-        over = (1 + self.r1) * self.up_r + (1 + self.r2) * self.low_p
-        return self.lean + least - under / n, self.lean + most + over / n
-
-    def _spans(self, steps: arb, n: arb) -> Two:
-        """Bounds of (a11 - a21) + (a22 - a12)."""
-        low, high = ((x * y).log() + 2 * self.offset for x, y in self._levels(steps, n))
-        under = (1 - self.r2) * self.up_p + (1 - self.r1) * self.up_r
-        over = (1 - self.r2) * self.low_p + (1 - self.r1) * self.low_r
-        return low - under / n, high + over / n

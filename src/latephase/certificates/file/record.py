@@ -15,8 +15,8 @@ from latephase.certificates.prove import trace
 from latephase.certificates.prove.proof import Proof
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.tails import flow
-from latephase.certificates.prove.tails.law import Rate, Tail, constant, rate
 from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.tails.rate import Tail, constant, rate
 from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Verdict
 from latephase.core import LogTime
@@ -109,12 +109,6 @@ def digest(body: Body) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def schema() -> Body:
-    """The JSON Schema (draft 2020-12) of certificate files."""
-    loaded: Body = json.loads((Path(__file__).parents[1] / "schema.json").read_text())
-    return loaded
-
-
 def _float(x: Any) -> Body:
     return rational(Fraction(float(x)))
 
@@ -170,6 +164,7 @@ def _entry(system: System, proof: Proof) -> Body:
 
 
 def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
+    assert proof.rate is not None
     late = "orbits" if isinstance(tail, LateOrbits) else "sandwich"
     yield _claim(
         "constant",
@@ -180,7 +175,12 @@ def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
         constant=interval(constant(tail)),
         zero=tail.lean is None,
     )
-    for found in _rates(proof, tail):
+    # From the earliest time found, and from 10^1000, where the constants are tight.
+    rates, late_enough = [proof.rate], LogTime.parse("1e1000").log
+    if proof.rate.log_from < late_enough:
+        with suppress(Undecided):
+            rates.append(rate(tail, late_enough))
+    for found in rates:
         bounds = f"lower <= |x*(t) - limit| * ({found.clock}) <= upper"
         yield _claim(
             "rate",
@@ -197,13 +197,3 @@ def _law(system: System, proof: Proof, tail: Tail) -> Iterator[Body]:
             deficit = interval(trace.deficit(system, proof, time).nonnegative_part())
             statement = f"the margin deficit at t = {name}"
             yield _claim("deficit", late, statement, t=name, deficit=deficit)
-
-
-def _rates(proof: Proof, tail: Tail) -> Iterator[Rate]:
-    """From the earliest time found, and from 10^1000, where the constants are tight."""
-    assert proof.rate is not None
-    yield proof.rate
-    late = LogTime.parse("1e1000").log
-    if proof.rate.log_from < late:
-        with suppress(Undecided):
-            yield rate(tail, late)

@@ -22,9 +22,6 @@ from scipy.special import lambertw
 from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
-__all__ = ["Ladder", "after_one_step", "ladder", "leftward", "turning_point"]
-
-
 ROWS, RUNGS = 8192, 1_000_000  # beyond this the widths tell that it was too little
 MIN_PHASES = 16
 
@@ -63,10 +60,19 @@ def ladder(c: float, first: float, top: float, *, finest: float, gap: float, sha
     1/share of the step if that is less (more, if there would be too many of them); the last of them
     lies below `top`.  Rigour: proved.
     """
-    row = [
-        exact(start) for start in _starts(c, max(first, turning_point(c)), top, finest, gap, share)
-    ]
-    balls, twice = list(row), 2 * exact(c)
+    base, twice = max(first, turning_point(c)), 2 * exact(c)
+    # Rising doubles within [base, g(base)]: that is sure, where else they lie does not matter.
+    step = _about_step(c, base)
+    to_top = (math.exp(min(top, 700.0)) - math.exp(min(base, 700.0))) / (2 * c)
+    rows = 3 + max(0.0, min(to_top, 0.5 / finest, ROWS))
+    width = min(step, max(top - base, 0.0))
+    few = max(MIN_PHASES, RUNGS // rows)
+    apart = max(min(step / share, gap), width / few, 2.0**-30 * abs(base))
+    end = float_bounds([_after(exact(base), twice)])[0][0]
+    starts = [base, *(u for u in np.arange(base, base + width, apart)[1:].tolist() if u <= end)]
+    # Their orbits, a step of all at a time.
+    row = [exact(u) for u in starts]
+    balls = list(row)
     enough = min(ROWS * len(row), RUNGS)
     while len(balls) == len(row) or not (len(balls) >= enough or _done(row[0], c, top, finest)):
         row = [_after(u, twice) for u in row]
@@ -107,21 +113,6 @@ def leftward(c: float, images: Floats) -> Floats:
 
 def _after(u: arb, twice_c: arb) -> arb:
     return u + twice_c * (-u).exp()
-
-
-def _starts(
-    c: float, base: float, top: float, finest: float, gap: float, share: int
-) -> list[float]:
-    """Rising doubles within [base, g(base)]: that is sure, where else they lie does not matter."""
-    step = _about_step(c, base)
-    to_top = (math.exp(min(top, 700.0)) - math.exp(min(base, 700.0))) / (2 * c)
-    rows = 3 + max(0.0, min(to_top, 0.5 / finest, ROWS))
-    width = min(step, max(top - base, 0.0))
-    apart = max(
-        min(step / share, gap), width / max(MIN_PHASES, RUNGS // rows), 2.0**-30 * abs(base)
-    )
-    end = float_bounds([_after(exact(base), 2 * exact(c))])[0][0]
-    return [base, *(u for u in np.arange(base, base + width, apart)[1:].tolist() if u <= end)]
 
 
 def _about_step(c: float, u: float) -> float:

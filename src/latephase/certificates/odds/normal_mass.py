@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from latephase.core.arrays import Floats, Ints
-from latephase.core.balls import exact, float_bounds, precision
+from latephase.core.balls import arb, exact, float_bounds, precision
 
 DEVIATIONS = 8  # of u and S; the mass beyond, less than 2^-48, is undecided
 TABLE_BITS, S_BITS = 10, 26  # 2^10 entries per deviation of S, masses in units of 2^-26
@@ -71,3 +71,13 @@ def psi_upper(positions: Floats) -> Ints:
     """
     high, (k, part) = _table()[1], _between(positions)
     return high[k] - ((high[k] - high[k + 1]) * np.ceil(part).astype(np.int64) >> FRACTION_BITS) + 2
+
+
+def erfc(length: float, unit: float) -> arb:
+    """erfc(length / unit); from 30 on, where it is below 1e-390, a ball around 0.
+
+    The radius of erfc(1e20) has an exponent that fills the memory once it is written as a fraction.
+    """
+    if length > 30 * unit:
+        return arb(0, 1e-300)
+    return (exact(length) / exact(unit)).erfc()

@@ -13,9 +13,9 @@ import numpy as np
 
 from latephase.core.arrays import Floats, Ints
 
-__all__ = ["exceedance", "refined"]
-
-Distribution = Callable[[float], tuple[int, int]]
+Masses = Callable[[float], tuple[int, int]]
+Interval = tuple[Fraction, Fraction]
+Distribution = Callable[[float], Interval]  # c -> bounds of P(trained and |C| <= c)
 MOST = 2**1000  # a longer distance is as good as this one
 ROUNDS = 80  # halvings of a cell: more than the bits of a double
 
@@ -47,12 +47,12 @@ def exceedance(grid: Floats, p: Ints, q: Ints, distance: Fraction) -> tuple[int,
     return int(lower), int(upper)
 
 
-def refined(distribution: Distribution, points: Floats, most: int) -> tuple[Floats, Ints]:
+def refined(masses: Masses, points: Floats, most: int) -> tuple[Floats, Ints]:
     """(grid, bounds): a grid finer than `points`, and the rising bounds (2, k) there.
 
     points  rising; their cells are halved until none is sure to have more than `most` of the mass
     """
-    known = {float(x): distribution(float(x)) for x in points}
+    known = {float(x): masses(float(x)) for x in points}
     for _ in range(ROUNDS):
         grid = np.array(sorted(known))
         lower, upper = np.array([known[float(x)] for x in grid], dtype=np.int64).T
@@ -62,7 +62,7 @@ def refined(distribution: Distribution, points: Floats, most: int) -> tuple[Floa
         split = (lower[1:] - upper[:-1] > most) & (grid[:-1] < middle) & (middle < grid[1:])
         if not split.any():
             break
-        known |= {float(x): distribution(float(x)) for x in middle[split]}
+        known |= {float(x): masses(float(x)) for x in middle[split]}
     grid = np.array(sorted(known))
     lower, upper = np.array([known[float(x)] for x in grid], dtype=np.int64).T
     # A distribution rises, so each bound holds on one side of its point as well.

@@ -28,25 +28,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError
-from latephase.core.arrays import Floats, Ints
-from latephase.core.balls import arb, bounds, exact, float_bounds, precision
+from latephase.core.balls import bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
 
-from .normal_biases import RESULT_BITS, normal_landing
-from .normal_mass import whole
-from .pboxes import exceedance, refined
-from .uniform_biases import Distribution, Interval, uniform_biases
-
-__all__ = ["CertifiedDistribution", "certified_distribution"]
+from .normal_biases import normal_biases
+from .normal_mass import erfc
+from .pboxes import Distribution, Interval
+from .uniform_biases import uniform_biases
 
 BITS = 96
-MASS_BITS = 30  # of p-boxes: products of two stay below 2^63
 LEAST_WANTED = 5e-4  # a smaller width takes no more work than this: at most 20 s
 SMALLEST_SCALE = 1e-280  # so that no unit of length is subnormal
-HALF = 1 << MASS_BITS - 1  # P(r > 0)
-FINENESS, CELLS = 1.0, 2  # cells for the wanted width; measured, no part of the proof
 
 
 @dataclass(frozen=True)
@@ -118,11 +112,7 @@ def certified_distribution(
     Zero biases: closed forms.
     """
     chosen = initializers.get(initializer)
-    _check_problem(data, method)
-    points = _checked_constants(constants)
-    wanted = real_number(undecided, "undecided", "a probability in (0, 1)")
-    if not 0 < wanted < 1:
-        raise InputError("undecided in (0, 1)", undecided, "give the largest width wanted")
+    points, wanted = _checked(data, method, constants, undecided)
     with precision(BITS):
         distribution = _distribution(chosen, method.step_size, points, max(wanted, LEAST_WANTED))
         found = [_at(distribution, c) for c in points]
@@ -136,22 +126,26 @@ def certified_distribution(
     )
 
 
-def _check_problem(data: Dataset, method: GradientDescent) -> None:
-    if not isinstance(data, Dataset) or sorted(
-        zip(data.inputs.ravel().tolist(), data.labels.tolist(), strict=False)
-    ) != [(-1.0, -1), (1.0, 1)]:
+def _checked(
+    data: Dataset, method: GradientDescent, constants: ArrayLike, undecided: float
+) -> tuple[tuple[float, ...], float]:
+    """The constants, and the width that is wanted."""
+    points = (
+        zip(data.inputs.ravel(), data.labels, strict=False) if isinstance(data, Dataset) else ()
+    )
+    if sorted(points) != [(-1.0, -1), (1.0, 1)]:
         raise InputError("Dataset([1, -1], [1, -1])", data, "probabilities are proved for it only")
     if not isinstance(method, GradientDescent):
         raise InputError("GradientDescent", method, "probabilities are proved for it only")
-
-
-def _checked_constants(constants: ArrayLike) -> tuple[float, ...]:
     values = finite_array(constants, "constants", "(k,)")
     if values.ndim != 1:
         raise InputError("constants of shape (k,)", constants, "give a list of numbers")
     if np.any(values < 0):
         raise InputError("constants >= 0", float(np.min(values)), "they are compared with |C|")
-    return tuple(values.tolist())
+    wanted = real_number(undecided, "undecided", "a probability in (0, 1)")
+    if not 0 < wanted < 1:
+        raise InputError("undecided in (0, 1)", undecided, "give the largest width wanted")
+    return tuple(values.tolist()), wanted
 
 
 def _distribution(
@@ -164,9 +158,9 @@ def _distribution(
         expected = f"a normal or uniform initializer of scale above {SMALLEST_SCALE}"
         raise InputError(expected, initializer, "use a known one")
     if initializer.zero_bias:
-        return _zero_bias_normal(scale) if law == "normal" else _zero_bias_uniform(scale)
+        return _zero_biases(law, scale)
     if law == "normal":
-        return _normal(2 * step_size, scale, constants, undecided)
+        return normal_biases(2 * step_size, scale, constants, undecided)
     return uniform_biases(2 * step_size, scale, undecided)
 
 
@@ -194,73 +188,19 @@ def _above(x: Fraction) -> float:
     return nearest if Fraction(nearest) >= x else math.nextafter(nearest, math.inf)
 
 
-def _zero_bias_normal(scale: float) -> Distribution:
-    """|C| = ||w1| - |w2|| / 2 for w1 > 0 > w2, normal of that deviation: (1 - erfc(c / s)^2) / 4.
+def _zero_biases(law: str, scale: float) -> Distribution:
+    """|C| = ||w1| - |w2|| / 2 for w1 > 0 > w2.
 
+    Uniform on (-scale, scale): exact.  Normal of that deviation: (1 - erfc(c / scale)^2) / 4, since
     v = (w1 + w2) / sqrt 2 and (w1 - w2) / sqrt 2 are independent normals, w1 > 0 > w2 says that the
     second exceeds |v|, and |C| <= c that |v| <= sqrt 2 c: integrate 2 phi(v) Q(v) over v > 0.
     """
 
     def distribution(c: float) -> Interval:
-        tail = _erfc(c, scale)
+        if law == "uniform":
+            rest = max(1 - 2 * Fraction(c) / Fraction(scale), Fraction(0))
+            return ((1 - rest**2) / 4,) * 2
+        tail = erfc(c, scale)
         return bounds((1 - tail * tail) / 4)  # tail ** 2 is NaN where tail may be negative
 
     return distribution
-
-
-def _erfc(length: float, unit: float) -> arb:
-    """erfc(length / unit); from 30 on, where it is below 1e-390, a ball around 0.
-
-    The radius of erfc(1e20) has an exponent that fills the memory once it is written as a fraction.
-    """
-    if length > 30 * unit:
-        return arb(0, 1e-300)
-    return (exact(length) / exact(unit)).erfc()
-
-
-def _zero_bias_uniform(scale: float) -> Distribution:
-    """|C| = ||w1| - |w2|| / 2 for w1 > 0 > w2, uniform on (-h, h): exact."""
-
-    def distribution(c: float) -> Interval:
-        rest = max(1 - 2 * Fraction(c) / Fraction(scale), Fraction(0))
-        return ((1 - rest**2) / 4,) * 2
-
-    return distribution
-
-
-def _normal(
-    c: float, deviation: float, constants: Sequence[float], undecided: float
-) -> Distribution:
-    """Normal weights and biases: p2 and q1 are independent and follow the same law."""
-    grid, box = _wrong_side(c, deviation, constants, undecided)
-    everything = Fraction(1, 4)
-
-    def distribution(constant: float) -> Interval:
-        lower, upper = exceedance(grid, box, box, 2 * Fraction(constant))
-        scale = Fraction(2, 4**MASS_BITS)  # p - q > 2c and q - p > 2c are equally likely
-        return everything - upper * scale, everything - lower * scale
-
-    return distribution
-
-
-def _wrong_side(
-    c: float, deviation: float, constants: Sequence[float], undecided: float
-) -> tuple[Floats, Ints]:
-    """Grid and bounds of P(r > 0, final w <= x), units of 2^-MASS_BITS."""
-    coarse = undecided * min(1.0, deviation)
-    smallest = max(min([coarse, *(k / 2 for k in constants if k > 0)]), coarse / 4)
-    landing = normal_landing(c, deviation, math.ceil(FINENESS / undecided), smallest)
-    shift = RESULT_BITS - MASS_BITS
-
-    def below(x: float) -> tuple[int, int]:
-        if -x < landing.finest or x == 0:
-            return (below(-landing.finest)[0] if x else HALF), HALF
-        frozen = whole(*float_bounds([_erfc(-x, 2 * deviation) / 4]), MASS_BITS)
-        low, high = landing.below(x)
-        return int(frozen[0][0]) + (low >> shift), int(frozen[1][0]) - (-high >> shift)
-
-    steepest = math.log2(2 * c) + landing.top / math.log(2)  # a first step from u = -top
-    farthest = min(max(math.log2(landing.top), steepest) + 1, 1000.0)
-    nearest = math.log2(max(landing.finest, 2.0**-20 * min(c, deviation)))
-    points = np.append(-(2.0 ** np.arange(farthest, nearest, -1.0)), 0.0)
-    return refined(below, points, math.ceil(undecided * HALF / CELLS))

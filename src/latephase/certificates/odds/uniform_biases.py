@@ -26,17 +26,13 @@ from latephase.core.arrays import Floats, Ints
 from latephase.core.balls import arb, exact, float_bounds
 
 from .landing import Ladder, after_one_step, ladder
-from .pboxes import exceedance
-
-__all__ = ["Landed", "landed_on_cells", "uniform_biases"]
+from .pboxes import Distribution, Interval, exceedance
 
 FRACTION_BITS = 16
 FAR, ENDLESS = 1 << 40, 1 << 60  # lengths beyond every cell, in units of 2^-16
 BLOCKS = 128  # of r where both sides land; cells of a block share one distribution
 POINTS = 256  # of the distribution of L
 
-Interval = tuple[Fraction, Fraction]
-Distribution = Callable[[float], Interval]
 SHARE = 256  # orbits per step
 CELLS = 0.16
 
@@ -66,16 +62,12 @@ def uniform_biases(c: float, half_width: float, undecided: float) -> Distributio
     def distribution(constant: float) -> Interval:
         distance = Fraction(constant) / Fraction(half_width)  # of p2 and q1, over 2h
         one, both = _one_lands(landed, distance * n), both_land(distance * n)
-        frozen = _both_frozen(distance)
+        # Both frozen: ||a12| - |a21|| <= 2h distance; each has tail (1 - y/2h)^2.
+        rest = max(1 - distance, Fraction(0))
+        frozen = (1 - rest**3 * (1 + distance / 3)) / 16
         return frozen + one[0] + both[0], frozen + one[1] + both[1]
 
     return distribution
-
-
-def _both_frozen(distance: Fraction) -> Fraction:
-    """P(both frozen and trained, ||a12| - |a21|| <= 2h distance); each has tail (1 - y/2h)^2."""
-    rest = max(1 - distance, Fraction(0))
-    return (1 - rest**3 * (1 + distance / 3)) / 16
 
 
 def _one_lands(landed: Landed, distance: Fraction) -> Interval:
@@ -98,7 +90,10 @@ def _both_land(landed: Landed) -> Callable[[Fraction], Interval]:
     so that w1 and r1 are independent; the triangles that are left out are undecided.  Then, for r1
     in I and r2 in J, the two L are independent, and their distributions are counts of cells.
     """
-    grid = _grid(landed)
+    # Values of L with about the same number of cells between any two, and 0.
+    middle = np.sort(np.maximum((landed.low + landed.high).ravel() // 2, -FAR))
+    chosen = middle[:: max(1, middle.size // POINTS)]
+    grid = np.unique(np.append(chosen, 0)).astype(np.float64)  # whole numbers below 2^53
     p = np.stack([_counts(landed.high, grid), _counts(landed.low, grid)])
     q = p.swapaxes(1, 2)
     unit = Fraction(1, 4 * landed.n**4)
@@ -109,13 +104,6 @@ def _both_land(landed: Landed) -> Callable[[Fraction], Interval]:
         return whole - 2 * upper * unit, Fraction(1, 16) - 2 * lower * unit
 
     return distribution
-
-
-def _grid(landed: Landed) -> Floats:
-    """Values of L with about the same number of cells between any two, and 0."""
-    middle = np.sort(np.maximum((landed.low + landed.high).ravel() // 2, -FAR))
-    chosen = middle[:: max(1, middle.size // POINTS)]
-    return np.unique(np.append(chosen, 0)).astype(np.float64)  # whole numbers below 2^53
 
 
 def _counts(values: Ints, grid: Floats) -> Ints:
@@ -162,7 +150,10 @@ class _Orbits:
     def landed(self, shift: int, start: Ints) -> tuple[Ints, Ints]:
         """Bounds of L for r - w within 1 of `shift` and r + w between start and start + 2."""
         k = shift + self.n - 1
-        lower, upper = self._rungs(k)
+        # u_1, u_2, ... as far as the ladder tells.
+        rungs = np.arange(self.b[k] + self.phases, self.rungs, self.phases)
+        lower = np.append(self.first[0][k], self.lower[rungs - (self.b[k] - self.a[k])])
+        upper = np.append(self.first[1][k], self.upper[rungs])
         begin, end = start << FRACTION_BITS, start + 2 << FRACTION_BITS
         early = np.searchsorted(upper, begin, "left")  # the first that may be beyond r + w
         late = np.searchsorted(lower, end, "left")  # the first that surely is
@@ -174,13 +165,6 @@ class _Orbits:
         sure = (late == early) & (early < len(lower))
         high = np.where(sure, np.minimum(end - lower[there] + 1, 0), 0)
         return np.minimum(np.minimum(at_once, after), 0) >> 1, np.minimum(high >> 1, 0)
-
-    def _rungs(self, k: int) -> tuple[Ints, Ints]:
-        """Bounds of u_1, u_2, ... as far as the ladder tells."""
-        later = np.arange(self.b[k] + self.phases, self.rungs, self.phases)
-        lower = self.lower[later - (self.b[k] - self.a[k])]
-        first_lower, first_upper = (part[k : k + 1] for part in self.first)
-        return np.append(first_lower, lower), np.append(first_upper, self.upper[later])
 
 
 def _counted(lower: Floats, upper: Floats, cell: arb) -> tuple[Ints, Ints]:

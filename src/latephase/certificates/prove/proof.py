@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latephase.certificates.prove.tails import flow
-from latephase.certificates.prove.tails.law import Rate, Tail, rate
 from latephase.certificates.prove.tails.orbits import LateOrbits
+from latephase.certificates.prove.tails.rate import ProvedRate, Tail, rate
 from latephase.certificates.prove.tails.slide import LateSlide
-from latephase.certificates.prove.walk.walk import Arrival, Progress, Walk
+from latephase.certificates.prove.walk.arrival import Arrival, Progress, Walk
 from latephase.certificates.verdict import Undecided
 from latephase.core import Regime
 from latephase.core.balls import exact, precision
 
 from .system import System
 
+CERTIFICATE_CLAIMS = ("settled", "trained", "optimal_margin", "slow", *(r.name for r in Regime))
 _ACCURACY = 48  # bits of the constant, below which more precision is tried
 
 
@@ -33,11 +34,23 @@ class Proof:
     entry: int
     arrival: Arrival | None
     tail: Tail | None
-    rate: Rate | None
+    rate: ProvedRate | None
+
+    def shows(self, claim: str, system: System) -> bool:
+        """Whether one of the CERTIFICATE_CLAIMS is true; else its opposite is proved."""
+        trained = self.tail is not None
+        optimal = trained and system.limit_boundary == system.midpoint
+        truths = {
+            "settled": True,  # it ends in a regime that is never left
+            "trained": trained,  # the loss tends to 0
+            "optimal_margin": optimal,  # the margin tends to the largest possible one
+            "slow": optimal and self.tail is not None and self.tail.lean is not None,  # as 1/ln t
+        }
+        return truths.get(claim, self.regime.name == claim)
 
 
 def prove(
-    system: System, bits: int, max_bits: int, max_steps: int, progress: Progress | None = None
+    system: System, bits: int, max_bits: int, max_steps: int, progress: Progress | None
 ) -> Proof:
     """The proof at the lowest precision that decides everything."""
     while True:

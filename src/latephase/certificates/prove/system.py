@@ -63,10 +63,6 @@ class System:
         return (self.x1 - self.x2) ** 2
 
     @property
-    def points(self) -> Pair:
-        return self.x1, self.x2
-
-    @property
     def half_gap(self) -> Fraction:
         """(x1 - x2) / 2, signed; its absolute value is the optimal margin."""
         return (self.x1 - self.x2) / 2
@@ -84,10 +80,7 @@ class System:
     def start(self) -> tuple[Pair, Pair]:
         """a_ji at t = 0, neuron first."""
         (w1, w2), (b1, b2) = self.weights, self.biases
-        return (
-            (w1 * self.x1 + b1, w1 * self.x2 + b1),
-            (w2 * self.x1 + b2, w2 * self.x2 + b2),
-        )
+        return ((w1 * self.x1 + b1, w1 * self.x2 + b1), (w2 * self.x1 + b2, w2 * self.x2 + b2))
 
     @cached_property
     def nulls(self) -> Pair:

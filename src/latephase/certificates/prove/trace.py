@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from latephase.certificates.prove.tails import flow, margins
 from latephase.certificates.prove.walk import phases
+from latephase.certificates.prove.walk.arrival import MAX_STEPS, Leg, Walk
 from latephase.certificates.prove.walk.step import Balls
-from latephase.certificates.prove.walk.walk import MAX_STEPS, Leg, Walk
 from latephase.core import InputError, LogTime, Words
 from latephase.core.balls import arb, exact, plus_minus
 

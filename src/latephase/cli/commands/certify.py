@@ -17,7 +17,7 @@ from latephase.core import InputError, LogTime, Words
 
 if TYPE_CHECKING:
     from latephase.certificates import Certificate
-    from latephase.certificates.many import Row
+    from latephase.certificates.ensemble import Counted
 
 NAME = "certify"
 HELP = "Prove, in ball arithmetic, how a run ends and how fast, for all later steps."
@@ -85,11 +85,11 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
         printing.line("reason", found.reason)
         printing.line("next", f"simulate it: latephase run {problem_flags} --until 1e1000")
         return
-    from latephase.certificates.arguments import ARGUMENTS
+    from latephase.certificates.reasons import REASONS
 
     assert found.regime is not None
     printing.line("regime", f"{found.regime.name}: {found.regime.value}")
-    printing.line("because", ARGUMENTS[found.reason])
+    printing.line("because", REASONS[found.reason])
     entry = printing.whole(found.entry_step or 0)
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
@@ -148,7 +148,7 @@ def _ensemble(
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, options["trials"]))
     with progress(f"certify {init}", "trials") as shown:
-        from latephase.certificates.many import certify_ensemble
+        from latephase.certificates.ensemble import certify_ensemble
 
         rows = certify_ensemble(
             init,
@@ -169,7 +169,7 @@ def _ensemble(
     return 0
 
 
-def _counts(rows: list[Row]) -> Any:
+def _counts(rows: list[Counted]) -> Any:
     """How many trials have which verdict, regime and reason."""
     table = printing.table("verdict", "regime", "because", ">trials")
     counts = Counter((row.verdict, row.regime or printing.NOTHING, row.reason) for row in rows)

@@ -25,7 +25,7 @@ _SHOWN = 20  # faults, of the many that a folder may have
 
 def command(path: flags.Certificates) -> int:
     """Verify and print."""
-    from latephase.certificates.check.many import verify_all
+    from latephase.certificates.check.folder import verify_all
 
     with progress("verify", "files") as shown:
         found = verify_all(path, shown, os.cpu_count() or 1)

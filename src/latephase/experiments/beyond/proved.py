@@ -93,7 +93,7 @@ def reach(trials: int, family: int) -> float:
 
 def proven(bench: Bench, name: str) -> Proven:
     """Certify the trials of one initializer, and its distribution."""
-    from latephase.certificates.many import certify_ensemble
+    from latephase.certificates.ensemble import certify_ensemble
     from latephase.certificates.odds.probability import certified_distribution
 
     rows = certify_ensemble(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from latephase.certificates.prove.system import System
-from latephase.certificates.prove.walk.fatou import Orbit, Series
+from latephase.certificates.prove.walk.fatou import FatouSeries, Orbit
 from latephase.certificates.prove.walk.phases import FORESEEN
 from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Unprovable
@@ -21,7 +21,7 @@ from latephase.core.balls import arb, exact, whole_part
 
 from .orbits import LateOrbits
 
-_SERIES = Series(0, 0, flow=True)
+_SERIES = FatouSeries(0, 0, flow=True)
 
 
 def regime(system: System) -> Regime:
@@ -80,7 +80,7 @@ def tail(system: System) -> LateOrbits:
 def _orbit(system: System, p: int) -> Orbit:
     right, wrong = exact(system.start[p][p]), exact(max(system.start[1 - p][p], Fraction(0)))
     k = exact((system.k11, system.k22)[p])
-    return Orbit(_SERIES, k.log(), right.exp() * wrong.cosh() / k, 0)
+    return Orbit(_SERIES, k.log(), right.exp() * wrong.cosh() / k)
 
 
 def preactivations(system: System, t: arb) -> Balls:

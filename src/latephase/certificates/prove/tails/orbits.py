@@ -14,17 +14,15 @@ from functools import cached_property
 
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.walk.fatou import Orbit
-from latephase.certificates.prove.walk.step import BOTH, Balls, State
+from latephase.certificates.prove.walk.step import BOTH, Balls, WalkState
 from latephase.core.balls import arb, exact, plus_minus
 
 from . import margins
 
-Nulls = tuple[arb, arb]
-
 
 @dataclass(frozen=True)
 class LateOrbits:
-    """The tail of a specialised run; see `law.Tail`.
+    """The tail of a specialised run; see `rate`.
 
     exact_nulls: null_j = w_j - x_j b_j where it is exact, else None;  nulls: balls around them.
     """
@@ -32,11 +30,11 @@ class LateOrbits:
     system: System
     orbits: tuple[Orbit, Orbit]
     exact_nulls: tuple[Fraction | None, Fraction | None]
-    nulls: Nulls
+    nulls: tuple[arb, arb]
     since: int
 
     @staticmethod
-    def of(system: System, state: State, orbits: tuple[Orbit, Orbit]) -> LateOrbits:
+    def of(system: System, state: WalkState, orbits: tuple[Orbit, Orbit]) -> LateOrbits:
         """The tail of a run that is specialised in this state, for orbits from then on."""
         k, gap, nulls = system.gram(), exact(system.x1 - system.x2), []
         for j, sign in zip(BOTH, (1, -1), strict=True):
@@ -104,10 +102,8 @@ class LateOrbits:
     @cached_property
     def offset(self) -> arb:
         """beta: (w1 - w2) = (pace / (1 - x1 x2)) (ln t + beta + e)."""
-        scales = arb(0)
-        for share, orbit in zip(self._shares, self.orbits, strict=True):
-            scales += share * orbit.log_c
-        return (self._rest + scales) * self._frame / self.pace
+        scales = [x * orbit.log_c for x, orbit in zip(self._shares, self.orbits, strict=True)]
+        return (self._rest + sum(scales, arb(0))) * self._frame / self.pace
 
     def lean_error(self, t: arb) -> arb:
         """|y| <= |s2 - s1| / min s and |s2 - s1| <= |phase2 - phase1| + 2 R + 0.51 |y|, without the
@@ -120,9 +116,8 @@ class LateOrbits:
 
     def offset_error(self, t: arb) -> arb:
         """From |ln(s_j/t)| <= -ln(1 - H_j)."""
-        total = arb(0)
-        for share, orbit in zip(self._shares, self.orbits, strict=True):
-            total += abs(share) * -(-self._drift(orbit, t)).log1p()
+        off = [-(-self._drift(orbit, t)).log1p() for orbit in self.orbits]
+        total = abs(self._shares[0]) * off[0] + abs(self._shares[1]) * off[1]
         return total * abs(self._frame / self.pace)
 
     def _drift(self, orbit: Orbit, t: arb) -> arb:

@@ -12,13 +12,13 @@ from functools import cached_property
 
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.walk.sandwich import Growth, Sandwich, growth, start_levels
-from latephase.certificates.prove.walk.step import Balls, State
+from latephase.certificates.prove.walk.step import Balls, WalkState
 from latephase.core.balls import arb, exact, plus_minus
 
 
 @dataclass(frozen=True)
 class LateSlide:
-    """The tail of a double slide; see `law.Tail`."""
+    """The tail of a double slide; see `rate`."""
 
     system: System
     constants: Sandwich
@@ -27,7 +27,7 @@ class LateSlide:
     step: arb
 
     @staticmethod
-    def of(system: System, state: State, constants: Sandwich, step: arb) -> LateSlide:
+    def of(system: System, state: WalkState, constants: Sandwich, step: arb) -> LateSlide:
         """The tail of a run whose sandwich starts in this state."""
         levels = start_levels(system, state, step)
         return LateSlide(system, constants, growth(system, constants), levels, step)

@@ -18,7 +18,7 @@ from latephase.core.balls import arb, bits, exact, plus_minus
 
 
 @dataclass(frozen=True)
-class Series:
+class FatouSeries:
     """Terms K of the coordinate and level S0 from which it is used; flow: Phi(s) = s."""
 
     terms: int
@@ -26,11 +26,11 @@ class Series:
     flow: bool = False
 
     @staticmethod
-    def of_descent() -> Series:
+    def of_descent() -> FatouSeries:
         """Enough terms for the precision in force: the remainder is about 2^(-3/4 bits)."""
         if bits() <= 64:
-            return Series(8, 20)
-        return Series(24, 20) if bits() <= 128 else Series(48, 50)
+            return FatouSeries(8, 20)
+        return FatouSeries(24, 20) if bits() <= 128 else FatouSeries(48, 50)
 
     def remainder(self) -> arb:
         """R with |Phi(s_n) - Phi(s_0) - n| <= R for all n, if s_0 >= level.  Rigour: proved."""
@@ -111,20 +111,14 @@ def _remainder(terms: int, level: int) -> Fraction:
 
 @dataclass(frozen=True)
 class Orbit:
-    """m_t = ln(c s_t) with Phi(s_t) = phase + t, up to the remainder, for all t >= since.
+    """m_t = ln(c s_t) with Phi(s_t) = phase + t, up to the remainder, from some time on.
 
     Times are steps (or flow time) since the initialisation.
     """
 
-    series: Series
+    series: FatouSeries
     log_c: arb
     phase: arb
-    since: int
-
-    @staticmethod
-    def through(series: Series, s: arb, log_c: arb, time: int) -> Orbit:
-        """The orbit that is at level s at that time."""
-        return Orbit(series, log_c, series.phi(s) - time, time)
 
     def coordinate(self, t: arb) -> arb:
         """Phi(s_t)."""

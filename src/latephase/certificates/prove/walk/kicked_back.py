@@ -5,10 +5,10 @@ from __future__ import annotations
 from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .step import State
+from .step import WalkState
 
 
-def stays_alive(system: System, state: State, alive: int, step: arb) -> bool:
+def stays_alive(system: System, state: WalkState, alive: int, step: arb) -> bool:
     """Whether the living neuron provably stays active on its own point for ever.
 
     Let a, w be its pre-activations at its own and at the other point, k, h the Gram numbers of the

@@ -13,8 +13,8 @@ from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core.balls import arb, whole_part
 
-from .fatou import Orbit, Series
-from .step import BOTH, Active, Balls, State, margin, moving
+from .fatou import FatouSeries, Orbit
+from .step import BOTH, Active, Balls, WalkState, margin, moving
 
 FORESEEN = 10_000  # ln of a number of steps beyond which no end of a phase is looked for
 WORTHWHILE = 32  # a shorter phase is stepped through
@@ -46,7 +46,7 @@ def motions(system: System, active: Active, gram: Balls) -> Iterator[Motion]:
                     yield Motion(j, i, p, slope if j == p else -slope)
 
 
-def exits(system: System, state: State, gram: Balls) -> list[Motion]:
+def exits(system: System, state: WalkState, gram: Balls) -> list[Motion]:
     """The motions that will end the phase; if there are none, it lasts for ever.
 
     Such a motion goes towards its kink: active and falling, or inactive and rising.
@@ -58,7 +58,7 @@ def exits(system: System, state: State, gram: Balls) -> list[Motion]:
     ]
 
 
-def is_far(state: State, gram: Balls, pulls: list[arb | None], ends: list[Motion]) -> bool:
+def is_far(state: WalkState, gram: Balls, pulls: list[arb | None], ends: list[Motion]) -> bool:
     """Whether the phase lasts long: as the losses only fall, no end is nearer than at this pace."""
     for m in ends:
         pull = pulls[m.p]
@@ -69,28 +69,29 @@ def is_far(state: State, gram: Balls, pulls: list[arb | None], ends: list[Motion
     return True
 
 
-def levels(state: State, gram: Balls, pulls: list[arb | None]) -> dict[int, arb]:
-    """s_p = exp(u_p) / c_p of the moving margins."""
-    return {
-        p: 1 / (pull * gram[p][p] * moving(state.active, p))
-        for p, pull in enumerate(pulls)
-        if pull is not None
-    }
-
-
 def orbits(
-    state: State, gram: Balls, step: arb, series: Series, s: dict[int, arb]
-) -> dict[int, Orbit]:
-    """The orbits of the moving margins, through their levels s now."""
-    return {
-        p: Orbit.through(
-            series, level, (step * gram[p][p] * moving(state.active, p)).log(), state.time
-        )
-        for p, level in s.items()
-    }
+    state: WalkState, gram: Balls, step: arb, series: FatouSeries, pulls: list[arb | None]
+) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
+    """Levels s_p = exp(u_p) / c_p now, and orbits, of the moving margins.
+
+    None where one is too low for the series.
+    """
+    levels: dict[int, arb] = {}
+    tracks: dict[int, Orbit] = {}
+    for p, pull in enumerate(pulls):
+        if pull is None:
+            continue
+        levels[p] = s = 1 / (pull * gram[p][p] * moving(state.active, p))
+        if not s > series.level:
+            return None
+        log_c = (step * gram[p][p] * moving(state.active, p)).log()
+        tracks[p] = Orbit(series, log_c, series.phi(s) - state.time)
+    return levels, tracks
 
 
-def length(state: State, ends: list[Motion], tracks: dict[int, Orbit], s: dict[int, arb]) -> int:
+def length(
+    state: WalkState, ends: list[Motion], tracks: dict[int, Orbit], s: dict[int, arb]
+) -> int:
     """Steps until the first sign changes, for the levels s now.
 
     Raises Undecided where two ends or steps are too close, Unprovable beyond e^FORESEEN steps.
@@ -104,7 +105,10 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit], s: dict[i
         track = tracks[m.p]
         log_s = needed - track.log_c
         if log_s > FORESEEN:
-            _beyond_reach(s[m.p], needed - margin(state, m.p))
+            # At least (s_end - s)/2 steps, since Phi' >= 1/2, and s_end - s = s expm1(rise).
+            rise = needed - margin(state, m.p)
+            if not (rise > FORESEEN or (s[m.p] / 2).log() + rise.expm1().log() > FORESEEN):
+                raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
             continue
         end = track.series.phi(log_s.exp()) - track.phase - state.time
         whole = whole_part(end + arb(0, track.series.remainder()))
@@ -118,16 +122,7 @@ def length(state: State, ends: list[Motion], tracks: dict[int, Orbit], s: dict[i
     return min(steps)
 
 
-def _beyond_reach(s: arb, rise: arb) -> None:
-    """Raise Unprovable unless the margin takes more than e^FORESEEN steps to rise that far.
-
-    It takes at least (s_end - s)/2 steps, since Phi' >= 1/2, and s_end - s = s expm1(rise).
-    """
-    if not (rise > FORESEEN or (s / 2).log() + rise.expm1().log() > FORESEEN):
-        raise Unprovable(f"a phase ends soon, but from a level beyond e^{FORESEEN}")
-
-
-def moved(system: System, state: State, gram: Balls, tracks: dict[int, Orbit], t: arb) -> Balls:
+def moved(system: System, state: WalkState, gram: Balls, tracks: dict[int, Orbit], t: arb) -> Balls:
     """Pre-activations at time t of the phase that holds in the state."""
     rises = {p: track.value(t) - margin(state, p) for p, track in tracks.items()}
     a = [list(row) for row in state.a]

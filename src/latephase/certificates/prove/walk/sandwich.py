@@ -23,7 +23,7 @@ from math import isfinite
 from latephase.certificates.prove.system import System
 from latephase.core.balls import arb, exact
 
-from .step import State
+from .step import WalkState
 
 _ROUNDS = 12  # of widening the bounds until they imply themselves
 _WIDER = 1.001
@@ -57,7 +57,7 @@ class Growth:
     rise_r: tuple[arb, arb]
 
 
-def start_levels(system: System, state: State, step: arb) -> tuple[arb, arb]:
+def start_levels(system: System, state: WalkState, step: arb) -> tuple[arb, arb]:
     """s_A, s_B now."""
     ratio_p, ratio_r = exact(system.k12 / system.k22), exact(system.k12 / system.k11)
     a = state.a[0][0] - ratio_p * state.a[0][1]
@@ -92,7 +92,7 @@ def _excess(up: arb, sigma: arb, theta: arb) -> arb:
     return up * z + z * z * (z / (theta * sigma)).exp() / (2 * theta)
 
 
-def holds(system: System, state: State, step: arb, c: Sandwich) -> bool:
+def holds(system: System, state: WalkState, step: arb, c: Sandwich) -> bool:
     """Whether the induction is proved from this state on: its start and its step."""
     if not (system.k12 > 0 and state.time == c.since and c.sigma > 1 and 0 < c.theta < 1 < c.top):
         return False
@@ -127,7 +127,7 @@ def holds(system: System, state: State, step: arb, c: Sandwich) -> bool:
     return bool(leads and a * b > up_p * up_r and a * b > low_p * low_r)
 
 
-def sandwich(system: System, state: State, step: arb) -> Sandwich | None:
+def sandwich(system: System, state: WalkState, step: arb) -> Sandwich | None:
     """Constants for which the induction holds from this state on, or None.
 
     The search is in floats and free to guess: `holds` decides.
@@ -137,25 +137,20 @@ def sandwich(system: System, state: State, step: arb) -> Sandwich | None:
     for _ in range(_ROUNDS):
         if not (0.125 < theta < 1 < top < 8 and sum(bands) < levels[0]):
             return None
-        numbers = (sum(levels) / 2, theta, top, *bands)
+        sigma = sum(levels) / 2
+        numbers = (sigma, theta, top, *bands)
         if not all(map(isfinite, numbers)):
             return None
         guess = Sandwich(state.time, *map(Fraction, numbers))
-        theta, top, bands = _widened(system, state, guess, levels)
+        # What one round of the induction asks for, a little wider.
+        g = growth(system, guess)
+        p, r = (sigma * float(state.a[j][1 - j].mid()) for j in (0, 1))
+        asked = ((g.rise_p, p), (g.fall_p, -p), (g.rise_r, r), (g.fall_r, -r))
+        bands = [_WIDER * max((1 + 1 / sigma) * float(x[1].mid()), least) for x, least in asked]
+        down, up = (
+            _WIDER * max(float(a.mid()), float(b.mid())) / sigma
+            for a, b in zip(g.slack_a, g.slack_b, strict=True)
+        )
+        theta = min(1 - down, min(levels) / sigma - down / sigma) / _WIDER
+        top = max(1 + up, max(levels) / sigma + up / sigma) * _WIDER
     return guess if holds(system, state, step, guess) else None
-
-
-def _widened(
-    system: System, state: State, c: Sandwich, levels: list[float]
-) -> tuple[float, float, list[float]]:
-    """The constants that one round of the induction asks for, a little wider."""
-    g, sigma = growth(system, c), float(c.sigma)
-    p, r = (sigma * float(state.a[j][1 - j].mid()) for j in (0, 1))
-    asked = ((g.rise_p, p), (g.fall_p, -p), (g.rise_r, r), (g.fall_r, -r))
-    bands = [_WIDER * max((1 + 1 / sigma) * float(pace[1].mid()), start) for pace, start in asked]
-    down, up = (
-        _WIDER * max(float(g.slack_a[i].mid()), float(g.slack_b[i].mid())) / sigma for i in (0, 1)
-    )
-    theta = min(1 - down, min(levels) / sigma - down / sigma)
-    top = max(1 + up, max(levels) / sigma + up / sigma)
-    return theta / _WIDER, top * _WIDER, bands

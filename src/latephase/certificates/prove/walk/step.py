@@ -20,7 +20,7 @@ LARGEST_EXPONENT = 1e18  # beyond, e^u has an exponent that no decimal and no fi
 
 
 @dataclass(frozen=True)
-class State:
+class WalkState:
     """a (2 neurons, 2 points) balls;  active: their signs, decided;  nulls: w_j - x_j b_j as long
     as they are exact, i.e. until neuron j is active on the other point, else None;  time: updates
     done."""
@@ -31,11 +31,11 @@ class State:
     time: int
 
 
-def start(system: System) -> State:
+def start(system: System) -> WalkState:
     """The initial state; its signs are those of exact rational numbers."""
     (a11, a12), (a21, a22) = system.start
     a = (exact(a11), exact(a12)), (exact(a21), exact(a22))
-    return State(a, ((a11 > 0, a12 > 0), (a21 > 0, a22 > 0)), system.nulls, 0)
+    return WalkState(a, ((a11 > 0, a12 > 0), (a21 > 0, a22 > 0)), system.nulls, 0)
 
 
 def positive(ball: arb) -> bool:
@@ -47,14 +47,14 @@ def positive(ball: arb) -> bool:
     raise Undecided("the sign of a pre-activation")
 
 
-def margin(state: State, p: int) -> arb:
+def margin(state: WalkState, p: int) -> arb:
     """u_p = y_p N(x_p)."""
     q = 1 - p
     right = state.a[p][p] if state.active[p][p] else 0
     return right - state.a[q][p] if state.active[q][p] else arb(right)
 
 
-def loss_step(state: State, p: int, step: arb) -> arb:
+def loss_step(state: WalkState, p: int, step: arb) -> arb:
     """step * exp(-u_p).  Raises Unprovable where it leaves the range of balls."""
     u = margin(state, p)
     if not abs(u) < LARGEST_EXPONENT:
@@ -67,7 +67,7 @@ def moving(active: Active, p: int) -> int:
     return active[0][p] + active[1][p]
 
 
-def step_once(system: System, state: State, gram: Balls, pulls: list[arb | None]) -> State:
+def step_once(system: System, state: WalkState, gram: Balls, pulls: list[arb | None]) -> WalkState:
     """The next state; pulls[p] = step * loss_p, None where no neuron is active on point p."""
     rows = []
     for j in BOTH:
@@ -83,10 +83,10 @@ def step_once(system: System, state: State, gram: Balls, pulls: list[arb | None]
                 second = second + change * gram[p][1]
         rows.append((first, second))
     a = rows[0], rows[1]
-    return State(a, signs(a, state), nulls_after(state), state.time + 1)
+    return WalkState(a, signs(a, state), nulls_after(state), state.time + 1)
 
 
-def signs(a: Balls, before: State) -> Active:
+def signs(a: Balls, before: WalkState) -> Active:
     """The activation pattern; what has not moved keeps its sign."""
     now = [
         [before.active[j][i] if a[j][i] is before.a[j][i] else positive(a[j][i]) for i in BOTH]
@@ -95,7 +95,7 @@ def signs(a: Balls, before: State) -> Active:
     return (now[0][0], now[0][1]), (now[1][0], now[1][1])
 
 
-def nulls_after(state: State) -> tuple[Fraction | None, Fraction | None]:
+def nulls_after(state: WalkState) -> tuple[Fraction | None, Fraction | None]:
     """The null components, lost where a neuron has just been moved by the other point."""
     first = None if state.active[0][1] else state.nulls[0]
     second = None if state.active[1][0] else state.nulls[1]

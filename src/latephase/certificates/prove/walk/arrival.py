@@ -14,10 +14,10 @@ from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
 from . import phases
-from .fatou import Orbit, Series
+from .fatou import FatouSeries, Orbit
 from .kicked_back import stays_alive
 from .sandwich import Sandwich, sandwich
-from .step import BOTH, Balls, State, loss_step, moving, nulls_after, signs, start, step_once
+from .step import BOTH, Balls, WalkState, loss_step, moving, nulls_after, signs, start, step_once
 
 Progress = Callable[[int, int], None]
 
@@ -47,7 +47,7 @@ class Arrival:
     regime: Regime
     reason: str
     entry: int
-    state: State
+    state: WalkState
     legs: tuple[Leg, ...]
     orbits: dict[int, Orbit]
     slide: Sandwich | None = None
@@ -66,7 +66,7 @@ class Walk:
         self.system, self.left = system, max_steps
         self.max_steps, self.progress = max_steps, progress
         self.gram: Balls = system.gram()
-        self.step, self.series = exact(system.step), Series.of_descent()
+        self.step, self.series = exact(system.step), FatouSeries.of_descent()
         self.state, self.legs = start(system), [Leg("steps", 0)]
         self.entry: int | None = None
         self.attempt = _FIRST_ATTEMPT
@@ -114,7 +114,7 @@ class Walk:
             if signs(before, here) != here.active:
                 raise Undecided("which sign ends a long phase")
         a = phases.moved(self.system, here, self.gram, tracks, exact(here.time + n))
-        moved = State(a, here.active, nulls_after(here), here.time + n)
+        moved = WalkState(a, here.active, nulls_after(here), here.time + n)
         self.state = replace(moved, active=signs(a, here))
         self._walked("orbit", n)
 
@@ -126,11 +126,7 @@ class Walk:
             self.legs.append(Leg(by, n))
 
     def _orbits(self, pulls: list[arb | None]) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
-        """Levels and orbits of the moving margins; None where one is too low for the series."""
-        levels = phases.levels(self.state, self.gram, pulls)
-        if not all(level > self.series.level for level in levels.values()):
-            return None
-        return levels, phases.orbits(self.state, self.gram, self.step, self.series, levels)
+        return phases.orbits(self.state, self.gram, self.step, self.series, pulls)
 
     def _settled(self, pulls: list[arb | None]) -> Arrival | None:
         """The arrival, if the future is known from here."""
@@ -146,16 +142,16 @@ class Walk:
         levels, tracks = found
         regime = (Regime.both_dead, Regime.one_dead, Regime.specialised)[len(levels)]
         reason = "wrong sides frozen" if system.k12 == 0 else "wrong sides sink"
-        return self._arrival(regime, reason if levels else "nothing moves", self.entry, tracks)
+        reason = reason if levels else "nothing moves"
+        return Arrival(regime, reason, self.entry, s, tuple(self.legs), tracks)
 
     def _kept_on_kinks(self) -> Arrival | None:
         """k12 > 0: one neuron dead and the other kicked for ever, or both on their kinks."""
-        system, s = self.system, self.state
+        system, s, legs = self.system, self.state, tuple(self.legs)
         dead = [not any(s.active[j]) for j in BOTH]
         if any(dead):
-            if stays_alive(system, s, dead.index(False), self.step):
-                return self._arrival(Regime.one_dead, "kicked back", s.time, {})
-            return None
+            alive = stays_alive(system, s, dead.index(False), self.step)
+            return Arrival(Regime.one_dead, "kicked back", s.time, s, legs, {}) if alive else None
         walked = self.legs[-1].steps if self.legs[-1].by == "steps" else 0
         if walked < self.attempt or not all(s.active[j][j] for j in BOTH):
             return None
@@ -164,20 +160,10 @@ class Walk:
             if walked < _PATIENCE:
                 return None
             raise Unprovable("a single slide: one neuron serves both points; no proof is known")
-        found = sandwich(system, s, self.step)
-        if found is None:
+        held = sandwich(system, s, self.step)
+        if held is None:
             return None
-        return self._arrival(Regime.double_slide, "kinks held", s.time, {}, found)
-
-    def _arrival(
-        self,
-        regime: Regime,
-        reason: str,
-        entry: int,
-        tracks: dict[int, Orbit],
-        slide: Sandwich | None = None,
-    ) -> Arrival:
-        return Arrival(regime, reason, entry, self.state, tuple(self.legs), tracks, slide)
+        return Arrival(Regime.double_slide, "kinks held", s.time, s, legs, {}, held)
 
     def _cross(self, pulls: list[arb | None]) -> bool:
         """Cross a long decoupled phase; False where there is none."""

@@ -6,7 +6,6 @@ renamed into place when it is complete, so an interrupted folder goes on where i
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from latephase.certificates.file.record import FORMAT, record
-from latephase.certificates.prove.claims import CLAIMS
-from latephase.core import InputError
 from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
@@ -35,7 +32,7 @@ FOLDER = Lines("certificates", PART)
 Progress = Callable[[int, int], None]
 
 
-class Row(NamedTuple):
+class Counted(NamedTuple):
     """What is counted of a certificate: names of verdict and regime ("" if none), the reason, the
     middle of the enclosed constant, and the width of the enclosure relative to it (NaN if none)."""
 
@@ -48,11 +45,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of an ensemble of certificates; plain values, so that processes can share them."""
+    """Settings of an ensemble of certificates, to be shared by processes: initializers by name."""
 
     initializer: str
-    inputs: tuple[float, ...]
-    labels: tuple[int, ...]
+    data: Dataset
     method: Method
     trials: int
     seed: int
@@ -60,12 +56,15 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """The settings as a JSON object."""
-        step = {"step_size": self.method.step_size} if self.method.discrete else {}
-        method = {"method": type(self.method).__name__, **step}
-        named = {"initializer": self.initializer, "inputs": self.inputs, "labels": self.labels}
-        counts = {"trials": self.trials, "seed": self.seed, "claim": self.claim}
-        found: dict[str, Any] = json.loads(json.dumps({**named, **method, **counts}))
-        return {"format": FORMAT, **found}
+        return {
+            "format": FORMAT,
+            "initializer": self.initializer,
+            "inputs": self.data.inputs[:, 0].tolist(),
+            "labels": self.data.labels.tolist(),
+            "method": type(self.method).__name__,
+            **({"step_size": self.method.step_size} if self.method.discrete else {}),
+            **{"trials": self.trials, "seed": self.seed, "claim": self.claim},
+        }
 
     @property
     def starts(self) -> range:
@@ -86,8 +85,8 @@ def certify_ensemble(
     force: bool = False,
     processes: int = 1,
     progress: Progress | None = None,
-) -> list[Row]:
-    """Certify `trials` networks of an initializer; one Row each, in the order of the trials.
+) -> list[Counted]:
+    """Certify `trials` networks of an initializer: what is counted of each, in their order.
 
     Trial i of a seed is the same network as in `ensemble`.  out: a folder of certificate files,
     one line a certificate, written as `<out>.partial` and renamed once complete;  resume: keep the
@@ -95,14 +94,17 @@ def certify_ensemble(
     processes: how many work at once; more than 1 needs a main module that can be imported.
     Raises InputError;  LatephaseError if the folder cannot be written on.
     """
-    plan = _plan(initializer, data, method, trials, seed, claim)
-    count = whole_number(processes, "processes", 1, MOST)
+    counts = whole_number(trials, "trials", 1, MOST), seed_number(seed)
+    drawn, at_once = known.get(initializer), whole_number(processes, "processes", 1, MOST)
+    # The settings are checked on the first network before any work is done.
+    weights, biases = drawn(trials=1, seed=counts[1])
+    first = certify(ShallowReLU(weights[0], biases[0]), data, method, claim=claim, max_steps=0)
+    plan = Plan(drawn.name, data, method, *counts, first.claim)
     work = None if out is None else Work(out, FOLDER, plan.record(), resume=resume, force=force)
-    folder = None if work is None else work.folder
-    if folder is not None and work is not None and work.complete:
-        return [row for start in plan.starts for row in _kept(folder, start) or []]
-    parts: dict[int, list[Row]] = {}
-    for start, rows in _done(plan, folder, count):
+    if work is not None and work.complete:
+        return [row for start in plan.starts for row in _kept(work.folder, start) or []]
+    parts: dict[int, list[Counted]] = {}
+    for start, rows in _done(plan, work.folder if work else None, at_once):
         parts[start] = rows
         done = sum(map(len, parts.values()))
         if work is not None:
@@ -114,27 +116,7 @@ def certify_ensemble(
     return [row for start in plan.starts for row in parts[start]]
 
 
-def _plan(
-    initializer: Initializer | str,
-    data: Dataset,
-    method: Method,
-    trials: int,
-    seed: int,
-    claim: str,
-) -> Plan:
-    """The settings, checked on the first network before any work is done."""
-    if claim not in CLAIMS:
-        raise InputError("a claim", claim, f"use one of {', '.join(CLAIMS)}")
-    count, number = whole_number(trials, "trials", 1, MOST), seed_number(seed)
-    drawn = known.get(initializer)
-    weights, biases = drawn(trials=1, seed=number)
-    certify(ShallowReLU(weights[0], biases[0]), data, method, max_steps=0)
-    inputs = tuple(float(x) for x in data.inputs[:, 0])
-    labels = tuple(int(y) for y in data.labels)
-    return Plan(drawn.name, inputs, labels, method, count, number, claim)
-
-
-def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int, list[Row]]]:
+def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int, list[Counted]]]:
     """Parts as they are finished: those that the folder holds already come first."""
     todo = []
     for start in plan.starts:
@@ -153,34 +135,32 @@ def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int
             yield waiting.pop(future), future.result()
 
 
-def run_part(plan: Plan, folder: Path | None, start: int) -> list[Row]:
+def run_part(plan: Plan, folder: Path | None, start: int) -> list[Counted]:
     """Certify one part, and write its file if there is a folder."""
-    data, rows, records = Dataset(list(plan.inputs), list(plan.labels)), [], []
     count = min(PART, plan.trials - start)
     weights, biases = known.get(plan.initializer)(trials=count, seed=plan.seed, start=start)
-    for w, b in zip(weights, biases, strict=True):
-        found = certify(ShallowReLU(w, b), data, plan.method, claim=plan.claim)
-        rows.append(row_of(found))
-        if folder is not None:
-            records.append(record(found))
+    found = [
+        certify(ShallowReLU(w, b), plan.data, plan.method, claim=plan.claim)
+        for w, b in zip(weights, biases, strict=True)
+    ]
     if folder is not None:
-        FOLDER.write(folder, start, records)
-    return rows
+        FOLDER.write(folder, start, map(record, found))
+    return [counted(one) for one in found]
 
 
-def row_of(found: Certificate) -> Row:
+def counted(found: Certificate) -> Counted:
     """What is counted of a certificate."""
     regime = found.regime.name if found.regime else ""
-    return Row(found.verdict.name, regime, found.reason, *_middle(found.constant))
+    return Counted(found.verdict.name, regime, found.reason, *_middle(found.constant))
 
 
-def _kept(folder: Path, start: int) -> list[Row] | None:
+def _kept(folder: Path, start: int) -> list[Counted] | None:
     """The rows of a part that is written already, None if it is not."""
     records = FOLDER.read(folder, start)
-    return None if records is None else [_row_of_record(body) for body in records]
+    return None if records is None else [_counted_in(body) for body in records]
 
 
-def _row_of_record(body: dict[str, Any]) -> Row:
+def _counted_in(body: dict[str, Any]) -> Counted:
     claims = {claim["kind"]: claim for claim in body["claims"]}
     regime = claims["absorbed"]["regime"] if "absorbed" in claims else ""
     ends = None
@@ -189,7 +169,7 @@ def _row_of_record(body: dict[str, Any]) -> Row:
             int(x["mantissa"]) * Fraction(2) ** int(x["exponent"])
             for x in (claims["constant"]["constant"][end] for end in ("lower", "upper"))
         )
-    return Row(body["verdict"], regime, body["reason"], *_middle(ends))
+    return Counted(body["verdict"], regime, body["reason"], *_middle(ends))
 
 
 def _middle(ends: Sequence[Fraction | Decimal] | None) -> tuple[float, float]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from latephase.certificates.check.certificate import NotACertificate, Report, verify
 from latephase.certificates.check.form import value
+from latephase.certificates.check.verify import NotACertificate, Report, verify
 from latephase.core.balls import exact
 from latephase.core.errors import InputError, Words
 from latephase.core.workers import workers
 from latephase.problem import initializers
+from latephase.store.directory import object_in
 
 Progress = Callable[[int, int], None]
 Named = tuple[str, Report]
@@ -41,7 +42,7 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
     if not parts:
         got = Words(f"{path}, without any .json or .jsonl file")
         raise InputError("a folder of certificates", got, "check the path")
-    settings = _settings(place)
+    settings = object_in(place / _SETTINGS)
     found: list[Named] = []
     for done, reports in enumerate(_each(parts, settings, processes), 1):
         found += reports
@@ -52,15 +53,6 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
         line = f"{len(found)} certificates, and the settings say {trials}"
         found.insert(0, (_SETTINGS, _fault(line)))
     return found
-
-
-def _settings(folder: Path) -> Settings:
-    """The settings of a folder that `certify` wrote; empty for other folders."""
-    try:
-        found = json.loads((folder / _SETTINGS).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _each(parts: list[Path], settings: Settings, processes: int) -> Iterator[list[Named]]:

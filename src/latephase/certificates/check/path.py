@@ -26,7 +26,7 @@ class Wrong(Exception):
     """What is claimed is not so, or not decided at the precision in force."""
 
 
-def need(holds: bool, wrong: str) -> None:
+def need(holds: object, wrong: str) -> None:
     """Raise Wrong unless it holds."""
     if not holds:
         raise Wrong(wrong)
@@ -106,7 +106,7 @@ def _added(a: arb, change: arb) -> arb:
     return a if change.is_zero() else a + change
 
 
-class Problem:
+class StatedProblem:
     """Two points, two neurons and a step size in canonical order, exactly; and how they move."""
 
     def __init__(self, body: Body) -> None:
@@ -119,7 +119,7 @@ class Problem:
         self.gap, self.middle, self.flow = x1 - x2, (x1 + x2) / 2, body["method"] == "gradient_flow"
         need(self.flow == (body["step_size"] is None), "a step size is for descent, not for flow")
         self.eta = ONE if self.flow else _double(body["step_size"])
-        need(bool(self.eta > 0) and not self.gap.is_zero(), "no step, or one point twice")
+        need(self.eta > 0 and not self.gap.is_zero(), "no step, or one point twice")
         landed = a11, a12 if a12 <= 0 else ZERO, a21 if a21 <= 0 else ZERO, a22
         self.nulls = self.null(landed if self.flow else self.start)
         even = bool(self.k11 == self.k22)
@@ -182,26 +182,24 @@ def signs(a: Four) -> Signs:
     return tuple(bool(x > 0) for x in a)
 
 
-class Walk:
+class FollowedPath:
     """Where the path leads: the step `t`, the state there, `since` when no sign has changed, and
     which neurons were ever active where (`crossed`).
     """
 
-    def __init__(self, problem: Problem, path: list[dict[str, str]]) -> None:
+    def __init__(self, problem: StatedProblem, path: list[dict[str, str]]) -> None:
         need(not (problem.flow and path), "a flow is not walked")
         self.problem, self.a, self.t, self.since = problem, problem.start, 0, 0
         self.s = self.crossed = signs(self.a)
         for leg in path:
-            self._follow(whole(leg["steps"]), leg["by"] == "orbit")
-
-    def _follow(self, n: int, orbit: bool) -> None:
-        need(n > 0, "a leg of no steps")
-        if orbit:
-            self.a, self.t = self.problem.orbit(self.a, self.s, n - 1), self.t + n - 1
-            need(signs(self.a) == self.s, "an orbit goes on after a sign has changed")
-        for _ in range(1 if orbit else n):
-            self._step()
-        need(not orbit or self.since == self.t, "an orbit ends before a sign changes")
+            n, orbit = whole(leg["steps"]), leg["by"] == "orbit"
+            need(n > 0, "a leg of no steps")
+            if orbit:
+                self.a, self.t = problem.orbit(self.a, self.s, n - 1), self.t + n - 1
+                need(signs(self.a) == self.s, "an orbit goes on after a sign has changed")
+            for _ in range(1 if orbit else n):
+                self._step()
+            need(not orbit or self.since == self.t, "an orbit ends before a sign changes")
 
     def _step(self) -> None:
         self.a, self.t = self.problem.step(self.a, self.s), self.t + 1

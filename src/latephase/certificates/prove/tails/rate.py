@@ -5,78 +5,36 @@ In every regime with L -> 0, for all t from some time on,
     x*(t) - x_inf = (lean + y(t)) / (pace (ln t + offset + e(t))),   constant C = lean / pace,
 
 where `lean`, `pace`, `offset` are balls and |y|, |e| have explicit bounds that decrease to 0.
-A tail (late orbits or a sandwich) states the bounds; this module turns them into
-lower / ln t <= |x*(t) - x_inf| <= upper / ln t.
+This module turns what a tail states into lower / ln t <= |x*(t) - x_inf| <= upper / ln t.  A tail
+states of a run with L -> 0: `since` when it holds, `lean` (None: exactly zero), `pace`, `offset`,
+
+    lean_error, offset_error   upper bounds of |y|, |e| at all times from t on
+    vanishing                  where lean is exactly zero: clock, and lower and upper bounds at all
+                               times from t on of s |y(s)| (clock "t ln t") or of s |y(s)| / ln s
+                               (clock "t")
+    boundary_decides           whether at all times from t on both neurons are active at x*, so that
+                               it is the only zero between the points and the deficit is
+                               |x* - midpoint|
+    at, gap, deficit           a_ji, x*(t) - x_inf and the margin deficit at t
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from latephase.certificates.prove.system import System
-from latephase.certificates.prove.walk.step import Balls
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, exact
 
+from .orbits import LateOrbits
+from .slide import LateSlide
+
+Tail = LateOrbits | LateSlide
 _ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds
 
 
-class Tail(Protocol):
-    """What is known of a run with L -> 0 from a time on.
-
-    lean None: exactly zero.  For developers: implement these and the rates follow.
-    """
-
-    @property
-    def system(self) -> System: ...
-
-    @property
-    def since(self) -> int: ...
-
-    @property
-    def lean(self) -> arb | None: ...
-
-    @property
-    def pace(self) -> arb: ...
-
-    @property
-    def offset(self) -> arb: ...
-
-    def lean_error(self, t: arb) -> arb:
-        """An upper bound of |y| at all times from t on."""
-        ...
-
-    def offset_error(self, t: arb) -> arb:
-        """An upper bound of |e| at all times from t on."""
-        ...
-
-    def vanishing(self, t: arb, log_t: arb) -> tuple[str, arb, arb]:
-        """Where lean is exactly zero: clock, and lower and upper bounds at all times from t on of
-        s |y(s)| (clock "t ln t") or of s |y(s)| / ln s (clock "t")."""
-        ...
-
-    def boundary_decides(self, t: arb) -> bool:
-        """Whether at all times from t on both neurons are active at x*, so that it is the only
-        zero between the points and the deficit is |x* - midpoint|."""
-        ...
-
-    def at(self, t: arb) -> Balls:
-        """a_ji at t."""
-        ...
-
-    def gap(self, t: arb) -> arb:
-        """x*(t) - x_inf."""
-        ...
-
-    def deficit(self, t: arb) -> arb:
-        """The margin deficit at t."""
-        ...
-
-
 @dataclass(frozen=True)
-class Rate:
+class ProvedRate:
     """lower <= |x*(t) - x_inf| * clock(t) <= upper for all t with ln t >= log_from.
 
     clock: "ln t", or "t ln t" and "t" where C = 0.  log_from is a float, exact as it stands; lower
@@ -94,7 +52,7 @@ def constant(tail: Tail) -> arb:
     return arb(0) if tail.lean is None else tail.lean / tail.pace
 
 
-def rate(tail: Tail, log_from: float | None = None) -> Rate:
+def rate(tail: Tail, log_from: float | None = None) -> ProvedRate:
     """The rate from a time on; by default from the earliest of a sequence of doublings of ln t.
 
     Raises Undecided if none will do.
@@ -113,7 +71,7 @@ def rate(tail: Tail, log_from: float | None = None) -> Rate:
     raise Undecided("a time from which the rate holds")
 
 
-def _rate_from(tail: Tail, log_from: float) -> Rate | None:
+def _rate_from(tail: Tail, log_from: float) -> ProvedRate | None:
     log_t = exact(log_from)
     t = log_t.exp()
     if not t >= max(tail.since, 3) or not tail.boundary_decides(t):
@@ -128,13 +86,13 @@ def _rate_from(tail: Tail, log_from: float) -> Rate | None:
         if not most.is_finite():
             return None
         least, most = least / abs(tail.pace) / (1 + high), most / abs(tail.pace) / (1 + low)
-        return Rate(clock, log_from, _less(least).max(arb(0)), _more(most))
+        return ProvedRate(clock, log_from, _less(least).max(arb(0)), _more(most))
     share = y / abs(tail.lean)
     if not share < 0.5:
         return None
     size = abs(constant(tail))
     lower, upper = size * (1 - share) / (1 + high), size * (1 + share) / (1 + low)
-    return Rate("ln t", log_from, _less(lower), _more(upper))
+    return ProvedRate("ln t", log_from, _less(lower), _more(upper))
 
 
 def _less(x: arb) -> arb:

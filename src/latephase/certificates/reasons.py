@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ARGUMENTS = {
+REASONS = {
     "nothing moves": "no pre-activation is positive, so no gradient acts on anything",
     "wrong sides frozen": "x1 x2 = -1: each point moves its own pre-activations only; the living "
     "ones grow, the others do not move",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from latephase.certificates.check.form import Body, NotACertificate, faults, read, value, whole
 from latephase.certificates.check.late import Slide, Specialised
-from latephase.certificates.check.run import EXACT, ZERO, Problem, Walk, Wrong, need
+from latephase.certificates.check.path import EXACT, ZERO, FollowedPath, StatedProblem, Wrong, need
 from latephase.core.balls import arb, bits, point, precision
 from latephase.core.calls import public
 
@@ -87,7 +87,7 @@ def _derived(body: Body) -> tuple[int, list[str]]:
     """How many claims hold, and what is wrong at every precision that is tried."""
     try:
         with precision(EXACT):
-            problem = Problem(body["problem"])
+            problem = StatedProblem(body["problem"])
     except Wrong as error:
         return 0, [f"problem: {error}"]
     if body["verdict"] == "UNDECIDED":
@@ -96,26 +96,22 @@ def _derived(body: Body) -> tuple[int, list[str]]:
     held, lines, more = 0, ["bits: null, and yet something is claimed"], body["bits"] or _MANY
     for double in (64 + more, 2 * more + 128, 4 * more + 256)[: 3 if body["bits"] else 0]:
         with precision(double):
-            held, lines = _at_this_precision(problem, body)
+            try:
+                check = _Check(FollowedPath(problem, body["path"]), body)
+                check.whole()
+                lines = list(check.faults())
+                held = len(body["claims"]) - len(lines)
+            except Wrong as error:
+                held, lines = 0, [f"path and claims: {error}"]
         if not lines or any(line.endswith(_WIDE) for line in lines) or double > _MANY:
             break  # what is too wide for the first precision is not seen by more of it
     return held, lines
 
 
-def _at_this_precision(problem: Problem, body: Body) -> tuple[int, list[str]]:
-    try:
-        check = _Check(Walk(problem, body["path"]), body)
-        check.whole()
-    except Wrong as error:
-        return 0, [f"path and claims: {error}"]
-    lines = list(check.faults())
-    return len(body["claims"]) - len(lines), lines
-
-
 class _Check:
     """A method for each kind of claim, in the order in which they stand."""
 
-    def __init__(self, walk: Walk, body: Body) -> None:
+    def __init__(self, walk: FollowedPath, body: Body) -> None:
         self.walk, self.p, self.body = walk, walk.problem, body
         self.spare = point(1, bits() - body["bits"])  # what the precision of the file may cost
         self.late: Specialised | Slide | None = None
@@ -155,7 +151,7 @@ class _Check:
     def _inside(self, claimed: Body, low: arb, high: arb, cost: arb = ZERO) -> None:
         """What is re-derived lies in the interval, which is not much wider than it must be."""
         lower, upper = value(claimed["lower"]), value(claimed["upper"])
-        need(bool(lower <= low and high <= upper), "the re-derived value is not in the interval")
+        need(lower <= low and high <= upper, "the re-derived value is not in the interval")
         known = (high - low).abs_upper() * self.spare + cost
         # What a sum of terms of size 1 costs: tiny results of a cancellation are not known better.
         rounding = point(1, -self.body["bits"])
@@ -228,7 +224,7 @@ class _Check:
         entry = self.body["claims"][0]["entry"]
         if self.p.flow:  # the first whole time that the file knows to be late enough
             least = value(entry["upper"]) > since - 1
-            need(bool(least and self._landing() <= since), "since is not entry")
+            need(least and self._landing() <= since, "since is not entry")
         else:
             need(since == whole(entry), "since is not entry")
 
@@ -236,8 +232,8 @@ class _Check:
         late = self.late = Specialised(self.walk, claim)
         need(not self.p.flow or claim["terms"] == claim["level"] == 0, "a flow has no terms")
         error = value(claim["remainder"])
-        need(bool(error >= late.error), "the remainder is larger than claimed")
-        need(bool(error <= late.error * (1 << 20)), "the remainder is much smaller than claimed")
+        need(error >= late.error, "the remainder is larger than claimed")
+        need(error <= late.error * (1 << 20), "the remainder is much smaller than claimed")
         for claimed, phase in zip(claim["phases"], late.phases, strict=True):
             self._inside(claimed, phase, phase)
 
@@ -263,17 +259,17 @@ class _Check:
         need(f"({claim['clock']})" in claim["statement"], "the statement is another")
         t = log.exp()
         begun = t >= self._landing() if self.p.flow else t >= self.walk.t
-        need(bool(begun and t >= 3), "log_from is too early")
+        need(begun and t >= 3, "log_from is too early")
         low, high = late.size(t, log)
         if not high.is_zero():
             stray, pace = late.strays(t), abs(late.pace)
             least = 1 + ((late.offset - stray) / log).min(ZERO)
-            need(bool(least > 0), "log_from is too early")
+            need(least > 0, "log_from is too early")
             low = low / pace / (1 + ((late.offset + stray) / log).max(ZERO))
             high = high / pace / least
         claimed = value(claim["lower"])
-        need(bool(claimed <= 0 or claimed <= low), "the lower bound is smaller")
-        need(bool(value(claim["upper"]) >= high), "the upper bound is larger")
+        need(claimed <= 0 or claimed <= low, "the lower bound is smaller")
+        need(value(claim["upper"]) >= high, "the upper bound is larger")
 
     def deficit(self, claim: Body) -> None:
         need(claim["statement"].endswith(f"t = {claim['t']}"), "the statement is another")
