@@ -21,7 +21,7 @@ from rivals import in_x64, medians
 
 import latephase as lp
 from latephase.experiments.remedies.compared import ALL
-from latephase.training.follow import follow
+from latephase.training.loops.follow import follow
 from latephase.training.methods.table import named, stepped
 
 TRIALS, STEPS, REPEATS, STEP_SIZE = 512, 5_000, 7, 0.1

@@ -1,7 +1,7 @@
 """Runs every benchmark of this folder in turn, each in its own process; `make bench` calls it.
 
 A benchmark is a file `bench_*.py` here that prints ratios measured in one run, and exits with 0.
-Name some of them to run only those: `python benchmarks/run.py kernel horizon`.
+Name some of them to run only those: `python benchmarks/run.py step ensemble`.
 """
 
 from __future__ import annotations

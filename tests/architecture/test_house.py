@@ -105,6 +105,10 @@ FORBIDDEN = {
         "import latephase.late.engines",
     ),
     "an engine knows of runs": ("rooms", "late/engines/planted.py", "import latephase.runs"),
+    "a method knows its loop": (
+        "inside-training",
+        *("training/methods/planted.py", "import latephase.training.loops.follow"),
+    ),
     "a proof uses the checker": (
         "inside-certificates",
         *("certificates/prove/planted.py", "import latephase.certificates.check.form"),

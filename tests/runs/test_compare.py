@@ -10,7 +10,7 @@ import latephase as lp
 from latephase.experiments.bench.decay import decay
 from latephase.margin import largest_normalised_margin, normalised_margin
 from latephase.problem import TwoPointGeometry
-from latephase.training.follow import follow
+from latephase.training.loops.follow import follow
 from latephase.training.methods.table import METHODS, named, stepped, texts_of
 
 PAPER = lp.Dataset([1.0, -1.0], [1, -1])

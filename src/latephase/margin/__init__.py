@@ -3,36 +3,29 @@
 The robustness margin, from the narrow to the wide:
 
 two neurons on the line    `two_neurons`, a closed form; the decision boundary x* too
-any number on the line     `on_line`, from the kinks (`lines`: sums without cancellation);
+any number on the line     `on_line`, from the kinks (`accurate_sums` do not cancel);
                            `zeros` has all zeros of one network
 any number, any dimension  `search`: `scene` rules out points, `nearest_zero` goes through the rest,
                            `plane` draws kink lines around one, `cells` walks from cell to cell
 what float64 cannot tell   `exact`: the same in integers and fractions
 
-`robustness` chooses among them; `value` is what it returns. `normalised` margin, `patterns` and the
-`kkt` residual are measured beside it; `attacks` are what others measure it by.
+`robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin and
+the `kkt` residual are measured beside it.
 """
 
 from __future__ import annotations
 
+from .accurate_sums import rescaled
+from .activation import activation_pattern, is_active, preactivations
 from .kkt import kkt_residual
-from .lines import rescaled
-from .normalised import largest_normalised_margin, margins, normalised_margin, preactivations
+from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
-from .patterns import activation_pattern, is_active
-from .robustness import (
-    EXACT_NEURONS,
-    margin_deficit,
-    margin_of,
-    optimal_margin,
-    robustness_margin,
-)
+from .robustness import margin_deficit, margin_of, optimal_margin, robustness_margin
 from .two_neurons import boundary, boundary_offset, margin_from_lines, two_neuron_margin
 from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
 
 __all__ = [
-    "EXACT_NEURONS",
     "Margin",
     "MarginBounds",
     "activation_pattern",

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from latephase.core.arrays import Floats
 
-from .normalised import margins, preactivations
+from .activation import preactivations
+from .normalised import margins
 
 
 def kkt_residual(

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from latephase.core.arrays import Floats
 from latephase.problem.geometry import TwoPointGeometry
 
+from .activation import preactivations
+
 
 def normalised_margin(
     weights: ArrayLike,
@@ -59,9 +61,3 @@ def margins(
     active = np.maximum(preactivations(weights, biases, inputs), 0.0)
     signs = np.asarray(labels, float)
     return signs * np.einsum("m,...mn->...n", np.asarray(output_weights, float), active)
-
-
-def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Floats:
-    """a_ji = w_j . x_i + b_j, shape (..., m, n), for inputs (n, d); rounded term by term."""
-    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
-    return np.asarray(np.einsum("...md,nd->...mn", w, x) + b[..., None])

@@ -13,8 +13,8 @@ from latephase.core.arrays import Bools, Floats
 from latephase.core.errors import InputError
 from latephase.problem.geometry import two_product, two_sum
 
-from .exact.line import settled
-from .lines import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .accurate_sums import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .exact.on_line import settled
 
 _DOUBT = 1e-13  # share of its terms below which a sum is done again in rationals
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from latephase.core.arrays import Bools, Floats
 from latephase.problem.geometry import two_sum
 
-from .exact.line import settled
-from .lines import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .accurate_sums import cross_product, has_vanished, if_right, is_tame, line_value, rescaled
+from .exact.on_line import settled
 
 BLOCK = 1 << 15  # networks at a time: temporaries that stay in the cache are three times as fast
 
@@ -78,23 +78,17 @@ def two_neuron_margin(
     margin = np.empty(w.shape[1])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for start in range(0, margin.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            margin[block] = _two_neuron_block(w[:, block], b[:, block], points, signs)
-        doubtful = ~(is_tame(w, 0) & is_tame(b, 0) & is_tame(points)) | has_vanished(
-            given, (w, b), 0
-        )
-    outer = np.array([1.0, -1.0])
+            u, c = w[:, start : start + BLOCK], b[:, start : start + BLOCK]
+            slope, intercept = two_sum(u[0], -u[1]), two_sum(c[0], -c[1])
+            determinant = cross_product(u[0], c[1], u[1], c[0])
+            crosses = np.where(slope[0] < 0, -determinant, determinant) > 0
+            lines = [[line_value((u[j], 0.0), (c[j], 0.0), x) for x in points] for j in (0, 1)]
+            apart = [line_value(slope, intercept, x) for x in points]
+            margin[start : start + BLOCK] = margin_from_lines(u, lines, apart, crosses, signs)
+        tame = is_tame(w, 0) & is_tame(b, 0) & is_tame(points)
+    doubtful, outer = ~tame | has_vanished(given, (w, b), 0), np.array([1.0, -1.0])
     margin = settled(margin, doubtful, given[0].T, given[1].T, outer, points, signs)
     return margin.reshape(shape)
-
-
-def _two_neuron_block(w: Floats, b: Floats, points: Floats, signs: Floats) -> Floats:
-    slope, intercept = two_sum(w[0], -w[1]), two_sum(b[0], -b[1])
-    determinant = cross_product(w[0], b[1], w[1], b[0])
-    crosses = np.where(slope[0] < 0, -determinant, determinant) > 0
-    pair = [[line_value((w[j], 0.0), (b[j], 0.0), x) for x in points] for j in (0, 1)]
-    difference = [line_value(slope, intercept, x) for x in points]
-    return margin_from_lines(w, pair, difference, crosses, signs)
 
 
 def margin_from_lines(

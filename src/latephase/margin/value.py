@@ -34,15 +34,7 @@ class Margin(float):
     def __reduce__(self) -> tuple[type[Margin], tuple[float, float]]:
         return Margin, (float(self), self.norm)
 
-    @property
-    def lower(self) -> float:
-        """The margin."""
-        return float(self)
-
-    @property
-    def upper(self) -> float:
-        """The margin."""
-        return float(self)
+    lower = upper = property(float, doc="The margin.")
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _followed(
     progress: Progress | None,
 ) -> list[dict[str, Floats]]:
     """What each method did, measured; as many at a time as there are cores: a loop is on one."""
-    from latephase.training.follow import follow
+    from latephase.training.loops.follow import follow
 
     done = dict.fromkeys(range(len(methods)), 0)
 

@@ -96,7 +96,7 @@ def stall(
     sooner, by the factor WHOLE_UNITS.  Rigour: estimated: where parameters do not stop at once, the
     last ones go on alone for a while.  Source: docs/theory.md, "Real arithmetic".
     """
-    from latephase.training.arithmetic.real_arithmetic import format_of
+    from latephase.training.arithmetic.formats import format_of
 
     form = format_of(dtype)
     problem = Problem.of(network, data, method, more.pop("loss", "exponential"))

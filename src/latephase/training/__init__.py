@@ -1,21 +1,20 @@
 """How a network moves, one step at a time: training methods stepped in JAX, many trials at once.
 
-base              the arrays: parameters as compensated sums, data; the trial axis is the last one
-stepping          what the loops share: blocks of trials, each with its own number of steps
-gradient_descent  `advance`: gradient descent of any network, with an error estimate
-two_points        the same in the pre-activations of two neurons on two points
-follow            the loop of all other methods, which keep step and are sampled on the way
-gradient          the gradient as (ln L, grad L / L), for `follow`
-method, users     what a method is, and how a user's own code is called and checked
-units             parameters below what XLA can tell from 0
-methods/          one file for each family of methods
-arithmetic/       gradient descent as a machine rounds it, to its stall
-single_steps      gradient descent by its definition, to hold the others against
+parameters     as compensated sums, in units that XLA can tell from 0; trials are the last axis
+gradient       the gradient as (ln L, grad L / L), for methods
+method         what a method is;  user_code  how a user's own is called and checked
+methods/       one file for each family of methods
+loops/         `gradient_descent` has `advance`, for any network, with an error estimate;
+               `two_points` does the same in the pre-activations of two neurons on two points;
+               `follow` steps all other methods side by side and samples them on the way;
+               `blocks` is what they share: blocks of trials, each with its own number of steps
+arithmetic/    gradient descent as a machine rounds it, to its stall
+by_definition  gradient descent on plain numbers, which the others are held against
 """
 
 from __future__ import annotations
 
-from latephase.training.gradient_descent import Stepped, advance
+from latephase.training.loops.gradient_descent import Stepped, advance
 from latephase.training.method import Method, SteppedMethod
 
 __all__ = ["Method", "Stepped", "SteppedMethod", "advance"]

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from latephase.problem import LOSSES, Loss
-from latephase.training.base import Array, Data
+from latephase.training.parameters import Array, Data
 
 
 class Gradient(NamedTuple):

@@ -5,7 +5,7 @@ For developers. A stepped method is a frozen dataclass with a `name` and two fun
 `parameter` with the range they must lie in; inside `init` and `step` they are traced, so that
 changing them compiles nothing anew (`static` ones are plain values instead). A step says how the
 parameters change, what the method remembers, and what it has spent; adding, counting and sampling
-are `follow.py`'s business alone.
+are `loops/follow.py`'s business alone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from jax.tree_util import register_pytree_node
 from latephase.core import InputError, Words
 from latephase.problem import methods
 from latephase.problem.checks import real_number, whole_number
-from latephase.training.base import Array, Data, Pair, add
 from latephase.training.gradient import Gradient
-from latephase.training.units import kept
+from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, DoubleDouble, add, kept
 
 RANGES: dict[str, Callable[[float], bool]] = {
     "> 0": lambda value: value > 0,
@@ -42,7 +41,7 @@ class Step(NamedTuple):
     gradient: the one that the update began with;  evaluations: of the gradient of the whole loss.
     """
 
-    parameters: Pair
+    parameters: DoubleDouble
     memory: Any
     gradient: Gradient
     evaluations: float = 1.0
@@ -64,7 +63,7 @@ class View(NamedTuple):
     trials (trial,): their numbers in the ensemble.
     """
 
-    pair: Pair
+    pair: DoubleDouble
     time: Array
     gradient: At
     neuron_directions: Callable[[], Array]
@@ -77,7 +76,7 @@ class View(NamedTuple):
         """(neuron, feature, trial), rounded to float64."""
         return self.pair.high if self.unit is None else self.pair.high / self.unit
 
-    def moved(self, change: Array) -> Pair:
+    def moved(self, change: Array) -> DoubleDouble:
         """The parameters plus a change, without losing its low digits.
 
         Raises InputError on another shape, which would be spread over neurons or trials.
@@ -87,14 +86,14 @@ class View(NamedTuple):
             raise InputError(f"a change of shape {self.pair.high.shape}", got, "see View")
         return add(self.pair, kept(change, self.unit))
 
-    def scaled(self, factor: Array, change: Array) -> Pair:
+    def scaled(self, factor: Array, change: Array) -> DoubleDouble:
         """factor (parameters + change), factor (trial,)."""
         moved = factor * (self.pair.high + kept(change, self.unit))
-        return Pair(moved, jnp.zeros_like(moved))
+        return DoubleDouble(moved, jnp.zeros_like(moved))
 
-    def placed(self, parameters: Array) -> Pair:
+    def placed(self, parameters: Array) -> DoubleDouble:
         """Other parameters in place of these."""
-        return Pair(kept(parameters, self.unit), jnp.zeros_like(parameters))
+        return DoubleDouble(kept(parameters, self.unit), jnp.zeros_like(parameters))
 
 
 def parameter(range_: str, default: float | Any = MISSING) -> Any:
@@ -156,7 +155,7 @@ def _checked(one: Any, value: Any) -> Any:
         if value not in (True, False):
             raise InputError(f"{one.name} to be 0 or 1", value, f"change {one.name}")
         return bool(value)
-    if one.metadata.get("static"):
+    if _static(one):
         return whole_number(value, one.name, 0, 2**31 - 1)
     if not isinstance(value, SteppedMethod | None):
         return real_number(value, one.name, "a number or a method")
@@ -167,23 +166,21 @@ def _ranged(name: str, words: str, value: Any) -> float:
     number = real_number(value, name, f"a finite number {words}")
     if not RANGES[words](number):
         raise InputError(f"{name} {words}", value, f"change {name}")
-    if 0 < abs(number) < 2.0**-1022:  # XLA would take it for 0
+    if 0 < abs(number) < SMALLEST_NORMAL:  # XLA would take it for 0
         raise InputError(f"{name} of at least 2.3e-308", value, f"change {name}")
     return number
 
 
-def _flatten(method: SteppedMethod) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
-    kept = tuple((f.name, getattr(method, f.name)) for f in fields(method) if _static(f))
-    return tuple(getattr(method, f.name) for f in fields(method) if not _static(f)), kept
+def _flatten(method: SteppedMethod) -> tuple[tuple[Any, ...], Any]:
+    leaves = {one.name: getattr(method, one.name) for one in fields(method)}
+    kept = tuple((one.name, leaves.pop(one.name)) for one in fields(method) if _static(one))
+    return tuple(leaves.values()), (tuple(leaves), kept)
 
 
-def _built(
-    cls: type[SteppedMethod], kept: tuple[tuple[str, Any], ...], leaves: Any
-) -> SteppedMethod:
+def _built(cls: type[SteppedMethod], names: Any, leaves: Any) -> SteppedMethod:
     """The method with traced parameters, unchecked."""
-    method = object.__new__(cls)
-    names = [f.name for f in fields(cls) if not _static(f)]
-    for name, value in (*kept, *zip(names, leaves, strict=True)):
+    method, (traced, kept) = object.__new__(cls), names
+    for name, value in (*zip(traced, leaves, strict=True), *kept):
         object.__setattr__(method, name, value)
     return method
 

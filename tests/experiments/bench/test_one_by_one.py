@@ -18,8 +18,8 @@ from latephase.experiments.beyond import other_networks, transition
 from latephase.experiments.paper import boundary, rate
 from latephase.experiments.remedies import input_scaling
 from latephase.problem import Dataset, ShallowReLU
-from latephase.training import single_steps
-from latephase.training.single_steps import descend
+from latephase.training import by_definition
+from latephase.training.by_definition import descend
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from latephase.training.single_steps import descend
         ([0.5, -0.5], ShallowReLU([0.7, 0.5, -0.4], [0.1, 0.2, 0.2], [1.0, 2.0, -1.0])),
     ],
 )
-def test_single_steps_are_gradient_descent(inputs: list[float], net: ShallowReLU):
+def test_steps_by_definition_are_gradient_descent(inputs: list[float], net: ShallowReLU):
     """Ground truth: the definition, 300 steps in 60-digit arithmetic."""
     problem = exact.Problem(inputs, [1, -1], list(net.output_weights), "exponential")
     pairs = zip(net.weights[:, 0], net.biases, strict=True)
@@ -45,7 +45,7 @@ def test_single_steps_are_gradient_descent(inputs: list[float], net: ShallowReLU
     assert relative_error(b[1], want[:, 1]) < 1e-13
 
 
-def test_single_steps_meet_a_certificate():
+def test_steps_by_definition_meet_a_certificate():
     """Ground truth: the margin deficit at 10^6 that `latephase certify` proves in README."""
     net, data = ShallowReLU([0.7, -0.4], [0.1, 0.2]), Dataset([1.0, -1.0], [1, -1])
     w, b = descend(net, data, 0.1, [10**6])
@@ -53,7 +53,7 @@ def test_single_steps_meet_a_certificate():
     assert relative_error(x, [0.0158652735699304250]) < 1e-11
 
 
-def test_single_steps_that_are_less_than_an_ulp_add_up():
+def test_steps_that_are_less_than_an_ulp_add_up():
     """Ground truth: the pull of the start times t; 10^6 steps move it by 1e-12 only."""
     w, b, t, step = np.array([0.7, -0.4]), np.array([0.1, 0.2]), 10**6, 1e-18
     after, offsets = descend(ShallowReLU(w, b), Dataset([1.0, -1.0], [1, -1]), step, [t])
@@ -62,9 +62,9 @@ def test_single_steps_that_are_less_than_an_ulp_add_up():
     assert relative_error(offsets[0] - b, moved) < 1e-3
 
 
-def test_single_steps_share_nothing_with_the_fast_forward():
+def test_steps_by_definition_share_nothing_with_the_fast_forward():
     """Ground truth: the rule; a leg that used what it tests would test nothing."""
-    for module in (one_by_one, single_steps):
+    for module in (one_by_one, by_definition):
         assert "latephase.late" not in Path(module.__file__).read_text()
 
 

@@ -110,7 +110,7 @@ def _stepped(
     laws: tuple[tuple[float, float], ...],
     times: tuple[int, ...],
 ) -> Stepped:
-    from latephase.training.single_steps import descend  # imports JAX
+    from latephase.training.by_definition import descend  # imports JAX
 
     nets = [ShallowReLU(start[:2], start[2:]) for start in starts]
     runs = in_parallel(lambda net: descend(net, PAPER_DATA, STEP_SIZE, times), nets)

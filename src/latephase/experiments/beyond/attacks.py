@@ -56,7 +56,7 @@ class Failure:
 
 def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     """(log10 t (S,), the attacks, trials) on runs that specialise."""
-    from latephase.margin.attacks import attack_margin
+    from latephase.experiments.beyond.gradient_attacks import attack_margin
 
     found = bench.ensemble(
         INITIALIZER,

@@ -96,7 +96,7 @@ def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
     Gradient descent from the start needs a step size far below 1e-3 not to overflow; steps scaled
     by the loss (`LossScaled`) do not, and go the same way.
     """
-    from latephase.training.follow import follow
+    from latephase.training.loops.follow import follow
     from latephase.training.methods.table import LossScaled
 
     def first_below(net: ShallowReLU, weights: Floats, biases: Floats) -> ShallowReLU | None:

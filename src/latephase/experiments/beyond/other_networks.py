@@ -37,7 +37,7 @@ class Other:
 
 def others() -> list[Other]:
     """The named networks, followed and stepped."""
-    from latephase.training.single_steps import descend  # imports JAX
+    from latephase.training.by_definition import descend  # imports JAX
 
     found = []
     for name, net in NAMED.items():

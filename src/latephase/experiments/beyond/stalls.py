@@ -14,7 +14,7 @@ from latephase.problem import Dataset, GradientDescent, ShallowReLU, TwoPointGeo
 
 if TYPE_CHECKING:
     from latephase.runs import Stall
-    from latephase.training.arithmetic.real_arithmetic import Rounded
+    from latephase.training.arithmetic.descent import Descended
 
 INITIALIZER, STEP_SIZE = "standard_normal", 1.0
 HORIZON = 1e22  # updates after which even float64 has stalled
@@ -124,9 +124,9 @@ def stochastic(data: Dataset, late: Any, seed: int) -> tuple[Floats, Floats, Flo
     return times, gaps, _least_margin(data, found)
 
 
-def _descend(data: Dataset, late: Any, times: list[float], **kind: Any) -> Rounded:
+def _descend(data: Dataset, late: Any, times: list[float], **kind: Any) -> Descended:
     """Rounded runs of the networks, from initialisation or from `start` = LATE on."""
-    from latephase.training.arithmetic.real_arithmetic import descend
+    from latephase.training.arithmetic.descent import descend
 
     position = 1 if kind.get("start") else 0
     weights, biases = late.weights.values[:, position], late.biases.values[:, position]
@@ -141,7 +141,7 @@ def _boundary(weights: Floats, biases: Floats) -> Floats:
         return np.asarray(-(biases[..., 0] - biases[..., 1]) / (w[..., 0] - w[..., 1]))
 
 
-def _least_margin(data: Dataset, found: Rounded) -> Floats:
+def _least_margin(data: Dataset, found: Descended) -> Floats:
     """The smaller margin of the last sample, (T,)."""
     reached = margins(found.weights[-1], found.biases[-1], OUTER, data.inputs, data.labels)
     return np.asarray(reached.min(axis=-1))

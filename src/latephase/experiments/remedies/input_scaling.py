@@ -68,7 +68,7 @@ def step_by_step() -> tuple[float, float]:
 
     Rigour: measured.
     """
-    from latephase.training.single_steps import descend  # imports JAX
+    from latephase.training.by_definition import descend  # imports JAX
 
     (w, b), left = (np.array(part) for part in NETWORK), []
     for weights, data in ((w, PAPER_DATA), (w / FACTOR, smaller(PAPER_DATA))):

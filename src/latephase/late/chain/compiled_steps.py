@@ -13,8 +13,7 @@ from jax import lax
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
-from latephase.training.base import UNIT_ROUNDOFF, Data, Pair
-from latephase.training.gradient_descent import (
+from latephase.training.loops.gradient_descent import (
     DescentState,
     LossWeights,
     contract,
@@ -23,7 +22,7 @@ from latephase.training.gradient_descent import (
     pulls,
     step,
 )
-from latephase.training.units import kept, units
+from latephase.training.parameters import UNIT_ROUNDOFF, Data, DoubleDouble, kept, parameter_units
 
 from .kicks import KICKS
 
@@ -55,7 +54,7 @@ def compiled_steps(
     """
     data = (dynamics.points, dynamics.labels, dynamics.output_weights)
     step_size = dynamics.method.step_size
-    found = units(theta[None], dynamics.points)
+    found = parameter_units(theta[None], dynamics.points)
     unit = None if found is None else found[0]
     with jax.enable_x64(True):
         given = (kept(theta, unit), kept(low, unit), unit)
@@ -77,7 +76,9 @@ def _run(
     fixed, weights = Data(*data), LOSSES[loss].weights
     high, low, unit = given
     unit = None if unit is None else unit[..., None]
-    state = DescentState(Pair(high[..., None], low[..., None]), jnp.asarray(error, float)[None])
+    state = DescentState(
+        DoubleDouble(high[..., None], low[..., None]), jnp.asarray(error, float)[None]
+    )
 
     def one(
         _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]

@@ -32,7 +32,7 @@ class RoundedSteps:
         The network recorded is the result of the arithmetic, so that its margins are off by their
         evaluation alone; how far it is from exact descent is not known, and `error` NaN.
         """
-        from latephase.training.arithmetic.real_arithmetic import descend  # imports JAX
+        from latephase.training.arithmetic.descent import descend  # imports JAX
 
         network, data, dtype = problem.network, problem.data, goal.dtype
         assert dtype is not None

@@ -29,7 +29,7 @@ class SingleSteps:
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; how far it is from exact arithmetic is not known after the start."""
-        from latephase.training.follow import follow
+        from latephase.training.loops.follow import follow
         from latephase.training.method import SteppedMethod
 
         network, data, method = problem.network, problem.data, problem.method

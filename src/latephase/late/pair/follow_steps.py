@@ -18,7 +18,7 @@ from .state import Journey, PairState, later, margin_errors
 from .task import PairTask
 
 if TYPE_CHECKING:
-    from latephase.training.two_points import SteppedPair
+    from latephase.training.loops.two_points import SteppedPair
 
 _SHORTEST, _LONGEST = 16, 4096
 
@@ -28,7 +28,7 @@ def follow_steps(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -
     overflow, reach the horizon or use up the budget."""
     if not rows.size:
         return
-    from latephase.training.two_points import advance_pair  # imports JAX: only where it is needed
+    from latephase.training.loops.two_points import advance_pair  # imports JAX, not always needed
 
     before, g, times = journey.state[rows], task.geometry, task.times
     # As many steps as were taken in a row already, but not past the next sample or the budget.

@@ -94,11 +94,8 @@ class Seen:
         limit, ulp = Fraction(reach) * (1 << self.power), Fraction(int(p == 2), 1 << 64)
         lengths = [dual_length(row, p) + ulp for row in self.normals]  # no less than they are
         pairs = zip(self.heights, lengths, strict=True)
-        return self.of(np.array([h <= limit * length for h, length in pairs], dtype=bool))
-
-    def of(self, some: Bools) -> Seen:
-        """With some (k,) of the kinks only."""
-        parts = self.normals[some], self.heights[some], self.gains[some]
+        near = np.array([h <= limit * length for h, length in pairs], dtype=bool)
+        parts = self.normals[near], self.heights[near], self.gains[near]
         return Seen(self.value, self.slope, *parts, self.power)
 
     def line(self, crossed: Bools) -> tuple[int, BigInts]:

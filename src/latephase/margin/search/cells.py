@@ -48,7 +48,9 @@ class _Cells:
             return lower
         if point is not None and lower >= float(norms(point, self.p)) * (1 - 1e-9):
             return lower
-        return self._exactly(crossed, zero=False) if self.settled else lower
+        if not self.settled:
+            return lower
+        return self.seen.distance(crossed, self.p, zero=False) / self.reach
 
     def zero(self, crossed: Bools, best: float) -> tuple[float, float]:
         """Bounds of the distance to the points of a cell with N <= 0; `best` if that is as far."""
@@ -65,11 +67,9 @@ class _Cells:
         if point is not None and self._is_zero(point, lower):
             return lower, float(norms(point, self.p))
         if self.settled:
-            return (min(best, self._exactly(crossed, zero=True)),) * 2
+            exact = self.seen.distance(crossed, self.p, zero=True) / self.reach
+            return (min(best, exact),) * 2
         return lower, best
-
-    def _exactly(self, crossed: Bools, *, zero: bool) -> float:
-        return self.seen.distance(crossed, self.p, zero=zero) / self.reach
 
     def _is_zero(self, point: Floats, lower: float) -> bool:
         """Whether N changes sign just behind the point, and nothing is much nearer."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
+from latephase.margin.accurate_sums import is_tame
 from latephase.margin.exact.integers import ExactNetwork
-from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
 

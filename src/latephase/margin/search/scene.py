@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
+from latephase.margin.accurate_sums import is_tame
 from latephase.margin.exact.integers import ExactNetwork
-from latephase.margin.lines import is_tame
 
 from .local import DUAL, Local, norms, steepest
 

@@ -39,11 +39,11 @@ class Adam(SteppedMethod):
 
     def init(self, view: View) -> optax_steps.Scaled:
         """No averages."""
-        return optax_steps.no_averages(view)
+        return optax_steps.began(optax_steps.adam(), view)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         eps = jnp.maximum(self.eps * jnp.exp(-now.log_loss), _LEAST)
-        moved, memory = optax_steps.adam(self.beta1, self.beta2, eps, now, memory)
+        averages = optax_steps.adam(b1=self.beta1, b2=self.beta2, eps=eps)
+        moved, memory = optax_steps.updated(averages, now, memory)
         return Step(view.moved(-self.step_size * moved), memory, now)

@@ -7,15 +7,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array, Pair
 from latephase.training.method import Step, SteppedMethod, View, parameter
+from latephase.training.parameters import Array, DoubleDouble
 
 
 class Memory(NamedTuple):
     """ln of the step size (trial,), parameters and ln L before the last step."""
 
     log_rate: Array
-    before: Pair
+    before: DoubleDouble
     log_loss: Array
 
 
@@ -46,7 +46,7 @@ class LossBasedSchedule(SteppedMethod):
         rate = jnp.where(jnp.isinf(memory.log_loss), memory.log_rate, rate)
         onward = -jnp.exp(rate + now.log_loss) * now.direction
         parts = zip(view.moved(onward), memory.before, strict=True)
-        moved = Pair(*(jnp.where(fell, on, back) for on, back in parts))
+        moved = DoubleDouble(*(jnp.where(fell, on, back) for on, back in parts))
         # What was taken back is not compared again: the loss is that of before.
         loss = jnp.where(fell, now.log_loss, jnp.inf)
         return Step(moved, Memory(rate, view.pair, loss), now)

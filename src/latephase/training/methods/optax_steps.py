@@ -13,10 +13,15 @@ import jax.numpy as jnp
 import optax
 import optax.contrib
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient, length
 from latephase.training.method import At, View
 from latephase.training.methods.step_sizes import over
+from latephase.training.parameters import Array
+
+trace = optax.trace
+"""The sum of decay^k g_(t-k)."""
+adam = optax.scale_by_adam
+"""m / (sqrt(v) + eps); eps (trial,) in units of the loss now."""
 
 
 class Scaled(NamedTuple):
@@ -26,56 +31,28 @@ class Scaled(NamedTuple):
     log_loss: Array
 
 
-def no_trace(view: View) -> Scaled:
-    """The state of `trace` before the first update."""
-    return _begin(optax.trace(0.0), view)
+def began(transform: optax.GradientTransformation, view: View) -> Scaled:
+    """The state before the first update."""
+    return Scaled(transform.init(view.parameters), jnp.full(view.parameters.shape[-1], -jnp.inf))
 
 
-def trace(decay: float | Array, gradient: Gradient, memory: Scaled) -> tuple[Array, Scaled]:
-    """`optax.trace`, the sum of decay^k g_(t-k), in units of the loss now."""
-    return _update(optax.trace(decay), gradient, memory)
-
-
-def no_averages(view: View) -> Scaled:
-    """The state of `adam` before the first update."""
-    return _begin(optax.scale_by_adam(), view)
-
-
-def adam(
-    beta1: float, beta2: float, eps: Array, gradient: Gradient, memory: Scaled
+def updated(
+    transform: optax.GradientTransformation, gradient: Gradient, memory: Scaled
 ) -> tuple[Array, Scaled]:
-    """`optax.scale_by_adam`, m / (sqrt(v) + eps); eps (trial,) in units of the loss now."""
-    return _update(optax.scale_by_adam(b1=beta1, b2=beta2, eps=eps), gradient, memory)
+    """optax's update for G and its new state, both in units of the loss now."""
+    state, ratio = memory.state, jnp.exp(memory.log_loss - gradient.log_loss)
+    if isinstance(state, optax.TraceState):
+        state = state._replace(trace=state.trace * ratio)
+    if isinstance(state, optax.ScaleByAdamState):
+        state = state._replace(mu=state.mu * ratio, nu=state.nu * ratio**2)
+    moved, state = transform.update(gradient.direction, state)
+    return moved, Scaled(state, gradient.log_loss)
 
 
 def sign(direction: Array) -> Array:
     """`optax.scale_by_sign`."""
     moved, _ = optax.scale_by_sign().update(direction, optax.EmptyState())
     return jnp.asarray(moved)
-
-
-def _begin(transform: optax.GradientTransformation, view: View) -> Scaled:
-    return Scaled(transform.init(view.parameters), jnp.full(view.parameters.shape[-1], -jnp.inf))
-
-
-def _update(
-    transform: optax.GradientTransformation, gradient: Gradient, memory: Scaled
-) -> tuple[Array, Scaled]:
-    """optax's update for G and its new state, both in units of the loss now."""
-    state = _in_units(memory, gradient.log_loss)
-    moved, state = transform.update(gradient.direction, state)
-    return moved, Scaled(state, gradient.log_loss)
-
-
-def _in_units(memory: Scaled, log_loss: Array) -> Any:
-    """The state in units of another loss."""
-    ratio = jnp.exp(memory.log_loss - log_loss)
-    state = memory.state
-    if isinstance(state, optax.TraceState):
-        return state._replace(trace=state.trace * ratio)
-    if isinstance(state, optax.ScaleByAdamState):
-        return state._replace(mu=state.mu * ratio, nu=state.nu * ratio**2)
-    return state
 
 
 def ascended(radius: float, at: At, view: View, gradient: Gradient) -> Array:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.gradient import length
 from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.step_sizes import over, unit
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ class FixedRadius(SteppedMethod):
     radius: float = parameter("> 0", 10.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         change = -self.step_size * unit(now)
         factor = over(jnp.asarray(self.radius), length(view.parameters + change))

@@ -21,7 +21,6 @@ class SignDescent(SteppedMethod):
     step_size: float = parameter("> 0")
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         sign = optax_steps.sign(view.neuron_directions())
         return Step(view.moved(-self.step_size * sign), memory, now)

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from latephase.core import InputError
-from latephase.training.base import Array, Pair
 from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.methods.step_sizes import PowerStep
+from latephase.training.parameters import Array, DoubleDouble
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class SpanProjection(SteppedMethod):
             raise InputError("a method of latephase.training", self.method, "leave it out")
 
     def init(self, view: View) -> Any:
-        """What the method remembers."""
         return self._inner.init(view)
 
     def step(self, view: View, memory: Any) -> Step:
@@ -51,7 +50,7 @@ class SpanProjection(SteppedMethod):
         return PowerStep(self.step_size, 0.0) if self.method is None else self.method
 
 
-def _projected(view: View) -> Pair:
+def _projected(view: View) -> DoubleDouble:
     """The parameters (neuron, feature, trial) after the projection.
 
     Gram-Schmidt rather than a pseudo-inverse: on one active point it ends at an exact multiple of
@@ -75,4 +74,4 @@ def _projected(view: View) -> Pair:
     kept, _ = jax.lax.fori_loop(0, len(squares), one, (jnp.zeros_like(parameters), left))
     some = active.any(axis=1)[:, None]
     new = view.placed(kept)
-    return Pair(*(jnp.where(some, *parts) for parts in zip(new, view.pair, strict=True)))
+    return DoubleDouble(*(jnp.where(some, *parts) for parts in zip(new, view.pair, strict=True)))

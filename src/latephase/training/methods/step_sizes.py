@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Step, SteppedMethod, View, parameter
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class PowerStep(SteppedMethod):
     exponent: float = parameter("> -1", 1.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         rate = self.step_size * (view.time + 1.0) ** self.exponent
         return Step(view.moved(-rate * now.unscaled), memory, now)
@@ -47,7 +46,6 @@ class LossScaled(SteppedMethod):
     decay: float = parameter(">= 0", 0.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         rate = self.step_size * (view.time + 1.0) ** -self.decay
         return Step(view.moved(-rate * now.direction), memory, now)
@@ -64,7 +62,6 @@ class NormalizedGradientDescent(SteppedMethod):
     step_size: float = parameter("> 0")
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         return Step(view.moved(-self.step_size * unit(now)), memory, now)
 
@@ -80,7 +77,6 @@ class PolyakStep(SteppedMethod):
     scale: float = parameter("> 0", 1.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         change = -self.scale * over(now.direction, squares(now.direction))
         return Step(view.moved(change), memory, now)

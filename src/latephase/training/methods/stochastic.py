@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from latephase.training.base import Array
 from latephase.training.gradient import Gradient
 from latephase.training.method import Step, SteppedMethod, View, parameter, static
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class StochasticGradientDescent(SteppedMethod):
     seed: int = static(0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         points = view.data.labels.shape[0]
         chosen = self._chosen(view, points)
         now = view.gradient(keep=jnp.arange(points)[:, None] == chosen)

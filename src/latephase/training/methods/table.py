@@ -11,9 +11,8 @@ from latephase.core.calls import public
 from latephase.problem import GradientDescent
 from latephase.training.method import SteppedMethod, described
 from latephase.training.methods.adam import Adam
-from latephase.training.methods.dual_acceleration import DualAcceleration
 from latephase.training.methods.loss_based import LossBasedSchedule
-from latephase.training.methods.momentum import HeavyBall, Nesterov
+from latephase.training.methods.momentum import DualAcceleration, HeavyBall, Nesterov
 from latephase.training.methods.rescaling import FixedRadius, ProgressiveRescaling
 from latephase.training.methods.sharpness_aware import SharpnessAware
 from latephase.training.methods.sign_descent import SignDescent
@@ -104,23 +103,19 @@ def named(text: str, step_size: float) -> SteppedMethod | GradientDescent:
     if name not in names():
         raise InputError("the name of a method", name, f"use one of {', '.join(names())}")
     record: Any = GradientDescent if name == GD else METHODS[name]
-    known = {f.name: f for f in fields(record)}
+    known = [f.name for f in fields(record)]
     values: dict[str, Any] = {"step_size": step_size} if "step_size" in known else {}
     for part in given:
-        key, value = _parted(part, name, list(known))
+        key, equals, value = part.partition("=")
+        if key not in known:
+            got = Words(repr(key))
+            raise InputError(f"a parameter of {name}", got, f"use one of {', '.join(known)}")
+        if not equals:
+            do = f"write {name}:{key}=1"
+            raise InputError(f"{key}=NUMBER behind {name}:", Words(repr(part)), do)
         inner = key == "method"
         values[key] = named(value.replace("/", ":"), step_size) if inner else _number(key, value)
     return record(**values)
-
-
-def _parted(part: str, name: str, known: list[str]) -> tuple[str, str]:
-    key, equals, value = part.partition("=")
-    if key not in known:
-        got = Words(repr(key))
-        raise InputError(f"a parameter of {name}", got, f"use one of {', '.join(known)}")
-    if not equals:
-        raise InputError(f"{key}=NUMBER behind {name}:", Words(repr(part)), f"write {name}:{key}=1")
-    return key, value
 
 
 def _number(key: str, text: str) -> float | int:

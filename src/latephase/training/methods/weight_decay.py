@@ -23,7 +23,6 @@ class WeightDecay(SteppedMethod):
     fading: float = parameter(">= 0", 0.0)
 
     def step(self, view: View, memory: Any) -> Step:
-        """One update."""
         now = view.gradient()
         strength = self.strength * (view.time + 1.0) ** -self.fading
         change = -self.step_size * (now.unscaled + strength * view.parameters)

@@ -1,4 +1,4 @@
-"""Gradient descent stepped in float64 against the same steps in 192-bit balls."""
+"""training/loops/gradient_descent.py against the same steps in 192-bit balls."""
 
 from __future__ import annotations
 

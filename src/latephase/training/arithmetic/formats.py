@@ -16,7 +16,7 @@ from jax import lax
 
 from latephase.core import InputError
 from latephase.core.arrays import Floats
-from latephase.training.base import Array
+from latephase.training.parameters import Array
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What stepping must keep: a trial's values whatever runs beside it, and exact special cases."""
+"""training/loops/blocks.py: a trial's values whatever runs beside it, and exact special cases."""
 
 from __future__ import annotations
 

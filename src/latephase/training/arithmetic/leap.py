@@ -14,14 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from latephase.problem import LOSSES
-from latephase.training.arithmetic.float_formats import FORMATS, Format
-from latephase.training.base import Data
+from latephase.training.arithmetic.formats import FORMATS, Format
+from latephase.training.parameters import Data
 
 AnyArray = Any  # of NumPy or of JAX
 _SLACK = 2.0**-51  # of exp and ln, which need not be monotone in their last place
 
 
-class Kind(NamedTuple):
+class Arithmetic(NamedTuple):
     """Which arithmetic: a name in FORMATS, what is rounded and how, the loss, and who computes."""
 
     name: str
@@ -67,7 +67,7 @@ class RoundedState(NamedTuple):
 class _Operations:
     """Rounded operations; `lost` says in which trials (trial,) XLA flushed a result."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Arithmetic) -> None:
         self.kind, self.xp = kind, kind.xp
         self.lost: AnyArray = np.False_
 
@@ -122,20 +122,25 @@ def leap(
     until: AnyArray,
     data: Data,
     step_size: AnyArray,
-    kind: Kind,
+    kind: Arithmetic,
     key: Any = None,
 ) -> RoundedState:
     """The next update of every trial, or as many of them as are known to be alike."""
     xp = kind.xp
-    there, lost = _rounded_step(state.theta, data, step_size, kind, key)
+    # One update, and where it meets what XLA flushes.
+    do = _Operations(kind)
+    there = do.plus(state.theta, _update(state.theta[None], data, step_size, do)[0])
+    there = kind.form.stochastic(there, key) if kind.stochastic else kind.form.rounded(there)
     change = there - state.theta
     same = (there == state.theta).all(axis=(0, 1))
-    lost = lost | ((change == 0).all(axis=(0, 1)) & ~same)
+    lost = do.lost | ((change == 0).all(axis=(0, 1)) & ~same)
+    # As many more as were alike before, if they are again.
     length = xp.minimum(state.leap, until - state.done)
     far = state.theta + length * change
     alike = ~lost & _alike(state.theta, there, far, length * change, (data, step_size), kind)
     long = alike & (length > 1)
-    going = is_open(state, until, xp) & ~lost
+    open_ = is_open(state, until, xp)
+    going = open_ & ~lost
     still = same & (not kind.stochastic)
     moved = going & ~still
     return RoundedState(
@@ -144,26 +149,14 @@ def leap(
         xp.where(alike, 2.0 * state.leap, xp.maximum(1.0, xp.floor(state.leap / 2.0))),
         xp.where(going & still, state.done, state.stalled),
         state.leaps + going,
-        state.lost | (lost & is_open(state, until, xp)),
+        state.lost | (lost & open_),
     )
 
 
 def is_open(state: RoundedState, until: AnyArray | float, xp: Any) -> AnyArray:
     """Which trials still move towards `until`, (trial,)."""
     finite = xp.isfinite(state.theta).all(axis=(0, 1))
-    open_: AnyArray = (state.done < until) & xp.isnan(state.stalled) & finite
-    return open_
-
-
-def _rounded_step(
-    theta: AnyArray, data: Data, step_size: AnyArray, kind: Kind, key: Any
-) -> tuple[AnyArray, AnyArray]:
-    """The parameters after one update, and where it meets what XLA flushes, (trial,)."""
-    do = _Operations(kind)
-    moved = do.plus(theta, _update(theta[None], data, step_size, do)[0])
-    if kind.stochastic:
-        return kind.form.stochastic(moved, key), do.lost
-    return kind.form.rounded(moved), do.lost
+    return (state.done < until) & xp.isnan(state.stalled) & finite
 
 
 def _alike(
@@ -172,7 +165,7 @@ def _alike(
     far: AnyArray,
     whole: AnyArray,
     problem: tuple[Data, AnyArray],
-    kind: Kind,
+    kind: Arithmetic,
 ) -> AnyArray:
     """Whether all steps from theta to far = theta + whole add what the first one does, (trial,).
 
@@ -185,21 +178,15 @@ def _alike(
     box = xp.stack([xp.minimum(theta, far), xp.maximum(theta, far)])
     updates = _update(box, *problem, do)
     change = there - theta
-    alike = _evenly(theta, whole, far, xp)
+    # theta + whole has to be `far`, unrounded and between the same powers of two: beyond one,
+    # units in the last place are others.
+    moved = far - theta
+    error = (theta - (far - moved)) + (whole - moved)
+    alike = ((error == 0) & (xp.frexp(far)[1] == xp.frexp(theta)[1])).all(axis=(0, 1))
     for place in (theta, there, far - change):
         ends = kind.form.rounded(do.plus(place, updates))
         alike = alike & (ends == place + change).all(axis=(0, 1, 2))
-    sure: AnyArray = alike & ~do.lost & (not kind.stochastic)
-    return sure
-
-
-def _evenly(theta: AnyArray, change: AnyArray, total: AnyArray, xp: Any) -> AnyArray:
-    """Whether theta + change is `total`, unrounded and between the same powers of two, (trial,):
-    beyond one, units in the last place are others."""
-    moved = total - theta
-    error = (theta - (total - moved)) + (change - moved)
-    even: AnyArray = (error == 0) & (xp.frexp(total)[1] == xp.frexp(theta)[1])
-    return even.all(axis=(0, 1))
+    return alike & ~do.lost & (not kind.stochastic)
 
 
 def _update(ends: AnyArray, data: Data, step_size: AnyArray, do: _Operations) -> AnyArray:

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from latephase.core import InputError, Words
-from latephase.training.base import Pair
 from latephase.training.gradient import Gradient
 from latephase.training.method import Step, SteppedMethod, View
+from latephase.training.parameters import DoubleDouble
 
 
 def began(method: SteppedMethod, view: View) -> Any:
@@ -59,7 +59,7 @@ def _called(method: SteppedMethod, name: str, call: Callable[[], Any]) -> Any:
 
 def _check(method: SteppedMethod, name: str, got: Any, expected: Any) -> None:
     """Check that two trees have the same structure, shapes and types."""
-    if isinstance(expected, Pair | Gradient) and not isinstance(got, type(expected)):
+    if isinstance(expected, DoubleDouble | Gradient) and not isinstance(got, type(expected)):
         kind = type(expected).__name__
         raise _wrong(method, f"a {kind} as {name}", got, "see latephase.training.method")
     nested: list[Any] = [jax.tree.structure(tree) for tree in (got, expected)]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from latephase.margin.attacks import attack_margin
+from latephase.experiments.beyond.gradient_attacks import attack_margin
 
+pytestmark = pytest.mark.quick
 DATA = lp.Dataset([1.0, -1.0], [1, -1])
 RADII = np.linspace(0.01, 2.0, 200)
 

@@ -1,8 +1,8 @@
-"""Margins of networks that float64 alone gets wrong, against the enumeration of all cells in
-rationals.
+"""margin/exact, integers and pivoting: margins that float64 alone gets wrong, against the
+enumeration of all cells in rationals.
 
 Nearly parallel kinks, far ones, points next to the boundary, unscaled features, data far from
-the origin, output weights of all sizes.  `python tests/margin/test_hard_margins.py 300`
+the origin, output weights of all sizes.  `python tests/margin/exact/test_hard_margins.py 300`
 measures 300 of these networks in three norms, which takes about a quarter of an hour.
 """
 

@@ -1,6 +1,6 @@
 """Gradient descent, theta <- theta - step_size * grad L(theta), with an estimate of its error.
 
-Every trial makes its own number of steps. `follow.py` has the loop of all methods.
+Every trial makes its own number of steps; `follow.py` has the loop of all methods.
 """
 
 from __future__ import annotations
@@ -17,10 +17,20 @@ from numpy.typing import NDArray
 from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
 from latephase.problem import losses
-from latephase.training.base import UNIT_ROUNDOFF, Array, Data, Pair, add, joined, parted
-from latephase.training.stepping import Columns, StepFunction, in_blocks
-from latephase.training.units import freed, kept, units
-from latephase.training.units import preactivations as in_units
+from latephase.training.loops.blocks import Columns, StepFunction, in_blocks
+from latephase.training.parameters import (
+    UNIT_ROUNDOFF,
+    Array,
+    Data,
+    DoubleDouble,
+    add,
+    freed,
+    in_units,
+    joined,
+    kept,
+    parameter_units,
+    parted,
+)
 
 _FEW = 2048  # products in a sum that is written out
 
@@ -31,7 +41,7 @@ LossWeights = Callable[[Array], Array]
 class DescentState(NamedTuple):
     """What a step maps: parameters and their absolute error estimate (trial,)."""
 
-    parameters: Pair
+    parameters: DoubleDouble
     error: Array
 
 
@@ -64,7 +74,7 @@ def advance(
     weights_low: Floats | None = None,
     biases_low: Floats | None = None,
 ) -> Stepped:
-    """StepFunction trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
+    """Step trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
 
     weights (T, m, d), biases (T, m), counts (T,), inputs (n, d), labels (n,) of +-1,
     output_weights (m,), fixed. error (T,): absolute error of the given parameters, default 0;
@@ -83,7 +93,7 @@ def advance(
     if weights_low is not None and biases_low is not None:
         low = joined(weights_low, biases_low)
     error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
-    unit = units(high, data.points)
+    unit = parameter_units(high, data.points)
     columns = (kept(high, unit), kept(low, unit), error, *([] if unit is None else [unit]))
     moved = in_blocks(columns, np.asarray(counts), data, _STEPS[loss], method.step_size)
     high, low = freed(moved[0], unit), freed(moved[1], unit)
@@ -98,7 +108,7 @@ def _descend(
     """One step of `advance`: high and low parts of the parameters, their error, and their units
     where they have some."""
     high, low, error, *unit = columns
-    state = DescentState(Pair(high, low), error)
+    state = DescentState(DoubleDouble(high, low), error)
     state = step(state, Data(*data), loss_weights, step_size, *unit)
     return *state.parameters, state.error, *unit
 
@@ -123,8 +133,12 @@ def step(
     unit: of the parameters, where they are too small for XLA.
     """
     pull = step_size * pulls(state.parameters, data, loss_weights, unit)
-    update = descent(pull, data)
-    growth = jnp.maximum(1.0, curvature_bound(pull, data) - 1.0)
+    update = contract("jit,ik->jkt", pull, data.points)
+    # The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
+    # loss'' <= -loss' for both losses: its trace bounds the curvature.
+    squares = (data.points**2).sum(axis=1)
+    curvature = contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
+    growth = jnp.maximum(1.0, curvature - 1.0)
     error = state.error * growth + 4.0 * UNIT_ROUNDOFF * length_bound(pull, data)
     return DescentState(add(state.parameters, kept(update, unit)), error)
 
@@ -152,16 +166,16 @@ def contract(spec: str, *parts: Array) -> Array:
     return total.sum(axis=tuple(range(len(out), len(order))))
 
 
-def preactivations(parameters: Pair, data: Data, unit: Array | None = None) -> Array:
+def preactivations(parameters: DoubleDouble, data: Data, unit: Array | None = None) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial), rounded at 2^-53 of the terms' size.
 
-    unit: what the parameters are multiplied by, see `units.py`.
+    unit: what the parameters are multiplied by, see `parameters.py`.
     """
     return in_units(parameters, unit, lambda part: contract("jkt,ik->jit", part, data.points))
 
 
 def pulls(
-    parameters: Pair, data: Data, loss_weights: LossWeights, unit: Array | None = None
+    parameters: DoubleDouble, data: Data, loss_weights: LossWeights, unit: Array | None = None
 ) -> Array:
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
     preactivation = preactivations(parameters, data, unit)
@@ -171,21 +185,6 @@ def pulls(
     return jnp.where(preactivation > 0.0, signs * weights, 0.0)
 
 
-def descent(pull: Array, data: Data) -> Array:
-    """-gradient of the loss, shaped like the parameters."""
-    return contract("jit,ik->jkt", pull, data.points)
-
-
 def length_bound(pull: Array, data: Data) -> Array:
-    """Upper bound of the length of `descent`, and of its terms before they cancel, (trial,)."""
+    """Upper bound of the length of an update, and of its terms before they cancel, (trial,)."""
     return contract("i,jit->t", jnp.abs(data.points).sum(axis=1), jnp.abs(pull))
-
-
-def curvature_bound(pull: Array, data: Data) -> Array:
-    """Upper bound of the loss's largest Hessian eigenvalue inside the activation pattern, (trial,).
-
-    The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
-    loss'' <= -loss' for both losses; the bound is its trace.
-    """
-    squares = (data.points**2).sum(axis=1)
-    return contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))

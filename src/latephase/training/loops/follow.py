@@ -13,7 +13,6 @@ from jax import lax
 from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
-from latephase.training.base import Array, Data, Pair, joined, parted
 from latephase.training.gradient import (
     Gradient,
     gradient,
@@ -21,11 +20,20 @@ from latephase.training.gradient import (
     preactivations,
     squares,
 )
+from latephase.training.loops.blocks import BLOCK, Stretch, compiled
 from latephase.training.method import SteppedMethod, View
-from latephase.training.stepping import BLOCK, Stretch, compiled
-from latephase.training.units import freed, kept, units
-from latephase.training.units import preactivations as in_units
-from latephase.training.users import began, made
+from latephase.training.parameters import (
+    Array,
+    Data,
+    DoubleDouble,
+    freed,
+    in_units,
+    joined,
+    kept,
+    parameter_units,
+    parted,
+)
+from latephase.training.user_code import began, made
 
 
 class Followed(NamedTuple):
@@ -66,7 +74,7 @@ class FlowTime(NamedTuple):
 class MethodState(NamedTuple):
     """Parameters as high + low, the method's memory, updates, gradient evaluations, flow time."""
 
-    parameters: Pair
+    parameters: DoubleDouble
     memory: Any
     time: Array
     evaluations: Array
@@ -125,7 +133,7 @@ def _block(
 ) -> tuple[Floats, Floats, Floats]:
     """Samples of one block: parameters (S, m, d + 1, T), evaluations (S,), ln flow time (S, T)."""
     trials = jnp.arange(first, first + theta.shape[-1], dtype=jnp.uint32)
-    unit = units(theta, np.asarray(data.points))
+    unit = parameter_units(theta, np.asarray(data.points))
     problem = (trials, data, unit)
     state, done, seen = _begin(kept(theta, unit), problem, method, loss), 0, []
     stretch = Stretch(256)
@@ -145,7 +153,7 @@ def _block(
 
 @partial(jax.jit, static_argnames=("loss",))
 def _begin(theta: Array, problem: Any, method: SteppedMethod, loss: str) -> MethodState:
-    parameters = Pair(theta, jnp.zeros_like(theta))
+    parameters = DoubleDouble(theta, jnp.zeros_like(theta))
     memory = began(method, _view(parameters, jnp.zeros(()), problem, loss))
     none = FlowTime(jnp.zeros(theta.shape[-1]), jnp.full(theta.shape[-1], -jnp.inf))
     state = MethodState(parameters, memory, jnp.zeros(()), jnp.zeros(()), none)
@@ -176,7 +184,7 @@ def _steps(
     return moved
 
 
-def _view(parameters: Pair, time: Array, problem: Any, loss: str) -> View:
+def _view(parameters: DoubleDouble, time: Array, problem: Any, loss: str) -> View:
     trials, data, unit = problem
     plain = partial(preactivations, data=data)
     here = in_units(parameters, unit, plain)

@@ -20,7 +20,7 @@ from jax import lax
 from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats, Ints
-from latephase.training.base import Array
+from latephase.training.parameters import Array
 
 BLOCK = 512  # trials that run side by side: enough of them to hide the cost of starting a kernel
 STEPS_BETWEEN_CHECKS = 256

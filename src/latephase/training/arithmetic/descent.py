@@ -2,7 +2,7 @@
 
 Rounded to p bits, an update is a whole number of units in the last place; late in training it stays
 the same number for many steps, and one day it is 0 for ever. Between two changes all steps are
-alike, and made at once where they are known to be (`rounded_step.py`). A run to t = 10^15 takes as
+alike, and made at once where they are known to be (`leap.py`). A run to t = 10^15 takes as
 many leaps as its update has different values. Where steps alternate (chatter), each is made by
 itself. Formats of less than 64 bits are computed in float64 and rounded after every operation; in
 float64 itself XLA flushes subnormal numbers, so that steps that meet one are made by NumPy.
@@ -11,6 +11,7 @@ float64 itself XLA flushes subnormal numbers, so that steps that meet one are ma
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,22 +22,18 @@ from numpy.typing import NDArray
 
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
-from latephase.training.arithmetic.float_formats import FORMATS, format_of
-from latephase.training.arithmetic.rounded_step import Kind, RoundedState, is_open, leap
-from latephase.training.base import Array, Data, joined, parted
-from latephase.training.stepping import Stretch
+from latephase.training.arithmetic.formats import Format, format_of
+from latephase.training.arithmetic.leap import Arithmetic, RoundedState, is_open, leap
+from latephase.training.loops.blocks import Stretch
+from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, joined, parted
 
-__all__ = ["FORMATS", "MAX_LEAPS", "Rounded", "descend", "format_of"]
-
-MAX_LEAPS = 10**6
 ROUNDINGS = ("nearest", "stochastic")
-_SMALLEST_NORMAL = 2.0**-1022
 _BURST = 16  # leaps made by NumPy before XLA is tried again; doubled each time
 
 Progress = Callable[[int, int], None]
 
 
-class Rounded(NamedTuple):
+class Descended(NamedTuple):
     """Samples of T trials: weights (S, T, m, d), biases (S, T, m), as float64; stalled (T,): the
     update from which on nothing changes, NaN if none was seen; done (T,): updates made at the end;
     exhausted (T,): whether max_leaps ended the run before the last of the times.
@@ -64,9 +61,9 @@ def descend(
     seed: int = 0,
     start: float = 0.0,
     loss: str = "exponential",
-    max_leaps: int = MAX_LEAPS,
+    max_leaps: int = 10**6,
     progress: Progress | None = None,
-) -> Rounded:
+) -> Descended:
     """Gradient descent in the arithmetic of `dtype`, sampled at ascending `times` (updates done).
 
     weights (T, m, d), biases (T, m), inputs (n, d), labels (n,) of +-1, output_weights (m,) and
@@ -80,49 +77,48 @@ def descend(
     form = format_of(dtype)
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
-    kind = Kind(form.name, accumulate, rounding == "stochastic", loss)
+    kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
     theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        held: list[Any] = [_held(part, kind.working.rounded) for part in (*data, step_size)]
-        loop = _Loop(Data(*held[:3]), held[3], kind, max_leaps, seed, progress, float(times[-1]))
-        state, seen = _begin(_held(theta, form.rounded), start), []
+        *held, rate = (_held(part, kind.working) for part in (*data, step_size))
+        loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
+        ones: Any = np.ones(theta.shape[-1])
+        never, no = np.nan * ones, ones < 0
+        counts = np.zeros(len(ones), np.int64)
+        state = RoundedState(_held(theta, form), start * ones, ones, never, counts, no)
+        seen = []
         for t in times:
             state = loop.until(state, float(t))
             reached = (state.done >= t) | ~np.isnan(state.stalled)
             seen.append(np.where(reached, state.theta, np.nan))
         exhausted = np.asarray(is_open(state, float(times[-1]), np))
     ended, done = np.asarray(state.stalled), np.asarray(state.done)
-    return Rounded(*parted(np.stack(seen)), ended, done, exhausted)
+    return Descended(*parted(np.stack(seen)), ended, done, exhausted)
 
 
-def _held(values: Any, rounded: Callable[[Any], Any]) -> Floats:
-    return np.asarray(rounded(np.asarray(values, np.float64)))
+def _held(values: Any, form: Format) -> Any:
+    return np.asarray(form.rounded(np.asarray(values, np.float64)))  # type: ignore[arg-type]
 
 
-def _begin(theta: Any, start: float) -> RoundedState:
-    none: Any = np.full(theta.shape[-1], np.nan)
-    ones: Any = np.ones_like(none)
-    counts: Any = np.zeros(len(none), np.int64)
-    return RoundedState(theta, start * ones, ones, none, counts, none > 0)
-
-
+@dataclass
 class _Loop:
-    """Leaps, in stretches short enough to be told, by XLA where it can and by NumPy elsewhere."""
+    """Leaps, in stretches short enough to be told, by XLA where it can and by NumPy elsewhere.
 
-    def __init__(
-        self,
-        data: Any,
-        rate: Any,
-        kind: Kind,
-        max_leaps: int,
-        seed: int,
-        progress: Progress | None,
-        last: float,
-    ) -> None:
-        self.data, self.rate, self.kind = data, rate, kind
-        self.max_leaps, self.seed = max_leaps, seed
-        self.progress, self.last, self.stretch = progress, last, Stretch(1024, 64)
-        self.unfit = kind.watched and any(_subnormal(part).any() for part in (*data, rate))
+    unfit: whether the problem itself has numbers that XLA would flush
+    """
+
+    data: Data
+    rate: Any
+    kind: Arithmetic
+    max_leaps: int
+    seed: int
+    progress: Progress | None
+    last: float
+
+    def __post_init__(self) -> None:
+        self.stretch = Stretch(1024, 64)
+        parts = (*self.data, self.rate)
+        self.unfit = self.kind.watched and any(_subnormal(part).any() for part in parts)
 
     def until(self, state: RoundedState, time_: float) -> RoundedState:
         """Updates up to time_ (trial by trial), to the stall, or to the last leap allowed."""
@@ -170,11 +166,13 @@ class _Loop:
 
 
 def _subnormal(values: Any) -> Bools:
-    return np.asarray((values != 0) & (np.abs(values) < _SMALLEST_NORMAL))
+    return np.asarray((values != 0) & (np.abs(values) < SMALLEST_NORMAL))
 
 
 @partial(jax.jit, static_argnames=("kind",))
-def _leaps(state: RoundedState, problem: Any, limits: tuple[Any, ...], kind: Kind) -> RoundedState:
+def _leaps(
+    state: RoundedState, problem: Any, limits: tuple[Any, ...], kind: Arithmetic
+) -> RoundedState:
     """At most `stretch` leaps of the trials that are not lost."""
     until, max_leaps, stretch, seed = limits
     data, step_size = problem

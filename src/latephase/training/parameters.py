@@ -5,13 +5,20 @@ stay outside and every operation is one vector operation over trials. Parameters
 (neuron, feature, trial) whose last feature is the bias: its input is 1. They are carried as
 unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of the
 parameter it is added to, and 10^5 of them must not be lost.
+
+XLA flushes subnormal numbers to 0. From weights of 1e-308 a network trains like from 1e-300: all
+that counts is the signs of its first pre-activations, but XLA would take its neurons for dead. So
+what is too small is kept in smaller units: times a power of two each, `unit`, or None for 1 all
+over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +26,11 @@ from latephase.core.arrays import Floats
 
 Array = jax.Array
 UNIT_ROUNDOFF = 2.0**-53
+SMALLEST_NORMAL = 2.0**-1022
+_SMALL, _SMALLER = 2.0**-960, 2.0**53  # which makes the smallest subnormal number normal
 
 
-class Pair(NamedTuple):
+class DoubleDouble(NamedTuple):
     """The unevaluated sum high + low of two float64 arrays, |low| at most half an ulp of high."""
 
     high: Array
@@ -57,9 +66,48 @@ def _with_bias(weights: Floats, biases: Floats) -> Floats:
     return np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
 
 
-def add(pair: Pair, change: Array) -> Pair:
+def add(pair: DoubleDouble, change: Array) -> DoubleDouble:
     """high + low + change, the rounding error of the new high kept in low (TwoSum [knuth1997])."""
     change = pair.low + change
     total = pair.high + change
     moved = total - pair.high
-    return Pair(total, (pair.high - (total - moved)) + (change - moved))
+    return DoubleDouble(total, (pair.high - (total - moved)) + (change - moved))
+
+
+def units(values: Floats) -> Floats:
+    """What to multiply values (any shape) by: 1 for those of ordinary size."""
+    size = np.abs(values)
+    return np.where((size > 0) & (size < _SMALL), _SMALLER, 1.0)
+
+
+def parameter_units(parameters: Floats, points: Floats) -> Floats | None:
+    """Units of parameters (any shape), points (n, d + 1): where a term of a pre-activation is near
+    the subnormal numbers."""
+    size, reach = np.abs(parameters), np.abs(points)
+    if size.size == 0 or (size[size > 0].min(initial=1.0) * reach[reach > 0].min()) >= _SMALL:
+        return None
+    return units(parameters)
+
+
+def kept(values: Any, unit: Any) -> Any:
+    """Values times their units."""
+    return values if unit is None else values * unit
+
+
+def freed(values: Any, unit: Any) -> Any:
+    """Values out of their units."""
+    return values if unit is None else values / unit
+
+
+def in_units(
+    pair: tuple[Array, Array], unit: Array | None, plain: Callable[[Array], Array]
+) -> Array:
+    """Pre-activations at high + low, kept in units, by `plain`, which maps parameters to them;
+    where XLA would say 0 of a positive one, the smallest normal number."""
+    high, low = pair
+    if unit is None:
+        return plain(high) + plain(low)
+    here = plain(high / unit) + plain(low / unit)
+    finer = _SMALLER / unit
+    near = plain(high * finer) + plain(low * finer)
+    return jnp.where((here == 0) & (near > 0), SMALLEST_NORMAL, here)

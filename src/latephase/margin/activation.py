@@ -1,14 +1,19 @@
-"""Activation patterns: which neuron is active on which input."""
+"""Pre-activations, and which neuron is active on which input."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from latephase.core.arrays import Bools
+from latephase.core.arrays import Bools, Floats
 
-from .lines import line_value
-from .normalised import preactivations
+from .accurate_sums import line_value
+
+
+def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Floats:
+    """a_ji = w_j . x_i + b_j, shape (..., m, n), for inputs (n, d); rounded term by term."""
+    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
+    return np.asarray(np.einsum("...md,nd->...mn", w, x) + b[..., None])
 
 
 def is_active(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Bools:

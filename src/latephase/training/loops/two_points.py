@@ -15,11 +15,9 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem.geometry import SIGN
-from latephase.training.base import UNIT_ROUNDOFF, Array, Pair, add
-from latephase.training.stepping import Columns, in_blocks
+from latephase.training.loops.blocks import Columns, in_blocks
+from latephase.training.parameters import UNIT_ROUNDOFF, Array, DoubleDouble, add, units
 
-# XLA takes subnormal numbers for 0: pre-activations near them are kept in units of 2^-53.
-_SMALL, _SMALLER = 2.0**-960, 2.0**53
 _ULPS = 4.0  # rounding errors of a kick, in units of 2^-53 (2 + |margin|) of its size
 
 
@@ -53,8 +51,7 @@ def advance_pair(
     preactivations, preactivation_error (2, 2, T), parameter_error (T,), counts (T,), gram (2, 2):
     1 + x_i x_k.  Rigour: measured; the errors are estimates, as those of `advance`.
     """
-    zeros, size = np.zeros_like(preactivations), np.abs(preactivations)
-    unit = np.where((size > 0) & (size < _SMALL), _SMALLER, 1.0)
+    zeros, unit = np.zeros_like(preactivations), units(preactivations)
     columns = (
         *(unit * preactivations, zeros, zeros, zeros, unit * preactivation_error, parameter_error),
         np.zeros(preactivations.shape, bool),
@@ -79,8 +76,8 @@ def _step(columns: Columns, data: tuple[Array, ...], step_size: Array) -> Column
     pull = step_size * jnp.exp(-margins)
     felt = jnp.where(active, pull, 0.0)  # (neuron, point, trial)
     kicks = felt[:, :, None] * gram[:, :, None]  # (neuron, from point, to point, trial)
-    a, low = add(Pair(a, low), unit * (sign[:, :, None] * kicks).sum(axis=1))
-    got, got_low = add(Pair(got, got_low), felt)
+    a, low = add(DoubleDouble(a, low), unit * (sign[:, :, None] * kicks).sum(axis=1))
+    got, got_low = add(DoubleDouble(got, got_low), felt)
     norms = jnp.diagonal(gram)[:, None]
     growth = jnp.maximum(1.0, (felt * norms).sum(axis=(0, 1)) - 1.0)
     share = _ULPS * UNIT_ROUNDOFF * (2.0 + jnp.abs(margins))

@@ -1,4 +1,4 @@
-"""Every training method against its definition in 60-digit arithmetic, 200 steps long."""
+"""training/methods: each one against its definition in 60-digit arithmetic, 200 steps long."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import references.decimal_methods as exact
-from latephase.training.base import Data, Pair
-from latephase.training.follow import follow
+from latephase.training.loops.follow import follow
 from latephase.training.method import View
 from latephase.training.methods.table import METHODS, named, stepped
+from latephase.training.parameters import Data, DoubleDouble
 
 STEPS, ETA = 200, Decimal("0.25")  # exact in binary
 D = Decimal
@@ -112,7 +112,7 @@ def chosen(text: str, trial: int, points: int) -> list[int]:
 
         def at(time: int) -> int:
             view = View(
-                Pair(empty, empty),
+                DoubleDouble(empty, empty),
                 jnp.float64(time),
                 None,
                 None,

@@ -1,4 +1,4 @@
-"""Exact robustness margins against closed forms, all activation patterns, sampling and a MIQP."""
+"""margin/search: margins against closed forms, all activation patterns, sampling and a MIQP."""
 
 from __future__ import annotations
 
