@@ -175,6 +175,13 @@ def test_unknown_arguments_are_answered_with_the_known_ones(name):
     assert all(name in str(caught.value) for name in inspect.signature(call).parameters)
 
 
+def test_a_mistyped_argument_is_answered_with_the_one_meant():
+    """Ground truth: the argument that was mistyped."""
+    for call, wrong, meant in ((lp.simulate, "untill", "until"), (lp.Adam, "beta_1", "beta1")):
+        with pytest.raises(lp.InputError, match=f"did you mean {meant}"):
+            call(**{wrong: 1})
+
+
 WHOLE = [np.int64(3), np.uint8(3), np.float32(3.0), 3.0, np.array(3)]
 REAL = [np.float64(0.5), np.float32(0.5), np.float16(0.5), Fraction(1, 2), np.array(0.5)]
 

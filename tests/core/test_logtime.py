@@ -258,3 +258,12 @@ def test_log_spaced_refuses_one_sample():
     with pytest.raises(InputError) as caught:
         log_spaced(LogTime.parse(5), 1)
     assert message_is_one_line(caught.value)
+
+
+def test_repr_is_short_and_reads_back():
+    """Ground truth: eval, which makes the same time."""
+    times = [LogTime.parse(x) for x in ("1e1000", 10**5000, 7, "2**40")]
+    times += [LogTime.parse("0.5", flow=True), LogTime.from_log(1e5)]
+    for time in times:
+        assert eval(repr(time)) == time  # our own text
+        assert len(repr(time)) < 45

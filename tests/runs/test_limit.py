@@ -374,6 +374,15 @@ def test_dead_neurons_keep_their_constant():
     assert np.array_equal(found.offset[2], theta[2])
 
 
+def test_where_nothing_moves_no_point_is_fitted():
+    """Ground truth: both neurons dead on both points."""
+    run = lp.simulate(
+        lp.ShallowReLU([1, 1], [-5, -5]), lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(STEP)
+    )
+    with pytest.raises(lp.InputError, match="2 of 2 points are not fitted"):
+        lp.limit(run)
+
+
 def test_what_is_left_of_a_dead_neuron_decides_a_zero_region():
     """Ground truth: relu(x - 1) - relu(-x - 1) vanishes on [-1, 1]; lifted, it vanishes at -1."""
     direction = np.array([[1.0, -1.0], [-1.0, -1.0], [0.0, 0.0]])

@@ -137,6 +137,66 @@ def test_boundary_and_margin_are_near_at_different_times():
     assert found.steps_within(1e-3).log > 1
 
 
+@pytest.mark.parametrize("step", [0.3, 1e-3])
+def test_when_of_a_run_that_was_sampled_early_only(step):
+    """Ground truth: the same run with samples to its horizon."""
+    late = run_of((3, -1), lp.GradientDescent(step))
+    early = run_of((3, -1), lp.GradientDescent(step), at=[0, 1])
+    asked = [("log_loss", x) for x in (-5.0, -40.0, -2e6)] + [("boundary", 0.1), ("deficit", 0.6)]
+    for name, bound in asked:
+        found, expected = early.when(**{name: bound}), late.when(**{name: bound})
+        assert abs(found.log - expected.log) < 1e-7 * max(expected.log, 1.0)
+    assert early.until == lp.LogTime.parse("1e1000")
+    ends = [lp.limit(run).normalised_margin for run in (early, late)]
+    assert relative_error(*ends) < 1e-9
+
+
+def test_a_loss_that_stays_positive_never_gets_to_its_limit():
+    """Ground truth: L = 1 + 1/t on the other point's side, which float64 rounds to 1."""
+    run = lp.simulate(lp.ShallowReLU([0.7, 1.0], [0.1, -5.0]), DATA, DESCENT)
+    assert run.regime is lp.Regime.one_dead
+    assert run.when(log_loss=0.0) is None
+    t = run.when(log_loss=0.1)
+    assert float(run.at(t).log_loss) <= 0.1 < float(run.at(t.value - 1).log_loss)
+
+
+def test_a_margin_whose_term_in_1_over_ln_t_vanishes():
+    """Ground truth: the run: its deficit falls like 1.6e-3 / ln^2 t, as the law says by its 0."""
+    data = lp.Dataset([[1, 0], [0, 1]], [1, -1])
+    net = lp.ShallowReLU([[0.7, 0.0], [-0.4, 1.0]], [0.1, 0.2])
+    run = lp.simulate(net, data, DESCENT, at=["0", "1e1000"])
+    limit = lp.limit(run)
+    assert run.law.constant == run.law.margin_constant == limit.margin_constant == 0.0
+    assert run.law.time_within(1e-6) is None
+    t = run.when(deficit=1e-6)
+    assert t == limit.steps_within(1e-6)
+    assert relative_error(float(run.at(t).margin_deficit), 1e-6) < 1e-3
+    assert 1e-3 < float(run.at("1e300").margin_deficit) * (300 * log(10)) ** 2 < 2e-3
+
+
+def test_a_run_reads_as_a_few_lines():
+    """Ground truth: outcome, law and last sample stand in it; nothing is computed for it."""
+    run = run_of((3, -1))
+    for shown in (run, lp.limit(run), lp.predict(run.network, run.data, run.method)):
+        assert len(repr(shown)) < 100
+        assert str(run.law) in str(shown)
+        assert len(str(shown).splitlines()) <= 3
+    assert "specialised" in repr(run)
+    assert "1e1000: margin" in str(run)
+    assert run.trajectory.attrs["until"] == "1e1000"
+    assert run.trajectory.attrs["inputs"] == [3.0, -1.0]
+
+
+def test_default_times_of_a_method_that_is_stepped():
+    """Ground truth: its budget: all samples are reached, and the outcome says that `until` is not."""
+    run = lp.simulate(
+        lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), DATA, lp.HeavyBall(0.1), max_steps=90
+    )
+    assert np.isfinite(run.trajectory.log_loss.values).all()
+    assert run.trajectory.time.values[-1] == "90"
+    assert run.outcome is lp.Outcome.budget_exhausted
+
+
 @pytest.mark.parametrize(
     "asked",
     [{}, {"deficit": 0.1, "boundary": 0.1}, {"deficit": 0.0}, {"deficit": "x"}, {"log_loss": "a"},

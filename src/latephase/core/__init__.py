@@ -4,7 +4,7 @@
 """
 
 from latephase.core.errors import InputError, LatephaseError, Words
-from latephase.core.grids import log_spaced, log_times
+from latephase.core.log_times import log_spaced, log_times
 from latephase.core.logtime import LogTime
 from latephase.core.outcome import Outcome, Regime, Rigour
 from latephase.core.records import Law

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
 from types import FunctionType
@@ -62,8 +64,11 @@ def _refused(function: Callable[..., Any], error: TypeError) -> CallError:
     """ "GradientDescent.__init__() got an unexpected keyword argument 'lr'" in our words."""
     name = function.__qualname__.removesuffix(".__init__").removesuffix(".__call__")
     has = [str(p).partition(":")[0] for p in inspect.signature(function).parameters.values()]
-    known = ", ".join(part for part in has if part not in ("self", "cls"))
+    known = [part for part in has if part not in ("self", "cls")]
     said = str(error).partition("() ")[2] or str(error)
     for python, ours in (("got ", "a call with "), ("missing ", "a call without "), ("takes ", "")):
         said = ours + said.removeprefix(python) if said.startswith(python) else said
-    return CallError(f"the arguments of {name}: {known or 'none'}", Words(said), "use these names")
+    mistyped = re.search(r"keyword argument '(\w+)'", said)
+    meant = difflib.get_close_matches(mistyped[1], known, 1) if mistyped else []
+    do = f"did you mean {meant[0]}?" if meant else "use these names"
+    return CallError(f"the arguments of {name}: {', '.join(known) or 'none'}", Words(said), do)

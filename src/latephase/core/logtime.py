@@ -27,7 +27,7 @@ _LN10 = _CONTEXT.ln(Decimal(10))
 
 @public
 @total_ordering
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LogTime:
     """A time: number of updates done (gradient descent) or flow time (gradient flow).
 
@@ -144,6 +144,9 @@ class LogTime:
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"LogTime.parse({self.text!r}{'' if self.is_integral else ', flow=True'})"
 
     def __str__(self) -> str:
         return self.text

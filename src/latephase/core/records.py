@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.calls import public
@@ -19,8 +20,32 @@ def _not_given() -> None:
     """Default of the numbers that may come later: a default of the class would hide that."""
 
 
+def distance(eps: object, name: str = "eps") -> float:
+    """A distance in input units as a float: any real number, NumPy's too.  Raises InputError."""
+    number = eps.item() if getattr(eps, "shape", None) == () else eps  # type: ignore[attr-defined]
+    real = isinstance(number, Real) and not isinstance(number, bool)
+    if not (real and 1e-290 < float(number) < math.inf):  # type: ignore[arg-type]
+        expected = f"{name} > 1e-290, a distance in input units"
+        raise InputError(expected, eps, "pass for example 0.01")
+    return float(number)  # type: ignore[arg-type]
+
+
+class Told:
+    """A record whose repr is one line, its headline; `print` shows all of its lines."""
+
+    def lines(self) -> list[str]:
+        """The headline and what else a reader wants to see; nothing is computed for it."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.lines()[0]}>"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
 @public
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Law:
     """The law of the late phase: how the boundary and the margin come to their limits.
 
@@ -33,10 +58,12 @@ class Law:
     limit_boundary : float or None
         Limit of the boundary x*, in units of the inputs; None unless it is a point of the line.
     constant : float
-        In units of the inputs.  Exactly 0.0 where the limit is approached faster than any power of
-        1/ln t.
+        In units of the inputs.  Exactly 0.0 where it is no larger than its error: the term in
+        1 / ln t vanishes, and what is left is of the next order, see Notes.  NaN where the margin
+        cannot be measured exactly.
     offset : float
-        A natural logarithm.
+        A natural logarithm; NaN where the extrapolated margin does not tell it: 0 then gives the
+        leading order.
     exponent : float
         1.0 where the output weights are fixed.
     limit_margin : float or None
@@ -51,9 +78,11 @@ class Law:
 
     Notes
     -----
-    What is left out of the boundary's law is O(ln t / t) on the line; of the margin's, where
-    `limit_boundary` is None, O(1 / ln^2 t) of it.  Numbers that take time, those of the margin of
-    wide networks or many features, are computed when they are first asked for.
+    What is left out of the boundary's law is O(ln t / t^k) on the line, k = `Limit.rate` (1 for
+    two neurons on two points); of the margin's, where `limit_boundary` is None, O(1 / ln^2 t), of
+    it or, where the constant is 0, of the margin itself.  Numbers that take time, those of the
+    margin of wide networks or many features, are computed when they are first asked for; repr and
+    print do not ask.
     Source: the rate of [smorodinsky2026]; docs/theory.md, "Laws" and "Margins along the way".
     """
 
@@ -96,28 +125,57 @@ class Law:
         Returns
         -------
         LogTime or None
-            ln t = (|constant| / eps)^(1 / exponent) - offset; None where the law does not say: the
-            constant is 0 or unknown, or there is no such limit.
+            ln t = (|constant| / eps)^(1 / exponent) - offset, 0 where that is below 0.  None where
+            the law does not say: the constant is 0 or it or the offset is unknown, or there is no
+            such limit.  The run comes within eps all the same.
 
         Raises
         ------
         InputError
-            If eps is not a number > 0.
+            If eps is no number above 1e-290.
 
         Notes
         -----
         Of the law alone: `Prediction.steps_within`, `Limit.steps_within` and `Run.when` follow the
         run where the law still leaves something out.
         """
-        log = self.log_time_within(eps, boundary=boundary)
+        log = self.log_time_within(distance(eps), boundary=boundary)
+        if log is not None and log <= 0 and not flow:
+            return LogTime.parse(0)
         return None if log is None else LogTime.from_log(max(log, -700.0), flow=flow)
 
     def log_time_within(self, eps: float, *, boundary: bool = False) -> float | None:
         """ln of `time_within`, which a law may put below t = 1."""
-        if isinstance(eps, bool) or not 0 < eps < math.inf:
-            raise InputError("eps > 0, a distance in input units", eps, "pass for example 0.01")
         size = self.constant if boundary else self.margin_constant
         if (boundary and self.limit_boundary is None) or size is None or not abs(size) > 0:
             return None
-        log = (abs(size) / eps) ** (1 / self.exponent) - self.offset
+        log = (abs(size) / distance(eps)) ** (1 / self.exponent) - self.offset
         return log if math.isfinite(log) else None
+
+    @property
+    def _known(self) -> bool:
+        """Whether the numbers are there, so that they can be shown at once."""
+        return "_numbers" not in vars(self)
+
+    def __repr__(self) -> str:
+        names = [name for name in self.__dataclass_fields__ if name != "shares"]
+        shown = [f"{name}={getattr(self, name)!r}" for name in names if name in vars(self)]
+        return f"Law({', '.join(shown)}{'' if self._known else ', ...'})"
+
+    def __str__(self) -> str:
+        """The law as a formula: "x* ~ 0.5 - 0.2 / (ln t + 1.5)"."""
+        if not self._known:
+            return "margin ~ limit_margin + constant / (ln t + offset), computed when asked for"
+        on_line = self.limit_boundary is not None
+        limit = self.limit_boundary if on_line else self.limit_margin
+        start = f"{'x*' if on_line else 'margin'} ~ {math.nan if limit is None else limit:.6g}"
+        if self.constant == 0:
+            return f"{start} + {'o(1 / ln t)' if on_line else 'O(1 / ln^2 t)'}"
+        shift = "" if math.isnan(self.offset) else f" {_signed(self.offset)}"
+        power = "" if self.exponent == 1 else f"^{self.exponent:.6g}"
+        return f"{start} {_signed(self.constant)} / (ln t{shift}){power}"
+
+
+def _signed(value: float) -> str:
+    """A term to be added: "+ 0.2" or "- 0.2"."""
+    return f"{'-' if value < 0 else '+'} {abs(value):.6g}"

@@ -71,13 +71,35 @@ class TwoPointGeometry:
         order = (0, 1) if data.labels[0] == 1 else (1, 0)
         x1, x2 = (float(data.inputs[i, 0]) for i in order)
         try:
-            return TwoPointGeometry(x1, x2, order, *_numbers(Fraction(x1), Fraction(x2)))
+            return TwoPointGeometry._exact(Fraction(x1), Fraction(x2), order)
         except OverflowError:
             raise InputError(
                 "inputs between about 1e-150 and 1e150 apart and in size",
                 Words(f"{x1!r} and {x2!r}"),
                 "rescale the inputs",
             ) from None
+
+    @staticmethod
+    def _exact(x1: Fraction, x2: Fraction, order: tuple[int, int]) -> TwoPointGeometry:
+        """Each number rounded once; OverflowError outside float64."""
+        k12, midpoint = 1 + x1 * x2, (x1 + x2) / 2
+        if float((x1 - x2) ** 2) < np.finfo(np.float64).tiny:
+            raise OverflowError  # a determinant that underflows has lost the points
+        return TwoPointGeometry(
+            x1=float(x1),
+            x2=float(x2),
+            order=order,
+            k11=float(1 + x1**2),
+            k22=float(1 + x2**2),
+            k12=float(k12),
+            gram_sign=(k12 > 0) - (k12 < 0),
+            determinant=float((x1 - x2) ** 2),
+            midpoint=float(midpoint),
+            half_gap=float((x1 - x2) / 2),
+            x_inf=float(midpoint if k12 > 0 else (x1 + x2) / (1 - x1 * x2)),
+            excess=(float(x1 * (x1 - x2)), float(x2 * (x2 - x1))),
+            norm_gap=float((x2 - x1) * (x2 + x1)),
+        )
 
     @property
     def points(self) -> Floats:
@@ -131,27 +153,6 @@ def _affine(w: float, x: float, b: float) -> float:
 def is_two_point(data: Dataset) -> bool:
     """Whether the data are two points in dimension 1 (labels then differ: a Dataset has both)."""
     return data.n == 2 and data.d == 1
-
-
-def _numbers(
-    x1: Fraction, x2: Fraction
-) -> tuple[float, float, float, int, float, float, float, float, tuple[float, float], float]:
-    """The fields from k11 on, each rounded once; OverflowError outside float64."""
-    k12 = 1 + x1 * x2
-    gram_sign = (k12 > 0) - (k12 < 0)
-    midpoint = (x1 + x2) / 2
-    x_inf = midpoint if gram_sign > 0 else (x1 + x2) / (1 - x1 * x2)
-    determinant = float((x1 - x2) ** 2)
-    if determinant < np.finfo(np.float64).tiny:
-        raise OverflowError  # a determinant that underflows has lost the points
-    k11, k22 = float(1 + x1**2), float(1 + x2**2)
-    half_gap = float((x1 - x2) / 2)
-    excess = float(x1 * (x1 - x2)), float(x2 * (x2 - x1))
-    norm_gap = float((x2 - x1) * (x2 + x1))
-    return (
-        k11, k22, float(k12), gram_sign, determinant, float(midpoint), half_gap, float(x_inf),
-        excess, norm_gap,
-    )  # fmt: skip
 
 
 def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:

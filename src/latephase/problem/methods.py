@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from latephase.core import InputError
 from latephase.core.calls import public
-from latephase.problem.checks import real_number
+from latephase.problem.checks import positive_number
 
 
 class Method:
@@ -62,10 +62,7 @@ class GradientDescent(Method):
     step_size: float
 
     def __post_init__(self) -> None:
-        step_size = real_number(self.step_size, "step_size", "a finite number > 0")
-        if step_size <= 0:
-            raise InputError("step_size > 0", self.step_size, "give a positive step size")
-        object.__setattr__(self, "step_size", step_size)
+        object.__setattr__(self, "step_size", positive_number(self.step_size, "step_size"))
 
 
 @public

@@ -63,5 +63,5 @@ class Problem:
             raise InputError(
                 "two neurons with output weights +1, -1 on two points in dimension 1",
                 Words(sizes),
-                "use simulate, which steps any network",
+                "use simulate, which follows any network",
             )

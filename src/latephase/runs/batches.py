@@ -43,7 +43,7 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
 def label(s: Settings, found: Variables) -> xr.Dataset:
     """The variables as an xarray.Dataset with dims trial, time, neuron, feature."""
     over = dict.fromkeys(OF_TRIAL, ("trial",))
-    return dataset(found, s.times.given, ("trial",), over).assign_attrs(s.attributes())
+    return dataset(found, s.times.given, ("trial",), over, s.attributes())
 
 
 def template(s: Settings) -> xr.Dataset:

@@ -24,11 +24,10 @@ from latephase.problem import (
     losses,
 )
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
-from latephase.store.provenance import provenance
 
 from .settings import check_points
-from .times import Times, sample_times
-from .trajectory import dataset
+from .times import sample_times
+from .trajectory import dataset, settings_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,55 +97,29 @@ def compare(
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
     texts, step_size = texts_of(methods)
-    _check_methods(texts)
-    times = _times(until, at, samples)
+    if not texts:
+        raise InputError("at least one method", Words("none"), "name for example gd")
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
+    times = sample_times(GradientDescent(1.0), until, at, samples)
+    if times.until > LogTime.parse(MAX_UNTIL):
+        got = Words(str(times.until))
+        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
     drawn = initializers.get(initializer)
     start = drawn(trials=whole_number(trials, "trials", 1, MOST), seed=seed_number(seed))
-    found = _followed(start, data, plan, [_whole(t) for t in times.sorted], loss, progress)
+    found = _followed(start, data, plan, [int(t.as_float) for t in times.sorted], loss, progress)
     together = {name: np.stack([one[name] for one in found]) for name in found[0]}
     for name in together.keys() - {"fitted"}:
         axis = _OVER.get(name, ("algorithm", "trial", "time")).index("time")
         together[name] = np.take(together[name], times.positions, axis=axis)
     spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
-    return (
-        dataset(together, times.given, ("algorithm", "trial"), _OVER)
-        .assign_coords(
-            algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
-            spans=("algorithm", [method.spans for method in plan], spans),
-        )
-        .assign_attrs(
-            **provenance(),
-            initializer=drawn.name,
-            trials=int(trials),
-            seed=int(seed),
-            inputs=data.inputs.ravel().tolist(),
-            labels=data.labels.tolist(),
-            loss=loss,
-            step_size="differs" if step_size is None else step_size,
-            until=times.until.text,
-        )
+    step = {"step_size": "differs" if step_size is None else step_size}
+    whose = {"initializer": drawn.name, "trials": int(trials), "seed": int(seed)}
+    settings = settings_of(data, loss, times.until, **whose) | step
+    return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
+        algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
+        spans=("algorithm", [method.spans for method in plan], spans),
     )
-
-
-def _check_methods(texts: list[str]) -> None:
-    if not texts:
-        raise InputError("at least one method", Words("none"), "name for example gd")
-    twice = [text for text in texts if texts.count(text) > 1]
-    if twice:
-        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
-
-
-def _times(until: object, at: Sequence[object] | None, samples: int) -> Times:
-    times = sample_times(GradientDescent(1.0), until, at, samples)
-    if times.until > LogTime.parse(MAX_UNTIL):
-        got = Words(str(times.until))
-        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
-    return times
-
-
-def _whole(time: LogTime) -> int:
-    assert isinstance(time.value, int)
-    return time.value
 
 
 def _followed(

@@ -42,7 +42,7 @@ def ensemble(
     *,
     trials: int,
     seed: int,
-    until: object,
+    until: object = "1e1000",
     at: Sequence[object] | None = None,
     samples: int = 200,
     out: str | os.PathLike[str] | None = None,

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.core.calls import public
+from latephase.core.records import Told, distance
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
-from latephase.late.limits.gradients import LinearMode
+from latephase.late.limits.gradients import LinearMode, augmented
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
-from latephase.late.pattern import ACTIVE
+from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
-from .passage.pace import Pace
-from .passage.passage import distance
+from .passage.deviation import Deviation
 from .run import Run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_LATE = "1e100"  # where a run is looked at that settled and has no sample after t = 1
 
 
 @public
-@dataclass(frozen=True)
-class Limit:
+@dataclass(frozen=True, repr=False)
+class Limit(Told):
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
 
     Attributes
@@ -43,7 +48,8 @@ class Limit:
         The moves that were still to come: bounds the error of the part of the offset that is read
         off the run, once the remainder is small.
     remainder : float
-        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate.
+        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate; where a run
+        settled after that, at its horizon.
     rate : float
         That exponent.
     multipliers : array (n,)
@@ -64,7 +70,7 @@ class Limit:
     law : Law or None
         As in `Run`; None where rounding hides it.
     distance : float
-        Of the last sample's direction to the limit's, both of length 1.
+        Of the same theta's direction to the limit's, both of length 1.
     data, flow
         Of the run.
 
@@ -90,9 +96,15 @@ class Limit:
     distance: float
     data: Dataset
     flow: bool
-    _curve: Curve = field(repr=False)
-    _run: Run = field(repr=False)
-    _log_last: float = field(repr=False)
+    _curve: Curve
+    _run: Run
+    _log_last: float
+
+    def lines(self) -> list[str]:
+        """Whether it is the limit, how large its margin is, and the law."""
+        head = "settled" if self.settled else f"not settled, {self.reason}"
+        head += f": normalised margin {self.normalised_margin:.6g}"
+        return [head, "the law is hidden by rounding" if self.law is None else str(self.law)]
 
     @property
     def robustness_margin(self) -> float:
@@ -105,13 +117,17 @@ class Limit:
 
     @property
     def margin_constant(self) -> float:
-        """C of robustness_margin - margin(t) ~ C / ln t, in units of the inputs; `Law`'s."""
-        return -self._curve.slope[0]
+        """C of robustness_margin - margin(t) ~ C / ln t, in units of the inputs: that of `law`.
+
+        Where rounding hides the law, the extrapolated one, 0 if no larger than its error.
+        """
+        known = None if self.law is None else self.law.margin_constant
+        return self._curve.law_numbers()["margin_constant"] if known is None else known
 
     @property
     def margin_constant_error(self) -> float:
         """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
-        return self._pace().constant_error
+        return self._deviation().constant_error
 
     @cached_property
     def boundary(self) -> Floats | None:
@@ -171,7 +187,7 @@ class Limit:
         are looked for on the run itself, which is followed from its start, to 1e-8 of ln t.
         """
         bound = distance(eps)
-        return self._pace().within(bound) if self.settled and self._measured else None
+        return self._deviation().within(bound) if self.settled and self._measured else None
 
     def boundary_steps_within(self, eps: float) -> LogTime | None:
         """The time from which on the zero of N is within eps of law.limit_boundary.
@@ -181,20 +197,21 @@ class Limit:
         """
         bound, law = distance(eps), self.law
         known = self.settled and law is not None and law.limit_boundary is not None
-        return self._pace(boundary=True).within(bound) if known else None
+        return self._deviation(boundary=True).within(bound) if known else None
 
     @property
     def _measured(self) -> bool:
         return math.isfinite(self._curve.slope[0])
 
-    def _pace(self, boundary: bool = False) -> Pace:
+    def _deviation(self, boundary: bool = False) -> Deviation:
         asymptotic = (self._curve, self._log_last, self.remainder, self.rate)
-        return Pace(self._run, self.law, *asymptotic, bool(self.slide_multipliers), boundary)
+        slides = bool(self.slide_multipliers)
+        return Deviation(self._run, self.law, *asymptotic, slides, boundary)
 
 
 @public
 def limit(run: Run) -> Limit:
-    """What a run converges to, from the mode that it is in at its last sample.
+    """What a run converges to, from the mode that it is in at its last sample or, settled, its end.
 
     Parameters
     ----------
@@ -219,8 +236,8 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    theta, log_t = _last_sample(run)
     pattern, outer = _pattern(run), run.network.output_weights
+    theta, log_t = _last_sample(run, pattern)
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
@@ -263,22 +280,37 @@ def _unfitted(points: Bools) -> InputError:
     )
 
 
-def _last_sample(run: Run) -> tuple[Floats, float]:
-    """theta (m, d + 1) and ln t of the latest sample that was reached."""
-    samples = run.trajectory
-    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
-    log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
-    k = int(np.argmax(log10_t))
-    if run.outcome is Outcome.overflowed:
-        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
-    if not log10_t[k] > 0:
+def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
+    """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
+    that settled after it."""
+    theta, log10_t = _latest(run.trajectory)
+    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
+        late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
+        if late.log10 > log10_t:
+            theta, log10_t = _latest(run.followed([late]))
+    if not log10_t > 0:
         raise InputError(
             "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
         )
-    return theta[k], float(log10_t[k]) * math.log(10.0)
+    return theta, log10_t * math.log(10.0)
 
 
-def _pattern(run: Run) -> NDArray[np.integer]:
+def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
+    active = theta @ augmented(data.inputs).T > 0
+    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
+
+
+def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
+    """theta and the decimal logarithm of t at the latest sample that was reached."""
+    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
+    log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
+    k = int(np.argmax(log10_t))
+    return theta[k], float(log10_t[k])
+
+
+def _pattern(run: Run) -> Ints:
+    if run.outcome is Outcome.overflowed:
+        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     dtype = run.options.get("dtype")
     if dtype is not None or not run.method.has_late_phase:
         got = Words(f"one of {type(run.method).__name__} in {dtype or 'single steps'}")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
+from latephase.core.records import Told, distance
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.exact_pieces import ExactPieces
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
-from .passage.approach import Approach
-from .passage.passage import distance
+from .passage.pair_deviation import PairDeviation
 
 
 @public
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Told):
     """How a run ends, read off its entry into its regime.
 
     Attributes
@@ -40,7 +40,13 @@ class Prediction:
     law: Law | None
     outcome: Outcome
     entry: LogTime | None
-    _max_steps: int = field(default=MAX_STEPS, repr=False)
+    _max_steps: int = MAX_STEPS
+
+    def lines(self) -> list[str]:
+        """How it ends, and the law."""
+        name = self.regime.name if self.regime else self.outcome.name
+        head = name if self.entry is None else f"{name} from t = {self.entry} on"
+        return [head, self.outcome.value if self.law is None else str(self.law)]
 
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|margin - limit_margin\\| <= eps.
@@ -83,7 +89,7 @@ class Prediction:
             return None
         options, times = {"max_steps": self._max_steps}, (self.entry, self.entry)
         problem = Problem.of(self.network, self.data, self.method)
-        return Approach(problem, self.law, *times, options, boundary).within(eps)
+        return PairDeviation(problem, self.law, *times, options, boundary).within(eps)
 
 
 @public

@@ -11,6 +11,7 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
+from latephase.core.records import Told
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @public
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Told):
     """What `simulate` found.
 
     Attributes
@@ -27,7 +28,8 @@ class Run:
     network, data, method, loss
         What was trained, on what, how and on which loss.
     trajectory : xarray.Dataset
-        The samples over (time, neuron, feature), see `simulate`.
+        The samples over (time, neuron, feature), see `simulate`.  Its coordinate time holds texts
+        ("1e3" or "1000", as given): ask `at` for a time.
     outcome : Outcome
         Why the simulation stopped.
     regime : Regime or None
@@ -41,6 +43,8 @@ class Run:
         was reached.
     options : mapping
         What else `simulate` was asked, such as ``{"dtype": "float32"}``.
+    until : LogTime or None
+        The horizon that was asked for.
     """
 
     network: ShallowReLU
@@ -53,7 +57,18 @@ class Run:
     rigour: Rigour
     loss: str = "exponential"
     pattern: Ints | None = None
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    until: LogTime | None = None
+
+    def lines(self) -> list[str]:
+        """How it ended, its law, and the last sample."""
+        names = [self.outcome.name, *([self.regime.name] if self.regime else [])]
+        last = self.trajectory.isel(time=-1)
+        seen = f"t = {last.time.values}: margin {float(last.robustness_margin):.6g}, "
+        seen += f"deficit {float(last.margin_deficit):.6g}, ln loss {float(last.log_loss):.6g}"
+        head = f"{', '.join(names)}; {self.trajectory.sizes['time']} samples to t = {self.until}"
+        law = [] if self.law is None else [str(self.law)]
+        return [head, *law, f"{seen} ({last.rigour.values})"]
 
     @property
     def problem(self) -> Problem:

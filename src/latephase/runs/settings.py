@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.problem import (
-    Dataset,
-    Initializer,
-    TwoPointGeometry,
-    is_two_point,
-)
+from latephase.problem import Dataset, Initializer, TwoPointGeometry, is_two_point
 from latephase.problem.methods import Method
-from latephase.runs.times import Times
-from latephase.store.provenance import provenance
+
+from .times import Times
+from .trajectory import settings_of
 
 BATCH = 10_000
 _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a trial has
@@ -42,19 +38,13 @@ class Settings:
         return TwoPointGeometry.of(self.data)
 
     def attributes(self) -> dict[str, Any]:
-        """Settings and provenance as plain JSON values: text, numbers, lists of them."""
+        """Settings as plain JSON values: text, numbers, lists of them."""
         step = {"step_size": self.method.step_size} if self.method.discrete else {}
+        drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
         return {
-            **provenance(),
-            "initializer": self.initializer.name,
-            "seed": self.seed,
-            "trials": self.trials,
-            "inputs": self.data.inputs.ravel().tolist(),
-            "labels": self.data.labels.tolist(),
-            "loss": "exponential",
+            **settings_of(self.data, "exponential", self.times.until, **drawn),
             "method": type(self.method).__name__,
             **step,
-            "until": self.times.until.text,
             "max_steps": self.max_steps,
             "slide_tolerance": self.slide_tolerance,
             "batch": self.batch,

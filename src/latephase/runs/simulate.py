@@ -8,11 +8,12 @@ from latephase.core.calls import public
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
+from latephase.problem.checks import MOST, whole_number
 
 from .observed import observed
 from .run import Run
 from .times import sample_times
-from .trajectory import dataset
+from .trajectory import dataset, settings_of
 
 
 @public
@@ -39,14 +40,15 @@ def simulate(
     Parameters
     ----------
     network, data
-        A ShallowReLU and a Dataset of one dimension.
+        A ShallowReLU and a Dataset of as many features each.
     method
         GradientDescent or GradientFlow, which are followed to any horizon, or a method of
         `latephase.training`, which is stepped, up to max_steps.
     until, at : int, decimal string ("1e1000", "10**6") or LogTime
         The horizon and a list of sample times, whose order is kept.
     samples : int
-        How many times of `log_times` there are without `at`.
+        How many times of `log_times` there are without `at`: up to `until`, or to max_steps where
+        a method is stepped and the horizon lies beyond.
     loss : str
         "exponential" or "logistic".
     max_steps : int
@@ -78,7 +80,8 @@ def simulate(
         Its trajectory has weights (time, neuron, feature), biases (time, neuron) and, over (time):
         boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error,
         margin_error, rigour; of stepped methods also gradient_evaluations and log_flow_time.
-        Samples that could not be reached are NaN; the outcome says why.
+        Samples that could not be reached are NaN; the outcome says why.  Its attributes are
+        settings and provenance.
 
     Raises
     ------
@@ -93,10 +96,11 @@ def simulate(
     step by step (measured).  Source: [smorodinsky2026]; docs/theory.md, "Any shallow network".
     """
     problem = Problem.of(network, data, method, loss)
-    times = sample_times(problem.method, until, at, samples)
+    budget = whole_number(max_steps, "max_steps", 1, MOST)
+    times = sample_times(problem.method, until, at, samples, budget)
     goal = Goal(
         until=times.until,
-        max_steps=max_steps,
+        max_steps=budget,
         processes=processes,
         progress=progress,
         tolerance=tolerance,
@@ -109,16 +113,20 @@ def simulate(
     record = engine.run(problem, times.sorted, goal)
     variables = observed(problem, record)
     picked = {name: values[times.positions] for name, values in variables.items()}
+    options = goal.asked | ({} if budget == MAX_STEPS else {"max_steps": budget})
+    asked = {"method": repr(problem.method), "max_steps": budget, **goal.asked}
+    settings = settings_of(problem.data, problem.loss.name, times.until, **asked)
     return Run(
         problem.network,
         problem.data,
         problem.method,
-        dataset(picked, times.given),
+        dataset(picked, times.given, attributes=settings),
         record.outcome,
         record.regime,
         record.law,
         record.weakest,
         problem.loss.name,
         record.pattern,
-        goal.asked | ({} if goal.max_steps == MAX_STEPS else {"max_steps": goal.max_steps}),
+        options,
+        times.until,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools
 from latephase.core.calls import public
+from latephase.core.records import Told
 from latephase.problem import Dataset, GradientDescent, Problem, ShallowReLU
 
 from .run import Run
@@ -29,8 +30,8 @@ WHOLE_UNITS = float((np.log1p(1 / (_K - 0.5)) / _K).sum() + 1 / (_K[-1] + 0.5)) 
 
 
 @public
-@dataclass(frozen=True)
-class Stall:
+@dataclass(frozen=True, repr=False)
+class Stall(Told):
     """The predicted end of training in floating point.
 
     Attributes
@@ -57,6 +58,12 @@ class Stall:
     earliest: LogTime | None
     latest: LogTime | None
     run: Run
+
+    def lines(self) -> list[str]:
+        """When it stops, and with what left over."""
+        head = f"{self.dtype} stalls at t = {self.step}, deficit {self.deficit:.6g}"
+        known = self.earliest is not None
+        return [head, *([f"between {self.earliest} and {self.latest}"] if known else [])]
 
 
 @public

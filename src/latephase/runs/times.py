@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core import InputError, LogTime, Words, log_times
+from latephase.core.log_times import MOST_SAMPLES
 from latephase.problem import Method
 from latephase.problem.checks import whole_number
-
-MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,23 @@ class Times:
         return [place[t] for t in self.given]
 
 
-def sample_times(method: Method, until: object, at: Sequence[object] | None, samples: int) -> Times:
-    """Check the horizon and the sample times.  Raises InputError."""
+def sample_times(
+    method: Method,
+    until: object,
+    at: Sequence[object] | None,
+    samples: int,
+    max_steps: int | None = None,
+) -> Times:
+    """Check the horizon and the sample times.  Raises InputError.
+
+    max_steps: those of a method that is stepped: its default times end there.
+    """
     flow = not method.discrete
     horizon = LogTime.parse(until, flow=flow, name="until")
     if at is None:
         count = whole_number(samples, "samples", 2, MOST_SAMPLES)
-        given = log_times(horizon, count, flow=flow)
+        end = horizon if method.has_late_phase or max_steps is None else LogTime.parse(max_steps)
+        given = log_times(min(horizon, end), count, flow=flow)
     elif not _is_list(at):
         raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
     else:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
 from latephase.late.pair.observe import PairSamples
+from latephase.problem import Dataset
+from latephase.store.provenance import provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,10 +71,12 @@ def dataset(
     samples: Sequence[LogTime],
     lead: tuple[str, ...] = (),
     over: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    attributes: Mapping[str, Any] = MappingProxyType({}),
 ) -> xr.Dataset:
     """An xarray.Dataset of variables with dims (*lead, time[, neuron[, feature]]).
 
     over: the dims of variables that have others; those of a trial alone are `OF_TRIAL`.
+    attributes: settings, behind provenance.
     """
     import xarray as xr
 
@@ -86,7 +90,13 @@ def dataset(
         "time": ("time", [t.text for t in samples], {"long_name": "time as given"}),
         "log10_t": ("time", [t.log10 for t in samples], {"long_name": "decimal logarithm of time"}),
     }
-    return xr.Dataset(data, coordinates)
+    return xr.Dataset(data, coordinates, {**provenance(), **attributes})
+
+
+def settings_of(data: Dataset, loss: str, until: LogTime, **more: Any) -> dict[str, Any]:
+    """What every entrance writes down, as plain JSON values; `more` of its own before it."""
+    points = {"inputs": data.inputs.ravel().tolist(), "labels": data.labels.tolist()}
+    return {**more, **points, "loss": loss, "until": until.text}
 
 
 def variables(record: PairSamples, neurons: tuple[int, int]) -> dict[str, NDArray[Any]]:

@@ -48,7 +48,8 @@ class SingleSteps:
         )
         missing = len(times) - len(reached)
         theta = network_path(found.weights[:, 0], found.biases[:, 0])
-        outcome = Outcome.budget_exhausted if missing else Outcome.transient
+        short = goal.until is not None and goal.until > LogTime.parse(goal.max_steps)
+        outcome = Outcome.budget_exhausted if short else Outcome.transient
         if np.isnan(theta).any():
             outcome = Outcome.overflowed
         record = stepped_record(problem, _padded(theta, missing), outcome)

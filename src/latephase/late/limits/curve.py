@@ -16,6 +16,7 @@ from latephase.problem import Dataset, ShallowReLU
 
 _HALVINGS = 6
 _SHARP = 1e-9  # of a slope: an error that is small enough
+_TOLD = 0.1  # of 1 + |offset|: an error of the offset up to which there is one
 _ROUNDING = 2.0**-50
 _NEAREST = 1e-2  # ln t below which a run has no late phase
 _FARTHEST = 1e12  # ln t beyond which no passage is looked for
@@ -70,6 +71,7 @@ class Curve:
 
         Extrapolated from halved differences.  The widest ones may straddle a kink of the margin, so
         other starts are tried until one is sharp, or the one with the smallest spread is taken.
+        beta, which magnifies that error, is NaN where its own is no longer small.
         """
         if not math.isfinite(self.start):
             return math.nan, math.nan, math.nan
@@ -81,8 +83,10 @@ class Curve:
             # Rounding of the margins, a few tens of ulp, is magnified by the smallest difference.
             error = spread + 1e-14 * self.start / steps[-1]
             bends = [slope / q - 1 if q else 0.0 for q in quotients]
-            offset, _ = _extrapolated([bend / e for bend, e in zip(bends, steps, strict=True)])
-            found.append((slope, error, offset))
+            offset, wide = _extrapolated([bend / e for bend, e in zip(bends, steps, strict=True)])
+            wide += 2 * error / (max(abs(slope), 1e-300) * steps[-1])
+            told = wide <= _TOLD * (1 + abs(offset))
+            found.append((slope, error, offset if told else math.nan))
             if error <= _SHARP * abs(slope):
                 break
         return min(found, key=lambda one: one[1])

@@ -58,6 +58,8 @@ def mode_limit(
     """
     mode = LinearMode.of(pattern, data, output_weights)
     flat, gradients = mode.flat, mode.gradients
+    if not flat.any():  # nothing moves
+        return None
     if not _SMALLEST <= np.abs(flat).max() <= 1 / _SMALLEST:
         raise InputError(
             f"output weights times inputs whose squares are floats, from {_SMALLEST:.0e} on",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 
-from latephase.core import InputError, LogTime, Outcome, Words
+from latephase.core import InputError, LogTime, Outcome, Regime, Words
 from latephase.core.arrays import Floats
+from latephase.core.records import distance
+from latephase.late.pattern import SLIDING
+from latephase.problem.checks import real_number
+from latephase.runs.limit import limit
 from latephase.runs.run import Run
 
-from .pace import margins_at
-from .passage import FARTHEST, Excess, distance, last_passage
+from .deviation import margins_at
+from .last_passage import FARTHEST, Excess, last_passage
 
 _SAME = 1e-12  # of the optimal margin: a deficit this near that of the limit is not told from it
+_LATE = 1000.0  # ln t from which on the loss of a settled run falls like 1/t to all digits
+_DEAD = (Regime.one_dead, Regime.both_dead)
 
 
 def when(run: Run, asked: dict[str, object]) -> LogTime | None:
@@ -27,14 +32,10 @@ def when(run: Run, asked: dict[str, object]) -> LogTime | None:
         )
     ((name, bound),) = asked.items()
     if name == "log_loss":
-        return _loss_within(run, _real(bound))
+        return _loss_within(run, real_number(bound, name, "a finite logarithm"))
     eps = distance(bound, name)
-    return _boundary_within(run, eps) if name == "boundary" else _deficit_within(run, eps)
-
-
-def _boundary_within(run: Run, eps: float) -> LogTime | None:
-    from latephase.runs.limit import limit
-
+    if name == "deficit":
+        return _deficit_within(run, eps)
     if run.law is None or run.law.limit_boundary is None:
         raise InputError(
             "a run whose boundary tends to a point of the line",
@@ -46,12 +47,10 @@ def _boundary_within(run: Run, eps: float) -> LogTime | None:
 
 def _deficit_within(run: Run, bound: float) -> LogTime | None:
     """By the limit where it is known: the deficit then stays within the bound for ever."""
-    from latephase.runs.limit import limit
-
     optimal, law = run.data.optimal_margin, run.law
     excess: Excess = lambda times: _log_deficits(run, times) - math.log(bound)  # noqa: E731
     if law is None or law.limit_margin is None or math.isnan(law.limit_margin):
-        return _up_to_the_end(run, excess)
+        return _up_to(run, _last(run)[0], excess)
     left = max(optimal - law.limit_margin, 0.0)  # the deficit in the limit
     left = 0.0 if left <= _SAME * optimal else left
     if bound <= left:
@@ -60,7 +59,7 @@ def _deficit_within(run: Run, bound: float) -> LogTime | None:
     if left == 0 or both is None or both.log > FARTHEST:
         return both
     # A margin above its limit is as far off as one below it, but that is no deficit.
-    return last_passage(excess, LogTime.parse(0), both, flow=run.flow) or both
+    return _up_to(run, both.log, excess, both) or both
 
 
 def _log_deficits(run: Run, times: list[LogTime]) -> Floats:
@@ -71,23 +70,45 @@ def _log_deficits(run: Run, times: list[LogTime]) -> Floats:
 
 
 def _loss_within(run: Run, bound: float) -> LogTime | None:
-    """The loss falls like 1/t: what is missing in ln L is the time that is missing in ln t."""
+    """The loss falls like 1/t: what is missing in ln L is the time that is missing in ln t.
+
+    That is seen from the latest sample, or a later one where the run has not settled there yet.
+    """
     excess: Excess = lambda times: run.followed(times).log_loss.values - bound  # noqa: E731
     log_t, log_loss = _last(run)
-    missing = max(log_loss - bound, 0.0)
-    if run.outcome is not Outcome.settled or missing == 0:
-        return _up_to_the_end(run, excess)
-    if log_t + missing > FARTHEST:
-        return LogTime.from_log(log_t + missing, flow=run.flow)
-    top = LogTime.from_log(log_t + missing + 1.0, flow=run.flow)
-    return last_passage(excess, LogTime.parse(0), top, flow=run.flow)
+    if run.outcome is not Outcome.settled or run.regime in _DEAD:
+        return _loss_up_to_the_end(run, log_t, excess)
+    log_t, far = max(log_t, 0.0), False
+    while math.isfinite(missing := max(0.0, log_loss - bound)):
+        if log_t + missing > FARTHEST and (far or log_t >= _LATE):
+            return LogTime.from_log(log_t + missing, flow=run.flow)
+        far = log_t + missing > FARTHEST
+        top = _LATE if far else log_t + (missing + 1.0 if missing else 0.0)
+        found = None if far else _up_to(run, top, excess)
+        if found is not None:
+            return found
+        log_t = top if top > log_t else log_t + 1.0
+        log_loss = bound + float(excess([LogTime.from_log(log_t, flow=run.flow)])[0])
+    return None
 
 
-def _up_to_the_end(run: Run, excess: Excess) -> LogTime | None:
-    """Up to the last sample, of a run of which no more is known."""
-    log_t, _ = _last(run)
-    top = LogTime.from_log(log_t, flow=run.flow)
-    return last_passage(excess, LogTime.parse(0), top, flow=run.flow)
+def _loss_up_to_the_end(run: Run, log_end: float, excess: Excess) -> LogTime | None:
+    """What falls to a positive limit never gets there, though rounding says so."""
+    found, end = _up_to(run, log_end, excess), LogTime.from_log(log_end, flow=run.flow)
+    if found is None or run.regime is not Regime.one_dead or found in (LogTime.parse(0), end):
+        return found
+    return found if excess([found, end]).any() else None
+
+
+def _up_to(run: Run, log_top: float, excess: Excess, top: LogTime | None = None) -> LogTime | None:
+    """The last passage up to a time, or its logarithm: of a run of which no more is known, its end.
+
+    A step over a kink and the next one differ, and so do those of a method with momentum.
+    """
+    slides = run.pattern is None or bool((run.pattern == SLIDING).any())
+    chatter = not run.flow and (slides or run.outcome is not Outcome.settled)
+    top = top or LogTime.from_log(log_top, flow=run.flow)
+    return last_passage(excess, LogTime.parse(0), top, flow=run.flow, chatter=chatter)
 
 
 def _last(run: Run) -> tuple[float, float]:
@@ -95,11 +116,3 @@ def _last(run: Run) -> tuple[float, float]:
     reached = np.where(run.trajectory.log_loss.notnull(), run.trajectory.log10_t, -np.inf)
     k = int(np.argmax(reached))
     return float(reached[k]) * math.log(10.0), float(run.trajectory.log_loss[k])
-
-
-def _real(value: object) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise InputError("log_loss, a finite logarithm", value, "pass for example -100")
-    return float(value)

@@ -9,6 +9,7 @@ from latephase.core.calls import public
 from latephase.core.errors import InputError
 from latephase.core.logtime import LogTime, rounded_text
 
+MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
 _DENSE = LogTime.parse("1e6")  # up to which times are even in ln t
 _WEIGHT = 4.0  # what that part counts for, as a change of ln ln t, in sharing out the samples
 
@@ -22,7 +23,7 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
     until : int, str or LogTime
         The last time, such as ``"1e1000"``.
     samples : int
-        How many times, at least 2.
+        How many times, from 2 to 10^7.
     flow : bool
         Real times, from min(1, until)/1000 on, for gradient flow; else whole numbers of updates.
 
@@ -37,7 +38,7 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
     Raises
     ------
     InputError
-        If `until` is no time or `samples` is below 2.
+        If `until` is no time or `samples` is not from 2 to 10^7.
 
     Notes
     -----
@@ -53,6 +54,8 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
     end = LogTime.parse(until, flow=flow)
     if isinstance(samples, bool) or not hasattr(samples, "__index__"):
         raise InputError("a whole number of samples", samples, "pass for example 200")
+    if samples > MOST_SAMPLES:
+        raise InputError(f"at most {MOST_SAMPLES:,} samples", samples, "ask for fewer")
     if end <= _DENSE or samples < 3:
         return log_spaced(end, samples, flow)
     spread = math.log(end.log / _DENSE.log)

@@ -14,8 +14,8 @@ from latephase.margin import zeros_on_line
 from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
 
-from .approach import Approach
-from .passage import FARTHEST, RESOLVED, last_passage
+from .last_passage import FARTHEST, RESOLVED, last_passage
+from .pair_deviation import PairDeviation
 
 _ULP = 2.0**-52
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
@@ -24,7 +24,7 @@ _SHARE = 1e-6  # of a constant, to which the curve must know it
 
 
 @dataclass(frozen=True)
-class Pace:
+class Deviation:
     """The deviation |margin(t) - curve.start| of a run, or of its only zero from law.limit_boundary
     with `boundary`.
 
@@ -89,7 +89,7 @@ class Pace:
         if law is None or not self._pair or law.constant != 0:
             return None
         times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=run.flow)
-        return Approach(run.problem, law, *times, run.options, self.boundary).within(eps)
+        return PairDeviation(run.problem, law, *times, run.options, self.boundary).within(eps)
 
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
         chatter = self.slides and not self.run.flow

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from latephase.core import InputError, LogTime
+from latephase.core import LogTime
 from latephase.core.arrays import Floats
 
 Excess = Callable[[list[LogTime]], Floats]
@@ -24,17 +23,6 @@ _WITHIN = np.linspace(0.0, 1.0, 13)
 _ROUNDS = 40
 _CHATTERING = 40_000  # steps looked at one by one where a kink is chattered about
 _EXACT = 2.0**53
-
-
-def distance(eps: object, name: str = "eps") -> float:
-    """A distance in input units as a float: any real number, NumPy's too.  Raises InputError."""
-    if isinstance(eps, np.ndarray) and eps.ndim == 0:
-        eps = eps[()]
-    real = isinstance(eps, Real) and not isinstance(eps, bool)  # np.bool is no Real
-    if not (real and 1e-290 < float(eps) < math.inf):  # type: ignore[arg-type]
-        expected = f"{name} > 1e-290, a distance in input units"
-        raise InputError(expected, eps, "pass for example 0.01")
-    return float(eps)  # type: ignore[arg-type]
 
 
 def last_passage(

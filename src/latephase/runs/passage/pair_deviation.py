@@ -15,7 +15,7 @@ from latephase.core.arrays import Floats
 from latephase.problem import Problem
 from latephase.runs.simulate import simulate
 
-from .passage import RESOLVED, last_passage
+from .last_passage import RESOLVED, last_passage
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,7 +27,7 @@ _PLAIN = 1e-7  # of the optimal margin: a deviation that float64 resolves and th
 
 
 @dataclass(frozen=True)
-class Approach:
+class PairDeviation:
     """The deviation of a run of two neurons on two points from its limit: |margin - limit_margin|,
     or |x* - limit_boundary| with `boundary`.
 
