@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from latephase.experiments import Bench
-from latephase.experiments.bench.figure import Figure
+from latephase.experiments.bench.finding import Figure
 from latephase.experiments.paper import he_initialisation
 from latephase.report.figures import panel_svgs, plot_style
 from latephase.report.palette import THEME

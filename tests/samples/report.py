@@ -6,8 +6,15 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
+from latephase.experiments.bench.finding import (
+    Figure,
+    Finding,
+    Number,
+    Panel,
+    Series,
+    Support,
+    Table,
+)
 
 NAMES = ("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "uniform")
 PROVENANCE = {

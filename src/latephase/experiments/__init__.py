@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .bench.base import Bench, Claim, Evidence, Statement
-from .bench.figure import Figure, Panel, Series
-from .bench.finding import Finding, Number, Support, Table
+from .bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
 from .beyond import arithmetic, attacks, cross_check, data_plane, digits, proved, transition, wider
 from .paper import (
     boundary,

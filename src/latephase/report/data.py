@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latephase.experiments.bench.base import Statement
-from latephase.experiments.bench.figure import Figure
-from latephase.experiments.bench.finding import Finding, Table
+from latephase.experiments.bench.finding import Figure, Finding, Table
 from latephase.report.figures import slug
 
 if TYPE_CHECKING:

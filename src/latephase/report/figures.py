@@ -23,7 +23,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from latephase.experiments.bench.figure import Figure, Panel
+from latephase.experiments.bench.finding import Figure, Panel
 from latephase.report import svg, typeset
 from latephase.report.palette import STYLE
 from latephase.report.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_mesh

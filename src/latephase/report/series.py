@@ -17,7 +17,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from latephase.experiments.bench.figure import Series
+from latephase.experiments.bench.finding import Series
 from latephase.report import typeset
 from latephase.report.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.workers import workers
-from latephase.experiments.bench.figure import Figure
+from latephase.experiments.bench.finding import Figure
 from latephase.report import data, figures
 from latephase.report.data import Examined
 from latephase.report.page import page

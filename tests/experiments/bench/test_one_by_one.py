@@ -14,9 +14,9 @@ from helpers import relative_error
 from latephase.experiments import BEYOND, CLAIMS, Bench, Support
 from latephase.experiments.bench import one_by_one
 from latephase.experiments.bench.base import Evidence
-from latephase.experiments.beyond import other_networks, transition
+from latephase.experiments.beyond import transition
 from latephase.experiments.paper import boundary, rate
-from latephase.experiments.remedies import input_scaling
+from latephase.experiments.remedies import constant
 from latephase.problem import Dataset, ShallowReLU
 from latephase.training import by_definition
 from latephase.training.by_definition import descend
@@ -69,11 +69,11 @@ def test_steps_by_definition_share_nothing_with_the_fast_forward():
 
 
 @pytest.fixture(scope="module")
-def runs() -> one_by_one.Stepped:
+def runs() -> one_by_one.SteppedRuns:
     return one_by_one.stepped(Bench(trials=100, seed=3))
 
 
-def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepped):
+def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.SteppedRuns):
     """Ground truth: six stepped runs, with laws, weights and margins made false."""
     assert rate.slow_step_by_step(runs).all()
     assert rate.decide([], runs) is Support.SUPPORTED
@@ -91,7 +91,7 @@ def test_the_legs_of_claims_2_to_4_turn_on_planted_errors(runs: one_by_one.Stepp
         assert boundary.decide([], wrong) is Support.NOT_SUPPORTED
 
 
-def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepped):
+def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.SteppedRuns):
     """Ground truth: closed form; on x = -1, 1 a step adds 2 step (1 + O(1/t)) to e^margin."""
     q = np.stack(
         [runs.weights[..., 0] + runs.biases[..., 0], runs.biases[..., 1] - runs.weights[..., 1]]
@@ -100,14 +100,14 @@ def test_stepped_runs_take_the_step_that_claims_are_about(runs: one_by_one.Stepp
     assert relative_error(grown, np.full_like(grown, 0.2 * 9e6)) < 1e-6
 
 
-def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.Stepped):
+def test_a_slope_may_be_off_by_what_the_law_leaves_out(runs: one_by_one.SteppedRuns):
     """Ground truth: O(1/t) with t the earlier time of the slope."""
     assert (runs.until, runs.allowed) == ("10^7", 1e-2)
 
 
 def test_other_networks_are_slow_where_two_neurons_are_fast():
     """Ground truth: brute force to 10^8, C = 0.238880 with output weights 2, -1."""
-    first, second = other_networks.others()
+    first, second = transition.other_networks()
     assert relative_error(first.constant, 0.238880) < 1e-4
     assert relative_error(first.stepped, 0.238880) < 2e-3
     assert relative_error(second.constant, 0.14695) < 1e-3
@@ -118,18 +118,18 @@ def test_other_networks_are_slow_where_two_neurons_are_fast():
 
 def test_scaled_inputs_leave_the_function_as_it_was():
     """Ground truth: w x = (2 w)(x / 2), exactly, for powers of two."""
-    (w, b), data = input_scaling.NETWORK, Dataset([1.0, -1.0], [1, -1])
-    small = input_scaling.smaller(data)
-    scaled = ShallowReLU(np.array(w) / input_scaling.FACTOR, b)
+    (w, b), data = constant.NETWORK, Dataset([1.0, -1.0], [1, -1])
+    small = constant.smaller(data)
+    scaled = ShallowReLU(np.array(w) / constant.FACTOR, b)
     assert (ShallowReLU(w, b)(data.inputs) == scaled(small.inputs)).all()
 
 
 def test_scaled_inputs_are_fast():
     """Ground truth: brute force to 10^6, relative deficits 1.6e-2 and 8.6e-7."""
-    plain, scaled = input_scaling.step_by_step()
+    plain, scaled = constant.step_by_step()
     assert relative_error(plain, 0.0158652735699) < 1e-9
     assert relative_error(scaled, 8.631e-7) < 1e-3
-    found = input_scaling.measure(Dataset([1.0, -1.0], [1, -1]), "standard_normal", 40, 5)
+    found = constant.measure(Dataset([1.0, -1.0], [1, -1]), "standard_normal", 40, 5)
     assert found.networks > 5
     assert found.gain > 100
 

@@ -15,8 +15,8 @@ from latephase.experiments.bench.base import PAPER_DATA, Bench
 from latephase.experiments.bench.drawn import draw, ends_in, follow
 from latephase.experiments.bench.finding import Finding, Support
 from latephase.experiments.bench.one_by_one import step_to
-from latephase.experiments.beyond import cross_check, data_map, data_plane
-from latephase.experiments.paper import flow_against_descent, how_slow, paths, patterns
+from latephase.experiments.beyond import cross_check, data_plane
+from latephase.experiments.paper import flow_against_descent, how_slow, patterns
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
 SUPPORTED, REFUTED, OPEN = Support.SUPPORTED, Support.NOT_SUPPORTED, Support.UNDECIDED
@@ -110,9 +110,9 @@ def test_pattern_claim_on_few_trials() -> None:
 def test_pattern_codes_and_paths() -> None:
     """Truth: written by hand: s11 s12 s21 s22, runs of the same code once."""
     a = np.array([[[1.0, -1.0], [0.0, 2.0]], [[1.0, 1.0], [-1.0, 2.0]]])
-    assert paths.codes_of(a).tolist() == [0b1001, 0b1101]
-    assert paths.path(np.array([15, 15, 13, 9, 9])) == ("1111", "1101", "1001")
-    assert paths.leavers(np.array([[15, 9, 9], [9, 9, 8], [9, 8, 9]])) == 2
+    assert patterns.codes_of(a).tolist() == [0b1001, 0b1101]
+    assert patterns.path(np.array([15, 15, 13, 9, 9])) == ("1111", "1101", "1001")
+    assert patterns.leavers(np.array([[15, 9, 9], [9, 9, 8], [9, 8, 9]])) == 2
 
 
 def _waits(entry: float, size: int) -> patterns.Waits:
@@ -201,13 +201,13 @@ def test_relative_limit_against_fractions(x1: float, x2: float) -> None:
     limit, middle, half = (p + q) / (1 - p * q), (p + q) / 2, abs(p - q) / 2
     expected = float((half - abs(limit - middle)) / half)
     geometry = TwoPointGeometry.of(Dataset([x1, x2], [1, -1]))
-    assert relative_error(data_map.relative_limit(geometry), expected) < 1e-14
+    assert relative_error(data_plane.relative_limit(geometry), expected) < 1e-14
 
 
 def test_rates_by_the_exact_sign() -> None:
     """Truth: by hand; (3, -1/3) and (5, -0.2) lie on either side of x1 x2 = -1."""
     pairs = ((1.0, -1.0), (3.0, -1 / 3), (5.0, -0.2), (0.5, -0.5), (2.0, -2.0), (0.5, -1.0))
-    rates = [data_map.rate(TwoPointGeometry.of(Dataset(list(p), [1, -1]))) for p in pairs]
+    rates = [data_plane.rate(TwoPointGeometry.of(Dataset(list(p), [1, -1]))) for p in pairs]
     names = ["border", "data", "start", "fast", "start", "data"]
     assert [r.name for r in rates] == names
 
@@ -228,8 +228,8 @@ def test_one_spot_of_each_kind_agrees_with_the_map() -> None:
         assert spot.rate_agrees
 
 
-def _spot(rate: data_map.Rate, **planted: float) -> data_plane.Spot:
-    shrink = 0.08 if rate is data_map.Rate.fast else 0.8
+def _spot(rate: data_plane.RateClass, **planted: float) -> data_plane.Spot:
+    shrink = 0.08 if rate is data_plane.RateClass.fast else 0.8
     return replace(data_plane.Spot(1, -1, rate, 1.0, 12, 0.01, shrink, 12, 1e-5), **planted)
 
 
@@ -246,16 +246,16 @@ def _spot(rate: data_map.Rate, **planted: float) -> data_plane.Spot:
 )
 def test_map_is_decided_by_its_spots(planted: dict[str, float], verdict: Support) -> None:
     """Truth: the criterion as written; one spot off turns the verdict."""
-    rest = [_spot(r) for r in data_map.Rate]
-    assert data_plane.decide([*rest, _spot(data_map.Rate.start, **planted)]) is verdict
-    slow = _spot(data_map.Rate.fast, shrink=0.8)
+    rest = [_spot(r) for r in data_plane.RateClass]
+    assert data_plane.decide([*rest, _spot(data_plane.RateClass.start, **planted)]) is verdict
+    slow = _spot(data_plane.RateClass.fast, shrink=0.8)
     assert data_plane.decide([*rest, slow]) is REFUTED
     assert data_plane.decide(rest[:-1]) is OPEN
 
 
 def test_map_series_are_short() -> None:
     """Truth: the grid is symmetric under swapping the inputs, 1 wherever x1 x2 >= -1."""
-    side, limits, rates = data_map.grid()
+    side, limits, rates = data_plane.grid()
     assert limits.size <= 2000
     np.testing.assert_array_equal(limits, limits.T)
     inside = side[:, None] * side > -0.99
@@ -267,10 +267,10 @@ def test_map_series_are_short() -> None:
 # claim 10
 
 
-def _compared(**planted: object) -> cross_check.Samples:
+def _compared(**planted: object) -> cross_check.ErrorSamples:
     n = 200
     exact = np.arange(n) < 150
-    good = cross_check.Samples(
+    good = cross_check.ErrorSamples(
         time=np.full(n, 1000),
         error=np.where(exact, 1e-15, 1e-5),
         reported=np.where(exact, 1e-15, 1e-4),

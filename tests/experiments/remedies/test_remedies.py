@@ -19,8 +19,8 @@ from latephase.experiments.remedies import rescaling as remedies_rescaling
 from latephase.experiments.remedies import sharpness as remedies_sharpness
 from latephase.experiments.remedies import sign as remedies_sign
 from latephase.experiments.remedies.compared import _shifts, effect, null_free_constant
-from latephase.experiments.remedies.input_scaling import Scaled
-from latephase.experiments.remedies.runs import Compared, compared
+from latephase.experiments.remedies.constant import ScaledInputs
+from latephase.experiments.remedies.runs import MethodRuns, compared
 from latephase.late.pair.law import laws
 from latephase.problem import Dataset, TwoPointGeometry
 
@@ -29,7 +29,7 @@ TRIALS = 128
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[Compared]:
+def runs() -> list[MethodRuns]:
     return compared(BENCH)
 
 
@@ -42,7 +42,7 @@ def test_every_claim_is_supported_by_its_own_numbers(runs):
             assert all(np.isfinite(n.value) for n in finding.numbers if n.value != "")
 
 
-def planted(runs: list[Compared], method: str, **changes: float) -> list[Compared]:
+def planted(runs: list[MethodRuns], method: str, **changes: float) -> list[MethodRuns]:
     """The runs with the rows of one method changed."""
     return [
         replace(
@@ -87,7 +87,7 @@ def test_a_constant_that_stays_refutes_claim_16(runs):
 def test_inputs_that_stay_slow_refute_claim_16(runs):
     """Ground truth: the criterion, on made-up deficits."""
     good = [one for one in runs if one.specialises]
-    fast = Scaled("1, -1", 9, np.full(4, 1e-2), np.full(4, 1e-6))
+    fast = ScaledInputs("1, -1", 9, np.full(4, 1e-2), np.full(4, 1e-6))
     slow = replace(fast, scaled=np.full(4, 1e-3))
     for scaled, steps, verdict in (
         (fast, (1e-2, 1e-6), Support.SUPPORTED),

@@ -15,7 +15,7 @@ from latephase.core import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from latephase.experiments.remedies.compared import Row
+    from latephase.experiments.remedies.compared import MethodRow
     from latephase.problem import Dataset
 
 NAME = "compare"
@@ -84,7 +84,7 @@ def command(
 
 def _reported(
     data: Dataset, found: xr.Dataset, out: str | None, force: bool
-) -> tuple[Path | None, list[Row]]:
+) -> tuple[Path | None, list[MethodRow]]:
     """The page, if one is wanted, and the rows of the table."""
     from latephase.experiments.remedies.comparison import comparison
 
@@ -101,7 +101,7 @@ def _reported(
     return page, rows
 
 
-def _print(data: Dataset, rows: list[Row], page: Path | None) -> None:
+def _print(data: Dataset, rows: list[MethodRow], page: Path | None) -> None:
     from latephase.experiments.bench.decay import FLOOR
     from latephase.experiments.remedies.compared import effect
 

@@ -7,13 +7,14 @@ rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from latephase.experiments.bench.finding import Finding
 from latephase.problem import Dataset, GradientDescent, GradientFlow
+
+from .finding import Finding, unwrap
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +23,7 @@ PAPER_DATA = Dataset([1.0, -1.0], [1, -1])
 STEP_SIZE = 0.1
 PAPER_METHOD = GradientDescent(STEP_SIZE)
 HORIZON = "1e1000"
+Made = TypeVar("Made")
 
 
 class Evidence(Enum):
@@ -55,6 +57,9 @@ class Statement:
     source: str
     evidence: Evidence = field(default=Evidence.consistency, kw_only=True)
 
+    def __post_init__(self) -> None:
+        unwrap(self, "statement", "criterion", "source")
+
 
 @dataclass(frozen=True)
 class Claim(Statement):
@@ -75,7 +80,13 @@ class Bench:
     trials: int = 10_000
     seed: int = 0
     processes: int = 1  # that share the work; more than 1 needs an importable main module
-    _cache: dict[Any, xr.Dataset] = field(default_factory=dict)
+    _cache: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` gives, made only once under this key."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """What it takes to run an experiment again: trials, seed, and `more`, which overrides."""
@@ -98,9 +109,7 @@ class Bench:
         trials = trials or self.trials
         points = (tuple(data.inputs.ravel()), tuple(data.labels))
         key = (initializer, points, repr(method), until, at, samples, trials)
-        if key not in self._cache:
-            options: dict[str, Any] = {"until": until, "at": at, "samples": samples}
-            self._cache[key] = ensemble(
-                initializer, data, method, trials=trials, seed=self.seed, **options
-            )
-        return self._cache[key]
+        options: dict[str, Any] = {"until": until, "at": at, "samples": samples, "trials": trials}
+        return self.once(
+            key, lambda: ensemble(initializer, data, method, seed=self.seed, **options)
+        )

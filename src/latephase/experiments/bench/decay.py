@@ -17,17 +17,6 @@ _RESAMPLED = 200
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One model fitted to ln gap over time.
-
-    misfit: mean square of the relative residuals;  value: what the model is about (`Decay`).
-    """
-
-    misfit: float
-    value: float
-
-
-@dataclass(frozen=True)
 class Decay:
     """The model that the samples speak for.
 
@@ -72,20 +61,20 @@ def decay(times: Floats, gaps: Floats, seed: int = 0) -> Decay:
     t = times[shown]
     fits = {name: fit(t, middle[shown]) for name, (fit, _) in MODELS.items()}
     scores = {}
-    for name, one in fits.items():
+    for name, (misfit, _) in fits.items():
         k = MODELS[name][1] + 1  # the variance is a parameter, too
-        fitted = len(t) * np.log(max(one.misfit, RESOLUTION**2))
+        fitted = len(t) * np.log(max(misfit, RESOLUTION**2))
         scores[name] = fitted + 2 * k + 2 * k * (k + 1) / (len(t) - k - 1)
     best = min(scores, key=lambda name: scores[name])
     weight = 1 / sum(np.exp((scores[best] - score) / 2) for score in scores.values())
     # The interval of the fitted value: trials drawn again with replacement.
     drawn = np.random.default_rng(seed).integers(0, len(gaps), (_RESAMPLED, len(gaps)))
     middles = np.maximum(np.median(gaps[:, shown][drawn], axis=1), FLOOR)
-    low, high = np.nanquantile([MODELS[best][0](t, m).value for m in middles], [0.025, 0.975])
-    return Decay(best, fits[best].value, float(low), float(high), float(weight))
+    low, high = np.nanquantile([MODELS[best][0](t, m)[1] for m in middles], [0.025, 0.975])
+    return Decay(best, fits[best][1], float(low), float(high), float(weight))
 
 
-def _logarithmic(t: Floats, gap: Floats) -> Fit:
+def _logarithmic(t: Floats, gap: Floats) -> tuple[float, float]:
     """gap (ln t + b) = a: a straight line with the relative errors as weights."""
     columns = np.stack([gap * np.log(t), gap], axis=1)
     (slope, shift), *_ = np.linalg.lstsq(columns, np.ones(len(t)), rcond=None)
@@ -93,24 +82,25 @@ def _logarithmic(t: Floats, gap: Floats) -> Fit:
         predicted = 1 / (slope * np.log(t) + shift)
         usable = slope > 0 and (predicted > 0).all()
         misfit = float(np.mean(np.log(predicted / gap) ** 2)) if usable else np.inf
-    return Fit(misfit, float(1 / slope) if usable else np.nan)
+    return misfit, float(1 / slope) if usable else np.nan
 
 
-def _line(x: Floats, gap: Floats) -> Fit:
+def _line(x: Floats, gap: Floats) -> tuple[float, float]:
     """ln gap = alpha - value x."""
     slope, shift = np.polyfit(x, np.log(gap), 1)
-    return Fit(float(np.mean((np.log(gap) - slope * x - shift) ** 2)), float(-slope))
+    return float(np.mean((np.log(gap) - slope * x - shift) ** 2)), float(-slope)
 
 
-def _constant(t: Floats, gap: Floats) -> Fit:
+def _constant(t: Floats, gap: Floats) -> tuple[float, float]:
     level = np.log(gap).mean()
-    return Fit(float(np.mean((np.log(gap) - level) ** 2)), float(np.exp(level)))
+    return float(np.mean((np.log(gap) - level) ** 2)), float(np.exp(level))
 
 
-MODELS: dict[str, tuple[Callable[[Floats, Floats], Fit], int]] = {
+MODELS: dict[str, tuple[Callable[[Floats, Floats], tuple[float, float]], int]] = {
     "1/ln t": (_logarithmic, 2),
     "power": (lambda t, gap: _line(np.log(t), gap), 2),
     "exponential": (_line, 2),
     "stalled": (_constant, 1),
 }
-"""The fit of each model and how many parameters it has."""
+"""Each model: its fit, which gives the misfit (mean square of the relative residuals) and what the
+model is about (`Decay.value`), and how many parameters it has."""

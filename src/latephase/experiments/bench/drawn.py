@@ -13,17 +13,11 @@ import numpy as np
 
 from latephase.core import LogTime, Regime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, PAPER_METHOD
-from latephase.late.engine import MAX_STEPS, Goal
+from latephase.late.engine import Goal
 from latephase.late.engines.exact_pieces import LatePhase, follow_trials
-from latephase.problem import (
-    Dataset,
-    Method,
-    TwoPointGeometry,
-    initializers,
-)
+from latephase.problem import Dataset, Method, TwoPointGeometry, initializers
 
-__all__ = ["LatePhase", "draw", "ends_in", "follow", "preactivations", "settled"]
+from .base import PAPER_DATA, PAPER_METHOD
 
 
 def draw(initializer: str, trials: int, seed: int) -> tuple[Floats, Floats]:
@@ -37,15 +31,13 @@ def follow(
     data: Dataset,
     method: Method,
     times: Sequence[LogTime | str | int] = (),
-    max_steps: int = MAX_STEPS,
 ) -> LatePhase:
     """Follow networks, weights and biases (T, 2), to the last of `times`; without times, until
-    every trial has settled or has used up `max_steps`."""
+    every trial has settled or has used up the engines' largest number of steps."""
     flow = not method.discrete
     parsed = sorted({LogTime.parse(t, flow=flow) for t in times})
-    until = parsed[-1] if parsed else None
-    geometry = TwoPointGeometry.of(data)
-    return follow_trials(geometry, *networks, method, parsed, Goal(until, max_steps))
+    until, geometry = parsed[-1] if parsed else None, TwoPointGeometry.of(data)
+    return follow_trials(geometry, *networks, method, parsed, Goal(until))
 
 
 @cache
@@ -58,8 +50,3 @@ def settled(trials: int, seed: int) -> dict[str, LatePhase]:
 def ends_in(found: LatePhase, *regimes: Regime) -> Bools:
     """Which trials (T,) settled in one of the regimes."""
     return np.array([regime in regimes for regime in found.journey.regime], bool)
-
-
-def preactivations(networks: tuple[Floats, Floats], data: Dataset) -> Floats:
-    """a_ji of networks (T, 2), (T, 2 neurons, 2 points) in canonical order."""
-    return TwoPointGeometry.of(data).preactivations(*networks)

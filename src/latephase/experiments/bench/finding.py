@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+from numpy.typing import ArrayLike
 
 from latephase.core import Rigour
-from latephase.experiments.bench.figure import Figure
 
 Row = TypeVar("Row")
 Columns = Mapping[str, str | Callable[[Row], Any]]
 """Columns by name: an attribute of each row, or a function of it."""
+
+
+def unwrap(record: object, *texts: str) -> None:
+    """Make each of a new record's texts one line: source files wrap them as prose."""
+    for name in texts:
+        object.__setattr__(record, name, " ".join(getattr(record, name).split()))
 
 
 class Support(Enum):
@@ -56,13 +63,77 @@ class Table:
     columns: Mapping[str, Sequence[Any]]
     opened: bool = False
 
+    def __post_init__(self) -> None:
+        unwrap(self, "caption")
 
-def columns(rows: Sequence[Row], named: Columns[Row]) -> dict[str, list[Any]]:
-    """Columns of a table of records: what `named` says of each row."""
-    return {
-        name: [getattr(row, read) if isinstance(read, str) else read(row) for row in rows]
-        for name, read in named.items()
-    }
+    @classmethod
+    def of(
+        cls, key: str, caption: str, rows: Sequence[Row], named: Columns[Row], opened: bool = False
+    ) -> Table:
+        """A table of records: in each column, what `named` says of each row."""
+        return cls(
+            key,
+            caption,
+            {
+                name: [getattr(row, read) if isinstance(read, str) else read(row) for row in rows]
+                for name, read in named.items()
+            },
+            opened,
+        )
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve, cloud, band, row of bars or ranges, or map of a panel.
+
+    kind: line (x, y), points (x, y), band (x, y lower, y2 upper), bars (x categories, y heights,
+    y2 optional (2, k) lower and upper ends of error bars), ranges (x categories, y middles,
+    y2 (2, k) ends; on a log scale, which has no 0 for bars to stand on), steps (histogram: x edges
+    (k + 1,), y (k,)), map (x (nx,), y (ny,), z (ny, nx) values or category indices).
+    role: what it is, which decides its looks: data (accent colours in order), prediction (dashed),
+    reference (thin grey), sample (thin, faint).
+    """
+
+    kind: Literal["line", "points", "band", "bars", "ranges", "steps", "map"]
+    x: ArrayLike
+    y: ArrayLike
+    label: str = ""
+    y2: ArrayLike | None = None
+    z: ArrayLike | None = None
+    role: Literal["data", "prediction", "reference", "sample"] = "data"
+    categories: Sequence[str] = ()  # names of the category indices of a map
+    colour: int | None = None  # index of the accent colour; None: the next one
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes.  Labels carry units.  Times are plotted as log10 t on a linear axis."""
+
+    series: Sequence[Series]
+    x_label: str
+    y_label: str
+    title: str = ""
+    x_scale: Literal["linear", "log"] = "linear"
+    y_scale: Literal["linear", "log", "symlog"] = "linear"
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+    colour_label: str = ""  # of a map's colour bar
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels with a caption that says what to see.
+
+    Several panels are drawn with the letters (a), (b), ... in order, and the caption names them by
+    these: side by side on a desk, they stand below each other on a phone.
+    """
+
+    key: str
+    caption: str
+    panels: Sequence[Panel]
+
+    def __post_init__(self) -> None:
+        unwrap(self, "caption")
 
 
 @dataclass(frozen=True)
@@ -82,3 +153,7 @@ class Finding:
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     deviations: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        unwrap(self, "summary", "run")
+        object.__setattr__(self, "deviations", [" ".join(text.split()) for text in self.deviations])

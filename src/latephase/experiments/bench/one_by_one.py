@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
 from latephase.core import Regime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench
-from latephase.experiments.bench.paper_runs import COMMON, TIMES
 from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from .base import PAPER_DATA, STEP_SIZE, Bench
+from .paper_runs import COMMON, TIMES
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ LOG_RISE = float(np.log(10))  # of ln t over the last decade, where slopes are t
 
 
 @dataclass(frozen=True)
-class Stepped:
+class SteppedRuns:
     """One trained network of each common initializer, K of them, at the first S of DECADES.
 
     times (S,);  weights, biases (K, S, 2);  margin (K, S): exact, from the zeros of the network;
@@ -85,40 +85,33 @@ def rise(values: Floats) -> Floats:
     return np.asarray(values[:, -1] - values[:, -2])
 
 
-def stepped(bench: Bench) -> Stepped:
+def stepped(bench: Bench) -> SteppedRuns:
     """The runs, made once: of each common initializer the trained network of median |C|.
 
     A median one, since terms of O(1/t) move the slope by O(1/(t |C|)), and some |C| is always tiny.
     """
-    starts, laws = [], []
+    return bench.once("stepped", lambda: _stepped(bench))
+
+
+def _stepped(bench: Bench) -> SteppedRuns:
+    from latephase.training.by_definition import descend  # imports JAX
+
+    nets, laws = [], []
     for name in COMMON:
         found = bench.ensemble(name, at=TIMES)
         kept = np.flatnonzero(found["regime"].values == Regime.specialised.name)
         order = np.argsort(np.abs(found["law_constant"].values[kept]))
         for i in kept[order][len(kept) // 2 :][:1]:
             one = found.isel(trial=i)
-            starts.append((one.weights.values[0, :, 0], one.biases.values[0]))
+            nets.append(ShallowReLU(one.weights.values[0, :, 0], one.biases.values[0]))
             laws.append((float(one.law_constant), float(one.law_offset)))
-    key = tuple((*map(float, w), *map(float, b)) for w, b in starts)
     times = DECADES if bench.trials >= FEW else DECADES[:-1]
-    return _stepped(key, tuple(laws), times)
-
-
-@cache
-def _stepped(
-    starts: tuple[tuple[float, ...], ...],
-    laws: tuple[tuple[float, float], ...],
-    times: tuple[int, ...],
-) -> Stepped:
-    from latephase.training.by_definition import descend  # imports JAX
-
-    nets = [ShallowReLU(start[:2], start[2:]) for start in starts]
     runs = in_parallel(lambda net: descend(net, PAPER_DATA, STEP_SIZE, times), nets)
     weights, biases = (np.stack(part) for part in zip(*runs, strict=True))
     points = ((1.0, -1.0), PAPER_DATA.inputs, PAPER_DATA.labels)
     margin = np.asarray(margin_on_line(weights[..., None], biases, *points))
     constant, offset = np.array(laws).T
-    return Stepped(np.array(times, float), weights, biases, margin, constant, offset)
+    return SteppedRuns(np.array(times, float), weights, biases, margin, constant, offset)
 
 
 def step_to(

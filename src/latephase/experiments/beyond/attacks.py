@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 
 INITIALIZER, TRIALS = "standard_normal", 48
 TIMES = tuple(f"1e{k}" for k in (1, 2, 4, 6, 7, 8, 9, 10, 12, 14, 16, 17, 18, 20, 25, 30, 35, 40))
@@ -58,12 +57,8 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     """(log10 t (S,), the attacks, trials) on runs that specialise."""
     from latephase.experiments.beyond.gradient_attacks import attack_margin
 
-    found = bench.ensemble(
-        INITIALIZER,
-        until=LATER[-1],
-        at=(*TIMES, *LATER),
-        trials=min(bench.trials, TRIALS),
-    )
+    few, at = min(bench.trials, TRIALS), (*TIMES, *LATER)
+    found = bench.ensemble(INITIALIZER, until=LATER[-1], at=at, trials=few)
     kept = found.isel(trial=np.flatnonzero(found.regime.values == "specialised"))
     exact = kept.robustness_margin.values
     log10_t = kept.log10_t.values
@@ -80,7 +75,7 @@ def failures(bench: Bench) -> tuple[Floats, list[Failure], int]:
     return log10_t, done, kept.sizes["trial"]
 
 
-def decide(found: Sequence[Failure], trials: int) -> Support:
+def decide(found: list[Failure], trials: int) -> Support:
     """As the criterion says."""
     if trials < 5:
         return Support.UNDECIDED
@@ -92,50 +87,41 @@ def decide(found: Sequence[Failure], trials: int) -> Support:
 def examine(bench: Bench) -> Finding:
     """Attack the runs of gradient descent at all times."""
     log10_t, found, trials = failures(bench)
+    names = [f"{one.attack.upper()}, {one.where}, {one.dtype}" for one in found]
     first = min(found, key=lambda one: one.measured)
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
     return Finding(
         verdict=decide(found, trials),
-        summary=(
-            f"Half of the runs get a false margin from t = 10^{first.measured:.0f} on by "
-            f"{first.attack.upper()} on the {first.where} loss in {first.dtype}; the exact margin "
-            "needs no gradient."
-        ),
-        run=(
-            f"{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size "
-            f"{STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times "
-            f"with radii to twice the best margin; false: more than {FALSE:g} of the exact margin."
-        ),
+        summary=f"""Half of the runs get a false margin from t = 10^{first.measured:.0f} on by
+            {first.attack.upper()} on the {first.where} loss in {first.dtype}; the exact margin
+            needs no gradient.""",
+        run=f"""{trials} networks ({INITIALIZER}) that specialise on x = 1, -1 at step size
+            {STEP_SIZE:g}, followed exactly to t = 10^400 and attacked at {len(log10_t)} times with
+            radii to twice the best margin; false: more than {FALSE:g} of the exact margin.""",
         numbers=[
-            Number(
-                f"{one.attack.upper()}, {one.where}, {one.dtype}: false from",
-                one.measured,
-                unit="log10 updates",
-            )
-            for one in found
+            Number(f"{name}: false from", one.measured, unit="log10 updates")
+            for one, name in zip(found, names, strict=True)
         ],
         settings=bench.settings(trials=trials, step_size=STEP_SIZE),
-        tables=[Table("attacks", CAPTION, columns(found, COLUMNS))],
+        tables=[Table.of("attacks", CAPTION, found, COLUMNS)],
         figures=[_figure(log10_t, found)],
         deviations=[
-            "A method on another clock gets there at the same margins: loss-scaled steps of size "
-            f"{STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in "
-            f"float32 is blind after about {steps / STEP_SIZE:.0f} updates."
+            f"""A method on another clock gets there at the same margins: loss-scaled steps of size
+                {STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in
+                float32 is blind after about {steps / STEP_SIZE:.0f} updates."""
         ],
     )
 
 
-def _figure(log10_t: Floats, found: Sequence[Failure]) -> Figure:
+def _figure(log10_t: Floats, found: list[Failure]) -> Figure:
     series = [
         Series("line", log10_t, one.share, f"{one.where}, {one.dtype}")
         for one in found
         if one.attack == "pgd"
     ]
-    caption = (
-        "Share of runs for which projected gradient descent (PGD) on the loss reports a margin "
-        "more than a tenth too large: from the time on at which the gradient of the loss rounds to "
-        "0."
-    )
+    caption = """Share of runs for which projected gradient descent (PGD) on the loss reports a
+        margin more than a tenth too large: from the time on at which the gradient of the loss
+        rounds to 0."""
     panel = Panel(series, "log10 updates", "share of false reports", x_limits=(0, 400))
     return Figure("attacks", caption, [panel])
 
@@ -144,15 +130,11 @@ CLAIM = Claim(
     number=22,
     key="attacks",
     title="Attacks that follow the gradient go blind",
-    statement=(
-        "Attacks that follow the gradient of the loss report a false margin as soon as that "
-        "gradient is 0 in floating point, though the exact margin barely changes."
-    ),
-    criterion=(
-        "For FGSM and PGD, two losses and two arithmetics, the first time at which half of the "
-        f"runs get a false report is within {NEAR:g} decades of the time at which the gradient "
-        "rounds to 0, and at t = 10 fewer than half get one."
-    ),
+    statement="""Attacks that follow the gradient of the loss report a false margin as soon as that
+        gradient is 0 in floating point, though the exact margin barely changes.""",
+    criterion=f"""For FGSM and PGD, two losses and two arithmetics, the first time at which half of
+        the runs get a false report is within {NEAR:g} decades of the time at which the gradient
+        rounds to 0, and at t = 10 fewer than half get one.""",
     source='[goodfellow2015], [madry2018]; docs/theory.md, "Real arithmetic"',
     examine=examine,
     evidence=Evidence.independent,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.one_by_one import in_parallel, step_to
-from latephase.experiments.bench.statistics import largest, power_above
 from latephase.problem import Dataset, GradientDescent
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.drawn import draw, follow
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import in_parallel, step_to
+from ..bench.statistics import largest, power_above
 
 INITIALIZER = "standard_normal"
 # x1 (label +1), x2 (label -1), step size: k12 < 0, = 0 and > 0 with double and single slides.
@@ -37,7 +37,7 @@ FLOOR = 1e-13  # rounding of the stepped runs: a reported error below it cannot 
 
 
 @dataclass(frozen=True)
-class Samples:
+class ErrorSamples:
     """Samples (K,) of a problem: time, relative error of the fast-forward, the error it reported,
     whether it called the sample exact, whether it got there without stepping all the way, and
     whether its loss tends to 0;  missing: samples that either side could not give."""
@@ -69,6 +69,13 @@ class Agreement:
     skipped: float
 
 
+def joined(parts: list[ErrorSamples]) -> ErrorSamples:
+    """The samples of all problems."""
+    names = [name for name in vars(parts[0]) if name != "missing"]
+    arrays: Any = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    return ErrorSamples(**arrays, missing=sum(p.missing for p in parts))
+
+
 def decide(a: Agreement) -> Support:
     """Exact samples within EXACT, estimated ones within their report, enough of them compared."""
     if not (a.exact <= EXACT and a.estimated <= 1):
@@ -89,20 +96,16 @@ def relative_errors(got: Floats, expected: Floats) -> Floats:
     return error
 
 
-def agreement(parts: list[Samples]) -> Agreement:
+def agreement(parts: list[ErrorSamples]) -> Agreement:
     """The largest errors over all problems."""
-    fields = ("error", "reported", "exact", "skipped", "trained")
-    error, reported, exact, skipped, trained = (
-        np.concatenate([getattr(p, f) for p in parts]) for f in fields
-    )
-    ratio = error[~exact] / np.maximum(reported[~exact], FLOOR)
+    s = joined(parts)
     return Agreement(
-        error.size,
-        sum(p.missing for p in parts),
-        largest(error[exact]),
-        largest(ratio),
-        largest(error[~exact & trained]),
-        float(skipped.mean()) if skipped.size else 0.0,
+        s.error.size,
+        s.missing,
+        largest(s.error[s.exact]),
+        largest(s.error[~s.exact] / np.maximum(s.reported[~s.exact], FLOOR)),
+        largest(s.error[~s.exact & s.trained]),
+        float(s.skipped.mean()) if s.skipped.size else 0.0,
     )
 
 
@@ -118,18 +121,15 @@ class Job(NamedTuple):
 def _jobs(bench: Bench) -> list[Job]:
     """Every problem to the end of SHORT; some trials of a few problems to LONG, longest first."""
     share = min(bench.trials, TRIALS) // len(PROBLEMS)
-    weights, biases = (
-        np.split(part, len(PROBLEMS))
-        for part in draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
-    )
-    short = [Job(i, w, b, SHORT) for i, (w, b) in enumerate(zip(weights, biases, strict=True))]
-    few = min(LONG_TRIALS, share)
-    return [
-        Job(j.problem, j.weights[:few], j.biases[:few], LONG) for j in short[:LONG_PROBLEMS]
-    ] + short
+    drawn = draw(INITIALIZER, share * len(PROBLEMS), bench.seed)
+    parts = zip(*(np.split(part, len(PROBLEMS)) for part in drawn), strict=True)
+    short = [Job(i, w, b, SHORT) for i, (w, b) in enumerate(parts)]
+    few = slice(min(LONG_TRIALS, share))
+    long = [Job(j.problem, j.weights[few], j.biases[few], LONG) for j in short[:LONG_PROBLEMS]]
+    return long + short
 
 
-def _compare(job: Job) -> Samples:
+def _compare(job: Job) -> ErrorSamples:
     *points, step_size = PROBLEMS[job.problem]
     data, networks = Dataset(points, [1, -1]), (job.weights, job.biases)
     found = follow(networks, data, GradientDescent(step_size), job.times)
@@ -139,7 +139,7 @@ def _compare(job: Job) -> Samples:
     known = np.isfinite(error) & np.isfinite(found.record.error)
     time = np.broadcast_to(np.array(job.times), error.shape)
     trained = np.broadcast_to(np.isfinite(found.laws.constant)[:, None], error.shape)
-    return Samples(
+    return ErrorSamples(
         time[known],
         error[known],
         reported=found.record.error[known],
@@ -155,22 +155,27 @@ def examine(bench: Bench) -> Finding:
     jobs = _jobs(bench)
     parts = in_parallel(_compare, jobs)
     a = agreement(parts)
-    trials = sum(len(j.biases) for j in jobs if j.times is SHORT)
-    longest = sum(len(j.biases) for j in jobs if j.times is LONG)
+    trials, longest = (sum(len(j.biases) for j in jobs if j.times is t) for t in (SHORT, LONG))
     ratio = float(power_above(a.estimated))  # of an error to the one reported, as a power of ten
-    chatter = _largest(np.concatenate([p.error[~p.exact & ~p.trained] for p in parts]))
+    s = joined(parts)
+    # The largest error where a neuron is dead and k12 > 0, whose amplitude stays.
+    chatter, deviations = _largest(s.error[~s.exact & ~s.trained]), []
+    if s.missing:
+        deviations.append(
+            f"{s.missing} samples could not be compared: the run overflows or uses up its steps."
+        )
+    if chatter > EXACT:
+        deviations.append(f"""Where one neuron is dead and x1 x2 > -1 the other's chatter never dies
+            down: its parameters are off by up to {chatter:.1e} (relative), and the reported error
+            says so.""")
     return Finding(
         verdict=decide(a),
-        summary=(
-            f"Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the "
-            f"largest relative error of the exact pieces is below {power_above(a.exact)}, of the "
-            f"sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off "
-            f"by more than {'' if ratio == 1 else f'{ratio:g} times '}the error it reports."
-        ),
-        run=(
-            f"{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes, "
-            f"stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples."
-        ),
+        summary=f"""Over {trials} trials to t = {SHORT[-1]:,} and {longest} to t = {LONG[-1]:,} the
+            largest relative error of the exact pieces is below {power_above(a.exact)}, of the
+            sliding ones with L -> 0 below {power_above(a.sliding)}; no estimated sample is off by
+            more than {"" if ratio == 1 else f"{ratio:g} times "}the error it reports.""",
+        run=f"""{trials} {INITIALIZER} networks over {len(PROBLEMS)} pairs of inputs and step sizes,
+            stepped one by one in compensated float64 and fast-forwarded; {a.samples} samples.""",
         numbers=[
             Number("samples compared", a.samples),
             Number("samples not given by either side", a.missing),
@@ -179,36 +184,15 @@ def examine(bench: Bench) -> Finding:
             Number("largest relative error, sliding with L -> 0", a.sliding),
             Number("largest error / reported error, estimated pieces", a.estimated),
         ],
-        settings={
-            "trials": trials,
-            "trials_to_the_longest": longest,
-            "seed": bench.seed,
-            "initializer": INITIALIZER,
-            "problems": [list(p) for p in PROBLEMS],
-            "times": [*SHORT, *LONG],
-        },
+        settings={"trials": trials, "trials_to_the_longest": longest, "seed": bench.seed}
+        | {"initializer": INITIALIZER, "problems": PROBLEMS, "times": [*SHORT, *LONG]},
         tables=[_table(jobs, parts)],
-        figures=[_figure(parts)],
-        deviations=_deviations(a, chatter),
+        figures=[_figure(s)],
+        deviations=deviations,
     )
 
 
-def _deviations(a: Agreement, chatter: float) -> list[str]:
-    """chatter: the largest error where a neuron is dead and k12 > 0, whose amplitude stays."""
-    texts = []
-    if a.missing:
-        texts.append(
-            f"{a.missing} samples could not be compared: the run overflows or uses up its steps."
-        )
-    if chatter > EXACT:
-        texts.append(
-            "Where one neuron is dead and x1 x2 > -1 the other's chatter never dies down: its "
-            f"parameters are off by up to {chatter:.1e} (relative), and the reported error says so."
-        )
-    return texts
-
-
-def _table(jobs: list[Job], parts: list[Samples]) -> Table:
+def _table(jobs: list[Job], parts: list[ErrorSamples]) -> Table:
     problems = [PROBLEMS[j.problem] for j in jobs]
     columns: dict[str, list[float]] = {
         "x1 (label +1)": [p[0] for p in problems],
@@ -221,10 +205,8 @@ def _table(jobs: list[Job], parts: list[Samples]) -> Table:
         "largest reported error, estimated": [_largest(p.reported[~p.exact]) for p in parts],
         "samples called exact": [float(p.exact.mean()) if p.exact.size else np.nan for p in parts],
     }
-    caption = (
-        "Relative error max_j |Delta(w_j, b_j)| / |(w_j, b_j)| of the fast-forward against single "
-        "steps; no estimated piece occurs where x1 x2 <= -1."
-    )
+    caption = """Relative error max_j |Delta(w_j, b_j)| / |(w_j, b_j)| of the fast-forward against
+        single steps; no estimated piece occurs where x1 x2 <= -1."""
     return Table("cross_check", caption, columns)
 
 
@@ -232,27 +214,22 @@ def _largest(values: Floats) -> float:
     return float(values.max()) if values.size else float("nan")
 
 
-def _figure(parts: list[Samples]) -> Figure:
-    caption = (
-        "Largest relative error of the fast-forward against single steps, at each sampled step: at "
-        "rounding for the exact pieces; for the sliding ones below the error they report (dashed)."
-    )
-    times = sorted({int(t) for p in parts for t in p.time})
-    time, error, reported, exact = (
-        np.concatenate([getattr(p, f) for p in parts])
-        for f in ("time", "error", "reported", "exact")
-    )
+def _figure(s: ErrorSamples) -> Figure:
+    caption = """Largest relative error of the fast-forward against single steps, at each sampled
+        step: at rounding for the exact pieces; for the sliding ones below the error they report
+        (dashed)."""
+    times = sorted(set(s.time.tolist()))
 
     def worst(values: Floats, kept: Bools) -> tuple[Floats, list[float]]:
         """Largest of the kept values at each time that has any; zeros are drawn at rounding."""
-        at = [t for t in times if (kept & (time == t)).any()]
-        return np.log10(at), [max(float(values[kept & (time == t)].max()), 2.0**-53) for t in at]
+        at = [t for t in times if (kept & (s.time == t)).any()]
+        return np.log10(at), [max(float(values[kept & (s.time == t)].max()), 2.0**-53) for t in at]
 
     reports = "their reported error"
     series = [
-        Series("line", *worst(error, exact), "exact pieces", colour=0),
-        Series("line", *worst(error, ~exact), "estimated pieces", colour=1),
-        Series("line", *worst(reported, ~exact), reports, role="prediction", colour=1),
+        Series("line", *worst(s.error, s.exact), "exact pieces", colour=0),
+        Series("line", *worst(s.error, ~s.exact), "estimated pieces", colour=1),
+        Series("line", *worst(s.reported, ~s.exact), reports, role="prediction", colour=1),
         Series("line", np.log10(times), [EXACT] * len(times), "1e-12", role="reference"),
     ]
     panel = Panel(series, "log10 step t", "relative error", y_scale="log")
@@ -263,15 +240,11 @@ CLAIM = Claim(
     number=10,
     key="cross_check",
     title="Fast-forward against single steps",
-    statement=(
-        "The fast-forward gives the parameters that gradient descent would have reached step by "
-        "step."
-    ),
-    criterion=(
-        f"Relative error of every exact sample at most {EXACT:g}; of every other sample at most "
-        f"the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more "
-        "than 5 % of samples are missing or fewer than half were reached other than by stepping."
-    ),
+    statement="""The fast-forward gives the parameters that gradient descent would have reached step
+        by step.""",
+    criterion=f"""Relative error of every exact sample at most {EXACT:g}; of every other sample at
+        most the error reported with it (or {FLOOR:g}, the rounding of the steps). Undecided if more
+        than 5 % of samples are missing or fewer than half were reached other than by stepping.""",
     source='docs/theory.md, "Fatou coordinate" and "Activation patterns"',
     examine=examine,
     evidence=Evidence.independent,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, follow
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import in_parallel, step_to
-from latephase.experiments.bench.statistics import largest, median
 from latephase.margin import margins
 from latephase.problem import Dataset, GradientDescent, TwoPointGeometry
 
-from .data_map import CELLS, RATE_NAMES, REACH, Rate, grid, hyperbola, rate, relative_limit
+from ..bench.base import STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import draw, follow
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import in_parallel, step_to
+from ..bench.statistics import largest, median
 
 INITIALIZER = "standard_normal"
 POINTS = (
@@ -34,10 +34,15 @@ EXTRAPOLATED = 0.05  # median distance of the extrapolated from the mapped limit
 SIMULATED = 1e-3  # largest distance of the margin at HORIZON from the map, relative to the optimum
 SHRINKS = 0.3  # per decade of t: 1/ln t shrinks the distance by about 0.8, 1/t by 0.1
 ENOUGH = 4
-CAPTION = (
-    "Pairs of inputs at which gradient descent was stepped one by one: the limit extrapolated from "
-    "t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last decade."
+RATE_NAMES = (
+    "k12 < 0: 1/ln t, constant set by the start",
+    "k12 = 0: 1/ln t, constant set by the start",
+    "k12 > 0: 1/ln t, constant set by the data",
+    "k12 > 0, x2 = -x1: faster than 1/ln t",
 )
+CAPTION = """Pairs of inputs at which gradient descent was stepped one by one: the limit
+    extrapolated from t = 1e3, 1e4, 1e5 through x + C/(ln t + beta), and the pace of the last
+    decade."""
 COLUMNS: Columns[Spot] = {
     "x1 (label +1)": "x1",
     "x2 (label -1)": "x2",
@@ -49,6 +54,45 @@ COLUMNS: Columns[Spot] = {
     "networks settled": "settled",
     f"margin / optimum at {HORIZON} off the map (largest)": "simulated",
 }
+REACH, CELLS = 4, 41
+
+
+class RateClass(IntEnum):
+    """How fast the boundary converges when the loss tends to 0."""
+
+    start = 0  # k12 < 0: 1/ln t, the constant set by the start; margin not optimal
+    border = 1  # k12 = 0: 1/ln t, likewise; margin optimal
+    data = 2  # k12 > 0, |x1| != |x2|: 1/ln t, the constant set by the data alone; margin optimal
+    fast = 3  # k12 > 0, x2 = -x1: the constant is 0, faster than 1/ln t; margin optimal
+
+
+def rate(geometry: TwoPointGeometry) -> RateClass:
+    """The rate class, by the exact sign of k12.  Source: docs/theory.md, "Laws"."""
+    if geometry.gram_sign < 0:
+        return RateClass.start
+    if geometry.gram_sign == 0:
+        return RateClass.border
+    return RateClass.fast if geometry.x1 == -geometry.x2 else RateClass.data
+
+
+def relative_limit(geometry: TwoPointGeometry) -> float:
+    """Limiting margin / optimal margin: 1 for k12 >= 0, else 2 M (1 + m^2) / ((M + m)(1 + M m)),
+    M and m the larger and smaller |x_i|.  Rigour: exact."""
+    if geometry.gram_sign >= 0:
+        return 1.0
+    small, large = sorted((abs(geometry.x1), abs(geometry.x2)))
+    return 2 * large * (1 + small**2) / ((large + small) * (1 + large * small))
+
+
+def grid() -> tuple[Floats, Floats, Floats]:
+    """Inputs (CELLS,) along a side, relative limits and rate classes (x2, x1); NaN at x1 = x2."""
+    half = CELLS // 2
+    side = np.arange(-half, half + 1) * REACH / half
+    limits, rates = np.full((2, CELLS, CELLS), np.nan)
+    for i, j in np.argwhere(~np.eye(CELLS, dtype=bool)):
+        g = TwoPointGeometry.of(Dataset([side[j], side[i]], [1, -1]))
+        limits[i, j], rates[i, j] = relative_limit(g), rate(g)
+    return side, limits, rates
 
 
 def extrapolate(y: Floats) -> Floats:
@@ -75,7 +119,7 @@ class Spot:
 
     x1: float
     x2: float
-    rate: Rate
+    rate: RateClass
     relative_limit: float
     trained: int
     extrapolated: float
@@ -89,7 +133,7 @@ class Spot:
 
     @property
     def rate_agrees(self) -> bool:
-        return (self.shrink < SHRINKS) == (self.rate is Rate.fast)
+        return (self.shrink < SHRINKS) == (self.rate is RateClass.fast)
 
     @property
     def agrees(self) -> bool:
@@ -105,7 +149,7 @@ def decide(spots: list[Spot]) -> Support:
     seen = [s for s in spots if s.judged]
     if not all(s.agrees for s in seen):
         return Support.NOT_SUPPORTED
-    complete = {s.rate for s in seen} == set(Rate) and len(seen) == len(spots)
+    complete = {s.rate for s in seen} == set(RateClass) and len(seen) == len(spots)
     return Support.SUPPORTED if complete else Support.UNDECIDED
 
 
@@ -141,80 +185,50 @@ def examine(bench: Bench) -> Finding:
     """Map the plane by theory; step and fast-forward networks at a grid of points."""
     side, limits, rates = grid()
     spots = in_parallel(lambda point: _spot(bench, *point), POINTS)
-    least, agree = float(np.nanmin(limits)), sum(s.agrees for s in spots)
-    slow = [s.shrink for s in spots if s.rate is not Rate.fast]
-    fast = [s.shrink for s in spots if s.rate is Rate.fast]
+    least, optimal = float(np.nanmin(limits)), float(np.nanmean(limits == 1))
+    agree = sum(s.agrees for s in spots)
+    extrapolated, simulated = (max(s.extrapolated for s in spots), max(s.simulated for s in spots))
+    apart, margin = "distance of the extrapolated limit", f"the relative margin at {HORIZON}"
+    slow = [s.shrink for s in spots if s.rate is not RateClass.fast]
+    fast = [s.shrink for s in spots if s.rate is RateClass.fast]
     return Finding(
         verdict=decide(spots),
-        summary=(
-            f"Where x1 x2 < -1 the limiting margin falls to {least:.1%} of the optimum on "
-            f"[-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. "
-            f"Stepping agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of "
-            "inputs."
-        ),
-        run=(
-            f"The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at "
-            f"{len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one "
-            f"by one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to "
-            f"{HORIZON}."
-        ),
+        summary=f"""Where x1 x2 < -1 the limiting margin falls to {least:.1%} of the optimum on
+            [-{REACH}, {REACH}]^2; on symmetric |x| < 1 the boundary is faster than 1/ln t. Stepping
+            agrees with the map, limit and rate, at {agree} of {len(spots)} pairs of inputs.""",
+        run=f"""The map: closed forms at {CELLS} x {CELLS} pairs of inputs. Its check: at
+            {len(POINTS)} pairs up to {NETWORKS} {INITIALIZER} networks that train, stepped one by
+            one to t = {TIMES[-1]:,} at step size {STEP_SIZE:g}, then fast-forwarded to
+            {HORIZON}.""",
         numbers=[
             Number("smallest limiting margin / optimum on the map", least, Rigour.exact),
-            Number(
-                "share of the map with an optimal limit",
-                float(np.nanmean(limits == 1)),
-                Rigour.exact,
-            ),
+            Number("share of the map with an optimal limit", optimal, Rigour.exact),
             Number("networks stepped", sum(s.trained for s in spots)),
-            Number(
-                "largest median distance of the extrapolated limit from the map",
-                max(s.extrapolated for s in spots),
-                unit="half gaps",
-            ),
-            Number(
-                f"largest distance of the relative margin at {HORIZON}",
-                max(s.simulated for s in spots),
-                Rigour.estimated,
-            ),
+            Number(f"largest median {apart} from the map", extrapolated, unit="half gaps"),
+            Number(f"largest distance of {margin}", simulated, Rigour.estimated),
             Number("shrinking per decade where 1/ln t is predicted, smallest", min(slow)),
             Number("shrinking per decade where faster is predicted, largest", max(fast)),
         ],
-        settings={
-            "seed": bench.seed,
-            "initializer": INITIALIZER,
-            "candidates": CANDIDATES,
-            "step_size": STEP_SIZE,
-            "points": [list(p) for p in POINTS],
-            "times": list(TIMES),
-            "horizon": HORIZON,
-        },
-        tables=[Table("data_plane", CAPTION, columns(spots, COLUMNS))],
+        settings={"seed": bench.seed, "initializer": INITIALIZER, "candidates": CANDIDATES}
+        | {"step_size": STEP_SIZE, "points": POINTS, "times": TIMES, "horizon": HORIZON},
+        tables=[Table.of("data_plane", CAPTION, spots, COLUMNS)],
         figures=[_figure(side, limits, rates, spots)],
-        deviations=_deviations(spots),
+        deviations=[
+            f"({s.x1:g}, {s.x2:g}) disagrees with the map: {s}."
+            if s.judged
+            else f"({s.x1:g}, {s.x2:g}): only {s.trained} trained, {s.settled} settled networks."
+            for s in spots
+            if not (s.judged and s.agrees)
+        ],
     )
-
-
-def _deviations(spots: list[Spot]) -> list[str]:
-    """Spots that disagree with the map or could not be judged."""
-    texts = []
-    for s in spots:
-        if not s.judged:
-            texts.append(
-                f"({s.x1:g}, {s.x2:g}): only {s.trained} trained, {s.settled} settled networks."
-            )
-        elif not s.agrees:
-            texts.append(f"({s.x1:g}, {s.x2:g}) disagrees with the map: {s}.")
-    return texts
 
 
 def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> Figure:
-    caption = (
-        "(a) The margin that gradient descent tends to, relative to the best possible: optimal "
-        "between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as "
-        f"{np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the "
-        "hyperbolas is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree "
-        "with the map; in another colour, if any, where they do not."
-    )
+    caption = f"""(a) The margin that gradient descent tends to, relative to the best possible:
+        optimal between the two hyperbolas x1 x2 = -1 and on the diagonal x2 = -x1, as low as
+        {np.nanmin(limits):.0%} elsewhere. (b) The rate; only on the diagonal between the hyperbolas
+        is it faster than 1/ln t. Dots: pairs at which runs stepped one by one agree with the map;
+        in another colour, if any, where they do not."""
     agree, differ = [s for s in spots if s.agrees], [s for s in spots if not s.agrees]
     dots = [
         Series("points", [s.x1 for s in part], [s.x2 for s in part], label, colour=colour)
@@ -225,15 +239,15 @@ def _figure(side: Floats, limits: Floats, rates: Floats, spots: list[Spot]) -> F
         (Series("map", side, side, z=limits), "limiting margin / optimum"),
         (Series("map", side, side, z=rates, categories=RATE_NAMES), "rate"),
     )
+    x = np.geomspace(1 / REACH, REACH, 60)
+    hyperbola = [
+        Series("line", x, -1 / x, "x1 x2 = -1", role="reference"),
+        Series("line", -x, 1 / x, role="reference"),
+    ]
     axes, square = ("x1 (label +1)", "x2 (label -1)"), (-float(REACH), float(REACH))
+    looks: dict[str, Any] = {"x_limits": square, "y_limits": square}
     panels = [
-        Panel(
-            [values, *hyperbola(), *dots],
-            *(*axes, label),
-            x_limits=square,
-            y_limits=square,
-            colour_label=label,
-        )
+        Panel([values, *hyperbola, *dots], *axes, label, colour_label=label, **looks)
         for values, label in maps
     ]
     return Figure("data_plane", caption, panels)
@@ -243,18 +257,14 @@ CLAIM = Claim(
     number=9,
     key="data_plane",
     title="Where it stops being true",
-    statement=(
-        "Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not optimal; "
-        "for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on symmetric "
-        "data |x| < 1 gradient descent is not 1/ln t slow."
-    ),
-    criterion=(
-        f"At each of {len(POINTS)} pairs of inputs: median distance of the limit extrapolated from "
-        f"single steps at most {EXTRAPOLATED:g} half gaps from the map; relative margin at "
-        f"{HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks over "
-        f"the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is "
-        f"predicted. Undecided where fewer than {ENOUGH} networks train or settle."
-    ),
+    statement="""Beyond the paper's data: for x1 x2 < -1 the limiting margin is in general not
+        optimal; for x1 x2 > -1 it is optimal, with a constant set by the data alone; and on
+        symmetric data |x| < 1 gradient descent is not 1/ln t slow.""",
+    criterion=f"""At each of {len(POINTS)} pairs of inputs: median distance of the limit
+        extrapolated from single steps at most {EXTRAPOLATED:g} half gaps from the map; relative
+        margin at {HORIZON} within {SIMULATED:g} of it in every settled run; median distance shrinks
+        over the decade to t = 1e5 by a factor below {SHRINKS:g} exactly where faster than 1/ln t is
+        predicted. Undecided where fewer than {ENOUGH} networks train or settle.""",
     source='docs/theory.md, "Activation patterns" and "The law of the late phase"',
     examine=examine,
     evidence=Evidence.independent,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +10,12 @@ import numpy as np
 from latephase.core import LatephaseError, Rigour
 from latephase.core.arrays import Floats
 from latephase.core.workers import workers
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.statistics import Interval, wilson
 from latephase.margin import margin_of, normalised_margin
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import Interval, wilson
 
 FEATURES, WIDTH = 10, 8
 STARTS, FIRST = 20, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
@@ -53,14 +52,10 @@ class Path:
     error: float
 
     @property
-    def growth(self) -> float:
-        """Of the normalised margin."""
-        return float(self.normalised[-1] / self.normalised[0] - 1)
-
-    @property
-    def robust_growth(self) -> float:
-        """Of the robustness margin."""
-        return float(self.robust[-1] / self.robust[0] - 1)
+    def growth(self) -> tuple[float, float]:
+        """Of the normalised margin, and of the robustness margin."""
+        normal, robust = (float(m[-1] / m[0] - 1) for m in (self.normalised, self.robust))
+        return normal, robust
 
 
 def digits() -> Dataset:
@@ -90,7 +85,7 @@ def network(seed: int) -> ShallowReLU:
     return ShallowReLU(weights, 0.1 * rng.normal(size=WIDTH), outer)
 
 
-def trained(seeds: Sequence[int], data: Dataset) -> list[ShallowReLU | None]:
+def trained(seeds: range, data: Dataset) -> list[ShallowReLU | None]:
     """The networks where their loss first is below 1e-7, by loss-scaled steps; None if never.
 
     Gradient descent from the start needs a step size far below 1e-3 not to overflow; steps scaled
@@ -144,14 +139,14 @@ def paths(bench: Bench) -> list[Path]:
         return list(pool.map(follow_one, ready))
 
 
-def shares(found: Sequence[Path]) -> tuple[Interval, Interval]:
+def shares(found: list[Path]) -> tuple[Interval, Interval]:
     """Shares of the networks whose normalised margin grows by GROWTH, whose robust one grows."""
     normal = sum(p.normalised[-1] >= GROWTH * p.normalised[0] for p in found)
     robust = sum(p.robust[-1] > p.robust[0] for p in found)
     return wilson(normal, len(found), LEVEL), wilson(robust, len(found), LEVEL)
 
 
-def decide(found: Sequence[Path]) -> Support:
+def decide(found: list[Path]) -> Support:
     """As the criterion says."""
     if len(found) < 20 or not all(np.isfinite(p.error) for p in found):
         return Support.UNDECIDED
@@ -165,21 +160,17 @@ def examine(bench: Bench) -> Finding:
     """The paths of all networks; `bench.trials` does not matter here."""
     found = paths(bench)
     normal, robust = shares(found)
-    growth = [p.growth for p in found], [p.robust_growth for p in found]
+    growth, seeds = tuple(zip(*(p.growth for p in found), strict=True)), [p.seed for p in found]
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of "
-            f"{len(found)} networks grows by 1 % or more (median: {np.median(growth[0]):.1%}), the "
-            f"robustness margin of {_share(robust)} grows at all (median: "
-            f"{np.median(growth[1]):.1%})."
-        ),
-        run=(
-            f"{len(digits().labels)} digits in {FEATURES} principal components, {WIDTH} neurons, "
-            f"{STARTS} starts; loss-scaled steps of size {WARM_STEP:g} to a loss below 1e-7 (sum "
-            f"of exponential losses), then gradient descent at step size {STEP_SIZE:g}; exact "
-            "robustness margins by branch and bound over activation cells."
-        ),
+        summary=f"""From a loss of 1e-7 to t = 10^100 the normalised margin of {_share(normal)} of
+            {len(found)} networks grows by 1 % or more (median: {np.median(growth[0]):.1%}), the
+            robustness margin of {_share(robust)} grows at all (median:
+            {np.median(growth[1]):.1%}).""",
+        run=f"""{len(digits().labels)} digits in {FEATURES} principal components, {WIDTH} neurons,
+            {STARTS} starts; loss-scaled steps of size {WARM_STEP:g} to a loss below 1e-7 (sum of
+            exponential losses), then gradient descent at step size {STEP_SIZE:g}; exact robustness
+            margins by branch and bound over activation cells.""",
         numbers=[
             Number("networks followed", len(found)),
             Number("share whose normalised margin grows by 1 %", _share(normal)),
@@ -189,13 +180,8 @@ def examine(bench: Bench) -> Finding:
             Number("largest fall of a robust one", min(growth[1]), Rigour.estimated),
             Number("largest error of a neuron", max(p.error for p in found), Rigour.estimated),
         ],
-        settings={
-            "step_size": STEP_SIZE,
-            "until": UNTIL,
-            "seeds": [p.seed for p in found],
-            "width": WIDTH,
-        },
-        tables=[Table("digits", CAPTION, columns(found, COLUMNS))],
+        settings={"step_size": STEP_SIZE, "until": UNTIL, "seeds": seeds, "width": WIDTH},
+        tables=[Table.of("digits", CAPTION, found, COLUMNS)],
         figures=[_figure(found)],
     )
 
@@ -204,19 +190,14 @@ def _share(interval: Interval) -> str:
     return f"{interval.estimate:.0%} ({interval.lower:.0%} to {interval.upper:.0%})"
 
 
-def _figure(found: Sequence[Path]) -> Figure:
-    caption = (
-        "Digits 3 against 8, one line or dot for each start. (a) Normalised margin over its value "
-        "at a loss of 1e-7, where training usually ends, against the decimal logarithm of the "
-        "steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7; "
-        "above the line it has grown."
-    )
-    lines = [
-        Series("line", p.log10_t[1:], p.normalised[1:] / p.normalised[0], role="sample")
-        for p in found
-    ]
-    middle = np.median([p.normalised[1:] / p.normalised[0] for p in found], axis=0)
-    lines.append(Series("line", found[0].log10_t[1:], middle, "median", colour=0))
+def _figure(found: list[Path]) -> Figure:
+    caption = """Digits 3 against 8, one line or dot for each start. (a) Normalised margin over its
+        value at a loss of 1e-7, where training usually ends, against the decimal logarithm of the
+        steps made since. (b) Robustness margin at t = 10^100 against the one at a loss of 1e-7;
+        above the line it has grown."""
+    log10_t, grown = found[0].log10_t[1:], [p.normalised[1:] / p.normalised[0] for p in found]
+    lines = [Series("line", log10_t, one, role="sample") for one in grown]
+    lines.append(Series("line", log10_t, np.median(grown, axis=0), "median", colour=0))
     robust = np.array([p.robust for p in found])
     ends = [float(robust.min()), float(robust.max())]
     dots = [
@@ -232,16 +213,12 @@ CLAIM = Claim(
     number=14,
     key="digits",
     title="Handwritten digits, long after training",
-    statement=(
-        "On real data, too, the margins of most trained networks go on growing long after the loss "
-        "is as small as anybody waits for."
-    ),
-    criterion=(
-        f"Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose normalised "
-        "margin grows by 1 % or more, and the share whose robustness margin grows, exceed one half "
-        f"with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one interval "
-        "lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there."
-    ),
+    statement="""On real data, too, the margins of most trained networks go on growing long after
+        the loss is as small as anybody waits for.""",
+    criterion=f"""Of {STARTS} networks, from a loss below 1e-7 to t = 10^100: the share whose
+        normalised margin grows by 1 % or more, and the share whose robustness margin grows, exceed
+        one half with the whole of their intervals (Wilson, {LEVEL:.0%}). NOT SUPPORTED if one
+        interval lies below it, UNDECIDED otherwise, or if fewer than 20 networks get there.""",
     source="docs/theory.md, Any shallow network; intervals: [wilson1927]",
     examine=examine,
     apart=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 from typing import TYPE_CHECKING
@@ -11,18 +10,10 @@ import numpy as np
 
 from latephase.core import Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import (
-    HORIZON,
-    PAPER_DATA,
-    PAPER_METHOD,
-    STEP_SIZE,
-    Bench,
-    Claim,
-    Evidence,
-)
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.problem import initializers
+
+from ..bench.base import HORIZON, PAPER_DATA, PAPER_METHOD, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 
 if TYPE_CHECKING:
     from latephase.certificates.odds.probability import CertifiedDistribution
@@ -37,6 +28,21 @@ GRID = np.concatenate([[0.0, 0.01, 0.02, 0.05], np.linspace(0.1, 2.4, 24)])
 UNIFORM_BIASES = ("pytorch_default", "uniform")
 SHOWN = ("he_normal", "standard_normal", "pytorch_default")
 PROBABILITIES = {"trained": 0.25, "one dead": 0.5, "both dead": 0.25}
+CAPTION = "What is proved of each initializer; every column but the last is a proved bound."
+COLUMNS: Columns[Proven] = {
+    "initializer": "initializer",
+    "trials": "trials",
+    "proved": "proved",
+    "widest constant (relative)": "width",
+    "P(trained) at least": lambda f: f.certified.trained[0],
+    "P(trained) at most": lambda f: f.certified.trained[1],
+    "P(one dead) at least": lambda f: f.certified.one_dead[0],
+    "P(one dead) at most": lambda f: f.certified.one_dead[1],
+    "P(both dead) at least": lambda f: f.certified.both_dead[0],
+    "P(both dead) at most": lambda f: f.certified.both_dead[1],
+    "undecided mass": lambda f: f.certified.undecided,
+    "empirical outside band": "outside",
+}
 
 
 @dataclass(frozen=True)
@@ -96,32 +102,23 @@ def proven(bench: Bench, name: str) -> Proven:
     from latephase.certificates.ensemble import certify_ensemble
     from latephase.certificates.odds.probability import certified_distribution
 
-    rows = certify_ensemble(
-        name,
-        PAPER_DATA,
-        PAPER_METHOD,
-        trials=min(bench.trials, TRIALS),
-        seed=bench.seed,
-        processes=bench.processes,
-    )
+    problem = (name, PAPER_DATA, PAPER_METHOD)
+    trials, cores = min(bench.trials, TRIALS), bench.processes
+    rows = certify_ensemble(*problem, trials=trials, seed=bench.seed, processes=cores)
     simulated = bench.ensemble(name, at=(HORIZON,))["regime"].values[:TRIALS]
     scale = float(initializers.get(name).scale(1, 2))
-    grid = tuple(float(c) for c in scale * GRID)
-    certified = certified_distribution(
-        name, PAPER_DATA, PAPER_METHOD, grid, undecided=allowed(name)
-    )
-    proved = [row for row in rows if row.verdict == "PROVED"]
-    differ = sum(
-        row.verdict == "PROVED" and row.regime != other
-        for row, other in zip(rows, simulated, strict=True)
-    )
-    trained = [row for row in proved if np.isfinite(row.constant)]
+    grid = tuple((scale * GRID).tolist())
+    certified = certified_distribution(*problem, grid, undecided=allowed(name))
+    pairs = zip(rows, simulated, strict=True)
+    proved = [(row, other) for row, other in pairs if row.verdict == "PROVED"]
+    differ = sum(row.regime != other for row, other in proved)
+    trained = [row for row, _ in proved if np.isfinite(row.constant)]
     width = max((row.constant_width for row in trained), default=0.0)
     sizes = np.abs(np.array([row.constant for row in trained], float))
     return Proven(name, len(rows), len(proved), differ, sizes, width, certified, scale)
 
 
-def decide(found: Sequence[Proven]) -> Support:
+def decide(found: list[Proven]) -> Support:
     """As the criterion says."""
     if not found or any(f.trials < 100 for f in found):
         return Support.UNDECIDED
@@ -146,23 +143,19 @@ def examine(bench: Bench) -> Finding:
     trained = np.array([f.certified.trained for f in found])
     least, most = float(trained[:, 0].min()), float(trained[:, 1].max())
     known = f"{least:g}" if least == most else f"between {least:.12g} and {most:.12g}"
-    coupled = max(f.certified.undecided for f in found)
+    outside, coupled = (max(f.outside for f in found), max(f.certified.undecided for f in found))
     sharp = max(f.certified.undecided for f in found if f.initializer not in UNIFORM_BIASES)
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"{proved:,} of {tried:,} runs are proved to end as they do, and the simulator agrees "
-            f"with all but {differ}; the constants are known to {width:.1e} (relative). P(trained) "
-            f"is proved to be {known}, and the distribution of |C| is proved to {sharp:.1e} "
-            f"(uniform biases: {coupled:.1e})."
-        ),
-        run=(
-            f"Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)} "
-            f"initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with "
-            "every sign decided, and an argument for all later steps. Probabilities by closed "
-            "forms in balls without biases, else by cutting the space of initial networks into "
-            "cells and following each cell at once."
-        ),
+        summary=f"""{proved:,} of {tried:,} runs are proved to end as they do, and the simulator
+            agrees with all but {differ}; the constants are known to {width:.1e} (relative).
+            P(trained) is proved to be {known}, and the distribution of |C| is proved to {sharp:.1e}
+            (uniform biases: {coupled:.1e}).""",
+        run=f"""Certificates of {min(bench.trials, TRIALS)} networks for each of {len(found)}
+            initializers on x = +-1 at step size {STEP_SIZE:g}: gradient descent in balls with every
+            sign decided, and an argument for all later steps. Probabilities by closed forms in
+            balls without biases, else by cutting the space of initial networks into cells and
+            following each cell at once.""",
         numbers=[
             Number("runs certified", proved, Rigour.proved),
             Number("runs tried", tried),
@@ -171,49 +164,25 @@ def examine(bench: Bench) -> Finding:
             Number("P(trained), at least", least, Rigour.proved),
             Number("P(trained), at most", most, Rigour.proved),
             Number("largest undecided mass of a distribution of |C|", coupled, Rigour.proved),
-            Number(
-                "how far an empirical distribution leaves its band", max(f.outside for f in found)
-            ),
+            Number("how far an empirical distribution leaves its band", outside),
         ],
         settings=bench.settings(
-            trials=min(bench.trials, TRIALS),
-            inputs=[1.0, -1.0],
-            step_size=STEP_SIZE,
-            grid_in_units_of_the_scale=GRID.round(4).tolist(),
-        ),
-        tables=[_table(found)],
+            trials=min(bench.trials, TRIALS), inputs=[1.0, -1.0], step_size=STEP_SIZE
+        )
+        | {"grid_in_units_of_the_scale": GRID.round(4).tolist()},
+        tables=[Table.of("proved", CAPTION, found, COLUMNS)],
         figures=_figures(found),
     )
 
 
-def _table(found: Sequence[Proven]) -> Table:
-    named: Columns[Proven] = {
-        "initializer": "initializer",
-        "trials": "trials",
-        "proved": "proved",
-        "widest constant (relative)": "width",
-        "P(trained) at least": lambda f: f.certified.trained[0],
-        "P(trained) at most": lambda f: f.certified.trained[1],
-        "P(one dead) at least": lambda f: f.certified.one_dead[0],
-        "P(one dead) at most": lambda f: f.certified.one_dead[1],
-        "P(both dead) at least": lambda f: f.certified.both_dead[0],
-        "P(both dead) at most": lambda f: f.certified.both_dead[1],
-        "undecided mass": lambda f: f.certified.undecided,
-        "empirical outside band": "outside",
-    }
-    caption = "What is proved of each initializer; every column but the last is a proved bound."
-    return Table("proved", caption, columns(found, named))
-
-
-def _figures(found: Sequence[Proven]) -> list[Figure]:
+def _figures(found: list[Proven]) -> list[Figure]:
     """The certified distributions with the trials, and both less the middle of the band."""
     shown = [f for f in found if f.initializer in SHOWN]
     letters = " ".join(f"({k}) {f.initializer}." for k, f in zip("abc", shown, strict=False))
     whole, zoomed = [], []
     for f in shown:
-        c, lower, upper = (
-            np.array(part) for part in (f.certified.constants, f.certified.lower, f.certified.upper)
-        )
+        parts = (f.certified.constants, f.certified.lower, f.certified.upper)
+        c, lower, upper = map(np.array, parts)
         middle, far = (lower + upper) / 2, reach(f.trials, len(found))
         trials = f"{f.trials:,} trials"
         band = [
@@ -230,16 +199,12 @@ def _figures(found: Sequence[Proven]) -> list[Figure]:
         x = "c (input units)"
         whole.append(Panel(band, x, "P(trained and |C| <= c)", f.initializer))
         zoomed.append(Panel(apart, x, "difference of probability", f.initializer))
-    caption = (
-        "Distribution of |C| over initial networks: the certified band (so narrow that it looks "
-        f"like a line) and the cumulated histogram of the trials. {letters} All curves end at "
-        "P(trained) = 1/4."
-    )
-    zoom = (
-        "The same, less the middle of the band: now the band shows its width. The trials leave it "
-        f"by no more than chance allows (thin lines: {LEVEL:.0%} for all initializers together). "
-        f"{letters}"
-    )
+    caption = f"""Distribution of |C| over initial networks: the certified band (so narrow that it
+        looks like a line) and the cumulated histogram of the trials. {letters} All curves end at
+        P(trained) = 1/4."""
+    zoom = f"""The same, less the middle of the band: now the band shows its width. The trials leave
+        it by no more than chance allows (thin lines: {LEVEL:.0%} for all initializers together).
+        {letters}"""
     return [Figure("proved_distribution", caption, whole), Figure("proved_zoom", zoom, zoomed)]
 
 
@@ -247,18 +212,14 @@ CLAIM = Claim(
     number=11,
     key="proved",
     title="What is proved",
-    statement=(
-        "Almost every run of the other sections is not only simulated but proved: its regime, the "
-        "constant of its rate, and its deficit at every later step; and so are the probabilities "
-        "over the initialisation."
-    ),
-    criterion=(
-        f"For each initializer at least {SHARE:.0%} of the trials are PROVED, no proved regime "
-        "differs from the simulated one, every constant is enclosed to a relative width of "
-        f"{WIDTH:g}; the certified bounds hold 1/4, 1/2, 1/4; at most {UNDECIDED:g} of the mass is "
-        f"undecided ({COUPLED:g} for uniform biases); the trials' distribution of |C| leaves the "
-        f"certified band by no more than chance at {LEVEL:.0%} over all initializers."
-    ),
+    statement="""Almost every run of the other sections is not only simulated but proved: its
+        regime, the constant of its rate, and its deficit at every later step; and so are the
+        probabilities over the initialisation.""",
+    criterion=f"""For each initializer at least {SHARE:.0%} of the trials are PROVED, no proved
+        regime differs from the simulated one, every constant is enclosed to a relative width of
+        {WIDTH:g}; the certified bounds hold 1/4, 1/2, 1/4; at most {UNDECIDED:g} of the mass is
+        undecided ({COUPLED:g} for uniform biases); the trials' distribution of |C| leaves the
+        certified band by no more than chance at {LEVEL:.0%} over all initializers.""",
     source="docs/certificates.md",
     examine=examine,
     evidence=Evidence.independent,

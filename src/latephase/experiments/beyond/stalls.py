@@ -85,13 +85,8 @@ def stalled(
     from latephase.late.pair.law import laws
 
     start = LATE if dtype == "float64" else 0.0
-    kind: dict[str, Any] = {
-        "dtype": dtype,
-        "accumulate": accumulate,
-        "start": start,
-        "max_leaps": MAX_LEAPS,
-    }
-    found = _descend(data, late, [HORIZON], **kind)
+    kind: dict[str, Any] = {"dtype": dtype, "accumulate": accumulate, "start": start}
+    found = _descend(data, late, [HORIZON], **kind, max_leaps=MAX_LEAPS)
     weights, biases = found.weights[0], found.biases[0]
     g = TwoPointGeometry.of(data)
     gap = np.abs(_boundary(weights, biases) - g.x_inf)

@@ -1,4 +1,7 @@
-"""Study: two neurons of output weights +-1 on c and -c: everything changes at x1 x2 = -1, c = 1."""
+"""Study: two neurons of output weights +-1 on c and -c: everything changes at x1 x2 = -1, c = 1.
+
+Other networks are slow on +-1/2, too, so the slow rate is no property of the data alone.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import Rigour
+from latephase.core import InputError, Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.statistics import median
-from latephase.problem import Dataset, GradientFlow
+from latephase.margin import margin_on_line
+from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
 
-from . import other_networks
-from .other_networks import Other
+from ..bench.base import STEP_SIZE, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import median
 
 INITIALIZER = "standard_normal"
 HALF_GAPS = (0.5, 0.7, 0.9, 0.99, 1.0, 1.01, 1.1, 1.4, 2.0)
@@ -27,7 +28,7 @@ LATE = 12.0  # log10 t that the table and the summary show
 VANISHED = 1e-6
 SHARE = 0.99
 CAPTION = "Runs that fit both points, by c. Time: from the law, where it decides."
-COLUMNS: Columns[Spot] = {
+COLUMNS: Columns[SymmetricRuns] = {
     "c": "c",
     "x1 x2": lambda s: -(s.c**2),
     "runs": "trained",
@@ -37,10 +38,22 @@ COLUMNS: Columns[Spot] = {
     f"log10 steps to {NEAR:g} c (median)": lambda s: median(s.log10_steps),
 }
 STEPPED = 1e-2  # largest relative error of a constant by single steps to 10^6
+# +-1/2, fast for two neurons of output weights +-1, under networks that are slow there.
+HALF = Dataset([0.5, -0.5], [1, -1])
+NAMED = {
+    "output weights 2, -1": ShallowReLU([0.7, -0.4], [0.1, 0.2], [2.0, -1.0]),
+    "output weights 1, 1, -1": ShallowReLU([0.7, 0.5, -0.4], [0.1, 0.2, 0.2], [1.0, 1.0, -1.0]),
+}
+SLOPE_STEPS = (10**4, 10**6)  # between which the slope of single steps is taken
+FOUR, SLOW_DEFICIT, OTHER_LATE = (
+    18,
+    1e-6,
+    "1e100",
+)  # random networks of four neurons; a deficit, and when
 
 
 @dataclass(frozen=True)
-class Spot:
+class SymmetricRuns:
     """The runs at one c that fit both points.
 
     regimes: their names;  constants: C / c;  log10_steps: of the time to a deficit of NEAR * c;
@@ -77,31 +90,82 @@ class Spot:
         return self.regimes == {"specialised"} and (self.constants != 0).mean() >= SHARE
 
 
-def spot(bench: Bench, c: float) -> Spot:
+def spot(bench: Bench, c: float) -> SymmetricRuns:
     """Run the ensemble on c and -c, and gradient flow where it is shown."""
     data = Dataset([c, -c], [1, -1])
     found = bench.ensemble(INITIALIZER, data=data, trials=min(bench.trials, TRIALS))
     trained = np.isfinite(found["law_constant"].values)
-    constants = found["law_constant"].values[trained]
-    offsets = found["law_offset"].values[trained]
+    constants, offsets, deficits = (
+        found[name].values[trained] for name in ("law_constant", "law_offset", "margin_deficit")
+    )
     log10 = (np.abs(constants) / (NEAR * c) - offsets) / np.log(10)
-    deficit = found["margin_deficit"].values[trained] / c
     flow = None
     if c in SHOWN:
         few, gf = min(bench.trials, FLOW_TRIALS), GradientFlow()
         flows = bench.ensemble(INITIALIZER, data=data, method=gf, trials=few)
         fitted = flows["margin_deficit"].values[np.isfinite(flows["law_constant"].values)]
         flow = np.stack([flows["log10_t"].values, np.median(fitted / c, axis=0)])
-    return Spot(
+    return SymmetricRuns(
         c,
         int(trained.sum()),
         frozenset(found["regime"].values[trained].tolist()),
         constants / c,
         np.maximum(log10, 0.0),
         found["log10_t"].values,
-        np.median(deficit, axis=0),
+        np.median(deficits / c, axis=0),
         flow,
     )
+
+
+@dataclass(frozen=True)
+class Other:
+    """One network: |C| of its margin by `limit`, by the slope of single steps, and the relative
+    deficit at OTHER_LATE."""
+
+    name: str
+    constant: float
+    stepped: float
+    deficit: float
+
+
+def other_networks() -> list[Other]:
+    """The named networks, followed and stepped."""
+    from latephase.training.by_definition import descend  # imports JAX
+
+    found = []
+    for name, net in NAMED.items():
+        w, b = descend(net, HALF, STEP_SIZE, SLOPE_STEPS)
+        points = (net.output_weights, HALF.inputs, HALF.labels)
+        margin = np.asarray(margin_on_line(w[..., None], b, *points))
+        inverse = 1 / (HALF.optimal_margin - margin)
+        slope = np.log(SLOPE_STEPS[1] / SLOPE_STEPS[0]) / (inverse[1] - inverse[0])
+        deficit, constant = _followed(net)
+        found.append(Other(name, constant, float(slope), deficit))
+    return found
+
+
+def _followed(net: ShallowReLU) -> tuple[float, float]:
+    """The relative deficit at OTHER_LATE and |C|, NaN where the run has no limit."""
+    from latephase.runs import limit, simulate
+
+    run = simulate(net, HALF, GradientDescent(STEP_SIZE), until="1e1000", at=[OTHER_LATE])
+    deficit = float(run.trajectory.margin_deficit[-1]) / HALF.optimal_margin
+    try:
+        return deficit, abs(float(limit(run).margin_constant))
+    except InputError:
+        return deficit, np.nan
+
+
+def four_neurons(seed: int) -> tuple[int, int]:
+    """Of FOUR random networks (output weights 1, -1, 1, -1): how many fit both points, and how many
+    of these have a relative deficit above SLOW_DEFICIT at OTHER_LATE."""
+    found = []
+    for trial in range(FOUR):
+        rng = np.random.default_rng([seed, trial])
+        net = ShallowReLU(rng.normal(size=4), rng.normal(size=4), [1.0, -1.0, 1.0, -1.0])
+        found.append(_followed(net)[0])
+    fitted = [deficit for deficit in found if deficit < 1]
+    return len(fitted), sum(deficit > SLOW_DEFICIT for deficit in fitted)
 
 
 def slow_elsewhere(others: Sequence[Other]) -> bool:
@@ -111,66 +175,52 @@ def slow_elsewhere(others: Sequence[Other]) -> bool:
     )
 
 
-def decide(found: Sequence[Spot], others: Sequence[Other] = ()) -> Support:
+def decide(found: Sequence[SymmetricRuns], others: Sequence[Other] = ()) -> Support:
     """As the criterion says."""
     if min(s.trained for s in found) < 10:
         return Support.UNDECIDED
-    below, above = [s for s in found if s.c < 1], [s for s in found if s.c >= 1]
-    right = all(s.fast for s in below) and all(s.slow for s in above) and slow_elsewhere(others)
-    return Support.of(right)
+    right = all(s.fast if s.c < 1 else s.slow for s in found)
+    return Support.of(right and slow_elsewhere(others))
 
 
 def examine(bench: Bench) -> Finding:
     """Run all spots."""
     found = [spot(bench, c) for c in HALF_GAPS]
-    one = next(s for s in found if s.c == 1.0)
-    half = next(s for s in found if s.c == 0.5)
-    others = other_networks.others()
-    fitted, slow = other_networks.four_neurons(bench.seed)
+    half, one = (found[HALF_GAPS.index(c)] for c in (0.5, 1.0))
+    others = other_networks()
+    fitted, slow = four_neurons(bench.seed)
+    near, middle = Rigour.estimated, f"median deficit at 10^{LATE:g}"
     return Finding(
         verdict=decide(found, others),
-        summary=(
-            f"On c = 0.5 all {half.trained} runs that fit the data slide, with C = 0, and their "
-            f"median deficit is {half.late:.1e} c at 10^{LATE:g}; on c = 1 it is still "
-            f"{one.late:.3g} c, and {NEAR:g} c takes 10^{np.median(one.log10_steps):.0f} steps "
-            f"(median). Other networks are slow on c = 0.5, too: |C| = {others[0].constant:.4f} "
-            f"with {others[0].name}, {others[1].constant:.4f} with {others[1].name}, and {slow} of "
-            f"{fitted} networks of four neurons are above 1e-6 at 10^100."
-        ),
-        run=(
-            f"The same {min(bench.trials, TRIALS)} networks ({INITIALIZER}) on x = +-c for "
-            f"{len(found)} values of c, gradient descent at step size {STEP_SIZE:g} and, for three "
-            "of them, gradient flow, to t = 10^1000; on c = 0.5 also networks with other output "
-            "weights."
-        ),
+        summary=f"""On c = 0.5 all {half.trained} runs that fit the data slide, with C = 0, and
+            their median deficit is {half.late:.1e} c at 10^{LATE:g}; on c = 1 it is still
+            {one.late:.3g} c, and {NEAR:g} c takes 10^{np.median(one.log10_steps):.0f} steps
+            (median). Other networks are slow on c = 0.5, too: |C| = {others[0].constant:.4f} with
+            {others[0].name}, {others[1].constant:.4f} with {others[1].name}, and {slow} of {fitted}
+            networks of four neurons are above 1e-6 at 10^100.""",
+        run=f"""The same {min(bench.trials, TRIALS)} networks ({INITIALIZER}) on x = +-c for
+            {len(found)} values of c, gradient descent at step size {STEP_SIZE:g} and, for three of
+            them, gradient flow, to t = 10^1000; on c = 0.5 also networks with other output
+            weights.""",
         numbers=[
-            *(
-                Number(f"median deficit at 10^{LATE:g}, c = {s.c:g}", s.late, Rigour.estimated, "c")
-                for s in found
-                if s.c in SHOWN
-            ),
-            *(Number(f"c = 0.5, {o.name}: |C|", o.constant, Rigour.estimated) for o in others),
+            *(Number(f"{middle}, c = {s.c:g}", s.late, near, "c") for s in found if s.c in SHOWN),
+            *(Number(f"c = 0.5, {o.name}: |C|", o.constant, near) for o in others),
             *(Number(f"c = 0.5, {o.name}: |C| by steps", o.stepped) for o in others),
-            Number("c = 0.5, four neurons: fitted networks", fitted, Rigour.estimated),
-            Number("of these, above 1e-6 at 10^100", slow, Rigour.estimated),
+            Number("c = 0.5, four neurons: fitted networks", fitted, near),
+            Number("of these, above 1e-6 at 10^100", slow, near),
         ],
         settings=bench.settings(trials=min(bench.trials, TRIALS), c=list(HALF_GAPS)),
-        tables=[
-            Table("transition", CAPTION, columns(found, COLUMNS)),
-            other_networks.table(others),
-        ],
+        tables=[Table.of("transition", CAPTION, found, COLUMNS), _other_table(others)],
         figures=[_figure(found)],
     )
 
 
-def _figure(found: Sequence[Spot]) -> Figure:
-    caption = (
-        "Two neurons on the points c and -c. (a) Median margin deficit over time: below c = 1 it "
-        "falls like 1/t up to logarithms once the slides have begun, which takes longer the nearer "
-        "c is to 1; from c = 1 on it falls like 1/ln t. Dashed: gradient flow (time in flow "
-        "units). (b) The constant of the law: 0 on one side, of the order of the initial weights "
-        "on the other."
-    )
+def _figure(found: Sequence[SymmetricRuns]) -> Figure:
+    caption = """Two neurons on the points c and -c. (a) Median margin deficit over time: below c =
+        1 it falls like 1/t up to logarithms once the slides have begun, which takes longer the
+        nearer c is to 1; from c = 1 on it falls like 1/ln t. Dashed: gradient flow (time in flow
+        units). (b) The constant of the law: 0 on one side, of the order of the initial weights on
+        the other."""
     series = []
     for k, s in enumerate(s for s in found if s.c in SHOWN):
         shown = np.isfinite(s.log10_t) & (s.deficits > 1e-17)
@@ -180,29 +230,36 @@ def _figure(found: Sequence[Spot]) -> Figure:
             log10, deficit = s.flow[:, (s.flow[1] > 1e-17) & (s.flow[0] >= 0)]
             series.append(Series("line", log10, deficit, role="prediction", colour=k))
     over_time = Panel(series, "log10 t", "margin deficit / c", y_scale="log", x_limits=(0, 60))
-    over_c = Panel(
-        [Series("points", HALF_GAPS, [s.size for s in found])], "c (input units)", "median |C| / c"
-    )
+    sizes = Series("points", HALF_GAPS, [s.size for s in found])
+    over_c = Panel([sizes], "c (input units)", "median |C| / c")
     return Figure("transition", caption, [over_time, over_c])
+
+
+def _other_table(found: list[Other]) -> Table:
+    """The counterexamples."""
+    named: Columns[Other] = {
+        "network": "name",
+        "|C| by its limit (input units)": "constant",
+        "|C| by single steps, 10^4 to 10^6": "stepped",
+        f"deficit / optimum at {OTHER_LATE}": "deficit",
+    }
+    caption = "Other networks on +-1/2, where two neurons with output weights 1 and -1 have C = 0."
+    return Table.of("other_networks", caption, found, named, opened=True)
 
 
 CLAIM = Claim(
     number=12,
     key="transition",
     title="Two neurons: the transition at x1 x2 = -1",
-    statement=(
-        "The slow rate is a property of data and network together. With a bias input of 1, two "
-        "neurons of output weights 1 and -1 that fit the points c and -c close the margin deficit "
-        "fast for c < 1 and like 1/ln t for c >= 1: x1 x2 is compared with the square of the bias "
-        "input. With other output weights or more neurons c < 1 can be slow, too."
-    ),
-    criterion=(
-        "For every c < 1 all constants are 0 and the median deficit at 10^1000 is below "
-        f"{VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of "
-        "the constants differ from 0 (consistency). On c = 0.5 the networks with output weights 2, "
-        f"-1 and 1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to "
-        f"10^6 meets to {STEPPED:g} (independent)."
-    ),
+    statement="""The slow rate is a property of data and network together. With a bias input of 1,
+        two neurons of output weights 1 and -1 that fit the points c and -c close the margin deficit
+        fast for c < 1 and like 1/ln t for c >= 1: x1 x2 is compared with the square of the bias
+        input. With other output weights or more neurons c < 1 can be slow, too.""",
+    criterion=f"""For every c < 1 all constants are 0 and the median deficit at 10^1000 is below
+        {VANISHED:g} c; for every c >= 1 all runs are specialised and at least {SHARE:.0%} of the
+        constants differ from 0 (consistency). On c = 0.5 the networks with output weights 2, -1 and
+        1, 1, -1 have |C| > {VANISHED:g}, which the slope of single steps from 10^4 to 10^6 meets to
+        {STEPPED:g} (independent).""",
     source="docs/theory.md, Activation patterns and The law of the late phase",
     examine=examine,
     apart=True,

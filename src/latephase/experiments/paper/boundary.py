@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import LOG_RISE, Stepped, rise, stepped
-from latephase.experiments.bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
-from latephase.experiments.bench.statistics import largest, power_above, quantile
-from latephase.problem import GradientDescent, ShallowReLU
+from latephase.problem import ShallowReLU
+
+from ..bench.base import PAPER_DATA, PAPER_METHOD, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import LOG_RISE, SteppedRuns, rise, stepped
+from ..bench.paper_runs import COMMON, TIMES, Trained, common_runs, settings
+from ..bench.statistics import largest, power_above, quantile
 
 OPTIMAL = PAPER_DATA.optimal_margin
 IDENTITY = 1e-12  # largest relative error of margin = optimal - |x* - midpoint|
@@ -90,14 +89,14 @@ def check(runs: Trained) -> BoundaryCheck:
         )
 
 
-def step_by_step(runs: Stepped) -> tuple[Floats, Floats]:
+def step_by_step(runs: SteppedRuns) -> tuple[Floats, Floats]:
     """Of stepped runs: relative errors of the margin formula (K, S), of the denominator's growth
     over ln t (K,)."""
     formula = OPTIMAL - np.abs(runs.boundary)
     return np.abs(formula / runs.margin - 1), np.abs(rise(runs.denominator) / LOG_RISE - 1)
 
 
-def decide(checks: Sequence[BoundaryCheck], single: Stepped | None = None) -> Support:
+def decide(checks: list[BoundaryCheck], single: SteppedRuns | None = None) -> Support:
     """SUPPORTED iff the formula gives the margin and the denominator grows as predicted."""
     if any(c.defined == 0 for c in checks):
         return Support.UNDECIDED
@@ -119,40 +118,42 @@ def examine(bench: Bench) -> Finding:
     checks = [check(r) for r in common_runs(bench)]
     identity = max(c.identity for c in checks)
     ratio = np.concatenate([c.ratio for c in checks])
+    off, onward = max(largest(c.denominator) for c in checks), f"from step {FROM} on"
     samples, alone = sum(c.defined for c in checks), sum(c.specialised for c in checks)
-    astray = sum(c.astray for c in checks)
+    undefined, astray = alone - samples, sum(c.astray for c in checks)
     single = stepped(bench)
     errors, growth = step_by_step(single)
-    least, most = float(ratio.min(initial=np.inf)), _most(ratio)
-    growing = _most(growth)
+    least, most, growing = float(ratio.min(initial=np.inf)), _most(ratio), _most(growth)
+    early = f"""The formula does not hold from the start: in {undefined:,} samples of specialised
+        networks the kinks leave an interval between them on which N = 0, so that x* does not exist
+        and the margin ends at a kink; in {astray:,} samples before specialisation x* exists but
+        another zero of N is nearer. All of these are early; the claim is judged where x* is the
+        boundary."""
     return Finding(
         decide(checks, single),
-        f"The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,} "
-        f"samples; (w1 - w2)/ln t ends at 1e1000 between {least:.5f} and {most:.5f}. In "
-        f"{growth.size} runs made step by step to {single.until} the margin is so, too, and w1 - "
-        f"w2 grows like ln t to better than {power_above(growing)}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers; "
-        f"{samples:,} samples of trained, specialised networks with both neurons active at x*; the "
-        f"run of median |C| of each initializer also step by step to {single.until}, by a loop of "
-        "its own.",
+        f"""The margin is {OPTIMAL:g} - |x*| to better than {power_above(identity)} in {samples:,}
+            samples; (w1 - w2)/ln t ends at 1e1000 between {least:.5f} and {most:.5f}. In
+            {growth.size} runs made step by step to {single.until} the margin is so, too, and w1 -
+            w2 grows like ln t to better than {power_above(growing)}.""",
+        f"""{bench.trials:,} runs of gradient descent for each of {len(COMMON)} initializers;
+            {samples:,} samples of trained, specialised networks with both neurons active at x*; the
+            run of median |C| of each initializer also step by step to {single.until}, by a loop of
+            its own.""",
         [
             Number("largest relative error of the margin formula", identity),
             Number("samples of specialised networks, both points right", alone),
-            Number("of these, x* undefined: N = 0 on an interval", alone - samples),
+            Number("of these, x* undefined: N = 0 on an interval", undefined),
             Number("samples before that in which x* is not the nearest zero", astray),
             Number("smallest (w1 - w2)/ln t at 1e1000", least),
             Number("largest (w1 - w2)/ln t at 1e1000", most),
-            Number(
-                f"largest relative distance of w1 - w2 from ln t + beta, from step {FROM} on",
-                max(largest(c.denominator) for c in checks),
-            ),
+            Number(f"largest relative distance of w1 - w2 from ln t + beta, {onward}", off),
             Number("step by step: error of the margin formula", _most(errors)),
             Number("step by step: growth of w1 - w2 / ln t - 1", growing),
         ],
         settings(bench, COMMON, at=TIMES),
-        [Table("boundary_formula", CAPTION, columns(checks, COLUMNS))],
+        [Table.of("boundary_formula", CAPTION, checks, COLUMNS)],
         [_figure()],
-        [_early(alone - samples, astray)] if alone - samples or astray else [],
+        [early] if undefined or astray else [],
     )
 
 
@@ -160,25 +161,12 @@ def _most(values: Floats) -> float:
     return largest(values, -np.inf)
 
 
-def _early(undefined: int, astray: int) -> str:
-    """What is so before the late phase."""
-    return (
-        f"The formula does not hold from the start: in {undefined:,} samples of specialised "
-        "networks the kinks leave an interval between them on which N = 0, so that x* does not "
-        f"exist and the margin ends at a kink; in {astray:,} samples before specialisation x* "
-        "exists but another zero of N is nearer. All of these are early; the claim is judged where "
-        "x* is the boundary."
-    )
-
-
 def _figure() -> Figure:
     """One network at SHOWN_TIMES: its scaled outputs, and its boundaries (NaN where undefined)."""
     from latephase.runs import simulate
 
-    method = GradientDescent(STEP_SIZE)
-    run = simulate(
-        ShallowReLU(*SHOWN), PAPER_DATA, method, until=SHOWN_TIMES[-1], at=SHOWN_TIMES
-    ).trajectory
+    net = ShallowReLU(*SHOWN)
+    run = simulate(net, PAPER_DATA, PAPER_METHOD, until=SHOWN_TIMES[-1], at=SHOWN_TIMES).trajectory
     nets = [ShallowReLU(*net) for net in zip(run.weights.values, run.biases.values, strict=True)]
     x, boundaries = np.linspace(-1.5, 1.5, 601), np.asarray(run.boundary.values, float)
     names = ("at the start", *(f"after {t} steps" for t in SHOWN_TIMES[1:]))
@@ -187,14 +175,14 @@ def _figure() -> Figure:
         for k, (net, name) in enumerate(zip(nets, names, strict=True))
     ]
     series += [Series("points", [b], [0.0], colour=k) for k, b in enumerate(boundaries)]
-    series += [Series("points", [1.0, -1.0], [0.0, 0.0], "the inputs", role="reference")]
+    series.append(Series("points", [1.0, -1.0], [0.0, 0.0], "the inputs", role="reference"))
     labels = "x", "N(x) / largest |N| at the inputs"
     places = ", ".join(f"{b:.2g}" for b in boundaries)
     return Figure(
         "network_function",
-        "One network, scaled by its value at the data: the boundary (dots on the axis) is thrown "
-        f"off the midpoint and creeps back, x* = {places} at the four times, while the function is "
-        "as good as converged. (a) is all of it, (b) the neighbourhood of the midpoint.",
+        f"""One network, scaled by its value at the data: the boundary (dots on the axis) is thrown
+            off the midpoint and creeps back, x* = {places} at the four times, while the function is
+            as good as converged. (a) is all of it, (b) the neighbourhood of the midpoint.""",
         [
             Panel(series, *labels, "the network"),
             Panel(series, *labels, "at the boundary", x_limits=(-0.1, 0.4), y_limits=(-0.25, 0.4)),
@@ -206,19 +194,15 @@ CLAIM = Claim(
     number=3,
     key="boundary",
     title="The boundary formula decides the margin",
-    statement=(
-        "The margin is decided by where the two neurons meet, x*(t) = (b2 - b1)/(w1 - w2), whose "
-        "denominator grows like ln t while its numerator need not vanish."
-    ),
-    criterion=(
-        f"In every run whose loss tends to 0, of {len(COMMON)} initializers: once specialised, "
-        "wherever both neurons are active at x*, margin = optimal - |x* - midpoint| to "
-        f"{IDENTITY:g} (relative); from step {FROM} on x* is defined and w1 - w2 is within "
-        f"{DENOMINATOR:g} (relative) of ln t + beta; at 1e1000 it is within {FINAL_RATIO:g} of ln "
-        "t (consistency). In a run of each initializer made step by step to 10^8 the margin "
-        "formula holds as well at every decade from 10^4 on, and w1 - w2 grows from 10^7 to 10^8 "
-        "by ln(10) to 0.001 (independent)."
-    ),
+    statement="""The margin is decided by where the two neurons meet, x*(t) = (b2 - b1)/(w1 - w2),
+        whose denominator grows like ln t while its numerator need not vanish.""",
+    criterion=f"""In every run whose loss tends to 0, of {len(COMMON)} initializers: once
+        specialised, wherever both neurons are active at x*, margin = optimal - |x* - midpoint| to
+        {IDENTITY:g} (relative); from step {FROM} on x* is defined and w1 - w2 is within
+        {DENOMINATOR:g} (relative) of ln t + beta; at 1e1000 it is within {FINAL_RATIO:g} of ln t
+        (consistency). In a run of each initializer made step by step to 10^8 the margin formula
+        holds as well at every decade from 10^4 on, and w1 - w2 grows from 10^7 to 10^8 by ln(10) to
+        0.001 (independent).""",
     source="[smorodinsky2026], as read from the abstract; docs/theory.md, sections 1 and 3",
     examine=examine,
     evidence=Evidence.both,

@@ -12,12 +12,13 @@ import numpy as np
 
 from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import LatePhase, draw, ends_in, follow, preactivations
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import largest
-from latephase.problem import GradientDescent, GradientFlow, Method
+from latephase.late.engines.exact_pieces import LatePhase
+from latephase.problem import GradientDescent, GradientFlow, Method, TwoPointGeometry
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.drawn import draw, ends_in, follow
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import largest
 
 INITIALIZER = "standard_normal"
 LADDER = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -106,7 +107,7 @@ def run(bench: Bench) -> Runs:
     networks = draw(INITIALIZER, bench.trials, bench.seed)
     flow = follow(networks, PAPER_DATA, GradientFlow(), FLOW_TIMES)
     descents = [follow(networks, PAPER_DATA, GradientDescent(s), FLOW_TIMES) for s in LADDER]
-    a = preactivations(networks, PAPER_DATA)
+    a = TwoPointGeometry.of(PAPER_DATA).preactivations(*networks)
     wrong = (a[:, 0, 1] > 0).astype(int) + (a[:, 1, 0] > 0)
     trained = ends_in(flow, Regime.specialised)
     for descent in descents:
@@ -122,7 +123,7 @@ def measure(runs: Runs) -> Measured:
     both, ladder = runs.both, np.array(LADDER)
     log_t = np.array([LogTime.parse(t).log for t in FLOW_TIMES])
     seen = runs.flow.record.observed["log_margin_deficit"][both]
-    a = preactivations(runs.networks, PAPER_DATA)[both]
+    a = TwoPointGeometry.of(PAPER_DATA).preactivations(*runs.networks)[both]
     errors = []
     for descent in runs.descents:
         constant, offset = descent.laws.constant[both], descent.laws.offset[both]
@@ -145,20 +146,15 @@ def measure(runs: Runs) -> Measured:
 def examine(bench: Bench) -> Finding:
     """Run GF and GD over the ladder of step sizes from the same starts."""
     runs = run(bench)
-    m, exact = measure(runs), Rigour.exact
-    steep = largest(runs.ratios[-1])
+    m, exact, steep = measure(runs), Rigour.exact, largest(runs.ratios[-1])
     return Finding(
         verdict=decide(m),
-        summary=(
-            f"With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t) to "
-            f"{m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of "
-            f"runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) "
-            f"|C_GD - C_GF| ~ step size^{m.slope_one:.3f}."
-        ),
-        run=(
-            f"{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at "
-            f"{len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise."
-        ),
+        summary=f"""With both wrong sides positive ({m.both} trials) GF meets (A2 - A1)/(4 t ln 2t)
+            to {m.flow_error:.1e} up to t = 10^1000, while GD keeps C != 0 in {m.moving:.1%} of
+            runs, with |C| ~ step size^{m.slope_both:.3f}; with one positive ({m.one} trials) |C_GD
+            - C_GF| ~ step size^{m.slope_one:.3f}.""",
+        run=f"""{bench.trials} {INITIALIZER} networks on x = +-1, each trained by GF and by GD at
+            {len(LADDER)} step sizes to t = 10^1000; compared where all runs specialise.""",
         numbers=[
             Number("trials with both wrong sides positive that specialise", m.both),
             Number("trials with one wrong side positive that specialise", m.one),
@@ -170,17 +166,14 @@ def examine(bench: Bench) -> Finding:
             Number(f"largest |C| / step size, step sizes up to {SMALL:g}", m.ratio),
         ],
         settings=bench.settings(
-            initializer=INITIALIZER,
-            inputs=[1.0, -1.0],
-            step_sizes=list(LADDER),
-            times=list(FLOW_TIMES),
+            initializer=INITIALIZER, inputs=[1.0, -1.0], step_sizes=LADDER, times=FLOW_TIMES
         ),
         tables=[_table(runs)],
         figures=[_figure(runs)] if runs.both.any() and runs.one.any() else [],
         deviations=[
-            f"|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C| "
-            f"/ step size is {steep:.3g}, from steep starts that jump far past a kink in their "
-            "first step."
+            f"""|C| = O(step size) is a statement on small steps: at {LADDER[-1]:g} the largest |C|
+                / step size is {steep:.3g}, from steep starts that jump far past a kink in their
+                first step."""
         ],
     )
 
@@ -202,13 +195,11 @@ def _quantile(values: Floats, q: float) -> list[float]:
 
 
 def _figure(runs: Runs) -> Figure:
-    caption = (
-        "(a) With both wrong sides positive at the start the constant of gradient descent is "
-        "proportional to the step size, and so is its distance from gradient flow's with one "
-        "positive (medians; band: 5 to 95 % of trials). (b) One start in the same training time; "
-        "gradient flow converges like 1/(t ln t), gradient descent bends off into 1/ln t, the "
-        "later the smaller its step."
-    )
+    caption = """(a) With both wrong sides positive at the start the constant of gradient descent is
+        proportional to the step size, and so is its distance from gradient flow's with one positive
+        (medians; band: 5 to 95 % of trials). (b) One start in the same training time; gradient flow
+        converges like 1/(t ln t), gradient descent bends off into 1/ln t, the later the smaller its
+        step."""
     both, one = ([_quantile(v, q) for q in (0.05, 0.5, 0.95)] for v in (runs.constants, runs.apart))
     ladder = [
         Series("band", LADDER, both[0], y2=both[2], colour=0),
@@ -250,20 +241,16 @@ CLAIM = Claim(
     number=6,
     key="flow_against_descent",
     title="Gradient flow against gradient descent",
-    statement=(
-        "From a start in which both neurons are active on the wrong point, gradient flow reaches a "
-        "deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of "
-        "gradient descent is of the order of its step size. With one wrong side inactive at the "
-        "start both share the constant up to the order of the step size."
-    ),
-    criterion=(
-        f"GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t = 1e9, "
-        f"1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at "
-        "1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| "
-        f"over step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in "
-        f"every run with a step size up to {SMALL:g}. The first two parts: consistency; the "
-        f"constants: independent. Undecided with fewer than {ENOUGH} trials of either kind."
-    ),
+    statement="""From a start in which both neurons are active on the wrong point, gradient flow
+        reaches a deficit of 1/(t ln t) where gradient descent is left with 1/ln t; the constant of
+        gradient descent is of the order of its step size. With one wrong side inactive at the start
+        both share the constant up to the order of the step size.""",
+    criterion=f"""GF's deficit within {FLOW_TOLERANCE:g} (relative) of (A2 - A1)/(4 t ln 2t) at t =
+        1e9, 1e100, 1e1000 in every trial; GD's within {LAW_TOLERANCE:g} of |C|/(ln t + beta) at
+        1e1000, C != 0 in 99 % of runs; log-log slopes of median |C| and median |C_GD - C_GF| over
+        step sizes within {SLOPE_TOLERANCE:g} of 1; |C| <= {LARGEST_RATIO:g} step sizes in every run
+        with a step size up to {SMALL:g}. The first two parts: consistency; the constants:
+        independent. Undecided with fewer than {ENOUGH} trials of either kind.""",
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
     ),

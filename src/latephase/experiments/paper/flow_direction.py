@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import quantile
 from latephase.margin import kkt_residual, margin_on_line, normalised_margin
 from latephase.problem import GradientFlow, TwoPointGeometry
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.paper_runs import Trained, settings, trained
+from ..bench.statistics import quantile
 
 INITIALIZERS = ("he_normal", "xavier_uniform", "pytorch_default", "standard_normal")
 TIMES = ("1e3", "1e6", "1e10", "1e20", "1e50", "1e100", "1e300", "1e1000", "1e10000", "1e1000000")
@@ -29,10 +28,19 @@ KKT_TRIALS = 60  # trials per initializer whose KKT residual is solved for
 EXACT = 1e-12
 KINK = 1e-12  # flow lands on kinks exactly, which weights and biases show only up to rounding
 OUTPUT_WEIGHTS = (1.0, -1.0)
+CAPTION = "Distance of gradient flow from the KKT point: largest over trained runs."
+COLUMNS: Columns[tuple[Distances, int]] = {
+    "initializer": lambda row: row[0].initializer,
+    "t": lambda row: TIMES[row[1]],
+    "distance in direction": lambda row: float(row[0].angle[row[1]]),
+    "KKT residual": lambda row: float(row[0].residual[row[1]]),
+    "gap of the normalised margin (relative)": lambda row: float(row[0].gap[row[1]]),
+    "margin deficit (relative)": lambda row: float(row[0].deficit[row[1]]),
+}
 
 
 @dataclass(frozen=True)
-class Direction:
+class Distances:
     """How far one initializer's trained trials are from the KKT point at TIMES, at most.
 
     angle (S,): |theta / |theta| - theta* / |theta*||;  gap (S,): relative gap of the normalised
@@ -86,7 +94,7 @@ def limit() -> Target:
     )
 
 
-def direction(runs: Trained, theta: Floats) -> Direction:
+def direction(runs: Trained, theta: Floats) -> Distances:
     """Distances of trained trials from the direction of theta, at every time."""
     parameters = np.stack([runs.weights, runs.biases], axis=-1)  # (K, S, neuron, [w, b])
     length = np.sqrt((parameters**2).sum(axis=(-2, -1), keepdims=True))
@@ -103,10 +111,10 @@ def direction(runs: Trained, theta: Floats) -> Direction:
     judged = [TIMES.index(t) for t in FAST]
     log_t = runs.log_t[judged]
     scaled = runs.log_deficit[~slow][:, judged] + log_t + np.log(log_t)
-    largest = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
+    most = [np.asarray(v.max(axis=0, initial=0.0)) for v in (angle, gap, deficit, residual)]
     medians = [np.array([quantile(c, 0.5) for c in v.T]) for v in (angle, gap, deficit)]
     pace = np.exp(log_fall), np.exp(np.ptp(scaled, axis=1))
-    return Direction(runs.initializer, runs.count, *(*largest, *medians, *pace))
+    return Distances(runs.initializer, runs.count, *(*most, *medians, *pace))
 
 
 def converges(distance: Floats) -> bool:
@@ -116,15 +124,12 @@ def converges(distance: Floats) -> bool:
     return bool(distance[CHECKED] <= CLOSE and shrinks)
 
 
-def decide(found: Sequence[Direction], target: Target) -> Support:
+def decide(found: list[Distances], target: Target) -> Support:
     """SUPPORTED iff theta* is what the claim says and every trained run converges to it."""
     if any(d.trials == 0 for d in found):
         return Support.UNDECIDED
     best = max(target.residual, target.margin_error, target.robustness_error) <= EXACT
-    reached = all(
-        converges(d.angle) and converges(d.deficit) and converges(d.residual) and converges(d.gap)
-        for d in found
-    )
+    reached = all(converges(x) for d in found for x in (d.angle, d.deficit, d.residual, d.gap))
     paced = all((d.fall <= SLOW).all() and (d.spread <= SPREAD).all() for d in found)
     return Support.of(best and reached and paced)
 
@@ -143,23 +148,22 @@ def examine(bench: Bench) -> Finding:
     )
     trials, fast = sum(d.trials for d in found), sum(d.spread.size for d in found)
     changes = max(float(d.spread.max(initial=1.0)) for d in found)
+    span = "from 1e20 to 1e1000"
+    rows = [(d, k) for d in found for k in range(len(TIMES))]
     last = max(float(max(d.angle[-1], d.deficit[-1], d.residual[-1])) for d in found)
     return Finding(
         decide(found, target),
-        f"At t = 1e1000 all {trials:,} trained flows are within {angle:.1e} of the KKT direction "
-        f"(residual {residual:.1e}), and the margin within {deficit:.1e} of the optimum. The "
-        f"deficit of {trials - fast:,} shrinks like 1/ln t, that of the other {fast:,}, which have "
-        "C = 0, like 1/(t ln t).",
-        f"{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)} "
-        f"initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of each.",
+        f"""At t = 1e1000 all {trials:,} trained flows are within {angle:.1e} of the KKT direction
+            (residual {residual:.1e}), and the margin within {deficit:.1e} of the optimum. The
+            deficit of {trials - fast:,} shrinks like 1/ln t, that of the other {fast:,}, which have
+            C = 0, like 1/(t ln t).""",
+        f"""{bench.trials:,} runs of gradient flow (closed form) for each of {len(INITIALIZERS)}
+            initializers, to t = {TIMES[-1]}; KKT residuals of {KKT_TRIALS} trained runs of
+            each.""",
         [
             Number("trained runs", trials),
             Number("of these, C = 0", fast, Rigour.exact),
-            Number(
-                "these: largest change of deficit * t ln t from 1e20 to 1e1000",
-                changes,
-                unit="times",
-            ),
+            Number(f"these: largest change of deficit * t ln t {span}", changes, unit="times"),
             Number("KKT residual of the limit point", target.residual),
             Number("its normalised margin against 1/|theta*|", target.margin_error),
             Number("its robustness margin against the optimum", target.robustness_error),
@@ -170,28 +174,12 @@ def examine(bench: Bench) -> Finding:
             Number(f"largest of these distances at {TIMES[-1]}", last),
         ],
         settings(bench, INITIALIZERS, method="gradient flow", until=TIMES[-1], at=TIMES),
-        [_table(found)],
+        [Table.of("flow_direction", CAPTION, rows, COLUMNS)],
         [_figure(found)],
     )
 
 
-def _table(found: Sequence[Direction]) -> Table:
-    rows = [(d, k, t) for d in found for k, t in enumerate(TIMES)]
-    return Table(
-        "flow_direction",
-        "Distance of gradient flow from the KKT point: largest over trained runs.",
-        {
-            "initializer": [d.initializer for d, _, _ in rows],
-            "t": [t for _, _, t in rows],
-            "distance in direction": [float(d.angle[k]) for d, k, _ in rows],
-            "KKT residual": [float(d.residual[k]) for d, k, _ in rows],
-            "gap of the normalised margin (relative)": [float(d.gap[k]) for d, k, _ in rows],
-            "margin deficit (relative)": [float(d.deficit[k]) for d, k, _ in rows],
-        },
-    )
-
-
-def _figure(found: Sequence[Direction]) -> Figure:
+def _figure(found: list[Distances]) -> Figure:
     log_t = np.array([LogTime.parse(t, flow=True).log for t in TIMES])
 
     def curves(name: str) -> list[Series]:
@@ -202,9 +190,9 @@ def _figure(found: Sequence[Direction]) -> Figure:
 
     return Figure(
         "flow_direction",
-        "Gradient flow against the KKT point, medians of trained runs: the direction and the "
-        "margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c), because "
-        "the direction has its largest margin at the limit.",
+        """Gradient flow against the KKT point, medians of trained runs: the direction and the
+            margin come closer like 1/ln t (a, b), the normalised margin like 1/(ln t)^2 (c),
+            because the direction has its largest margin at the limit.""",
         [
             Panel(curves(name), "ln t", label, title, x_scale="log", y_scale="log")
             for name, label, title in (
@@ -220,22 +208,16 @@ CLAIM = Claim(
     number=1,
     key="flow_direction",
     title="Gradient flow: direction of the maximum margin",
-    statement=(
-        "Gradient flow converges in direction to the KKT point of the maximum-margin problem, and "
-        "in this setting that point has the largest possible robustness margin."
-    ),
-    criterion=(
-        "The KKT point has residual 0, normalised margin 1/|theta*| and the optimal robustness "
-        f"margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in direction, the "
-        "KKT residual, the gap of the normalised margin and the relative margin deficit are below "
-        f"{CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000 times larger. "
-        f"The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t ln t "
-        f"changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000."
-    ),
-    source=(
-        "[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for "
-        "homogeneous networks"
-    ),
+    statement="""Gradient flow converges in direction to the KKT point of the maximum-margin
+        problem, and in this setting that point has the largest possible robustness margin.""",
+    criterion=f"""The KKT point has residual 0, normalised margin 1/|theta*| and the optimal
+        robustness margin, to {EXACT:g}; in every run whose loss tends to 0 the distance in
+        direction, the KKT residual, the gap of the normalised margin and the relative margin
+        deficit are below {CLOSE:g} at t = 1e1000 and shrink by {FALL:g} or more until ln t is 1,000
+        times larger. The deficit shrinks by {SLOW:g} at most where C != 0; where C = 0, deficit * t
+        ln t changes by a factor of {SPREAD:g} at most from 1e20 to 1e1000.""",
+    source="""[smorodinsky2026], as read from the abstract; [lyuli2020] and [jitelgarsky2020] for
+        homogeneous networks""",
     examine=examine,
     evidence=Evidence.independent,
 )

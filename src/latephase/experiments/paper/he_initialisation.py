@@ -8,11 +8,11 @@ import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.paper_runs import Trained, settings, trained
-from latephase.experiments.bench.statistics import largest, quantile, quantiles, share, wilson
+
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.paper_runs import Trained, settings, trained
+from ..bench.statistics import largest, quantile, quantiles, share, wilson
 
 INITIALIZER = "he_normal"
 OPTIMAL = PAPER_DATA.optimal_margin
@@ -113,9 +113,9 @@ def examine(bench: Bench) -> Finding:
     }
     return Finding(
         decide(found),
-        f"All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal "
-        f"margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step "
-        f"{quantile(found.bottom, 0.5):.0f}; half of that is back by step {np.exp(half):.2g}.",
+        f"""All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal
+            margin; {float(drop.estimate):.1%} drop, by {depth:.1%} in the median at step
+            {quantile(found.bottom, 0.5):.0f}; half of that is back by step {np.exp(half):.2g}.""",
         f"{bench.trials:,} runs of gradient descent from He's normal initialisation.",
         [
             Number("trained runs", runs.count),
@@ -136,11 +136,9 @@ def examine(bench: Bench) -> Finding:
 
 def _others(starts: float) -> str:
     """Of the networks that do not start at the optimum."""
-    return (
-        f"Only {starts:.1%} of all He networks start at the optimal margin, those that have each "
-        "neuron active on its own point, and they are the ones that learn both; the others start "
-        "with a point on or across the boundary, that is with margin 0, and never learn both."
-    )
+    return f"""Only {starts:.1%} of all He networks start at the optimal margin, those that have
+        each neuron active on its own point, and they are the ones that learn both; the others start
+        with a point on or across the boundary, that is with margin 0, and never learn both."""
 
 
 def _figure(runs: Trained) -> Figure:
@@ -152,9 +150,9 @@ def _figure(runs: Trained) -> Figure:
     margin, loss = runs.margin / OPTIMAL, runs.deficit / OPTIMAL
     return Figure(
         "he_margin",
-        "The margin of trained He networks: it starts at the optimum, drops within the first steps "
-        "(a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median; "
-        "thin lines: single runs.",
+        """The margin of trained He networks: it starts at the optimum, drops within the first steps
+            (a) and takes ever longer to recover (b, c). Band: 5 % to 95 % of runs; line: median;
+            thin lines: single runs.""",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
             Panel(
@@ -177,16 +175,12 @@ CLAIM = Claim(
     number=5,
     key="he_initialisation",
     title="He initialisation: optimal at first, then worse, then slowly back",
-    statement=(
-        "From He's initialisation the robustness margin starts at its optimum, training first "
-        "makes it worse, and it recovers only logarithmically."
-    ),
-    criterion=(
-        "Every run whose loss tends to 0 starts at the optimal margin, loses some of it, and has "
-        f"half of the loss back before 1e1000, in the median {SLOW:g} times later than the minimum "
-        f"or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t + "
-        "beta)/|C| (the last part: consistency; the others: independent)."
-    ),
+    statement="""From He's initialisation the robustness margin starts at its optimum, training
+        first makes it worse, and it recovers only logarithmically.""",
+    criterion=f"""Every run whose loss tends to 0 starts at the optimal margin, loses some of it,
+        and has half of the loss back before 1e1000, in the median {SLOW:g} times later than the
+        minimum or more; from step {FROM} on 1/deficit is within {TOLERANCE:g} (relative) of (ln t +
+        beta)/|C| (the last part: consistency; the others: independent).""",
     source="[smorodinsky2026], as read from the abstract; [he2015]; docs/theory.md, section 3",
     examine=examine,
     evidence=Evidence.both,

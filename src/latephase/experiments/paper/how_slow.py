@@ -9,12 +9,13 @@ import numpy as np
 
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import LatePhase, draw, follow, settled
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import largest, power_above, quantile
+from latephase.late.engines.exact_pieces import LatePhase
 from latephase.problem import GradientDescent
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import draw, follow, settled
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import largest, power_above, quantile
 
 DEFICITS = (0.1, 0.01, 0.001)
 STEPS_PER_SECOND = 1e9
@@ -25,14 +26,8 @@ LATE = 50.0  # ln t past the entry from which the remainder O(ln t / t) is below
 TOLERANCE = 1e-6
 # Initializers of customary scale; a thousandth and ten times it are shown beside them.
 CUSTOMARY = (
-    "he_normal",
-    "he_uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "lecun_normal",
-    "pytorch_default",
-    "standard_normal",
-    "uniform",
+    *("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal"),
+    *("pytorch_default", "standard_normal", "uniform"),
 )
 _LOG10 = np.log(10.0)
 
@@ -56,9 +51,8 @@ def decide(slowness: Slowness) -> Support:
     years = np.array([slowness.years.get(name, np.nan) for name in CUSTOMARY])
     if slowness.checked == 0 or np.isnan(years).any():
         return Support.UNDECIDED
-    confirmed = slowness.error <= TOLERANCE
-    prohibitive = bool((years > np.log10(AGE_OF_UNIVERSE)).all())
-    return Support.of(confirmed and prohibitive)
+    prohibitive = (years > np.log10(AGE_OF_UNIVERSE)).all()
+    return Support.of(prohibitive and slowness.error <= TOLERANCE)
 
 
 def log_steps(found: LatePhase, deficit: float) -> Floats:
@@ -108,44 +102,30 @@ def examine(bench: Bench) -> Finding:
     every = {n: log10_years(log10_steps(found, DEFICITS[-1], 0.5)) for n, found in runs.items()}
     slowness = Slowness(every, largest(errors), errors.size)
     name = min((n for n in every if n in CUSTOMARY), key=lambda n: every[n])
-    years = every[name]
+    years, least = every[name], "least median time to a deficit of 0.001"
     fast = {n: y for n, y in every.items() if n not in CUSTOMARY and y <= np.log10(AGE_OF_UNIVERSE)}
     return Finding(
         verdict=decide(slowness),
-        summary=(
-            f"A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary "
-            f"initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name}); "
-            "simulation at the predicted step meets the deficit to better than "
-            f"{power_above(slowness.error)}."
-        ),
-        run=(
-            f"{bench.trials} networks for each of {len(runs)} initializers on x = +-1 at step size "
-            f"{STEP_SIZE:g}, followed into their regime; steps to a deficit from their laws; "
-            f"{slowness.checked} of the predictions checked by simulating the boundary at that "
-            "step."
-        ),
+        summary=f"""A deficit of {DEFICITS[-1]:g} takes the median trained run of every customary
+            initializer at least 10^{years:.1f} years at 10^9 steps per second (least: {name});
+            simulation at the predicted step meets the deficit to better than
+            {power_above(slowness.error)}.""",
+        run=f"""{bench.trials} networks for each of {len(runs)} initializers on x = +-1 at step size
+            {STEP_SIZE:g}, followed into their regime; steps to a deficit from their laws;
+            {slowness.checked} of the predictions checked by simulating the boundary at that
+            step.""",
         numbers=[
-            Number(
-                f"least median time to a deficit of 0.001 ({name})",
-                years,
-                Rigour.estimated,
-                "log10 years",
-            ),
+            Number(f"{least} ({name})", years, Rigour.estimated, "log10 years"),
             Number("predictions checked by simulation", slowness.checked),
             Number("largest relative error of the simulated deficit", slowness.error, Rigour.exact),
         ],
-        settings=bench.settings(
-            inputs=[1.0, -1.0],
-            step_size=STEP_SIZE,
-            deficits=list(DEFICITS),
-            steps_per_second=STEPS_PER_SECOND,
-            age_of_the_universe_in_years=AGE_OF_UNIVERSE,
-        ),
+        settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=DEFICITS)
+        | {"steps_per_second": STEPS_PER_SECOND, "age_of_the_universe_in_years": AGE_OF_UNIVERSE},
         tables=[_table(runs)],
         figures=[_figure(runs)],
         deviations=[
-            f"{name} is not prohibitively slow: its median trained run has a deficit of 0.001 "
-            f"after 10^{years:.1f} years."
+            f"""{name} is not prohibitively slow: its median trained run has a deficit of 0.001
+                after 10^{years:.1f} years."""
             for name, years in fast.items()
         ],
     )
@@ -160,30 +140,24 @@ def _table(runs: dict[str, LatePhase]) -> Table:
         for label, share in (("median", 0.5), ("90 %", 0.9)):
             steps = [log10_steps(f, deficit, share) for f in runs.values()]
             columns[f"deficit {deficit:g}, {label} (log10 steps)"] = steps
-            years = [log10_years(s) for s in steps]
-            columns[f"deficit {deficit:g}, {label} (log10 years)"] = years
-    caption = (
-        "Steps until the deficit stays below a value, and years at 10^9 steps per second, as "
-        "decimal logarithms: the median trained run, and the step by which 90 % have arrived."
-    )
+            columns[f"deficit {deficit:g}, {label} (log10 years)"] = [log10_years(s) for s in steps]
+    caption = """Steps until the deficit stays below a value, and years at 10^9 steps per second, as
+        decimal logarithms: the median trained run, and the step by which 90 % have arrived."""
     return Table("how_slow", caption, columns)
 
 
 def _figure(runs: dict[str, LatePhase]) -> Figure:
-    caption = (
-        "Steps to a deficit: the median of trained runs (dots) and the range from 10 to 90 % of "
-        "them (lines). What is plotted is the exponent, on an axis that is logarithmic itself: at "
-        "10^2 it takes 10^100 steps. Each further digit of the margin multiplies the exponent by "
-        "about ten, except after a very small start. The upright line is what 10^9 steps per "
-        "second do in the age of the universe."
-    )
+    caption = """Steps to a deficit: the median of trained runs (dots) and the range from 10 to 90 %
+        of them (lines). What is plotted is the exponent, on an axis that is logarithmic itself: at
+        10^2 it takes 10^100 steps. Each further digit of the margin multiplies the exponent by
+        about ten, except after a very small start. The upright line is what 10^9 steps per second
+        do in the age of the universe."""
     names, series = list(runs), []
     for deficit in DEFICITS:
         middle, *ends = (
             [log10_steps(f, deficit, q) for f in runs.values()] for q in (0.5, 0.1, 0.9)
         )
-        label = f"deficit {deficit:g}"
-        series.append(Series("ranges", names, middle, label, y2=np.array(ends)))
+        series.append(Series("ranges", names, middle, f"deficit {deficit:g}", y2=np.array(ends)))
     universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
     limit = Series("line", names, [universe] * len(names), "age of the universe", role="reference")
     panel = Panel([*series, limit], "initializer", "log10 steps", y_scale="log")
@@ -194,17 +168,13 @@ CLAIM = Claim(
     number=8,
     key="how_slow",
     title="How slow",
-    statement=(
-        "The rate is prohibitive in practice: a margin close to the optimum takes more steps than "
-        "could ever be made, under every customary initializer."
-    ),
-    criterion=(
-        "For each of the eight initializers of customary scale the median trained run needs longer "
-        f"than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second) for "
-        f"a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry "
-        f"the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every "
-        "checked run. The years are the law's, which claim 2 tests."
-    ),
+    statement="""The rate is prohibitive in practice: a margin close to the optimum takes more steps
+        than could ever be made, under every customary initializer.""",
+    criterion=f"""For each of the eight initializers of customary scale the median trained run needs
+        longer than the age of the universe ({AGE_OF_UNIVERSE:.3g} years at 10^9 steps per second)
+        for a deficit of {DEFICITS[-1]:g}; at predicted steps beyond e^{LATE:g} times that of entry
+        the simulated deficit is the one asked for within {TOLERANCE:g} (relative) in every checked
+        run. The years are the law's, which claim 2 tests.""",
     source=(
         '[smorodinsky2026], as read from the abstract; docs/theory.md, "The law of the late phase"'
     ),

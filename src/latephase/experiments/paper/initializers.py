@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
 
@@ -10,12 +9,13 @@ import numpy as np
 
 from latephase.core import Regime, Rigour
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
-from latephase.experiments.bench.one_by_one import Stepped, stepped
-from latephase.experiments.bench.paper_runs import TIMES, Trained, settings, trained
-from latephase.experiments.bench.statistics import (
+from latephase.problem import GradientDescent, initializers
+
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.one_by_one import SteppedRuns, stepped
+from ..bench.paper_runs import TIMES, Trained, settings, trained
+from ..bench.statistics import (
     Interval,
     family_level,
     largest,
@@ -25,7 +25,6 @@ from latephase.experiments.bench.statistics import (
     two_sided,
     wilson,
 )
-from latephase.problem import GradientDescent, initializers
 
 LEVEL = 0.99  # of a whole family of intervals
 FRACTIONS = {Regime.specialised: 0.25, Regime.one_dead: 0.5, Regime.both_dead: 0.25}
@@ -38,10 +37,8 @@ CLEAN, ENOUGH = 0.99, 6  # least share of resolved runs, and of initializers tha
 SLOPE_FROM = TIMES.index("1e320") - len(TIMES)  # the slope is taken between this time and 1e1000
 SMALL_STEP = 1e-9  # at which the overshoot of neurons that start active on both points is no matter
 
-CONSTANTS = (
-    "Constants C of trained runs: measured against predicted, and mean size against its "
-    f"expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."
-)
+CONSTANTS = f"""Constants C of trained runs: measured against predicted, and mean size against its
+    expectation (with biases: at step size {SMALL_STEP:g}, for which the closed form holds)."""
 COLUMNS: Columns[Initialised] = {
     "initializer": "initializer",
     "trained runs": lambda i: i.predicted.size,
@@ -143,14 +140,14 @@ def initialised(bench: Bench, name: str) -> Initialised:
     )
 
 
-def fractions(found: Sequence[Initialised]) -> Interval:
+def fractions(found: list[Initialised]) -> Interval:
     """Wilson intervals (initializer, regime) that hold together at LEVEL."""
     counts = np.array([i.counts for i in found])
     trials = np.array([[i.trials] for i in found])
     return wilson(counts, trials, family_level(LEVEL, counts.size))
 
 
-def decide(found: Sequence[Initialised], single: Stepped | None = None) -> Support:
+def decide(found: list[Initialised], single: SteppedRuns | None = None) -> Support:
     """As the criterion says: fractions, constants and mean sizes; UNDECIDED if too few resolved."""
     if any(i.predicted.size == 0 for i in found):
         return Support.UNDECIDED
@@ -182,17 +179,18 @@ def examine(bench: Bench) -> Finding:
     lost = {i.initializer: int((~i.resolved).sum()) for i in found}
     left_out = ", ".join(f"{count:,} runs of {name}" for name, count in lost.items() if count)
     inside = fractions(found).contains(list(FRACTIONS.values()))
+    holding = f"{int(inside.sum())} of {inside.size}"
     slopes = single.constant_error
     ends, end_figure = _fractions(found)
     return Finding(
         decide(found, single),
-        f"{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0 "
-        f"in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the "
-        f"initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs "
-        f"whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size} "
-        f"made step by step to {single.until}. Left out: {left_out or 'none'}.",
-        f"{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one "
-        f"of median |C| of each common initializer also step by step to {single.until}.",
+        f"""{part:.2%} of all networks train both points (exact: 25 %). C is measurably other than 0
+            in {other:,.0f} of {sum(i.predicted.size for i in judged):,} trained runs of the
+            initializers but {EXTREME}; it is the predicted one in {equal:,} of {resolved:,} runs
+            whose slope float64 resolves, and in {(slopes <= single.allowed).sum()} of {slopes.size}
+            made step by step to {single.until}. Left out: {left_out or "none"}.""",
+        f"""{bench.trials:,} runs of gradient descent for each of {len(found)} initializers; the one
+            of median |C| of each common initializer also step by step to {single.until}.""",
         [
             Number("initializers", len(found), Rigour.exact),
             Number("trained share of all runs", part),
@@ -202,26 +200,23 @@ def examine(bench: Bench) -> Finding:
             Number("of these, measured equals predicted constant", equal),
             Number("largest relative difference", largest(differences)),
             Number(f"step by step to {single.until}: largest relative error of C", largest(slopes)),
-            Number(
-                "fraction intervals that hold the exact value",
-                f"{int(inside.sum())} of {inside.size}",
-            ),
+            Number("fraction intervals that hold the exact value", holding),
         ],
         settings(bench, initializers.names(), at=TIMES, small_step_size=SMALL_STEP),
-        [ends, Table("constants", CONSTANTS, columns(found, COLUMNS))],
+        [ends, Table.of("constants", CONSTANTS, found, COLUMNS)],
         [end_figure, _constant_figure(found)],
         [
-            f"{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below "
-            f"{SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no "
-            "slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too "
-            "gently to leave a visible C."
+            f"""{i.initializer}: {1 - share(i.resolved):.1%} of the trained runs have |C| below
+                {SMALLEST:g} of the initial scale or |beta| above {LARGEST_OFFSET:g}, so that no
+                slope can be read up to 1e1000: large weights overshoot by e^|margin|, or land too
+                gently to leave a visible C."""
             for i in found
             if i.predicted.size and i.resolved.mean() < CLEAN
         ],
     )
 
 
-def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
+def _fractions(found: list[Initialised]) -> tuple[Table, Figure]:
     interval, names = fractions(found), [i.initializer for i in found]
     shown: dict[str, list[object]] = {"initializer": list(names)}
     series = [
@@ -236,21 +231,20 @@ def _fractions(found: Sequence[Initialised]) -> tuple[Table, Figure]:
         label, ends = regime.name.replace("_", " "), np.stack([low, high])
         series.append(Series("bars", names, middle, label, y2=ends, colour=k))
     shown["other or unsettled"] = [i.trials - sum(i.counts) for i in found]
-    caption = (
-        f"Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table together)."
-    )
+    caption = f"""Fractions of regimes with Wilson intervals ({LEVEL:.0%} for the whole table
+        together)."""
     figure = Figure(
         "regime_fractions",
-        f"How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against "
-        "the exact fractions (lines): for every one of them a quarter of the networks train both "
-        "points, half lose one neuron and a quarter lose both, as the symmetry of the distribution "
-        "says.",
+        f"""How runs end, by initializer, with intervals that hold together at {LEVEL:.0%} against
+            the exact fractions (lines): for every one of them a quarter of the networks train both
+            points, half lose one neuron and a quarter lose both, as the symmetry of the
+            distribution says.""",
         [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
     )
     return Table("regime_fractions", caption, shown), figure
 
 
-def _constant_figure(found: Sequence[Initialised]) -> Figure:
+def _constant_figure(found: list[Initialised]) -> Figure:
     shown = [i for i in found if i.initializer in ("he_normal", "standard_normal", "uniform")]
     clouds, histograms, edges = [], [], np.linspace(0.0, 2.0, 41)
     for colour, i in enumerate(shown):
@@ -264,10 +258,10 @@ def _constant_figure(found: Sequence[Initialised]) -> Figure:
     labels, square = ("predicted C", "measured C", "slope against law"), (-2.5, 2.5)
     return Figure(
         "constants",
-        "(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against "
-        "the one predicted from the weights after entry into the last regime; all points lie on "
-        "the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons both "
-        "start active on both points, which overshoot by a step.",
+        """(a) The constant C read off the slope of 1/x* between steps 10^320 and 10^1000, against
+            the one predicted from the weights after entry into the last regime; all points lie on
+            the diagonal. (b) How |C| is distributed; the peak at 0 is of networks whose neurons
+            both start active on both points, which overshoot by a step.""",
         [
             Panel([diagonal, *clouds], *labels, x_limits=square, y_limits=square),
             Panel(histograms, "|C|", "density", "distribution", x_limits=(0.0, 2.0)),
@@ -279,25 +273,19 @@ CLAIM = Claim(
     number=4,
     key="initializers",
     title="Almost every initialisation, for common initializers",
-    statement=(
-        "The slow rate is not an accident of the start: for almost every initialisation, with "
-        "common initializers such as He's, the boundary of a network that learns both points comes "
-        "like C / ln t with C different from 0."
-    ),
-    criterion=(
-        f"For all initializers: Wilson intervals, {LEVEL:.0%} for the whole family, hold the exact "
-        "fractions 1/4, 1/2, 1/4; every trained run whose constant float64 resolves has a measured "
-        f"constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in "
-        f"{DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least "
-        f"{SMALLEST:g} of the initial scale. In a run of each common initializer made step by step "
-        "to 10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean "
-        f"|C| is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least "
-        f"{ENOUGH} initializers have {CLEAN:.0%} of their constants resolved."
-    ),
-    source=(
-        "[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3; "
-        "intervals: [wilson1927]"
-    ),
+    statement="""The slow rate is not an accident of the start: for almost every initialisation,
+        with common initializers such as He's, the boundary of a network that learns both points
+        comes like C / ln t with C different from 0.""",
+    criterion=f"""For all initializers: Wilson intervals, {LEVEL:.0%} for the whole family, hold the
+        exact fractions 1/4, 1/2, 1/4; every trained run whose constant float64 resolves has a
+        measured constant within {TOLERANCE:g} (relative) of the predicted one (consistency), and in
+        {DIFFERENT:.1%} of all trained runs ({EXTREME} apart) the measured |C| is at least
+        {SMALLEST:g} of the initial scale. In a run of each common initializer made step by step to
+        10^8 the slope of 1/x* from 10^7 on gives the predicted C to 0.001 (independent). Mean |C|
+        is within its {LEVEL:.0%} intervals of the closed forms. UNDECIDED unless at least {ENOUGH}
+        initializers have {CLEAN:.0%} of their constants resolved.""",
+    source="""[smorodinsky2026], as read from the abstract; docs/theory.md, sections 2 and 3;
+        intervals: [wilson1927]""",
     examine=examine,
     evidence=Evidence.both,
 )

@@ -7,30 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from latephase.core import LogTime, Regime, Rigour
+from latephase.core import LogTime, Regime, Rigour, log_spaced
 from latephase.core.arrays import Floats, Ints
-from latephase.experiments.bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
-from latephase.experiments.bench.drawn import draw, ends_in, follow, preactivations, settled
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support, Table
-from latephase.experiments.bench.statistics import wilson
-from latephase.experiments.paper.paths import (
-    DENSE,
-    GROUP_NAMES,
-    SPECIALISED,
-    UNTIL,
-    codes_of,
-    group_of,
-    leavers,
-    path,
-    sample_times,
-    slowest_table,
-)
-from latephase.problem import GradientDescent
+from latephase.problem import GradientDescent, TwoPointGeometry
+
+from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.drawn import draw, ends_in, follow, settled
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
+from ..bench.statistics import wilson
 
 INITIALIZER = "standard_normal"  # biases at random: every pattern occurs at the start
 DEFICITS = (0.1, 0.01, 0.001)
@@ -40,6 +29,49 @@ LEVEL = 0.99
 LONGEST_TABLE = 16
 ROWS, COLUMNS = 40, 48  # of the map of patterns: runs and times
 SHOWN = ("standard_normal", "uniform", "pytorch_default", "large_normal")
+DENSE, UNTIL, SAMPLES = 24, 10**6, 60
+SPECIALISED = int("1001", 2)
+_BITS = np.array([8, 4, 2, 1])
+_GROUPS = (
+    ("both active on both (1111)", ("1111",)),
+    ("one still active on the wrong point (1101, 1011)", ("1101", "1011")),
+    ("specialised (1001)", ("1001",)),
+    ("one dead (1000, 0001)", ("1000", "0001")),
+    ("both dead (0000)", ("0000",)),
+)
+GROUP_NAMES = (*(name for name, _ in _GROUPS), "a neuron on its way to death (others)")
+
+
+def sample_times() -> list[LogTime]:
+    """Every step up to DENSE, then log-spaced: a pattern between two samples goes unseen."""
+    early = [LogTime.parse(n) for n in range(DENSE)]
+    return sorted({*early, *log_spaced(LogTime.parse(UNTIL), SAMPLES)})
+
+
+def codes_of(preactivations: Floats) -> Ints:
+    """Pattern codes 0..15 of pre-activations (..., 2, 2)."""
+    active = (preactivations > 0).reshape(*preactivations.shape[:-2], 4)
+    codes: Ints = active @ _BITS
+    return codes
+
+
+def path(codes: Ints) -> tuple[str, ...]:
+    """The distinct patterns of one trial (S,) in order of appearance in time."""
+    return tuple(f"{code:04b}" for code, _ in groupby(codes.tolist()))
+
+
+def leavers(codes: Ints) -> int:
+    """Trials (T, S) with another pattern after the specialised one."""
+    return int(((codes[:, :-1] == SPECIALISED) & (codes[:, 1:] != SPECIALISED)).any(axis=1).sum())
+
+
+def group_of(codes: Ints) -> Ints:
+    """Index of the group of each code."""
+    lookup = np.full(16, len(_GROUPS))
+    for index, (_, members) in enumerate(_GROUPS):
+        lookup[[int(m, 2) for m in members]] = index
+    groups: Ints = lookup[codes]
+    return groups
 
 
 @dataclass(frozen=True)
@@ -95,8 +127,8 @@ def examine(bench: Bench) -> Finding:
     times = sample_times()
     networks = draw(INITIALIZER, bench.trials, bench.seed)
     found = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
-    weights, biases = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
-    codes = codes_of(preactivations((weights, biases), PAPER_DATA))
+    sampled = np.moveaxis(found.record.parameters, (0, 1), (-1, 0))
+    codes = codes_of(TwoPointGeometry.of(PAPER_DATA).preactivations(*sampled))
     trained = ends_in(found, Regime.specialised)
     elsewhere = int((codes[np.isfinite(found.laws.constant), -1] != SPECIALISED).sum())
     left, paths = leavers(codes), Counter(path(row) for row in codes)
@@ -107,17 +139,13 @@ def examine(bench: Bench) -> Finding:
     share, log10_latest = shares[lowest], float(waits[latest].log_entry.max()) / np.log(10)
     return Finding(
         verdict=decide(left, elsewhere, waits),
-        summary=(
-            f"{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The "
-            f"wait for a deficit of {DEFICIT:g} is spent there rather than before in at least "
-            f"{share:.1%} of specialised runs (lowest: {lowest})."
-        ),
-        run=(
-            f"{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to "
-            f"{DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns "
-            f"read off the pre-activations; times of entry of {bench.trials} networks for each of "
-            f"{len(waits)} initializers, computed exactly."
-        ),
+        summary=f"""{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The
+            wait for a deficit of {DEFICIT:g} is spent there rather than before in at least
+            {share:.1%} of specialised runs (lowest: {lowest}).""",
+        run=f"""{bench.trials} {INITIALIZER} networks on x = +-1 sampled at every step up to
+            {DENSE - 1} and at {len(times) - DENSE} log-spaced steps up to {UNTIL:,}, patterns read
+            off the pre-activations; times of entry of {bench.trials} networks for each of
+            {len(waits)} initializers, computed exactly.""",
         numbers=[
             Number("pattern paths that occur", len(paths)),
             Number("patterns on the longest path", max(len(p) for p in paths)),
@@ -129,16 +157,16 @@ def examine(bench: Bench) -> Finding:
         settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=list(DEFICITS)),
         tables=[
             _path_table(paths, bench.trials),
-            slowest_table(codes[trained], times),
+            _slowest_table(codes[trained], times),
             _wait_table(waits),
         ],
         figures=[_figure(codes, times, waits)],
         deviations=[
-            f"Patterns before the specialised one are not always short: {latest} has a run that "
-            f"specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.",
-            f"In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below "
-            f"{DEFICIT:g} sooner after specialising than specialising took: their constant C is "
-            "small.",
+            f"""Patterns before the specialised one are not always short: {latest} has a run that
+                specialises only at step 10^{log10_latest:.1f}, held by a metastable pattern.""",
+            f"""In {1 - share:.1%} of the specialised runs of {lowest} the deficit is below
+                {DEFICIT:g} sooner after specialising than specialising took: their constant C is
+                small.""",
         ],
     )
 
@@ -154,6 +182,23 @@ def _path_table(paths: Counter[tuple[str, ...]], trials: int) -> Table:
         f"The most frequent of {len(paths)} pattern paths, {INITIALIZER}, up to step {UNTIL:,}."
     )
     return Table("pattern_paths", caption, columns)
+
+
+def _slowest_table(codes: Ints, times: list[LogTime]) -> Table:
+    """Which pattern holds specialised runs longest before they specialise."""
+    lengths = np.diff([t.as_float for t in times])
+    spent = np.stack([((codes[:, :-1] == c) * lengths).sum(axis=1) for c in range(16)])
+    spent[SPECIALISED] = 0.0
+    slowest = np.where(spent.max(axis=0, initial=0.0) > 0, spent.argmax(axis=0), SPECIALISED)
+    names, counts = np.unique(slowest, return_counts=True)
+    columns: dict[str, list[Any]] = {
+        "slowest earlier pattern": [f"{c:04b}" if c != SPECIALISED else "none" for c in names],
+        "trials": counts.tolist(),
+        "steps there, median": [float(np.median(spent[c][slowest == c])) for c in names],
+        "steps there, largest": [float(spent[c][slowest == c].max()) for c in names],
+    }
+    caption = "The pattern in which specialised runs spend most steps beforehand, at sampled steps."
+    return Table("slowest_patterns", caption, columns)
 
 
 def _wait_table(waits: dict[str, Waits]) -> Table:
@@ -174,12 +219,10 @@ def _wait_table(waits: dict[str, Waits]) -> Table:
 
 
 def _figure(codes: Ints, times: list[LogTime], waits: dict[str, Waits]) -> Figure:
-    caption = (
-        f"(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few hundred "
-        "steps most have reached the pattern in which they stay. (b) Share of specialised runs "
-        f"that have specialised by a step (solid) and that have a deficit below {DEFICIT:g} "
-        "(dashed): the distance between the curves is the wait inside the specialised pattern."
-    )
+    caption = f"""(a) {ROWS} runs, one per row, coloured by their activation pattern: within a few
+        hundred steps most have reached the pattern in which they stay. (b) Share of specialised
+        runs that have specialised by a step (solid) and that have a deficit below {DEFICIT:g}
+        (dashed): the distance between the curves is the wait inside the specialised pattern."""
     log10_t = np.array([t.log10 for t in times[1:]])
     grid = np.linspace(0.0, np.log10(UNTIL), COLUMNS)
     groups = group_of(codes[:ROWS, np.searchsorted(log10_t, grid, side="right")])
@@ -212,18 +255,14 @@ CLAIM = Claim(
     number=7,
     key="patterns",
     title="Activation patterns and specialisation",
-    statement=(
-        "A run crosses a few activation patterns until each neuron is active on its own point "
-        "only; it stays there, and this specialised pattern is the bottleneck: in most runs the "
-        "wait for a good margin is spent in it, not before it."
-    ),
-    criterion=(
-        "(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled run "
-        "leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer "
-        "the share of specialised runs that spend more steps in it than before it until their "
-        f"deficit is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the "
-        "family: all above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED)."
-    ),
+    statement="""A run crosses a few activation patterns until each neuron is active on its own
+        point only; it stays there, and this specialised pattern is the bottleneck: in most runs the
+        wait for a good margin is spent in it, not before it.""",
+    criterion=f"""(Consistency: pieces and law are our own; claims 10 and 11 test them.) No sampled
+        run leaves the specialised pattern; every run with L -> 0 ends in it; for every initializer
+        the share of specialised runs that spend more steps in it than before it until their deficit
+        is {DEFICIT:g} exceeds {MOST:.0%} (Wilson intervals at {LEVEL:.0%} over the family: all
+        above SUPPORTED, one below NOT SUPPORTED, else UNDECIDED).""",
     source='[smorodinsky2026], as read from the abstract; docs/theory.md, "Activation patterns"',
     examine=examine,
     evidence=Evidence.consistency,

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.base import PAPER_DATA, Bench, Claim, Evidence
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Finding, Number, Support
 
+from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
+from ..bench.finding import Figure, Finding, Number, Panel, Series, Support
 from .runs import FEWEST, INITIALIZER
 
 STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
@@ -24,8 +23,8 @@ def decide(off: float, slopes: tuple[float, ...], trials: int) -> Support:
     """As the criterion says."""
     if trials < FEWEST:
         return Support.UNDECIDED
-    good = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE and slopes[1] > 2
-    return Support.of(good)
+    near = abs(off) <= NEAR and 1 - SLOPE <= slopes[0] <= 1 + SLOPE
+    return Support.of(near and slopes[1] > 2)
 
 
 def examine(bench: Bench) -> Finding:
@@ -45,15 +44,11 @@ def examine(bench: Bench) -> Finding:
     slopes = tuple(float(np.polyfit(log_t[last], u[last], 1)[0]) for u in inverse)
     return Finding(
         verdict=decide(off, slopes, int(fitted.sum())),
-        summary=(
-            f"With eps = {EPS:g} ln(1/L) ends at {inverse[0, -1]:.2f}, where gradient descent with "
-            f"the step size {STEP_SIZE / EPS:.0e} would be at {predicted[-1]:.2f}, and grows by "
-            f"{slopes[0]:.2f} per unit of ln t; with eps = 0 by {slopes[1]:.1f}."
-        ),
-        run=(
-            f"{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, {UNTIL} "
-            "updates."
-        ),
+        summary=f"""With eps = {EPS:g} ln(1/L) ends at {inverse[0, -1]:.2f}, where gradient descent
+            with the step size {STEP_SIZE / EPS:.0e} would be at {predicted[-1]:.2f}, and grows by
+            {slopes[0]:.2f} per unit of ln t; with eps = 0 by {slopes[1]:.1f}.""",
+        run=f"""{trials} networks ({INITIALIZER}) on x = 1, -1, step size {STEP_SIZE:g}, {UNTIL}
+            updates.""",
         numbers=[
             Number("ln(1/L) less gradient descent's, eps = 1e-8", off),
             Number("d ln(1/L) / d ln t at the end, eps = 1e-8", slopes[0]),
@@ -66,11 +61,9 @@ def examine(bench: Bench) -> Finding:
 
 
 def _figure(log10_t: Floats, inverse: Floats, predicted: Floats) -> Figure:
-    caption = (
-        "Adam on x = 1, -1: median ln(1/L) over log10 t. With eps = 1e-8 it bends onto gradient "
-        "descent with the step size step_size / eps (dashed) as soon as the gradient falls below "
-        "eps."
-    )
+    caption = """Adam on x = 1, -1: median ln(1/L) over log10 t. With eps = 1e-8 it bends onto
+        gradient descent with the step size step_size / eps (dashed) as soon as the gradient falls
+        below eps."""
     shown = log10_t > 1
     series = [
         Series("line", log10_t[shown], inverse[0][shown], "eps = 1e-8"),
@@ -84,15 +77,11 @@ CLAIM = Claim(
     number=18,
     key="remedies_adam",
     title="Adam becomes slow gradient descent",
-    statement=(
-        "Adam's margins grow faster than logarithmically only until the gradient is as small as "
-        "eps; from then on it is gradient descent with the step size step_size / eps."
-    ),
-    criterion=(
-        f"On x = 1, -1 the median ln(1/L) at t = {UNTIL} is within {NEAR:g} of ln(step_size t / "
-        f"eps), and its slope in ln t over the last half decade within {SLOPE:g} of 1; with eps = "
-        "0 the slope exceeds 2."
-    ),
+    statement="""Adam's margins grow faster than logarithmically only until the gradient is as small
+        as eps; from then on it is gradient descent with the step size step_size / eps.""",
+    criterion=f"""On x = 1, -1 the median ln(1/L) at t = {UNTIL} is within {NEAR:g} of ln(step_size
+        t / eps), and its slope in ln t over the last half decade within {SLOPE:g} of 1; with eps =
+        0 the slope exceeds 2.""",
     source='[kingma2015]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.experiments.bench.decay import Decay, decay
-from latephase.experiments.bench.statistics import median, share
 from latephase.problem import Dataset, TwoPointGeometry
+
+from ..bench.decay import Decay, decay
+from ..bench.statistics import median, share
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +54,7 @@ DECADES = 4  # powers of ten whose gaps are shown: the last ones of a run
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """One method: medians over the trials that it fits.
 
     spans: whether its updates stay in the span of active points;  fitted: share of trials with both
@@ -82,7 +83,7 @@ class Row:
     deficit: float
 
 
-def rows(found: xr.Dataset) -> list[Row]:
+def rows(found: xr.Dataset) -> list[MethodRow]:
     """A row for every method of `ensembles.compare`'s result; the first is the yardstick."""
     with np.errstate(all="ignore"):
         shifts = _shifts(found.law_constant.values[..., -1], found.fitted.values)
@@ -102,7 +103,7 @@ def _shifts(constants: Floats, fitted: Bools) -> list[float]:
     ]
 
 
-def _row(one: xr.Dataset, shift: float) -> Row:
+def _row(one: xr.Dataset, shift: float) -> MethodRow:
     fitted = one.fitted.values
     chosen = one.isel(trial=np.flatnonzero(fitted))
     gaps, constants = chosen.limit_gap.values, np.abs(chosen.law_constant.values)
@@ -120,7 +121,7 @@ def _row(one: xr.Dataset, shift: float) -> Row:
     settled = np.isfinite(before) & np.isfinite(after)
     same = np.abs(after - before) <= KEPT * np.maximum(before, 1e-12)
     law = after / (end.log_flow_time.values + end.law_offset.values)
-    return Row(
+    return MethodRow(
         method=str(one.algorithm.values),
         spans=bool(one.spans),
         fitted=float(fitted.mean()),
@@ -152,7 +153,7 @@ def null_free_constant(data: Dataset) -> float:
     return float(abs(scale * np.log(g.k22 / g.k11)))
 
 
-def effect(row: Row, yardstick: Row, data: Dataset) -> str:
+def effect(row: MethodRow, yardstick: MethodRow, data: Dataset) -> str:
     """What a method does to the slow rate, in a few words, from the numbers of its row.
 
     Where k12 > 0 there is no constant to speak of, and the decay is all there is to say.

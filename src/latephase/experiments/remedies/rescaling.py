@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
-from .runs import FEWEST, Compared, compared, settings, words
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Finding, Number, Support
+from .runs import FEWEST, MethodRuns, compared, settings, words
 
 METHOD = "prgd"
 SPANNED = "span_projection:at=50:method=prgd/period=10"
@@ -45,7 +45,7 @@ class Rescaled:
         return min(self.rates) >= RATE and alike and self.end <= END
 
 
-def stall(one: Compared) -> Rescaled:
+def stall(one: MethodRuns) -> Rescaled:
     """What progressive rescaling did on one data set, from the start and from the span."""
     run = one.found.sel(algorithm=METHOD)
     run = run.isel(trial=np.flatnonzero(run.fitted.values))
@@ -106,13 +106,11 @@ def examine(bench: Bench) -> Finding:
         ]
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"From a random start progressive rescaling stands still at a median gap of {gaps}: "
-            f"the radius grows {found[0].growth:.0e} times, and the null part, which no gradient "
-            "touches, grows along. From a start in the span of the data, that is after one span "
-            f"projection, the gap falls exponentially, at the rates {rates} per update, as its "
-            "authors prove for linear models."
-        ),
+        summary=f"""From a random start progressive rescaling stands still at a median gap of
+            {gaps}: the radius grows {found[0].growth:.0e} times, and the null part, which no
+            gradient touches, grows along. From a start in the span of the data, that is after one
+            span projection, the gap falls exponentially, at the rates {rates} per update, as its
+            authors prove for linear models.""",
         run=words(bench),
         numbers=numbers,
         settings=settings(bench),
@@ -123,19 +121,15 @@ CLAIM = Claim(
     number=17,
     key="remedies_rescaling",
     title="Progressive rescaling stalls, unless it starts in the span",
-    statement=(
-        "Progressive rescaling, exponentially fast on linear models from a start in the span of "
-        "the data, stalls at a positive gap from a random one: it multiplies the null components "
-        "too, and with them C. After span projection it is exponentially fast here, too."
-    ),
-    criterion=(
-        f"On each data set with k12 <= 0 the median gap at t = 10^4 exceeds 0.001; in {SHARE:.0%} "
-        f"of the fitted trials it is at least {STILL:.0%} of the one at t = 10^3, and in as many "
-        "the null part grows with the radius from the warm-up to the end (its ln by as much, "
-        f"within {TOGETHER:.0%}). Projected on the span at t = 50, with 10 updates for a stretch, "
-        f"the ln of the median gap falls by {RATE:g} or more per update from t = 100 to 200 and to "
-        f"300, at rates within a factor {ALIKE:g} of each other, to at most {END:g} at t = 10^4."
-    ),
+    statement="""Progressive rescaling, exponentially fast on linear models from a start in the span
+        of the data, stalls at a positive gap from a random one: it multiplies the null components
+        too, and with them C. After span projection it is exponentially fast here, too.""",
+    criterion=f"""On each data set with k12 <= 0 the median gap at t = 10^4 exceeds 0.001; in
+        {SHARE:.0%} of the fitted trials it is at least {STILL:.0%} of the one at t = 10^3, and in
+        as many the null part grows with the radius from the warm-up to the end (its ln by as much,
+        within {TOGETHER:.0%}). Projected on the span at t = 50, with 10 updates for a stretch, the
+        ln of the median gap falls by {RATE:g} or more per update from t = 100 to 200 and to 300, at
+        rates within a factor {ALIKE:g} of each other, to at most {END:g} at t = 10^4.""",
     source='[wangminwu2024]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from latephase.experiments.bench.base import STEP_SIZE, Bench
 from latephase.problem import Dataset
 
-from .compared import ALL, Row, rows
+from ..bench.base import STEP_SIZE, Bench
+from .compared import ALL, MethodRow, rows
 from .shown import points_of
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ LATE = {"heavy_ball": "1e5"}  # held against the law later: at 10^4 it still lev
 
 
 @dataclass(frozen=True)
-class Compared:
+class MethodRuns:
     """One data set: the runs of `ensembles.compare` and a row for each method."""
 
     data: Dataset
     found: xr.Dataset
-    rows: list[Row]
+    rows: list[MethodRow]
 
-    def row(self, method: str) -> Row:
+    def row(self, method: str) -> MethodRow:
         """The row of a method."""
         return next(row for row in self.rows if row.method == method)
 
@@ -50,13 +50,13 @@ class Compared:
         return bool(1 + x1 * x2 <= 0)
 
 
-def compared(bench: Bench) -> list[Compared]:
+def compared(bench: Bench) -> list[MethodRuns]:
     """All data sets, run once for all claims of a process."""
     return [_one(points, min(bench.trials, TRIALS), FRESH + bench.seed) for points in POINTS]
 
 
 @cache
-def _one(points: tuple[float, ...], trials: int, seed: int) -> Compared:
+def _one(points: tuple[float, ...], trials: int, seed: int) -> MethodRuns:
     from latephase.runs.compare import compare
     from latephase.training.methods.table import named
 
@@ -67,27 +67,19 @@ def _one(points: tuple[float, ...], trials: int, seed: int) -> Compared:
     data = Dataset(list(points), [1, -1])
     found = run(ALL, UNTIL, samples=SAMPLES)
     late = {text: rows(run([text], t, at=[t]))[0].ratio for text, t in LATE.items()}
-    return Compared(
-        data, found, [replace(r, ratio=late.get(r.method, r.ratio)) for r in rows(found)]
-    )
+    judged = [replace(row, ratio=late.get(row.method, row.ratio)) for row in rows(found)]
+    return MethodRuns(data, found, judged)
 
 
 def settings(bench: Bench) -> dict[str, object]:
     """What is needed to run it again."""
-    return {
-        "initializer": INITIALIZER,
-        "trials": min(bench.trials, TRIALS),
-        "seed": FRESH + bench.seed,
-        "step_size": STEP_SIZE,
-        "until": UNTIL,
-        "inputs": [list(points) for points in POINTS],
-    }
+    drawn = {"trials": min(bench.trials, TRIALS), "seed": FRESH + bench.seed}
+    run = {"step_size": STEP_SIZE, "until": UNTIL, "inputs": [list(points) for points in POINTS]}
+    return {"initializer": INITIALIZER, **drawn, **run}
 
 
 def words(bench: Bench) -> str:
     """What was run, in words."""
-    return (
-        f"{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on each "
-        f"of {len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one "
-        "(gap / law of heavy ball: 1e5)."
-    )
+    return f"""{min(bench.trials, TRIALS)} networks ({INITIALIZER}, the same for every method) on
+        each of {len(POINTS)} data sets, step size {STEP_SIZE:g}, {UNTIL} updates, made one by one
+        (gap / law of heavy ball: 1e5)."""

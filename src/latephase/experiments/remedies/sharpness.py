@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Finding, Number, Support
 from latephase.problem import TwoPointGeometry
 
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Finding, Number, Support
 from .compared import STUCK
-from .runs import FEWEST, Compared, compared, settings, words
+from .runs import FEWEST, MethodRuns, compared, settings, words
 
 LARGE, SMALL, RADIUS = "sam:radius=1", "sam", 1.0
 SHARE = 0.5
@@ -33,21 +33,21 @@ class Stopped:
     blind: float
 
 
-def outcome(one: Compared) -> Stopped:
+def outcome(one: MethodRuns) -> Stopped:
     """What the two radii did on one data set."""
     kept = one.found.sel(algorithm="gd").fitted.values
-    stuck = {
-        m: one.found.sel(algorithm=m).log_loss.values[kept, -1] > STUCK for m in (LARGE, SMALL)
-    }
+    large, small = (
+        one.found.sel(algorithm=m).log_loss.values[kept, -1] > STUCK for m in (LARGE, SMALL)
+    )
     run = one.found.sel(algorithm=LARGE).isel(trial=np.flatnonzero(kept), time=-1)
     own, there = _own(one, run.weights.values[..., 0], run.biases.values)
-    dead = np.any(own <= 0, axis=1)[stuck[LARGE]]
-    blind = np.any((own > 0) & (there <= 0), axis=1)[stuck[LARGE]]
-    shares = (stuck[LARGE], stuck[SMALL], dead, blind)
-    return Stopped(one.name, int(kept.sum()), *(float(s.mean()) if len(s) else 0.0 for s in shares))
+    dead = np.any(own <= 0, axis=1)[large]
+    blind = np.any((own > 0) & (there <= 0), axis=1)[large]
+    shares = [float(s.mean()) if len(s) else 0.0 for s in (large, small, dead, blind)]
+    return Stopped(one.name, int(kept.sum()), *shares)
 
 
-def _own(one: Compared, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _own(one: MethodRuns, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pre-activations of each neuron at its point (T, 2), here and at the point of ascent."""
     g = TwoPointGeometry.of(one.data)
     x = np.array([g.x1, g.x2])
@@ -69,8 +69,7 @@ def decide(found: list[Stopped]) -> Support:
     """As the criterion says."""
     if min(one.trials for one in found) < FEWEST:
         return Support.UNDECIDED
-    good = all(one.large >= SHARE and one.dead + one.blind >= 0.9 for one in found)
-    return Support.of(good)
+    return Support.of(all(one.large >= SHARE and one.dead + one.blind >= 0.9 for one in found))
 
 
 def examine(bench: Bench) -> Finding:
@@ -85,11 +84,9 @@ def examine(bench: Bench) -> Finding:
     large, small, blind = ([getattr(o, of) for o in found] for of in ("large", "small", "blind"))
     return Finding(
         verdict=decide(found),
-        summary=(
-            f"At radius 1 training stops with the loss above e^{STUCK:g} in {min(large):.0%} to "
-            f"{max(large):.0%} of the runs that gradient descent fits, at radius 0.1 in "
-            f"{min(small):.0%} to {max(small):.0%}."
-        ),
+        summary=f"""At radius 1 training stops with the loss above e^{STUCK:g} in {min(large):.0%}
+            to {max(large):.0%} of the runs that gradient descent fits, at radius 0.1 in
+            {min(small):.0%} to {max(small):.0%}.""",
         run=words(bench),
         numbers=[
             Number(f"x = {o.name}: {label}", getattr(o, of))
@@ -98,11 +95,11 @@ def examine(bench: Bench) -> Finding:
         ],
         settings=settings(bench),
         deviations=[
-            f"The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs "
-            "it is active at its point, and inactive where the ascent takes it, so that its "
-            "gradient is 0 for ever.",
-            f"Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there "
-            "too.",
+            f"""The neuron need not die: in {min(blind):.0%} to {max(blind):.0%} of the stopped runs
+                it is active at its point, and inactive where the ascent takes it, so that its
+                gradient is 0 for ever.""",
+            f"""Radius 0.1 is not quite gradient descent: {max(small):.0%} of the runs stop there
+                too.""",
         ],
     )
 
@@ -111,15 +108,11 @@ CLAIM = Claim(
     number=19,
     key="remedies_sharpness",
     title="Sharpness-aware minimisation with a large radius",
-    statement=(
-        "With a large radius, sharpness-aware minimisation stops training: the gradient is taken "
-        "where a neuron is dead."
-    ),
-    criterion=(
-        "On each data set at radius 1 at least half of the trials that gradient descent fits end "
-        "with ln L > -3, and in 90 % of these a neuron is inactive at its point, or is so at the "
-        "point of ascent."
-    ),
+    statement="""With a large radius, sharpness-aware minimisation stops training: the gradient is
+        taken where a neuron is dead.""",
+    criterion="""On each data set at radius 1 at least half of the trials that gradient descent fits
+        end with ln L > -3, and in 90 % of these a neuron is inactive at its point, or is so at the
+        point of ascent.""",
     source='[foret2021]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
-from latephase.experiments.bench.figure import Figure, Panel, Series
-from latephase.experiments.bench.finding import Columns, Table, columns
-from latephase.experiments.remedies.compared import SAME, Row, effect, middle
 from latephase.problem import Dataset, TwoPointGeometry
+
+from ..bench.finding import Columns, Figure, Panel, Series, Table
+from .compared import SAME, MethodRow, effect, middle
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,15 +35,17 @@ def points_of(data: Dataset) -> str:
     return ", ".join(f"{x:g}" for x in data.inputs.ravel())
 
 
-def gap_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
+def gap_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
     """What each method did to the gap."""
-    named: Columns[Row] = {
+
+    def gap_at(k: int) -> Callable[[MethodRow], float]:
+        return lambda row: row.gaps[k]
+
+    named: Columns[MethodRow] = {
         "method": "method",
         "effect": lambda row: effect(row, found[0], data),
         "fitted (share of trials)": lambda row: round(row.fitted, 3),
-    }
-    decades = {k: f"gap at t = 10^{k} (input units)" for k in found[0].gaps}
-    rest: Columns[Row] = {
+        **{f"gap at t = 10^{k} (input units)": gap_at(k) for k in found[0].gaps},
         "decay of the gap": lambda row: row.decay.text,
         "value, low": lambda row: row.decay.low,
         "value, high": lambda row: row.decay.high,
@@ -53,18 +55,15 @@ def gap_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
         "|C| at the end (input units)": "constant",
         "shift of C (share of gd's)": "shift",
     }
-    gaps = {label: [row.gaps[k] for row in found] for k, label in decades.items()}
-    caption = (
-        f"x = {points_of(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it "
-        "decays: the model with the smallest corrected Akaike criterion over the last decade and a "
-        "half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s "
-        "+ offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this "
-        "clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."
-    )
-    return Table(key, caption, columns(found, named) | gaps | columns(found, rest))
+    caption = f"""x = {points_of(data)}: the gap |x* - x_inf| (medians of fitted trials) and how it
+        decays: the model with the smallest corrected Akaike criterion over the last decade and a
+        half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s +
+        offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this
+        clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."""
+    return Table.of(key, caption, found, named)
 
 
-def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Table:
+def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) -> Table:
     """What each method does, and the gap it leaves on each data set: the table to read first."""
     first = compared[0][1]
     last = max(first[0].gaps)
@@ -74,46 +73,40 @@ def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[Row]]]) -> Tab
         " / ".join(dict.fromkeys(effect(rows[i], rows[0], data) for data, rows in lawful))
         for i in range(len(first))
     ]
-    shown: dict[str, list[Any]] = {
-        "method": [row.method for row in first],
-        "effect": effects,
+    shown: dict[str, list[Any]] = {"method": [row.method for row in first], "effect": effects} | {
+        f"gap, x = {points_of(data)}": [row.gaps[last] for row in found] for data, found in compared
     }
-    for data, found in compared:
-        shown[f"gap, x = {points_of(data)}"] = [row.gaps[last] for row in found]
-    caption = (
-        "What each method does to the slow rate of gradient descent, and the median gap |x* - "
-        f"x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m + "
-        f"offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of "
-        "gradient descent's of the same start (median); another C: farther; C drifts: its memory "
-        "goes on changing C. Where data sets differ, their effects are separated by a stroke."
-    )
+    caption = f"""What each method does to the slow rate of gradient descent, and the median gap |x*
+        - x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m +
+        offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of gradient
+        descent's of the same start (median); another C: farther; C drifts: its memory goes on
+        changing C. Where data sets differ, their effects are separated by a stroke."""
     return Table(key, caption, shown, opened=True)
 
 
-def clock_table(key: str, data: Dataset, found: Sequence[Row]) -> Table:
+def clock_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
     """Every clock at the end of the runs."""
-    named: Columns[Row] = {
+
+    def log10(log_time: float) -> float:  # NaN where no trial was fitted
+        return np.nan if np.isnan(log_time) else LogTime.from_log(log_time, flow=True).log10
+
+    named: Columns[MethodRow] = {
         "method": "method",
         "gradient evaluations": "evaluations",
-        "flow time (log10)": lambda row: _log10(row.log_flow_time),
+        "flow time (log10)": lambda row: log10(row.log_flow_time),
         "ln(1/L)": "log_inverse_loss",
         "|theta|": "norm",
         "margin deficit (input units)": "deficit",
         "normalised-margin gap": "normalised_gap",
     }
-    caption = (
-        f"x = {points_of(data)}: the clocks at the end, and what is left (medians of fitted "
-        "trials). Flow time is the sum of effective step sizes |update| / |grad L|."
-    )
-    return Table(key, caption, columns(found, named))
+    caption = f"""x = {points_of(data)}: the clocks at the end, and what is left (medians of fitted
+        trials). Flow time is the sum of effective step sizes |update| / |grad L|."""
+    return Table.of(key, caption, found, named)
 
 
-def _log10(log_time: float) -> float:
-    """The decimal logarithm of a flow time; NaN where no trial was fitted."""
-    return np.nan if np.isnan(log_time) else LogTime.from_log(log_time, flow=True).log10
-
-
-def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Row]) -> list[Figure]:
+def figures(
+    prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[MethodRow]
+) -> list[Figure]:
     """One figure per clock: the median gap of each method over it."""
     groups = (
         ("updates in the span of active points", [r.method for r in measured if r.spans]),
@@ -130,6 +123,9 @@ def figures(prefix: str, data: Dataset, found: xr.Dataset, measured: Sequence[Ro
 
 
 def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: str) -> Panel:
+    def medians(values: Floats) -> Floats:  # over trials (S,), NaN where none is finite
+        return np.array([middle(column) for column in values.T])
+
     if len(methods) > _MOST:
         methods = [method for method in methods if method not in _ALIKE]
     series = []
@@ -137,20 +133,15 @@ def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: s
         for method in methods:
             one = found.sel(algorithm=method)
             chosen = one.isel(trial=np.flatnonzero(one.fitted.values))
-            gap = _medians(chosen.limit_gap.values)
+            gap = medians(chosen.limit_gap.values)
             clocks = {
                 "steps": 10.0**chosen.log10_t.values,
                 "evaluations": chosen.gradient_evaluations.values,
-                "flow_time": _medians(chosen.log_flow_time.values),
-                "loss": _medians(-chosen.log_loss.values),
-                "norm": _medians(chosen.norm.values),
+                "flow_time": medians(chosen.log_flow_time.values),
+                "loss": medians(-chosen.log_loss.values),
+                "norm": medians(chosen.norm.values),
             }
             x = np.log10(clocks[key])
             shown = np.isfinite(x) & (gap > 1e-13) & (x >= _EARLIEST)
             series.append(Series("line", x[shown], gap[shown], method))
     return Panel(series, label, "gap (input units)", title, y_scale="log")
-
-
-def _medians(values: Floats) -> Floats:
-    """Median over trials (S,), NaN where none is finite."""
-    return np.array([middle(column) for column in values.T])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from latephase.experiments.bench.base import Bench, Claim, Evidence
-from latephase.experiments.bench.finding import Columns, Finding, Number, Support, Table, columns
 from latephase.problem import Dataset, TwoPointGeometry
 
+from ..bench.base import Bench, Claim, Evidence
+from ..bench.finding import Columns, Finding, Number, Support, Table
 from .runs import FEWEST, compared, settings, words
 
 METHOD = "sign_descent"
@@ -45,14 +45,12 @@ def predicted_limit(data: Dataset) -> float:
     """Where two neurons meet that each grow as fast as |w|, |b| <= 1 allows at their own point,
     inactive at the other's: two linear programs.  Rigour: exact up to the solver's 1e-9."""
     g = TwoPointGeometry.of(data)
-    (w1, b1), (w2, b2) = _fastest(g.x1, g.x2), _fastest(g.x2, g.x1)
+    # (w, b) that maximises w own + b subject to w other + b <= 0 and |w|, |b| <= 1.
+    (w1, b1), (w2, b2) = (
+        linprog([-own, -1.0], A_ub=[[other, 1.0]], b_ub=[0.0], bounds=[(-1, 1)] * 2).x
+        for own, other in ((g.x1, g.x2), (g.x2, g.x1))
+    )
     return float(-(b1 - b2) / (w1 - w2))
-
-
-def _fastest(own: float, other: float) -> tuple[float, float]:
-    """(w, b) that maximises w own + b subject to w other + b <= 0 and |w|, |b| <= 1."""
-    found = linprog([-own, -1.0], A_ub=[[other, 1.0]], b_ub=[0.0], bounds=[(-1, 1)] * 2)
-    return float(found.x[0]), float(found.x[1])
 
 
 def decide(found: list[Ends]) -> Support:
@@ -60,8 +58,7 @@ def decide(found: list[Ends]) -> Support:
     if min(one.trials for one in found) < FEWEST:
         return Support.UNDECIDED
     elsewhere = [e for e in found if abs(e.predicted - e.ordinary) > 0.1 * e.half_gap]
-    good = all(e.off <= TOLERANCE for e in found) and bool(elsewhere)
-    return Support.of(good)
+    return Support.of(all(e.off <= TOLERANCE for e in found) and elsewhere)
 
 
 def examine(bench: Bench) -> Finding:
@@ -73,18 +70,15 @@ def examine(bench: Bench) -> Finding:
         middle = float(np.nanmedian(end)) if len(end) else np.nan
         limits = (predicted_limit(one.data), middle, g.x_inf)
         found.append(Ends(one.name, len(end), *limits, abs(g.half_gap)))
+    worst = max(one.off for one in found)
     ends = ", ".join(f"{e.measured:.4f} on x = {e.name} (not {e.ordinary:g})" for e in found[1:3])
     return Finding(
         verdict=decide(found),
         summary=f"Sign descent ends at x* = {ends}, as two linear programs predict.",
         run=words(bench),
-        numbers=[
-            Number(
-                "largest distance from the prediction", max(e.off for e in found), unit="half gaps"
-            )
-        ],
+        numbers=[Number("largest distance from the prediction", worst, unit="half gaps")],
         settings=settings(bench),
-        tables=[Table("remedies_sign", CAPTION, columns(found, COLUMNS))],
+        tables=[Table.of("remedies_sign", CAPTION, found, COLUMNS)],
     )
 
 
@@ -92,15 +86,11 @@ CLAIM = Claim(
     number=20,
     key="remedies_sign",
     title="Sign descent goes elsewhere",
-    statement=(
-        "Sign descent converges to the boundary of the l_inf geometry, which is another one than "
-        "gradient descent's unless the points lie symmetrically."
-    ),
-    criterion=(
-        "On every data set the median x* at t = 10^4 is within 2 % of half the distance of the "
-        "points from the prediction of two linear programs, and on at least one the prediction is "
-        "more than 10 % away from gradient descent's limit."
-    ),
+    statement="""Sign descent converges to the boundary of the l_inf geometry, which is another one
+        than gradient descent's unless the points lie symmetrically.""",
+    criterion="""On every data set the median x* at t = 10^4 is within 2 % of half the distance of
+        the points from the prediction of two linear programs, and on at least one the prediction is
+        more than 10 % away from gradient descent's limit.""",
     source='[gunasekar2018]; docs/theory.md, "Remedies"',
     examine=examine,
     apart=True,
