@@ -71,17 +71,9 @@ def whole(n: int) -> str:
 
 
 def law_text(law: Law) -> str:
-    """The law as a formula with its numbers; with the constant 0, what is known of the pace."""
-    limit, name = law.limit_boundary, "x*"
-    if limit is None:
-        limit, name = law.limit_margin, "margin"
-    end = show(math.nan if limit is None else limit)
-    if law.constant == 0:
-        return f"{name} -> {end}, faster than 1/ln t"
-    constant, offset = (
-        f"{'-' if x < 0 else '+'} {show(abs(x))}" for x in (law.constant, law.offset)
-    )
-    return f"{name} ~ {end} {constant} / (ln t {offset})"
+    """The law as a formula with its numbers."""
+    assert law.constant is not None  # computed by now, where it takes time
+    return str(law)
 
 
 def print_json(record: dict[str, Any]) -> None:
