@@ -28,11 +28,11 @@ class Specialised:
 
     clock = "t ln t"
 
-    def __init__(self, walk: FollowedPath, claim: Body) -> None:
-        p = self.problem = walk.problem
-        self.terms, self.level, self.base = claim["terms"], claim["level"], walk.t
-        start, here = p.nulls, p.null(walk.a)
-        crossed = (False, False) if p.flow else (walk.crossed[1], walk.crossed[2])
+    def __init__(self, path: FollowedPath, claim: Body) -> None:
+        p = self.problem = path.problem
+        self.terms, self.level, self.base = claim["terms"], claim["level"], path.t
+        start, here = p.nulls, p.null(path.a)
+        crossed = (False, False) if p.flow else (path.crossed[1], path.crossed[2])
         self.nulls = tuple(
             now if new else old for old, now, new in zip(start, here, crossed, strict=True)
         )
@@ -55,7 +55,7 @@ class Specialised:
         self.drift = (null1 / p.k11 - null2 / p.k22) / p.gap
         self.offset = (share1 * c1.log() - share2 * c2.log() + self.drift) / self.slope
         self.limit = p.middle if self.optimal else (p.x1 + p.x2) / self.frame
-        self._orbits(walk.a)
+        self._orbits(path.a)
 
     def _orbits(self, a: Four) -> None:
         """Phases with the terms of the file, and better ones with as many as there are."""
@@ -144,13 +144,13 @@ class Slide:
 
     clock = "t"
 
-    def __init__(self, walk: FollowedPath, claim: Body) -> None:
-        p, (a11, a12, a21, a22) = walk.problem, walk.a
+    def __init__(self, path: FollowedPath, claim: Body) -> None:
+        p, (a11, a12, a21, a22) = path.problem, path.a
         names = "sigma", "theta", "top", "up_p", "low_p", "up_r", "low_r"
         self.sigma, self.theta, self.top, *self.bands = (value(claim[name]) for name in names)
         self.up_p, self.low_p, self.up_r, self.low_r = self.bands
         self.far_p, self.far_r = self.up_p.max(self.low_p), self.up_r.max(self.low_r)
-        self.base, self.half = walk.t, abs(p.gap) / 2
+        self.base, self.half = path.t, abs(p.gap) / 2
         self.r1, self.r2 = p.k12 / p.k11, p.k12 / p.k22  # B = a22 - r1 a21, A = a11 - r2 a12
         self.grown = a11 - self.r2 * a12, a22 - self.r1 * a21
         self.scale = p.eta * p.gap**2 / p.k22, p.eta * p.gap**2 / p.k11
@@ -167,17 +167,17 @@ class Slide:
         bend = [z * z * (z / (self.theta * self.sigma)).exp() / (2 * self.theta) for z in lift]
         self.extra = tuple(x * z + y for x, y, z in zip(self.up, bend, lift, strict=True))  # slack
         self.most = self.down[0].max(self.down[1]).max(self.extra[0]).max(self.extra[1])
-        self._induction(walk)
+        self._induction(path)
 
-    def _induction(self, walk: FollowedPath) -> None:
+    def _induction(self, path: FollowedPath) -> None:
         """What has to hold at `base`."""
-        p, sigma, theta, top = walk.problem, self.sigma, self.theta, self.top
+        p, sigma, theta, top = path.problem, self.sigma, self.theta, self.top
         need(p.k12 > 0 and theta > 0 and theta < 1 and top > 1 and sigma > 1, "the form")
         least, most = [], []
         for down, up, k in zip(self.down, self.up, (p.k22, p.k11), strict=True):
             least.append(k / p.gap**2 * (-down / sigma).exp() / top)
             most.append(k / p.gap**2 * (up / sigma).exp() / theta)
-        p_sides, r_sides = (self.low_p, walk.a[1], self.up_p), (self.low_r, walk.a[2], self.up_r)
+        p_sides, r_sides = (self.low_p, path.a[1], self.up_p), (self.low_r, path.a[2], self.up_r)
         self._kink(p_sides, p.k22, p.k12, (least[1], most[1]), (least[0], most[0]))
         self._kink(r_sides, p.k11, p.k12, (least[0], most[0]), (least[1], most[1]))
         for s, down, extra in zip(self.s, self.down, self.extra, strict=True):

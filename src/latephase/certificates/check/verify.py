@@ -111,8 +111,8 @@ def _derived(body: Body) -> tuple[int, list[str]]:
 class _Check:
     """A method for each kind of claim, in the order in which they stand."""
 
-    def __init__(self, walk: FollowedPath, body: Body) -> None:
-        self.walk, self.p, self.body = walk, walk.problem, body
+    def __init__(self, path: FollowedPath, body: Body) -> None:
+        self.path, self.p, self.body = path, path.problem, body
         self.spare = point(1, bits() - body["bits"])  # what the precision of the file may cost
         self.late: Specialised | Slide | None = None
 
@@ -125,7 +125,8 @@ class _Check:
         need(re.fullmatch(order, " ".join(kinds)) is not None, "one is missing or too many")
         if self.regime in ("specialised", "double_slide"):
             times = sorted(c["t"] for c in claims if c["kind"] == "deficit")
-            due = [t for t in sorted(_TIMES) if self._reached(_TIMES[t])]
+            begin = self._landing() if self.p.flow else self.path.t
+            due = [t for t in sorted(_TIMES) if begin <= _TIMES[t]]
             need(times == due, f"deficits at {due} are due, each once")
         verdict = "PROVED" if self._truth(claims) else "REFUTED"
         need(self.body["verdict"] == verdict, f"the verdict is {verdict}")
@@ -159,13 +160,9 @@ class _Check:
         wide = upper - lower > (known + fine) * (1 << 20)
         need(not wide, _WIDE)
 
-    def _reached(self, t: int) -> bool:
-        """Whether the regime has surely begun at time t."""
-        return bool(self._landing() <= t) if self.p.flow else self.walk.t <= t
-
     def _landing(self) -> arb:
         """When the last wrong side of a flow comes to rest."""
-        p, (a11, a12, a21, a22), last = self.p, self.walk.a, ZERO
+        p, (a11, a12, a21, a22), last = self.p, self.path.a, ZERO
         for right, wrong, k in ((a11, a21, p.k11), (a22, a12, p.k22)):
             if wrong > 0 and right > 0:
                 last = last.max(right.exp() * wrong.sinh() / k)
@@ -174,18 +171,18 @@ class _Check:
         return last
 
     def entry(self, claim: Body) -> None:
-        walk, late = self.walk, self.argument in ("kicked back", "kinks held")
-        need(whole(claim["base"]) == walk.t, "base is not where the path leads")
-        pattern = None if self.p.flow else "".join("01"[s] for s in walk.s)
+        path, late = self.path, self.argument in ("kicked back", "kinks held")
+        need(whole(claim["base"]) == path.t, "base is not where the path leads")
+        pattern = None if self.p.flow else "".join("01"[s] for s in path.s)
         need(claim.get("pattern") == pattern, "the pattern is another")
         need(isinstance(claim["entry"], dict) == self.p.flow, "the form of entry")
         if self.p.flow:
             self._inside(claim["entry"], self._landing(), self._landing())
         else:
-            first = walk.t if late else walk.since
+            first = path.t if late else path.since
             need(whole(claim["entry"]) == first, "the regime begins at another step")
         for claimed, a in zip(
-            (x for row in claim["preactivations"] for x in row), walk.a, strict=True
+            (x for row in claim["preactivations"] for x in row), path.a, strict=True
         ):
             self._inside(claimed, a, a)
 
@@ -197,10 +194,10 @@ class _Check:
 
     def _regime(self) -> str | None:
         """The regime that the argument proves, None if it does not hold."""
-        k12, s = self.p.k12, "".join("01"[s] for s in self.walk.s)
+        k12, s = self.p.k12, "".join("01"[s] for s in self.path.s)
         alone = {"1001": "specialised", "1000": "one_dead", "0001": "one_dead"}.get(s)
         if self.p.flow:
-            alive = ("both_dead", "one_dead", "specialised")[self.walk.s[0] + self.walk.s[3]]
+            alive = ("both_dead", "one_dead", "specialised")[self.path.s[0] + self.path.s[3]]
             return alive if k12.is_zero() and self.argument == "closed form" else None
         proofs = {
             "nothing moves": "both_dead" if s == "0000" else None,
@@ -213,7 +210,7 @@ class _Check:
 
     def _kicked(self) -> bool:
         """The living neuron never turns off: its wrong side falls back in time."""
-        p, (a11, a12, a21, a22) = self.p, self.walk.a
+        p, (a11, a12, a21, a22) = self.p, self.path.a
         a, w, h = (a11, a12, p.k22) if a11 > 0 else (a22, a21, p.k11)
         kick = p.eta * p.k12
         low = a - p.k12 / h * w - kick * kick.exp()
@@ -229,7 +226,7 @@ class _Check:
             need(since == whole(entry), "since is not entry")
 
     def orbits(self, claim: Body) -> None:
-        late = self.late = Specialised(self.walk, claim)
+        late = self.late = Specialised(self.path, claim)
         need(not self.p.flow or claim["terms"] == claim["level"] == 0, "a flow has no terms")
         error = value(claim["remainder"])
         need(error >= late.error, "the remainder is larger than claimed")
@@ -238,7 +235,7 @@ class _Check:
             self._inside(claimed, phase, phase)
 
     def sandwich(self, claim: Body) -> None:
-        self.late = Slide(self.walk, claim)
+        self.late = Slide(self.path, claim)
 
     def _tail(self) -> Specialised | Slide:
         if self.late is None:
@@ -258,7 +255,7 @@ class _Check:
         need(claim["clock"] == (late.clock if late.zero else "ln t"), "the clock is another")
         need(f"({claim['clock']})" in claim["statement"], "the statement is another")
         t = log.exp()
-        begun = t >= self._landing() if self.p.flow else t >= self.walk.t
+        begun = t >= self._landing() if self.p.flow else t >= self.path.t
         need(begun and t >= 3, "log_from is too early")
         low, high = late.size(t, log)
         if not high.is_zero():

@@ -115,14 +115,14 @@ def certified_distribution(
     points, wanted = _checked(data, method, constants, undecided)
     with precision(BITS):
         distribution = _distribution(chosen, method.step_size, points, max(wanted, LEAST_WANTED))
-        found = [_at(distribution, c) for c in points]
+        found = [_outward(*_at(distribution, c)) for c in points]
     return CertifiedDistribution(
         trained=(0.25, 0.25),
         one_dead=(0.5, 0.5),
         both_dead=(0.25, 0.25),
         constants=points,
-        lower=tuple(_below(low) for low, _ in found),
-        upper=tuple(_above(high) for _, high in found),
+        lower=tuple(low for low, _ in found),
+        upper=tuple(high for _, high in found),
     )
 
 
@@ -176,16 +176,13 @@ def _at(distribution: Distribution, c: float) -> Interval:
     return max(lower, Fraction(0)), min(upper, Fraction(1, 4))
 
 
-def _below(x: Fraction) -> float:
-    """The largest double <= x, or its neighbour below."""
-    nearest = float(x)
-    return nearest if Fraction(nearest) <= x else math.nextafter(nearest, -math.inf)
-
-
-def _above(x: Fraction) -> float:
-    """The smallest double >= x, or its neighbour above."""
-    nearest = float(x)
-    return nearest if Fraction(nearest) >= x else math.nextafter(nearest, math.inf)
+def _outward(lower: Fraction, upper: Fraction) -> tuple[float, float]:
+    """The nearest doubles on the outer sides, or the next ones."""
+    low, high = float(lower), float(upper)
+    return (
+        low if Fraction(low) <= lower else math.nextafter(low, -math.inf),
+        high if Fraction(high) >= upper else math.nextafter(high, math.inf),
+    )
 
 
 def _zero_biases(law: str, scale: float) -> Distribution:

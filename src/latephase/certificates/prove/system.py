@@ -15,7 +15,7 @@ from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.methods import Method
 from latephase.problem.problem import Problem
 
-Pair = tuple[Fraction, Fraction]
+Fractions = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class System:
 
     x1: Fraction
     x2: Fraction
-    weights: Pair
-    biases: Pair
+    weights: Fractions
+    biases: Fractions
     step: Fraction | None
 
     @staticmethod
@@ -77,13 +77,13 @@ class System:
         return self.midpoint if self.k12 > 0 else (self.x1 + self.x2) / (1 - self.x1 * self.x2)
 
     @cached_property
-    def start(self) -> tuple[Pair, Pair]:
+    def start(self) -> tuple[Fractions, Fractions]:
         """a_ji at t = 0, neuron first."""
         (w1, w2), (b1, b2) = self.weights, self.biases
         return ((w1 * self.x1 + b1, w1 * self.x2 + b1), (w2 * self.x1 + b2, w2 * self.x2 + b2))
 
     @cached_property
-    def nulls(self) -> Pair:
+    def nulls(self) -> Fractions:
         """w_j - x_j b_j: what training on its own point alone does not change in neuron j."""
         (w1, w2), (b1, b2) = self.weights, self.biases
         return w1 - self.x1 * b1, w2 - self.x2 * b2
