@@ -86,7 +86,7 @@ def advance(
     rounding could flip.
     """
     if not (method.has_late_phase and method.discrete):
-        raise InputError("GradientDescent(step_size)", method, "use it, or training.follow")
+        raise InputError("GradientDescent(step_size)", method, "use it, or training.loops.follow")
     losses.named(loss)
     high, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     low = np.zeros_like(high)
