@@ -188,7 +188,7 @@ def test_a_run_reads_as_a_few_lines():
 
 
 def test_default_times_of_a_method_that_is_stepped():
-    """Ground truth: its budget: all samples are reached, and the outcome says that `until` is not."""
+    """Ground truth: its budget: samples are reached; the outcome says that `until` is not."""
     run = lp.simulate(
         lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), DATA, lp.HeavyBall(0.1), max_steps=90
     )

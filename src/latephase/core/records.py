@@ -168,12 +168,12 @@ class Law:
             return "margin ~ limit_margin + constant / (ln t + offset), computed when asked for"
         on_line = self.limit_boundary is not None
         limit = self.limit_boundary if on_line else self.limit_margin
-        start = f"{'x*' if on_line else 'margin'} ~ {math.nan if limit is None else limit:.6g}"
+        name, end = "x*" if on_line else "margin", f"{math.nan if limit is None else limit:.6g}"
         if self.constant == 0:
-            return f"{start} + {'o(1 / ln t)' if on_line else 'O(1 / ln^2 t)'}"
+            return f"{name} -> {end}, faster than 1/ln t"
         shift = "" if math.isnan(self.offset) else f" {_signed(self.offset)}"
         power = "" if self.exponent == 1 else f"^{self.exponent:.6g}"
-        return f"{start} {_signed(self.constant)} / (ln t{shift}){power}"
+        return f"{name} ~ {end} {_signed(self.constant)} / (ln t{shift}){power}"
 
 
 def _signed(value: float) -> str:

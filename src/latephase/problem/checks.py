@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 
+LABELS = (-1, 1)
 MOST = 2**63 - 1  # of whatever is counted: what compiled loops can count to
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from latephase.core import InputError, Words
-from latephase.problem.checks import file_content
+from latephase.problem.checks import LABELS, file_content
 
 # float() reads more than this: 1_000, infinity, digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -38,7 +38,9 @@ def labelled_points(
     names, at = _header(rows, label)
     points, labels = [], []
     for row in rows:
-        _check_width(row, names)
+        if len(row.fields) != len(names):
+            got = Words(f"{len(row.fields)} in line {row.line} (last column {names[-1]!r})")
+            raise InputError(f"{len(names)} fields, as in the header", got, _MEND)
         cells = zip(names, row.fields, strict=True)
         points.append([_input(text, name, row) for name, text in cells if name != label])
         labels.append(Row(row.line, [row.fields[at]]))
@@ -104,25 +106,14 @@ def _place(names: list[str], label: str, where: str) -> int:
     return names.index(label)
 
 
-def _check_width(row: Row, names: list[str]) -> None:
-    if len(row.fields) != len(names):
-        got = Words(f"{len(row.fields)} in line {row.line} (last column {names[-1]!r})")
-        raise InputError(f"{len(names)} fields, as in the header", got, _MEND)
-
-
 def _input(text: str, name: str, row: Row) -> float:
     """A finite number: the double that is nearest to the decimal."""
-    value = _number(text)
-    if value is None or not math.isfinite(value):
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan  # infinite beyond float64
+    if not math.isfinite(value):
         got = Words(f"{_quoted(text)} in line {row.line}")
         do = _MEND if text else "fill it in, or remove the line"
         raise InputError(f"a finite number in column {name!r}", got, do)
     return value
-
-
-def _number(text: str) -> float | None:
-    """A decimal number (infinite beyond float64); None for any other text."""
-    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _quoted(text: str) -> str:
@@ -161,7 +152,7 @@ def _plain_signs(labels: list[Row], label: str) -> list[int]:
     """Labels that are the numbers -1 and 1 already."""
     values = [_value(row.fields[0]) for row in labels]
     for row, value in zip(labels, values, strict=True):
-        if value not in (-1, 1):
+        if value not in LABELS:
             got = Words(_at(row))
             raise InputError(f"labels -1 and 1 in column {label!r}", got, _recoding(labels))
     return [1 if value == 1 else -1 for value in values]

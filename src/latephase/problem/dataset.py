@@ -11,7 +11,7 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
 from latephase.problem import csv_file
-from latephase.problem.checks import finite_array
+from latephase.problem.checks import LABELS, finite_array
 
 
 @public
@@ -37,7 +37,10 @@ class Dataset:
     labels: Ints
 
     def __init__(self, inputs: ArrayLike, labels: ArrayLike) -> None:
-        points = _points(inputs)
+        points = finite_array(inputs, "inputs", "(n,) or (n, d)")
+        if points.ndim not in (1, 2):
+            raise InputError("inputs of shape (n,) or (n, d)", inputs, "give one row per input")
+        points = points[:, None] if points.ndim == 1 else points
         signs = _signs(labels)
         if len(points) != len(signs):
             got = Words(f"{len(points)} inputs and {len(signs)} labels")
@@ -98,20 +101,12 @@ class Dataset:
         return min(float(np.min(_lengths(negative - point))) for point in positive) / 2
 
 
-def _points(inputs: ArrayLike) -> Floats:
-    """Inputs as (n, d)."""
-    points = finite_array(inputs, "inputs", "(n,) or (n, d)")
-    if points.ndim not in (1, 2):
-        raise InputError("inputs of shape (n,) or (n, d)", inputs, "give one row per input")
-    return points[:, None] if points.ndim == 1 else points
-
-
 def _signs(labels: ArrayLike) -> Ints:
     """Labels as (n,) integers, both signs present."""
     values = finite_array(labels, "labels", "(n,)")
     if values.ndim != 1:
         raise InputError("labels of shape (n,)", labels, "give one label per input")
-    wrong = values[np.abs(values) != 1.0]
+    wrong = values[~np.isin(values, LABELS)]
     if wrong.size:
         raise InputError("labels -1 and +1", float(wrong[0]), "relabel the classes as -1 and +1")
     if np.all(values == values[0]):

@@ -81,14 +81,6 @@ class GradientFlow(Method):
     has_late_phase: ClassVar[bool] = True
 
 
-def checked_method(method: object) -> Method:
-    """A training method.  Raises InputError on anything else."""
-    if not isinstance(method, Method):
-        do = "use GradientDescent(step_size), GradientFlow() or one of latephase.training"
-        raise InputError("a training method", method, do)
-    return method
-
-
 def followed_method(method: object) -> Method:
     """A method that is followed to any horizon.  Raises InputError on anything else."""
     if not (isinstance(method, Method) and method.has_late_phase):

@@ -48,10 +48,15 @@ class ShallowReLU:
     def __init__(
         self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike | None = None
     ) -> None:
-        w = _rows(weights)
+        w = finite_array(weights, "weights", "(m,) or (m, d)")
+        if w.ndim not in (1, 2):
+            raise InputError("weights of shape (m,) or (m, d)", weights, "give one row per neuron")
+        w = w[:, None] if w.ndim == 1 else w
         b = _one_per_neuron(biases, "biases", len(w))
-        if output_weights is None:
-            output_weights = _default_output_weights(len(w))
+        if output_weights is None and len(w) != 2:
+            got = Words(f"none for {len(w)}")
+            raise InputError("output_weights with other than 2 neurons", got, "pass them")
+        output_weights = [1.0, -1.0] if output_weights is None else output_weights
         v = _one_per_neuron(output_weights, "output_weights", len(w))
         object.__setattr__(self, "weights", w)
         object.__setattr__(self, "biases", b)
@@ -159,26 +164,9 @@ def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
     return network, data
 
 
-def _rows(weights: ArrayLike) -> Floats:
-    """Weights as (m, d)."""
-    w = finite_array(weights, "weights", "(m,) or (m, d)")
-    if w.ndim not in (1, 2):
-        raise InputError("weights of shape (m,) or (m, d)", weights, "give one row per neuron")
-    return w[:, None] if w.ndim == 1 else w
-
-
 def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Floats:
     """A vector (m,)."""
     vector = finite_array(values, name, f"({neurons},)")
     if vector.shape != (neurons,):
         raise InputError(f"{name} of shape ({neurons},)", values, "give one per neuron")
     return vector
-
-
-def _default_output_weights(neurons: int) -> list[float]:
-    """+1 and -1, for two neurons only."""
-    if neurons != 2:
-        raise InputError(
-            "output_weights with other than 2 neurons", Words(f"none for {neurons}"), "pass them"
-        )
-    return [1.0, -1.0]

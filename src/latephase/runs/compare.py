@@ -172,7 +172,10 @@ def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Floats]:
         a = np.moveaxis(geometry.preactivations(w, b), (-2, -1), (0, 1))  # (2, 2, S, T)
         parameters = np.moveaxis(np.stack([w, b], axis=-1), (-2, -1), (0, 1))
         seen = observe_pair(geometry, parameters, a, loss=loss)
-        seen["limit_gap"] = _limit_gap(geometry, seen)
+        seen["limit_gap"] = np.abs(seen["boundary"] - geometry.x_inf)
+        if geometry.x_inf == geometry.midpoint:  # the deficit has more digits
+            known = np.isfinite(seen["boundary"])
+            seen["limit_gap"] = np.where(known, seen["margin_deficit"], np.nan)
         seen["norm"] = np.sqrt((w**2).sum(axis=-1) + (b**2).sum(axis=-1))
         gamma = normalised_margin(found.weights, b, _OUTPUT_WEIGHTS, data.inputs, data.labels)
         seen["law_constant"], seen["law_offset"] = _laws(geometry, a)
@@ -182,13 +185,6 @@ def _measured(data: Dataset, found: Any, loss: str) -> dict[str, Floats]:
     turned = {name: np.swapaxes(values, 0, 1) for name, values in seen.items()}
     turned |= {"weights": np.swapaxes(found.weights, 0, 1), "biases": np.swapaxes(b, 0, 1)}
     return turned | {"gradient_evaluations": found.evaluations, "fitted": gamma[-1] > 0}
-
-
-def _limit_gap(geometry: TwoPointGeometry, seen: dict[str, Floats]) -> Floats:
-    """|x* - x_inf|; where x_inf is the midpoint, the deficit, which has more digits."""
-    if geometry.x_inf == geometry.midpoint:
-        return np.where(np.isfinite(seen["boundary"]), seen["margin_deficit"], np.nan)
-    return np.abs(seen["boundary"] - geometry.x_inf)
 
 
 def _laws(geometry: TwoPointGeometry, a: Floats) -> tuple[Floats, Floats]:

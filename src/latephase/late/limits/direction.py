@@ -129,51 +129,43 @@ def _rank(rows: Floats) -> int:
 def _strict_support(flat: Floats, theta: Floats, tight: Bools) -> Bools:
     """The points (n,) that have a positive multiplier in some representation of theta.
 
-    A linear program: among multipliers of c theta, c >= 1, make as many as possible at least 1.
+    Among multipliers of c theta, c >= 1, as many as possible are made at least 1.
     """
+    rows = flat[tight]
+    basis = span_basis(rows)
+    support = np.zeros(len(flat), bool)
+    support[tight] = _positive((rows @ basis).T, -(theta @ basis)[:, None])
+    return support
+
+
+def _positive(columns: Floats, others: Floats) -> Bools:
+    """Which multipliers (k,) of columns (r, k) that cancel others (r, l) times c >= 1 are positive,
+    where as many as possible are at least 1: a linear program."""
     from scipy.optimize import linprog
 
-    rows = flat[tight]
-    k = len(rows)
-    basis = span_basis(rows)
-    equal = np.hstack([(rows @ basis).T, np.zeros((basis.shape[1], k)), -(theta @ basis)[:, None]])
-    at_least = np.hstack([-np.eye(k), np.eye(k), np.zeros((k, 1))])
+    (r, k), more = columns.shape, others.shape[1]
     found = linprog(
-        np.concatenate([np.zeros(k), -np.ones(k), [0.0]]),
-        A_ub=at_least,
+        np.concatenate([np.zeros(k), -np.ones(k), np.zeros(more)]),
+        A_ub=np.hstack([-np.eye(k), np.eye(k), np.zeros((k, more))]),
         b_ub=np.zeros(k),
-        A_eq=equal,
-        b_eq=np.zeros(len(equal)),
-        bounds=[(0, None)] * k + [(0, 1)] * k + [(1, None)],
+        A_eq=np.hstack([columns, np.zeros((r, k)), others]),
+        b_eq=np.zeros(r),
+        bounds=[(0, None)] * k + [(0, 1)] * k + [(1, None)] * more,
     )
-    support = np.zeros(len(flat), bool)
-    support[tight] = found.x[k : 2 * k] > 0.5
-    return support
+    return np.asarray(found.x[k : 2 * k] > 0.5)
 
 
 def not_separated(gradients: Floats) -> Bools:
     """The points (n,) whose margins no theta makes positive while all stay non-negative.
 
     By Motzkin's alternative they are those with a positive multiplier in some sum_i multiplier_i
-    g_i = 0: a linear program makes as many multipliers as possible at least 1.
+    g_i = 0.
     """
-    from scipy.optimize import linprog
-
     flat = gradients.reshape(len(gradients), -1)
     lengths = np.linalg.norm(flat, axis=1)
     moving = lengths > 0
     stuck = ~moving
-    if not moving.any():
-        return stuck
-    rows = flat[moving] / lengths[moving, None]
-    k = len(rows)
-    found = linprog(
-        np.concatenate([np.zeros(k), -np.ones(k)]),
-        A_ub=np.hstack([-np.eye(k), np.eye(k)]),
-        b_ub=np.zeros(k),
-        A_eq=np.hstack([rows.T, np.zeros((flat.shape[1], k))]),
-        b_eq=np.zeros(flat.shape[1]),
-        bounds=[(0, None)] * k + [(0, 1)] * k,
-    )
-    stuck[moving] = found.x[k:] > 0.5
+    if moving.any():
+        rows = flat[moving] / lengths[moving, None]
+        stuck[moving] = _positive(rows.T, np.zeros((flat.shape[1], 0)))
     return stuck

@@ -1,4 +1,4 @@
-"""When a run has come within a distance of its limit: by its curve, by its law, or followed."""
+"""How far any network is from its limit, and from when on within a bound: by curve, law or run."""
 
 from __future__ import annotations
 
@@ -104,8 +104,9 @@ class Deviation:
         return None
 
     def _log_deviations(self, times: list[LogTime]) -> Floats:
-        off = zeros_off(self.run, times, self.law) if self.boundary else None
-        if off is None:
+        if self.boundary:
+            off = zeros_off(self.run, times, self.law)
+        else:
             off = np.abs(margins_at(self.run, times) - self.curve.start)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(off))

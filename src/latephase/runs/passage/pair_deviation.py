@@ -1,4 +1,4 @@
-"""How boundary and margin of two neurons on two points come within a distance of their limits."""
+"""How far two neurons on two points are from their limit, and from when on within a bound."""
 
 from __future__ import annotations
 
