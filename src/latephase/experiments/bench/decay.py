@@ -92,6 +92,7 @@ def _line(x: Floats, gap: Floats) -> tuple[float, float]:
 
 
 def _constant(t: Floats, gap: Floats) -> tuple[float, float]:
+    """ln gap = alpha."""
     level = np.log(gap).mean()
     return float(np.mean((np.log(gap) - level) ** 2)), float(np.exp(level))
 

@@ -57,14 +57,9 @@ class SteppedRuns:
         return np.asarray(self.weights[..., 0] - self.weights[..., 1])
 
     @property
-    def measured_constant(self) -> Floats:
-        """C (K,): ln t over 1/x*, both as differences over the last decade."""
-        return np.asarray(LOG_RISE / rise(1 / self.boundary))
-
-    @property
     def constant_error(self) -> Floats:
-        """Relative error (K,) of the measured constants."""
-        return np.abs(self.measured_constant / self.constant - 1)
+        """Relative error (K,) of C as measured: ln t over 1/x*, both over the last decade."""
+        return np.abs(LOG_RISE / rise(1 / self.boundary) / self.constant - 1)
 
     @property
     def until(self) -> str:

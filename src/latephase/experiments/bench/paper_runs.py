@@ -20,15 +20,10 @@ from .base import HORIZON, PAPER_DATA, STEP_SIZE, Bench
 if TYPE_CHECKING:
     import xarray as xr
 
-
 # The initializers that the claims on every run are judged by: those in use, none extreme.
 COMMON = (
-    "he_normal",
-    "xavier_uniform",
-    "lecun_normal",
-    "pytorch_default",
-    "standard_normal",
-    "uniform",
+    *("he_normal", "xavier_uniform", "lecun_normal", "pytorch_default"),
+    *("standard_normal", "uniform"),
 )
 TIMES = (
     *("0", "1", "10", "100", "1e3", "1e4", "1e6", "1e10", "1e20", "1e40"),
@@ -73,8 +68,7 @@ class Trained:
 
     def since(self, log_t: float) -> Bools:
         """Which samples (S,) are at or after the time of this logarithm."""
-        late: Bools = self.log_t >= log_t * (1 - 1e-12)
-        return late
+        return self.log_t >= log_t * (1 - 1e-12)
 
 
 def trained(runs: xr.Dataset, initializer: str = "") -> Trained:
@@ -90,14 +84,8 @@ def trained(runs: xr.Dataset, initializer: str = "") -> Trained:
         float(np.mean(kept)),
         np.asarray(runs["log10_t"].values, float) * np.log(10.0),
         read("weights")[..., 0],
-        read("biases"),
-        read("boundary"),
-        read("robustness_margin"),
-        read("log_margin_deficit"),
-        read("log_loss"),
-        read("law_constant"),
-        read("law_offset"),
-        read("limit_boundary"),
+        *map(read, ("biases", "boundary", "robustness_margin", "log_margin_deficit", "log_loss")),
+        *map(read, ("law_constant", "law_offset", "limit_boundary")),
     )
 
 
@@ -113,8 +101,6 @@ def settings(bench: Bench, initializers: Sequence[str], **more: Any) -> dict[str
         "labels": tuple(PAPER_DATA.labels.tolist()),
         "method": f"gradient descent, step size {STEP_SIZE}",
         "initializers": ", ".join(initializers),
-        "trials": bench.trials,
-        "seed": bench.seed,
-        "until": HORIZON,
+        **bench.settings(until=HORIZON),
         **more,
     }

@@ -22,8 +22,7 @@ class Interval:
     def contains(self, value: ArrayLike) -> Bools:
         """Whether the interval holds the value, elementwise; False where it is NaN."""
         wanted = np.asarray(value, float)
-        inside: Bools = (self.lower <= wanted) & (wanted <= self.upper)
-        return inside
+        return (self.lower <= wanted) & (wanted <= self.upper)
 
 
 def family_level(level: float, size: int) -> float:

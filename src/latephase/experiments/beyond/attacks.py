@@ -32,6 +32,8 @@ COLUMNS: Columns[Failure] = {
     "false from (log10 updates)": "measured",
     "predicted (log10 updates)": "predicted",
 }
+PICTURE = """Share of runs for which projected gradient descent (PGD) on the loss reports a margin
+    more than a tenth too large: from the time on at which the gradient of the loss rounds to 0."""
 NEAR = 1.5  # decades between predicted and measured
 
 
@@ -89,6 +91,12 @@ def examine(bench: Bench) -> Finding:
     log10_t, found, trials = failures(bench)
     names = [f"{one.attack.upper()}, {one.where}, {one.dtype}" for one in found]
     first = min(found, key=lambda one: one.measured)
+    curves = [
+        Series("line", log10_t, one.share, f"{one.where}, {one.dtype}")
+        for one in found
+        if one.attack == "pgd"
+    ]
+    panel = Panel(curves, "log10 updates", "share of false reports", x_limits=(0, 400))
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
     return Finding(
         verdict=decide(found, trials),
@@ -104,26 +112,13 @@ def examine(bench: Bench) -> Finding:
         ],
         settings=bench.settings(trials=trials, step_size=STEP_SIZE),
         tables=[Table.of("attacks", CAPTION, found, COLUMNS)],
-        figures=[_figure(log10_t, found)],
+        figures=[Figure("attacks", PICTURE, [panel])],
         deviations=[
             f"""A method on another clock gets there at the same margins: loss-scaled steps of size
                 {STEP_SIZE:g} raise both by {STEP_SIZE:g} per update, so that cross-entropy in
                 float32 is blind after about {steps / STEP_SIZE:.0f} updates."""
         ],
     )
-
-
-def _figure(log10_t: Floats, found: list[Failure]) -> Figure:
-    series = [
-        Series("line", log10_t, one.share, f"{one.where}, {one.dtype}")
-        for one in found
-        if one.attack == "pgd"
-    ]
-    caption = """Share of runs for which projected gradient descent (PGD) on the loss reports a
-        margin more than a tenth too large: from the time on at which the gradient of the loss
-        rounds to 0."""
-    panel = Panel(series, "log10 updates", "share of false reports", x_limits=(0, 400))
-    return Figure("attacks", caption, [panel])
 
 
 CLAIM = Claim(

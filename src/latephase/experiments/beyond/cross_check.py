@@ -92,8 +92,7 @@ def relative_errors(got: Floats, expected: Floats) -> Floats:
     apart = np.hypot(*np.moveaxis(got - expected, -1, 0))
     size = np.hypot(*np.moveaxis(expected, -1, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        error: Floats = np.where(apart == 0, 0.0, apart / size).max(axis=-1)
-    return error
+        return np.where(apart == 0, 0.0, apart / size).max(axis=-1)
 
 
 def agreement(parts: list[ErrorSamples]) -> Agreement:

@@ -58,9 +58,8 @@ def decide(m: Measured) -> Support:
         return Support.UNDECIDED
     fast_flow = m.flow_error <= FLOW_TOLERANCE
     slow_descent = m.moving >= 0.99 and m.law_error <= LAW_TOLERANCE
-    slopes = np.abs(np.array([m.slope_both, m.slope_one]) - 1)
-    linear = bool((slopes <= SLOPE_TOLERANCE).all()) and m.ratio <= LARGEST_RATIO
-    return Support.of(fast_flow and slow_descent and linear)
+    linear = all(abs(slope - 1) <= SLOPE_TOLERANCE for slope in (m.slope_both, m.slope_one))
+    return Support.of(fast_flow and slow_descent and linear and m.ratio <= LARGEST_RATIO)
 
 
 def log_flow_deficit(a: Floats, log_t: Floats) -> Floats:
@@ -218,23 +217,20 @@ def _courses(runs: Runs) -> Panel:
     middle = int(np.nanargmin(np.abs(constants - np.nanmedian(constants))))
     weights, biases = runs.networks
     start = (weights[[middle]], biases[[middle]])
-    series = [_course(start, GradientFlow(), "gradient flow", 0)]
-    for colour, step_size in enumerate((1e-1, 1e-3, 1e-5), start=1):
-        label = f"gradient descent, step size {step_size:g}"
-        series.append(_course(start, GradientDescent(step_size), label, colour))
+    methods: dict[str, Method] = {"gradient flow": GradientFlow()} | {
+        f"gradient descent, step size {s:g}": GradientDescent(s) for s in (1e-1, 1e-3, 1e-5)
+    }
+    series = []
+    for colour, (label, method) in enumerate(methods.items()):
+        flow = not method.discrete
+        times = [t for t in log_spaced(LogTime.parse("1e18", flow=flow), 120, flow) if t.log >= 0]
+        found = follow(start, PAPER_DATA, method, times)
+        x = np.array([t.log10 for t in times]) + np.log10(getattr(method, "step_size", 1.0))
+        y = found.record.observed["log_margin_deficit"][0] / np.log(10.0)
+        kept = (x >= 0) & (x <= 12)
+        series.append(Series("line", x[kept], y[kept], label, colour=colour))
     x_label = "log10 training time (GD: step size x t)"
     return Panel(series, x_label, "log10 margin deficit (input units)", "one start")
-
-
-def _course(start: tuple[Floats, Floats], method: Method, label: str, colour: int) -> Series:
-    step_size = getattr(method, "step_size", 1.0)
-    flow = not method.discrete
-    times = [t for t in log_spaced(LogTime.parse("1e18", flow=flow), 120, flow) if t.log >= 0]
-    found = follow(start, PAPER_DATA, method, times)
-    x = np.array([t.log10 for t in times]) + np.log10(step_size)
-    y = found.record.observed["log_margin_deficit"][0] / np.log(10.0)
-    kept = (x >= 0) & (x <= 12)
-    return Series("line", x[kept], y[kept], label, colour=colour)
 
 
 CLAIM = Claim(

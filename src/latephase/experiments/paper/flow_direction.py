@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,19 +74,13 @@ class Target:
     robustness_error: float  # relative, of the robustness margin against the optimum
 
 
-def kkt_point(geometry: TwoPointGeometry) -> Floats:
-    """The KKT point for k12 <= 0, (2 neurons, [w, b]): each neuron in the span of its own point."""
-    first = np.array([geometry.x1, 1.0]) / geometry.k11
-    second = np.array([geometry.x2, 1.0]) / geometry.k22
-    return np.stack([first, second])
-
-
 def limit() -> Target:
     """Check the KKT point of theory: residual, normalised margin and robustness margin."""
-    geometry = TwoPointGeometry.of(PAPER_DATA)
-    theta = kkt_point(geometry)
+    g = TwoPointGeometry.of(PAPER_DATA)
+    # For k12 <= 0: each neuron in the span of its own point, as (2 neurons, [w, b]).
+    theta = np.stack([np.array([g.x1, 1.0]) / g.k11, np.array([g.x2, 1.0]) / g.k22])
     arguments = theta[:, :1], theta[:, 1], OUTPUT_WEIGHTS, PAPER_DATA.inputs, PAPER_DATA.labels
-    norm = np.sqrt(1 / geometry.k11 + 1 / geometry.k22)
+    norm = np.sqrt(1 / g.k11 + 1 / g.k22)
     return Target(
         theta,
         float(kkt_residual(*arguments)),
@@ -137,11 +132,9 @@ def decide(found: list[Distances], target: Target) -> Support:
 def examine(bench: Bench) -> Finding:
     """Run the claim's experiment."""
     target = limit()
-    runs = [
-        trained(bench.ensemble(n, method=GradientFlow(), until=TIMES[-1], at=TIMES), n)
-        for n in INITIALIZERS
-    ]
-    found = [direction(r, target.parameters) for r in runs]
+    how: dict[str, Any] = {"method": GradientFlow(), "until": TIMES[-1], "at": TIMES}
+    runs = [trained(bench.ensemble(name, **how), name) for name in INITIALIZERS]
+    found = [direction(one, target.parameters) for one in runs]
     angle, deficit, residual, gap = (
         max(float(getattr(d, name)[CHECKED]) for d in found)
         for name in ("angle", "deficit", "residual", "gap")
@@ -183,10 +176,8 @@ def _figure(found: list[Distances]) -> Figure:
     log_t = np.array([LogTime.parse(t, flow=True).log for t in TIMES])
 
     def curves(name: str) -> list[Series]:
-        return [
-            Series("line", log_t, getattr(d, name), d.initializer, colour=k)
-            for k, d in enumerate(found)
-        ]
+        drawn = [(getattr(d, name), d.initializer) for d in found]
+        return [Series("line", log_t, *one, colour=k) for k, one in enumerate(drawn)]
 
     return Figure(
         "flow_direction",

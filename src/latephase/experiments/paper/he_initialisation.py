@@ -87,14 +87,8 @@ def decide(found: Recovery) -> Support:
     if found.depth.size == 0:
         return Support.UNDECIDED
     slow = quantile(found.half - np.log(np.maximum(found.bottom, 1)), 0.5) >= np.log(SLOW)
-    held = (
-        found.starts.all()
-        and found.drops.all()
-        and np.isfinite(found.half).all()
-        and (found.residual <= TOLERANCE).all()
-        and slow
-    )
-    return Support.of(held)
+    lawful = np.isfinite(found.half) & (found.residual <= TOLERANCE)
+    return Support.of(slow and (found.starts & found.drops & lawful).all())
 
 
 def examine(bench: Bench) -> Finding:
@@ -111,6 +105,9 @@ def examine(bench: Bench) -> Finding:
         "step of the minimum": quantiles(found.bottom, *SHARES),
         "step of half recovery, log10": quantiles(found.half / np.log(10), *SHARES),
     }
+    others = f"""Only {starts:.1%} of all He networks start at the optimal margin, those that have
+        each neuron active on its own point, and they are the ones that learn both; the others start
+        with a point on or across the boundary, that is with margin 0, and never learn both."""
     return Finding(
         decide(found),
         f"""All {int(found.starts.sum()):,} of {runs.count:,} trained runs start at the optimal
@@ -130,15 +127,8 @@ def examine(bench: Bench) -> Finding:
         settings(bench, (INITIALIZER,), at=TIMES),
         [Table("he_drop", CAPTION, quantiled)],
         [_figure(runs)],
-        [_others(starts)] if starts < 1 else [],
+        [others] if starts < 1 else [],
     )
-
-
-def _others(starts: float) -> str:
-    """Of the networks that do not start at the optimum."""
-    return f"""Only {starts:.1%} of all He networks start at the optimal margin, those that have
-        each neuron active on its own point, and they are the ones that learn both; the others start
-        with a point on or across the boundary, that is with margin 0, and never learn both."""
 
 
 def _figure(runs: Trained) -> Figure:
@@ -146,6 +136,7 @@ def _figure(runs: Trained) -> Figure:
     steps = np.where(early, np.rint(np.exp(np.where(early, runs.log_t, 0.0))), np.inf)
     log10_t = runs.log_t / np.log(10)
     moved = log10_t >= 0
+    beginning = moved & (log10_t <= 20)
     label, lost = "robustness margin / optimum", "margin deficit / optimum"
     margin, loss = runs.margin / OPTIMAL, runs.deficit / OPTIMAL
     return Figure(
@@ -155,9 +146,7 @@ def _figure(runs: Trained) -> Figure:
             thin lines: single runs.""",
         [
             Panel(_paths(margin, steps, early), "step", label, "the first 100 steps"),
-            Panel(
-                _paths(margin, log10_t, moved & (log10_t <= 20)), "log10 t", label, "to step 10^20"
-            ),
+            Panel(_paths(margin, log10_t, beginning), "log10 t", label, "to step 10^20"),
             Panel(_paths(loss, log10_t, moved), "log10 t", lost, "to step 10^1000", y_scale="log"),
         ],
     )

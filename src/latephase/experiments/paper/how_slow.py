@@ -63,8 +63,7 @@ def log_steps(found: LatePhase, deficit: float) -> Floats:
     """
     kept = np.isfinite(found.laws.constant)
     steps = np.abs(found.laws.constant[kept]) / deficit - found.laws.offset[kept]
-    latest: Floats = np.maximum(np.maximum(steps, found.journey.log_entry[kept]), 0.0)
-    return latest
+    return np.maximum(np.maximum(steps, found.journey.log_entry[kept]), 0.0)
 
 
 def log10_years(log10_steps: float) -> float:
@@ -86,8 +85,7 @@ def check(bench: Bench, name: str, found: LatePhase, deficit: float) -> Floats:
     times = [LogTime.from_log(float(log_t[late][i])) for i in order]
     seen = follow(networks, PAPER_DATA, GradientDescent(STEP_SIZE), times)
     diagonal = seen.record.observed["log_margin_deficit"][order, np.arange(order.size)]
-    errors: Floats = np.abs(np.expm1(diagonal - np.log(deficit)))
-    return errors
+    return np.abs(np.expm1(diagonal - np.log(deficit)))
 
 
 def log10_steps(found: LatePhase, deficit: float, share: float) -> float:

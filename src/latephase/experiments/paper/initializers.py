@@ -219,10 +219,8 @@ def examine(bench: Bench) -> Finding:
 def _fractions(found: list[Initialised]) -> tuple[Table, Figure]:
     interval, names = fractions(found), [i.initializer for i in found]
     shown: dict[str, list[object]] = {"initializer": list(names)}
-    series = [
-        Series("line", names, [exact] * len(names), role="reference")
-        for exact in sorted(set(FRACTIONS.values()))
-    ]
+    lines = [[exact] * len(names) for exact in sorted(set(FRACTIONS.values()))]
+    series = [Series("line", names, line, role="reference") for line in lines]
     for k, (regime, exact) in enumerate(FRACTIONS.items()):
         middle, low, high = (v[:, k] for v in (interval.estimate, interval.lower, interval.upper))
         shown[f"{regime.name} (exact {exact:g})"] = list(middle)

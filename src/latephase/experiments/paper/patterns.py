@@ -51,8 +51,7 @@ def sample_times() -> list[LogTime]:
 def codes_of(preactivations: Floats) -> Ints:
     """Pattern codes 0..15 of pre-activations (..., 2, 2)."""
     active = (preactivations > 0).reshape(*preactivations.shape[:-2], 4)
-    codes: Ints = active @ _BITS
-    return codes
+    return active @ _BITS
 
 
 def path(codes: Ints) -> tuple[str, ...]:
@@ -70,8 +69,7 @@ def group_of(codes: Ints) -> Ints:
     lookup = np.full(16, len(_GROUPS))
     for index, (_, members) in enumerate(_GROUPS):
         lookup[[int(m, 2) for m in members]] = index
-    groups: Ints = lookup[codes]
-    return groups
+    return lookup[codes]
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,7 @@ class Waits:
 
     def log_reach(self, deficit: float) -> Floats:
         """ln of the step from which the deficit stays below the one given, by the law, (K,)."""
-        reach: Floats = np.abs(self.constants) / deficit - self.offsets
-        return reach
+        return np.abs(self.constants) / deficit - self.offsets
 
     def dominated(self, deficit: float = DEFICIT) -> int:
         """Trials that wait longer in the specialised pattern than in all earlier ones together."""
@@ -137,6 +134,14 @@ def examine(bench: Bench) -> Finding:
     lowest = min(shares, key=lambda name: shares[name])
     latest = max(waits, key=lambda name: waits[name].log_entry.max())
     share, log10_latest = shares[lowest], float(waits[latest].log_entry.max()) / np.log(10)
+    common = paths.most_common(LONGEST_TABLE)
+    caption = f"""The most frequent of {len(paths)} pattern paths, {INITIALIZER}, up to step
+        {UNTIL:,}."""
+    shown: dict[str, list[Any]] = {
+        "path (s11 s12 s21 s22)": [" > ".join(p) for p, _ in common],
+        "trials": [count for _, count in common],
+        "share": [count / bench.trials for _, count in common],
+    }
     return Finding(
         verdict=decide(left, elsewhere, waits),
         summary=f"""{len(paths)} pattern paths occur; {left} runs leave the specialised pattern. The
@@ -156,7 +161,7 @@ def examine(bench: Bench) -> Finding:
         ],
         settings=bench.settings(inputs=[1.0, -1.0], step_size=STEP_SIZE, deficits=list(DEFICITS)),
         tables=[
-            _path_table(paths, bench.trials),
+            Table("pattern_paths", caption, shown),
             _slowest_table(codes[trained], times),
             _wait_table(waits),
         ],
@@ -169,19 +174,6 @@ def examine(bench: Bench) -> Finding:
                 small.""",
         ],
     )
-
-
-def _path_table(paths: Counter[tuple[str, ...]], trials: int) -> Table:
-    common = paths.most_common(LONGEST_TABLE)
-    columns: dict[str, list[Any]] = {
-        "path (s11 s12 s21 s22)": [" > ".join(p) for p, _ in common],
-        "trials": [count for _, count in common],
-        "share": [count / trials for _, count in common],
-    }
-    caption = (
-        f"The most frequent of {len(paths)} pattern paths, {INITIALIZER}, up to step {UNTIL:,}."
-    )
-    return Table("pattern_paths", caption, columns)
 
 
 def _slowest_table(codes: Ints, times: list[LogTime]) -> Table:

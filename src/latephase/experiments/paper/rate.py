@@ -113,8 +113,7 @@ def decide(rates: list[DeficitRate], single: SteppedRuns | None = None) -> Suppo
     if any(r.lower.size == 0 for r in rates):
         return Support.UNDECIDED
     held = all((bounded(r) & affine(r)).all() for r in rates)
-    held = held and (single is None or bool(slow_step_by_step(single).all()))
-    return Support.of(held)
+    return Support.of(held and (single is None or slow_step_by_step(single).all()))
 
 
 def examine(bench: Bench) -> Finding:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from latephase.core.arrays import Floats
-
 from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
 from ..bench.finding import Figure, Finding, Number, Panel, Series, Support
 from .runs import FEWEST, INITIALIZER
@@ -16,6 +14,8 @@ STEP_SIZE, EPS, UNTIL, TRIALS = 1.0, 1e-8, "1e6", 64
 METHODS = (f"adam:step_size={STEP_SIZE:g}", f"adam:step_size={STEP_SIZE:g}:eps=0")
 NEAR = 0.3  # of ln L; a plain number, since a step size is known to a factor only
 SLOPE = 0.1
+PICTURE = """Adam on x = 1, -1: median ln(1/L) over log10 t. With eps = 1e-8 it bends onto gradient
+    descent with the step size step_size / eps (dashed) as soon as the gradient falls below eps."""
 FRESH = 1000  # the criterion was fixed before these seeds were looked at
 
 
@@ -42,6 +42,13 @@ def examine(bench: Bench) -> Finding:
     predicted = log_t + np.log(STEP_SIZE / EPS)  # L = 2 e^-u with u = ln(2 step t)
     off, last = float(inverse[0, -1] - predicted[-1]), log_t > log_t[-1] - 0.5 * np.log(10)
     slopes = tuple(float(np.polyfit(log_t[last], u[last], 1)[0]) for u in inverse)
+    shown = found.log10_t.values > 1
+    log10_t, u = found.log10_t.values[shown], inverse[:, shown]
+    series = [
+        Series("line", log10_t, u[0], "eps = 1e-8"),
+        Series("line", log10_t, u[1], "eps = 0"),
+        Series("line", log10_t, predicted[shown], "step size 1e8", role="prediction"),
+    ]
     return Finding(
         verdict=decide(off, slopes, int(fitted.sum())),
         summary=f"""With eps = {EPS:g} ln(1/L) ends at {inverse[0, -1]:.2f}, where gradient descent
@@ -56,21 +63,8 @@ def examine(bench: Bench) -> Finding:
             Number("fitted trials", int(fitted.sum())),
         ],
         settings={**settings, "step_size": STEP_SIZE},
-        figures=[_figure(found.log10_t.values, inverse, predicted)],
+        figures=[Figure("remedies_adam", PICTURE, [Panel(series, "log10 t", "ln(1/L)")])],
     )
-
-
-def _figure(log10_t: Floats, inverse: Floats, predicted: Floats) -> Figure:
-    caption = """Adam on x = 1, -1: median ln(1/L) over log10 t. With eps = 1e-8 it bends onto
-        gradient descent with the step size step_size / eps (dashed) as soon as the gradient falls
-        below eps."""
-    shown = log10_t > 1
-    series = [
-        Series("line", log10_t[shown], inverse[0][shown], "eps = 1e-8"),
-        Series("line", log10_t[shown], inverse[1][shown], "eps = 0"),
-        Series("line", log10_t[shown], predicted[shown], "step size 1e8", role="prediction"),
-    ]
-    return Figure("remedies_adam", caption, [Panel(series, "log10 t", "ln(1/L)")])
 
 
 CLAIM = Claim(

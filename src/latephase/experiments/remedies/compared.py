@@ -16,30 +16,11 @@ from ..bench.statistics import median, share
 if TYPE_CHECKING:
     import xarray as xr
 
-
 ALL = (
-    "gd",
-    "sgd",
-    "sgd:replacement=0",
-    "power_step:exponent=1",
-    "heavy_ball",
-    "nesterov",
-    "sam",
-    "loss_scaled:decay=0.5",
-    "loss_scaled",
-    "normalized_gd",
-    "polyak_step",
-    "loss_based",
-    "dual_acceleration",
-    "adam",
-    "adam:eps=0",
-    "sign_descent",
-    "sam:radius=1",
-    "prgd",
-    "weight_decay",
-    "weight_decay:strength=1:fading=1",
-    "fixed_radius",
-    "span_projection",
+    *("gd", "sgd", "sgd:replacement=0", "power_step:exponent=1", "heavy_ball", "nesterov", "sam"),
+    *("loss_scaled:decay=0.5", "loss_scaled", "normalized_gd", "polyak_step", "loss_based"),
+    *("dual_acceleration", "adam", "adam:eps=0", "sign_descent", "sam:radius=1", "prgd"),
+    *("weight_decay", "weight_decay:strength=1:fading=1", "fixed_radius", "span_projection"),
     "span_projection:at=50:method=prgd/period=10",
 )
 """All methods with the parameters that are compared by default; the first is the yardstick."""

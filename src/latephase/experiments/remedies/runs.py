@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -60,12 +59,12 @@ def _one(points: tuple[float, ...], trials: int, seed: int) -> MethodRuns:
     from latephase.runs.compare import compare
     from latephase.training.methods.table import named
 
-    def run(texts: Sequence[str], until: str, **sampled: Any) -> xr.Dataset:
+    def run(texts: list[str], until: str, **sampled: Any) -> xr.Dataset:
         methods = [named(text, STEP_SIZE) for text in texts]
         return compare(INITIALIZER, data, methods, trials=trials, seed=seed, until=until, **sampled)
 
     data = Dataset(list(points), [1, -1])
-    found = run(ALL, UNTIL, samples=SAMPLES)
+    found = run([*ALL], UNTIL, samples=SAMPLES)
     late = {text: rows(run([text], t, at=[t]))[0].ratio for text, t in LATE.items()}
     judged = [replace(row, ratio=late.get(row.method, row.ratio)) for row in rows(found)]
     return MethodRuns(data, found, judged)
