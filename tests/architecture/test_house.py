@@ -43,10 +43,20 @@ def rooms_in_contract(contract_id: str) -> list[str]:
 
 def rooms_in_diagram() -> list[str]:
     """Rooms in the listing of ARCHITECTURE.md, from top to bottom."""
+    return [folder for folder in folders_in_diagram() if "/" not in folder]
+
+
+def folders_in_diagram() -> list[str]:
+    """Rooms and their sub-rooms in that listing, as paths: two spaces deeper is inside."""
     page = (ROOT / "ARCHITECTURE.md").read_text()
     listing = re.search(r"```\nsrc/latephase/\n(.*?)```", page, re.S)
     assert listing, "ARCHITECTURE.md has no listing of src/latephase/"
-    return re.findall(r"^  (\w+)/ ", listing[1], re.M)
+    path: list[str] = []
+    found = []
+    for space, name in re.findall(r"^( +)(\w+)/ ", listing[1], re.M):
+        path[len(space) // 2 - 1 :] = [name]
+        found.append("/".join(path))
+    return found
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -178,11 +188,11 @@ def test_second_contract_keeps_the_order_of_the_first():
     assert second == first[: len(second)]
 
 
-def test_every_room_is_in_the_diagram():
-    """Ground truth: the folders under src/latephase."""
+def test_every_folder_is_in_the_diagram():
+    """Ground truth: the folders under src/latephase, sub-rooms included."""
     package = ROOT / "src" / "latephase"
-    folders = {found.parent.name for found in package.glob("*/__init__.py")}
-    assert folders == set(rooms_in_diagram())
+    folders = {str(found.parent.relative_to(package)) for found in package.rglob("__init__.py")}
+    assert folders - {"."} == set(folders_in_diagram())
 
 
 def test_tests_mirror_the_rooms():

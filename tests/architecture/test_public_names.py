@@ -32,3 +32,10 @@ def test_a_public_name_is_what_its_room_calls_so(room: str, inside: str, name: s
 def test_a_name_that_is_none_is_an_attribute_error():
     """Ground truth: Python's own modules."""
     assert not hasattr(latephase, "nothing_of_this_name")
+
+
+def test_the_contract_is_complete():
+    """Ground truth: the public contract of ARCHITECTURE.md, which names them in backticks."""
+    page = (Path(__file__).resolve().parents[2] / "ARCHITECTURE.md").read_text()
+    contract = page.partition("## The public contract")[2].partition("\n## ")[0]
+    assert set(latephase.__all__) <= set(re.findall(r"`(\w+)", contract))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from latephase.cli.problem import Problem
+from latephase.cli.problem import ProblemFlags
 
 RUN = {
     "--inputs": "1,-1",
@@ -167,7 +167,7 @@ def broken(*_: object, **__: object) -> None:
 
 def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
     """Ground truth: an error planted in a command; exit code 1."""
-    monkeypatch.setattr(Problem, "read", broken)
+    monkeypatch.setattr(ProblemFlags, "read", broken)
     ended = latephase(*changed("run", RUN, {}))
     assert ended.code == 1
     assert ended.err.count("\n") == 1
@@ -178,7 +178,7 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
 @pytest.mark.parametrize("how", ["flag", "environment"])
 def test_the_traceback_can_be_seen(latephase, monkeypatch, how):
     """Ground truth: the name of the function in which the error was planted."""
-    monkeypatch.setattr(Problem, "read", broken)
+    monkeypatch.setattr(ProblemFlags, "read", broken)
     if how == "environment":
         monkeypatch.setenv("LATEPHASE_TRACEBACK", "1")
     ended = latephase(*(["--traceback"] if how == "flag" else []), *changed("run", RUN, {}))

@@ -50,6 +50,7 @@ def test_without_a_constant_the_steps_are_found_on_the_run(latephase):
     start = ["--inputs", "0.5,-0.5", "--labels", "1,-1", "--weights", "0.7,-0.4"]
     out = latephase("predict", *start, "--biases", "0.1,0.2", "--step-size", "0.1").out
     assert "constant 0.0\n" in out
+    assert "law      x* ~ 0 + o(1 / ln t)\n" in out
     assert "rigour   estimated: found by following the run" in out
 
 

@@ -15,7 +15,7 @@ from latephase.cli.samples import readable
 
 DATA = "--inputs 1,-1 --labels 1,-1 --step-size 0.1"
 KEYS = ["t", "log10_t", "weights", "biases", "boundary", "robustness_margin", "margin_deficit"]
-KEYS += ["log_margin_deficit", "log_loss", "error", "margin_error"]
+KEYS += ["log_margin_deficit", "log_loss", "error", "margin_error", "rigour"]
 TIMES = ["1e3", "0", "1", "1e1000"]
 
 
@@ -40,7 +40,7 @@ def test_json_is_what_simulate_returns(latephase, problem):
     ended = latephase("run", *problem, "--until", "1e1000", "--at", ",".join(TIMES), "--json")
     assert (ended.code, ended.err) == (0, "")
     found, run = parsed(ended.out), simulated(TIMES)
-    assert list(found) == ["outcome", "regime", "law", "samples"]
+    assert list(found) == ["outcome", "regime", "law", "rigour", "samples"]
     assert (found["outcome"], found["regime"]) == ("settled", "specialised")
     expected = {name: getattr(run.law, name) for name in run.law.__dataclass_fields__}
     assert found["law"] == {**expected, "shares": run.law.shares.tolist()}
@@ -50,7 +50,8 @@ def test_json_is_what_simulate_returns(latephase, problem):
         at = run.trajectory.isel(time=i)
         assert sample["weights"] == at.weights.values[:, 0].tolist()
         assert sample["biases"] == at.biases.values.tolist()
-        assert [sample[key] for key in KEYS[4:]] == [float(at[key]) for key in KEYS[4:]]
+        assert [sample[key] for key in KEYS[4:-1]] == [float(at[key]) for key in KEYS[4:-1]]
+        assert sample["rigour"] == at.rigour == found["rigour"] == "exact"
 
 
 def test_undefined_and_infinite_numbers_are_null(latephase, dead):
@@ -149,19 +150,8 @@ def test_the_selection_has_the_start_the_decades_and_the_end(end):
 
 def test_the_selection_has_the_dip_of_the_margin(latephase):
     """Ground truth: the least of a hundred margins, at t = 28 between two decades."""
-    start = [
-        "--inputs",
-        "1,-1",
-        "--labels",
-        "1,-1",
-        "--weights",
-        "1.2,-0.3",
-        "--biases",
-        "0,0",
-        "--step-size",
-        "0.1",
-    ]
-    words = ["run", *start, "--until", "1000", "--samples", "100"]
+    start = "--inputs 1,-1 --labels 1,-1 --weights 1.2,-0.3 --biases 0,0 --step-size 0.1"
+    words = ["run", *start.split(), "--until", "1000", "--samples", "100"]
     samples = parsed(latephase(*words, "--json").out)["samples"]
     least = min(sample["robustness_margin"] for sample in samples)
     assert least < min(samples[0]["robustness_margin"], samples[-1]["robustness_margin"])

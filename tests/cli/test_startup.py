@@ -39,6 +39,19 @@ def test_help_loads_nothing_slow(arguments):
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+@pytest.mark.parametrize(
+    "command", [("run", "--until", "1e1000"), ("predict",)], ids=lambda c: c[0]
+)
+def test_a_closed_form_needs_no_compiler(command):
+    """Ground truth: sys.modules of a fresh interpreter; x1 x2 = -1 takes no single step."""
+    problem = "--inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 --biases 0.1,0.2 --step-size 0.1"
+    arguments = [*command, *problem.split()]
+    code = LOOK.format(arguments=arguments, slow=("jax", "scipy.special", "matplotlib", "flint"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_shows_an_example(latephase, command):
     """Ground truth: a line of the help that calls the command."""

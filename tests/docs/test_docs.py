@@ -33,7 +33,7 @@ SHORT = (
     "certify",
     "verify",
     "--version",
-)  # commands a test has the time for
+)  # that are quick
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -188,6 +188,24 @@ def test_cited_sections_exist():
             titles, numbers = cited_sections(file.read_text())
             assert titles <= set(headings(text)), file
             assert numbers <= numbered, file
+
+
+def test_code_that_pages_name_exists():
+    """Ground truth: the files under src/latephase, which pages name as `late/pair/`."""
+    package = ROOT / "src" / "latephase"
+    rooms = {found.parent.name for found in package.glob("*/__init__.py")}
+    for page in (
+        ROOT / "docs" / "theory.md",
+        ROOT / "docs" / "glossary.md",
+        ROOT / "ARCHITECTURE.md",
+    ):
+        named = re.findall(r"`(?:src/latephase/)?(\w+/[\w/.]*)`", BLOCK.sub("", page.read_text()))
+        inside = [name for name in named if name.split("/")[0] in rooms]
+        missing = [
+            n for n in inside if not any(package.glob(n.rstrip("/") + end) for end in ("", ".py"))
+        ]
+        assert not missing, page
+        assert inside, page
 
 
 def test_citations_are_recognised():

@@ -146,14 +146,17 @@ InitInstead = Annotated[
     ),
 ]
 
-# How far, how many, and which times.
+# How far, how many, and which times.  Those of runs stay texts: whether a time may be a real number
+# depends on the method, so it is read where that is known.
 Until = Annotated[str, _option("T", "The horizon, in updates: 1000, 1e1000, 10**6.")]
 UntilStepped = Annotated[str, _option("T", "Updates to make, one by one: at most 1e8.")]
 At = Annotated[
     Sequence[str] | None, _option("T,T,...", "Times to record, instead of --samples.", words)
 ]
 TableTimes = Annotated[Sequence[str], _option("T,T,...", "Times of the table.", words)]
-Samples = Annotated[int, _option("N", "How many times to record, most of them early.", whole)]
+Samples = Annotated[
+    int, _option("N", "How many times to record: dense to 1e6, then even in ln ln t.", whole)
+]
 MaxSteps = Annotated[
     int,
     _option("N", "Steps that may be taken one by one. \\[default: 1e6]", whole, show_default=False),

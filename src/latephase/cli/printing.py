@@ -31,11 +31,6 @@ def line(label: str, text: str) -> None:
     console().print(Text.assemble((f"{label:<9}", "bold"), text), soft_wrap=True)
 
 
-def blank() -> None:
-    """An empty line."""
-    console().print()
-
-
 def table(*headings: str) -> Table:
     """An empty table; columns whose heading begins with ">" are ranged right."""
     from rich import box
@@ -46,6 +41,12 @@ def table(*headings: str) -> Table:
         right = heading.startswith(">")
         empty.add_column(heading.removeprefix(">"), justify="right" if right else "left")
     return empty
+
+
+def print_table(filled: Table) -> None:
+    """A table and an empty line."""
+    console().print(filled)
+    console().print()
 
 
 def show(value: float, digits: int = 6) -> str:
@@ -71,16 +72,8 @@ def whole(n: int) -> str:
 
 def law_text(law: Law) -> str:
     """The law as a formula with its numbers."""
-    constant, offset = _signed(law.constant), _signed(law.offset)
-    limit, name = (law.limit_boundary, "x*")
-    if limit is None:
-        limit, name = law.limit_margin, "margin"
-    return f"{name} ~ {show(math.nan if limit is None else limit)} {constant} / (ln t {offset})"
-
-
-def _signed(value: float) -> str:
-    """A term to be added: "+ 0.2" or "- 0.2"."""
-    return f"{'-' if value < 0 else '+'} {show(abs(value))}"
+    assert law.constant is not None  # computed by now, where it takes time
+    return str(law)
 
 
 def print_json(record: dict[str, Any]) -> None:

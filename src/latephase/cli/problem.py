@@ -118,7 +118,7 @@ class Task(Training, Points):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(Training, Start, Points):
+class ProblemFlags(Training, Start, Points):
     """Data, initial network and method."""
 
     def read(self) -> tuple[ShallowReLU, Dataset, GradientDescent | GradientFlow]:

@@ -19,7 +19,7 @@ def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
     lines: whether to say so in lines where stderr is no terminal.
     """
     if not sys.stderr.isatty():
-        yield _Lines(label, unit) if lines else _silent
+        yield _in_lines(label, unit) if lines else _silent
         return
     from rich import progress as rich
     from rich.console import Console
@@ -41,18 +41,18 @@ def _silent(done: int, total: int) -> None:
     """Nothing: what takes seconds as a rule leaves no lines in files and pipes."""
 
 
-class _Lines:
+def _in_lines(label: str, unit: str) -> Progress:
     """Says how far the work is, every few seconds."""
+    began = said = time.monotonic()
 
-    def __init__(self, label: str, unit: str) -> None:
-        self.label, self.unit = label, unit
-        self.began = self.said = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
+    def tell(done: int, total: int) -> None:
+        nonlocal said
         now = time.monotonic()
-        if now - self.said >= _EVERY:
-            self.said = now
-            text = f"{self.label}: {done:,} of {total:,} {self.unit} ({now - self.began:.0f} s)"
+        if now - said >= _EVERY:
+            said = now
             with suppress(OSError):  # nobody listens: the work goes on
+                text = f"{label}: {done:,} of {total:,} {unit} ({now - began:.0f} s)"
                 sys.stderr.write(text + "\n")
                 sys.stderr.flush()
+
+    return tell

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import printing
-from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,37 +56,22 @@ def rounded(run: Run) -> xr.Dataset:
     )
 
 
-def latest(run: Run) -> xr.Dataset:
-    """The latest sample that was reached.  Raises InputError if none was.
-
-    Samples come in the order asked for, and those that were not reached are NaN.
-    """
-    reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
-    if not reached.any():
-        got = Words(f"none: {run.outcome.value}")
-        raise InputError(
-            "a sample that was reached, to save", got, "see --max-steps, --step-size and --at"
-        )
-    found = run.trajectory.isel(time=reached)
-    return found.isel(time=found.log10_t.values.argmax())
-
-
 def records(run: Run) -> list[dict[str, Any]]:
     """The samples as JSON objects, as the contract of `run --json` states them."""
     shown = rounded(run)
-    return [_record(shown.isel(time=i)) for i in range(shown.time.size)]
-
-
-def _record(at: xr.Dataset) -> dict[str, Any]:
-    weights = at.weights.values
-    flat = weights[:, 0] if weights.shape[1] == 1 else weights
-    return {
-        "t": str(at.time.values),
-        "log10_t": float(at.log10_t),
-        "weights": flat.tolist(),
-        "biases": at.biases.values.tolist(),
-        **{name: float(at[name]) for name in _SCALARS},
-    }
+    weights = shown.weights.values
+    flat = weights[..., 0] if weights.shape[-1] == 1 else weights
+    return [
+        {
+            "t": str(shown.time.values[i]),
+            "log10_t": float(shown.log10_t[i]),
+            "weights": flat[i].tolist(),
+            "biases": shown.biases.values[i].tolist(),
+            **{name: float(shown[name][i]) for name in _SCALARS},
+            "rigour": str(shown.rigour.values[i]),
+        }
+        for i in range(shown.time.size)
+    ]
 
 
 def readable(trajectory: xr.Dataset) -> list[int]:
@@ -122,30 +106,22 @@ def _marks(log10_t: Floats) -> Floats:
 
 
 def table(trajectory: xr.Dataset) -> Any:
-    """The samples as rows."""
-    columns = _columns(trajectory)
-    shown = printing.table("t", *(f">{heading}" for heading in columns.values()))
-    rows = zip(*(trajectory[name].values for name in columns), strict=True)
-    for t, row in zip(trajectory.time.values, rows, strict=True):
-        *values, error = row
-        cells = (printing.show(float(value)) for value in values)
-        shown.add_row(printing.short(str(t)), *cells, printing.show(float(error), 2))
-    return shown
+    """The samples as rows.
 
-
-def _columns(trajectory: xr.Dataset) -> dict[str, str]:
-    """Variables and their headings; of two neurons on a line all but the loss, which says less.
-
-    Of other networks the loss, and what is defined somewhere: in the plane there is no x*.
+    Of two neurons on a line all columns but the loss, which says less; of other networks the loss,
+    and what is defined somewhere: in the plane there is no x*.
     """
     if is_simplest(trajectory):
-        return {name: text for name, text in _HEADINGS.items() if name != "log_loss"}
-    always = ("log10_t", "log_loss", "error")
-    return {
-        name: text
-        for name, text in _HEADINGS.items()
-        if name in always or trajectory[name].notnull().any()
-    }
+        names = [name for name in _HEADINGS if name != "log_loss"]
+    else:
+        sure = ("log10_t", "log_loss", "error")
+        names = [n for n in _HEADINGS if n in sure or trajectory[n].notnull().any()]
+    shown = printing.table("t", *(f">{_HEADINGS[name]}" for name in names))
+    columns = [trajectory[name].values.tolist() for name in names]
+    for t, *values, error in zip(trajectory.time.values, *columns, strict=True):
+        cells = map(printing.show, values)
+        shown.add_row(printing.short(str(t)), *cells, printing.show(error, 2))
+    return shown
 
 
 def is_simplest(trajectory: xr.Dataset) -> bool:

@@ -1,6 +1,6 @@
 """Figures and pages from findings: the room reads results and computes nothing.
 
-`write_report` is the entry.  matplotlib, xarray and Jinja2 are loaded when it is called.
+`write_report` is the entry.  Importing it loads matplotlib and Jinja2.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Examined = Sequence[tuple[Statement, Finding]]
+FOLDERS = {"pdf": "figures", "csv": "tables", "zarr": "data"}
 
 
 def findings_json(findings: Examined, provenance: Mapping[str, Any]) -> str:
@@ -48,29 +49,19 @@ def _claim(claim: Statement, finding: Finding) -> dict[str, Any]:
         "numbers": numbers,
         "settings": finding.settings,
         "deviations": finding.deviations,
-        "tables": [_listed(t, csv_name(t)) for t in finding.tables],
-        "figures": [_listed(f, zarr_name(f)) | {"pdf": pdf_name(f)} for f in finding.figures],
+        "tables": [_listed(table, "csv") for table in finding.tables],
+        "figures": [_listed(f, "zarr") | {"pdf": place(f, "pdf")} for f in finding.figures],
     }
     return {name: jsonable(value) for name, value in record.items()}
 
 
-def _listed(item: Table | Figure, file: str) -> dict[str, str]:
-    return {"key": item.key, "caption": item.caption, "data": file}
+def _listed(item: Table | Figure, kind: str) -> dict[str, str]:
+    return {"key": item.key, "caption": item.caption, "data": place(item, kind)}
 
 
-def csv_name(table: Table) -> str:
-    """Where the table lies, from the folder of the report."""
-    return f"tables/{slug(table.key)}.csv"
-
-
-def pdf_name(figure: Figure) -> str:
-    """Where the figure lies, from the folder of the report."""
-    return f"figures/{slug(figure.key)}.pdf"
-
-
-def zarr_name(figure: Figure) -> str:
-    """Where the series of the figure lie, from the folder of the report."""
-    return f"data/{slug(figure.key)}.zarr"
+def place(item: Table | Figure, kind: str) -> str:
+    """Where a table lies as csv, a figure as pdf, its series as zarr, in the report's folder."""
+    return f"{FOLDERS[kind]}/{slug(item.key)}.{kind}"
 
 
 def jsonable(value: Any) -> Any:

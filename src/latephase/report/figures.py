@@ -121,7 +121,10 @@ def draw_panel(axes: Axes, panel: Panel, width: float) -> None:
         _name_categories(axes, brushes(series, sideways=sideways)[0].places, sideways)
     mesh = colour_mesh(axes, series)
     if mesh is not None:
-        _colour_bar(axes, mesh, panel.colour_label)
+        bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.solids.set_rasterized(True)  # type: ignore[union-attr]
+        bar.set_label(typeset.plain(panel.colour_label))
     _head(axes, panel, width)
 
 
@@ -142,8 +145,13 @@ def _scale(axis: Axis, scale: str, panel: Panel) -> None:
     if scale == "linear":
         axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
         return
-    smallest = _smallest(panel) if scale == "symlog" else 0.0
-    options = {"linthresh": smallest} if scale == "symlog" else {}
+    smallest, options = 0.0, {}
+    if scale == "symlog":  # which turns linear at the smallest size on the axis other than 0
+        sizes = [np.abs(np.asarray(one.y, dtype=float)).ravel() for one in panel.series]
+        every = np.concatenate(sizes)
+        positive = every[np.isfinite(every) & (every > 0)]
+        smallest = 10.0 ** math.floor(math.log10(positive.min())) if len(positive) else 1.0
+        options = {"linthresh": smallest}
     axis._set_axes_scale(scale, **options)  # type: ignore[attr-defined]
     axis.set_major_formatter(FuncFormatter(lambda value, _: _power_tick(value, smallest)))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_tick(value, axis)))
@@ -170,14 +178,6 @@ def _minor_tick(value: float, axis: Axis) -> str:
     return f"{value:g}" if min(abs(lead - 2), abs(lead - 5)) < 1e-6 else ""
 
 
-def _smallest(panel: Panel) -> float:
-    """The smallest size on the y axis other than 0: where symlog turns linear."""
-    sizes = [np.abs(np.asarray(one.y, dtype=float)).ravel() for one in panel.series]
-    every = np.concatenate(sizes)
-    positive = every[np.isfinite(every) & (every > 0)]
-    return float(10.0 ** math.floor(math.log10(positive.min()))) if len(positive) else 1.0
-
-
 def _sideways(panel: Panel) -> bool:
     """Bars and ranges lie when the names of their categories would not fit side by side."""
     rows = [np.asarray(one.x) for one in panel.series if one.kind in SIDE_BY_SIDE]
@@ -194,13 +194,6 @@ def _name_categories(axes: Axes, places: dict[str, int], sideways: bool) -> None
         axes.set_ylim(ends[::-1])
     else:
         axes.set_xlim(ends)
-
-
-def _colour_bar(axes: Axes, mesh: object, label: str) -> None:
-    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28)  # type: ignore[arg-type]
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.solids.set_rasterized(True)  # type: ignore[union-attr]
-    bar.set_label(typeset.plain(label))
 
 
 def _head(axes: Axes, panel: Panel, width: float) -> None:

@@ -14,7 +14,7 @@ from latephase.core import Rigour
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.bench.finding import Support, Table
 from latephase.report import references, typeset
-from latephase.report.data import Examined, csv_name, pdf_name, zarr_name
+from latephase.report.data import Examined, place
 from latephase.report.figures import panel_svgs
 from latephase.report.palette import THEME
 
@@ -32,22 +32,6 @@ def page(findings: Examined, provenance: Mapping[str, Any], lead: str | None = N
     works = references.cited(_texts(findings))
     names = {work.key: work.short for work in works}
     tally = {v: [claim for claim, finding in findings if finding.verdict is v] for v in Support}
-    template = _environment(names).get_template("report.html.j2")
-    return template.render(
-        title=TITLE,
-        theme=THEME,
-        style=Markup(_resource("style.css")),
-        lead=lead or LEAD,
-        tally=tally,
-        findings=findings,
-        rigours=list(Rigour),
-        kinds=[kind for kind in Evidence if kind is not Evidence.both],
-        provenance={name.replace("_", " "): _setting(entry) for name, entry in provenance.items()},
-        works=works,
-    )
-
-
-def _environment(names: dict[str, str]) -> Environment:
     environment = Environment(
         loader=FunctionLoader(_resource),
         autoescape=True,
@@ -63,11 +47,20 @@ def _environment(names: dict[str, str]) -> Environment:
         "svgs": lambda figure: [(name, Markup(svg)) for name, svg in panel_svgs(figure)],
         "table": _table,
         "setting": _setting,
-        "pdf_name": pdf_name,
-        "csv_name": csv_name,
-        "zarr_name": zarr_name,
+        "place": place,
     }
-    return environment
+    return environment.get_template("report.html.j2").render(
+        title=TITLE,
+        theme=THEME,
+        style=Markup(_resource("style.css")),
+        lead=lead or LEAD,
+        tally=tally,
+        findings=findings,
+        rigours=list(Rigour),
+        kinds=[kind for kind in Evidence if kind is not Evidence.both],
+        provenance={name.replace("_", " "): _setting(entry) for name, entry in provenance.items()},
+        works=works,
+    )
 
 
 def _resource(name: str) -> str:

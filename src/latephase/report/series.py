@@ -81,7 +81,9 @@ _LOOKS: dict[str, tuple[float, str, float, float]] = {
 def brushes(series: tuple[Series, ...], *, sideways: bool) -> list[Brush]:
     """A brush for every series of a panel; accents go to data in order, unless chosen."""
     rows = [i for i, one in enumerate(series) if one.kind in SIDE_BY_SIDE]
-    places = _places(series)
+    columns = [np.asarray(one.x) for one in series]
+    names = [str(name) for x in columns if x.dtype.kind in "OUT" for name in x]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}  # as they appear
     over_map = any(one.kind == "map" for one in series)
     chosen = {one.colour for one in series if one.colour is not None}
     free = iter(i for i in range(10_000) if i not in chosen)
@@ -105,13 +107,6 @@ def _colour(series: Series, free: Any) -> tuple[str, int]:
             return (INK if series.role == "prediction" else MUTED), 0
         index = next(free)
     return ACCENTS[index % len(ACCENTS)], index // len(ACCENTS)
-
-
-def _places(series: tuple[Series, ...]) -> dict[str, int]:
-    """Place of every category of the panel, in the order of appearance."""
-    columns = [np.asarray(one.x) for one in series]
-    names = [str(name) for x in columns if x.dtype.kind in "OUT" for name in x]
-    return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
 def draw_line(axes: Axes, series: Series, brush: Brush) -> None:

@@ -103,12 +103,7 @@ def _spelt(text: str) -> str:
     text = re.sub(r"(?<=[=<>≤≥≠(,] )-(?=\w)", "−", text)
     text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
     text = re.sub(r"(?<=\d) %", "\u00a0%", text)
-    return _SCIENTIFIC.sub(_spell_out, text)
-
-
-def _spell_out(found: re.Match[str]) -> str:
-    sign = "−" if found[1] else ""
-    return sign + ten_to(found[2], str(int(found[3])))
+    return _SCIENTIFIC.sub(lambda m: "−" * bool(m[1]) + ten_to(m[2], str(int(m[3]))), text)
 
 
 def _bare(text: str) -> str:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from latephase.core.workers import workers
 from latephase.experiments.bench.finding import Figure
-from latephase.report.data import Examined, write_runs
+from latephase.report import data, figures
+from latephase.report.data import Examined
+from latephase.report.page import page
 from latephase.store.directory import claim_output, publish, seal
 
 if TYPE_CHECKING:
@@ -39,40 +41,30 @@ def write_report(
     An earlier report in `out` is replaced once the new one is complete.  InputError if `out` holds
     what latephase did not write (unless `force`) or cannot be written.
     """
-    _refuse_repeated_keys(findings)
+    for kind in ("figures", "tables"):  # of one key they would overwrite each other's files
+        keys = Counter(item.key for _, finding in findings for item in getattr(finding, kind))
+        repeated = [key for key, count in keys.items() if count > 1]
+        if repeated:
+            raise ValueError(f"{kind} with the same key: {', '.join(repeated)}; rename all but one")
     partial = claim_output(out, force=force)
     try:
-        _build(partial, findings, provenance, lead, processes)
+        for name in data.FOLDERS.values():
+            (partial / name).mkdir()
+        drawn = [figure for _, finding in findings for figure in finding.figures]
+        with _beside(processes, partial, drawn), figures.plot_style():
+            (partial / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
+        for _, finding in findings:
+            for table in finding.tables:
+                data.write_csv(table, partial / data.place(table, "csv"))
+        text = data.findings_json(findings, provenance)
+        (partial / "findings.json").write_text(text, encoding="utf-8")
         if runs is not None:
-            write_runs(runs, partial / "data" / "runs.zarr")
+            data.write_runs(runs, partial / "data" / "runs.zarr")
         seal(partial)
         return publish(partial, out) / PAGE
     except BaseException:  # a report is made again faster than resumed: leave nothing behind
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def _build(
-    folder: Path,
-    findings: Examined,
-    provenance: Mapping[str, Any],
-    lead: str | None,
-    processes: int,
-) -> None:
-    """Fill the empty folder."""
-    from latephase.report import data, figures
-    from latephase.report.page import page
-
-    for name in ("figures", "tables", "data"):
-        (folder / name).mkdir()
-    drawn = [figure for _, finding in findings for figure in finding.figures]
-    with _beside(processes, folder, drawn), figures.plot_style():
-        (folder / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
-    for _, finding in findings:
-        for table in finding.tables:
-            data.write_csv(table, folder / data.csv_name(table))
-    text = data.findings_json(findings, provenance)
-    (folder / "findings.json").write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -90,18 +82,7 @@ def _beside(processes: int, folder: Path, drawn: list[Figure]) -> Iterator[None]
 
 def _write_figures(folder: Path, drawn: list[Figure]) -> None:
     """PDF and Zarr of each figure."""
-    from latephase.report import data, figures
-
     with figures.plot_style():
         for figure in drawn:
-            (folder / data.pdf_name(figure)).write_bytes(figures.pdf(figure))
-            data.write_zarr(figure, folder / data.zarr_name(figure))
-
-
-def _refuse_repeated_keys(findings: Examined) -> None:
-    """Two figures or tables of one key would overwrite each other's files."""
-    for kind in ("figures", "tables"):
-        keys = Counter(item.key for _, finding in findings for item in getattr(finding, kind))
-        repeated = [key for key, count in keys.items() if count > 1]
-        if repeated:
-            raise ValueError(f"{kind} with the same key: {', '.join(repeated)}; rename all but one")
+            (folder / data.place(figure, "pdf")).write_bytes(figures.pdf(figure))
+            data.write_zarr(figure, folder / data.place(figure, "zarr"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import wrightomega
 
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools
@@ -207,6 +206,8 @@ def _bounds(problem: Problem, bits: int) -> tuple[LogTime | None, LogTime | None
     """
     if not problem.has_closed_form:
         return None, None
+    from scipy.special import wrightomega  # slow to import, and needed here only
+
     norms = (problem.geometry.k11, problem.geometry.k22)
     rates = [problem.method.log_step + math.log(k) for k in norms if k < math.inf]
     logs = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from latephase.cli import flags, interrupt, kept, printing
-from latephase.cli.problem import Problem, Start, given, names_of, refuse_beside, stated
+from latephase.cli.problem import ProblemFlags, Start, given, names_of, refuse_beside, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError, LogTime, Words
 
@@ -39,7 +39,7 @@ _LATE = "1e1000"  # from which the constants of the rate are tight
 @stated
 def command(
     context: typer.Context,
-    asked: Problem,
+    asked: ProblemFlags,
     init: flags.InitInstead = None,
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
@@ -54,7 +54,8 @@ def command(
     start = asked.given(*names_of(Start))
     if init is not None:
         refuse_beside("--init", start + given(context, "at", "json"))
-        return _ensemble(init, asked, trials, seed, claim, out, resume, force)
+        options = {"trials": trials, "seed": seed, "claim": claim}
+        return _ensemble(init, asked, options, out, resume, force)
     if not start:
         ways = "--weights and --biases, --network, or --init"
         raise InputError(ways, Words("none of them"), "add for example --init he_normal")
@@ -92,12 +93,11 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
     entry = printing.whole(found.entry_step or 0)
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
-    printing.blank()
+    printing.console().print()
     table = printing.table("t", ">margin deficit, at least", ">at most")
     for t in at:
         table.add_row(t, *_outward(*found.deficit(t), 18))
-    printing.console().print(table)
-    printing.blank()
+    printing.print_table(table)
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
     again = f"latephase certify {problem_flags}{claimed} --out run.cert.json"
@@ -136,18 +136,17 @@ def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
 
 def _ensemble(
     init: str,
-    asked: Problem,
-    trials: int,
-    seed: int,
-    claim: str,
+    asked: ProblemFlags,
+    options: dict[str, Any],
     out: str | None,
     resume: bool,
     force: bool,
 ) -> int:
+    """Certify networks drawn from `init`; options: trials, seed and claim."""
     if out is None and (resume or force):
         raise InputError("--out with --resume and --force", None, "name the folder: --out certs")
     data, trained = asked.dataset(), asked.trained()
-    interrupt.on_interruption(kept.trials_in(out, trials))
+    interrupt.on_interruption(kept.trials_in(out, options["trials"]))
     with progress(f"certify {init}", "trials") as shown:
         from latephase.certificates.ensemble import certify_ensemble
 
@@ -155,18 +154,15 @@ def _ensemble(
             init,
             data,
             trained,
-            trials=trials,
-            seed=seed,
-            claim=claim,
+            **options,
             out=out,
             resume=resume,
             force=force,
             processes=os.cpu_count() or 1,
             progress=shown,
         )
-    printing.console().print(_counts(rows))
-    printing.blank()
-    printing.line("claim", claim)
+    printing.print_table(_counts(rows))
+    printing.line("claim", options["claim"])
     printing.line("rigour", "proved: every number is enclosed in balls")
     keep, check = "keep the certificates: add --out certs", f"check them: latephase verify {out}"
     printing.line("next", keep if out is None else check)

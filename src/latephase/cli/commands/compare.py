@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,11 +56,14 @@ def command(
     if out is None and force:
         raise InputError("--out with --force", None, "name the folder: --out comparison")
     data = (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
-    with _said_aloud():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         from latephase.experiments.remedies.compared import ALL
         from latephase.training.methods.table import named
 
         chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
+    for one in caught:
+        say(f"warning: {one.message}")
     with kept.reserved(out, force, "comparison"), progress("compare", "updates") as shown:
         from latephase.runs.compare import compare
 
@@ -79,16 +80,6 @@ def command(
         page, rows = _reported(data, found, out, force)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
     _print(data, rows, page)
-
-
-@contextmanager
-def _said_aloud() -> Iterator[None]:
-    """Warnings as lines on stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for one in caught:
-        say(f"warning: {one.message}")
 
 
 def _reported(
@@ -123,8 +114,7 @@ def _print(data: Dataset, rows: list[MethodRow], page: Path | None) -> None:
         shown = f"< {FLOOR:g}" if gap < FLOOR else printing.show(gap, 3)
         fitted = printing.show(row.fitted, 3)
         table.add_row(row.method, fitted, shown, row.decay.text, effect(row, rows[0], data))
-    printing.console().print(table)
-    printing.blank()
+    printing.print_table(table)
     printing.line("gap", "|x* - x_inf|, medians of fitted trials, in input units")
     if page is None:
         printing.line("next", "keep table, figures and runs: add --out comparison")

@@ -73,8 +73,7 @@ def _print(found: xr.Dataset, out: str | None) -> None:
 
     from latephase.core import Outcome
 
-    printing.console().print(_table(found))
-    printing.blank()
+    printing.print_table(_table(found))
     outcomes = Counter(found.outcome.values.tolist())
     for name, count in outcomes.most_common():
         printing.line("outcome", f"{count:,} {name}: {Outcome[name].value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
-from latephase.cli.problem import Problem, stated
+from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Within = list[tuple[float, "LogTime | None"]]
 
 @stated
 def command(
-    asked: Problem,
+    asked: ProblemFlags,
     eps: flags.Eps = None,
     max_steps: flags.MaxSteps = 1_000_000,
     json: flags.Json = False,
@@ -82,9 +82,8 @@ def _print(found: Prediction, within: Within, problem_flags: str) -> None:
     printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
     printing.line("constant", repr(found.law.constant))
     printing.line("offset", repr(found.law.offset))
-    printing.blank()
-    printing.console().print(_table(within))
-    printing.blank()
+    printing.console().print()
+    printing.print_table(_table(within))
     printing.line("rigour", _rigour(found.law))
     printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
 

@@ -99,8 +99,7 @@ def _print(findings: Examined) -> None:
         verdict = Text(_words(finding), style=_COLOURS[finding.verdict.name])
         verdict.append("\n" + claim.evidence.words.replace(", ", ",\n"), style="dim")
         table.add_row(str(claim.number), claim.title, verdict, finding.summary)
-    printing.console().print(table)
-    printing.blank()
+    printing.print_table(table)
 
 
 def _words(finding: Any) -> str:

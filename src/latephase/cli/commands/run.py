@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
 from latephase.cli import samples as sampled
-from latephase.cli.problem import Problem, stated
+from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _EXACT = 1e-12  # up to here a sample is called exact, and its error needs no wo
 
 @stated
 def command(
-    asked: Problem,
+    asked: ProblemFlags,
     until: flags.Until,
     loss: flags.Loss = "exponential",
     at: flags.At = None,
@@ -61,7 +61,7 @@ def command(
         )
     saved = None if save is None else _save(run, save)
     if json:
-        printing.print_json(record(run))
+        printing.print_json(_record(run))
         return
     _print(run, every=at is not None)
     if saved is not None:
@@ -69,21 +69,32 @@ def command(
     printing.line("next", _next(run, asked.again()))
 
 
-def record(run: Run) -> dict[str, Any]:
+def _record(run: Run) -> dict[str, Any]:
     """The run as a JSON object, as the contract of `run --json` states it."""
     return {
         "outcome": run.outcome.name,
         "regime": run.regime.name if run.regime else None,
         "law": printing.law_record(run.law),
+        "rigour": run.rigour.name,
         "samples": sampled.records(run),
     }
 
 
 def _save(run: Run, path: str) -> str:
-    """Write the network of the latest sample reached, and return its time."""
+    """Write the network of the latest sample reached, and return its time.
+
+    Samples come in the order asked for, and those not reached are NaN.  Raises InputError if all
+    are.
+    """
+    from latephase.core import InputError, Words
     from latephase.problem import ShallowReLU
 
-    at = sampled.latest(run)
+    reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
+    if not reached.any():
+        got, do = Words(f"none: {run.outcome.value}"), "see --max-steps, --step-size and --at"
+        raise InputError("a sample that was reached, to save", got, do)
+    found = run.trajectory.isel(time=reached)
+    at = found.isel(time=found.log10_t.values.argmax())
     ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights).save(path)
     return str(at.time.values)
 
@@ -92,8 +103,7 @@ def _print(run: Run, every: bool) -> None:
     """The table, of every sample or of a readable selection, and what is known of the whole."""
     total = run.trajectory.time.size
     rows = list(range(total)) if every else sampled.readable(run.trajectory)
-    printing.console().print(sampled.table(sampled.rounded(run).isel(time=rows)))
-    printing.blank()
+    printing.print_table(sampled.table(sampled.rounded(run).isel(time=rows)))
     if len(rows) < total:
         ways = "--json prints all, --at shows the times you name, --samples sets how many"
         printing.line("samples", f"{len(rows)} of {total} shown; {ways}")

@@ -26,12 +26,10 @@ _SHORTEST, _LONGEST = 16, 4096
 def follow_steps(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None:
     """Step rows on, each to its next sample at the furthest, and record that; retire those that
     overflow, reach the horizon or use up the budget."""
-    from latephase.training.loops.two_points import (
-        advance_pair,  # imports JAX: only where it is needed
-    )
-
     if not rows.size:
         return
+    from latephase.training.loops.two_points import advance_pair  # imports JAX, not always needed
+
     before, g, times = journey.state[rows], task.geometry, task.times
     # As many steps as were taken in a row already, but not past the next sample or the budget.
     left = np.maximum(max_steps - journey.steps[rows], 1)
