@@ -39,8 +39,8 @@ def test_a_law_reads_as_its_formula():
     """Ground truth: the formulas, written out; a constant of 0 leaves the next order, see `Law`."""
     assert str(LAW) == "x* ~ 0.5 - 0.2 / (ln t + 1.5)"
     assert str(Law(None, 0.3, nan, 0.5, 1.25, -0.3)) == "margin ~ 1.25 + 0.3 / (ln t)^0.5"
-    assert str(Law(None, 0.0, 0.0, 1.0, 1.25, 0.0)) == "margin -> 1.25, faster than 1/ln t"
-    assert str(Law(0.5, 0.0, 1.5)) == "x* -> 0.5, faster than 1/ln t"
+    assert str(Law(None, 0.0, 0.0, 1.0, 1.25, 0.0)) == "margin ~ 1.25 + o(1 / ln t)"
+    assert str(Law(0.5, 0.0, 1.5)) == "x* ~ 0.5 + o(1 / ln t)"
     assert repr(LAW).startswith("Law(limit_boundary=0.5, constant=-0.2, offset=1.5")
 
 

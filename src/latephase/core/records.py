@@ -170,7 +170,7 @@ class Law:
         limit = self.limit_boundary if on_line else self.limit_margin
         name, end = "x*" if on_line else "margin", f"{math.nan if limit is None else limit:.6g}"
         if self.constant == 0:
-            return f"{name} -> {end}, faster than 1/ln t"
+            return f"{name} ~ {end} + o(1 / ln t)"
         shift = "" if math.isnan(self.offset) else f" {_signed(self.offset)}"
         power = "" if self.exponent == 1 else f"^{self.exponent:.6g}"
         return f"{name} ~ {end} {_signed(self.constant)} / (ln t{shift}){power}"
