@@ -20,8 +20,9 @@ from latephase.training.methods import table as methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-EXECUTED = ("README.md", "docs/tutorial.md", "docs/how-to.md", "docs/extending.md")
-EXECUTED += ("docs/certificates.md", "docs/studies.md")
+EXECUTED = ["README.md", "docs/tutorial.md", "docs/extending.md", "docs/studies.md"]
+LONG = pytest.mark.campaign  # pages that take ten seconds each
+EXECUTED += [pytest.param(page, marks=LONG) for page in ("docs/how-to.md", "docs/certificates.md")]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 HEADING = re.compile(r"^#+ +(.+)$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -145,6 +145,7 @@ def test_flow_along_a_slide():
     assert np.all(found.error <= 1e-7)
 
 
+@pytest.mark.campaign
 def test_flow_is_the_limit_of_small_steps():
     """Ground truth: descent in steps of 10^-4 to t = 10, off by 10^-4 to 3 10^-3 in first order."""
     batch = [p for p in PROBLEMS[4::24] if not starts_on_repelling_kink(p)]

@@ -73,7 +73,9 @@ def deficits(run: lp.Run, t: lp.LogTime) -> tuple[float, float]:
     return tuple(float(run.at(x).log_margin_deficit) for x in (before, t))
 
 
-@pytest.mark.parametrize("method", [DESCENT, lp.GradientFlow()], ids=str)
+@pytest.mark.parametrize(
+    "method", [DESCENT, pytest.param(lp.GradientFlow(), marks=pytest.mark.campaign)], ids=str
+)
 @pytest.mark.parametrize("inputs", [(1, -1), (3, -1), (0.9, -0.4), (1, 3)], ids=str)
 def test_when_the_deficit_stays_within(inputs, method):
     """Ground truth: the run at that time and just before."""

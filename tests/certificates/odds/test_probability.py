@@ -185,7 +185,7 @@ def test_uniform_without_bias_in_exact_rationals(name):
     [
         ("he_normal", 1e-3),
         pytest.param("standard_normal", 1e-3, marks=pytest.mark.campaign),
-        ("pytorch_default", 1e-2),
+        pytest.param("pytorch_default", 1e-2, marks=pytest.mark.campaign),
     ],
 )
 def test_undecided_mass_is_as_small_as_wanted(name, wanted):

@@ -52,6 +52,7 @@ def test_empirical_distribution_counts_all_trials():
     assert proven().outside == 0.0
 
 
+@pytest.mark.campaign
 def test_examined_on_few_trials(monkeypatch):
     """Ground truth: the shares of quadrants, 1/4, and every one of 200 runs is provable."""
     monkeypatch.setattr(initializers, "names", lambda: ("he_normal", "pytorch_default"))

@@ -33,6 +33,7 @@ def runs() -> list[MethodRuns]:
     return compared(BENCH)
 
 
+@pytest.mark.campaign
 def test_every_claim_is_supported_by_its_own_numbers(runs):
     """Ground truth: the verdicts at 128 trials; claims 15 to 20 share the runs."""
     for claim in BEYOND:
@@ -54,6 +55,7 @@ def planted(runs: list[MethodRuns], method: str, **changes: float) -> list[Metho
     ]
 
 
+@pytest.mark.campaign
 def test_a_method_off_the_law_refutes_claim_15(runs):
     good = [one for one in runs if one.specialises]
     assert remedies.decide(good, TRIALS) is Support.SUPPORTED
@@ -66,6 +68,7 @@ def test_a_method_off_the_law_refutes_claim_15(runs):
     assert remedies.decide(good, 10) is Support.UNDECIDED
 
 
+@pytest.mark.campaign
 def test_constants_are_compared_from_the_same_start(runs):
     """Ground truth: gradient descent is its own yardstick; made-up constants of three trials.
 
@@ -79,11 +82,13 @@ def test_constants_are_compared_from_the_same_start(runs):
     assert _shifts(constants, fitted) == [0.0, 2.5 / 1.5]
 
 
+@pytest.mark.campaign
 def test_a_constant_that_stays_refutes_claim_16(runs):
     bad = planted(runs, "fixed_radius", constant=1.0)
     assert remedies_constant.decide(bad, TRIALS) is Support.NOT_SUPPORTED
 
 
+@pytest.mark.campaign
 def test_inputs_that_stay_slow_refute_claim_16(runs):
     """Ground truth: the criterion, on made-up deficits."""
     good = [one for one in runs if one.specialises]
@@ -108,6 +113,7 @@ def test_what_is_left_of_the_constant_is_that_of_no_null_components():
         np.testing.assert_allclose(null_free_constant(Dataset(inputs, [1, -1])), want, atol=1e-12)
 
 
+@pytest.mark.campaign
 def test_rescaling_that_moves_on_refutes_claim_17(runs):
     good = [remedies_rescaling.stall(one) for one in runs if one.specialises]
     assert remedies_rescaling.decide(good) is Support.SUPPORTED
@@ -133,6 +139,7 @@ def test_adam_decisions():
     assert remedies_adam.decide(0.1, (1.1, 30.0), 3) is Support.UNDECIDED
 
 
+@pytest.mark.campaign
 def test_the_ascent_of_claim_19_is_the_gradients(runs):
     """Ground truth: the 60-digit gradient, moved along by the radius."""
     one = runs[1]
@@ -148,6 +155,7 @@ def test_the_ascent_of_claim_19_is_the_gradients(runs):
         np.testing.assert_allclose(there[trial], want, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.campaign
 def test_sharpness_that_trains_refutes_claim_19(runs):
     good = [remedies_sharpness.outcome(one) for one in runs]
     assert remedies_sharpness.decide(good) is Support.SUPPORTED
@@ -165,6 +173,7 @@ def test_limits_of_sign_descent(inputs, limit):
     np.testing.assert_allclose(remedies_sign.predicted_limit(data), limit, atol=1e-9)
 
 
+@pytest.mark.campaign
 def test_effects_in_words(runs):
     """Ground truth: docs/theory.md, "Remedies"."""
     one, wide = runs[0], runs[1]
