@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+
+from latephase.core import InputError
+from latephase.problem import ShallowReLU
 
 
 def relative_error(got: ArrayLike, expected: ArrayLike) -> float:
@@ -47,6 +50,20 @@ def message_is_one_line(error: BaseException) -> bool:
     text = str(error)
     before, _, after = text.partition(", got ")
     return text.startswith("expected ") and bool(before) and "; " in after and "\n" not in text
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, **options: Any) -> str:
+    """The message of the InputError that a call ends in; it is one line."""
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **options)
+    assert message_is_one_line(caught.value), str(caught.value)
+    return str(caught.value)
+
+
+def same_bits(one: ShallowReLU, other: ShallowReLU) -> bool:
+    """Whether two networks have the same doubles, signs of zeros included."""
+    names = ("weights", "biases", "output_weights")
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
 
 
 def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:

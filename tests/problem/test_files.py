@@ -10,23 +10,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from helpers import message_is_one_line
-from latephase.core import InputError
+from helpers import refusal, same_bits
 from latephase.problem import Dataset, ShallowReLU
 
 NET = ShallowReLU([[0.1, -3e-300], [7.0, 2.0], [1 / 3, 0.0]], [0.5, -0.0, 1e300], [1.0, -2.0, 0.1])
-ARRAYS = ("weights", "biases", "output_weights")
-
-
-def same_bits(one: ShallowReLU, other: ShallowReLU) -> bool:
-    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in ARRAYS)
-
-
-def refusal(call, *arguments, **options) -> str:
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **options)
-    assert message_is_one_line(caught.value), str(caught.value)
-    return str(caught.value)
 
 
 # --- .npz -------------------------------------------------------------------------------------

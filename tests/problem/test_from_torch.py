@@ -8,23 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers import message_is_one_line, relative_error
-from latephase.core import InputError
+from helpers import refusal, relative_error, same_bits
 from latephase.problem import ShallowReLU
 
 NET = ShallowReLU([1.0, 2.0], [3.0, 4.0])
-ARRAYS = ("weights", "biases", "output_weights")
-
-
-def same_bits(one: ShallowReLU, other: ShallowReLU) -> bool:
-    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in ARRAYS)
-
-
-def refusal(call, *arguments, **options) -> str:
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **options)
-    assert message_is_one_line(caught.value), str(caught.value)
-    return str(caught.value)
 
 
 class Fake:

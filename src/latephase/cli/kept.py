@@ -9,8 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from latephase.cli import interrupt
+from latephase.core import InputError
 
 _NO_OUT = "nothing was kept, for there is no --out"
+
+
+def needs_out(out: str | None, asked: bool, do: str) -> None:
+    """Refuse --resume and --force where there is nothing that they could be about."""
+    if out is None and asked:
+        raise InputError("--out with --resume and --force", None, do)
 
 
 def trials_in(out: str | None, trials: int) -> Callable[[], str]:

@@ -31,9 +31,14 @@ class Method:
     step_size: float
 
     @property
+    def flow_step(self) -> float:
+        """Flow time per unit of its own time: the step size; 1 for gradient flow."""
+        return float(getattr(self, "step_size", 1.0))
+
+    @property
     def log_step(self) -> float:
         """ln of the step size; 0.0 for a method without one."""
-        return math.log(getattr(self, "step_size", 1.0))
+        return math.log(self.flow_step)
 
 
 @public

@@ -143,8 +143,7 @@ def _ensemble(
     force: bool,
 ) -> int:
     """Certify networks drawn from `init`; options: trials, seed and claim."""
-    if out is None and (resume or force):
-        raise InputError("--out with --resume and --force", None, "name the folder: --out certs")
+    kept.needs_out(out, resume or force, "name the folder: --out certs")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, options["trials"]))
     with progress(f"certify {init}", "trials") as shown:

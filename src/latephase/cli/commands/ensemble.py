@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import Task, stated
 from latephase.cli.progress import progress
-from latephase.core import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,8 +41,7 @@ def command(
     max_steps: flags.MaxSteps = 1_000_000,
 ) -> None:
     """Run the ensemble and print how its trials end."""
-    if out is None and (resume or force):
-        raise InputError("--out with --resume and --force", None, "name the store: --out runs.zarr")
+    kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, trials))
     with progress(f"ensemble {init}", "trials") as shown:

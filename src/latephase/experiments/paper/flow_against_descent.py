@@ -225,7 +225,7 @@ def _courses(runs: Runs) -> Panel:
         flow = not method.discrete
         times = [t for t in log_spaced(LogTime.parse("1e18", flow=flow), 120, flow) if t.log >= 0]
         found = follow(start, PAPER_DATA, method, times)
-        x = np.array([t.log10 for t in times]) + np.log10(getattr(method, "step_size", 1.0))
+        x = np.array([t.log10 for t in times]) + np.log10(method.flow_step)
         y = found.record.observed["log_margin_deficit"][0] / np.log(10.0)
         kept = (x >= 0) & (x <= 12)
         series.append(Series("line", x[kept], y[kept], label, colour=colour))

@@ -178,9 +178,7 @@ def _half_slide(geometry: TwoPointGeometry, chain: Chain) -> tuple[Regime, float
     level = margins(np.where(reply.status == SLIDING, 0.0, a)[..., None])
     if not reply.deviation(level)[0] <= _ALIKE:
         return None
-    method = dynamics.method
-    step = method.step_size if method.discrete else 1.0
     rise = max(float(a[j, 1 - j]), 0.0) / fall
     grown = rise + math.log(-math.expm1(-max(rise, 1e-300)))
-    left = float((level[:, 0] - np.log(step * reply.rates)).mean()) + grown
+    left = float((level[:, 0] - np.log(dynamics.method.flow_step * reply.rates)).mean()) + grown
     return regime, float(np.logaddexp(chain.state.now.log, left))

@@ -73,8 +73,8 @@ class Deviation:
         if log is None or (law is not None and law.constant == 0):
             return None
         if law is not None and self._pair:
-            by_law = abs(law.constant) / eps - law.offset
-            return by_law if abs(by_law - log) <= _ALIKE * log else log
+            by_law = law.log_time_within(eps)
+            return by_law if by_law is not None and abs(by_law - log) <= _ALIKE * log else log
         return log if self.constant_error <= _SHARE * constant else None
 
     def _apart(self, log: float) -> float:

@@ -65,7 +65,7 @@ class PairDeviation:
         """
         path, g = self._simulated([self.settled]), self.problem.geometry
         a = g.preactivations(path.weights.values[0, :, 0], path.biases.values[0])
-        step = getattr(self.problem.method, "step_size", 1.0)  # of a flow: 1
+        step = self.problem.method.flow_step
         slowest = min(g.determinant / max(g.k11, g.k22), 1.0)
         level = float(np.abs(a).max()) - math.log(step * slowest)
         return max(self.settled.log, level, 0.0) + _FORGOTTEN
