@@ -58,6 +58,9 @@ class Output:
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
+        self._begun = (
+            False  # Zarr writes in a thread of its own, which an interruption leaves alone
+        )
         with claiming(self.target):
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
@@ -78,10 +81,11 @@ class Output:
         of ours stands until the new one is filled.  Raises InputError where that fails.
         """
         with claiming(self.target):
-            scratch = self._named()
+            scratch, self._begun = self._named(), True
             scratch.mkdir()
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
+            self._begun = False
             old = disk.swap(scratch, self.partial, self._named("partial"))
             self._made = disk.identity(self.partial)
             disk.sync_folders([self.target.parent])
@@ -140,11 +144,15 @@ class Output:
         self.close()
 
     def close(self) -> None:
-        """Give the output up; the work folder stays."""
+        """Give the output up; the work folder stays.
+
+        The lock's file stays too, for the next run to go by, where something cannot be removed.
+        """
+        left = [self._named(), self._named("draft")]
         with suppress(OSError):
-            disk.remove(self._named())
-            disk.remove(self._named("draft"))
-        self._lock.release()
+            for place in left:
+                disk.remove(place)
+        self._lock.release(keep=self._begun or any(map(os.path.lexists, left)))
 
     def __enter__(self) -> Output:
         return self
@@ -246,7 +254,10 @@ class Output:
         if old is None:
             return
         try:
-            disk.remove(old)
+            rest = self._named()  # a name to go by, for whoever has to remove the rest of it
+            os.rename(old, rest)
+            disk.sync_folders([self.target.parent])
+            disk.remove(rest)
             disk.sync_folders([self.target.parent])
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
