@@ -58,9 +58,7 @@ class Output:
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
-        self._begun = (
-            False  # Zarr writes in a thread of its own, which an interruption leaves alone
-        )
+        self._unsettled = False  # whether the next run has to look, if this one ends here
         with claiming(self.target):
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
@@ -81,16 +79,17 @@ class Output:
         of ours stands until the new one is filled.  Raises InputError where that fails.
         """
         with claiming(self.target):
-            scratch, self._begun = self._named(), True
+            # Zarr writes in a thread of its own, which goes on behind an interruption.
+            scratch, self._unsettled = self._named(), True
             scratch.mkdir()
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
-            self._begun = False
             old = disk.swap(scratch, self.partial, self._named("partial"))
             self._made = disk.identity(self.partial)
             disk.sync_folders([self.target.parent])
             if old is not None:
                 disk.remove(old)
+            self._unsettled = False
         return self.partial
 
     def mark(self, marker: Marker) -> None:
@@ -152,7 +151,7 @@ class Output:
         with suppress(OSError):
             for place in left:
                 disk.remove(place)
-        self._lock.release(keep=self._begun or any(map(os.path.lexists, left)))
+        self._lock.release(keep=self._unsettled or any(map(os.path.lexists, left)))
 
     def __enter__(self) -> Output:
         return self
@@ -246,6 +245,7 @@ class Output:
             raise LatephaseError(f"{said}; nothing was put in place: move it away, and try again")
         if self._folder and now is not None:
             self._lock.note(replaces=now)
+            self._unsettled = True
         old = disk.swap(made, self.target, self._named("target")) if self._folder else None
         if not self._folder:
             made.replace(self.target)
@@ -259,6 +259,7 @@ class Output:
             disk.sync_folders([self.target.parent])
             disk.remove(rest)
             disk.sync_folders([self.target.parent])
+            self._unsettled = False
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
             warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)
