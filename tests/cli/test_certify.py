@@ -16,7 +16,8 @@ import pytest
 
 import latephase as lp
 from latephase.certificates.file.record import record
-from latephase.store.directory import partial_of, read_marker
+from latephase.store.marker import read_marker
+from latephase.store.places import partial_of
 
 DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]
 NETWORK = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -154,10 +155,8 @@ def test_bad_input_is_told_in_one_line(latephase, tmp_path, flags, word):
 
 def finished(partial: Path) -> int:
     """Trials that the marker of an output under way counts as finished."""
-    try:
-        return int((read_marker(partial) or {}).get("finished_trials") or 0)
-    except (OSError, ValueError):  # not there yet
-        return 0
+    marker = read_marker(partial)
+    return marker.finished_trials if marker else 0
 
 
 def test_ctrl_c_keeps_the_finished_parts(tmp_path):
