@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,11 +33,15 @@ def runner(shared_runner: Runner, record_property: Callable[..., None]) -> Itera
 
 
 @pytest.fixture(scope="session")
-def results() -> Results:
-    return Results()
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What commands do undisturbed; kept by all tests of this process."""
+    return Results(tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture
-def lab(runner: Runner, tmp_path_factory: pytest.TempPathFactory, results: Results) -> Lab:
-    """Folders for outputs, and what they hold when nothing disturbs them."""
-    return Lab(runner, tmp_path_factory.mktemp("lab"), results)
+def lab(runner: Runner, results: Results) -> Iterator[Lab]:
+    """Folders for outputs, which other users may enter."""
+    home = Path(tempfile.mkdtemp(prefix="latephase-lab-"))
+    home.chmod(0o755)
+    yield Lab(runner, home, results)
+    shutil.rmtree(home)

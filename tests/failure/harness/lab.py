@@ -22,6 +22,7 @@ FOREIGN = {
 class Results:
     """What commands do when nothing disturbs them, once for all tests of a process."""
 
+    home: Path
     folders: dict[tuple[str, int], Path] = field(default_factory=dict)
     operations: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
 
@@ -36,7 +37,7 @@ class Lab:
         """A folder where the output was made undisturbed."""
         known = self._results.folders
         if (output.name, n) not in known:
-            place = self.folder()
+            place = _with_foreign_files(self._results.home / f"{output.name}-{n}")
             ended = self.runner.run(self.command(output, place, n))
             assert quiet(ended), ended
             known[output.name, n] = place
@@ -58,10 +59,7 @@ class Lab:
     def folder(self, output: Output | None = None, n: int = 2) -> Path:
         """A folder with files of somebody else, and with an earlier result if one is named."""
         self._made += 1
-        place = self.home / f"{self._made}" / "case"
-        place.mkdir(parents=True)
-        for name, content in FOREIGN.items():
-            (place / name).write_bytes(content)
+        place = _with_foreign_files(self.home / f"{self._made}" / "case")
         if output is not None:
             made = self.result(output, n) / TARGET
             copy = shutil.copytree if made.is_dir() else shutil.copyfile
@@ -78,6 +76,10 @@ class Lab:
         """The command that makes the output in a folder."""
         return Command(output.arguments(n, *more), place, fault, output.numbers(n), **options)
 
+    def reading(self, arguments: tuple[str, ...], place: Path) -> Command:
+        """A command that reads."""
+        return Command(arguments, place, patience=30)
+
     def drop(self, place: Path) -> None:
         """Remove a folder that has served."""
         shutil.rmtree(place.parent)
@@ -90,6 +92,13 @@ class Lab:
         last, wanted = tree(place), self.wanted(output)
         names = {name for name in last.keys() | wanted if last.get(name) != wanted.get(name)}
         return [f"the next run left other files: {', '.join(sorted(names)[:3])}"] if names else []
+
+
+def _with_foreign_files(place: Path) -> Path:
+    place.mkdir(parents=True)
+    for name, content in FOREIGN.items():
+        (place / name).write_bytes(content)
+    return place
 
 
 def of_target(files: Tree) -> Tree:

@@ -50,7 +50,7 @@ class Runner:
 
     def close(self) -> None:
         self._server.stdin.close()
-        self._server.wait(timeout=60)
+        assert self._server.wait(timeout=60) == 0
         self._server.stdout.close()
 
     def _ask(self, verb: str, about: Any) -> Any:

@@ -13,7 +13,6 @@ import hashlib
 import importlib
 import os
 import pickle
-import resource
 import signal
 import sys
 import time
@@ -21,12 +20,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import operations
 from .operations import Fault
 
-PATIENCE = 90  # seconds
 # Pure functions, by where they are looked up: what they give depends on the command alone, and on
 # the whole numbers among their arguments and the keys of the figures.
 REMEMBERED = (
@@ -52,7 +50,7 @@ class Command:
     numbers: str = ""
     uid: int = 0
     environment: dict[str, str | None] = field(default_factory=dict)
-    largest_file: int | None = None
+    patience: int = 90  # seconds, then the process is killed
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,10 @@ def serve(memory: str) -> None:
         try:
             verb, about = pickle.load(requests)
         except EOFError:
+            answers.close()
             return
         if verb == "start":
+            _Memory.learn(Path(memory))
             notes = Path(memory) / f"notes-{os.getpid()}-{time.monotonic_ns()}"
             answer: Any = _start(about, notes)
             running[answer] = (about, notes)
@@ -106,10 +106,11 @@ def _start(command: Command, notes: Path) -> int:
 
 def _run(command: Command, notes: Path) -> int:
     """The whole life of a child; its exit code."""
-    signal.alarm(PATIENCE)
+    signal.alarm(command.patience)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(notes / name, os.O_WRONLY | os.O_CREAT, 0o666), number)
+    done, loaded = (notes / "operations").open("w"), (notes / "modules").open("w")
     os.chdir(command.folder)
     for name, value in command.environment.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
@@ -117,10 +118,6 @@ def _run(command: Command, notes: Path) -> int:
         os.setgroups([])
         os.setgid(command.uid)
         os.setuid(command.uid)
-    if command.largest_file is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        limit = (command.largest_file, resource.RLIM_INFINITY)
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     _Memory.command = command.numbers
     sys.argv = ["latephase", *command.arguments]
     known = set(sys.modules)
@@ -131,8 +128,10 @@ def _run(command: Command, notes: Path) -> int:
     atexit._run_exitfuncs()
     watched.operation("end", watched.root)  # the power may go off right after
     with watched.unwatched():
-        (notes / "operations").write_text("\n".join(watched.seen))
-        (notes / "modules").write_text("\n".join(name for name in sys.modules if name not in known))
+        done.write("\n".join(watched.seen))
+        loaded.write("\n".join(name for name in sys.modules if name not in known))
+        done.close()
+        loaded.close()
     return code
 
 
@@ -174,6 +173,7 @@ class _Memory:
     """What functions gave, in a folder that the processes share."""
 
     command = ""
+    known: ClassVar[dict[str, bytes]] = {}
 
     def __init__(self, folder: Path, name: str, real: Callable[..., Any]) -> None:
         self.folder, self.name, self.real = folder, name, real
@@ -185,12 +185,20 @@ class _Memory:
         plain = [one for one in plain if isinstance(one, int | str)]
         plain += sys.argv if self.name == "page" else []  # which prints them
         key = hashlib.sha256(repr((self.name, self.command, plain)).encode()).hexdigest()
-        place = self.folder / key
-        if not place.exists():
-            draft = self.folder / f"{key}-{os.getpid()}"
-            draft.write_bytes(pickle.dumps(self.real(*arguments, **named)))
-            draft.rename(place)
-        return pickle.loads(place.read_bytes())
+        if key not in self.known:
+            self.known[key] = pickle.dumps(self.real(*arguments, **named))
+            with suppress(OSError):  # another user's process has no access
+                draft = self.folder / f"{key}-{os.getpid()}"
+                draft.write_bytes(self.known[key])
+                draft.rename(self.folder / f"{key}.numbers")
+        return pickle.loads(self.known[key])
+
+    @classmethod
+    def learn(cls, folder: Path) -> None:
+        """Take up what the children have computed."""
+        for file in folder.glob("*.numbers"):
+            if file.stem not in cls.known:
+                cls.known[file.stem] = file.read_bytes()
 
 
 def _prepare(memory: Path) -> None:
