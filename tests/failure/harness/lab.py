@@ -76,9 +76,9 @@ class Lab:
         """The command that makes the output in a folder."""
         return Command(output.arguments(n, *more), place, fault, output.numbers(n), **options)
 
-    def reading(self, arguments: tuple[str, ...], place: Path) -> Command:
-        """A command that reads."""
-        return Command(arguments, place, patience=30)
+    def reading(self, arguments: tuple[str, ...], place: Path, **options) -> Command:
+        """Another command, which soon ends."""
+        return Command(arguments, place, **{"patience": 30, **options})
 
     def drop(self, place: Path) -> None:
         """Remove a folder that has served."""
