@@ -9,7 +9,8 @@ import pytest
 
 import latephase as lp
 from latephase.certificates import ensemble as many
-from latephase.store.directory import partial_of, read_marker
+from latephase.store.marker import read_marker
+from latephase.store.places import partial_of
 
 PM1 = lp.Dataset([1, -1], [1, -1])
 GD = lp.GradientDescent(0.1)

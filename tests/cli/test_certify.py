@@ -16,7 +16,8 @@ import pytest
 
 import latephase as lp
 from latephase.certificates.file.record import record
-from latephase.store.directory import partial_of, read_marker
+from latephase.store.marker import read_marker
+from latephase.store.places import partial_of
 
 DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]
 NETWORK = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])

@@ -78,20 +78,74 @@ def test_chunks_that_a_killed_run_had_begun_are_removed(tmp_path: Path):
     """Ground truth: the bytes of an uninterrupted run."""
     store(tmp_path / "whole.zarr")
     partial = interrupted(tmp_path / "cut.zarr")
-    (partial / "weights" / "c" / "2.0123abcd.partial").write_bytes(b"half a chunk")
+    (partial / "weights" / "c.2.0.0123abcd.partial").write_bytes(b"half a chunk")
+    (partial / "weights" / "c.2.0.0.0").write_bytes(b"a chunk that no marker counts")
     store(tmp_path / "cut.zarr", resume=True)
     assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
 
 
-def test_resuming_from_before_the_first_array_starts_over(tmp_path: Path):
-    """Ground truth: the bytes of an uninterrupted run."""
-    store(tmp_path / "whole.zarr")
-    partial = tmp_path / "cut.zarr.partial"
-    partial.mkdir()
-    (partial / ".latephase.json").write_text('{"written_by": "latephase"}')
-    (partial / "zarr.json").write_text("{")
-    store(tmp_path / "cut.zarr", resume=True)
-    assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
+@pytest.mark.parametrize("complete", [False, True])
+def test_damaged_batches_are_run_again(tmp_path: Path, complete: bool):
+    """Ground truth: the bytes of an undamaged store; only what is bad is run again."""
+    whole, out = tmp_path / "whole.zarr", tmp_path / "runs.zarr"
+    store(whole)
+    if complete:
+        store(out)
+    folder = out if complete else interrupted(out)
+    flipped = folder / "robustness_margin" / "c.1.0"
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 8
+    flipped.write_bytes(content)
+    seen: list[int] = []
+    with pytest.warns(UserWarning, match=r"1 files of .* robustness_margin/c.1.0 first; 6 trials"):
+        store(out, resume=True, progress=lambda done, total: seen.append(done))
+    assert max(seen) == 25
+    assert min(seen) > (19 if complete else 6)
+    assert contents(out) == contents(whole)
+    assert {p.name for p in tmp_path.iterdir()} == {"whole.zarr", "runs.zarr"}
+
+
+@pytest.mark.parametrize("name", ["robustness_margin/c.1.0", "regime/c.0", "time/c.0"])
+def test_damage_is_noticed_by_whoever_reads(tmp_path: Path, name: str):
+    """Ground truth: the bytes that were changed, in numbers and in text; the missing file."""
+    found = store(tmp_path / "runs.zarr")
+    chunk = tmp_path / "runs.zarr" / name
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 8
+    chunk.write_bytes(content)
+    with pytest.raises(ValueError, match="checksum"):
+        xr.open_zarr(tmp_path / "runs.zarr").load()
+    chunk.unlink()
+    if name[0] != "t":  # times are read at once
+        with pytest.raises(FileNotFoundError, match="missing"):
+            found.load()
+
+
+def test_a_store_is_opened_without_a_warning(tmp_path: Path):
+    """Ground truth: the dataset that was returned; pytest makes errors of warnings."""
+    import zarr
+
+    found = store(tmp_path / "runs.zarr").load()
+    for options in ({}, {"consolidated": False}):
+        again = xr.open_zarr(tmp_path / "runs.zarr", **options).load()
+        xr.testing.assert_identical(again[list(found)], found)
+        assert set(again.variables) == set(found.variables)
+        again.close()
+    dict(zarr.open_group(tmp_path / "runs.zarr").members(max_depth=None))
+
+
+def test_what_was_derived_from_a_store_is_the_users(tmp_path: Path):
+    """Ground truth: the user's own variable, which must stay."""
+    store(tmp_path / "runs.zarr")
+    derived = xr.open_zarr(tmp_path / "runs.zarr")[["law_constant"]].load()
+    derived.assign(mine=derived.law_constant * 2).to_zarr(
+        tmp_path / "analysis.zarr", consolidated=False
+    )
+    before = contents(tmp_path / "analysis.zarr")
+    for resume in (False, True):
+        with pytest.raises(lp.InputError, match="other files"):
+            store(tmp_path / "analysis.zarr", resume=resume)
+    assert contents(tmp_path / "analysis.zarr") == before
 
 
 def test_a_killed_process_is_resumed(tmp_path: Path):
@@ -181,7 +235,19 @@ def another_zarr(out: Path) -> None:
     xr.Dataset({"x": ("t", [1.0])}).to_zarr(out, consolidated=False, zarr_format=3)
 
 
-SOMEBODY_ELSES = [a_folder, a_file, notes_in_our_store, another_zarr]
+def an_array_in_our_store(out: Path) -> None:
+    store(out)
+    xr.Dataset({"mine": ("t", [1.0])}).to_zarr(out, mode="a", consolidated=False)
+
+
+def an_attribute_in_our_store(out: Path) -> None:
+    import zarr
+
+    store(out)
+    zarr.open_group(out, mode="r+").attrs["note"] = "years of work"
+
+
+SOMEBODY_ELSES = [a_folder, a_file, notes_in_our_store, an_array_in_our_store, another_zarr]
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -194,6 +260,19 @@ def test_somebody_elses_files_are_refused(tmp_path: Path, name: str, make, resum
     with pytest.raises(lp.InputError) as caught:
         store(tmp_path / "runs.zarr", resume=resume)
     assert message_is_one_line(caught.value)
+    assert contents(tmp_path) == before
+    if name.endswith("partial"):
+        with pytest.raises(lp.InputError, match="move it away"):
+            store(tmp_path / "runs.zarr", resume=resume, force=True)
+        assert contents(tmp_path) == before
+
+
+def test_a_changed_store_is_not_replaced(tmp_path: Path):
+    """Ground truth: the attribute that a user has added."""
+    an_attribute_in_our_store(tmp_path / "runs.zarr")
+    before = contents(tmp_path)
+    with pytest.raises(lp.InputError, match="changed ones"):
+        store(tmp_path / "runs.zarr")
     assert contents(tmp_path) == before
 
 

@@ -1,7 +1,7 @@
 """Certificates of many networks drawn from an initializer: counted, and kept in a folder if asked.
 
-Work is cut into parts of `PART` trials, done by processes of one thread each; a part's file is
-renamed into place when it is complete, so an interrupted folder goes on where it stopped.
+Work is cut into parts of `PART` trials, done by processes of one thread each; this process writes
+them, so that none is written after its death, and an interrupted folder goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from latephase.certificates.file.record import FORMAT, record
@@ -22,14 +22,14 @@ from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
 from latephase.problem.checks import MOST, seed_number, whole_number
 from latephase.problem.methods import Method
-from latephase.store.lines import Lines
+from latephase.store.lines import Lines, as_lines
 from latephase.store.work import Work
 
 from .certificate import Certificate, certify
 
 PART = 256
-FOLDER = Lines("certificates", PART)
 Progress = Callable[[int, int], None]
+Part = tuple[list["Counted"], bytes]  # what is counted of its trials, and its certificates as lines
 
 
 class Counted(NamedTuple):
@@ -90,8 +90,8 @@ def certify_ensemble(
 
     Trial i of a seed is the same network as in `ensemble`.  out: a folder of certificate files,
     one line a certificate, written as `<out>.partial` and renamed once complete;  resume: keep the
-    finished parts of an interrupted one;  force: replace a folder that latephase did not write.
-    processes: how many work at once; more than 1 needs a main module that can be imported.
+    finished parts of an interrupted or damaged one;  force: replace a folder that latephase did not
+    write;  processes: how many work at once; more than 1 needs a main module that can be imported.
     Raises InputError;  LatephaseError if the folder cannot be written on.
     """
     counts = whole_number(trials, "trials", 1, MOST), seed_number(seed)
@@ -100,64 +100,55 @@ def certify_ensemble(
     weights, biases = drawn(trials=1, seed=counts[1])
     first = certify(ShallowReLU(weights[0], biases[0]), data, method, claim=claim, max_steps=0)
     plan = Plan(drawn.name, data, method, *counts, first.claim)
-    work = None if out is None else Work(out, FOLDER, plan.record(), resume=resume, force=force)
-    if work is not None and work.complete:
-        return [row for start in plan.starts for row in _kept(work.folder, start) or []]
-    parts: dict[int, list[Counted]] = {}
-    for start, rows in _done(plan, work.folder if work else None, at_once):
-        parts[start] = rows
-        done = sum(map(len, parts.values()))
+    form = Lines("certificates", plan.trials, PART)
+    with (
+        nullcontext()
+        if out is None
+        else Work(out, form, plan.record(), resume=resume, force=force) as work
+    ):
+        left = list(plan.starts if work is None else work.left())
+        parts: dict[int, list[Counted]] = {}
         if work is not None:
-            work.note(done)
-        if progress:
-            progress(done, plan.trials)
-    if work is not None:
-        work.publish()
+            kept = [start for start in plan.starts if start not in left]
+            parts = {start: list(map(_counted_in, form.read(work.folder, start))) for start in kept}
+        for start, (rows, lines) in _done(plan, left, at_once):
+            parts[start] = rows
+            if work is not None:
+                work.add(start, lines)
+            if progress:
+                progress(sum(map(len, parts.values())), plan.trials)
+        if work is not None and not work.complete:
+            work.publish()
     return [row for start in plan.starts for row in parts[start]]
 
 
-def _done(plan: Plan, folder: Path | None, processes: int) -> Iterator[tuple[int, list[Counted]]]:
-    """Parts as they are finished: those that the folder holds already come first."""
-    todo = []
-    for start in plan.starts:
-        kept = None if folder is None else _kept(folder, start)
-        if kept is None:
-            todo.append(start)
-        else:
-            yield start, kept
+def _done(plan: Plan, starts: list[int], processes: int) -> Iterator[tuple[int, Part]]:
+    """The parts that begin with the trials `starts`, as they are finished."""
     if processes == 1:
-        for start in todo:
-            yield start, run_part(plan, folder, start)
+        for start in starts:
+            yield start, run_part(plan, start)
         return
     with workers(processes) as pool:
-        waiting = {pool.submit(run_part, plan, folder, start): start for start in todo}
+        waiting = {pool.submit(run_part, plan, start): start for start in starts}
         for future in as_completed(waiting):
             yield waiting.pop(future), future.result()
 
 
-def run_part(plan: Plan, folder: Path | None, start: int) -> list[Counted]:
-    """Certify one part, and write its file if there is a folder."""
+def run_part(plan: Plan, start: int) -> Part:
+    """Certify one part."""
     count = min(PART, plan.trials - start)
     weights, biases = known.get(plan.initializer)(trials=count, seed=plan.seed, start=start)
     found = [
         certify(ShallowReLU(w, b), plan.data, plan.method, claim=plan.claim)
         for w, b in zip(weights, biases, strict=True)
     ]
-    if folder is not None:
-        FOLDER.write(folder, start, map(record, found))
-    return [counted(one) for one in found]
+    return [counted(one) for one in found], as_lines(map(record, found))
 
 
 def counted(found: Certificate) -> Counted:
     """What is counted of a certificate."""
     regime = found.regime.name if found.regime else ""
     return Counted(found.verdict.name, regime, found.reason, *_middle(found.constant))
-
-
-def _kept(folder: Path, start: int) -> list[Counted] | None:
-    """The rows of a part that is written already, None if it is not."""
-    records = FOLDER.read(folder, start)
-    return None if records is None else [_counted_in(body) for body in records]
 
 
 def _counted_in(body: dict[str, Any]) -> Counted:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from latephase.cli import interrupt
+from latephase.cli.failures import say
 from latephase.core import InputError
+
+if TYPE_CHECKING:
+    from latephase.store.output import Output
 
 _NO_OUT = "nothing was kept, for there is no --out"
 
@@ -24,15 +29,17 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
     """What is kept of a folder of trials, when asked, and how to go on."""
 
     def told() -> str:
-        from latephase.store.directory import is_ours, output_path, partial_of, read_marker
+        from latephase.store.marker import read_marker
+        from latephase.store.places import output_path, partial_of
 
         if out is None:
             return _NO_OUT
         target = output_path(out)
         partial = partial_of(target)
-        if not partial.exists() and is_ours(target):
+        under_way, complete = read_marker(partial), read_marker(target)
+        if not partial.exists() and complete is not None and complete.complete:
             return f"the output is complete: {target}"
-        finished = (read_marker(partial) or {}).get("finished_trials")
+        finished = under_way.finished_trials if under_way else 0
         if not finished:
             return "nothing was kept: no trial was finished"
         again = [word for word in sys.argv[1:] if word != "--resume"]
@@ -43,29 +50,34 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
 
 
 @contextmanager
-def reserved(out: str | None, force: bool, what: str) -> Iterator[None]:
-    """Refuse an output that cannot be written before the work, not after it.
+def warnings_told() -> Iterator[None]:
+    """Within, a warning is one line on stderr, like everything that is said there."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+        yield
+
+
+@contextmanager
+def reserved(out: str | None, force: bool, what: str) -> Iterator[Output | None]:
+    """Claim an output before the work, so that one that cannot be written is refused then.
 
     what: what is made.  It is made again faster than resumed, so an interruption leaves nothing.
     """
-    from latephase.store.directory import claim_output
+    from latephase.store.output import Output
 
     if out is None:
         interrupt.on_interruption(lambda: _NO_OUT)
-        yield
+        yield None
         return
-    partial = claim_output(out, force=force)
+    with Output(out, force=force) as output:
 
-    def withdrawn() -> str:
-        shutil.rmtree(partial, ignore_errors=True)
-        return f"no {what} was written and nothing was kept; start again to make it"
+        def withdrawn() -> str:
+            output.abandon()
+            return f"no {what} was written and nothing was kept; start again to make it"
 
-    # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
-    interrupt.on_interruption(withdrawn)
-    try:
-        yield
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)  # gone already if it was put in place
+        # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
+        interrupt.on_interruption(withdrawn)
+        yield output
 
 
 def command_line() -> str:

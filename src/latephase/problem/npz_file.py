@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.problem.checks import file_content
-from latephase.store.directory import claim_file, claiming, replace_file
+from latephase.store.output import Output
 
 NEEDED = ("weights", "biases")
 NAMES = (*NEEDED, "output_weights")
@@ -38,21 +39,21 @@ def read(path: object) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def writable(path: object, *, force: bool = False) -> Path:
-    """`path` made absolute.  Raises InputError if `write` would refuse it."""
-    do = "choose another path"
-    return claim_file(path, "a network", _is_network, force=force, do=do)
+def claimed(path: object, *, force: bool = False) -> Output:
+    """The place of a network, claimed before it is made.  Raises InputError as `write` does."""
+    what, do = "an output that is new, or a network", "choose another path"
+    return Output(path, folder=False, force=force, ours=_is_network, what=what, do=do)
 
 
 def write(path: object, arrays: Mapping[str, Floats], *, force: bool = False) -> Path:
-    """Write the arrays: complete or not at all, equal arrays as equal bytes.  Raises InputError."""
-    target = writable(path, force=force)
+    """Write the arrays: complete or not at all, equal arrays as equal bytes.
+
+    path: of the file, or what `claimed` gave.  Raises InputError if it cannot be written.
+    """
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-    with claiming(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, content.getvalue())
-    return target
+    with nullcontext(path) if isinstance(path, Output) else claimed(path, force=force) as output:
+        return output.write(content.getvalue())
 
 
 def _members(path: object, content: bytes) -> dict[str, Any]:

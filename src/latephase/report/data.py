@@ -16,6 +16,7 @@ import numpy as np
 from latephase.experiments.bench.base import Statement
 from latephase.experiments.bench.finding import Figure, Finding, Table
 from latephase.report.figures import slug
+from latephase.store.arrays import compressors
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -120,11 +121,16 @@ def write_zarr(figure: Figure, path: Path) -> None:
                         array = array.astype(object)  # Zarr 3 has no fixed-length strings
                     axes = [f"{name}_{axis}" for axis in range(array.ndim)]
                     variables[name] = (axes, array, facts)
-    xr.Dataset(variables, attrs=attributes).to_zarr(path, mode="w", consolidated=False)
+    _write(xr.Dataset(variables, attrs=attributes), path)
 
 
 def write_runs(runs: xr.Dataset, path: Path) -> None:
     """Runs as one Zarr group; texts as objects, the one kind that Zarr has specified."""
     texts = [name for name in runs.variables if runs[name].dtype.kind == "U"]
-    kept = runs.assign_coords({name: runs[name].astype(object) for name in texts})
-    kept.to_zarr(path, mode="w", consolidated=False)
+    _write(runs.assign_coords({name: runs[name].astype(object) for name in texts}), path)
+
+
+def _write(dataset: xr.Dataset, path: Path) -> None:
+    """A Zarr group whose chunks carry checksums."""
+    encoding = {name: {"compressors": compressors()} for name in dataset.variables}
+    dataset.to_zarr(path, mode="w", consolidated=False, encoding=encoding, write_empty_chunks=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,20 @@ from latephase.experiments.bench.finding import Figure
 from latephase.report import data, figures
 from latephase.report.data import Examined
 from latephase.report.page import page
-from latephase.store.directory import claim_output, publish, seal
+from latephase.store.marker import Marker
+from latephase.store.output import Output
 
 if TYPE_CHECKING:
     import xarray as xr
 
-PAGE = "report.html"
+PAGE, FINDINGS = "report.html", "findings.json"
+MARKER = Marker("report", holds=(PAGE, FINDINGS, *data.FOLDERS.values()))
 _WORTH_A_PROCESS = 12  # figures; a process takes as long to start as two of them to draw
 
 
 def write_report(
     findings: Examined,
-    out: Path,
+    out: Path | Output,
     provenance: Mapping[str, Any],
     *,
     lead: str | None = None,
@@ -37,7 +38,7 @@ def write_report(
 
     provenance: what the footer says (versions, seed, trials, git commit, command), in order;
     lead: the result in a sentence or two, for the head of the page;  runs: what was measured, kept
-    as data/runs.zarr.  Returns the path of the page.
+    as data/runs.zarr;  out: the folder, or what was claimed for it.  Returns the path of the page.
     An earlier report in `out` is replaced once the new one is complete.  InputError if `out` holds
     what latephase did not write (unless `force`) or cannot be written.
     """
@@ -46,25 +47,33 @@ def write_report(
         repeated = [key for key, count in keys.items() if count > 1]
         if repeated:
             raise ValueError(f"{kind} with the same key: {', '.join(repeated)}; rename all but one")
-    partial = claim_output(out, force=force)
-    try:
-        for name in data.FOLDERS.values():
-            (partial / name).mkdir()
-        drawn = [figure for _, finding in findings for figure in finding.figures]
-        with _beside(processes, partial, drawn), figures.plot_style():
-            (partial / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
-        for _, finding in findings:
-            for table in finding.tables:
-                data.write_csv(table, partial / data.place(table, "csv"))
-        text = data.findings_json(findings, provenance)
-        (partial / "findings.json").write_text(text, encoding="utf-8")
-        if runs is not None:
-            data.write_runs(runs, partial / "data" / "runs.zarr")
-        seal(partial)
-        return publish(partial, out) / PAGE
-    except BaseException:  # a report is made again faster than resumed: leave nothing behind
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with nullcontext(out) if isinstance(out, Output) else Output(out, force=force) as output:
+        with output.told():
+            _fill(output.begin(MARKER), findings, provenance, lead, runs, processes)
+        return output.publish(MARKER) / PAGE
+
+
+def _fill(
+    folder: Path,
+    findings: Examined,
+    provenance: Mapping[str, Any],
+    lead: str | None,
+    runs: xr.Dataset | None,
+    processes: int,
+) -> None:
+    """Write all files of a report into its folder."""
+    for name in data.FOLDERS.values():
+        (folder / name).mkdir()
+    drawn = [figure for _, finding in findings for figure in finding.figures]
+    with _beside(processes, folder, drawn), figures.plot_style():
+        (folder / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
+    for _, finding in findings:
+        for table in finding.tables:
+            data.write_csv(table, folder / data.place(table, "csv"))
+    text = data.findings_json(findings, provenance)
+    (folder / FINDINGS).write_text(text, encoding="utf-8")
+    if runs is not None:
+        data.write_runs(runs, folder / "data" / "runs.zarr")
 
 
 @contextmanager

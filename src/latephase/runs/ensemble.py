@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,10 +68,11 @@ def ensemble(
         As in `simulate`.
     out
         Path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
-        an earlier store of latephase's there is replaced.
+        an earlier store of latephase's there is replaced, unless somebody has changed it.
     resume
-        Go on with the finished batches of an interrupted `<out>.partial`; the store ends the same,
-        byte for byte.
+        Go on with the finished batches of an interrupted `<out>.partial`, or of a complete `out`;
+        the store ends the same, byte for byte. Batches that were damaged are run again, and a
+        warning says so.
     force
         Replace an `out` that latephase did not write.
     batch
@@ -129,7 +130,7 @@ def ensemble(
 
 
 def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:
-    parts = [found for _, found in _batches(plan, 0, progress)]
+    parts = [found for _, found in _batches(plan, range(0, plan.trials, plan.batch), 0, progress)]
     joined: dict[str, Any] = {}
     for name in list(parts[0]):  # one variable after the other, so that little is held twice
         pieces = [part.pop(name) for part in parts]
@@ -143,24 +144,27 @@ def _stored(
     empty = template(plan)
     store = Arrays(empty, plan.trials, plan.batch)
     settings = {**empty.attrs, "at": empty["time"].values.tolist()}
-    work = Work(out, store, settings, resume=resume, force=force)
-    if work.complete:
-        return store.read(work.folder)
-    for start, found in _batches(plan, work.finished, progress):
-        store.write(work.folder, start, found)
-        work.note(min(start + plan.batch, plan.trials))
-    return store.read(work.publish())
+    with Work(out, store, settings, resume=resume, force=force) as work:
+        if work.complete:
+            return store.read(work.folder)
+        for start, found in _batches(plan, work.left(), work.finished, progress):
+            work.add(start, found)
+        return store.read(work.publish())
 
 
 def _batches(
-    plan: Settings, first: int, progress: Progress | None
+    plan: Settings, starts: Iterable[int], finished: int, progress: Progress | None
 ) -> Iterator[tuple[int, Variables]]:
-    """Run the batches from trial `first` on: (first trial of the batch, its variables)."""
+    """Run the batches that begin with the trials `starts`: (first trial, its variables).
 
-    def told(start: int, done: int, _: int = 0) -> None:
+    finished: how many trials are finished already.
+    """
+
+    def told(before: int, done: int, _: int = 0) -> None:
         if progress:
-            progress(start + done, plan.trials)
+            progress(before + done, plan.trials)
 
-    for start in range(first, plan.trials, plan.batch):
-        yield start, run_batch(plan, start, partial(told, start))
-        told(min(start + plan.batch, plan.trials), 0)
+    for start in starts:
+        yield start, run_batch(plan, start, partial(told, finished))
+        finished += min(plan.batch, plan.trials - start)
+        told(finished, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,26 +10,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .directory import writing
+from .marker import GROUP
 from .work import Settings
 
 if TYPE_CHECKING:
     import xarray as xr
     import zarr
 
+_METADATA = "zarr.json"
+
 
 class Arrays:
     """A `Form` of work: one array for each variable of a dataset, the dim `trial` first.
 
-    Zarr warns about files it does not know, so the complete store carries no marker; its
-    attributes are the settings, and say who wrote it.
+    Every chunk is written, empty or not, and carries its own checksum: whoever reads a changed one
+    is told.
     """
 
-    kind, index, marked = "ensemble", "zarr.json", False
+    kind, place = "ensemble", GROUP
 
     def __init__(self, empty: xr.Dataset, trials: int, batch: int) -> None:
         """empty: the dataset of no trials, with the settings as attributes;  batch: of a chunk."""
         self.empty, self.trials, self.batch = empty, trials, batch
+        self.holds = (_METADATA, GROUP.split("/")[0], *map(str, empty.variables))
 
     def create(self, folder: Path, settings: Settings) -> None:
         """Arrays of their full size without numbers; what has no dim `trial` is written already."""
@@ -38,50 +40,70 @@ class Arrays:
 
         # The attribute tells xarray (and others) that log10_t is a coordinate of `time`.
         attributes = {**self.empty.attrs, "coordinates": "log10_t"}
-        group = zarr.create_group(folder, attributes=attributes, overwrite=False)
-        for name, variable in self.empty.variables.items():
-            array = self._array(group, str(name), variable)
-            if "trial" not in variable.dims:
-                array[:] = variable.values
+        with _every_chunk(), warnings.catch_warnings():
+            # Text of fixed width has no Zarr specification yet, nor has all metadata in one place;
+            # zarr-python and xarray read both.
+            warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
+            warnings.filterwarnings("ignore", message="Consolidated metadata is currently not")
+            group = zarr.create_group(folder, attributes=attributes, overwrite=False)
+            for name, variable in self.empty.variables.items():
+                array = self._array(group, str(name), variable)
+                if "trial" not in variable.dims:
+                    array[:] = variable.values
+            zarr.consolidate_metadata(folder)
 
     def _array(self, group: zarr.Group, name: str, variable: xr.Variable) -> Any:
-        from zarr.codecs import BloscCodec
-
         lengths = {**variable.sizes, "trial": self.trials}
         chunks = {**variable.sizes, "trial": min(self.batch, self.trials)}
-        with warnings.catch_warnings():
-            # Text of fixed width has no Zarr specification yet; zarr-python and xarray read it.
-            warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
-            return group.create_array(
-                name,
-                shape=tuple(lengths[d] for d in variable.dims),
-                chunks=tuple(chunks[d] for d in variable.dims),
-                dtype=variable.dtype,
-                fill_value=np.nan if variable.dtype.kind == "f" else "",
-                compressors=BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
-                dimension_names=[str(d) for d in variable.dims],
-                attributes=dict(variable.attrs),
-            )
+        return group.create_array(
+            name,
+            shape=tuple(lengths[d] for d in variable.dims),
+            chunks=tuple(chunks[d] for d in variable.dims),
+            dtype=variable.dtype,
+            fill_value=np.nan if variable.dtype.kind == "f" else "",
+            compressors=compressors(),
+            dimension_names=[str(d) for d in variable.dims],
+            attributes=dict(variable.attrs),
+            # One folder for each array, not one for each chunk: that many less to sync.
+            chunk_key_encoding={"name": "default", "separator": "."},
+        )
 
-    def settings(self, folder: Path) -> Settings:
-        """The attributes, and the sample times as `at`."""
-        stored: Settings = json.loads((folder / self.index).read_text())["attributes"]
-        return {**stored, "at": _opened(folder, "time")[:].tolist()}
+    def files(self, start: int) -> list[str]:
+        """One chunk of each variable."""
+        part = start // self.batch
+        return [
+            f"{name}/c.{part}" + ".0" * (variable.ndim - 1)
+            for name, variable in self.empty.data_vars.items()
+        ]
 
     def write(self, folder: Path, start: int, part: Mapping[str, NDArray[Any]]) -> None:
         """The variables of the trials from `start` on, trial axis first."""
-        with writing(folder):
+        import zarr
+
+        with _every_chunk():
             for name in map(str, self.empty.data_vars):
-                _opened(folder, name)[start : start + len(part[name])] = part[name]
+                array = zarr.open_array(folder / name, mode="r+")
+                array[start : start + len(part[name])] = part[name]
 
     def read(self, folder: Path) -> xr.Dataset:
         """The dataset in a complete store; values are read when they are used."""
         import xarray as xr
 
-        return xr.open_zarr(folder, chunks=None, consolidated=False)[list(self.empty.data_vars)]
+        from .whole_store import WholeStore
+
+        found = xr.open_zarr(WholeStore(folder, read_only=True), chunks=None, consolidated=False)
+        return found[list(self.empty.data_vars)]
 
 
-def _opened(folder: Path, name: str) -> Any:
+def compressors() -> Any:
+    """How chunks are compressed: with a checksum, so that no flipped bit is read as a number."""
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    return [BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()]
+
+
+def _every_chunk() -> Any:
+    """Within, chunks of fill values are written too: a missing one is a lost one."""
     import zarr
 
-    return zarr.open_array(folder / name, mode="r+")
+    return zarr.config.set({"array.write_empty_chunks": True})

@@ -7,40 +7,42 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .directory import replace_file, writing
+from . import disk
+from .marker import MARKER
 from .work import Settings
+
+_SETTINGS = "settings.json"
 
 
 class Lines:
-    """A `Form` of work: `<kind>-00000.jsonl` and so on hold `part` trials each, one a line."""
+    """A `Form` of work: `<kind>-00000.jsonl` and so on hold `batch` trials each, one a line."""
 
-    index, marked = "settings.json", True
+    place = MARKER
 
-    def __init__(self, kind: str, part: int) -> None:
-        self.kind, self.part = kind, part
+    def __init__(self, kind: str, trials: int, batch: int) -> None:
+        self.kind, self.trials, self.batch = kind, trials, batch
+        self.holds = (_SETTINGS, f"{kind}-*.jsonl")
 
     def create(self, folder: Path, settings: Settings) -> None:
         """The file of settings."""
-        replace_file(folder / self.index, (json.dumps(settings, indent=1) + "\n").encode())
+        disk.write_new(folder / _SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
 
-    def settings(self, folder: Path) -> Settings:
-        """What the file of settings holds."""
-        found: Settings = json.loads((folder / self.index).read_text())
-        return found
-
-    def file(self, folder: Path, start: int) -> Path:
+    def files(self, start: int) -> list[str]:
         """The file of the part that begins with trial `start`."""
-        return folder / f"{self.kind}-{start // self.part:05d}.jsonl"
+        return [f"{self.kind}-{start // self.batch:05d}.jsonl"]
 
-    def write(self, folder: Path, start: int, part: Iterable[dict[str, Any]]) -> None:
-        """The file of a part, complete or not at all: an object for each trial."""
-        lines = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in part)
-        with writing(folder):
-            replace_file(self.file(folder, start), lines.encode())
+    def write(self, folder: Path, start: int, part: bytes) -> None:
+        """The file of a part, from its lines."""
+        place = folder / self.files(start)[0]
+        disk.remove(place)  # what a full disk left of it
+        disk.write_new(place, part)
 
-    def read(self, folder: Path, start: int) -> list[dict[str, Any]] | None:
-        """The objects of a part, None if it has not been written."""
-        file = self.file(folder, start)
-        if not file.exists():
-            return None
+    def read(self, folder: Path, start: int) -> list[dict[str, Any]]:
+        """The objects of a part that is finished."""
+        file = folder / self.files(start)[0]
         return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def as_lines(part: Iterable[dict[str, Any]]) -> bytes:
+    """The lines of a part: an object for each trial."""
+    return "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in part).encode()

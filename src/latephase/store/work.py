@@ -1,4 +1,4 @@
-"""A result under way: made part by part, resumed after an interruption, put in place when complete.
+"""A result of many trials: made part by part, resumed after an interruption, repaired if damaged.
 
 Ensembles of runs and ensembles of certificates are written, resumed and checked here.  How their
 parts lie in a folder is the business of a `Form`: Zarr arrays, or files of JSON lines.
@@ -7,43 +7,61 @@ parts lie in a folder is the business of a `Form`: Zarr arrays, or files of JSON
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from latephase.core import InputError
 
-from . import directory
+from . import disk
+from .marker import Marker, damaged, is_ours, read_marker, strangers
+from .output import Output
+from .places import claiming, output_path, partial_of, writing
 
 Settings = dict[str, Any]
 
-FINISHED = "finished_trials"
 _LONGEST = 80  # characters of a setting in a message
 
 
 class Form(Protocol):
     """How the parts of a result lie in its folder.
 
-    kind: what the result is, in messages;  index: the file that holds the settings;  marked:
-    whether the complete result keeps the marker.  For developers: implement these, write parts
-    under `writing(folder)`, and a result can be resumed.
+    kind: what the result is, in messages;  trials, batch: of all, and of a part;  holds: patterns
+    of the names in the folder itself;  place: where the complete folder has its marker.  For
+    developers: implement these, and a result can be resumed.
     """
 
-    kind: str
-    index: str
-    marked: bool
+    @property
+    def kind(self) -> str: ...
+    @property
+    def trials(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def holds(self) -> tuple[str, ...]: ...
+    @property
+    def place(self) -> str: ...
 
     def create(self, folder: Path, settings: Settings) -> None:
         """Lay out the empty folder: the settings, and whatever has to be there for parts."""
 
-    def settings(self, folder: Path) -> Settings:
-        """The settings in a folder, as JSON values."""
+    def files(self, start: int) -> list[str]:
+        """The names of the files of the part that begins with trial `start`."""
+
+    def write(self, folder: Path, start: int, part: Any) -> None:
+        """Write the files of a part.  Raises OSError."""
 
 
 class Work:
-    """A result under way, in `folder`.
+    """A result under way, in `folder`, locked until the `with` block ends.
 
-    complete: nothing is left to do, `folder` is the published result;  finished: trials that the
-    marker counts.
+    complete: nothing is left to do, `folder` is the published result;  finished: trials whose parts
+    are on disk.
     """
 
     def __init__(
@@ -58,56 +76,152 @@ class Work:
         """Begin, or take up what was interrupted.  Raises InputError where that is refused.
 
         settings: all that decides what the result is, as JSON values;  resume: keep the finished
-        parts of the same settings;  force: replace what latephase did not write.
+        parts of the same settings, and mend a complete result that was damaged;  force: replace
+        what latephase did not write.
         """
-        self.form, self.target, self.finished = form, directory.output_path(out), 0
-        self.complete = resume and self._is_complete()
+        self.form, self.target, self.finished = form, output_path(out), 0
+        stated = json.loads(json.dumps(settings))
+        self._marker = Marker(form.kind, stated, form.holds, place=form.place)
+        self._output: Output | None = None
+        self._settings, self._files = settings, dict[str, disk.Sum]()
+        self._done: set[int] = set()
+        with claiming(self.target):
+            self.complete = resume and self._is_complete()
         if self.complete:
-            self.folder = self.target
-            self._check_same(settings)
+            self.folder, self.finished = self.target, form.trials
             return
-        self.folder = directory.claim_output(self.target, force=force, resume=resume)
-        marker = directory.read_marker(self.folder) or {}
-        if FINISHED in marker:
-            self._check_same(settings)
-            self.finished = int(marker[FINISHED])
-            return
-        with directory.writing(self.folder):
-            directory.start_over(self.folder)
-            form.create(self.folder, settings)
-            self.note(0)
+        ours = self._is_ours_or_mendable if resume else is_ours
+        self._output = Output(self.target, force=force, keeps=True, ours=ours)
+        try:
+            self._source = self._to_go_on_with() if resume else None
+            self.folder = self._output.begin(self._marker, self._fill)
+        except BaseException:
+            self._output.close()
+            raise
 
-    def note(self, finished: int) -> None:
-        """Note in the marker how many trials are finished, once their parts are written."""
-        with directory.writing(self.folder):
-            directory.write_marker(self.folder, **{FINISHED: finished})
-        self.finished = finished
+    def left(self) -> Iterator[int]:
+        """The first trials of the parts that are still to be made."""
+        starts = range(0, self.form.trials, self.form.batch)
+        return (start for start in starts if not self.complete and start not in self._done)
+
+    def add(self, start: int, part: Any) -> None:
+        """Write a part, put it on disk, and then note in the marker that it is finished.
+
+        Raises LatephaseError where that cannot be done; what was finished before is kept.
+        """
+        assert self._output is not None
+        with writing(self.folder, "what it holds so far was kept"):
+            self._output.check()
+            self.form.write(self.folder, start, part)
+            for name in self.form.files(start):
+                self._count(name, disk.sum_of(self.folder / name, sync=True))
+            disk.sync_folders((self.folder / n).parent for n in self.form.files(start))
+            self._finish(start)
+            self._output.mark(self._marker)
 
     def publish(self) -> Path:
-        """Put the complete result in its place, without what killed runs have left; the place."""
-        with directory.writing(self.folder):
-            directory.remove_drafts(self.folder)
-            if self.form.marked:
-                directory.seal(self.folder)
-            else:
-                (self.folder / directory.MARKER).unlink(missing_ok=True)
-        return directory.publish(self.folder, self.target)
+        """Put the complete result in its place; the place.  Raises LatephaseError."""
+        assert self._output is not None
+        return self._output.publish(self._marker, self._files)
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._output is not None:
+            self._output.close()
 
     def _is_complete(self) -> bool:
-        """Whether a complete result of ours stands there, and none is under way beside it."""
-        with directory.claiming(self.target):
-            whole = (self.target / self.form.index).is_file() and directory.is_ours(self.target)
-            return whole and not directory.partial_of(self.target).exists()
+        """Whether an undamaged result stands there, and none is under way beside it."""
+        marker = read_marker(self.target)
+        if marker is None or not marker.complete or partial_of(self.target).exists():
+            return False
+        if strangers(self.target, marker):
+            return False
+        self._refuse_other(marker)
+        return not damaged(self.target, marker)
 
-    def _check_same(self, settings: Settings) -> None:
+    def _is_ours_or_mendable(self, place: Path) -> bool:
+        """Whether a folder is ours, or would be if its files were as they were written."""
+        marker = read_marker(place) if place.is_dir() else None
+        if marker is None or strangers(place, marker):
+            return False
+        return (marker.kind, marker.settings) == (self.form.kind, self._marker.settings) or is_ours(
+            place
+        )
+
+    def _to_go_on_with(self) -> Path | None:
+        """The folder whose parts are kept: one under way, or else the complete result."""
+        for folder in (partial_of(self.target), self.target):
+            marker = read_marker(folder)
+            if marker is not None and (folder != self.target or marker.complete):
+                self._refuse_other(marker)
+                return folder
+        return None
+
+    def _fill(self, folder: Path) -> Marker:
+        """Lay out a new folder with the good parts of the one to go on with, and say what is bad.
+
+        A part is good if all its files are as they were noted.  They are linked where that can be
+        done: nothing ever changes a file in place.
+        """
+        self.form.create(folder, self._settings)
+        self._files = disk.sync_all(folder)
+        source = self._source
+        marker = None if source is None else read_marker(source)
+        if source is None or marker is None:
+            return self._marker
+        bad = set(damaged(source, marker))
+        for start in range(0, self.form.trials, self.form.batch):
+            files = self.form.files(start)
+            if all(name in marker.files and name not in bad for name in files):
+                for name in files:
+                    _adopt(source / name, folder / name)
+                    self._files[name] = marker.files[name]
+                self._finish(start)
+        disk.sync_all(folder)
+        if bad:
+            said = f"{len(bad)} files of {source} are damaged or missing, {min(bad)} first"
+            lost = marker.finished_trials - self.finished
+            warnings.warn(f"{said}; {lost:,} trials are made again", stacklevel=5)
+        return self._marker
+
+    def _count(self, name: str, known: disk.Sum | None) -> None:
+        if known is None:
+            raise FileNotFoundError(f"{name} is missing")
+        self._files[name] = known
+
+    def _finish(self, start: int) -> None:
+        """Count a part as finished."""
+        self._done.add(start)
+        self.finished += min(self.form.batch, self.form.trials - start)
+        self._marker = replace(
+            self._marker, files=dict(sorted(self._files.items())), finished_trials=self.finished
+        )
+
+    def _refuse_other(self, marker: Marker) -> None:
         """Refuse to go on with other settings.  Raises InputError that names the first."""
-        stored = self.form.settings(self.folder)
-        for name, value in json.loads(json.dumps(settings)).items():
-            if stored.get(name) != value:
-                was = repr(stored.get(name))
+        for name, value in {"kind": self.form.kind, **self._marker.settings}.items():
+            found = {"kind": marker.kind, **marker.settings}.get(name)
+            if found != value:
+                was = repr(found)
                 was = was if len(was) <= _LONGEST else was[: _LONGEST - 3] + "..."
                 raise InputError(
                     f"the {name} of the {self.form.kind} to resume, {was}",
                     value,
                     "repeat all settings, or start over without resume",
                 )
+
+
+def _adopt(source: Path, place: Path) -> None:
+    """The same file at another place, by a link or as a copy.  Raises OSError."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, place, follow_symlinks=False)
+    except OSError:
+        shutil.copyfile(source, place, follow_symlinks=False)

@@ -13,7 +13,7 @@ from latephase.core.balls import exact
 from latephase.core.errors import InputError, Words
 from latephase.core.workers import workers
 from latephase.problem import initializers
-from latephase.store.directory import object_in
+from latephase.store.disk import content_of, object_in
 
 Progress = Callable[[int, int], None]
 Named = tuple[str, Report]
@@ -42,7 +42,7 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
     if not parts:
         got = Words(f"{path}, without any .json or .jsonl file")
         raise InputError("a folder of certificates", got, "check the path")
-    settings = object_in(place / _SETTINGS)
+    settings = object_in(content_of(place / _SETTINGS))
     found: list[Named] = []
     for done, reports in enumerate(_each(parts, settings, processes), 1):
         found += reports

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,8 @@ from latephase.certificates.verdict import Undecided, Verdict
 from latephase.core import LogTime
 from latephase.core.balls import exact, precision
 from latephase.problem import Dataset, ShallowReLU
-from latephase.store.directory import claim_file, claiming, replace_file
+from latephase.store import disk
+from latephase.store.output import Output
 
 from .numbers import at_least, at_most, interval, rational, text
 
@@ -84,22 +85,24 @@ def record(certificate: Certified) -> Body:
 def save(certificate: Certified, path: object, *, force: bool = False) -> Path:
     """Write the certificate to a file: complete or not at all.
 
-    Raises InputError where the file cannot be written, and where one stands that is no certificate
-    (unless `force`).
+    path: of the file, or what `claimed` gave.  Raises InputError where the file cannot be written,
+    and where one stands that is no certificate (unless `force`).
     """
     text = json.dumps(record(certificate), indent=1) + "\n"
-    target = claim_file(path, "a certificate", _is_certificate, force=force)
-    with claiming(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, text.encode())
-    return target
+    with nullcontext(path) if isinstance(path, Output) else claimed(path, force=force) as output:
+        return output.write(text.encode())
+
+
+def claimed(path: object, *, force: bool = False) -> Output:
+    """The place of a certificate, claimed before it is made.  Raises InputError as `save` does."""
+    what = "an output that is new, or a certificate"
+    return Output(path, folder=False, force=force, ours=_is_certificate, what=what)
 
 
 def _is_certificate(file: Path) -> bool:
-    if not file.is_file():
-        return False
-    with file.open("rb") as content:
-        return FORMAT.encode() in content.read(100)
+    """Whether a file is a certificate as it was written."""
+    body = disk.object_in(disk.content_of(file))
+    return body.get("format") == FORMAT and body.get("digest") == digest(body)
 
 
 def digest(body: Body) -> str:

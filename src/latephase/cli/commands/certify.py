@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +64,12 @@ def command(
     with progress("proving", "steps at most", lines=False) as shown:
         problem = asked.read()
         from latephase.certificates import certify
+        from latephase.certificates.file.record import claimed, save
 
-        found = certify(*problem, claim=claim, progress=shown)
-        if out is not None:
-            from latephase.certificates.file.record import save
-
-            save(found, out, force=force)
+        with nullcontext() if out is None else claimed(out, force=force) as place:
+            found = certify(*problem, claim=claim, progress=shown)
+            if place is not None:
+                save(found, place)
     if json:
         from latephase.certificates.file.record import record
 
@@ -146,7 +147,7 @@ def _ensemble(
     kept.needs_out(out, resume or force, "name the folder: --out certs")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, options["trials"]))
-    with progress(f"certify {init}", "trials") as shown:
+    with kept.warnings_told(), progress(f"certify {init}", "trials") as shown:
         from latephase.certificates.ensemble import certify_ensemble
 
         rows = certify_ensemble(

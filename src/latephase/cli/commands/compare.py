@@ -15,8 +15,11 @@ from latephase.core import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from latephase.experiments.bench.base import Statement
+    from latephase.experiments.bench.finding import Finding
     from latephase.experiments.remedies.compared import MethodRow
     from latephase.problem import Dataset
+    from latephase.store.output import Output
 
 NAME = "compare"
 HELP = "Train the same networks by many methods and compare them: same rate, other clock, or worse."
@@ -64,44 +67,43 @@ def command(
         chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
     for one in caught:
         say(f"warning: {one.message}")
-    with kept.reserved(out, force, "comparison"), progress("compare", "updates") as shown:
-        from latephase.runs.compare import compare
+    with kept.reserved(out, force, "comparison") as place:
+        with progress("compare", "updates") as shown:
+            from latephase.experiments.remedies.comparison import comparison
+            from latephase.runs.compare import compare
 
-        found = compare(
-            init,
-            data,
-            chosen,
-            trials=trials,
-            seed=seed,
-            until=until,
-            samples=samples,
-            progress=shown,
-        )
-        page, rows = _reported(data, found, out, force)
+            found = compare(
+                init,
+                data,
+                chosen,
+                trials=trials,
+                seed=seed,
+                until=until,
+                samples=samples,
+                progress=shown,
+            )
+            statement, finding, rows = comparison(data, found)
+        _print(data, rows)  # before the report: a full disk must not take what was computed
+        if place is None:
+            printing.line("next", "keep table, figures and runs: add --out comparison")
+            return
+        page = _reported(statement, finding, found, place)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
-    _print(data, rows, page)
+    printing.line("page", str(page))
+    runs = str(page.parent / "data/runs.zarr")
+    printing.line("runs", f"in Python: xarray.open_zarr({runs!r}, consolidated=False)")
 
 
-def _reported(
-    data: Dataset, found: xr.Dataset, out: str | None, force: bool
-) -> tuple[Path | None, list[MethodRow]]:
-    """The page, if one is wanted, and the rows of the table."""
-    from latephase.experiments.remedies.comparison import comparison
-
-    statement, finding, rows = comparison(data, found)
-    if out is None:
-        return None, rows
+def _reported(statement: Statement, finding: Finding, found: xr.Dataset, place: Output) -> Path:
+    """Write the report; its page."""
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 
     made = {**provenance(), "command": kept.command_line()}
-    page = write_report(
-        [(statement, finding)], Path(out), made, lead=finding.summary, force=force, runs=found
-    )
-    return page, rows
+    return write_report([(statement, finding)], place, made, lead=finding.summary, runs=found)
 
 
-def _print(data: Dataset, rows: list[MethodRow], page: Path | None) -> None:
+def _print(data: Dataset, rows: list[MethodRow]) -> None:
     from latephase.experiments.bench.decay import FLOOR
     from latephase.experiments.remedies.compared import effect
 
@@ -116,9 +118,3 @@ def _print(data: Dataset, rows: list[MethodRow], page: Path | None) -> None:
         table.add_row(row.method, fitted, shown, row.decay.text, effect(row, rows[0], data))
     printing.print_table(table)
     printing.line("gap", "|x* - x_inf|, medians of fitted trials, in input units")
-    if page is None:
-        printing.line("next", "keep table, figures and runs: add --out comparison")
-        return
-    printing.line("page", str(page))
-    runs = str(page.parent / "data/runs.zarr")
-    printing.line("runs", f"in Python: xarray.open_zarr({runs!r}, consolidated=False)")

@@ -44,7 +44,7 @@ def command(
     kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, trials))
-    with progress(f"ensemble {init}", "trials") as shown:
+    with kept.warnings_told(), progress(f"ensemble {init}", "trials") as shown:
         from latephase.runs import ensemble
 
         found = ensemble(

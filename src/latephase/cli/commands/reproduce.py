@@ -13,6 +13,7 @@ from latephase.cli import flags, interrupt, kept, printing
 
 if TYPE_CHECKING:
     from latephase.experiments import Claim, Finding
+    from latephase.store.output import Output
 
     Examined = list[tuple[Claim, Finding]]
 
@@ -38,11 +39,11 @@ def command(
 ) -> None:
     """Examine every claim, write the report, print the table."""
     began = time.monotonic()
-    with kept.reserved(out, force, "report"):
+    with kept.reserved(out, force, "report") as place:
         findings = _examine(trials, seed, everything)
-        page = _write(findings, out, trials, seed, force)
+        _print(findings)  # before the report: a full disk must not take what was found
+        page = _write(findings, place or Path(out), trials, seed)
     interrupt.on_interruption(lambda: f"the report is complete: {page}")
-    _print(findings)
     printing.line("report", str(page))
     printing.line("time", f"{time.monotonic() - began:.0f} s")
 
@@ -83,12 +84,12 @@ def _watched(claims: int) -> Iterator[tuple[Callable[..., None], Callable[..., N
         yield lambda claim: bar.update(task, description=claim.title), end
 
 
-def _write(findings: Examined, out: str, trials: int, seed: int, force: bool) -> Path:
+def _write(findings: Examined, place: Output | Path, trials: int, seed: int) -> Path:
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 
     made = {**provenance(), "command": kept.command_line(), "trials": trials, "seed": seed}
-    return write_report(findings, Path(out), made, force=force, processes=os.cpu_count() or 1)
+    return write_report(findings, place, made, processes=os.cpu_count() or 1)
 
 
 def _print(findings: Examined) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
@@ -12,6 +13,7 @@ from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
     from latephase.runs import Run
+    from latephase.store.output import Output
 
 NAME = "run"
 HELP = "Train one network to any horizon, 10^1000 say, and print what it does on the way."
@@ -43,23 +45,21 @@ def command(
     """Simulate and print."""
     with progress("training", "", lines=False) as shown:
         problem = asked.read()
-        if save is not None:
-            from latephase.problem.npz_file import writable
-
-            writable(save)  # before the work, not after it
+        from latephase.problem.npz_file import claimed
         from latephase.runs import simulate
 
-        run = simulate(
-            *problem,
-            until=until,
-            at=at,
-            samples=samples,
-            loss=loss,
-            max_steps=max_steps,
-            processes=os.cpu_count() or 1,
-            progress=shown,
-        )
-    saved = None if save is None else _save(run, save)
+        with nullcontext() if save is None else claimed(save) as place:  # before the work
+            run = simulate(
+                *problem,
+                until=until,
+                at=at,
+                samples=samples,
+                loss=loss,
+                max_steps=max_steps,
+                processes=os.cpu_count() or 1,
+                progress=shown,
+            )
+            saved = None if place is None else _save(run, place)
     if json:
         printing.print_json(_record(run))
         return
@@ -80,7 +80,7 @@ def _record(run: Run) -> dict[str, Any]:
     }
 
 
-def _save(run: Run, path: str) -> str:
+def _save(run: Run, place: Output) -> str:
     """Write the network of the latest sample reached, and return its time.
 
     Samples come in the order asked for, and those not reached are NaN.  Raises InputError if all
@@ -95,7 +95,7 @@ def _save(run: Run, path: str) -> str:
         raise InputError("a sample that was reached, to save", got, do)
     found = run.trajectory.isel(time=reached)
     at = found.isel(time=found.log10_t.values.argmax())
-    ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights).save(path)
+    ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights).save(place)
     return str(at.time.values)
 
 

@@ -1,0 +1,182 @@
+"""Files and folders on disk: created exclusively, synced, exchanged at one stroke, summed.
+
+What has returned from here outlasts a power cut: a file is synced, then the folder that names it.
+No function follows a symbolic link in the place that it writes or sums.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Sum = tuple[int, str]  # of a file: its size, and the SHA-256 of its bytes
+Identity = tuple[int, int]  # of what stands at a place, whatever its name: device and inode
+
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+READING = os.O_RDONLY | _PLAIN  # O_NONBLOCK: nobody may ever write into a FIFO
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
+OLD_OR_NEW = os.O_RDWR | os.O_CREAT | _PLAIN
+_WINDOWS = os.name == "nt"
+_UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+def identity(path: Path) -> Identity | None:
+    """What stands at `path`, links not followed; None if nothing does."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def names(folder: Path) -> set[str]:
+    """All that is no folder below `folder`, relative to it.  Raises OSError."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = set()
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found |= {Path(place, name).relative_to(folder).as_posix() for name in (*files, *links)}
+    return found
+
+
+def sum_of(path: Path, sync: bool = False) -> Sum | None:
+    """The sum of a regular file, None where none can be read; `sync`: first put it on disk."""
+    try:
+        opened = os.open(path, os.O_RDWR | _PLAIN if sync and _WINDOWS else READING)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return None
+        if sync:
+            os.fsync(opened)
+        with open(opened, "rb", closefd=False) as file:
+            known = hashlib.file_digest(file, "sha256").hexdigest()
+        return os.fstat(opened).st_size, known
+    except OSError:
+        if sync:
+            raise
+        return None
+    finally:
+        os.close(opened)
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Put the names in folders on disk, each folder once.  Raises OSError."""
+    for folder in () if _WINDOWS else sorted(set(folders)):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        except OSError as error:  # some file systems sync names by themselves and refuse to be told
+            if error.errno not in _UNABLE:
+                raise
+        finally:
+            os.close(opened)
+
+
+def sync_all(folder: Path) -> dict[str, Sum]:
+    """Put all below a folder on disk; the sums of its files by name.  Raises OSError."""
+    found = {name: sum_of(folder / name, sync=True) for name in sorted(names(folder))}
+    sync_folders(Path(place) for place, _, _ in os.walk(folder))
+    return {name: known for name, known in found.items() if known is not None}
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it, and sync what names them.  Raises OSError."""
+    if not path.exists():
+        make_folders(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folders([path.parent])
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that was not there, and put its bytes (not yet its name) on disk.
+
+    Raises FileExistsError, also where a link stands; OSError, and then leaves no file.
+    """
+    opened = os.open(path, NEW, 0o666)
+    try:
+        with open(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(opened)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def content_of(path: Path) -> bytes | None:
+    """The bytes of a regular file, or of one that a link leads to; None where there is none."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def object_in(content: bytes | None) -> dict[str, Any]:
+    """The JSON object in bytes, whatever they are; empty where there is none."""
+    try:
+        found = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def swap(made: Path, place: Path, aside: Path) -> Path | None:
+    """Put `made` in `place`; where what stood there is now, None if nothing did.  Raises OSError.
+
+    At one stroke where the system can; elsewhere what stood there is at `aside` in between.
+    """
+    if identity(place) is None:
+        os.rename(made, place)
+        return None
+    if _exchanged(made, place):
+        return made
+    os.rename(place, aside)
+    try:
+        os.rename(made, place)
+    except OSError:
+        os.rename(aside, place)
+        raise
+    return aside
+
+
+@cache
+def _renameat2() -> Any:
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names; False where system or file system cannot.  Raises OSError."""
+    call, here, exchange = _renameat2(), -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if call is None:
+        return False
+    if call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNABLE:
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
+
+
+def remove(path: Path) -> None:
+    """Remove a folder, file or link, if it is there.  Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

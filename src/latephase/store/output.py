@@ -1,0 +1,253 @@
+"""The life of an output: claimed, made beside its place, put in its place at one stroke.
+
+Folders (stores, certificates, reports) and single files (a network, a certificate) alike: whole or
+not at all, one writer at a time, and nobody else's files are touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from latephase.core.errors import InputError, LatephaseError, Words
+
+from . import disk
+from .lock import Lock
+from .marker import MARKER, Marker, is_ours, sealed, strangers, write_marker
+from .places import claiming, output_path, partial_of, writing
+
+_DO = "choose another output, or replace it with force"
+_CANNOT = {errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
+Ours = Callable[[Path], bool]
+
+
+class Output:
+    """An output of latephase's, locked from the claim until the `with` block ends.
+
+    target: its place;  partial: the sibling in which a folder is made.  A folder is made between
+    `begin` and `publish`, a file by `write`.  What is not published is removed at the end, unless
+    `keeps`: then the next run can go on with it.
+    """
+
+    def __init__(
+        self,
+        path: object,
+        *,
+        force: bool = False,
+        folder: bool = True,
+        keeps: bool = False,
+        ours: Ours = is_ours,
+        what: str = "an output that is new, or that latephase wrote",
+        do: str = _DO,
+    ) -> None:
+        """Claim the output `path`; it is not touched before it is published.
+
+        folder: or a file;  ours: whether latephase wrote what stands at a place, so that it may be
+        replaced;  what, do: that in words, and what else can be done.  Raises InputError where
+        something else stands there (unless `force`), where another process writes it, and where
+        any step of its life fails on trial.
+        """
+        self.target = output_path(path)
+        self.partial = partial_of(self.target)
+        self._folder, self._force, self._keeps = folder, force, keeps
+        self._ours, self._what, self._do = ours, what, do
+        self._made: disk.Identity | None = None
+        with claiming(self.target):
+            disk.make_folders(self.target.parent)
+            self._lock = Lock(self.target)
+            try:
+                self._recover()
+                self._lock.sign()
+                self._refuse_others()
+                self._try_out()
+                self._stood = disk.identity(self.target)
+            except BaseException:
+                self.close()
+                raise
+
+    def begin(self, marker: Marker, fill: Callable[[Path], Marker] | None = None) -> Path:
+        """Make the work folder, with a marker in it from its first moment; its place.
+
+        fill: puts more into the new folder and returns the marker to write.  An earlier work folder
+        of ours stands until the new one is filled.  Raises InputError where that fails.
+        """
+        with claiming(self.target):
+            scratch = self._named()
+            scratch.mkdir()
+            write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
+            disk.sync_folders([scratch])
+            old = disk.swap(scratch, self.partial, self._named("partial"))
+            self._made = disk.identity(self.partial)
+            disk.sync_folders([self.target.parent])
+            if old is not None:
+                disk.remove(old)
+        return self.partial
+
+    def mark(self, marker: Marker) -> None:
+        """Write the marker of the work folder.  Raises OSError, and what `check` raises."""
+        self.check()
+        write_marker(self.partial, marker, self._named("draft"))
+
+    def publish(self, marker: Marker, files: dict[str, disk.Sum] | None = None) -> Path:
+        """Put the complete folder in its place; the place.
+
+        files: the sums of all its files, where they are known and synced.  Raises LatephaseError if
+        that fails, or if something happened to place, folder or lock meanwhile.
+        """
+        with self.told():
+            self.check()
+            if files is None:
+                files = disk.sync_all(self.partial)
+                files.pop(MARKER, None)
+            added = strangers(self.partial, sealed(marker, files)) - {MARKER}
+            if added:
+                said = f"{min(added)} in {self.partial} is none of latephase's"
+                raise LatephaseError(f"{said}; nothing was put in place: move it away, and resume")
+            self.mark(sealed(marker, files))
+            self._put(self.partial)
+        return self.target
+
+    def write(self, content: bytes) -> Path:
+        """Put a file with this content in its place; the place.  Raises LatephaseError."""
+        scratch = self._named()
+        with self.told():
+            try:
+                disk.write_new(scratch, content)
+                self._put(scratch)
+            finally:
+                disk.remove(scratch)
+        return self.target
+
+    def check(self) -> None:
+        """Raise LatephaseError unless lock and work folder are still those of this process."""
+        if self._lock.held() and (self._made is None or disk.identity(self.partial) == self._made):
+            return
+        lost = self.partial if self._lock.held() else self._lock.path
+        said = f"{lost} was removed or replaced while {self.target} was being written"
+        raise LatephaseError(f"{said}; nothing was put in place, start again")
+
+    def abandon(self) -> None:
+        """Remove what was not published, and give the output up."""
+        if self._made is not None and disk.identity(self.partial) == self._made:
+            with suppress(OSError):
+                disk.remove(self.partial)
+        self.close()
+
+    def close(self) -> None:
+        """Give the output up; the work folder stays."""
+        with suppress(OSError):
+            disk.remove(self._named())
+            disk.remove(self._named("draft"))
+        self._lock.release()
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._keeps:
+            self.close()
+        else:
+            self.abandon()
+
+    def _named(self, ending: str = "", token: str = "") -> Path:
+        """A temporary name beside the target, which nobody else can have: of this token's own."""
+        name = f".{self.target.name}.{token or self._lock.token}"
+        return self.target.with_name(f"{name}.{ending}" if ending else name)
+
+    def told(self) -> AbstractContextManager[None]:
+        """Within, an OSError is told in one line that says what is kept: a LatephaseError."""
+        kept = "what it holds so far was kept" if self._keeps else "nothing of it was kept"
+        return writing(self.partial if self._folder else self.target, kept)
+
+    def _recover(self) -> None:
+        """Put in order what a dead holder of the lock has left: its notes tell what is its own."""
+        stale = self._lock.stale
+        if "token" not in stale:
+            return
+        token = stale["token"]
+        for place, ending in ((self.target, "target"), (self.partial, "partial")):
+            aside = self._named(ending, token)
+            if disk.identity(aside) is not None and disk.identity(place) is None:
+                os.rename(aside, place)
+            disk.remove(aside)
+        replaced = stale.get("replaces")
+        if replaced is not None and list(disk.identity(self.partial) or ()) == replaced:
+            disk.remove(self.partial)  # the new one is in its place, and this is the old one
+        disk.remove(self._named("", token))
+        disk.remove(self._named("draft", token))
+        disk.sync_folders([self.target.parent])
+
+    def _refuse_others(self) -> None:
+        """Raise InputError where something stands in the way."""
+        here = self.target
+        if disk.identity(here) is not None:
+            mode = here.lstat().st_mode
+            fits = stat.S_ISDIR(mode) if self._folder else stat.S_ISREG(mode)
+            forced = self._force and (fits or stat.S_ISREG(mode))
+            if not forced and not (fits and self._free(here)):
+                holds = "holds other files, or changed ones"
+                got = Words(f"{here}, which {holds if here.is_dir() else 'is something else'}")
+                raise InputError(self._what, got, self._do)
+        beside = self.partial
+        if not self._folder or disk.identity(beside) is None:
+            return
+        if beside.is_symlink() or not beside.is_dir() or not self._free(beside):
+            got = Words(f"{beside}, which holds other files, or changed ones")
+            raise InputError("nothing else beside the output", got, "move it away")
+
+    def _free(self, place: Path) -> bool:
+        """Whether nobody would miss what stands there."""
+        return (place.is_dir() and not any(place.iterdir())) or self._ours(place)
+
+    def _try_out(self) -> None:
+        """Go through the life of an output in the place of this one: what fails fails now."""
+        scratch, place = self._named(), self._named("draft")
+        scratch.mkdir()
+        try:
+            disk.write_new(scratch / "tried", b"latephase")
+            disk.sync_folders([scratch, self.target.parent])
+            if disk.identity(self.target) is not None and os.name != "nt":
+                # A folder that holds something is never replaced: what differs is why.
+                try:
+                    os.rename(self.target, scratch)
+                except OSError as error:
+                    if error.errno not in _CANNOT:
+                        raise
+            os.rename(scratch, place)
+        finally:
+            disk.remove(scratch)
+            disk.remove(place)
+
+    def _put(self, made: Path) -> None:
+        """Put what was made in the place of the target, if that is as it was.  Raises OSError."""
+        self.check()
+        now = disk.identity(self.target)
+        if now != self._stood or not (now is None or self._force or self._free(self.target)):
+            said = f"{self.target} was changed while its successor was made"
+            raise LatephaseError(f"{said}; nothing was put in place: move it away, and try again")
+        if self._folder and now is not None:
+            self._lock.note(replaces=now)
+        old = disk.swap(made, self.target, self._named("target")) if self._folder else None
+        if not self._folder:
+            made.replace(self.target)
+        self._made = None
+        disk.sync_folders([self.target.parent])
+        if old is None:
+            return
+        try:
+            disk.remove(old)
+            disk.sync_folders([self.target.parent])
+        except OSError as error:
+            said = f"{self.target} is complete, but what it replaced cannot be removed"
+            warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)

@@ -1,0 +1,101 @@
+"""Where an output may stand, and how it is told that it cannot: one line, before or after work."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from latephase.core.errors import InputError, LatephaseError, Words
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path takes one of the slashes; C:/ is a drive
+_ENDING = 20  # bytes that our own names beside an output are longer than its own, at most
+
+
+def output_path(path: object) -> Path:
+    """`path` made absolute, links followed.
+
+    Raises InputError on what is no path here, a link that leads nowhere, and a folder in use: a
+    home, a mount point, the working folder, or one above these.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError("the path of an output", path, 'pass for example "runs"')
+    if _URL.match(os.fsdecode(path)):  # else "s3://bucket/runs" makes a folder `s3:` here
+        raise InputError("an output on this machine", path, "write it here, then copy it there")
+    try:
+        named = Path(os.fsdecode(path)).expanduser().absolute()
+        broken = next((p for p in (named, *named.parents) if p.is_symlink() and not p.exists()), 0)
+        target = named.resolve()
+        in_use = {above for kept in (Path.cwd(), *_homes()) for above in (kept, *kept.parents)}
+        mounted = os.path.ismount(target) or str(target) in _mounts()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError("the path of an output", path, f"choose another ({error})") from None
+    if broken:  # a disk that is not mounted, say: what is made in its place would be hidden later
+        got = Words(f"{broken}, a link to what is not there")
+        raise InputError("the path of an output", got, "mend or remove the link")
+    if target in in_use or mounted:
+        what = "a mount point" if mounted else "a folder in use"
+        got = Words(f"{target}, {what}")
+        raise InputError("a folder of its own as output", got, "name one inside this one")
+    _refuse_long(target)
+    return target
+
+
+def _refuse_long(target: Path) -> None:
+    """Raise InputError where our names beside the output would be too long."""
+    place = next(above for above in target.parents if above.exists())
+    most = (os.pathconf(place, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255) - _ENDING
+    if (length := len(os.fsencode(target.name))) > most:
+        wanted = f"an output with a name of at most {most} bytes"
+        raise InputError(wanted, Words(f"one of {length}"), "choose a shorter name")
+
+
+def partial_of(target: Path) -> Path:
+    """The sibling in which a folder is prepared."""
+    return target.with_name(target.name + ".partial")
+
+
+@contextmanager
+def claiming(target: Path) -> Iterator[None]:
+    """Tell that an output cannot be read or written before work begins: InputError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        got = Words(f"{target} ({error.strerror or error})")
+        raise InputError("an output that can be written", got, "choose another output") from None
+
+
+@contextmanager
+def writing(place: Path, kept: str) -> Iterator[None]:
+    """Tell in one line that an output cannot be written on (a full disk), and what is kept.
+
+    Raises LatephaseError in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LatephaseError(f"could not write {place} ({reason}); {kept}") from None
+
+
+def _homes() -> Iterator[Path]:
+    """The homes that are known: containers may run without any."""
+    with suppress(RuntimeError):
+        yield Path.home().resolve()
+    with suppress(ImportError):
+        import pwd
+
+        # Those of the system (/bin, /var/mail) are nobody's outputs either.
+        yield from (Path(user.pw_dir) for user in pwd.getpwall() if user.pw_dir.startswith("/"))
+
+
+def _mounts() -> set[str]:
+    """Where the system says that something is mounted; a bind mount shows nowhere else."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return set()
+    octal = re.compile(r"\\([0-7]{3})")
+    return {octal.sub(lambda m: chr(int(m[1], 8)), line.split()[4]) for line in lines}
