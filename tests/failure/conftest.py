@@ -11,6 +11,8 @@ import pytest
 
 from failure.harness.lab import Lab, Results
 from failure.harness.runner import Runner
+
+
 @pytest.fixture(scope="session")
 def shared_runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     base = tmp_path_factory.getbasetemp()

@@ -26,11 +26,9 @@ from failure.harness.outputs import (
     POINTS,
     TARGET,
     Output,
+    outputs,
 )
 from failure.harness.runner import in_one_line, quiet, tree
-
-RESUMED = [output for output in OUTPUTS if output.resumed]
-NAMED = {"ids": lambda output: output.name}
 
 
 def files_of(place: Path) -> list[Path]:
@@ -43,9 +41,7 @@ def files_of(place: Path) -> list[Path]:
 def partial(lab: Lab, output: Output) -> Path:
     """A folder in which a run was killed after two thirds of its operations."""
     place, seen = lab.folder(), lab.operations(output, replacing=False)
-    ended = lab.runner.run(
-        lab.command(output, place, fault=Fault("kill", len(seen) * 2 // 3))
-    )
+    ended = lab.runner.run(lab.command(output, place, fault=Fault("kill", len(seen) * 2 // 3)))
     assert ended.code == -9
     return place
 
@@ -96,8 +92,8 @@ def next_run(lab: Lab, output: Output, place: Path) -> list[str]:
     return [] if after == before else ["refused, and yet something was changed"]
 
 
-@pytest.mark.parametrize("count", scaled(3, 90))
-@pytest.mark.parametrize("output", RESUMED, **NAMED)
+@pytest.mark.parametrize("count", scaled(3, 80))
+@outputs([output for output in OUTPUTS if output.resumed])
 def test_a_damaged_partial_output_is_resumed_or_refused(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes."""
     template, bad = partial(lab, output), {}
@@ -110,7 +106,7 @@ def test_a_damaged_partial_output_is_resumed_or_refused(lab: Lab, output: Output
 
 
 @pytest.mark.parametrize("count", scaled(2, 50))
-@pytest.mark.parametrize("output", OUTPUTS, **NAMED)
+@outputs()
 def test_a_damaged_complete_output_is_made_again_or_refused(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes."""
     template, bad = lab.result(output), {}
@@ -158,7 +154,7 @@ def harmless(kind: str, name: str, damage: str, place: Path, template: Path) -> 
         return False
 
 
-@pytest.mark.parametrize("count", scaled(3, 60))
+@pytest.mark.parametrize("count", scaled(2, 50))
 @pytest.mark.parametrize("kind", READERS)
 def test_who_reads_what_is_damaged_gets_the_same_or_an_error(lab: Lab, kind: str, count: int):
     """Ground truth: what a reader of the undisturbed output is told."""

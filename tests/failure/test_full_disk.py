@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from failure.harness.cases import scaled
+from failure.harness.cases import rarely, scaled
 from failure.harness.lab import FOREIGN, Lab, of_target, report
-from failure.harness.outputs import OUTPUTS, TARGET, Output
+from failure.harness.outputs import TARGET, Output, outputs
 from failure.harness.runner import in_one_line, quiet, tree
 
 SOMEBODY = 12345  # no entry in the table of users
 ROOMY = 2**26
 NO_HOME = {"HOME": None, "USER": None, "LOGNAME": None, "XDG_RUNTIME_DIR": None, "TMPDIR": None}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-every_output = pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.name)
 Mount = Callable[[Path, str], None]
 
 
@@ -75,9 +74,9 @@ def on_a_small_disk(lab: Lab, mount: Mount, output: Output, share: float, what: 
     return found + lab.go_on(output, place)
 
 
-@pytest.mark.parametrize("what", ["size", "nr_inodes"])
+@pytest.mark.parametrize("what", rarely("size", "nr_inodes"))
 @pytest.mark.parametrize("count", scaled(1, 5))
-@every_output
+@outputs()
 def test_a_small_disk(lab: Lab, mount: Mount, output: Output, count: int, what: str):
     """Ground truth: the earlier output until there is room, then the undisturbed bytes."""
     rng, bad = random.Random(f"{output.name} {count}"), {}
@@ -88,8 +87,8 @@ def test_a_small_disk(lab: Lab, mount: Mount, output: Output, count: int, what: 
     assert not bad, report(f"a small {what}", bad)
 
 
-@pytest.mark.parametrize("more", [(), ("--force",)], ids=["plain", "force"])
-@every_output
+@pytest.mark.parametrize("more", rarely((), ("--force",)), ids=["plain", "force"])
+@outputs()
 def test_a_mount_point_as_output(lab: Lab, mount: Mount, output: Output, more: tuple[str, ...]):
     """Ground truth: the undisturbed result inside, or a refusal before anything was made."""
     place = lab.folder()
@@ -106,7 +105,7 @@ def test_a_mount_point_as_output(lab: Lab, mount: Mount, output: Output, more: t
 
 
 @needs_root
-@every_output
+@outputs()
 def test_a_user_without_home_or_entry(lab: Lab, output: Output):
     """Ground truth: the undisturbed bytes."""
     place = lab.folder()
@@ -118,8 +117,8 @@ def test_a_user_without_home_or_entry(lab: Lab, output: Output):
 
 
 @needs_root
-@pytest.mark.parametrize("mode", [0o000, 0o444, 0o555])
-@every_output
+@pytest.mark.parametrize("mode", rarely(0o555, 0o444, 0o000))
+@outputs()
 def test_a_folder_that_may_not_be_written(lab: Lab, output: Output, mode: int):
     """Ground truth: the permissions of the folder; nothing is done before the refusal."""
     place = lab.folder()
@@ -133,7 +132,7 @@ def test_a_folder_that_may_not_be_written(lab: Lab, output: Output, mode: int):
 
 
 @needs_root
-@every_output
+@outputs()
 def test_an_earlier_output_that_may_not_be_read(lab: Lab, output: Output):
     """Ground truth: the permissions; a refusal leaves what it could not look at."""
     place = lab.folder(output)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from failure.harness.cases import sampled, scaled
-from failure.harness.lab import FOREIGN, Lab, of_others, report
+from failure.harness.cases import rarely, sampled, scaled
+from failure.harness.lab import FOREIGN, Lab, of_others, of_target, report
 from failure.harness.operations import Fault
-from failure.harness.outputs import OUTPUTS, TARGET, Output
+from failure.harness.outputs import TARGET, Output, outputs
 from failure.harness.runner import Ended, in_one_line, quiet, tree
 
-pytestmark = pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.name)
+pytestmark = outputs()
 SETTINGS = {"same": (1, False), "other": (2, False), "resumed": (1, True)}
 
 
@@ -45,7 +45,7 @@ def _of_the_first(place: Path) -> list[Path]:
     return [p for p in place.iterdir() if p.name not in FOREIGN and p.name != TARGET]
 
 
-MEDDLING = [nothing, rename_work, remove_work]
+MEDDLING = rarely(nothing, rename_work, remove_work)
 
 
 def overlap(lab: Lab, output: Output, number: int, how: str, meddle: Callable) -> list[str]:
@@ -60,7 +60,7 @@ def overlap(lab: Lab, output: Output, number: int, how: str, meddle: Callable) -
     ended = lab.runner.go_on(first) if standing.code is None else standing
     lab.runner.counts["overlaps"] += 1
     found = _told(ended, second, str(first) if meddle is nothing else "")
-    found += _published(lab, output, (ended, 1), (second, n), before, place)
+    found += _published(lab, output, (ended, 1), (second, n), before, place, meddle is nothing)
     if of_others(tree(place)) != FOREIGN:
         found.append("somebody else's files were changed")
     lab.drop(place)
@@ -81,11 +81,18 @@ def _told(first: Ended, second: Ended, holder: str) -> list[str]:
     return found
 
 
-def _published(lab: Lab, output: Output, first, second, before, place: Path) -> list[str]:
-    """What is wrong with the output: it is that of one who is done, and nothing is left beside."""
+def _published(
+    lab: Lab, output: Output, first, second, before, place: Path, clean=True
+) -> list[str]:
+    """What is wrong with the output: it is that of one who is done.
+
+    clean: and nothing is left beside it; where the work was taken away, a rest may be.
+    """
     done = [n for ended, n in (first, second) if ended.code == 0]
     wanted = [lab.wanted(output, n) for n in done] or [before]
     left = tree(place)
+    if not clean:
+        left, wanted = of_target(left), [of_target(one) for one in wanted]
     if left in wanted:
         return []
     names = {name for name in left.keys() | wanted[0] if left.get(name) != wanted[0].get(name)}

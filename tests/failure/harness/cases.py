@@ -34,6 +34,12 @@ def sampled(operations: Sequence[str], count: int, seed: int) -> list[int]:
     return sorted((first + others)[:count])
 
 
+def rarely(*values: Any) -> list[Any]:
+    """Values of a parameter: the first in every run, the others in the campaign."""
+    first, *others = values
+    return [first, *(pytest.param(one, marks=pytest.mark.campaign) for one in others)]
+
+
 def scaled(everyday: int, campaign: int) -> list[Any]:
     """A parameter `count`: the small one in `make test`, the large one in the campaign."""
     return [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .operations import Fault
 from .outputs import TARGET, Output
-from .runner import Runner, Tree, quiet, tree
+from .runner import Runner, Tree, in_one_line, quiet, tree
 from .server import Command
 
 FOREIGN = {
@@ -86,7 +86,10 @@ class Lab:
 
     def go_on(self, output: Output, place: Path) -> list[str]:
         """What is wrong with the next run, resumed if it can be; it must end as if undisturbed."""
+        earlier = of_target(tree(place)) == of_target(self.wanted(output, 2))
         again = self.runner.run(self.command(output, place, 1, *output.again))
+        if output.resumed and earlier and in_one_line(again):  # nothing of this one had begun
+            again = self.runner.run(self.command(output, place))
         if not quiet(again):
             return [f"the next run ended with {again.code}: {again.err.strip()!r}"]
         last, wanted = tree(place), self.wanted(output)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import pytest
 
 POINTS = "--inputs 1,-1 --labels 1,-1"
 NET = "--weights 0.7,-0.4 --biases 0.1,0.2"
@@ -61,3 +64,12 @@ NETWORK = Output(
     forced=False,
 )
 OUTPUTS = (ENSEMBLE, CERTIFICATES, COMPARE, REPRODUCE, CERTIFICATE, NETWORK)
+# What `make test` does: one of each way to write; the campaign does all.
+EVERYDAY = (ENSEMBLE, CERTIFICATES, CERTIFICATE)
+
+
+def outputs(chosen: Iterable[Output] = OUTPUTS) -> pytest.MarkDecorator:
+    """The parameter `output` of a test."""
+    marks = {True: [], False: [pytest.mark.campaign]}
+    cases = [pytest.param(one, id=one.name, marks=marks[one in EVERYDAY]) for one in chosen]
+    return pytest.mark.parametrize("output", cases)

@@ -24,7 +24,11 @@ class Runner:
     def __init__(self, memory: Path) -> None:
         self.counts: Counter[str] = Counter()
         self._server = subprocess.Popen(
-            [sys.executable, "-c", f"from failure.harness.server import serve; serve({str(memory)!r})"],
+            [
+                sys.executable,
+                "-c",
+                f"from failure.harness.server import serve; serve({str(memory)!r})",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "default"},

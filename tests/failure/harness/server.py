@@ -205,7 +205,6 @@ def _prepare(memory: Path) -> None:
     """Remember numbers; small parts; a report of made-up findings instead of the paper's runs."""
     from latephase.certificates import ensemble as certificates
     from latephase.cli.commands import reproduce
-    from latephase.store.lines import Lines
     from latephase.store.provenance import provenance
     from samples.report import findings
 
@@ -215,5 +214,4 @@ def _prepare(memory: Path) -> None:
         owner = importlib.import_module(module)
         setattr(owner, attribute, _Memory(memory, attribute, getattr(owner, attribute)))
     certificates.PART = PART
-    certificates.FOLDER = Lines("certificates", PART)
     reproduce._examine = lambda *_: findings()[:1]
