@@ -78,11 +78,8 @@ def lost_folder(file: Path, rng: random.Random) -> None:
     shutil.rmtree(file.parent)
 
 
-DAMAGES: dict[str, Damage] = {
-    found.__name__: found
-    for found in (truncate, empty, flip, zeros, remove, swap, swell, twice, folder, link, dangling)
-    + (pipe, lost_folder)
-}
+_ALL = (truncate, empty, flip, zeros, remove, swap, swell, twice, folder, link, dangling, pipe)
+DAMAGES: dict[str, Damage] = {found.__name__: found for found in (*_ALL, lost_folder)}
 
 _DEEP = b"[" * 100_000
 _NUMBERS = ("-1", "1e9", "1000000000", "2.5", "true", '"2"', "null", "[]", "NaN", "9" * 5000)
@@ -101,7 +98,7 @@ HOSTILE = {
     "files-of-no-list": b'{"written_by": "latephase", "files": 3}',
     "files-of-numbers": b'{"written_by": "latephase", "files": [1, null, {}]}',
     **{
-        f"finished-{text[:10]}": f'{{"written_by": "latephase", "finished_trials": {text}}}'.encode()
+        f"finished-{text[:9]}": f'{{"written_by": "latephase", "finished_trials": {text}}}'.encode()
         for text in _NUMBERS
     },
 }

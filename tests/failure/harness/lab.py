@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .operations import Fault
+from .operations import NO_FAULT, Fault
 from .outputs import TARGET, Output
 from .runner import Runner, Tree, in_one_line, quiet, tree
 from .server import Command
@@ -71,7 +71,13 @@ class Lab:
         return tree(self.result(output, n))
 
     def command(
-        self, output: Output, place: Path, n: int = 1, *more: str, fault: Fault = Fault(), **options
+        self,
+        output: Output,
+        place: Path,
+        n: int = 1,
+        *more: str,
+        fault: Fault = NO_FAULT,
+        **options,
     ) -> Command:
         """The command that makes the output in a folder."""
         return Command(output.arguments(n, *more), place, fault, output.numbers(n), **options)

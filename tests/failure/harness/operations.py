@@ -53,6 +53,9 @@ class Fault(NamedTuple):
     at: int = NEVER
 
 
+NO_FAULT = Fault()
+
+
 @dataclass
 class Watch:
     """The operations seen so far below `root`."""

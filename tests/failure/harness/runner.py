@@ -64,7 +64,7 @@ class Runner:
 
 
 def in_one_line(ended: Ended) -> bool:
-    """Whether a failure was told in one line that somebody has foreseen; warnings may precede it."""
+    """Whether a failure was told in one line, a foreseen one; warnings may precede it."""
     lines = ended.err.splitlines()
     told = [line for line in lines if not line.startswith("latephase: warning: ")]
     return (

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from . import operations
-from .operations import Fault
+from .operations import NO_FAULT, Fault
 
 # Pure functions, by where they are looked up: what they give depends on the command alone, and on
 # the whole numbers among their arguments and the keys of the figures.
@@ -46,7 +46,7 @@ class Command:
 
     arguments: tuple[str, ...]
     folder: Path
-    fault: Fault = Fault()
+    fault: Fault = NO_FAULT
     numbers: str = ""
     uid: int = 0
     environment: dict[str, str | None] = field(default_factory=dict)
