@@ -26,30 +26,43 @@ def output_path(path: object) -> Path:
         raise InputError("an output on this machine", path, "write it here, then copy it there")
     try:
         named = Path(os.fsdecode(path)).expanduser().absolute()
-        broken = next((p for p in (named, *named.parents) if p.is_symlink() and not p.exists()), 0)
         target = named.resolve()
-        in_use = {above for kept in (Path.cwd(), *_homes()) for above in (kept, *kept.parents)}
-        mounted = os.path.ismount(target) or str(target) in _mounts()
+        _refuse_long(named)
+        _refuse_broken(named)
+        _refuse_in_use(target)
+    except InputError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError("the path of an output", path, f"choose another ({error})") from None
-    if broken:  # a disk that is not mounted, say: what is made in its place would be hidden later
-        got = Words(f"{broken}, a link to what is not there")
-        raise InputError("the path of an output", got, "mend or remove the link")
-    if target in in_use or mounted:
-        what = "a mount point" if mounted else "a folder in use"
-        got = Words(f"{target}, {what}")
-        raise InputError("a folder of its own as output", got, "name one inside this one")
-    _refuse_long(target)
     return target
 
 
-def _refuse_long(target: Path) -> None:
+def _refuse_long(named: Path) -> None:
     """Raise InputError where our names beside the output would be too long."""
-    place = next(above for above in target.parents if above.exists())
+    place = next(above for above in (*named.parents, named) if above.exists())
     most = (os.pathconf(place, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255) - _ENDING
-    if (length := len(os.fsencode(target.name))) > most:
+    if (length := len(os.fsencode(named.name))) > most:
         wanted = f"an output with a name of at most {most} bytes"
         raise InputError(wanted, Words(f"one of {length}"), "choose a shorter name")
+
+
+def _refuse_broken(named: Path) -> None:
+    """Raise InputError on a link that leads nowhere.
+
+    It may be to a disk that is not mounted: what is made instead would be hidden once it is.
+    """
+    for place in (named, *named.parents):
+        if place.is_symlink() and not place.exists():
+            got = Words(f"{place}, a link to what is not there")
+            raise InputError("the path of an output", got, "mend or remove the link")
+
+
+def _refuse_in_use(target: Path) -> None:
+    """Raise InputError on what must stay, whatever is forced."""
+    mounted = os.path.ismount(target) or str(target) in _mounts()
+    if mounted or any(target in (kept, *kept.parents) for kept in (Path.cwd(), *_homes())):
+        got = Words(f"{target}, {'a mount point' if mounted else 'a folder in use'}")
+        raise InputError("a folder of its own as output", got, "name one inside this one")
 
 
 def partial_of(target: Path) -> Path:
