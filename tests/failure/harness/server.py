@@ -110,7 +110,7 @@ def _run(command: Command, notes: Path) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(notes / name, os.O_WRONLY | os.O_CREAT, 0o666), number)
-    done, loaded = (notes / "operations").open("w"), (notes / "modules").open("w")
+    done, loaded = ((notes / n).open("w", errors="replace") for n in ("operations", "modules"))
     os.chdir(command.folder)
     for name, value in command.environment.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
@@ -154,7 +154,10 @@ def _wait(process: int, notes: Path) -> Ended:
     _, status = os.waitpid(process, os.WUNTRACED)
     stopped = os.WIFSTOPPED(status)
     code = None if stopped else os.waitstatus_to_exitcode(status)
-    texts = [(notes / name).read_text() if (notes / name).exists() else "" for name in _NOTES]
+    texts = [
+        (notes / name).read_text(errors="replace") if (notes / name).exists() else ""
+        for name in _NOTES
+    ]
     return Ended(code, texts[0], texts[1], texts[2].splitlines())
 
 
