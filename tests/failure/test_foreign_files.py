@@ -48,7 +48,7 @@ def a_pipe(place: Path) -> None:
     os.mkfifo(place)
 
 
-PLANTED = [a_file, a_folder, a_link_to_a_file, a_link_to_a_folder, a_dangling_link, a_pipe]
+PLANTED = rarely(a_link_to_a_file, a_file, a_folder, a_link_to_a_folder, a_dangling_link, a_pipe)
 FORCE = pytest.mark.parametrize("force", rarely(True, False), ids=["force", "plain"])
 
 
@@ -136,7 +136,7 @@ def a_copy_with_more(place: Path) -> None:
     a_note(place)
 
 
-ADDED = [a_note, a_folder_inside, a_file_deep_inside, a_changed_file, a_copy_with_more]
+ADDED = rarely(a_note, a_folder_inside, a_file_deep_inside, a_changed_file, a_copy_with_more)
 
 
 @pytest.mark.parametrize("add", ADDED, ids=lambda add: add.__name__)
@@ -185,12 +185,12 @@ def test_a_store_that_was_derived_from_ours(lab: Lab, more: tuple[str, ...]):
 
 # Where the command runs, its home, the output it names; relative to a folder of the test.
 IN_USE = {
+    "above-home": ("a", "b/home", "../b"),
     "here": ("a/b", "a", "."),
     "above": ("a/b", "home", ".."),
     "two-above": ("a/b/c", "home", "../.."),
     "home": ("a", "home", "../home"),
     "home-by-name": ("a", "home", "~"),
-    "above-home": ("a", "b/home", "../b"),
     "two-above-home": ("a", "b/c/home", "../b"),
     "through-a-link": ("a", "b/home", "../link"),
     "root": ("a", "b/home", "/"),
@@ -198,7 +198,7 @@ IN_USE = {
 
 
 @FORCE
-@pytest.mark.parametrize("where", IN_USE)
+@pytest.mark.parametrize("where", rarely(*IN_USE))
 @outputs(EVERYDAY)
 def test_a_folder_in_use(lab: Lab, output: Output, where: str, force: bool):
     """Ground truth: the home, the working folder and all above them must stay."""
@@ -217,8 +217,8 @@ def test_a_folder_in_use(lab: Lab, output: Output, where: str, force: bool):
 
 
 NAMES = {
-    "longest": "n" * 255,
     "too-long-with-an-ending": "n" * 250,
+    "longest": "n" * 255,
     "too-long": "n" * 300,
     "too-deep": "n/" * 3000 + "n",
     "letters-of-many-bytes": "ü" * 130,
@@ -229,7 +229,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", rarely(*NAMES))
 @outputs(EVERYDAY)
 def test_names_that_cannot_be_had(lab: Lab, output: Output, name: str):
     """Ground truth: done, or refused in one line before any work, with nothing left."""

@@ -122,7 +122,7 @@ def place(lab: Lab) -> Path:
     return place
 
 
-@pytest.mark.parametrize("count", scaled(15, 250))
+@pytest.mark.parametrize("count", scaled(8, 150))
 def test_command_lines(lab: Lab, place: Path, count: int):
     """Ground truth: exit code in ANSWERS, one line on stderr, in time."""
 
@@ -192,7 +192,7 @@ def mutations(lab: Lab, place: Path, name: str, words: list[str], count: int) ->
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("count", scaled(3, 60))
+@pytest.mark.parametrize("count", scaled(2, 40))
 @pytest.mark.parametrize("name", READERS)
 def test_files_that_are_read(lab: Lab, place: Path, name: str, count: int):
     """Ground truth: exit code in ANSWERS, one line on stderr, in time."""
