@@ -55,20 +55,20 @@ def sweep(lab: Lab, output: Output, kind: str, count: int, replacing: bool) -> N
 
 
 @pytest.mark.parametrize("replacing", rarely(True, False), ids=["replacing", "fresh"])
-@pytest.mark.parametrize("count", scaled(2, 40))
+@pytest.mark.parametrize("count", scaled(2, 14))
 def test_killed_at_a_file_operation(lab: Lab, output: Output, count: int, replacing: bool):
     """Ground truth: the undisturbed bytes."""
     sweep(lab, output, "kill", count, replacing)
 
 
-@pytest.mark.parametrize("count", scaled(1, 20))
+@pytest.mark.parametrize("count", scaled(1, 6))
 def test_interrupted_at_a_file_operation(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes, and the exit code 130 with one line."""
     sweep(lab, output, "interrupt", count, True)
 
 
 @pytest.mark.parametrize("kind", rarely("full", "broken"))
-@pytest.mark.parametrize("count", scaled(1, 25))
+@pytest.mark.parametrize("count", scaled(1, 6))
 def test_refused_by_the_disk_at_a_file_operation(lab: Lab, output: Output, count: int, kind: str):
     """Ground truth: the undisturbed bytes, and a failure told in one line."""
     sweep(lab, output, kind, count, True)

@@ -27,7 +27,7 @@ def after(lab: Lab, output: Output, disk: Path, finished: bool) -> list[str]:
     return found + lab.go_on(output, disk)
 
 
-@pytest.mark.parametrize("count", scaled(0, 25))
+@pytest.mark.parametrize("count", scaled(0, 8))
 @outputs()
 def test_the_power_goes_off(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes; the last operation is the end of the command.

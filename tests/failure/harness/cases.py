@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Sequence
@@ -41,8 +42,12 @@ def rarely(*values: Any) -> list[Any]:
 
 
 def scaled(everyday: int, campaign: int) -> list[Any]:
-    """A parameter `count`: the small one in `make test`, the large one in the campaign."""
+    """A parameter `count`: the small one in `make test`, the large one in the campaign.
+
+    LATEPHASE_FAULTS=10 in the environment makes the campaign ten times as long.
+    """
+    longer = campaign * int(os.environ.get("LATEPHASE_FAULTS", "1"))
     return [
         pytest.param(everyday, id="some", marks=pytest.mark.everyday),
-        pytest.param(campaign, id="many", marks=pytest.mark.campaign),
+        pytest.param(longer, id="many", marks=pytest.mark.campaign),
     ]
