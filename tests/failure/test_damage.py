@@ -92,7 +92,7 @@ def next_run(lab: Lab, output: Output, place: Path) -> list[str]:
     return [] if after == before else ["refused, and yet something was changed"]
 
 
-@pytest.mark.parametrize("count", scaled(3, 80))
+@pytest.mark.parametrize("count", scaled(3, 30))
 @outputs([output for output in OUTPUTS if output.resumed])
 def test_a_damaged_partial_output_is_resumed_or_refused(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes."""
@@ -105,7 +105,7 @@ def test_a_damaged_partial_output_is_resumed_or_refused(lab: Lab, output: Output
     assert not bad, report("damage", bad)
 
 
-@pytest.mark.parametrize("count", scaled(2, 50))
+@pytest.mark.parametrize("count", scaled(1, 15))
 @outputs()
 def test_a_damaged_complete_output_is_made_again_or_refused(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes."""
@@ -154,7 +154,7 @@ def harmless(kind: str, name: str, damage: str, place: Path, template: Path) -> 
         return False
 
 
-@pytest.mark.parametrize("count", scaled(2, 50))
+@pytest.mark.parametrize("count", scaled(2, 20))
 @pytest.mark.parametrize("kind", READERS)
 def test_who_reads_what_is_damaged_gets_the_same_or_an_error(lab: Lab, kind: str, count: int):
     """Ground truth: what a reader of the undisturbed output is told."""

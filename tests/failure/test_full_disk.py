@@ -75,7 +75,7 @@ def on_a_small_disk(lab: Lab, mount: Mount, output: Output, share: float, what: 
 
 
 @pytest.mark.parametrize("what", rarely("size", "nr_inodes"))
-@pytest.mark.parametrize("count", scaled(1, 5))
+@pytest.mark.parametrize("count", scaled(1, 2))
 @outputs()
 def test_a_small_disk(lab: Lab, mount: Mount, output: Output, count: int, what: str):
     """Ground truth: the earlier output until there is room, then the undisturbed bytes."""

@@ -122,7 +122,7 @@ def place(lab: Lab) -> Path:
     return place
 
 
-@pytest.mark.parametrize("count", scaled(8, 150))
+@pytest.mark.parametrize("count", scaled(8, 80))
 def test_command_lines(lab: Lab, place: Path, count: int):
     """Ground truth: exit code in ANSWERS, one line on stderr, in time."""
 
@@ -192,7 +192,7 @@ def mutations(lab: Lab, place: Path, name: str, words: list[str], count: int) ->
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("count", scaled(2, 40))
+@pytest.mark.parametrize("count", scaled(2, 25))
 @pytest.mark.parametrize("name", READERS)
 def test_files_that_are_read(lab: Lab, place: Path, name: str, count: int):
     """Ground truth: exit code in ANSWERS, one line on stderr, in time."""
@@ -208,6 +208,6 @@ def test_records_of_an_output_that_is_resumed(lab: Lab, output):
         place = lab.folder(output, 1)
         name = file.relative_to(lab.result(output)).as_posix()
         words = list(output.arguments(1, *output.again))
-        bad = list(mutations(lab, place, name, words, 2 if output is ENSEMBLE else 8))
+        bad = list(mutations(lab, place, name, words, 1 if output is ENSEMBLE else 6))
         assert not bad, report(name, {str(i): [one] for i, one in enumerate(bad)})
         lab.drop(place)
