@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 
 import pytest
 
 import latephase as lp
 from latephase.certificates import ensemble as many
+from latephase.store import disk
 from latephase.store.marker import read_marker
 from latephase.store.places import partial_of
 
@@ -18,23 +18,23 @@ GD = lp.GradientDescent(0.1)
 
 def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch):
     """Ground truth: the finished part, with which the folder is resumed to the same end."""
-    replace = os.replace
+    write = disk.write_new
 
-    def fail_at_the_second_part(source, target):
-        if str(target).endswith("-00001.jsonl"):
+    def fail_at_the_second_part(path, content):
+        if path.name.endswith("-00001.jsonl"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        replace(source, target)
+        write(path, content)
 
     settings, out = {"trials": 300, "seed": 1}, tmp_path / "certs"
     with monkeypatch.context() as broken:
-        broken.setattr(os, "replace", fail_at_the_second_part)
+        broken.setattr(disk, "write_new", fail_at_the_second_part)
         with pytest.raises(lp.LatephaseError, match="No space left"):
             many.certify_ensemble("he_normal", PM1, GD, **settings, out=out)
     assert not out.exists()
-    assert many.FOLDER.file(partial_of(out), 0).exists()
+    assert (partial_of(out) / "certificates-00000.jsonl").exists()
     rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=out, resume=True)
     assert len(rows) == 300
-    assert not list(out.glob("*.draft"))
+    assert len(list(out.iterdir())) == 4
 
 
 def test_an_ensemble_certifies_the_networks_of_ensemble():
@@ -62,7 +62,7 @@ def test_an_interrupted_folder_ends_the_same(tmp_path):
     rows = many.certify_ensemble("he_normal", PM1, GD, **settings, out=whole)
     with pytest.raises(Stop):
         many.certify_ensemble("he_normal", PM1, GD, **settings, out=broken, progress=stop)
-    assert read_marker(partial_of(broken))["finished_trials"] == many.PART
+    assert read_marker(partial_of(broken)).finished_trials == many.PART
     assert not broken.exists()
     with pytest.raises(lp.InputError, match="seed"):
         many.certify_ensemble("he_normal", PM1, GD, trials=600, seed=2, out=broken, resume=True)

@@ -155,10 +155,8 @@ def test_bad_input_is_told_in_one_line(latephase, tmp_path, flags, word):
 
 def finished(partial: Path) -> int:
     """Trials that the marker of an output under way counts as finished."""
-    try:
-        return int((read_marker(partial) or {}).get("finished_trials") or 0)
-    except (OSError, ValueError):  # not there yet
-        return 0
+    marker = read_marker(partial)
+    return marker.finished_trials if marker else 0
 
 
 def test_ctrl_c_keeps_the_finished_parts(tmp_path):

@@ -146,7 +146,7 @@ def test_an_interrupted_report_leaves_nothing_even_while_compiled_code_runs(star
     """Ground truth: the folder, empty before; Python never gets to unwind here."""
     process = start([sys.executable, "-c", REPRODUCE])
     assert process.stdout.readline() == "at work\n", process.stderr.read()
-    assert [path.name for path in tmp_path.iterdir()] == ["latephase-report.partial"]
+    assert [path.name for path in tmp_path.iterdir()] == [".latephase-report.latephase-lock"]
     time.sleep(0.3)  # until the loop runs
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
@@ -163,18 +163,19 @@ def test_a_killed_report_does_not_stand_in_the_way(start, tmp_path):
         assert process.stdout.readline() == "at work\n", process.stderr.read()
         process.kill()
         process.wait()
-        assert [path.name for path in tmp_path.iterdir()] == ["latephase-report.partial"]
+        assert [path.name for path in tmp_path.iterdir()] == [".latephase-report.latephase-lock"]
 
 
 def test_an_interruption_after_the_report_says_where_it_is(latephase, monkeypatch, tmp_path):
-    """Ground truth: the path that was written before the table is printed."""
+    """Ground truth: the path that was written before it is printed."""
 
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reproduce, "_examine", lambda *_: [])
     monkeypatch.setattr(reproduce, "_write", lambda *_: tmp_path / "report.html")
-    monkeypatch.setattr(reproduce, "_print", interrupted)
+    monkeypatch.setattr(reproduce, "_print", lambda _: None)
+    monkeypatch.setattr(reproduce.printing, "line", interrupted)
     ended = latephase("reproduce")
     told = f"latephase: interrupted; the report is complete: {tmp_path / 'report.html'}\n"
     assert (ended.code, ended.err) == (130, told)

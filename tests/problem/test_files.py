@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import latephase as lp
 from helpers import refusal, same_bits
 from latephase.problem import Dataset, ShallowReLU
 
@@ -106,7 +107,8 @@ def test_a_full_disk_keeps_the_old_network(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    assert "No space left" in refusal(ShallowReLU([1, 2], [0, 0]).save, tmp_path / "net.npz")
+    with pytest.raises(lp.LatephaseError, match=r"^could not write .* \(No space left on device\)"):
+        ShallowReLU([1, 2], [0, 0]).save(tmp_path / "net.npz")
     assert [p.name for p in tmp_path.iterdir()] == ["net.npz"]
     assert (tmp_path / "net.npz").read_bytes() == before
 

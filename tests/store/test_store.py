@@ -267,6 +267,7 @@ def test_somebody_elses_files_are_refused(tmp_path: Path, name: str, make, resum
         assert contents(tmp_path) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*does not have a Zarr V3 specification")
 def test_a_changed_store_is_not_replaced(tmp_path: Path):
     """Ground truth: the attribute that a user has added."""
     an_attribute_in_our_store(tmp_path / "runs.zarr")

@@ -69,7 +69,7 @@ def reserved(out: str | None, force: bool, what: str) -> Iterator[Output | None]
         interrupt.on_interruption(lambda: _NO_OUT)
         yield None
         return
-    with Output(out, force=force) as output:
+    with warnings_told(), Output(out, force=force) as output:
 
         def withdrawn() -> str:
             output.abandon()

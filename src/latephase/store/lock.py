@@ -26,6 +26,7 @@ except ImportError:  # Windows: only what is checked before publishing holds two
     fcntl = None  # type: ignore[assignment]
 
 _AUTHOR = "latephase"
+_FIRST = json.dumps({"written_by": _AUTHOR})[:-1].encode()  # how every lock begins
 _TOKEN = re.compile(r"[0-9a-f]{8}")
 _LONGEST = 200  # characters of a command
 _TAKEN = {errno.EAGAIN, errno.EACCES}
@@ -81,11 +82,15 @@ class Lock:
         mine = os.fstat(self._fd)
         return disk.identity(self.path) == (mine.st_dev, mine.st_ino)
 
-    def release(self) -> None:
-        """Remove the file, unless it is somebody else's by now, and give up the lock."""
+    def release(self, keep: bool = False) -> None:
+        """Give up the lock, and remove the file unless it is somebody else's by now.
+
+        keep: leave it to tell the next run what is still to be put in order.
+        """
         with suppress(OSError):
-            if self.held():
+            if self.held() and not keep:
                 self.path.unlink()
+                disk.sync_folders([self.path.parent])
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -95,8 +100,10 @@ class Lock:
         found: dict[str, Any] = {}
         regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         content = os.pread(self._fd, 1 << 16, 0) if regular else b"no lock"
-        # After a power cut, a file that was not synced is empty or all zeros.
-        lines = content.strip(b"\0").splitlines()
+        # After a power cut, a file that was not synced is empty or all zeros; a killed holder may
+        # have begun to write who it is, and made nothing yet.
+        torn = b"\n" not in content and _FIRST.startswith(content[: len(_FIRST)])
+        lines = [] if torn else content.strip(b"\0").splitlines()
         for line in lines:
             found |= disk.object_in(line)
         if lines and found.get("written_by") != _AUTHOR:

@@ -58,6 +58,7 @@ class Output:
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
+        self._unsettled = False  # whether the next run has to look, if this one ends here
         with claiming(self.target):
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
@@ -78,7 +79,8 @@ class Output:
         of ours stands until the new one is filled.  Raises InputError where that fails.
         """
         with claiming(self.target):
-            scratch = self._named()
+            # Zarr writes in a thread of its own, which goes on behind an interruption.
+            scratch, self._unsettled = self._named(), True
             scratch.mkdir()
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
@@ -87,6 +89,7 @@ class Output:
             disk.sync_folders([self.target.parent])
             if old is not None:
                 disk.remove(old)
+            self._unsettled = False
         return self.partial
 
     def mark(self, marker: Marker) -> None:
@@ -140,11 +143,15 @@ class Output:
         self.close()
 
     def close(self) -> None:
-        """Give the output up; the work folder stays."""
+        """Give the output up; the work folder stays.
+
+        The lock's file stays too, for the next run to go by, where something cannot be removed.
+        """
+        left = [self._named(), self._named("draft")]
         with suppress(OSError):
-            disk.remove(self._named())
-            disk.remove(self._named("draft"))
-        self._lock.release()
+            for place in left:
+                disk.remove(place)
+        self._lock.release(keep=self._unsettled or any(map(os.path.lexists, left)))
 
     def __enter__(self) -> Output:
         return self
@@ -238,6 +245,7 @@ class Output:
             raise LatephaseError(f"{said}; nothing was put in place: move it away, and try again")
         if self._folder and now is not None:
             self._lock.note(replaces=now)
+            self._unsettled = True
         old = disk.swap(made, self.target, self._named("target")) if self._folder else None
         if not self._folder:
             made.replace(self.target)
@@ -246,8 +254,12 @@ class Output:
         if old is None:
             return
         try:
-            disk.remove(old)
+            rest = self._named()  # a name to go by, for whoever has to remove the rest of it
+            os.rename(old, rest)
             disk.sync_folders([self.target.parent])
+            disk.remove(rest)
+            disk.sync_folders([self.target.parent])
+            self._unsettled = False
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
             warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)

@@ -86,7 +86,7 @@ def full_disk(monkeypatch):
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_no_half_certificate(tmp_path):
     """Ground truth: the folder, which stays empty; one line says why."""
-    with pytest.raises(lp.InputError, match="No space left"):
+    with pytest.raises(lp.LatephaseError, match="No space left"):
         save(lp.certify(TRAINED, PM1, GD), tmp_path / "run.cert.json")
     assert list(tmp_path.iterdir()) == []
 
