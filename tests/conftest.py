@@ -80,7 +80,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", None) == "call":
+            if getattr(report, "when", None) == "teardown":
                 found = (p for p in report.user_properties if p[0].startswith("counted "))
                 counts.update({name.removeprefix("counted "): count for name, count in found})
     if counts:
