@@ -5,15 +5,24 @@ Ground truth: the bytes that an undisturbed run writes, and the earlier result a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from failure.harness.cases import rarely, sampled, scaled
 from failure.harness.lab import Lab, of_others, of_target, report
-from failure.harness.operations import Fault
-from failure.harness.outputs import Output, outputs
+from failure.harness.operations import NO_FAULT, Fault
+from failure.harness.outputs import CERTIFICATES, Output, outputs
 from failure.harness.runner import Ended, in_one_line, quiet, tree
 
-pytestmark = outputs()
+COUNTED = {"kill": "kills", "interrupt": "interruptions", "full": "full disks", "broken": "errors"}
+WITHOUT_EXCHANGE = """
+import sys
+from latephase.cli import main
+from latephase.store import disk
+disk._renameat2 = lambda: None
+main({words})
+"""
 
 
 def disturbed(lab: Lab, output: Output, fault: Fault, replacing: bool) -> list[str]:
@@ -21,7 +30,7 @@ def disturbed(lab: Lab, output: Output, fault: Fault, replacing: bool) -> list[s
     place = lab.folder(output if replacing else None)
     before, wanted, found = tree(place), lab.wanted(output), []
     ended = lab.runner.run(lab.command(output, place, fault=fault))
-    lab.runner.counts[fault.kind] += 1
+    lab.runner.counts[COUNTED[fault.kind]] += 1
     left = tree(place)
     if not _as_it_should(fault.kind, ended, left == wanted):
         found.append(f"it ended with {ended.code}: {ended.err.strip()!r}")
@@ -54,6 +63,7 @@ def sweep(lab: Lab, output: Output, kind: str, count: int, replacing: bool) -> N
     assert not bad, report(kind, bad)
 
 
+@outputs()
 @pytest.mark.parametrize("replacing", rarely(True, False), ids=["replacing", "fresh"])
 @pytest.mark.parametrize("count", scaled(2, 14))
 def test_killed_at_a_file_operation(lab: Lab, output: Output, count: int, replacing: bool):
@@ -61,14 +71,38 @@ def test_killed_at_a_file_operation(lab: Lab, output: Output, count: int, replac
     sweep(lab, output, "kill", count, replacing)
 
 
+@outputs()
 @pytest.mark.parametrize("count", scaled(1, 6))
 def test_interrupted_at_a_file_operation(lab: Lab, output: Output, count: int):
     """Ground truth: the undisturbed bytes, and the exit code 130 with one line."""
     sweep(lab, output, "interrupt", count, True)
 
 
+@outputs()
 @pytest.mark.parametrize("kind", rarely("full", "broken"))
 @pytest.mark.parametrize("count", scaled(1, 6))
 def test_refused_by_the_disk_at_a_file_operation(lab: Lab, output: Output, count: int, kind: str):
     """Ground truth: the undisturbed bytes, and a failure told in one line."""
     sweep(lab, output, kind, count, True)
+
+
+@pytest.mark.parametrize("count", scaled(2, 12))
+def test_killed_where_names_cannot_be_exchanged(lab: Lab, count: int):
+    """Ground truth: the undisturbed bytes; between two renames there may be no output."""
+    output, bad = CERTIFICATES, {}
+    words = ("-c", WITHOUT_EXCHANGE.format(words=list(output.arguments())))
+
+    def run(fault: Fault) -> tuple[Path, Ended]:
+        place = lab.folder(output)
+        return place, lab.runner.run(lab.reading(words, place, fault=fault, patience=90))
+
+    place, whole = run(NO_FAULT)
+    assert tree(place) == lab.wanted(output)
+    assert not any("renameat2" in one for one in whole.operations)
+    for number in range(len(whole.operations) - 1, len(whole.operations) - 1 - count, -1):
+        place, ended = run(Fault("kill", number))
+        assert ended.code == -9
+        lab.runner.counts["kills"] += 1
+        if found := lab.go_on(output, place):
+            bad[f"{number}, {whole.operations[number - 1]}"] = found
+    assert not bad, report("kill", bad)
