@@ -70,7 +70,7 @@ def damaged(lab: Lab, template: Path, name: str, damage: str) -> Path | None:
     before, file = tree(place), place / name
     if damage.startswith("hostile "):
         file.write_bytes(HOSTILE[damage.removeprefix("hostile ")])
-    elif damage != "lost_folder" or file.parent != place:
+    elif file.parent != place or damage not in ("lost_folder", "link"):  # a link is followed
         DAMAGES[damage](file, random.Random(f"{name} {damage}"))
     if tree(place) == before:
         lab.drop(place)
@@ -89,7 +89,9 @@ def next_run(lab: Lab, output: Output, place: Path) -> list[str]:
         return [f"done, and it left other files: {', '.join(sorted(names)[:3])}"] if names else []
     if not in_one_line(ended) or ended.code == 130:
         return [f"it ended with {ended.code}: {ended.err.strip()[-300:]!r}"]
-    return [] if after == before else ["refused, and yet something was changed"]
+    # Latephase's own drafts and lock, which a killed run has left, may go all the same.
+    gone = [n for n in before if not n.startswith(f".{TARGET}.") and after.get(n) != before[n]]
+    return [f"refused, and yet changed: {', '.join(gone[:3])}"] if gone else []
 
 
 @pytest.mark.parametrize("count", scaled(3, 30))

@@ -76,7 +76,7 @@ def _told(first: Ended, second: Ended, holder: str) -> list[str]:
     ]
     if in_one_line(second) and holder not in second.err:
         found.append(f"the second is not told who holds it: {second.err.strip()!r}")
-    if second.code not in (0, None) and first.code != 0:
+    if holder and second.code != 0 and first.code != 0:
         found.append(f"both failed: {first.err.strip()!r}, {second.err.strip()!r}")
     return found
 
