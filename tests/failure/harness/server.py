@@ -8,6 +8,7 @@ was run before, undisturbed or not, are taken from a folder instead of being com
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import hashlib
 import importlib
@@ -118,6 +119,7 @@ def _run(command: Command, notes: Path) -> int:
         os.setgroups([])
         os.setgid(command.uid)
         os.setuid(command.uid)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # a stopped child does not outlive the server
     _Memory.command = command.numbers
     sys.argv = ["latephase", *command.arguments]
     known = set(sys.modules)
