@@ -376,3 +376,29 @@ def test_a_lock_is_never_taken_of_a_file_that_is_gone(
     assert json.loads(second.path.read_text())["pid"] == os.getpid()
     second.release()
     assert not list(tmp_path.iterdir())
+
+
+@KINDS
+def test_force_gives_up_only_what_stood_there_at_the_claim(tmp_path: Path, folder: bool):
+    """Ground truth: what somebody put in the place of it meanwhile."""
+    out = tmp_path / "out"
+    made(out, folder, "old")
+    with claim(out, folder, force=True) as output:
+        out.rename(tmp_path / "away")
+        made(tmp_path / "other", folder, "my own").rename(out)
+        with pytest.raises(lp.LatephaseError, match="was changed while"):
+            make(output)
+    assert text(out) == "my own"
+
+
+@posix
+def test_a_new_file_is_never_an_old_one(tmp_path: Path):
+    """Ground truth: the file that stood there, and the one that a link leads to."""
+    (tmp_path / "old").write_text("years of work")
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "new")
+    for name in ("old", "link", "nowhere"):
+        with pytest.raises(FileExistsError):
+            disk.write_new(tmp_path / name, b"new")
+    assert (tmp_path / "old").read_text() == "years of work"
+    assert not (tmp_path / "new").exists()

@@ -18,6 +18,7 @@ import latephase as lp
 from helpers import message_is_one_line
 from latephase.store.arrays import Arrays
 from latephase.store.lines import Lines, as_lines
+from latephase.store.lock import Lock
 from latephase.store.marker import MARKER, is_ours, read_marker
 from latephase.store.places import partial_of
 from latephase.store.work import Work
@@ -163,7 +164,8 @@ def test_a_marker_that_cannot_be_trusted_is_refused(tmp_path: Path, form, comple
 
 def signed(record: dict) -> dict:
     """A record with the digest that a forger would compute."""
-    from latephase.store.marker import _digest
+    from latephase.store.lock import Lock
+from latephase.store.marker import _digest
 
     return {**record, "digest": _digest({k: v for k, v in record.items() if k != "digest"})}
 
@@ -236,3 +238,19 @@ def test_a_work_folder_or_lock_that_was_taken_away_ends_the_work(
                 act()
     assert (tmp_path / lost).exists() == instead
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_complete_result_is_put_in_order_by_whoever_opens_it(tmp_path: Path, held: bool):
+    """Ground truth: what a killed process left beside it, and what a living one has there."""
+    make(tmp_path / "out", FORMS[1])
+    lock = Lock(tmp_path / "out")
+    lock.sign()
+    left = tmp_path / f".out.{lock.token}"
+    left.mkdir()
+    if not held:
+        lock.release(keep=True)
+    with Work(tmp_path / "out", FORMS[1], SETTINGS, resume=True) as work:
+        assert work.complete
+    assert (left.exists(), lock.path.exists()) == (held, held)
+    lock.release()

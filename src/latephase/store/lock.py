@@ -41,7 +41,7 @@ class Lock:
 
     def __init__(self, target: Path) -> None:
         """Take the lock.  Raises InputError where another holds it, OSError where none can be."""
-        self.path = target.with_name(f".{target.name}.{_AUTHOR}-lock")
+        self.path = lock_of(target)
         while True:
             self._fd = os.open(self.path, disk.OLD_OR_NEW, 0o666)
             try:
@@ -113,6 +113,11 @@ class Lock:
         if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
             found.pop("token", None)
         return found
+
+
+def lock_of(target: Path) -> Path:
+    """The file that is locked for an output."""
+    return target.with_name(f".{target.name}.{_AUTHOR}-lock")
 
 
 def _flocked(fd: int) -> bool:

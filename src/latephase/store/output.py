@@ -14,11 +14,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from latephase.core.errors import InputError, LatephaseError, Words
 
 from . import disk
-from .lock import Lock
+from .lock import Lock, lock_of
 from .marker import MARKER, Marker, is_ours, sealed, strangers, write_marker
 from .places import claiming, output_path, partial_of, writing
 
@@ -63,7 +64,7 @@ class Output:
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
             try:
-                self._recover()
+                _put_in_order(self.target, self._lock.stale)
                 self._lock.sign()
                 self._refuse_others()
                 self._try_out()
@@ -167,33 +168,13 @@ class Output:
         else:
             self.abandon()
 
-    def _named(self, ending: str = "", token: str = "") -> Path:
-        """A temporary name beside the target, which nobody else can have: of this token's own."""
-        name = f".{self.target.name}.{token or self._lock.token}"
-        return self.target.with_name(f"{name}.{ending}" if ending else name)
+    def _named(self, ending: str = "") -> Path:
+        return _temporary(self.target, self._lock.token, ending)
 
     def told(self) -> AbstractContextManager[None]:
         """Within, an OSError is told in one line that says what is kept: a LatephaseError."""
         kept = "what it holds so far was kept" if self._keeps else "nothing of it was kept"
         return writing(self.partial if self._folder else self.target, kept)
-
-    def _recover(self) -> None:
-        """Put in order what a dead holder of the lock has left: its notes tell what is its own."""
-        stale = self._lock.stale
-        if "token" not in stale:
-            return
-        token = stale["token"]
-        for place, ending in ((self.target, "target"), (self.partial, "partial")):
-            aside = self._named(ending, token)
-            if disk.identity(aside) is not None and disk.identity(place) is None:
-                os.rename(aside, place)
-            disk.remove(aside)
-        replaced = stale.get("replaces")
-        if replaced is not None and list(disk.identity(self.partial) or ()) == replaced:
-            disk.remove(self.partial)  # the new one is in its place, and this is the old one
-        disk.remove(self._named("", token))
-        disk.remove(self._named("draft", token))
-        disk.sync_folders([self.target.parent])
 
     def _refuse_others(self) -> None:
         """Raise InputError where something stands in the way."""
@@ -263,3 +244,44 @@ class Output:
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
             warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)
+
+
+def settle(target: Path) -> None:
+    """Put in order what a process left that died while it held an output.
+
+    Nothing where nothing is left, where a process still holds it, and where nobody may write.
+    """
+    if not os.path.lexists(lock_of(target)):
+        return
+    with suppress(InputError, OSError):
+        lock = Lock(target)
+        try:
+            _put_in_order(target, lock.stale)
+        except BaseException:
+            lock.release(keep=True)
+            raise
+        lock.release()
+
+
+def _put_in_order(target: Path, stale: dict[str, Any]) -> None:
+    """Remove or put back what a dead holder of the lock has left: its notes tell what is its own."""
+    if "token" not in stale:
+        return
+    token, partial = stale["token"], partial_of(target)
+    for place, ending in ((target, "target"), (partial, "partial")):
+        aside = _temporary(target, token, ending)
+        if disk.identity(aside) is not None and disk.identity(place) is None:
+            os.rename(aside, place)
+        disk.remove(aside)
+    replaced = stale.get("replaces")
+    if replaced is not None and list(disk.identity(partial) or ()) == replaced:
+        disk.remove(partial)  # the new one is in its place, and this is the old one
+    disk.remove(_temporary(target, token))
+    disk.remove(_temporary(target, token, "draft"))
+    disk.sync_folders([target.parent])
+
+
+def _temporary(target: Path, token: str, ending: str = "") -> Path:
+    """A name beside the target that nobody else has: only one lock has this token."""
+    name = f".{target.name}.{token}"
+    return target.with_name(f"{name}.{ending}" if ending else name)

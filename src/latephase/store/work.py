@@ -20,7 +20,7 @@ from latephase.core import InputError
 
 from . import disk
 from .marker import Marker, damaged, is_ours, read_marker, strangers
-from .output import Output
+from .output import Output, settle
 from .places import claiming, output_path, partial_of, writing
 
 Settings = dict[str, Any]
@@ -86,6 +86,8 @@ class Work:
         self._settings, self._files = settings, dict[str, disk.Sum]()
         self._done: set[int] = set()
         with claiming(self.target):
+            if resume:
+                settle(self.target)
             self.complete = resume and self._is_complete()
         if self.complete:
             self.folder, self.finished = self.target, form.trials
