@@ -164,8 +164,7 @@ def test_a_marker_that_cannot_be_trusted_is_refused(tmp_path: Path, form, comple
 
 def signed(record: dict) -> dict:
     """A record with the digest that a forger would compute."""
-    from latephase.store.lock import Lock
-from latephase.store.marker import _digest
+    from latephase.store.marker import _digest
 
     return {**record, "digest": _digest({k: v for k, v in record.items() if k != "digest"})}
 

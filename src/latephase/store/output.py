@@ -264,7 +264,7 @@ def settle(target: Path) -> None:
 
 
 def _put_in_order(target: Path, stale: dict[str, Any]) -> None:
-    """Remove or put back what a dead holder of the lock has left: its notes tell what is its own."""
+    """Remove or put back what a dead holder of the lock has left; its notes tell which that is."""
     if "token" not in stale:
         return
     token, partial = stale["token"], partial_of(target)
