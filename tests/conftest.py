@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 TESTS = Path(__file__).parent
 # Rooms whose tests follow runs: nearly each of their shapes is compiled, in half a second or more.
 FOLLOWING = {"late", "training", "runs", "store", "experiments", "report", "cli", "docs"}
-FOLLOWING |= {"references"}
+FOLLOWING |= {"references", "failure"}
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 # What one test has compiled is loaded by the others: in this process, in those of pytest-xdist, in
@@ -72,3 +73,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     yield
     if COMPILATIONS.counted() > before and not item.get_closest_marker("slow"):
         pytest.fail("it compiles, so mark it: @pytest.mark.slow (tests/conftest.py)")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many kills, cuts, cases and so on the tests of failures have made."""
+    counts: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "teardown":
+                found = (p for p in report.user_properties if p[0].startswith("counted "))
+                counts.update({name.removeprefix("counted "): count for name, count in found})
+    if counts:
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        terminalreporter.write_line(f"tests/failure: {told}")
