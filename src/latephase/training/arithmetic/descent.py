@@ -80,8 +80,8 @@ def descend(
     kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
     theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        parts = (*data, np.float64(step_size))
-        *held, rate = (kind.working.held(part) for part in parts)
+        held: Any = [kind.working.held(part) for part in data]
+        rate = kind.working.held(np.float64(step_size))
         loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
         ones: Any = np.ones(theta.shape[-1])
         never, no = np.nan * ones, ones < 0
