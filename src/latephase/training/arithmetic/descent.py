@@ -81,7 +81,7 @@ def descend(
     theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
         held: Any = [kind.working.held(part) for part in data]
-        rate = kind.working.held(np.float64(step_size))
+        rate = kind.working.held(np.asarray(step_size, np.float64))
         loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
         ones: Any = np.ones(theta.shape[-1])
         never, no = np.nan * ones, ones < 0
