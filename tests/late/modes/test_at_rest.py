@@ -40,7 +40,7 @@ def test_two_processes_change_nothing():
     outer = np.where(np.arange(50) % 2 == 0, 1.0, -1.0)
     net = lp.ShallowReLU(rng.normal(size=(50, 5)) / 7, rng.normal(size=50) / 7, outer)
     one, two = (
-        lp.simulate(net, data, lp.GradientFlow(), until=1.0, at=[0.1, 1.0], processes=k)
+        lp.simulate(net, data, lp.GradientFlow(), until=10.0, at=[1.0, 10.0], processes=k)
         for k in (1, 2)
     )
     assert one.trajectory.identical(two.trajectory)
