@@ -1,4 +1,4 @@
-"""What every test run shares: which tests are slow, and one store of compiled steps.
+"""What every test run shares: slow tests, a store of compiled steps, the command in this process.
 
 Three sets of tests, by markers: `make test-quick` leaves out what is slow, `make test` only the
 campaigns, `.ci/run` nothing. A campaign is marked where it stands (`helpers.shares` keeps a part of
@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if counts:
         told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
         terminalreporter.write_line(f"tests/failure: {told}")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Latephase = Callable[..., Ended]
+
+
+@pytest.fixture
+def latephase(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Latephase:
+    """The command, as `latephase("run", "--json", ...)`, in the folder tmp_path."""
+    from latephase.cli import main  # loads what tests of other rooms do without
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Ended:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return Ended(int(end.value.code or 0), out, err)
+
+    return run

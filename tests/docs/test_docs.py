@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import shlex
-import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -131,11 +129,12 @@ def test_numbers_are_compared():
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if console_commands(page)], ids=lambda page: page.name
 )
-def test_console_commands_print_what_is_shown(page, tmp_path):
+def test_console_commands_print_what_is_shown(page, latephase, monkeypatch, tmp_path):
     """Ground truth: the output below each command of a page, in one folder, one after the other.
 
     `make` and `reproduce` take too long here; a file shown by `cat` is put into the folder.
     """
+    monkeypatch.setenv("COLUMNS", "100")
     for command, output in console_commands(page):
         words = shlex.split(command)
         if words[0] == "cat":
@@ -148,15 +147,8 @@ def test_console_commands_print_what_is_shown(page, tmp_path):
                 ["latephase", "reproduce"],
             )
             continue
-        done = subprocess.run(
-            [sys.executable, "-m", "latephase", *words[1:]],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT / "src")},
-            timeout=60,
-        )
-        assert same(done.stdout, output), command + done.stdout + done.stderr
+        ended = latephase(*words[1:])
+        assert same(ended.out, output), command + ended.out + ended.err
 
 
 def test_the_table_of_claims_is_complete():

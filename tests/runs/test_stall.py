@@ -12,6 +12,7 @@ from latephase.core import Outcome
 from latephase.runs.stall import WHOLE_UNITS
 from latephase.training.arithmetic.descent import descend
 from latephase.training.arithmetic.formats import FORMATS
+from references.native_arithmetic import TRIALS
 
 PAPER: dict[str, Any] = {
     "inputs": np.array([[1.0], [-1.0]]),
@@ -68,7 +69,10 @@ def test_the_stall_is_predicted_at_all_step_sizes(dtype: str) -> None:
         if dtype == "float64" and 1e-19 < size < 1e3:
             continue  # 10^14 updates
         found = lp.stall(net, data, lp.GradientDescent(size), dtype)
-        run = descend(net.weights[None], net.biases[None], [1e12], step_size=size, **given)
+        copies = [
+            np.repeat(part[None], TRIALS[dtype], axis=0) for part in (net.weights, net.biases)
+        ]
+        run = descend(*copies, [1e12], step_size=size, **given)
         want = run.stalled[0]
         if want < 2:
             assert found.step == lp.LogTime.parse(int(want))

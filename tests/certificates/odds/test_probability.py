@@ -104,12 +104,13 @@ def test_bands_contain_what_descent_does_in_weights_and_biases(name):
     trials, step_size = 20_000, 0.5
     weights, biases = initializers.get(name)(trials=trials, seed=3)
     w, b = weights[:, :, 0].T.copy(), biases.T.copy()
-    x, y, v = np.array([1.0, -1.0]), np.array([1, -1]), np.array([1.0, -1.0])
+    x, v = np.array([1.0, -1.0])[:, None], np.array([1.0, -1.0])[:, None, None]
     for _ in range(800):
-        a = w[:, :, None] * x + b[:, :, None]
-        losses = np.exp(-y * np.einsum("j,jti->ti", v, np.maximum(a, 0)))
-        pull = step_size * v[:, None, None] * y * losses * (a > 0)
-        w, b = w + pull @ x, b + pull.sum(axis=2)
+        a = w[:, None] * x + b[:, None]  # (neuron, point, trial)
+        output = np.maximum(a[0], 0) - np.maximum(a[1], 0)
+        pull = step_size * v * x * np.exp(-x * output) * (a > 0)  # labels are the inputs
+        w += pull[:, 0] - pull[:, 1]
+        b += pull[:, 0] + pull[:, 1]
     alive = (w + b > 0) | (b - w > 0)
     both = alive.all(axis=0)
     sizes = np.where(both, np.abs(w[1] + b[1] - b[0] + w[0]) / 2, inf)

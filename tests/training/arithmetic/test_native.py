@@ -15,6 +15,7 @@ from latephase.problem import initializers
 from latephase.training.arithmetic.descent import descend
 from latephase.training.arithmetic.formats import FORMATS
 from references import native_arithmetic
+from references.native_arithmetic import TRIALS, TYPES
 
 PAPER: dict[str, Any] = {
     "inputs": np.array([[1.0], [-1.0]]),
@@ -22,16 +23,13 @@ PAPER: dict[str, Any] = {
     "output_weights": np.array([1.0, -1.0]),
 }
 UNEQUAL = {**PAPER, "inputs": np.array([[-0.625], [2.25]]), "labels": np.array([-1, 1])}
-TYPES: dict[str, Any] = {
-    "float64": np.float64,
-    "float32": np.float32,
-    "float16": np.float16,
-    "bfloat16": ml_dtypes.bfloat16,
-}
+STARTS = 12
 
 
-def start(trials: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    return initializers.get("standard_normal")(trials=trials, seed=4)
+def start(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """STARTS networks, again and again up to the number of trials of that format."""
+    weights, biases = initializers.get("standard_normal")(trials=STARTS, seed=4)
+    return np.resize(weights, (TRIALS[dtype], 2, 1)), np.resize(biases, (TRIALS[dtype], 2))
 
 
 def by_hand(problem: dict[str, Any], theta: np.ndarray, eta: float, dtype: str, steps: int) -> Any:
@@ -64,10 +62,10 @@ def by_hand(problem: dict[str, Any], theta: np.ndarray, eta: float, dtype: str, 
 def test_a_step_is_that_of_the_arithmetic(dtype: str, problem: dict[str, Any]) -> None:
     """Ground truth: NumPy and ml_dtypes, which round every operation. Exponentials differ in the
     last place in float32 and float64, so that there the first 30 steps agree to a few of them."""
-    weights, biases = start()
+    weights, biases = start(dtype)
     found = descend(weights, biases, [30], dtype=dtype, step_size=0.5, **problem)
     exact = dtype in ("float16", "bfloat16")
-    for trial in range(len(weights)):
+    for trial in range(STARTS):
         theta = np.stack([weights[trial, :, 0], biases[trial]], axis=1)
         want, _ = by_hand(problem, theta, 0.5, dtype, 30)
         got = np.stack([found.weights[0, trial, :, 0], found.biases[0, trial]], axis=1)
@@ -78,9 +76,9 @@ def test_a_step_is_that_of_the_arithmetic(dtype: str, problem: dict[str, Any]) -
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_run_stalls_where_the_arithmetic_does(dtype: str) -> None:
     """Ground truth: NumPy and ml_dtypes stepped until nothing changes."""
-    weights, biases = start()
+    weights, biases = start(dtype)
     found = descend(weights, biases, [1e9], dtype=dtype, step_size=1.0, **PAPER)
-    for trial in range(len(weights)):
+    for trial in range(STARTS):
         theta = np.stack([weights[trial, :, 0], biases[trial]], axis=1)
         want, stalled = by_hand(PAPER, theta, 1.0, dtype, 6000)
         assert found.stalled[trial] == stalled
@@ -133,7 +131,7 @@ def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, trials: int, see
 def test_subnormal_float64_is_numpys(scale: float, step_size: float) -> None:
     """Ground truth: NumPy, which flushes nothing. The step of 1e-300 knows no other exponential
     than e^0 where weights are small: bit for bit."""
-    weights, biases = start()
+    weights, biases = start("float64")
     problem = {**PAPER, "inputs": np.array([[1.0], [-1.5]]), "dtype": "float64"}
     problem |= {"step_size": step_size}
     run = (scale * weights, scale * biases)
@@ -193,7 +191,7 @@ def test_float64_rounds_every_operation() -> None:
 def test_progress_is_told_in_updates() -> None:
     """Ground truth: the last report is the whole; reports rise, and none is beyond."""
     told: list[tuple[int, int]] = []
-    weights, biases = start()
+    weights, biases = start("float32")
     descend(
         weights,
         biases,
@@ -211,7 +209,7 @@ def test_progress_is_told_in_updates() -> None:
 
 def test_leaps_are_the_steps() -> None:
     """Ground truth: float32 with leaps of one step only (samples at every one are none apart)."""
-    weights, biases = start()
+    weights, biases = start("float32")
     leaping = descend(weights, biases, [6000], dtype="float32", step_size=1.0, **PAPER)
     single = descend(weights, biases, np.arange(1, 6001), dtype="float32", step_size=1.0, **PAPER)
     np.testing.assert_array_equal(leaping.weights[-1], single.weights[-1])
@@ -222,7 +220,7 @@ def test_leaps_are_the_steps() -> None:
 def test_leaps_are_the_steps_where_ties_alternate(dtype: str, step_size: float) -> None:
     """Ground truth: 512 runs made step by step. Starts are multiples of 1/16, so that updates often
     lie half-way between two numbers: from even and from odd ones they then differ."""
-    weights, biases = initializers.get("standard_normal")(trials=512, seed=9)
+    weights, biases = initializers.get("standard_normal")(trials=TRIALS[dtype], seed=9)
     start_ = np.round(weights * 16) / 16, np.round(biases * 16) / 16
     settings: dict[str, Any] = {"dtype": dtype, "step_size": step_size, **PAPER}
     leaping = descend(*start_, [1500], **settings)
@@ -232,12 +230,14 @@ def test_leaps_are_the_steps_where_ties_alternate(dtype: str, step_size: float) 
 
 
 def test_stochastic_rounding_keeps_the_mean_and_does_not_stall() -> None:
-    """Ground truth: the mean over 400 copies of one bfloat16 run against the exact one. A copy is
+    """Ground truth: the mean over 512 copies of one bfloat16 run against the exact one. A copy is
     off by the random walk of its roundings, some units of 2^-8 x 4; their mean by a twentieth."""
     net = lp.ShallowReLU([0.875, -0.625], [0.25, 0.5])
     gd, data = lp.GradientDescent(1.0), lp.Dataset([1.0, -1.0], [1, -1])
     exact = lp.simulate(net, data, gd, until=2000, at=[2000]).trajectory
-    copies = np.repeat(net.weights[None], 400, axis=0), np.repeat(net.biases[None], 400, axis=0)
+    copies = [
+        np.repeat(part[None], TRIALS["bfloat16"], axis=0) for part in (net.weights, net.biases)
+    ]
     settings: dict[str, Any] = {"dtype": "bfloat16", "step_size": 1.0, **PAPER}
     loose = descend(*copies, [2000], rounding="stochastic", **settings)
     stuck = descend(*copies, [2000], **settings)

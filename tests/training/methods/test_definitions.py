@@ -103,25 +103,19 @@ def test_every_method_is_checked() -> None:
     assert set(METHODS) <= {text.split(":")[0] for text in EXPECTED} | {"sgd"}
 
 
-def chosen(text: str, trial: int, points: int) -> list[int]:
-    """Which point stochastic descent takes at each step."""
+def chosen(text: str, points: int) -> np.ndarray:
+    """Which point stochastic descent takes at each step, (STEPS, 3 trials)."""
     method: Any = named(text, float(ETA))
     with jax.enable_x64(True):
         empty = jnp.zeros((2, 2, 3))
+        pair = DoubleDouble(empty, empty)
         data = Data(jnp.zeros((points, 2)), jnp.zeros(points), jnp.zeros(2))
+        trials = jnp.arange(3, dtype="uint32")
 
-        def at(time: int) -> int:
-            view = View(
-                DoubleDouble(empty, empty),
-                jnp.float64(time),
-                None,
-                None,
-                data,
-                jnp.arange(3, dtype="uint32"),
-            )  # type: ignore[arg-type]
-            return int(method._chosen(view, points)[trial])
+        def at(time: jax.Array) -> jax.Array:
+            return method._chosen(View(pair, time, None, None, data, trials), points)  # type: ignore[arg-type, no-any-return]
 
-        return [at(t) for t in range(STEPS)]
+        return np.asarray(jax.jit(lambda times: jax.lax.map(at, times))(jnp.arange(float(STEPS))))
 
 
 @pytest.mark.parametrize("text", ["sgd", "sgd:replacement=0", "sgd:seed=7"])
@@ -129,18 +123,17 @@ def test_stochastic_descent_is_its_definition_for_the_points_that_it_draws(text:
     """Ground truth: 60-digit arithmetic with the same order of points."""
     theta, ended, _ = run(text, "three points")
     reference = exact.Problem(*PROBLEMS["three points"], loss="exponential")
-    for trial, (one, got) in enumerate(zip(theta, ended)):
-        order = chosen(text, trial, 3)
-        want = exact.after(exact.stochastic(ETA, order), reference, one, STEPS)
+    for order, one, got in zip(chosen(text, 3).T, theta, ended):
+        want = exact.after(exact.stochastic(ETA, order.tolist()), reference, one, STEPS)
         assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
 
 
 def test_without_replacement_every_epoch_has_every_point() -> None:
-    order = chosen("sgd:replacement=0", 1, 3)
+    order = chosen("sgd:replacement=0", 3)[:, 1]
     epochs = [tuple(order[k : k + 3]) for k in range(0, 198, 3)]
     assert all(sorted(epoch) == [0, 1, 2] for epoch in epochs)
     assert len(set(epochs)) == 6  # in every order
-    drawn = np.bincount(chosen("sgd", 1, 3))
+    drawn = np.bincount(chosen("sgd", 3)[:, 1])
     assert drawn.min() > 40  # 200 draws of three: 67 expected, 40 is four deviations away
 
 

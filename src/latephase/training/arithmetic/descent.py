@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
-from latephase.training.arithmetic.formats import Format, format_of
+from latephase.training.arithmetic.formats import format_of
 from latephase.training.arithmetic.leap import Arithmetic, RoundedState, is_open, leap
 from latephase.training.loops.blocks import Stretch
 from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, joined, parted
@@ -80,12 +80,13 @@ def descend(
     kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
     theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        *held, rate = (_held(part, kind.working) for part in (*data, step_size))
+        held: Any = [kind.working.held(part) for part in data]
+        rate = kind.working.held(np.asarray(step_size, np.float64))
         loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
         ones: Any = np.ones(theta.shape[-1])
         never, no = np.nan * ones, ones < 0
         counts = np.zeros(len(ones), np.int64)
-        state = RoundedState(_held(theta, form), start * ones, ones, never, counts, no)
+        state = RoundedState(form.held(theta), start * ones, ones, never, counts, no)
         seen = []
         for t in times:
             state = loop.until(state, float(t))
@@ -94,10 +95,6 @@ def descend(
         exhausted = np.asarray(is_open(state, float(times[-1]), np))
     ended, done = np.asarray(state.stalled), np.asarray(state.done)
     return Descended(*parted(np.stack(seen)), ended, done, exhausted)
-
-
-def _held(values: Any, form: Format) -> Any:
-    return np.asarray(form.rounded(np.asarray(values, np.float64)))  # type: ignore[arg-type]
 
 
 @dataclass

@@ -46,6 +46,14 @@ class Format:
         below = jnp.abs(values) < 2.0 ** (self.least + self.bits - 1)
         return jnp.where(below, units * 2.0**self.least, normal)
 
+    def held(self, values: Floats) -> Floats:
+        """`rounded` by NumPy, which compiles nothing, for what a run begins with."""
+        if self.bits == 53:
+            return values
+        spacing = self.spacing(values)
+        nearest = np.rint(values / spacing) * spacing
+        return np.where(np.abs(nearest) > self.largest, np.copysign(np.inf, values), nearest)
+
     def stochastic(self, values: Array, key: Array) -> Array:
         """Values rounded to the format, up with the probability that keeps the mean."""
         if self.bits == 53:

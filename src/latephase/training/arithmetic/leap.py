@@ -183,9 +183,9 @@ def _alike(
     moved = far - theta
     error = (theta - (far - moved)) + (whole - moved)
     alike = ((error == 0) & (xp.frexp(far)[1] == xp.frexp(theta)[1])).all(axis=(0, 1))
-    for place in (theta, there, far - change):
-        ends = kind.form.rounded(do.plus(place, updates))
-        alike = alike & (ends == place + change).all(axis=(0, 1, 2))
+    places = xp.stack([theta, there, far - change])[:, None]  # at once, to be compiled once
+    ends = kind.form.rounded(do.plus(places, updates))
+    alike = alike & (ends == places + change).all(axis=(0, 1, 2, 3))
     return alike & ~do.lost & (not kind.stochastic)
 
 

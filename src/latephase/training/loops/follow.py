@@ -132,7 +132,7 @@ def _block(
     tell: Callable[[int], None],
 ) -> tuple[Floats, Floats, Floats]:
     """Samples of one block: parameters (S, m, d + 1, T), evaluations (S,), ln flow time (S, T)."""
-    trials = jnp.arange(first, first + theta.shape[-1], dtype=jnp.uint32)
+    trials = np.arange(first, first + theta.shape[-1], dtype=np.uint32)
     unit = parameter_units(theta, np.asarray(data.points))
     problem = (trials, data, unit)
     state, done, seen = _begin(kept(theta, unit), problem, method, loss), 0, []
