@@ -32,6 +32,7 @@ Network = dict[str, Any]  # weights and biases, as drawn
 MOST_BYTES = 1 << 30  # of a file with a certificate on each line, which is read line by line
 MOST_FAULTS = 100  # of such a file; it is left then
 PART = 256  # certificates in a part
+_FORMAT = "latephase certificate 1"
 _SETTINGS = "settings.json"  # of the folder, beside its certificates
 _PART_NAME = re.compile(r"certificates-(\d{5,15})\.jsonl", re.ASCII)  # -00001 begins with 256
 _MOST_TRIALS = 2**63 - 1
@@ -62,7 +63,7 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
     place = Path(path)
     parts = _parts(place)
     if parts is None:
-        return Checked([(place.name, verify(place))])
+        return Checked([(shown(place.name), verify(place))])
     found, settings = Checked(), None
     if (place / _SETTINGS).exists():
         try:
@@ -127,12 +128,12 @@ def _is_whole(x: object, lowest: int, highest: int) -> bool:
 
 
 _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "format": ("latephase certificate 1", "latephase certificate 1".__eq__),
+    "format": (_FORMAT, lambda x: x == _FORMAT),
     "initializer": (
         "the name of an initializer",
         lambda x: isinstance(x, str) and x in initializers.names(),
     ),
-    "method": ("GradientDescent or GradientFlow", ("GradientDescent", "GradientFlow").__contains__),
+    "method": ("GradientDescent or GradientFlow", lambda x: x in ("GradientDescent", "GradientFlow")),
     "step_size": ("a number > 0", lambda x: _is_real(x) and x > 0),
     "inputs": ("two numbers", lambda x: _is_pair(x) and all(map(_is_real, x))),
     "labels": ("1 and -1", lambda x: _is_pair(x) and all(type(y) is int for y in x)),
@@ -179,23 +180,23 @@ def verify_part(part: Path, start: int | None, settings: Settings | None) -> Che
     start: the trial that its first line is about, if there are settings; None of a file that is no
     part of theirs.
     """
-    found = Checked()
+    found, name = Checked(), shown(part.name)
     if settings is not None and (start is None or start >= settings["trials"]):
-        found.faults.append(f"{part.name}: not a part of what the settings describe")
+        found.faults.append(f"{name}: not a part of what the settings describe")
         return found
     if part.suffix != ".jsonl":
-        found.reports.append((part.name, _report(part)))
+        found.reports.append((name, _report(part)))
         return found
     invalid = 0
     try:
         with opened(part, "file of certificates", MOST_BYTES) as file:
             for i, report in enumerate(_reports(file, start, settings), 1):
-                found.reports.append((f"{part.name}:{i}", report))
+                found.reports.append((f"{name}:{i}", report))
                 invalid += not report.valid
                 if invalid == MOST_FAULTS:
                     raise _refused(f"{invalid} faults, and its other lines were left unread")
     except InputError as error:
-        found.faults.append(f"{part.name}: {error}")
+        found.faults.append(f"{name}: {error}")
     return found
 
 
