@@ -6,7 +6,7 @@ import json
 
 from samples.certificates import certificate
 
-DATA = "--inputs 1,-1 --labels 1,-1 --step-size 0.1".split()
+DATA = ["--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1"]
 
 
 def test_names_and_decimals_are_printed_as_what_they_are(latephase, tmp_path):
@@ -26,7 +26,7 @@ def test_names_and_decimals_are_printed_as_what_they_are(latephase, tmp_path):
 
 
 def test_a_folder_that_does_not_tell_all_has_a_code_of_its_own(latephase, tmp_path):
-    """Ground truth: the help of verify: 3 where something could not be checked, 1 where it is wrong."""
+    """Ground truth: the help of verify: 3 where something was not checked, 1 where it is wrong."""
     flags = ["--init", "he_normal", "--trials", "3", "--out", "certs"]
     assert latephase("certify", *DATA, *flags).code == 0
     assert latephase("verify", "certs").code == 0

@@ -1,7 +1,7 @@
 """Files that may be anybody's: regular, bounded, decoded, and JSON of bounded size and depth.
 
 Whatever a path names, opening it does not wait (FIFOs, terminals), and no more of it is read than
-its kind may have (/dev/zero, a disk image).  What each kind may have: docs/certificates.md, "Limits".
+its kind may have (/dev/zero, a disk image).  Limits: docs/certificates.md.
 """
 
 from __future__ import annotations
@@ -83,21 +83,6 @@ def json_in(
     many digits, a key twice in an object, more than MOST_VALUES values, more levels than DEEPEST.
     """
 
-    def pairs(items: Pairs) -> Any:
-        if len({key for key, _ in items}) < len(items):
-            raise ValueError("a key twice in one object")
-        return of_pairs(items)
-
-    def real(token: str) -> float:
-        if not floats or len(token) > _MOST_DIGITS or not math.isfinite(float(token)):
-            raise ValueError(f"the number {shown(token, 20)}")
-        return float(token)
-
-    def whole(token: str) -> int:
-        if len(token) > _MOST_DIGITS:
-            raise ValueError(f"the number {shown(token, 20)}")
-        return int(token)
-
     if isinstance(text, bytes):
         text = text.decode()
     if text.startswith("\ufeff"):
@@ -106,12 +91,35 @@ def json_in(
         raise ValueError(f"more than {MOST_VALUES:,} values")
     try:
         value = json.loads(
-            text, object_pairs_hook=pairs, parse_float=real, parse_int=whole, parse_constant=real
+            text,
+            object_pairs_hook=lambda pairs: of_pairs(_without_repeats(pairs)),
+            parse_int=lambda token: int(_short_number(token)),
+            parse_float=_real if floats else _refused,
+            parse_constant=_refused,
         )
     except RecursionError:
         raise ValueError(f"more than {DEEPEST} levels") from None
     _measure(value)
     return value
+
+
+def _without_repeats(pairs: Pairs) -> Pairs:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key twice in one object")
+    return pairs
+
+
+def _short_number(token: str) -> str:
+    return token if len(token) <= _MOST_DIGITS else _refused(token)
+
+
+def _real(token: str) -> float:
+    number = float(_short_number(token))
+    return number if math.isfinite(number) else _refused(token)
+
+
+def _refused(token: str) -> Any:
+    raise ValueError(f"the number {shown(token, 20)}")
 
 
 def _measure(value: Any) -> None:
@@ -121,7 +129,9 @@ def _measure(value: Any) -> None:
         count += len(level)
         if count > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES:,} values")
-        parts = (p.values() if isinstance(p, dict) else p for p in level if isinstance(p, dict | list))
+        parts = (
+            p.values() if isinstance(p, dict) else p for p in level if isinstance(p, dict | list)
+        )
         level = [inner for part in parts for inner in part]
         if not level:
             return

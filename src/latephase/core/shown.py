@@ -1,7 +1,7 @@
 """How text that may be anybody's is shown: no control character acts, and no length is without end.
 
-A file name, a decimal of a certificate, a field of a table may hold ESC, line ends, bidi controls or
-a lone surrogate.  Printed as they stand they could write a line of their own, or over another.
+A file name, a decimal of a certificate, a field of a table may hold ESC, line ends, bidi controls
+or a lone surrogate.  Printed as they stand they could write a line of their own, or over another.
 """
 
 from __future__ import annotations

@@ -122,7 +122,9 @@ def _header(rows: Iterator[Row], label: str) -> tuple[list[str], int]:
     """The names of the columns, and the place of the label among them."""
     first = next(rows, None)
     if first is None:
-        raise InputError("a header and points", Words("an empty file"), f"name a column {quoted(label)}")
+        raise InputError(
+            "a header and points", Words("an empty file"), f"name a column {quoted(label)}"
+        )
     names, where = first.fields, f"in line {first.line}"
     if all(_NUMBER.fullmatch(name) for name in names):
         got = Words(f"numbers {where}")
@@ -170,7 +172,9 @@ def _signs(labels: list[Label], label: str, positive: object) -> list[int]:
     for row in labels:
         if not row.text:
             got = Words(f"nothing in line {row.line}")
-            raise InputError(f"a label in column {quoted(label)}", got, "fill it in, or remove the line")
+            raise InputError(
+                f"a label in column {quoted(label)}", got, "fill it in, or remove the line"
+            )
     if positive is None:
         return _plain_signs(labels, label)
     return _two_classes(labels, label, positive)
@@ -218,12 +222,16 @@ def _two_classes(labels: list[Label], label: str, positive: object) -> list[int]
     wanted, values = of(name.strip()), [of(row.text) for row in labels]
     if wanted not in values:
         got = Words(f"labels such as {_at(labels[0])}")
-        raise InputError(f"the positive label {quoted(name)} in column {quoted(label)}", got, "choose one")
+        raise InputError(
+            f"the positive label {quoted(name)} in column {quoted(label)}", got, "choose one"
+        )
     others = [row for row, value in zip(labels, values, strict=True) if value != wanted]
     for row in others:
         if of(row.text) != of(others[0].text):
             got = Words(f"{_at(row)} and {_at(others[0])}")
-            raise InputError(f"one label but {quoted(name)} in column {quoted(label)}", got, "remove one")
+            raise InputError(
+                f"one label but {quoted(name)} in column {quoted(label)}", got, "remove one"
+            )
     return [1 if value == wanted else -1 for value in values]
 
 

@@ -157,7 +157,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_any_value_in_any_place_of_the_settings_is_told(files, tmp_path, data):
     """Ground truth: the settings as they were written: only their own values are of this folder."""
@@ -177,7 +179,9 @@ def test_any_value_in_any_place_of_the_settings_is_told(files, tmp_path, data):
     assert told(where) == (3, "", "")
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"{}", bytes(99)])
+@pytest.mark.parametrize(
+    "raw", [b"", b"[]", b"{", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"{}", bytes(99)]
+)
 def test_settings_that_are_none_are_told(certs, raw):
     """Ground truth: the bytes; a folder without settings is told, one with broken ones, too."""
     (certs / "settings.json").write_bytes(raw)

@@ -1,7 +1,8 @@
 """The checker on a file or on a folder of certificates.
 
 A folder of an ensemble is determined by its settings: which parts there are, how many certificates
-stand in each, and which network each line is about.  Source: docs/certificates.md, "Ten thousand runs".
+stand in each, and which network each line is about.  Source: docs/certificates.md, "Ten thousand
+runs" and "Limits".
 """
 
 from __future__ import annotations
@@ -133,7 +134,10 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "the name of an initializer",
         lambda x: isinstance(x, str) and x in initializers.names(),
     ),
-    "method": ("GradientDescent or GradientFlow", lambda x: x in ("GradientDescent", "GradientFlow")),
+    "method": (
+        "GradientDescent or GradientFlow",
+        lambda x: x in ("GradientDescent", "GradientFlow"),
+    ),
     "step_size": ("a number > 0", lambda x: _is_real(x) and x > 0),
     "inputs": ("two numbers", lambda x: _is_pair(x) and all(map(_is_real, x))),
     "labels": ("1 and -1", lambda x: _is_pair(x) and all(type(y) is int for y in x)),

@@ -170,7 +170,9 @@ def _misshapen(body: Any) -> str:
 
 def faults(body: Body, numbers: list[Number]) -> list[str]:
     """A line for each number that is not canonical, and for a digest of other content."""
-    lines = [f"number {shown(x['decimal'])}: not in canonical form" for x in numbers if _uncanonical(x)]
+    lines = [
+        f"number {shown(x['decimal'])}: not in canonical form" for x in numbers if _uncanonical(x)
+    ]
     rest = {key: value for key, value in body.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     if body["digest"] != hashlib.sha256(text.encode()).hexdigest():
