@@ -15,6 +15,7 @@ import pytest
 
 import latephase as lp
 from helpers import message_is_one_line
+from latephase.core.calls import public
 
 DATA = lp.Dataset([1.0, -1.0], [1, -1])
 NET = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -247,3 +248,16 @@ def test_warnings_point_at_the_caller():
         lp.simulate(NET, DATA, GD, until="1e100", at=["1e100"], dtype="float16")
     for one in (*caught, *stalled):
         assert Path(one.filename).name == Path(__file__).name
+
+
+def test_numpy_says_nothing_of_numbers_that_overflow():
+    """Ground truth: infinity; warnings are errors here. Outside of the call they come as before."""
+    largest = np.array([1e308])
+
+    @public
+    def tenfold(x):
+        return x * 10
+
+    assert tenfold(largest)[0] == np.inf
+    with pytest.raises(RuntimeWarning):
+        tenfold.__wrapped__(largest)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import latephase as lp
 from helpers import refusal, same_bits
-from latephase.problem import Dataset, ShallowReLU
+from latephase.core import InputError
+from latephase.problem import Dataset, ShallowReLU, csv_file
 
 NET = ShallowReLU([[0.1, -3e-300], [7.0, 2.0], [1 / 3, 0.0]], [0.5, -0.0, 1e300], [1.0, -2.0, 0.1])
 
@@ -62,7 +67,8 @@ BAD_FILES = {
     "one array": (npy(), "zip"),
     "cut": (saved(**GOOD)[:-30], "zip"),
     "damaged": (saved(**GOOD).replace(np.array(0.7).tobytes(), bytes(8)), "CRC"),
-    "a pickle": (saved(**GOOD, extra=np.array([None])), "allow_pickle"),
+    "a pickle": (saved(weights=np.array([None]), biases=[1]), "allow_pickle"),
+    "more arrays": (saved(**GOOD, extra=np.array([None])), "extra"),
     "no biases": (saved(weights=[1, 2], other=[3]), "other, weights"),
     "no arrays": (zipped(), "nothing"),
     "misspelt output weights": (saved(**GOOD, output_weight=[1, 1]), "output_weight"),
@@ -111,6 +117,94 @@ def test_a_full_disk_keeps_the_old_network(tmp_path, monkeypatch):
         ShallowReLU([1, 2], [0, 0]).save(tmp_path / "net.npz")
     assert [p.name for p in tmp_path.iterdir()] == ["net.npz"]
     assert (tmp_path / "net.npz").read_bytes() == before
+
+
+def npz(*members: tuple[str, bytes], packed: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", packed) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a name twice
+        for name, raw in members:
+            archive.writestr(name, raw)
+    return content.getvalue()
+
+
+def array(header: str, raw: bytes = bytes(16)) -> bytes:
+    head = header.encode()
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + raw
+
+
+def header(descr: str = "'<f8'", shape: str = "(2,)", order: str = "False") -> str:
+    return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}}}"
+
+
+TWO = ("biases.npy", array(header()))
+BOMB = npz(("weights.npy", bytes(65 << 20)), TWO)
+HOSTILE_FILES = {
+    "a bomb": (BOMB, "once unpacked"),
+    "a bomb that lies": (BOMB.replace((65 << 20).to_bytes(4, "little"), bytes([144, 0, 0, 0])), ""),
+    "a bomb of another name": (npz(("x.npy", bytes(65 << 20)), TWO), "once unpacked"),
+    "many members": (npz(*((f"{k}", b"") for k in range(2000))), "members"),
+    "a name twice": (npz(TWO, TWO), "twice"),
+    "a name twice, once bare": (npz(TWO, ("biases", b"")), "twice"),
+    "a path": (npz(TWO, ("weights.npy", array(header())), ("../x.npy", b"")), "../x"),
+    "an acting name": (npz(TWO, ("\x1b[2K\u202e", b"")), r"\x1b[2K\u202e"),
+    "packed otherwise": (npz(TWO, ("weights.npy", array(header())), packed=14), "packed"),
+    "a true shape": (header(shape="(True, 2)"), "shape"),
+    "a negative shape": (header(shape="(-1, -2)"), "shape"),
+    "a huge shape": (header(shape=f"({10**30},)"), "bytes"),
+    "a huge empty shape": (header(shape=f"({10**30}, 0)"), "bytes"),
+    "three dimensions": (header(shape="(1, 1, 2)"), "shape"),
+    "a shape of text": (header(shape="('2',)"), "shape"),
+    "objects": (header("'|O'"), "object"),
+    "complex numbers": (header("'<c16'", "(1,)"), "complex"),
+    "fields": (header("[('a', '<f4'), ('b', '<f4')]"), "real"),
+    "nested": (header("('<f4', (2,))"), "real"),
+    "times": (header("'<M8[s]'"), "real"),
+    "no dtype": (header("3"), ""),
+    "a deep header": ("(" * 9000, ""),
+    "a long header": (header() + " " * 20_000, ""),
+    "no header": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("file", "word"), HOSTILE_FILES.values(), ids=HOSTILE_FILES.keys())
+def test_a_hostile_network_file_is_told_in_one_line(tmp_path, file, word):
+    """Ground truth: the limits of docs/certificates.md; text is the header of the weights."""
+    raw = file if isinstance(file, bytes) else npz(TWO, ("weights.npy", array(file)))
+    (tmp_path / "net.npz").write_bytes(raw)
+    told = refusal(ShallowReLU.load, tmp_path / "net.npz")
+    assert word in told
+    assert told.isprintable()
+
+
+def test_other_layouts_of_the_same_numbers_are_read(tmp_path):
+    """Ground truth: the numbers; big-endian, in Fortran's order, as integers, from Python 2."""
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for weights in (x.astype(">f8"), np.asfortranarray(x), x.astype(np.int8), x.astype("f2")):
+        np.savez_compressed(tmp_path / "net.npz", weights=weights, biases=[0, 0])
+        assert np.array_equal(ShallowReLU.load(tmp_path / "net.npz").weights, x)
+    raw = npz(TWO, ("weights.npy", array(header(shape="(2L,)"))))
+    (tmp_path / "net.npz").write_bytes(raw)
+    assert ShallowReLU.load(tmp_path / "net.npz").m == 2
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    """Ground truth: no member is opened."""
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    (tmp_path / "net.npz").write_bytes(BOMB)
+    assert "once unpacked" in refusal(ShallowReLU.load, tmp_path / "net.npz")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_damaged_networks_are_refused_or_the_same(tmp_path, data):
+    """Ground truth: the network before; a changed byte is found, or is in what is not read."""
+    good = bytearray(NET.save(tmp_path / "net.npz", force=True).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "bad.npz").write_bytes(good[: data.draw(st.integers(0, len(good)))] or good)
+    with contextlib.suppress(InputError):
+        assert same_bits(ShallowReLU.load(tmp_path / "bad.npz"), NET)
 
 
 # --- CSV --------------------------------------------------------------------------------------
@@ -224,3 +318,61 @@ def test_a_bad_csv_file_is_told_with_line_and_column(tmp_path, content, options,
     """Ground truth: line and column of what was planted, counted by eye."""
     message = refusal(read, tmp_path, content, **options)
     assert all(word in message for word in words), message
+
+
+HOSTILE_CSVS = {
+    "a long number": (HEAD + "1" * 100_000 + ",2,-1\n", "2,000 characters"),
+    "a long number and a letter": (HEAD + "1" * 100_000 + "x,2,-1\n", "2,000 characters"),
+    "a number and a letter": (HEAD + "1" * 1999 + "x,2,-1\n", "finite number"),
+    "a long label": (HEAD + "1,2," + "1" * 2001, "2,000 characters"),
+    "a long name": ("x" * 2001 + ",label\n1,1\n", "2,000 characters"),
+    "a long line": (",".join(["1"] * 10**6), "in a line"),
+    "a long quote": (HEAD + '"' + "\n" * 2**21, ""),
+    "many quoted lines": ('"a\n",' * 2**19, "in a line"),
+    "huge exponents": (HEAD + f"1,2,1e{10**17}\n1,2,1e-{10**17}", "line 3"),
+    "acting text": ("x\x1b[2K\u202e\0,label\n\x1b,1\n", r"\x1b[2K\u202e\x00"),
+    "nothing but line ends": ("\n" * 2**20, "empty"),
+    "nothing but commas": ("," * 2**19, "name for each column"),
+}
+
+
+@pytest.mark.parametrize(("text", "word"), HOSTILE_CSVS.values(), ids=HOSTILE_CSVS.keys())
+def test_a_hostile_csv_file_is_told_in_one_line(tmp_path, text, word):
+    """Ground truth: the limits of docs/certificates.md; each took seconds to hours, or memory."""
+    told = refusal(read, tmp_path, text)
+    assert word in told
+    assert told.isprintable()
+    assert len(told) < 600
+
+
+def test_many_columns_are_compared_once(tmp_path):
+    """Ground truth: the numbers; to find a name twice each was compared with all others."""
+    row = ",".join(map(str, range(30_000)))
+    names = ",".join(f"x{k}" for k in range(30_000))
+    data = read(tmp_path, f"{names},label\n{row},1\n{row}9,-1\n")
+    assert data.inputs[0].tolist() == list(range(30_000))
+
+
+def test_no_more_points_are_read_than_there_may_be(tmp_path, monkeypatch):
+    """Ground truth: the limit, lowered to three."""
+    monkeypatch.setattr(csv_file, "MOST_POINTS", 3)
+    lines = ["x,label", "1,1", "2,-1", "3,1"]
+    assert read(tmp_path, "\n".join(lines)).n == 3
+    assert "at most 3 points" in refusal(read, tmp_path, "\n".join([*lines, "4,1"]))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.text(st.sampled_from('01.-+eE,;\n\r\t "x\0\ufeff\x1b\u0661'), max_size=60)
+    | st.binary(max_size=60)
+)
+def test_any_csv_file_is_read_or_told_in_one_line(tmp_path, text):
+    """Ground truth: the contract: points or an InputError that can be printed."""
+    raw = b"x,label\n1,1\n" + (text.encode() if isinstance(text, str) else text)
+    (tmp_path / "points.csv").write_bytes(raw)
+    try:
+        told, data = "", Dataset.from_csv(tmp_path / "points.csv")
+    except InputError as error:
+        told, data = str(error), None
+    assert told.isprintable()
+    assert data is None or np.isfinite(data.inputs).all()

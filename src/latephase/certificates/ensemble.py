@@ -28,6 +28,7 @@ from latephase.store.work import Work
 from .certificate import Certificate, certify
 
 PART = 256
+MOST_TRIALS = 10**7  # days of work; what is counted of each, a few hundred bytes, stays in memory
 Progress = Callable[[int, int], None]
 Part = tuple[list["Counted"], bytes]  # what is counted of its trials, and its certificates as lines
 
@@ -94,7 +95,7 @@ def certify_ensemble(
     write;  processes: how many work at once; more than 1 needs a main module that can be imported.
     Raises InputError;  LatephaseError if the folder cannot be written on.
     """
-    counts = whole_number(trials, "trials", 1, MOST), seed_number(seed)
+    counts = whole_number(trials, "trials", 1, MOST_TRIALS), seed_number(seed)
     drawn, at_once = known.get(initializer), whole_number(processes, "processes", 1, MOST)
     # The settings are checked on the first network before any work is done.
     weights, biases = drawn(trials=1, seed=counts[1])

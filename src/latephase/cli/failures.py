@@ -8,6 +8,7 @@ import traceback
 from contextlib import suppress
 
 from latephase.core import InputError, LatephaseError
+from latephase.core.shown import LONGEST, escaped, shortened
 
 UNFORESEEN, BAD_INPUT = 1, 2
 SWITCH = "LATEPHASE_TRACEBACK"
@@ -30,7 +31,7 @@ def tell(error: Exception, with_traceback: bool) -> int:
 def say(message: str) -> None:
     """One line on stderr, whatever the message holds, and nothing where stderr takes none."""
     with suppress(OSError):  # a full disk, a reader that went away: the exit code still tells
-        sys.stderr.write(f"latephase: {' '.join(message.split())}\n")
+        sys.stderr.write(f"latephase: {escaped(' '.join(message.split()))}\n")
         sys.stderr.flush()
 
 
@@ -41,9 +42,10 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), UNFORESEEN
     # Usage errors are Typer's own or click's, depending on the version; both have this method.
     if hasattr(error, "format_message"):
-        return _usage(error, error.format_message()), BAD_INPUT
+        return _usage(error, shortened(error.format_message(), 2 * LONGEST)), BAD_INPUT
     hint = f"set {SWITCH}=1 or say `latephase --traceback ...` to see where"
-    return f"unforeseen {type(error).__name__}: {error}; {hint}", UNFORESEEN
+    what = shortened(str(error), 2 * LONGEST)
+    return f"unforeseen {type(error).__name__}: {what}; {hint}", UNFORESEEN
 
 
 def _usage(error: Exception, message: str) -> str:

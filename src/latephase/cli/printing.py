@@ -8,6 +8,8 @@ import sys
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from latephase.core.shown import escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -25,10 +27,10 @@ def console() -> Console:
 
 
 def line(label: str, text: str) -> None:
-    """A labelled line, never broken, so that it can be copied."""
+    """A labelled line, never broken, so that it can be copied; what a name holds does not act."""
     from rich.text import Text
 
-    console().print(Text.assemble((f"{label:<9}", "bold"), text), soft_wrap=True)
+    console().print(Text.assemble((f"{label:<9}", "bold"), escaped(text)), soft_wrap=True)
 
 
 def table(*headings: str) -> Table:

@@ -60,18 +60,13 @@ def records(run: Run) -> list[dict[str, Any]]:
     """The samples as JSON objects, as the contract of `run --json` states them."""
     shown = rounded(run)
     weights = shown.weights.values
-    flat = weights[..., 0] if weights.shape[-1] == 1 else weights
-    return [
-        {
-            "t": str(shown.time.values[i]),
-            "log10_t": float(shown.log10_t[i]),
-            "weights": flat[i].tolist(),
-            "biases": shown.biases.values[i].tolist(),
-            **{name: float(shown[name][i]) for name in _SCALARS},
-            "rigour": str(shown.rigour.values[i]),
-        }
-        for i in range(shown.time.size)
-    ]
+    numbers = ("log10_t", "biases", *_SCALARS)  # a list for each, for xarray takes its time
+    columns = {name: shown[name].values.tolist() for name in numbers}
+    columns["weights"] = (weights[..., 0] if weights.shape[-1] == 1 else weights).tolist()
+    columns |= {"t": list(map(str, shown.time.values)), "rigour": shown.rigour.values.tolist()}
+    order = ("t", "log10_t", "weights", "biases", *_SCALARS, "rigour")
+    rows = zip(*(columns[name] for name in order), strict=True)
+    return [dict(zip(order, row, strict=True)) for row in rows]
 
 
 def readable(trajectory: xr.Dataset) -> list[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar
@@ -50,7 +52,8 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return function(*arguments, **named)
+            with _quiet():
+                return function(*arguments, **named)
         except TypeError as error:
             # Raised here and in no frame below: Python did not get as far as into the function.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
@@ -58,6 +61,14 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
             raise _refused(function, error) from None
 
     return call
+
+
+def _quiet() -> AbstractContextManager[Any]:
+    """Where 1e308 overflows the result is an infinity, which an outcome or an error tells: NumPy's
+    warnings about it would be lines on stderr that say nothing more.  NumPy is not loaded for it.
+    """
+    numpy = sys.modules.get("numpy")
+    return nullcontext() if numpy is None else numpy.errstate(all="ignore")
 
 
 def _refused(function: Callable[..., Any], error: TypeError) -> CallError:

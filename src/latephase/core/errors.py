@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import reprlib
 
+from latephase.core.shown import LONGEST, escaped, shortened
+
+_OWN = 2 * LONGEST  # characters of what was expected and of what to do: mostly our own words
+
 
 class LatephaseError(Exception):
     """Base of every error that latephase raises on purpose."""
@@ -13,7 +17,8 @@ class InputError(LatephaseError, ValueError):
     """Bad input, told in one line: "expected X, got Y; do Z".
 
     `got` is the offending value itself: its value, type and shape are written out.  Pass `Words`
-    to say in words what came ("3 inputs and 2 labels").
+    to say in words what came ("3 inputs and 2 labels").  Foreign text may stand in all three: it is
+    printed in one line, with control characters written out, and of bounded length.
     """
 
     # BaseException.__new__ keeps the three arguments in `args`, so the error survives pickling.
@@ -23,7 +28,8 @@ class InputError(LatephaseError, ValueError):
         self.do = do
 
     def __str__(self) -> str:
-        return _one_line(f"expected {self.expected}, got {describe(self.got)}; {self.do}")
+        expected, do = (_one_line(part, _OWN) for part in (self.expected, self.do))
+        return f"expected {expected}, got {describe(self.got)}; {do}"
 
 
 class Words(str):
@@ -39,7 +45,7 @@ def describe(value: object) -> str:
     "'abc' (str)"
     """
     if isinstance(value, Words):
-        return str(value)
+        return _one_line(str(value))
     if value is None:
         return "None"
     return _one_line(f"{_short(value)} ({_kind(value)})")
@@ -66,5 +72,6 @@ def _short(value: object) -> str:
         return "a value that cannot be printed"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _one_line(text: str, longest: int = LONGEST) -> str:
+    """Text in one line, of bounded length: white space as a space, the rest that acts escaped."""
+    return shortened(escaped(" ".join(shortened(text, 20 * longest).split())), longest)

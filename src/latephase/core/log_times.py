@@ -9,7 +9,7 @@ from latephase.core.calls import public
 from latephase.core.errors import InputError
 from latephase.core.logtime import LogTime, rounded_text
 
-MOST_SAMPLES = 10**7  # a slip of the pen beyond: they would fill the memory
+MOST_SAMPLES = 10**6  # a kilobyte each, and minutes: a slip of the pen beyond
 _DENSE = LogTime.parse("1e6")  # up to which times are even in ln t
 _WEIGHT = 4.0  # what that part counts for, as a change of ln ln t, in sharing out the samples
 
@@ -23,7 +23,7 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
     until : int, str or LogTime
         The last time, such as ``"1e1000"``.
     samples : int
-        How many times, from 2 to 10^7.
+        How many times, from 2 to 10^6.
     flow : bool
         Real times, from min(1, until)/1000 on, for gradient flow; else whole numbers of updates.
 
@@ -38,7 +38,7 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
     Raises
     ------
     InputError
-        If `until` is no time or `samples` is not from 2 to 10^7.
+        If `until` is no time or `samples` is not from 2 to 10^6.
 
     Notes
     -----

@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 
+import numpy
+
 
 @contextmanager
 def workers(processes: int) -> Iterator[ProcessPoolExecutor]:
@@ -44,6 +46,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _start() -> None:
+    numpy.seterr(all="ignore")  # a process of its own: results tell of overflows, as in `calls`
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,15 +143,3 @@ def _plain(value: Any) -> object:
         return value.item() if getattr(value, "ndim", None) == 0 else value
     except Exception:  # a tensor without values
         return None
-
-
-def file_content(path: object, kind: str) -> bytes:
-    """The bytes of a file; `kind` says which ("CSV").  Raises InputError if it cannot be read."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InputError(f"the path of a {kind} file", path, "pass its name")
-    try:
-        return Path(os.fsdecode(path)).expanduser().read_bytes()
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        got = Words(f"{os.fsdecode(path)!r} ({reason})")
-        raise InputError(f"a {kind} file that can be read", got, "check its path") from None

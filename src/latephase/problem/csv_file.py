@@ -6,15 +6,28 @@ import csv
 import io
 import math
 import re
+from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.problem.checks import LABELS, file_content
+from latephase.core.arrays import Floats
+from latephase.core.foreign import content
+from latephase.core.shown import quoted, shown
+from latephase.problem.checks import LABELS
 
-# float() reads more than this: 1_000, infinity, digits of other scripts.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MOST_BYTES = 64 << 20
+MOST_POINTS = 10**6
+MOST_IN_LINE = 1 << 20  # characters: forty thousand columns of doubles
+MOST_IN_FIELD = 2000  # characters: a double has at most 1077 digits
+# float() reads more than this: 1_000, infinity, digits of other scripts.  Each text in one way
+# only: with \d+\.?\d* the match of n digits and a letter takes n^2 steps.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 _MEND = "correct the file"
 
@@ -27,57 +40,91 @@ class Row:
     fields: list[str]
 
 
-def labelled_points(
-    path: object, label: str, positive: object
-) -> tuple[list[list[float]], list[int]]:
-    """Inputs (n rows of d) and labels (n of -1 and +1) of a CSV file; see `Dataset.from_csv`.
+class Label(NamedTuple):
+    """The label of a point, and its line."""
+
+    line: int
+    text: str
+
+
+def labelled_points(path: object, label: str, positive: object) -> tuple[Floats, list[int]]:
+    """Inputs (n, d) and labels (n of -1 and +1) of a CSV file; see `Dataset.from_csv`.
 
     Raises InputError with the line and the column.
     """
-    rows = _rows(file_content(path, "CSV"))
+    rows = _rows(content(path, "CSV file", MOST_BYTES))
     names, at = _header(rows, label)
-    points, labels = [], []
+    numbers, labels = array("d"), list[Label]()
     for row in rows:
         if len(row.fields) != len(names):
-            got = Words(f"{len(row.fields)} in line {row.line} (last column {names[-1]!r})")
+            last = f"(last column {quoted(names[-1])})"
+            got = Words(f"{len(row.fields)} in line {row.line} {last}")
             raise InputError(f"{len(names)} fields, as in the header", got, _MEND)
-        cells = zip(names, row.fields, strict=True)
-        points.append([_input(text, name, row) for name, text in cells if name != label])
-        labels.append(Row(row.line, [row.fields[at]]))
-    if not points:
+        if len(labels) == MOST_POINTS:
+            raise InputError(f"at most {MOST_POINTS:,} points", Words("more"), "leave some out")
+        labels.append(Label(row.line, row.fields.pop(at)))
+        inputs = zip(names[:at] + names[at + 1 :], row.fields, strict=True)
+        numbers.extend(_input(text, name, row) for name, text in inputs)
+    if not labels:
         raise InputError("a line for each point", Words("only a header"), "add points below it")
+    points = np.frombuffer(numbers).reshape(len(labels), -1)
     return points, _signs(labels, label, positive)
 
 
-def _rows(content: bytes) -> Iterator[Row]:
+def _rows(raw: bytes) -> Iterator[Row]:
     """The lines that are not blank, fields without the space around them."""
-    reader = csv.reader(io.StringIO(_text(content), newline=""), skipinitialspace=True, strict=True)
-    line = 1
+    text = io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig", newline="")
+    line, taken = 1, 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        while part := text.readline(MOST_IN_LINE + 1):
+            taken += len(part)
+            if taken > MOST_IN_LINE:
+                got = Words(f"more in line {line}")
+                raise InputError(f"at most {MOST_IN_LINE:,} characters in a line", got, _MEND)
+            yield part
+
+    reader = csv.reader(lines(), skipinitialspace=True, strict=True)
     try:
         for record in reader:
             fields = [field.strip() for field in record]
             if fields not in ([], [""]):
+                _check_lengths(fields, line)
                 yield Row(line, fields)
-            line = reader.line_num + 1  # a quoted field may span lines: the first one is told
+            line, taken = reader.line_num + 1, 0  # of a field over several lines the first is told
     except csv.Error as error:
-        raise InputError("a CSV file", Words(f"line {line} ({error})"), _MEND) from None
+        got = Words(f"line {line} ({error})")
+        raise InputError("a CSV file", got, _MEND) from None
+    except UnicodeDecodeError:
+        raise _no_text(raw) from None
 
 
-def _text(content: bytes) -> str:
-    """UTF-8, with or without a byte order mark."""
+def _check_lengths(fields: list[str], line: int) -> None:
+    longest = max(fields, key=len)
+    if len(longest) > MOST_IN_FIELD:
+        got = Words(f"{len(longest):,} in line {line}: {quoted(longest)}")
+        raise InputError(f"at most {MOST_IN_FIELD:,} characters in a field", got, _MEND)
+
+
+def _no_text(raw: bytes) -> InputError:
+    """What to say of a file that is not in UTF-8."""
     try:
-        return content.decode("utf-8-sig")
+        raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = raw[: error.start].count(b"\n") + 1
         got = Words(f"the byte 0x{error.object[error.start]:02x} in line {line}")
-        raise InputError("a CSV file in UTF-8", got, "save it as UTF-8") from None
+        return InputError("a CSV file in UTF-8", got, "save it as UTF-8")
+    raise AssertionError("what was refused in pieces is refused as a whole")
 
 
 def _header(rows: Iterator[Row], label: str) -> tuple[list[str], int]:
     """The names of the columns, and the place of the label among them."""
     first = next(rows, None)
     if first is None:
-        raise InputError("a header and points", Words("an empty file"), f"name a column {label!r}")
+        raise InputError(
+            "a header and points", Words("an empty file"), f"name a column {quoted(label)}"
+        )
     names, where = first.fields, f"in line {first.line}"
     if all(_NUMBER.fullmatch(name) for name in names):
         got = Words(f"numbers {where}")
@@ -85,9 +132,9 @@ def _header(rows: Iterator[Row], label: str) -> tuple[list[str], int]:
     if "" in names:
         got = Words(f"none for column {names.index('') + 1} {where}")
         raise InputError("a name for each column", got, "name it, or remove the column")
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        got = Words(f"{twice[0]!r} twice {where}")
+        got = Words(f"{quoted(twice[0])} twice {where}")
         raise InputError("different names of columns", got, "rename one of them")
     return names, _place(names, label, where)
 
@@ -98,10 +145,10 @@ def _place(names: list[str], label: str, where: str) -> int:
         do = "name the column of labels with `label`"
         if len(names) == 1 and re.search(r"[;\t]", names[0]):
             do = "separate the columns by commas"
-        got = Words(f"{', '.join(names)} {where}")
-        raise InputError(f"a column {label!r}", got, do)
+        got = Words(f"{shown(', '.join(names), 120)} {where}")
+        raise InputError(f"a column {quoted(label)}", got, do)
     if len(names) == 1:
-        got = Words(f"only {label!r} {where}")
+        got = Words(f"only {quoted(label)} {where}")
         raise InputError("columns of inputs beside the label", got, "add them")
     return names.index(label)
 
@@ -112,21 +159,22 @@ def _input(text: str, name: str, row: Row) -> float:
     if not math.isfinite(value):
         got = Words(f"{_quoted(text)} in line {row.line}")
         do = _MEND if text else "fill it in, or remove the line"
-        raise InputError(f"a finite number in column {name!r}", got, do)
+        raise InputError(f"a finite number in column {quoted(name)}", got, do)
     return value
 
 
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= 40 else text[:40] + "..."
-    return repr(shown) if text else "nothing"
+    return quoted(text, 45) if text else "nothing"
 
 
-def _signs(labels: list[Row], label: str, positive: object) -> list[int]:
+def _signs(labels: list[Label], label: str, positive: object) -> list[int]:
     """Labels as -1 and +1."""
     for row in labels:
-        if not row.fields[0]:
+        if not row.text:
             got = Words(f"nothing in line {row.line}")
-            raise InputError(f"a label in column {label!r}", got, "fill it in, or remove the line")
+            raise InputError(
+                f"a label in column {quoted(label)}", got, "fill it in, or remove the line"
+            )
     if positive is None:
         return _plain_signs(labels, label)
     return _two_classes(labels, label, positive)
@@ -148,40 +196,44 @@ def _name(text: str) -> Value:
     return _value(text) if _WHOLE.fullmatch(text) else text
 
 
-def _plain_signs(labels: list[Row], label: str) -> list[int]:
+def _plain_signs(labels: list[Label], label: str) -> list[int]:
     """Labels that are the numbers -1 and 1 already."""
-    values = [_value(row.fields[0]) for row in labels]
+    values = [_value(row.text) for row in labels]
     for row, value in zip(labels, values, strict=True):
         if value not in LABELS:
             got = Words(_at(row))
-            raise InputError(f"labels -1 and 1 in column {label!r}", got, _recoding(labels))
+            raise InputError(f"labels -1 and 1 in column {quoted(label)}", got, _recoding(labels))
     return [1 if value == 1 else -1 for value in values]
 
 
-def _recoding(labels: list[Row]) -> str:
+def _recoding(labels: list[Label]) -> str:
     """What to do about other labels."""
-    texts = {_name(row.fields[0]): row.fields[0] for row in labels}
+    texts = {_name(row.text): row.text for row in labels}
     if len(texts) == 2:
         one, other = (_quoted(text) for text in texts.values())
         return f"say with `positive` which of {one} and {other} is 1, or write -1 and 1"
     return "write -1 and 1" + (": keep two classes" if len(texts) > 2 else "")
 
 
-def _two_classes(labels: list[Row], label: str, positive: object) -> list[int]:
+def _two_classes(labels: list[Label], label: str, positive: object) -> list[int]:
     """+1 for the label `positive`, -1 for the one other; a number stands for all its spellings."""
     of = _name if isinstance(positive, str) else _value
     name = str(positive)
-    wanted, values = of(name.strip()), [of(row.fields[0]) for row in labels]
+    wanted, values = of(name.strip()), [of(row.text) for row in labels]
     if wanted not in values:
         got = Words(f"labels such as {_at(labels[0])}")
-        raise InputError(f"the positive label {name!r} in column {label!r}", got, "choose one")
+        raise InputError(
+            f"the positive label {quoted(name)} in column {quoted(label)}", got, "choose one"
+        )
     others = [row for row, value in zip(labels, values, strict=True) if value != wanted]
     for row in others:
-        if of(row.fields[0]) != of(others[0].fields[0]):
+        if of(row.text) != of(others[0].text):
             got = Words(f"{_at(row)} and {_at(others[0])}")
-            raise InputError(f"one label but {name!r} in column {label!r}", got, "remove one")
+            raise InputError(
+                f"one label but {quoted(name)} in column {quoted(label)}", got, "remove one"
+            )
     return [1 if value == wanted else -1 for value in values]
 
 
-def _at(row: Row) -> str:
-    return f"{_quoted(row.fields[0])} in line {row.line}"
+def _at(row: Label) -> str:
+    return f"{_quoted(row.text)} in line {row.line}"

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
+from latephase.core.shown import escaped
+
 _SUPERSCRIPT = str.maketrans("0123456789-+.n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺·ⁿ")
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCIENTIFIC = re.compile(r"(?<![\w.^])([-−]?)(\d+(?:\.\d+)?)e([+-]?\d+)\b")
@@ -64,7 +66,7 @@ def ten_to(mantissa: str, power: str) -> str:
 
 def html(text: object, names: dict[str, str] | None = None) -> Markup:
     """Text as HTML: powers, indices, `code`, and [key] as a link to the reference `names[key]`."""
-    marked = str(escape(_spelt(str(text))))
+    marked = str(escape(_spelt(escaped(str(text)))))
     marked = _INDEX.sub(lambda m: f"{m[1]}<sub>{_bare(m[2])}</sub>", marked)
     marked = _POWER.sub(lambda m: f"<sup>{_bare(m[1])}</sup>", marked)
     marked = re.sub(r"\blog10\b", "log<sub>10</sub>", marked)

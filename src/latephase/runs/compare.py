@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 MAX_UNTIL = 10**8  # updates that are made one by one
+MOST_SAMPLES = 2 * 10**7  # of all trials by all methods: 400 bytes each, all in memory
 _OUTPUT_WEIGHTS = np.array([1.0, -1.0])
 _OVER = {"gradient_evaluations": ("algorithm", "time"), "fitted": ("algorithm", "trial")}
 
@@ -105,8 +106,11 @@ def compare(
     if times.until > LogTime.parse(MAX_UNTIL):
         got = Words(str(times.until))
         raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
-    drawn = initializers.get(initializer)
-    start = drawn(trials=whole_number(trials, "trials", 1, MOST), seed=seed_number(seed))
+    drawn, count = initializers.get(initializer), whole_number(trials, "trials", 1, MOST)
+    if count * len(plan) * len(times.given) > MOST_SAMPLES:
+        got = Words(f"{count:,} trials by {len(plan)} methods at {len(times.given):,} times")
+        raise InputError(f"at most {MOST_SAMPLES:,} samples", got, "compare fewer of them")
+    start = drawn(trials=count, seed=seed_number(seed))
     found = _followed(start, data, plan, [int(t.as_float) for t in times.sorted], loss, progress)
     together = {name: np.stack([one[name] for one in found]) for name in found[0]}
     for name in together.keys() - {"fitted"}:
@@ -114,7 +118,7 @@ def compare(
         together[name] = np.take(together[name], times.positions, axis=axis)
     spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
     step = {"step_size": "differs" if step_size is None else step_size}
-    whose = {"initializer": drawn.name, "trials": int(trials), "seed": int(seed)}
+    whose = {"initializer": drawn.name, "trials": count, "seed": int(seed)}
     settings = settings_of(data, loss, times.until, **whose) | step
     return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
         algorithm=("algorithm", texts, {"long_name": "method and parameters"}),

@@ -24,7 +24,7 @@ from latephase.store.arrays import Arrays
 from latephase.store.work import Work
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
-from .settings import Settings, batch_size, check_points
+from .settings import MOST_TRIALS, Settings, check_points, checked_batch
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,7 +76,7 @@ def ensemble(
     force
         Replace an `out` that latephase did not write.
     batch
-        Trials per batch and chunk, 10,000 unless they have very many samples.
+        Trials per batch and chunk, 10,000 unless they have very many samples; 8 GB at work at most.
     progress
         Called as progress(trials done, trials).
 
@@ -106,15 +106,15 @@ def ensemble(
     drawn = initializers.get(initializer)
     check_points(data)
     times = sample_times(followed_method(method), until, at, samples)
-    size = batch_size(len(times.given)) if batch is None else whole_number(batch, "batch", 1, MOST)
+    count = whole_number(trials, "trials", 1, MOST_TRIALS)
     plan = Settings(
         drawn,
         data,
         method,
-        whole_number(trials, "trials", 1, MOST),
+        count,
         seed_number(seed),
         times,
-        size,
+        checked_batch(batch, count, len(times.given)),
         whole_number(max_steps, "max_steps", 1, MOST),
         positive_number(slide_tolerance, "slide_tolerance"),
     )

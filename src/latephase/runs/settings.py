@@ -9,6 +9,7 @@ import numpy as np
 
 from latephase.core import InputError, Words
 from latephase.problem import Dataset, Initializer, TwoPointGeometry, is_two_point
+from latephase.problem.checks import MOST, whole_number
 from latephase.problem.methods import Method
 
 from .times import Times
@@ -16,6 +17,9 @@ from .trajectory import settings_of
 
 BATCH = 10_000
 _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a trial has
+MOST_TRIALS = 10**9  # of an ensemble: hours of work, and with 200 samples a store of 25 TB
+_MOST_AT_WORK = 8 * 10**9  # bytes of a batch
+_PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,19 @@ class Settings:
 def batch_size(samples: int) -> int:
     """Trials per batch: ten thousand, fewer where each has very many samples."""
     return int(np.clip(_SAMPLES_PER_BATCH // samples, 1, BATCH))
+
+
+def checked_batch(batch: object, trials: int, samples: int) -> int:
+    """Trials per batch as given, or the usual ones.  Raises InputError on too many."""
+    if batch is None:
+        return batch_size(samples)
+    size = whole_number(batch, "batch", 1, MOST)
+    most = _MOST_AT_WORK // (_PER_TRIAL + _PER_SAMPLE * samples)
+    if min(size, trials) > max(most, 1):
+        got = Words(f"{min(size, trials):,} of {samples:,} samples each")
+        expected = f"a batch of at most {most:,} trials (8 GB at work)"
+        raise InputError(expected, got, "lower batch, or ask for fewer samples")
+    return size
 
 
 def check_points(data: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from latephase.core import InputError, Words
 from latephase.core.calls import public
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
@@ -14,6 +15,8 @@ from .observed import observed
 from .run import Run
 from .times import sample_times
 from .trajectory import dataset, settings_of
+
+_MOST_NUMBERS = 2**28  # parameters of all samples: 2 GB
 
 
 @public
@@ -98,6 +101,7 @@ def simulate(
     problem = Problem.of(network, data, method, loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
     times = sample_times(problem.method, until, at, samples, budget)
+    _check_length(problem, len(times.given))
     goal = Goal(
         until=times.until,
         max_steps=budget,
@@ -130,3 +134,11 @@ def simulate(
         options,
         times.until,
     )
+
+
+def _check_length(problem: Problem, samples: int) -> None:
+    """Refuse a trajectory that fills the memory, before it does.  Raises InputError."""
+    parameters = problem.network.m * (problem.network.d + 1)
+    if samples * parameters > _MOST_NUMBERS:
+        got = Words(f"{samples:,} samples of {parameters:,} parameters")
+        raise InputError("a trajectory of at most 2 GB", got, "ask for fewer samples")

@@ -47,6 +47,10 @@ def sample_times(
         given = log_times(min(horizon, end), count, flow=flow)
     elif not _is_list(at):
         raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')
+    elif len(at) > MOST_SAMPLES:
+        raise InputError(
+            f"at most {MOST_SAMPLES:,} times `at`", Words(f"{len(at):,}"), "ask for fewer"
+        )
     else:
         given = [LogTime.parse(t, flow=flow, name="at") for t in at]
     for t in given:

@@ -19,6 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from latephase.core.errors import InputError
+from latephase.core.foreign import content
+
 Sum = tuple[int, str]  # of a file: its size, and the SHA-256 of its bytes
 Identity = tuple[int, int]  # of what stands at a place, whatever its name: device and inode
 
@@ -27,6 +30,7 @@ READING = os.O_RDONLY | _PLAIN  # O_NONBLOCK: nobody may ever write into a FIFO
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
 OLD_OR_NEW = os.O_RDWR | os.O_CREAT | _PLAIN
 _WINDOWS = os.name == "nt"
+_LARGEST = 2**28  # bytes: the marker of a million files has half of them
 _UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -102,7 +106,7 @@ def make_folders(path: Path) -> None:
         sync_folders([path.parent])
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, made: bytes) -> None:
     """Write a file that was not there, and put its bytes (not yet its name) on disk.
 
     Raises FileExistsError, also where a link stands; OSError, and then leaves no file.
@@ -110,7 +114,7 @@ def write_new(path: Path, content: bytes) -> None:
     opened = os.open(path, NEW, 0o666)
     try:
         with open(opened, "wb") as file:
-            file.write(content)
+            file.write(made)
             file.flush()
             os.fsync(opened)
     except BaseException:
@@ -119,17 +123,18 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def content_of(path: Path) -> bytes | None:
-    """The bytes of a regular file, or of one that a link leads to; None where there is none."""
+    """The bytes of a regular file, or of one that a link leads to; None where there is none, or one
+    that is larger than any of ours."""
     try:
-        return path.read_bytes() if path.is_file() else None
-    except (OSError, ValueError):
+        return content(path, "file", _LARGEST)
+    except InputError:
         return None
 
 
-def object_in(content: bytes | None) -> dict[str, Any]:
+def object_in(found_bytes: bytes | None) -> dict[str, Any]:
     """The JSON object in bytes, whatever they are; empty where there is none."""
     try:
-        found = json.loads(content or b"")
+        found = json.loads(found_bytes or b"")
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

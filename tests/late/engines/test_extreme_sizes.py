@@ -372,3 +372,12 @@ def test_first_steps_are_no_further_off_than_they_say():
         shares = (off / said.error.values).max(), (apart / said.margin_error.values).max()
         nearest = np.maximum(nearest, shares)
     assert (nearest > 1 / 30).all()
+
+
+@pytest.mark.parametrize("weights", [[1.7976931348623157e308, 1e308], [-1e308, 1e308]])
+def test_parameters_at_the_edge_of_float64_end_in_an_outcome(weights):
+    """Ground truth: an outcome or an InputError; a nudge by an ulp was an infinity, unforeseen."""
+    net = lp.ShallowReLU(weights, [-0.4, 0.0], [1.7976931348623157e308, -0.4])
+    data = lp.Dataset([1e-160, 1e-20], [1, -1])
+    found = lp.simulate(net, data, lp.GradientDescent(1.0), at=["0", "1"], max_steps=100)
+    assert found.outcome is not lp.Outcome.settled

@@ -1,65 +1,175 @@
-"""The checker on a file or on a folder of certificates, one line each."""
+"""The checker on a file or on a folder of certificates.
+
+A folder of an ensemble is determined by its settings: which parts there are, how many certificates
+stand in each, and which network each line is about.  Source: docs/certificates.md, "Ten thousand
+runs" and "Limits".
+"""
 
 from __future__ import annotations
 
-import json
+import math
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from latephase.certificates.check.form import value
+from latephase.certificates.check.form import BYTES, value
 from latephase.certificates.check.verify import NotACertificate, Report, verify
 from latephase.core.balls import exact
 from latephase.core.errors import InputError, Words
+from latephase.core.foreign import json_in, json_object, opened
+from latephase.core.shown import shown
 from latephase.core.workers import workers
 from latephase.problem import initializers
-from latephase.store.disk import content_of, object_in
 
 Progress = Callable[[int, int], None]
 Named = tuple[str, Report]
 Settings = dict[str, Any]
+Network = dict[str, Any]  # weights and biases, as drawn
 
+MOST_BYTES = 1 << 30  # of a file with a certificate on each line, which is read line by line
+MOST_FAULTS = 100  # of such a file; it is left then
+PART = 256  # certificates in a part
+_FORMAT = "latephase certificate 1"
 _SETTINGS = "settings.json"  # of the folder, beside its certificates
+_PART_NAME = re.compile(r"certificates-(\d{5,15})\.jsonl", re.ASCII)  # -00001 begins with 256
+_MOST_TRIALS = 2**63 - 1
 
 
-def verify_all(path: str, progress: Progress | None = None, processes: int = 1) -> list[Named]:
-    """The reports, by place, of a certificate file or of every certificate of a folder.
+@dataclass
+class Checked:
+    """What came of a file or a folder: the reports by place, and what could not be checked.
 
-    In a folder each certificate must be about the network of its trial: the draw of the initializer
-    and seed in the settings, on their data, with their method and claim.  What is no certificate is
-    a fault of its place there, and so are too few or too many.  progress(done, total): files.
+    faults: what is wrong with the folder as a whole;  unchecked: a line for each thing that nothing
+    in it tells.
+    """
+
+    reports: list[Named] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+
+def verify_all(path: str, progress: Progress | None = None, processes: int = 1) -> Checked:
+    """Check a certificate file or every certificate of a folder.
+
+    In a folder with settings each certificate must be about the network of its trial: the draw of
+    the initializer and seed, on their data, with their method and claim; and all must be there.
+    What is no certificate is a fault of its place.  progress(done, total): files.
     processes: how many work at once; more than 1 needs a main module that can be imported.
     Raises InputError where nothing can be read, NotACertificate for a single file that is none.
     """
     place = Path(path)
-    if not place.exists():
-        raise InputError("a certificate file, or a folder of them", path, "check the path")
-    if not place.is_dir():
-        return [(place.name, verify(place))]
-    parts = sorted(  # what a killed run had begun ends otherwise
-        p for p in place.glob("[!.]*") if p.suffix in (".json", ".jsonl") and p.name != _SETTINGS
-    )
-    if not parts:
-        got = Words(f"{path}, without any .json or .jsonl file")
-        raise InputError("a folder of certificates", got, "check the path")
-    settings = object_in(content_of(place / _SETTINGS))
-    found: list[Named] = []
-    for done, reports in enumerate(_each(parts, settings, processes), 1):
-        found += reports
+    parts = _parts(place)
+    if parts is None:
+        return Checked([(shown(place.name), verify(place))])
+    found, settings = Checked(), None
+    if (place / _SETTINGS).exists():
+        try:
+            settings = _settings(place / _SETTINGS)
+        except InputError as error:
+            found.faults.append(f"{_SETTINGS}: {error}")
+    elif any(part.suffix == ".jsonl" for part in parts):
+        found.unchecked.append(
+            f"there is no {_SETTINGS}: how many certificates there should be, and whether they "
+            "are about the networks that were drawn"
+        )
+    starts = _starts(parts, settings, found)
+    for done, part in enumerate(_each(parts, starts, settings, processes), 1):
+        found.reports += part.reports
+        found.faults += part.faults
         if progress:
             progress(done, len(parts))
-    trials = settings.get("trials", len(found))
-    if trials != len(found):
-        line = f"{len(found)} certificates, and the settings say {trials}"
-        found.insert(0, (_SETTINGS, _fault(line)))
+    if settings is not None and len(found.reports) != settings["trials"]:
+        line = f"{len(found.reports)} certificates, and the settings say {settings['trials']}"
+        found.faults.insert(0, line)
     return found
 
 
-def _each(parts: list[Path], settings: Settings, processes: int) -> Iterator[list[Named]]:
-    starts = [0]
-    for part in parts[:-1]:
-        with part.open("rb") as lines:
-            starts.append(starts[-1] + sum(1 for _ in lines))
+def _parts(place: Path) -> list[Path] | None:
+    """The files of a folder that should hold certificates; None of a file.  Raises InputError."""
+    try:
+        if not place.is_dir():
+            return None
+        names = [  # what a killed run had begun ends otherwise
+            p
+            for p in place.glob("[!.]*")
+            if p.suffix in (".json", ".jsonl") and p.name != _SETTINGS
+        ]
+    except (OSError, ValueError) as error:
+        got = Words(f"{shown(str(place))} ({shown(str(error), 80)})")
+        raise InputError("a certificate file, or a folder", got, "check the path") from None
+    if not names:
+        got = Words(f"{shown(str(place))}, without any .json or .jsonl file")
+        raise InputError("a folder of certificates", got, "check the path")
+    return sorted(names)
+
+
+def _settings(file: Path) -> Settings:
+    """The settings, with every value of its type.  Raises InputError that names the first other."""
+    found = json_object(file, "file of the settings of certificates", BYTES)
+    flow = found.get("method") == "GradientFlow"
+    for name, (words, fits) in _FORMS.items():
+        if name == "step_size" and flow:
+            words, fits = "no number", lambda x: x is None
+        if not fits(found.get(name)):
+            do = "restore the file, or certify again"
+            raise InputError(f"{words} as {name}", found.get(name), do)
+    return {"step_size": None, **found}
+
+
+def _is_real(x: object) -> bool:
+    return type(x) in (int, float) and math.isfinite(float(x))  # type: ignore[arg-type]
+
+
+def _is_whole(x: object, lowest: int, highest: int) -> bool:
+    return type(x) is int and lowest <= x <= highest
+
+
+_FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "format": (_FORMAT, lambda x: x == _FORMAT),
+    "initializer": (
+        "the name of an initializer",
+        lambda x: isinstance(x, str) and x in initializers.names(),
+    ),
+    "method": (
+        "GradientDescent or GradientFlow",
+        lambda x: x in ("GradientDescent", "GradientFlow"),
+    ),
+    "step_size": ("a number > 0", lambda x: _is_real(x) and x > 0),
+    "inputs": ("two numbers", lambda x: _is_pair(x) and all(map(_is_real, x))),
+    "labels": ("1 and -1", lambda x: _is_pair(x) and all(type(y) is int for y in x)),
+    "claim": ("a text", lambda x: isinstance(x, str)),
+    "trials": ("a number of trials", lambda x: _is_whole(x, 1, _MOST_TRIALS)),
+    "seed": ("a seed", lambda x: _is_whole(x, 0, 2**64 - 1)),
+}
+
+
+def _is_pair(x: object) -> bool:
+    return isinstance(x, list) and len(x) == 2
+
+
+def _starts(parts: list[Path], settings: Settings | None, found: Checked) -> list[int | None]:
+    """The trial that each part begins with, None where nothing tells; notes what is missing."""
+    if settings is None:
+        return [None] * len(parts)
+    named = {part: _PART_NAME.fullmatch(part.name) for part in parts}
+    numbers = {part: int(name[1]) for part, name in named.items() if name}
+    due = -(-settings["trials"] // PART)
+    missing = due - sum(number < due for number in numbers.values())
+    if missing:
+        there = set(numbers.values())
+        first = next(k for k in count() if k not in there)
+        line = f"{missing:,} of {due:,} parts are missing, the first certificates-{first:05d}.jsonl"
+        found.faults.append(line)
+    return [numbers[part] * PART if part in numbers else None for part in parts]
+
+
+def _each(
+    parts: list[Path], starts: list[int | None], settings: Settings | None, processes: int
+) -> Iterator[Checked]:
     if processes == 1 or len(parts) == 1:
         for part, start in zip(parts, starts, strict=True):
             yield verify_part(part, start, settings)
@@ -68,37 +178,66 @@ def _each(parts: list[Path], settings: Settings, processes: int) -> Iterator[lis
         yield from pool.map(verify_part, parts, starts, [settings] * len(parts))
 
 
-def verify_part(part: Path, start: int, settings: Settings) -> list[Named]:
-    """The reports of a file with one certificate, or of one with a certificate on each line.
+def verify_part(part: Path, start: int | None, settings: Settings | None) -> Checked:
+    """Check a file with one certificate, or one with a certificate on each line.
 
-    start: the trial that its first line is about, if the settings name an initializer.
+    start: the trial that its first line is about, if there are settings; None of a file that is no
+    part of theirs.
     """
+    found, name = Checked(), shown(part.name)
+    if settings is not None and (start is None or start >= settings["trials"]):
+        found.faults.append(f"{name}: not a part of what the settings describe")
+        return found
     if part.suffix != ".jsonl":
-        return [(part.name, _report(part))]
-    lines, drawn = part.read_bytes().splitlines(), None
-    if {"initializer", "seed"} <= settings.keys() and lines:
-        made = initializers.get(settings["initializer"])
-        drawn = made(trials=len(lines), seed=settings["seed"], start=start)
-    found = []
-    for i, line in enumerate(lines):
-        report = _report(line)
-        if report.valid and drawn is not None:
-            network = {"weights": drawn[0][i].ravel(), "biases": drawn[1][i]}
-            if not _is_about(line, settings, network):
-                report = _fault(f"not about trial {start + i} of the settings")
-        found.append((f"{part.name}:{i + 1}", report))
+        found.reports.append((name, _report(part)))
+        return found
+    invalid = 0
+    try:
+        with opened(part, "file of certificates", MOST_BYTES) as file:
+            for i, report in enumerate(_reports(file, start, settings), 1):
+                found.reports.append((f"{name}:{i}", report))
+                invalid += not report.valid
+                if invalid == MOST_FAULTS:
+                    raise _refused(f"{invalid} faults, and its other lines were left unread")
+    except InputError as error:
+        found.faults.append(f"{name}: {error}")
     return found
 
 
-def _is_about(line: bytes, settings: Settings, network: dict[str, Any]) -> bool:
+def _reports(file: IO[bytes], start: int | None, settings: Settings | None) -> Iterator[Report]:
+    """A report for each line."""
+    networks: list[Network] = []
+    if settings is not None and start is not None:
+        drawn = initializers.get(settings["initializer"])
+        trials = min(PART, settings["trials"] - start)
+        weights, biases = drawn(trials=trials, seed=settings["seed"], start=start)
+        networks = [
+            {"weights": w.ravel(), "biases": b} for w, b in zip(weights, biases, strict=True)
+        ]
+    for i, line in enumerate(iter(partial(file.readline, BYTES + 1), b"")):
+        if len(line) > BYTES:
+            raise _refused(f"line {i + 1} of over {BYTES:,} bytes")
+        report = _report(line)
+        if report.valid and settings is not None:
+            network = networks[i] if i < len(networks) else None
+            if network is None or not _is_about(line, settings, network):
+                report = _fault(f"not about trial {(start or 0) + i} of the settings")
+        yield report
+
+
+def _refused(got: str) -> InputError:
+    return InputError("a file of certificates, one on each line", Words(got), "certify again")
+
+
+def _is_about(line: bytes, settings: Settings, network: Network) -> bool:
     """Whether a valid certificate is about the network, on the data of the settings."""
-    body = json.loads(line)
-    problem, step = body["problem"], settings.get("step_size")
+    body = json_in(line)
+    problem, step = body["problem"], settings["step_size"]
     numbers = {**problem, "step_size": [problem["step_size"]] if problem["step_size"] else []}
-    doubles = {**network, "inputs": settings.get("inputs", ())}
+    doubles = {**network, "inputs": settings["inputs"]}
     doubles["step_size"] = [] if step is None else [step]
     words = (problem["labels"], problem["output_weights"], body["claim"])
-    return words == (settings.get("labels"), [1, -1], settings.get("claim")) and all(
+    return words == (settings["labels"], [1, -1], settings["claim"]) and all(
         len(numbers[name]) == len(wanted)
         and all(
             bool(value(x) == exact(float(y))) for x, y in zip(numbers[name], wanted, strict=True)

@@ -1,7 +1,7 @@
 """What the checker asks of a file before it computes: JSON, the schema, canonical numbers, digest.
 
 Whatever the file holds, it is read in bounded time and memory. Source: docs/certificates.md, "The
-file". Nothing here is shared with what writes the files.
+file" and "Limits". Nothing here is shared with what writes the files.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 
 from latephase.core.balls import arb, point
 from latephase.core.errors import InputError, Words
+from latephase.core.foreign import content, json_in
+from latephase.core.shown import shown
 
 Body = dict[str, Any]
 Number = dict[str, str]
 
-_BYTES = 4 << 20  # a certificate has some 6000
+BYTES = 1 << 20  # a certificate has some 6000
+_LISTS = {"path": 1000, "claims": 20}  # the longest that the schema allows
 _EXPONENT = 3 * 10**18  # beyond, the decimal module cannot write the number
 _STEPS, _ORBIT = 200_000, 100  # single steps, and how many of them an orbit costs
 _WORK = 1 << 27  # single steps times bits: a minute at most
@@ -50,8 +53,9 @@ def read(source: object) -> tuple[Body, list[Number]]:
     """
     try:
         body, numbers = _parsed(_text(source))
-    except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise NotACertificate(f"something else ({str(error)[:90]})") from None
+    except (InputError, OSError, TypeError, ValueError, RecursionError) as error:
+        why = error.got if isinstance(error, InputError) else error
+        raise NotACertificate(f"something else ({shown(str(why), 180)})") from None
     # Its form, then what it will cost.
     if not _fits(body, numbers):
         raise NotACertificate(f"another form of {_misshapen(body)}")
@@ -63,36 +67,29 @@ def read(source: object) -> tuple[Body, list[Number]]:
     return body, numbers
 
 
-def _parsed(text: str) -> tuple[Any, list[Number]]:
+def _parsed(text: str | bytes) -> tuple[Any, list[Number]]:
     """What a JSON text holds, and every object in it that has a mantissa."""
     numbers: list[Number] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> Body:
-        if len(found := dict(items)) < len(items):
-            raise ValueError("a key twice in one object")
-        if "mantissa" in found:
+    def noted(pairs: list[tuple[str, Any]]) -> Body:
+        if "mantissa" in (found := dict(pairs)):
             numbers.append(found)
         return found
 
-    def refuse(token: str) -> None:
-        raise ValueError(f"the number {token[:20]}")
-
-    hooks: dict[str, Any] = {"parse_float": refuse, "parse_constant": refuse}
-    return json.loads(text, object_pairs_hook=pairs, **hooks), numbers
+    return json_in(text, of_pairs=noted, floats=False), numbers
 
 
-def _text(source: object) -> str:
+def _text(source: object) -> str | bytes:
     """The text of a source, of which no more is read than a certificate may have."""
     if isinstance(source, str) and len(source) < 4096 and not source.lstrip().startswith("{"):
         source = Path(source)  # no certificate: the name of a file
     if isinstance(source, Path):
-        with source.open("rb") as file:
-            source = file.read(_BYTES + 1)
+        return content(source, "certificate", BYTES)
     if not isinstance(source, str | bytes):
         source = json.dumps(source)
-    if len(source) > _BYTES:
-        raise ValueError(f"more than {_BYTES} bytes")
-    return source.decode() if isinstance(source, bytes) else source
+    if len(source) > BYTES:
+        raise ValueError(f"more than {BYTES:,} bytes")
+    return source
 
 
 @cache
@@ -122,7 +119,7 @@ def _is_number(x: dict[str, Any]) -> bool:
     parts = _schema()["$defs"]["number"]["properties"]
     return x.keys() == parts.keys() and all(
         type(x[name]) is str
-        and len(x[name]) <= part.get("maxLength", _BYTES)
+        and len(x[name]) <= part.get("maxLength", BYTES)
         and re.search(part.get("pattern", ""), x[name]) is not None
         for name, part in parts.items()
     )
@@ -159,16 +156,23 @@ def _misshapen(body: Any) -> str:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
+    if isinstance(body, dict):  # a long list takes seconds to be told entry by entry
+        body = {
+            key: value[: _LISTS[key] + 1] if key in _LISTS and isinstance(value, list) else value
+            for key, value in body.items()
+        }
     error = best_match(Draft202012Validator(_schema()).iter_errors(body))
     if error is None:
         return "the whole"
     place = "/".join(map(str, error.absolute_path)) or "the whole"
-    return f"{place[:60]}: {error.message[:90]}"
+    return f"{shown(place, 60)}: {shown(error.message, 120)}"
 
 
 def faults(body: Body, numbers: list[Number]) -> list[str]:
     """A line for each number that is not canonical, and for a digest of other content."""
-    lines = [f"number {x['decimal']}: not in canonical form" for x in numbers if _uncanonical(x)]
+    lines = [
+        f"number {shown(x['decimal'])}: not in canonical form" for x in numbers if _uncanonical(x)
+    ]
     rest = {key: value for key, value in body.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     if body["digest"] != hashlib.sha256(text.encode()).hexdigest():

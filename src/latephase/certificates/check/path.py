@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 
 from latephase.certificates.check.form import Body, Number, is_double, value, whole
 from latephase.core.balls import arb, bits, plus_minus, precision
+from latephase.core.shown import shown
 
 Two = tuple[arb, arb]
 Four = tuple[arb, arb, arb, arb]  # a11, a12, a21, a22
@@ -161,7 +162,7 @@ class StatedProblem:
 
 
 def _double(x: Number) -> arb:
-    need(is_double(x), f"{x['decimal']} is not a double")
+    need(is_double(x), f"{shown(x['decimal'])} is not a double")
     return value(x)
 
 

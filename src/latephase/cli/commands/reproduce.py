@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Examined = list[tuple[Claim, Finding]]
 
 NAME = "reproduce"
+_MOST_TRIALS = 10**6  # of each initializer: hours, and some 100 GB of runs
 HELP = "Put the paper's claims to the test, print the verdicts and write a report."
 EXAMPLES = """Examples
 
@@ -53,7 +54,7 @@ def _examine(trials: int, seed: int, everything: bool) -> Examined:
     from latephase.experiments.examine import examine
     from latephase.problem.checks import whole_number
 
-    bench = Bench(whole_number(trials, "trials", 1), seed, os.cpu_count() or 1)
+    bench = Bench(whole_number(trials, "trials", 1, _MOST_TRIALS), seed, os.cpu_count() or 1)
     claims = (*CLAIMS, *(BEYOND if everything else ()))
     with _watched(len(claims)) as (begin, end):
         return examine(claims, bench, begin, end)

@@ -26,6 +26,7 @@ _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was 
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _MOST_EXCUSED = 0.1  # of a margin's error, as far as it excuses a loss that has risen
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
+_LARGEST = np.finfo(np.float64).max
 _NUDGE = 2.0**-44  # of the parameters, to see what becomes of rounding errors
 
 
@@ -76,7 +77,7 @@ def run_twice(
         if explosive:  # parameters as rounding may have changed them: the expansion of such first
             # steps is measured, where its bound ignores that dead neurons stay where they are
             ways = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
-            start = theta * (1 + _NUDGE * ways)
+            start = np.clip(theta * (1 + _NUDGE * ways), -_LARGEST, _LARGEST)
         coarse = run_chain(dynamics, start, times, until, controls, signs, partial(told, 1))
     return _assessed(fine, coarse, theta, explosive)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latephase.core import InputError
+from latephase.core import InputError, Words
 from latephase.late.engine import Engine, Goal
 from latephase.problem import Problem
 
@@ -14,6 +14,7 @@ from .single_steps import SingleSteps
 ENGINES: tuple[Engine, ...] = (ExactPieces(), Modes(), SingleSteps())
 """The first one that takes a problem carries it."""
 ARITHMETIC: Engine = RoundedSteps()
+MOST_POINTS, MOST_NEURONS = 20_000, 20_000  # Gram matrices of 3 GB
 
 
 def engine_for(problem: Problem, goal: Goal) -> Engine:
@@ -21,6 +22,10 @@ def engine_for(problem: Problem, goal: Goal) -> Engine:
 
     Raises InputError where there is none, and on options that it has not.
     """
+    n, m = problem.data.n, problem.network.m
+    if n > MOST_POINTS or m > MOST_NEURONS:
+        expected = f"at most {MOST_POINTS:,} points and {MOST_NEURONS:,} neurons"
+        raise InputError(expected, Words(f"{n:,} and {m:,}"), "take fewer: each pair is looked at")
     choice = ENGINES if goal.dtype is None else (ARITHMETIC,)
     engine = next((one for one in choice if one.takes(problem)), None)
     if engine is None and goal.dtype is not None:

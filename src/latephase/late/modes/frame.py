@@ -61,6 +61,9 @@ class Frame:
         with localcontext(_DIGITS):
             exact = _decimals(theta) @ self.axes.T
             high = exact.astype(float)
+            if not np.isfinite(high).all():
+                came = Words(f"parameters up to {np.abs(theta).max():.3g}")
+                raise InputError("parameters with sums within float64", came, "scale them down")
             return high, (exact - _decimals(high)).astype(float)
 
     def parameters(self, start: Floats, entered: Floats, coordinates: Floats) -> Floats:

@@ -1,0 +1,44 @@
+"""How text that may be anybody's is shown: no control character acts, and no length is without end.
+
+A file name, a decimal of a certificate, a field of a table may hold ESC, line ends, bidi controls
+or a lone surrogate.  Printed as they stand they could write a line of their own, or over another.
+"""
+
+from __future__ import annotations
+
+LONGEST = 200  # characters of foreign text in a message
+_GAP = "..."
+
+
+def escaped(text: str) -> str:
+    r"""The text with whatever is not printable written out.
+
+    >>> escaped("a\x1b[2K\n\u202eb")
+    'a\\x1b[2K\\n\\u202eb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _written_out(c) for c in text)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """The text, or both its ends with an ellipsis between them."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - len(_GAP)) // 2
+    return f"{text[: longest - len(_GAP) - tail]}{_GAP}{text[len(text) - tail :]}"
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    """Foreign text as a message may hold it: one line, nothing that acts, of bounded length."""
+    # Cut before and after: the first bounds the work, the second what escapes have added.
+    return shortened(escaped(shortened(text, longest)), longest)
+
+
+def quoted(text: str, longest: int = 80) -> str:
+    """Foreign text in quotes, for the middle of a sentence."""
+    return shortened(repr(shortened(text, 2 * longest)), longest)
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
