@@ -105,13 +105,17 @@ def guarded(*, to_the_end: bool) -> Iterator[None]:
     """
     global _now
     _now = _Interruption()
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     with ExitStack() as undo:
-        answered = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+        ours = threading.current_thread() is threading.main_thread()
+        wanted = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+        answered = wanted if ours else []  # no other thread may
         for number in answered:
             undo.callback(signal.signal, number, signal.signal(number, _handle))
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # what `main` has held back
+        if not ours:
+            yield
+            return
         if to_the_end:  # registered first, so done last: of half a Python they get no answer
             atexit.register(lambda: [signal.signal(n, signal.SIG_IGN) for n in answered])
         _watch(undo)
