@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-_NARROWEST, _WIDEST = 60, 240  # columns in which tables and help can be read
+_NARROWEST, _WIDEST = 80, 240  # columns in which tables and help can be read
 
 
 def set_width() -> None:
