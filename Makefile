@@ -74,7 +74,7 @@ $(READY): pyproject.toml constraints.txt
 .venv-%/.ready: pyproject.toml $(READY)
 	@echo "setting up .venv-$* (a minute, once)"
 	@$(PYTHON) -m venv .venv-$*
-	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --resolution $(if $(filter lowest,$*),lowest-direct,highest) --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --resolution $(if $(filter lowest,$*),lowest-direct,highest) --editable '.[test]'
 	@touch $@
 
 $(READY_BENCH): $(READY)

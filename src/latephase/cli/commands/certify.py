@@ -69,6 +69,7 @@ def command(
             from latephase.certificates.file.record import save
 
             save(found, out, force=force)
+            interrupt.on_interruption(lambda: f"the certificate is complete: {out}")
     if json:
         from latephase.certificates.file.record import record
 
