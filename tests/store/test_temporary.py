@@ -27,15 +27,16 @@ time.sleep(float(sys.argv[1]))
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGKILL])
 def test_a_temporary_folder_is_gone_with_its_process(tmp_path, number):
     """Ground truth: the place that TMPDIR names, empty in the end."""
-    words = [sys.executable, "-c", MAKE, "0" if number is None else "60"]
+    words = [sys.executable, "-W", "error", "-c", MAKE, "0" if number is None else "60"]
     env = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as process:
+    with subprocess.Popen(words, stdout=-1, stderr=-1, text=True, env=env) as process:
         folder = Path(process.stdout.readline().strip())
         assert folder.parent == tmp_path
         if number is not None:
             assert (folder / "part").exists()
             process.send_signal(number)
         assert process.wait() == -(number or 0)
+        assert process.stderr.read() == ""
     deadline = time.monotonic() + 60
     while folder.exists():
         assert time.monotonic() < deadline
@@ -44,7 +45,7 @@ def test_a_temporary_folder_is_gone_with_its_process(tmp_path, number):
 
 def test_a_copy_of_the_process_does_not_remove_it(tmp_path):
     """Ground truth: a folder made by another process."""
-    temporary._remove(tmp_path, os.getpid() + 1)
+    temporary._remove(tmp_path, os.getpid() + 1, None)
     assert tmp_path.exists()
 
 

@@ -37,24 +37,23 @@ def temporary_folder() -> Path:
             f"could not make a temporary folder ({error.strerror or error}); "
             "set TMPDIR to a folder that has room"
         ) from None
-    atexit.register(_remove, folder, os.getpid())
+    remover = None
     with suppress(OSError):  # no process to be had: what can be done at the exit is done
-        _waiting.append(
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _WAIT_AND_REMOVE, str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C and a closed terminal are not for it
-                cwd=os.sep,  # so that it keeps no other folder in use
-            )
+        remover = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WAIT_AND_REMOVE, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C and a closed terminal are not for it
+            cwd=os.sep,  # so that it keeps no other folder in use
         )
+    atexit.register(_remove, folder, os.getpid(), remover)
     return folder
 
 
-_waiting: list[subprocess.Popen[bytes]] = []  # a pipe that nobody holds would be closed
-
-
-def _remove(folder: Path, maker: int) -> None:
-    if os.getpid() == maker:  # a copy of the process (os.fork) ends with the same list of things
-        shutil.rmtree(folder, ignore_errors=True)
+def _remove(folder: Path, maker: int, remover: subprocess.Popen[bytes] | None) -> None:
+    if os.getpid() != maker:  # a copy of the process (os.fork) ends with the same list of things
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if remover is not None:
+        remover.communicate()
