@@ -12,13 +12,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_BENCH := $(VENV)/.ready-bench
+# What meets every library that pyproject.toml names, and leaves most of the mathematics to the other tests.
+LIBRARIES := -m "not campaign" tests/core tests/problem tests/store tests/report tests/cli \
+  tests/runs/test_simulate.py tests/runs/test_ensemble.py tests/runs/test_compare.py \
+  tests/training/methods tests/certificates/file tests/margin/exact
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-quick test-all lint format bench clean
+.PHONY: help setup reproduce test test-quick test-all test-lowest test-newest lint format bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## make .venv with everything pinned in constraints.txt
 
@@ -34,6 +38,12 @@ test-quick: $(READY) ## the tests that follow no run: input, margins, certificat
 test-all: $(READY) ## all tests, as .ci/run does
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-lowest: .venv-lowest/.ready ## what meets libraries, with the oldest ones that pyproject.toml allows
+	@$(FAST_COMPILE) .venv-lowest/bin/python -m pytest $(PYTEST_ARGS) -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(LIBRARIES)
+
+test-newest: .venv-newest/.ready ## the same with the newest ones that there are (make clean for newer ones)
+	@.venv-newest/bin/python -m pytest $(PYTEST_ARGS) $(LIBRARIES)
+
 lint: $(READY) ## style, formatting, types and the order of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,7 +58,7 @@ bench: $(READY_BENCH) ## speed as ratios, measured in one run (adds PyTorch to .
 	@$(BIN)/python benchmarks/run.py
 
 clean: ## remove .venv, caches and builds (never reports or stores)
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are written last, so an interrupted set-up is made again and a finished one is not.
@@ -58,6 +68,13 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (a minute or two, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+# Without constraints.txt. Old releases warn of what the Python and the libraries beside them have since deprecated.
+.venv-%/.ready: pyproject.toml $(READY)
+	@echo "setting up .venv-$* (a minute, once)"
+	@$(PYTHON) -m venv .venv-$*
+	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --resolution $(if $(filter lowest,$*),lowest-direct,highest) --editable '.[test]'
 	@touch $@
 
 $(READY_BENCH): $(READY)

@@ -103,7 +103,7 @@ def test_an_interrupted_ensemble_is_kept_and_resumed(start, ensemble, tmp_path):
 
 # A compiled loop that never ends (cos stays below 2): Python alone would not see the signal.
 ENDLESS = """
-from latephase.cli import app
+from latephase.cli import app, main
 from latephase.cli.commands import reproduce
 
 def endless(*_):
@@ -118,7 +118,7 @@ COMPILED = f"""
 app.app.registered_commands[:] = []
 app.app.command("endless")(lambda: endless())
 app.app.command("other")(lambda: None)
-app.main(["endless"])
+main(["endless"])
 """
 
 
@@ -138,7 +138,7 @@ def test_compiled_code_does_not_hold_up_ctrl_c(start):
 REPRODUCE = f"""
 {ENDLESS}
 reproduce._examine = endless
-app.main(["reproduce"])
+main(["reproduce"])
 """
 
 

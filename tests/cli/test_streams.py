@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -72,12 +74,69 @@ def test_closed_streams_are_no_failure(monkeypatch, capsys, closed, command, cod
     assert getattr(capsys.readouterr(), closed[3:]) == ""
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_descriptors_closed_by_the_shell_are_no_failure(tmp_path, number):
-    """Ground truth: exit code 0 of a process without the descriptor (`>&-`), until it has ended."""
-    words = [sys.executable, "-c", "import os, sys; os.close(int(sys.argv[1])); "
-             "os.execv(sys.executable, [sys.executable, '-m', 'latephase', '--version'])",
-             str(number)]  # fmt: skip
-    found = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=60)
-    assert found.returncode == 0
-    assert (found.stdout, found.stderr)[number - 1] == b""
+def closing(*numbers: int) -> list[str]:
+    """Words that begin a command in a process without these descriptors, as `>&-` does."""
+    close = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; "
+    go_on = "os.execv(sys.executable, [sys.executable, '-m', 'latephase', *sys.argv[2:]])"
+    return [sys.executable, "-c", close + go_on, ",".join(map(str, numbers))]
+
+
+def test_without_any_descriptor_what_is_kept_is_complete(tmp_path):
+    """Ground truth: the network that a run with all three saves; a file may get number 1."""
+    saving = f"{DEAD} --save net.npz".split()
+    kept = []
+    for words in ([sys.executable, "-m", "latephase"], closing(0, 1, 2)):
+        found = subprocess.run([*words, *saving], cwd=tmp_path, capture_output=True, timeout=60)
+        assert found.returncode == 0, found.stderr
+        kept.append((tmp_path / "net.npz").read_bytes())
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_below_stdout_is_told_and_loses_no_result(tmp_path):
+    """Ground truth: exit code 1, one line that says so, and the network that was to be saved."""
+    words = [sys.executable, "-m", "latephase", *DEAD.split(), "--save", "net.npz"]
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert found.returncode == 1
+    assert found.stderr.startswith("latephase: expected a standard output that can be written on, ")
+    assert found.stderr.count("\n") == 1
+    assert (tmp_path / "net.npz").stat().st_size > 0
+
+
+@pytest.mark.parametrize(("left", "code"), [("stdout", 1), ("stderr", 0)])
+def test_a_reader_that_went_away_is_told_by_the_exit_code(tmp_path, left, code):
+    """Ground truth: no line on stderr (`| head`); who reads stderr makes no difference at all."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, left: writing}
+    words = [sys.executable, "-m", "latephase", *DEAD.split()]
+    with subprocess.Popen(words, cwd=tmp_path, **kept) as process:
+        os.close(writing)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err or b"") == (code, b"")
+    assert left == "stdout" or b"both_dead" in out
+
+
+def test_a_stream_that_does_not_wait_takes_everything():
+    """Ground truth: what a slow reader gets through a pipe (64 KiB) that does not wait."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    got = []
+
+    def read() -> None:
+        while part := os.read(reading, 1 << 14):
+            got.append(part)
+            time.sleep(0.001)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    text = b"0123456789" * 50_000
+    with streams._Steady(writing, "w") as steady:
+        assert steady.write(text) == len(text)
+        assert steady.lost is None
+    reader.join()
+    os.close(reading)
+    assert b"".join(got) == text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from latephase.cli import failures, interrupt, streams
+from latephase.cli import failures, interrupt, streams, surroundings
 from latephase.cli.commands import certify, compare, ensemble, predict, reproduce, run, verify
 
 _EPILOG = r"""Examples
@@ -87,32 +86,26 @@ def _latephase(
         typer.echo(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `latephase` with the arguments (those of the process by default) and exit.
-
-    Exit codes: 0 done, 1 unforeseen or the reader of the output went away, 2 bad input,
-    3 undecided, 4 refuted, 130 interrupted.
-    """
+def exit_code(arguments: Sequence[str] | None) -> int:
+    """Run the command; every ending but success is told in one line on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     streams.prepare()
-    with interrupt.guarded():
-        code = _exit_code(given)
-    sys.exit(code)
-
-
-def _exit_code(arguments: list[str]) -> int:
-    """Run the command; every ending but success is told in one line on stderr."""
+    surroundings.set_width()
     try:
-        done: Any = app(args=arguments, prog_name="latephase", standalone_mode=False)
-        sys.stdout.flush()  # here, so that a closed pipe is met here and not while Python exits
+        with interrupt.raised():
+            done: Any = app(args=given, prog_name="latephase", standalone_mode=False)
         code = done if isinstance(done, int) else 0
-    except (KeyboardInterrupt, typer.Abort):  # Typer turns Ctrl-C into Abort or into the code 130
-        code = interrupt.EXIT_CODE
-    except BrokenPipeError:  # the reader went away (`| head`): what is still to come goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return failures.UNFORESEEN
-    except Exception as error:  # the last resort: whatever it is, the user gets one line
-        return failures.tell(error, failures.wants_traceback(arguments))
-    if code == interrupt.EXIT_CODE:
+    except BaseException as error:
+        # Whatever an interruption has broken on its way out, the signal is why.
+        if interrupt.received() or isinstance(error, KeyboardInterrupt | typer.Abort):
+            code = interrupt.exit_code()
+        elif isinstance(error, Exception):  # the last resort: whatever it is, one line
+            return failures.tell(error, failures.wants_traceback(given))
+        else:
+            raise
+    if interrupt.received() or code == interrupt.exit_code():  # Typer's own code for Ctrl-C
         interrupt.tell()
-    return code
+        return interrupt.exit_code()
+    interrupt.on_interruption(lambda: "after all was done")
+    lost = streams.lost()
+    return failures.tell_lost(lost) if lost and not code else code

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
-from contextlib import suppress
 
+from latephase.cli.streams import say
 from latephase.core import InputError, LatephaseError
-from latephase.core.shown import LONGEST, escaped, shortened
+from latephase.core.shown import LONGEST, shortened
 
 UNFORESEEN, BAD_INPUT = 1, 2
 SWITCH = "LATEPHASE_TRACEBACK"
@@ -28,11 +27,14 @@ def tell(error: Exception, with_traceback: bool) -> int:
     return code
 
 
-def say(message: str) -> None:
-    """One line on stderr, whatever the message holds, and nothing where stderr takes none."""
-    with suppress(OSError):  # a full disk, a reader that went away: the exit code still tells
-        sys.stderr.write(f"latephase: {escaped(' '.join(message.split()))}\n")
-        sys.stderr.flush()
+def tell_lost(error: OSError) -> int:
+    """Say that standard output did not take all, unless its reader went away (`| head`)."""
+    if not isinstance(error, BrokenPipeError):
+        say(
+            f"expected a standard output that can be written on, got: {error.strerror or error}; "
+            "give it another place (what --out names is complete)"
+        )
+    return UNFORESEEN
 
 
 def _told(error: Exception) -> tuple[str, int]:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from latephase.cli.streams import has_bar
+
 _EVERY = 5.0  # seconds between two lines where there is no terminal
 
 Progress = Callable[[int, int], None]
@@ -16,9 +18,9 @@ Progress = Callable[[int, int], None]
 def progress(label: str, unit: str, lines: bool = True) -> Iterator[Progress]:
     """Yield what the work calls as progress(done, total); `unit` is what is counted, "" for shares.
 
-    lines: whether to say so in lines where stderr is no terminal.
+    lines: whether to say so in lines where there can be no bar.
     """
-    if not sys.stderr.isatty():
+    if not has_bar():
         yield _in_lines(label, unit) if lines else _silent
         return
     from rich import progress as rich

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +17,7 @@ from latephase.problem.checks import MOST, callback, positive_number, seed_numbe
 from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 from latephase.store.arrays import Arrays
+from latephase.store.temporary import temporary_folder
 from latephase.store.work import Work
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
@@ -88,7 +85,7 @@ def ensemble(
         law_constant, law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
         limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
         Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
-        folder, removed when Python exits: set TMPDIR to place it), its values are read from the
+        folder below TMPDIR, removed when Python exits or is killed), its values are read from the
         store when they are used.
 
     Raises
@@ -124,9 +121,8 @@ def ensemble(
         raise InputError("the output to resume or replace as `out`", None, "pass out")
     if plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
         return _in_memory(plan, progress)
-    folder = tempfile.mkdtemp(prefix="latephase-")  # its values are read until Python exits
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _stored(plan, Path(folder) / "ensemble.zarr", False, False, progress)
+    place = temporary_folder() / "ensemble.zarr"  # its values are read until Python exits
+    return _stored(plan, place, False, False, progress)
 
 
 def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:

@@ -16,7 +16,6 @@ from latephase.certificates import ensemble
 from latephase.certificates.check import folder
 from latephase.certificates.check.folder import MOST_FAULTS, verify_all
 from latephase.certificates.check.form import BYTES
-from latephase.store.lines import Lines
 
 PART, TRIALS = 4, 6
 PARTS = ("certificates-00000.jsonl", "certificates-00001.jsonl")
@@ -27,7 +26,6 @@ def small_parts():
     """Parts of four certificates, for what writes folders and for what checks them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ensemble, "PART", PART)
-        patch.setattr(ensemble, "FOLDER", Lines("certificates", PART))
         patch.setattr(folder, "PART", PART)
         yield
 

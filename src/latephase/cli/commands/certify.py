@@ -70,6 +70,7 @@ def command(
             found = certify(*problem, claim=claim, progress=shown)
             if place is not None:
                 save(found, place)
+                interrupt.on_interruption(lambda: f"the certificate is complete: {out}")
     if json:
         from latephase.certificates.file.record import record
 

@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latephase.cli import flags, interrupt, kept, printing
-from latephase.cli.failures import say
+from latephase.cli import flags, interrupt, kept, printing, surroundings
 from latephase.cli.problem import Points, names_of, stated
 from latephase.cli.progress import progress
+from latephase.cli.streams import say
 from latephase.core import InputError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def command(
 
 def _reported(statement: Statement, finding: Finding, found: xr.Dataset, place: Output) -> Path:
     """Write the report; its page."""
+    surroundings.prepare_drawing()
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latephase.cli import flags, interrupt, kept, printing
+from latephase.cli import flags, interrupt, kept, printing, surroundings
+from latephase.cli.streams import has_bar
 
 if TYPE_CHECKING:
     from latephase.experiments import Claim, Finding
@@ -73,9 +74,7 @@ def _watched(claims: int) -> Iterator[tuple[Callable[..., None], Callable[..., N
         rich.TextColumn("{task.description}", markup=False),
         rich.TimeElapsedColumn(),
     )
-    with rich.Progress(
-        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
-    ) as bar:
+    with rich.Progress(*columns, console=stderr, transient=True, disable=not has_bar()) as bar:
         task = bar.add_task("", total=claims)
 
         def end(claim: Claim, finding: Finding) -> None:
@@ -86,6 +85,7 @@ def _watched(claims: int) -> Iterator[tuple[Callable[..., None], Callable[..., N
 
 
 def _write(findings: Examined, place: Output | Path, trials: int, seed: int) -> Path:
+    surroundings.prepare_drawing()
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 

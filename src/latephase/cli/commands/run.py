@@ -6,7 +6,7 @@ import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from latephase.cli import flags, hints, printing
+from latephase.cli import flags, hints, interrupt, printing
 from latephase.cli import samples as sampled
 from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
@@ -60,6 +60,8 @@ def command(
                 progress=shown,
             )
             saved = None if place is None else _save(run, place)
+    if saved is not None:
+        interrupt.on_interruption(lambda: f"the network is saved: {save}")
     if json:
         printing.print_json(_record(run))
         return
