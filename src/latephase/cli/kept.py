@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from latephase.cli import interrupt
-from latephase.cli.failures import say
+from latephase.cli.streams import say
 from latephase.core import InputError
 
 if TYPE_CHECKING:

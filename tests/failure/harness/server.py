@@ -209,6 +209,7 @@ class _Memory:
 def _prepare(memory: Path) -> None:
     """Remember numbers; small parts; a report of made-up findings instead of the paper's runs."""
     from latephase.certificates import ensemble as certificates
+    from latephase.certificates.check import folder
     from latephase.cli.commands import reproduce
     from latephase.store.provenance import provenance
     from samples.report import findings
@@ -218,5 +219,5 @@ def _prepare(memory: Path) -> None:
         module, _, attribute = name.rpartition(".")
         owner = importlib.import_module(module)
         setattr(owner, attribute, _Memory(memory, attribute, getattr(owner, attribute)))
-    certificates.PART = PART
+    certificates.PART = folder.PART = PART
     reproduce._examine = lambda *_: findings()[:1]
