@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from latephase.core import InputError, LatephaseError
 
@@ -32,6 +34,16 @@ def say(message: str) -> None:
     with suppress(OSError):  # a full disk, a reader that went away: the exit code still tells
         sys.stderr.write(f"latephase: {' '.join(message.split())}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def told_warnings() -> Iterator[None]:
+    """Warnings of the library as lines on stderr, once the work is done."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for one in caught:
+        say(f"warning: {one.message}")
 
 
 def _told(error: Exception) -> tuple[str, int]:

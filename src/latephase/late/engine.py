@@ -26,7 +26,14 @@ from numpy.typing import NDArray
 from latephase.core import Law, LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
 from latephase.problem import Problem
-from latephase.problem.checks import MOST, callback, flag, positive_number, whole_number
+from latephase.problem.checks import (
+    MOST,
+    callback,
+    dtype_name,
+    flag,
+    positive_number,
+    whole_number,
+)
 
 MAX_STEPS = 1_000_000
 TOLERANCE = 1e-10
@@ -51,7 +58,7 @@ class Goal:
     progress: Progress | None = None
     tolerance: float | None = None
     slide_tolerance: float | None = None
-    dtype: str | None = None
+    dtype: Any = None
     accumulate: bool | None = None
     rounding: str | None = None
 
@@ -62,6 +69,8 @@ class Goal:
         for name in ("tolerance", "slide_tolerance"):
             if getattr(self, name) is not None:
                 self._set(name, positive_number(getattr(self, name), name))
+        if self.dtype is not None:
+            self._set("dtype", dtype_name(self.dtype))
         if self.accumulate is not None:
             self._set("accumulate", flag(self.accumulate, "accumulate"))
 

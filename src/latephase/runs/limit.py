@@ -6,31 +6,32 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Outcome, Words
-from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core import InputError, Law, LogTime, Words
+from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
 from latephase.core.records import Told, distance
+from latephase.late.engine import Goal
+from latephase.late.engines.exact_pieces import ExactPieces
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
-from latephase.late.limits.gradients import LinearMode, augmented
+from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
-from latephase.late.pattern import ACTIVE, SLIDING
+from latephase.late.pattern import ACTIVE
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
+from .last_mode import last_sample, pattern_of
 from .passage.deviation import Deviation
+from .passage.pair_deviation import PairDeviation
 from .run import Run
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-_LATE = "1e100"  # where a run is looked at that settled and has no sample after t = 1
+_ULP = 2.0**-52
+_SHARP = 1e-6  # of a constant, to which the curve must know it
 
 
 @public
@@ -127,7 +128,8 @@ class Limit(Told):
     @property
     def margin_constant_error(self) -> float:
         """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
-        return self._deviation().constant_error
+        size = float(np.abs(self.data.inputs).max())
+        return self._curve.slope[1] + 16 * _ULP * self._log_last * size
 
     @cached_property
     def boundary(self) -> Floats | None:
@@ -172,9 +174,9 @@ class Limit(Told):
         Returns
         -------
         LogTime or None
-            In steps (gradient flow: flow time).  It is the last passage, not the first.  None if
-            the run is not settled, if its margin cannot be measured, and where float64 cannot tell
-            it from its limit.
+            In steps (gradient flow: flow time).  It is the last passage of the run from t = 0 on,
+            as in `Prediction` and `Run.when`.  None if the run is not settled, if its margin cannot
+            be measured, and where float64 cannot tell it from its limit.
 
         Raises
         ------
@@ -183,8 +185,8 @@ class Limit(Told):
 
         Notes
         -----
-        Rigour: estimated.  By the curve network_at(t) where the run has come to it; earlier ones
-        are looked for on the run itself, which is followed from its start, to 1e-8 of ln t.
+        Rigour: estimated.  By the curve network_at(t), or the law of a pair, where the run has come
+        to it; earlier ones are looked for on the run itself, as in `Prediction.steps_within`.
         """
         bound = distance(eps)
         return self._deviation().within(bound) if self.settled and self._measured else None
@@ -203,10 +205,23 @@ class Limit(Told):
     def _measured(self) -> bool:
         return math.isfinite(self._curve.slope[0])
 
-    def _deviation(self, boundary: bool = False) -> Deviation:
+    def _deviation(self, boundary: bool = False) -> Deviation | PairDeviation:
+        run, law = self._run, self.law
+        if run.problem.is_pair and law is not None and math.isfinite(law.constant):
+            return PairDeviation(run.problem, law, self._entry, run.options, boundary)
+        sharp = self.margin_constant_error <= _SHARP * abs(self._curve.slope[0])
         asymptotic = (self._curve, self._log_last, self.remainder, self.rate)
-        slides = bool(self.slide_multipliers)
-        return Deviation(self._run, self.law, *asymptotic, slides, boundary)
+        return Deviation(run, law, *asymptotic, sharp, bool(self.slide_multipliers), boundary)
+
+    @cached_property
+    def _entry(self) -> LogTime:
+        """A time at which the run is in its mode: where it is known, that of the entry."""
+        run = self._run
+        known = run.problem.has_closed_form
+        entry = (
+            ExactPieces().run(run.problem, [], Goal(None, **run.options)).entry if known else None
+        )
+        return entry or LogTime.from_log(self._log_last, flow=self.flow)
 
 
 @public
@@ -236,8 +251,8 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    pattern, outer = _pattern(run), run.network.output_weights
-    theta, log_t = _last_sample(run, pattern)
+    pattern, outer = pattern_of(run), run.network.output_weights
+    theta, log_t = last_sample(run, pattern)
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
@@ -278,48 +293,6 @@ def _unfitted(points: Bools) -> InputError:
         Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
         "points count from 0; pass a run that fits its data",
     )
-
-
-def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
-    """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
-    that settled after it."""
-    theta, log10_t = _latest(run.trajectory)
-    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
-        late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
-        if late.log10 > log10_t:
-            theta, log10_t = _latest(run.followed([late]))
-    if not log10_t > 0:
-        raise InputError(
-            "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
-        )
-    return theta, log10_t * math.log(10.0)
-
-
-def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
-    active = theta @ augmented(data.inputs).T > 0
-    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
-
-
-def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
-    """theta and the decimal logarithm of t at the latest sample that was reached."""
-    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
-    log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
-    k = int(np.argmax(log10_t))
-    return theta[k], float(log10_t[k])
-
-
-def _pattern(run: Run) -> Ints:
-    if run.outcome is Outcome.overflowed:
-        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
-    dtype = run.options.get("dtype")
-    if dtype is not None or not run.method.has_late_phase:
-        got = Words(f"one of {type(run.method).__name__} in {dtype or 'single steps'}")
-        raise InputError("a run of gradient descent or flow, without dtype", got, "simulate that")
-    if run.pattern is None:
-        raise InputError(
-            "a run with a pattern", Words(f"one that ended as {run.outcome.name}"), "raise until"
-        )
-    return run.pattern
 
 
 def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data: Dataset) -> float:

@@ -180,8 +180,8 @@ class Run(Told):
         asked = {"deficit": deficit, "boundary": boundary, "log_loss": log_loss}
         return when(self, {name: bound for name, bound in asked.items() if bound is not None})
 
-    def followed(self, times: list[LogTime]) -> xr.Dataset:
-        """The samples of this run at other times, ascending: it is made again."""
+    def followed(self, times: list[LogTime], **options: Any) -> xr.Dataset:
+        """The samples of this run at other times, ascending: it is made again, with its options."""
         from .simulate import simulate
 
         return simulate(
@@ -191,5 +191,5 @@ class Run(Told):
             until=times[-1],
             at=times,
             loss=self.loss,
-            **self.options,
+            **{**self.options, **options},
         ).trajectory

@@ -29,7 +29,7 @@ def simulate(
     max_steps: int = MAX_STEPS,
     tolerance: float | None = None,
     slide_tolerance: float | None = None,
-    dtype: str | None = None,
+    dtype: object = None,
     accumulate: bool | None = None,
     rounding: str | None = None,
     processes: int = 1,

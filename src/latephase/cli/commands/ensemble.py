@@ -29,7 +29,7 @@ _LEVEL = 0.95
 def command(
     asked: Task,
     init: flags.Init,
-    until: flags.Until,
+    until: flags.Until = "1e1000",
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
     at: flags.At = None,
@@ -39,6 +39,7 @@ def command(
     force: flags.Force = False,
     batch: flags.Batch = None,
     max_steps: flags.MaxSteps = 1_000_000,
+    slide_tolerance: flags.SlideTolerance = 1e-4,
 ) -> None:
     """Run the ensemble and print how its trials end."""
     kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
@@ -61,6 +62,7 @@ def command(
             force=force,
             batch=batch,
             max_steps=max_steps,
+            slide_tolerance=slide_tolerance,
             progress=shown,
         )
     _print(found, out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
 from latephase.cli import samples as sampled
+from latephase.cli.failures import told_warnings
 from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
 
@@ -32,16 +33,19 @@ _EXACT = 1e-12  # up to here a sample is called exact, and its error needs no wo
 @stated
 def command(
     asked: ProblemFlags,
-    until: flags.Until,
+    until: flags.Until = "1e1000",
     loss: flags.Loss = "exponential",
     at: flags.At = None,
     samples: flags.Samples = 200,
     max_steps: flags.MaxSteps = 1_000_000,
+    tolerance: flags.Tolerance = None,
+    slide_tolerance: flags.SlideTolerance = None,
+    dtype: flags.Dtype = None,
     save: flags.Save = None,
     json: flags.Json = False,
 ) -> None:
     """Simulate and print."""
-    with progress("training", "", lines=False) as shown:
+    with progress("training", "", lines=False) as shown, told_warnings():
         problem = asked.read()
         if save is not None:
             from latephase.problem.npz_file import writable
@@ -56,6 +60,9 @@ def command(
             samples=samples,
             loss=loss,
             max_steps=max_steps,
+            tolerance=tolerance,
+            slide_tolerance=slide_tolerance,
+            dtype=dtype,
             processes=os.cpu_count() or 1,
             progress=shown,
         )

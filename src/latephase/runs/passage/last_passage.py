@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
+from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 
 Excess = Callable[[list[LogTime]], Floats]
 """ln(quantity / bound) (S,) of a run at sorted times; NaN where there is no such quantity."""
@@ -20,34 +22,65 @@ _SHARP = 1e-8  # of ln t, to which a passage is found
 _STEEP = 40.0  # ln t up to which the run is sampled evenly: its transients are relics of steps
 _EVEN, _FAR = 240, 120  # samples up to there, and beyond
 _WITHIN = np.linspace(0.0, 1.0, 13)
-_ROUNDS = 40
-_CHATTERING = 40_000  # steps looked at one by one where a kink is chattered about
+_ROUNDS = 60
+_NEXT = 64  # steps after a passage that are looked at one by one
+_CHATTERING = 200_000  # steps up to which that is done of all, where a kink is chattered about
+_AT_ONCE = 40_000
+_FINER = 32.0  # by which slides then begin later: after some 10^5 steps
 _EXACT = 2.0**53
 
 
-def last_passage(
-    excess: Excess, start: LogTime, top: LogTime, *, flow: bool, chatter: bool = False
-) -> LogTime | None:
-    """The earliest time from which on, up to `top`, every sample has excess <= 0; >= start.
+def step_by_step(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a run that chatters for some 10^5 steps where it would be followed as sliding."""
+    slide = options.get("slide_tolerance", SLIDE_TOLERANCE) / _FINER
+    steps = max(options.get("max_steps", MAX_STEPS), MAX_STEPS)
+    return {**options, "slide_tolerance": slide, "max_steps": steps}
 
-    None if `top` has not.  chatter: look at every step after the passage, while there are few, as a
-    step over a kink and the next one differ.  Rigour: estimated: the run is sampled 6 times per
-    e-fold, and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
+
+def last_passage(
+    excess: Excess,
+    top: LogTime,
+    *,
+    flow: bool,
+    closer: Excess | None = None,
+    entry: LogTime | None = None,
+) -> LogTime | None:
+    """The earliest time from which on, up to `top`, every sample has excess <= 0.
+
+    None if `top` has not.  closer: the excess of a run that is made step by step, where a kink is
+    chattered about: a step over it and the next one differ, so that every step after the passage is
+    looked at, while there are few;  entry: about which things move within few steps.
+    Rigour: estimated: the run is sampled 6 times per e-fold, of t and of the time since a passage,
+    and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
     """
+    start = LogTime.parse(0)
     if top <= start:
         return start if excess([start])[0] <= 0 else None
-    bracket = _Bracket().narrowed(excess, _grid(start, top, flow))
-    if chatter and bracket.low is not None and bracket.low[0].as_float < _CHATTERING:
-        first = int(bracket.low[0].as_float)
-        steps = range(first + 1, min(3 * first + 64, first + _CHATTERING))
-        bracket = _Bracket(high=bracket.high).narrowed(
-            excess, [t for n in steps if (t := _at(float(n), flow)) <= top]
-        )
+    times = [start, *_grid(entry, top, flow), top]
+    found = _last(excess, times, flow, False)
+    if closer is None or found is None or found.as_float > _CHATTERING:
+        return found
+    return _last(closer, times, flow, True) or found
+
+
+def _last(excess: Excess, times: list[LogTime], flow: bool, every: bool) -> LogTime | None:
+    """The last passage that can be seen from these times on, which are looked at first.
+
+    every: whether all the steps after it are looked at, while there are few.
+    """
+    top, bracket = times[-1], _Bracket().narrowed(excess, times)
     for _ in range(_ROUNDS):
-        inner = bracket.inner_times(flow)
-        if not inner:
+        if inner := bracket.inner_times(flow):
+            bracket = bracket.narrowed(excess, inner)
+            continue
+        # A passage.  Is it the last one?
+        if bracket.high is None:
+            return None
+        later = [t for t in _after(bracket.high[0], flow, every) if t < top]
+        after = _Bracket(high=(top, -math.inf)).narrowed(excess, later)
+        if after.low is None:
             break
-        bracket = bracket.narrowed(excess, inner)
+        bracket = after
     return None if bracket.high is None else bracket.high[0]
 
 
@@ -88,19 +121,35 @@ class _Bracket:
         return sorted(t for x in shares if a < (t := _mixed(a, b, float(x), flow)) < b)
 
 
-def _grid(start: LogTime, top: LogTime, flow: bool) -> list[LogTime]:
-    """Times from start to top: after a late entry things may move within few steps again."""
-    first = start.as_float
+def _grid(entry: LogTime | None, top: LogTime, flow: bool) -> list[LogTime]:
+    """Times from 0 to top, and about the entry."""
     even = np.linspace(math.log(1e-3) if flow else 0.0, min(_STEEP, top.log), _EVEN)
     times = {_about(float(log), flow) for log in even}
     if top.log > _STEEP:
         times |= {_about(float(log), flow) for log in np.geomspace(_STEEP, top.log, _FAR)}
+    if entry is not None:
+        times |= {entry, *_since(entry, flow), *_since(entry, flow, -1.0)}
+    return sorted(t for t in times if LogTime.parse(0) < t < top)
+
+
+def _after(time: LogTime, flow: bool, every: bool) -> list[LogTime]:
+    """Times after a passage, ascending: the next steps, and later ones."""
+    first, steps = time.as_float, range(0)
+    if not flow and first < _EXACT:
+        few = every and first < _CHATTERING
+        steps = range(1, _NEXT + (int(min(2 * first, _AT_ONCE)) if few else 0))
+    return sorted({_at(first + n, flow) for n in steps} | _since(time, flow))
+
+
+def _since(time: LogTime, flow: bool, sign: float = 1.0) -> set[LogTime]:
+    """Times at every distance after a time, or (sign -1) before it."""
+    first = time.as_float
     if first < _EXACT:
-        after = first + np.exp(even)
-        times |= {_at(float(t), flow) for t in after[after < _EXACT]}
-    else:
-        times |= {LogTime.from_log(start.log + math.exp(-k), flow=flow) for k in range(32)}
-    return [start, *sorted(t for t in times if start < t < top), top]
+        away = np.exp(np.linspace(math.log(1e-3) if flow else 0.0, _STEEP, _EVEN))
+        there = first + sign * away
+        return {_at(float(t), flow) for t in there[(there > 0) & (there < _EXACT)]} - {time}
+    logs = (time.log + sign * math.exp(-k) for k in range(32))
+    return {LogTime.from_log(log, flow=flow) for log in logs} - {time}
 
 
 def _about(log: float, flow: bool) -> LogTime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from latephase.core.arrays import Floats
 from latephase.problem import Problem
 from latephase.runs.simulate import simulate
 
-from .last_passage import RESOLVED, last_passage
+from .last_passage import RESOLVED, Excess, last_passage, step_by_step
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,12 +31,11 @@ class PairDeviation:
     """The deviation of a run of two neurons on two points from its limit: |margin - limit_margin|,
     or |x* - limit_boundary| with `boundary`.
 
-    start: the time from which on it is looked at;  settled: one at which the run is in its regime.
+    settled: a time at which the run is in its regime.
     """
 
     problem: Problem
     law: Law
-    start: LogTime
     settled: LogTime
     options: Mapping[str, Any]
     boundary: bool = False
@@ -71,12 +70,12 @@ class PairDeviation:
         return max(self.settled.log, level, 0.0) + _FORGOTTEN
 
     def within(self, eps: float) -> LogTime | None:
-        """The time >= start from which on the deviation is at most eps, None where unknown."""
+        """The time from which on the deviation is at most eps, None where unknown."""
         if self.law.constant == 0:
             return self._fast(eps)
         log = self.law.log_time_within(self._reach(eps), boundary=True)
         if log is not None and log >= self.forgets:
-            return max(self.start, LogTime.from_log(log, flow=self.flow))
+            return LogTime.from_log(log, flow=self.flow)
         if eps < RESOLVED * self.size:
             return None
         return self._follow(eps, self.forgets)
@@ -91,10 +90,18 @@ class PairDeviation:
         beyond = not self.boundary and self.law.margin_constant < 0 and eps >= self.off_centre
         return eps + 2 * self.off_centre if beyond else eps
 
-    def _follow(self, eps: float, log_top: float, start: LogTime | None = None) -> LogTime | None:
-        top = max(self.start, LogTime.from_log(log_top, flow=self.flow))
-        excess = lambda times: self.log_deviations(times) - math.log(eps)  # noqa: E731
-        return last_passage(excess, start or self.start, top, flow=self.flow)
+    def _follow(self, eps: float, log_top: float) -> LogTime | None:
+        top = LogTime.from_log(log_top, flow=self.flow)
+        slides = self.problem.geometry.gram_sign > 0 and not self.flow
+        stepped = replace(self, options=step_by_step(self.options))
+        closer = stepped.excess(eps) if slides else None
+        return last_passage(
+            self.excess(eps), top, flow=self.flow, closer=closer, entry=self.settled
+        )
+
+    def excess(self, eps: float) -> Excess:
+        """How far the deviation is beyond eps, in logarithms."""
+        return lambda times: self.log_deviations(times) - math.log(eps)
 
     def _fast(self, eps: float) -> LogTime | None:
         """A constant of 0: the deviation falls like 1 / (t ln t)."""
@@ -106,7 +113,7 @@ class PairDeviation:
             return self._follow(eps, self.forgets + max(0.0, math.log(optimal / eps)))
         there = LogTime.from_log(log, flow=self.flow)
         if abs(float(self.log_deviations([there])[0]) - math.log(eps)) < _AGREES:
-            return self._follow(eps, log + 2.0, self._plain)
+            return self._follow(eps, log + 2.0)
         return there  # float64's differences are lost there, and the run has no logarithm
 
     @cached_property
