@@ -163,7 +163,9 @@ MaxSteps = Annotated[
 ]
 Tolerance = Annotated[
     float | None,
-    _option("EPS", "Of other networks than pairs: relative error to aim at. \\[default: 1e-10]", number),
+    _option(
+        "EPS", "Of other networks than pairs: relative error to aim at. \\[default: 1e-10]", number
+    ),
 ]
 SlideTolerance = Annotated[
     float | None,

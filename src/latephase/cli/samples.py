@@ -68,7 +68,7 @@ def records(run: Run) -> list[dict[str, Any]]:
             "weights": flat[i].tolist(),
             "biases": shown.biases.values[i].tolist(),
             **{name: float(shown[name][i]) for name in _SCALARS},
-            "rigour": str(shown.rigour.values[i]),
+            "rigour": str(shown.rigour.values[i]) or None,
         }
         for i in range(shown.time.size)
     ]

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Law, LogTime, Outcome, Regime, Rigour
-from latephase.core.arrays import Floats, Ints
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem import Problem
 from latephase.problem.checks import (
     MOST,
@@ -110,10 +110,15 @@ class Record:
     clocks: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
-    def weakest(self) -> Rigour:
-        """How sure the run as a whole is: an estimate counts for all of it."""
-        names = (Rigour.estimated, Rigour.measured, Rigour.exact)
-        return next((one for one in names if one.name in self.rigour), Rigour.exact)
+    def reached(self) -> Bools:
+        """Which samples there are, (S,)."""
+        return np.asarray(np.isfinite(self.parameters).all(axis=(1, 2)))
+
+    @property
+    def weakest(self) -> Rigour | None:
+        """How sure the run as a whole is: an estimate counts for all of it.  None of nothing."""
+        names, seen = (Rigour.estimated, Rigour.measured, Rigour.exact), self.rigour[self.reached]
+        return next((one for one in names if one.name in seen), None)
 
 
 class Engine(Protocol):

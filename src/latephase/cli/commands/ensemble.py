@@ -39,7 +39,6 @@ def command(
     force: flags.Force = False,
     batch: flags.Batch = None,
     max_steps: flags.MaxSteps = 1_000_000,
-    slide_tolerance: flags.SlideTolerance = 1e-4,
 ) -> None:
     """Run the ensemble and print how its trials end."""
     kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
@@ -62,7 +61,6 @@ def command(
             force=force,
             batch=batch,
             max_steps=max_steps,
-            slide_tolerance=slide_tolerance,
             progress=shown,
         )
     _print(found, out)

@@ -82,7 +82,7 @@ def _record(run: Run) -> dict[str, Any]:
         "outcome": run.outcome.name,
         "regime": run.regime.name if run.regime else None,
         "law": printing.law_record(run.law),
-        "rigour": run.rigour.name,
+        "rigour": run.rigour.name if run.rigour else None,
         "samples": sampled.records(run),
     }
 
@@ -122,7 +122,8 @@ def _print(run: Run, every: bool) -> None:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
         printing.line("law", printing.law_text(run.law))
-    printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
+    if run.rigour:
+        printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
     worst = float(run.trajectory.margin_error.isel(time=rows).max())
     if worst > _EXACT:
         off = f"y N(x) is off by at most {printing.show(worst, 2)} (1 + |y N(x)|)"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,8 @@ from latephase.margin import zeros_on_line
 from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
 
-from .last_passage import FARTHEST, RESOLVED, Excess, last_passage, step_by_step
-
-if TYPE_CHECKING:
-    import xarray as xr
+from .last_passage import FARTHEST, RESOLVED, Steps, last_passage
+from .stepped import FEW, MANY, stepped
 
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
 
@@ -73,46 +72,45 @@ class Deviation:
         return self._size * off / (float(np.linalg.norm(self.curve.direction)) * log)
 
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
-        chatters, flow = self.slides and not self.run.flow, self.run.flow
-        closer = self._excess(eps, **step_by_step(self.run.options)) if chatters else None
+        run, flow = self.run, self.run.flow
+        excess = lambda times: self._log_off(run.followed(times)) - math.log(eps)  # noqa: E731
+        steps = lambda n: self._log_off(stepped(run.problem, n)) - math.log(eps)  # noqa: E731
+        at_once = run.data.d == 1 and not self.boundary
+        chatters = self.slides and not flow
+        near = Steps(steps, MANY if at_once else FEW) if chatters else None
         while log_top <= FARTHEST:
             top = LogTime.from_log(log_top, flow=flow)
-            found = last_passage(self._excess(eps), top, flow=flow, closer=closer)
+            found = last_passage(excess, top, flow=flow, steps=near)
             if found is not None:
                 return found
             log_top *= 2
         return None
 
-    def _excess(self, eps: float, **options: Any) -> Excess:
-        """How far the deviation is beyond eps, in logarithms, of the run with these options."""
-
-        def excess(times: list[LogTime]) -> Floats:
-            path = self.run.followed(times, **options)
-            if self.boundary:
-                off = zeros_off(path, self.run, self.law)
-            else:
-                off = np.abs(margins_of(path, self.run) - self.curve.start)
-            with np.errstate(divide="ignore"):
-                return np.asarray(np.log(off)) - math.log(eps)
-
-        return excess
+    def _log_off(self, path: Mapping[Any, Any]) -> Floats:
+        if self.boundary:
+            off = zeros_off(path, self.run, self.law)
+        else:
+            off = np.abs(margins_of(path, self.run) - self.curve.start)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(off))
 
 
-def margins_of(path: xr.Dataset, run: Run) -> Floats:
+def margins_of(path: Mapping[Any, Any], run: Run) -> Floats:
     """Robustness margins (S,) of samples of a run."""
     if run.data.d <= 2:
-        return np.asarray(path.robustness_margin.values)
+        return np.asarray(path["robustness_margin"])
     outer = run.network.output_weights  # left out by `simulate`, as they take their time
-    pairs = zip(path.weights.values, path.biases.values, strict=True)
+    pairs = zip(np.asarray(path["weights"]), np.asarray(path["biases"]), strict=True)
     return np.array([margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs])
 
 
-def zeros_off(path: xr.Dataset, run: Run, law: Law | None) -> Floats:
+def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:
     """Distance (S,) of the farthest zero on the line from law.limit_boundary; NaN without zeros."""
     assert law is not None
     assert law.limit_boundary is not None
     found, outer = [], run.network.output_weights
-    for w, b in zip(path.weights.values[..., 0], path.biases.values, strict=True):
+    weights, biases = np.asarray(path["weights"])[..., 0], np.asarray(path["biases"])
+    for w, b in zip(weights, biases, strict=True):
         zeros = zeros_on_line(w, b, outer) if np.isfinite(w).all() else np.zeros(0)
         found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
     return np.array(found)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
-from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 
 Excess = Callable[[list[LogTime]], Floats]
 """ln(quantity / bound) (S,) of a run at sorted times; NaN where there is no such quantity."""
@@ -24,17 +22,15 @@ _EVEN, _FAR = 240, 120  # samples up to there, and beyond
 _WITHIN = np.linspace(0.0, 1.0, 13)
 _ROUNDS = 60
 _NEXT = 64  # steps after a passage that are looked at one by one
-_CHATTERING = 200_000  # steps up to which that is done of all, where a kink is chattered about
-_AT_ONCE = 40_000
-_FINER = 32.0  # by which slides then begin later: after some 10^5 steps
 _EXACT = 2.0**53
 
 
-def step_by_step(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a run that chatters for some 10^5 steps where it would be followed as sliding."""
-    slide = options.get("slide_tolerance", SLIDE_TOLERANCE) / _FINER
-    steps = max(options.get("max_steps", MAX_STEPS), MAX_STEPS)
-    return {**options, "slide_tolerance": slide, "max_steps": steps}
+@dataclass(frozen=True)
+class Steps:
+    """excess(n): ln(quantity / bound) (n + 1,) after 0, 1, ..., n steps, n <= most."""
+
+    excess: Callable[[int], Floats]
+    most: int
 
 
 def last_passage(
@@ -42,32 +38,31 @@ def last_passage(
     top: LogTime,
     *,
     flow: bool,
-    closer: Excess | None = None,
     entry: LogTime | None = None,
+    steps: Steps | None = None,
 ) -> LogTime | None:
     """The earliest time from which on, up to `top`, every sample has excess <= 0.
 
-    None if `top` has not.  closer: the excess of a run that is made step by step, where a kink is
-    chattered about: a step over it and the next one differ, so that every step after the passage is
-    looked at, while there are few;  entry: about which things move within few steps.
+    None if `top` has not.  entry: about which things move within few steps;  steps: where a kink
+    is chattered about, so that a step over it and the next one differ: the first ones, which decide
+    where the passage is among them.
     Rigour: estimated: the run is sampled 6 times per e-fold, of t and of the time since a passage,
     and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
     """
     start = LogTime.parse(0)
     if top <= start:
         return start if excess([start])[0] <= 0 else None
-    times = [start, *_grid(entry, top, flow), top]
-    found = _last(excess, times, flow, False)
-    if closer is None or found is None or found.as_float > _CHATTERING:
+    found = _last(excess, [start, *_grid(entry, top, flow), top], flow)
+    if steps is None or found is None or found.as_float > steps.most / 3:
         return found
-    return _last(closer, times, flow, True) or found
+    count = int(min(3 * found.as_float + _NEXT, steps.most, top.as_float))
+    outside = np.flatnonzero(~(steps.excess(count) <= 0))
+    after = int(outside[-1]) + 1 if len(outside) else 0
+    return _at(float(after), flow) if after <= count else found
 
 
-def _last(excess: Excess, times: list[LogTime], flow: bool, every: bool) -> LogTime | None:
-    """The last passage that can be seen from these times on, which are looked at first.
-
-    every: whether all the steps after it are looked at, while there are few.
-    """
+def _last(excess: Excess, times: list[LogTime], flow: bool) -> LogTime | None:
+    """The last passage that can be seen from these times on, which are looked at first."""
     top, bracket = times[-1], _Bracket().narrowed(excess, times)
     for _ in range(_ROUNDS):
         if inner := bracket.inner_times(flow):
@@ -76,7 +71,7 @@ def _last(excess: Excess, times: list[LogTime], flow: bool, every: bool) -> LogT
         # A passage.  Is it the last one?
         if bracket.high is None:
             return None
-        later = [t for t in _after(bracket.high[0], flow, every) if t < top]
+        later = [t for t in _after(bracket.high[0], flow) if t < top]
         after = _Bracket(high=(top, -math.inf)).narrowed(excess, later)
         if after.low is None:
             break
@@ -132,13 +127,10 @@ def _grid(entry: LogTime | None, top: LogTime, flow: bool) -> list[LogTime]:
     return sorted(t for t in times if LogTime.parse(0) < t < top)
 
 
-def _after(time: LogTime, flow: bool, every: bool) -> list[LogTime]:
+def _after(time: LogTime, flow: bool) -> list[LogTime]:
     """Times after a passage, ascending: the next steps, and later ones."""
-    first, steps = time.as_float, range(0)
-    if not flow and first < _EXACT:
-        few = every and first < _CHATTERING
-        steps = range(1, _NEXT + (int(min(2 * first, _AT_ONCE)) if few else 0))
-    return sorted({_at(first + n, flow) for n in steps} | _since(time, flow))
+    steps = range(1, _NEXT) if not flow and time.as_float < _EXACT else range(0)
+    return sorted({_at(time.as_float + n, flow) for n in steps} | _since(time, flow))
 
 
 def _since(time: LogTime, flow: bool, sign: float = 1.0) -> set[LogTime]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from latephase.core.arrays import Floats
 from latephase.problem import Problem
 from latephase.runs.simulate import simulate
 
-from .last_passage import RESOLVED, Excess, last_passage, step_by_step
+from .last_passage import RESOLVED, Steps, last_passage
+from .stepped import MANY, stepped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,16 +93,11 @@ class PairDeviation:
 
     def _follow(self, eps: float, log_top: float) -> LogTime | None:
         top = LogTime.from_log(log_top, flow=self.flow)
+        excess = lambda times: self.log_deviations(times) - math.log(eps)  # noqa: E731
+        steps = lambda n: self._log_off(stepped(self.problem, n)) - math.log(eps)  # noqa: E731
         slides = self.problem.geometry.gram_sign > 0 and not self.flow
-        stepped = replace(self, options=step_by_step(self.options))
-        closer = stepped.excess(eps) if slides else None
-        return last_passage(
-            self.excess(eps), top, flow=self.flow, closer=closer, entry=self.settled
-        )
-
-    def excess(self, eps: float) -> Excess:
-        """How far the deviation is beyond eps, in logarithms."""
-        return lambda times: self.log_deviations(times) - math.log(eps)
+        near = Steps(steps, MANY) if slides else None
+        return last_passage(excess, top, flow=self.flow, entry=self.settled, steps=near)
 
     def _fast(self, eps: float) -> LogTime | None:
         """A constant of 0: the deviation falls like 1 / (t ln t)."""
@@ -141,11 +137,13 @@ class PairDeviation:
 
     def log_deviations(self, times: list[LogTime]) -> Floats:
         """ln of the deviation (S,) at sorted times; NaN where there is none: x* is undefined."""
-        path = self._simulated(times)
+        return self._log_off(self._simulated(times))
+
+    def _log_off(self, path: Mapping[Any, Any]) -> Floats:
         limit = self.law.limit_boundary if self.boundary else self.law.limit_margin
-        found = path.boundary.values if self.boundary else path.robustness_margin.values
+        found = np.asarray(path["boundary" if self.boundary else "robustness_margin"])
         if self.off_centre == 0:
-            return np.where(np.isnan(found), np.nan, path.log_margin_deficit.values)
+            return np.where(np.isnan(found), np.nan, path["log_margin_deficit"])
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.abs(found - limit)))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,10 @@ from latephase.runs.limit import limit
 from latephase.runs.run import Run
 
 from .deviation import margins_of
-from .last_passage import FARTHEST, Excess, last_passage, step_by_step
+from .last_passage import FARTHEST, Excess, Steps, last_passage
+from .stepped import FEW, MANY, stepped
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-Beyond = Callable[["xr.Dataset"], Floats]
+Beyond = Callable[[Mapping[Any, Any]], Floats]
 """How far a quantity of samples (S,) is beyond its bound."""
 
 _SAME = 1e-12  # of the optimal margin: a deficit this near that of the limit is not told from it
@@ -70,11 +68,11 @@ def _deficit_within(run: Run, bound: float) -> LogTime | None:
     return _up_to(run, both.log, beyond, both) or both
 
 
-def _log_deficits(run: Run, path: xr.Dataset) -> Floats:
+def _log_deficits(run: Run, path: Mapping[Any, Any]) -> Floats:
     if run.data.d > 2:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.log(run.data.optimal_margin - margins_of(path, run)))
-    return np.asarray(path.log_margin_deficit.values)
+    return np.asarray(path["log_margin_deficit"])
 
 
 def _loss_within(run: Run, bound: float) -> LogTime | None:
@@ -82,7 +80,7 @@ def _loss_within(run: Run, bound: float) -> LogTime | None:
 
     That is seen from the latest sample, or a later one where the run has not settled there yet.
     """
-    beyond: Beyond = lambda path: path.log_loss.values - bound  # noqa: E731
+    beyond: Beyond = lambda path: np.asarray(path["log_loss"]) - bound  # noqa: E731
     log_t, log_loss = _last(run)
     if run.outcome is not Outcome.settled or run.regime in _DEAD:
         return _loss_up_to_the_end(run, log_t, beyond)
@@ -115,12 +113,18 @@ def _up_to(run: Run, log_top: float, beyond: Beyond, top: LogTime | None = None)
     """
     slides = run.pattern is None or bool((run.pattern == SLIDING).any())
     chatters = not run.flow and (slides or run.outcome is not Outcome.settled)
-    stepped = not run.method.has_late_phase or "dtype" in run.options
-    options = run.options if stepped else step_by_step(run.options)
+    plain = run.method.has_late_phase and "dtype" not in run.options
+
+    def steps(count: int) -> Floats:
+        if plain:
+            return beyond(stepped(run.problem, count))
+        return beyond(run.followed([LogTime.parse(n) for n in range(count + 1)]))
+
+    most = MANY if plain and run.data.d == 1 else FEW
+    near = Steps(steps, most) if chatters else None
     excess: Excess = lambda times: beyond(run.followed(times))  # noqa: E731
-    nearer: Excess = lambda times: beyond(run.followed(times, **options))  # noqa: E731
     top = top or LogTime.from_log(log_top, flow=run.flow)
-    return last_passage(excess, top, flow=run.flow, closer=nearer if chatters else None)
+    return last_passage(excess, top, flow=run.flow, steps=near)
 
 
 def _last(run: Run) -> tuple[float, float]:

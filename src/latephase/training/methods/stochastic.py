@@ -23,9 +23,15 @@ class StochasticGradientDescent(SteppedMethod):
     """
 
     name: ClassVar[str] = "sgd"
+    follows_flow = True
     step_size: float = parameter("> 0")
     replacement: bool = static(True)
     seed: int = static(0)
+
+    @property
+    def clock(self) -> tuple[float, float]:
+        """That of gradient descent, in the mean."""
+        return 1.0, self.log_step
 
     def step(self, view: View, memory: Any) -> Step:
         points = view.data.labels.shape[0]
