@@ -30,8 +30,8 @@ from latephase.problem import (
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
 
 from .batches import UNSETTLED, Variables, of_trials
-from .settings import check_points
-from .times import sample_times
+from .settings import check_points, told
+from .times import Times, sample_times
 from .trajectory import OF_TRIAL, dataset, settings_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ _OVER = {
 
 
 @public
+@told
 def compare(
     initializer: Initializer | str,
     data: Dataset,
@@ -67,26 +68,25 @@ def compare(
 
     Parameters
     ----------
-    initializer, data, trials, seed
-        As in `ensemble`, whose trials these are.
+    {drawn}
+    data
+        Two points in dimension 1.
     methods : sequence
         `GradientDescent` or methods of `latephase.training`, none of them twice.
-    until, at, samples
-        As in `simulate`, in updates; at most 10^8.
-    loss : str
-        As in `simulate`.
+    {times}
+    {loss}
     progress : callable, optional
         Called as progress(updates done, all), over methods.
 
     Returns
     -------
     xarray.Dataset
-        Over (algorithm, trial, time): boundary, robustness_margin, margin_deficit,
-        log_margin_deficit, limit_gap, log_loss, norm, normalised_margin, normalised_margin_gap,
-        log_flow_time, law_constant and law_offset (NaN where the two neurons do not serve a point
-        each), weights, biases; over (algorithm, time): gradient_evaluations; over (algorithm,
-        trial) fitted: both points are on their side at the end; over (algorithm) spans.  The
-        coordinate algorithm holds texts that `training.methods.table.named` reads.
+        Over (algorithm, trial, time): the variables of `simulate`'s trajectory, limit_gap, norm,
+        normalised_margin, normalised_margin_gap, current_law_constant and current_law_offset (of
+        the law in flow time, NaN where the two neurons do not serve a point each); over (algorithm,
+        time): gradient_evaluations; over (algorithm, trial): fitted (both points are on their side
+        at the end), law_rigour, and the variables of `ensemble` over (trial).  algorithm holds
+        texts that `training.methods.table.named` reads.
 
     Raises
     ------
@@ -94,13 +94,35 @@ def compare(
 
     Notes
     -----
-    Rigour: measured (float64, compensated).  Source: docs/theory.md, "Remedies".
+    Rigour: measured (float64, compensated).  What a trial has one of is `ensemble`'s for gradient
+    descent on the exponential loss.  Of methods that follow the flow (`follows_flow`) regime and
+    limits are known for x1 x2 <= -1 once each neuron serves its point, and the law where flow time
+    is a power of t; of others nothing.  Source: docs/theory.md, "Remedies".
     """
-    from latephase.training.methods.table import stepped, texts_of
-
     check_points(data)
     loss = losses.named(loss).name
     callback(progress)
+    plan, texts, step = _planned(methods)
+    times = sample_times(GradientDescent(1.0), until, at, samples)
+    if times.until > LogTime.parse(MAX_UNTIL):
+        got = Words(str(times.until))
+        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
+    drawn, number = initializers.get(initializer), whole_number(trials, "trials", 1, MOST)
+    start = drawn(trials=number, seed=seed_number(seed))
+    together = _together(start, data, (plan, list(methods)), times, loss, progress)
+    whose = {"initializer": drawn.name, "trials": number, "seed": int(seed)}
+    settings = settings_of(data, loss, times.until, **whose) | step
+    spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
+    return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
+        algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
+        spans=("algorithm", [method.spans for method in plan], spans),
+    )
+
+
+def _planned(methods: object) -> tuple[list[SteppedMethod], list[str], dict[str, Any]]:
+    """The methods as they are stepped, their texts, and the step size they share."""
+    from latephase.training.methods.table import stepped, texts_of
+
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
@@ -109,30 +131,30 @@ def compare(
         raise InputError("at least one method", Words("none"), "name for example gd")
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
-    times = sample_times(GradientDescent(1.0), until, at, samples)
-    if times.until > LogTime.parse(MAX_UNTIL):
-        got = Words(str(times.until))
-        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
-    drawn = initializers.get(initializer)
-    start = drawn(trials=whole_number(trials, "trials", 1, MOST), seed=seed_number(seed))
+    return plan, texts, {"step_size": "differs" if step_size is None else step_size}
+
+
+def _together(
+    start: tuple[Floats, Floats],
+    data: Dataset,
+    methods: tuple[list[SteppedMethod], list[Any]],
+    times: Times,
+    loss: str,
+    progress: Progress | None,
+) -> Variables:
+    """All variables, algorithm axis first, samples in the order they were asked for.
+
+    methods: as they are stepped, and as they were given.
+    """
+    plan, given = methods
     found = _followed(start, data, plan, [int(t.as_float) for t in times.sorted], loss, progress)
-    ends = [
-        _late(start, data, method, times.until, loss, one)
-        for method, one in zip(methods, found, strict=True)
-    ]
+    pairs = zip(given, found, strict=True)
+    ends = [_late(start, data, method, times.until, loss, one) for method, one in pairs]
     together = {name: np.stack([one[name] for one in found]) for name in found[0]}
     for name in together.keys() - {"fitted"}:
         axis = _OVER.get(name, ("algorithm", "trial", "time")).index("time")
         together[name] = np.take(together[name], times.positions, axis=axis)
-    together |= {name: np.stack([one[name] for one in ends]) for name in ends[0]}
-    spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
-    step = {"step_size": "differs" if step_size is None else step_size}
-    whose = {"initializer": drawn.name, "trials": int(trials), "seed": int(seed)}
-    settings = settings_of(data, loss, times.until, **whose) | step
-    return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
-        algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
-        spans=("algorithm", [method.spans for method in plan], spans),
-    )
+    return together | {name: np.stack([one[name] for one in ends]) for name in ends[0]}
 
 
 def _followed(

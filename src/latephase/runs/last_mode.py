@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latephase.core import InputError, LogTime, Outcome, Words
-from latephase.core.arrays import Floats, Ints
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.limits.gradients import augmented
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import Dataset
@@ -62,3 +62,14 @@ def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
     log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
     k = int(np.argmax(log10_t))
     return theta[k], float(log10_t[k])
+
+
+def unfitted(points: Bools) -> InputError:
+    """What is said of a run that does not fit its data, by whether it misses a point (n,)."""
+    named = [str(i) for i in np.flatnonzero(points)]
+    shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
+    return InputError(
+        "a run whose loss tends to 0",
+        Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
+        "points count from 0; pass a run that fits its data",
+    )

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core import InputError, Law, LogTime, Words
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.records import Told, distance
 from latephase.late.engine import Goal
@@ -25,7 +25,7 @@ from latephase.late.pattern import ACTIVE
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
-from .last_mode import last_sample, pattern_of
+from .last_mode import last_sample, pattern_of, unfitted
 from .passage.deviation import Deviation
 from .passage.pair_deviation import PairDeviation
 from .run import Run
@@ -256,11 +256,11 @@ def limit(run: Run) -> Limit:
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
-        raise _unfitted(not_separated(mode.gradients))
+        raise unfitted(not_separated(mode.gradients))
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
-        raise _unfitted(served <= TIGHT)
+        raise unfitted(served <= TIGHT)
     norm = _norm(found.direction)
     return Limit(
         network=network,
@@ -282,16 +282,6 @@ def limit(run: Run) -> Limit:
         _curve=Curve(found.direction, found.offset, outer, run.data),
         _run=run,
         _log_last=log_t,
-    )
-
-
-def _unfitted(points: Bools) -> InputError:
-    named = [str(i) for i in np.flatnonzero(points)]
-    shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
-    return InputError(
-        "a run whose loss tends to 0",
-        Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
-        "points count from 0; pass a run that fits its data",
     )
 
 
