@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+_SPANS = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
 MAX_UNTIL = 10**8  # updates that are made one by one
 _OUTPUT_WEIGHTS = np.array([1.0, -1.0])
 _OVER = {
@@ -85,8 +86,7 @@ def compare(
         normalised_margin, normalised_margin_gap, current_law_constant and current_law_offset (of
         the law in flow time, NaN where the two neurons do not serve a point each); over (algorithm,
         time): gradient_evaluations; over (algorithm, trial): fitted (both points are on their side
-        at the end), law_rigour, and the variables of `ensemble` over (trial).  algorithm holds
-        texts that `training.methods.table.named` reads.
+        at the end), law_rigour, those of `ensemble`.  `training.methods.table.named` reads names.
 
     Raises
     ------
@@ -95,28 +95,30 @@ def compare(
     Notes
     -----
     Rigour: measured (float64, compensated).  What a trial has one of is `ensemble`'s for gradient
-    descent on the exponential loss.  Of methods that follow the flow (`follows_flow`) regime and
-    limits are known for x1 x2 <= -1 once each neuron serves its point, and the law where flow time
-    is a power of t; of others nothing.  Source: docs/theory.md, "Remedies".
+    descent on the exponential loss; for methods that follow the flow it is read off the end, and
+    nothing for others: docs/theory.md, "Remedies".
     """
     check_points(data)
     loss = losses.named(loss).name
     callback(progress)
     plan, texts, step = _planned(methods)
-    times = sample_times(GradientDescent(1.0), until, at, samples)
-    if times.until > LogTime.parse(MAX_UNTIL):
-        got = Words(str(times.until))
-        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
+    times = _affordable(sample_times(GradientDescent(1.0), until, at, samples))
     drawn, number = initializers.get(initializer), whole_number(trials, "trials", 1, MOST)
     start = drawn(trials=number, seed=seed_number(seed))
     together = _together(start, data, (plan, list(methods)), times, loss, progress)
-    whose = {"initializer": drawn.name, "trials": number, "seed": int(seed)}
-    settings = settings_of(data, loss, times.until, **whose) | step
-    spans = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
+    whose = step | {"initializer": drawn.name, "trials": number, "seed": int(seed)}
+    settings = settings_of(data, loss, times.until, **whose)
     return dataset(together, times.given, ("algorithm", "trial"), _OVER, settings).assign_coords(
         algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
-        spans=("algorithm", [method.spans for method in plan], spans),
+        spans=("algorithm", [method.spans for method in plan], _SPANS),
     )
+
+
+def _affordable(times: Times) -> Times:
+    if times.until > LogTime.parse(MAX_UNTIL):
+        got = Words(str(times.until))
+        raise InputError("a horizon of at most 1e8 updates, made one by one", got, "lower until")
+    return times
 
 
 def _planned(methods: object) -> tuple[list[SteppedMethod], list[str], dict[str, Any]]:

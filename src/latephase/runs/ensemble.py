@@ -24,7 +24,7 @@ from latephase.store.arrays import Arrays
 from latephase.store.work import Work
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
-from .settings import Settings, check_points, told
+from .settings import Settings, told
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,7 +70,6 @@ def ensemble(
     Returns
     -------
     xarray.Dataset
-        The variables of `simulate`'s trajectory behind a leading dim trial, and
         {of_trials}
         Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
         folder, removed when Python exits: set TMPDIR to place it), its values are read from the
@@ -88,19 +87,21 @@ def ensemble(
     Rigour and source: as in `simulate`.
     """
     callback(progress)
-    check_points(data)
     times = sample_times(followed_method(method), until, at, samples)
     numbers = (trials, seed, max_steps, slide_tolerance)
     plan = Settings.of(initializer, data, method, times, batch, *numbers)
-    if out is not None:
-        return _stored(plan, out, resume, force, progress)
-    if resume or force:
+    if out is None and (resume or force):
         raise InputError("the output to resume or replace as `out`", None, "pass out")
-    if plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
+    if out is None and plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
         return _in_memory(plan, progress)
-    folder = tempfile.mkdtemp(prefix="latephase-")  # its values are read until Python exits
+    return _stored(plan, _temporary() if out is None else out, resume, force, progress)
+
+
+def _temporary() -> Path:
+    """A place whose values are read until Python exits."""
+    folder = tempfile.mkdtemp(prefix="latephase-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _stored(plan, Path(folder) / "ensemble.zarr", False, False, progress)
+    return Path(folder) / "ensemble.zarr"
 
 
 def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:

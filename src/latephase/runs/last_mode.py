@@ -9,9 +9,10 @@ import numpy as np
 
 from latephase.core import InputError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.limits.gradients import augmented
+from latephase.late.limits.gradients import LinearMode, augmented
+from latephase.late.limits.mode import ModeLimit
 from latephase.late.pattern import ACTIVE, SLIDING
-from latephase.problem import Dataset
+from latephase.problem import Dataset, ShallowReLU
 
 from .run import Run
 
@@ -73,3 +74,22 @@ def unfitted(points: Bools) -> InputError:
         Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
         "points count from 0; pass a run that fits its data",
     )
+
+
+def kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data: Dataset) -> float:
+    """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
+
+    An upper bound for it, and cheap where many neurons slide at one point.
+    """
+    shares = (mode.pattern == ACTIVE).astype(float)
+    for pair, share in found.slide_multipliers.items():
+        shares[pair] = share
+    pulls = shares * mode.signs * found.multipliers
+    norm = length(found.direction)
+    slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
+    return math.hypot(length(found.direction - pulls @ mode.points), length(slack)) / norm
+
+
+def length(values: Floats) -> float:
+    """Euclidean length of all numbers."""
+    return float(np.linalg.norm(values))

@@ -19,13 +19,12 @@ from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
 from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
-from latephase.late.limits.mode import ModeLimit, mode_limit
+from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.settled import Pair
-from latephase.late.pattern import ACTIVE
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
-from .last_mode import last_sample, pattern_of, unfitted
+from .last_mode import kkt_residual, last_sample, length, pattern_of, unfitted
 from .passage.deviation import Deviation
 from .passage.pair_deviation import PairDeviation
 from .run import Run
@@ -261,46 +260,28 @@ def limit(run: Run) -> Limit:
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
         raise unfitted(served <= TIGHT)
-    norm = _norm(found.direction)
+    norm = length(found.direction)
     return Limit(
         network=network,
         offset=rest,
         offset_error=found.offset_error,
-        remainder=_norm(theta - found.direction * log_t - found.offset),
+        remainder=length(theta - found.direction * log_t - found.offset),
         rate=found.rate,
         multipliers=found.multipliers,
         slide_multipliers=found.slide_multipliers,
-        kkt_residual=_kkt_residual(found, mode, network, run.data),
+        kkt_residual=kkt_residual(found, mode, network, run.data),
         normalised_margin=1 / norm,
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
         law=run.law or mode_law(found, outer, run.data, log_t),
-        distance=_norm(theta / _norm(theta) - found.direction / norm),
+        distance=length(theta / length(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
         _curve=Curve(found.direction, found.offset, outer, run.data),
         _run=run,
         _log_last=log_t,
     )
-
-
-def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data: Dataset) -> float:
-    """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
-
-    An upper bound for it, and cheap where many neurons slide at one point.
-    """
-    shares = (mode.pattern == ACTIVE).astype(float)
-    for pair, share in found.slide_multipliers.items():
-        shares[pair] = share
-    pulls = shares * mode.signs * found.multipliers
-    norm = _norm(found.direction)
-    slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
-    return math.hypot(_norm(found.direction - pulls @ mode.points), _norm(slack)) / norm
-
-
-def _norm(values: Floats) -> float:
-    return float(np.linalg.norm(values))
 
 
 def _theta(network: ShallowReLU) -> Floats:

@@ -36,7 +36,10 @@ LOSS = """
 loss : str
     "exponential" or "logistic".
 """
-ARITHMETIC = """
+OPTIONS = """
+tolerance : float, default 1e-10
+    Of modes only: the relative error to aim at in smooth phases, which sets when steps give way
+    to the modified flow; the error reached is reported.
 dtype : any name of float64, float32, float16 or bfloat16
     Gradient descent in this arithmetic; a run that stalls says so in a warning.  Without it,
     the mathematics, not the arithmetic, is followed.
@@ -53,9 +56,10 @@ trials, seed
     with the same run, whatever `trials` and `batch`.
 """
 OF_TRIALS = """
-over (trial): regime and outcome, names of Regime and Outcome ("unsettled" for no regime yet);
-law_constant, law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
-limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime
+The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial): regime
+and outcome, names of Regime and Outcome ("unsettled" for no regime yet); law_constant,
+law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
+limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
 """
 STORE = """
 out
@@ -70,9 +74,10 @@ batch
     Trials per batch and chunk, 10,000 unless they have very many samples.
 """
 TRAJECTORY = """
-weights (time, neuron, feature), biases (time, neuron) and, over (time): boundary,
-robustness_margin, margin_deficit, log_margin_deficit, log_loss, error, margin_error, rigour; of
-stepped methods also gradient_evaluations and log_flow_time
+Its trajectory has weights (time, neuron, feature), biases (time, neuron) and, over (time):
+boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error, margin_error,
+rigour; of stepped methods also gradient_evaluations and log_flow_time.  Samples that could not
+be reached are NaN (and their rigour empty); the outcome says why.
 """
 _SHARED = {
     "store": STORE,
@@ -80,7 +85,7 @@ _SHARED = {
     "times": TIMES,
     "steps": STEPS,
     "loss": LOSS,
-    "arithmetic": ARITHMETIC,
+    "options": OPTIONS,
     "drawn": DRAWN,
     "of_trials": OF_TRIALS,
 }
@@ -130,6 +135,7 @@ class Settings:
         slide_tolerance: object,
     ) -> Settings:
         """Checked.  Raises InputError."""
+        check_points(data)
         many = batch_size(len(times.given)) if batch is None else batch
         return cls(
             initializers.get(initializer),

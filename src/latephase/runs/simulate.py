@@ -49,24 +49,18 @@ def simulate(
     {times}
     {loss}
     {steps}
-    {arithmetic}
-    tolerance : float, default 1e-10
-        Of modes only: the relative error to aim at in smooth phases, which sets when steps give way
-        to the modified flow; the error reached is reported.
+    {options}
     processes : int
         The most that are used: with 2, the two runs of a wide network that are compared go side by
         side; needs a main module that can be imported.
     progress : callable
-        Called as progress(done, total): thousandths of ln(1 + t) of the way, which the work need
-        not be proportional to; of exact pieces, 0 or 1 of one run; of stepped methods and other
-        arithmetics, updates.
+        Called as progress(done, total): thousandths of ln(1 + t) of the way (the work need not be
+        proportional); of exact pieces 0 or 1 of one run; of steps and arithmetics updates.
 
     Returns
     -------
     Run
-        Its trajectory has
         {trajectory}
-        Samples that could not be reached are NaN; the outcome says why.
 
     Raises
     ------
@@ -76,9 +70,9 @@ def simulate(
     Notes
     -----
     Two neurons with output weights +1 and -1 on two points in dimension 1 and the exponential loss
-    are carried by exact pieces (rigour exact or estimated); any other network, and the logistic
-    loss, by ordinary steps and modes, twice (estimated or measured); other methods and arithmetics
-    step by step (measured).  Source: [smorodinsky2026]; docs/theory.md, "Any shallow network".
+    are carried by exact pieces (exact or estimated); any other network, and the logistic loss, by
+    steps and modes, twice (estimated or measured); other methods and arithmetics step by step
+    (measured).  Source: [smorodinsky2026]; docs/theory.md, "Any shallow network".
     """
     problem = Problem.of(network, data, method, loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
