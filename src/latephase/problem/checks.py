@@ -85,7 +85,7 @@ def dtype_name(value: object) -> str:
     Raises InputError on anything else: numbers have a dtype but are none.
     """
     named = str(value).rpartition(".")[2] if type(value).__module__ == "torch" else value
-    if isinstance(named, str | type | np.dtype) and named not in DTYPES:
+    if isinstance(named, type | np.dtype) or (isinstance(named, str) and named not in DTYPES):
         with contextlib.suppress(Exception):  # NumPy has errors of many types for a bad name
             named = np.dtype(named).name
     if isinstance(named, str) and named in DTYPES:

@@ -44,9 +44,9 @@ class Method:
         """ln of the step size; 0.0 for a method without one."""
         return math.log(self.flow_step)
 
-    @property
-    def clock(self) -> tuple[float, float] | None:
-        """(rate, shift) of ln(flow time) = rate ln t + shift + o(1); None where it is not so."""
+    def clock(self, points: int) -> tuple[float, float] | None:
+        """(rate, shift) of ln(flow time) = rate ln t + shift + o(1) on so many points; None where
+        it is not so."""
         return None
 
 

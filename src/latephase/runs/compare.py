@@ -242,6 +242,8 @@ def _late(
     """What `ensemble` knows of each trial's late phase: of gradient descent as it does; of other
     methods that follow the flow, by the parameters at the end, where no pattern changes any more.
     """
+    from latephase.training.methods.table import stepped
+
     geometry, trials = TwoPointGeometry.of(data), len(start[0])
     if isinstance(method, GradientDescent) and loss == "exponential":
         followed = follow_trials(geometry, start[0][..., 0], start[1], method, [], Goal(until))
@@ -256,8 +258,8 @@ def _late(
     constant, offset = (found[f"current_law_{name}"][:, -1] for name in ("constant", "offset"))
     # For k12 <= 0 neurons that serve a point each are never pushed back on to the other's.
     settled = found["fitted"] & np.isfinite(constant) & (geometry.gram_sign <= 0)
-    settled &= bool(method.follows_flow)
-    rate, shift = method.clock or (math.nan, math.nan)
+    settled &= bool(stepped(method).follows_flow)
+    rate, shift = stepped(method).clock(data.n) or (math.nan, math.nan)
     numbers = (geometry.x_inf, constant / rate, (offset + shift) / rate)
     law = Laws(*(np.where(settled, number, np.nan) for number in numbers))
     regimes = np.where(settled, Regime.specialised, None)  # type: ignore[call-overload]

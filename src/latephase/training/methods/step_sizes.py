@@ -29,8 +29,7 @@ class PowerStep(SteppedMethod):
     step_size: float = parameter("> 0")
     exponent: float = parameter("> -1", 1.0)
 
-    @property
-    def clock(self) -> tuple[float, float]:
+    def clock(self, points: int) -> tuple[float, float]:
         """The sum of h_t is step_size t^(1 + exponent) / (1 + exponent)."""
         rate = 1.0 + self.exponent
         return rate, self.log_step - math.log(rate)

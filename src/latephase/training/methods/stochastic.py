@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,10 +29,9 @@ class StochasticGradientDescent(SteppedMethod):
     replacement: bool = static(True)
     seed: int = static(0)
 
-    @property
-    def clock(self) -> tuple[float, float]:
-        """That of gradient descent, in the mean."""
-        return 1.0, self.log_step
+    def clock(self, points: int) -> tuple[float, float]:
+        """Each point has its turn once in n steps, in the mean."""
+        return 1.0, self.log_step - math.log(points)
 
     def step(self, view: View, memory: Any) -> Step:
         points = view.data.labels.shape[0]
