@@ -205,22 +205,22 @@ class Limit(Told):
         return math.isfinite(self._curve.slope[0])
 
     def _deviation(self, boundary: bool = False) -> Deviation | PairDeviation:
-        run, law = self._run, self.law
+        run, (law, entry) = self._run, self._law_and_entry
         if run.problem.is_pair and law is not None and math.isfinite(law.constant):
-            return PairDeviation(run.problem, law, self._entry, run.options, boundary)
+            return PairDeviation(run.problem, law, entry, run.options, boundary)
         sharp = self.margin_constant_error <= _SHARP * abs(self._curve.slope[0])
         asymptotic = (self._curve, self._log_last, self.remainder, self.rate)
         return Deviation(run, law, *asymptotic, sharp, bool(self.slide_multipliers), boundary)
 
     @cached_property
-    def _entry(self) -> LogTime:
-        """A time at which the run is in its mode: where it is known, that of the entry."""
+    def _law_and_entry(self) -> tuple[Law | None, LogTime]:
+        """As `predict` finds them where it does, so that both say the same; else of the end."""
         run = self._run
-        known = run.problem.has_closed_form
-        entry = (
-            ExactPieces().run(run.problem, [], Goal(None, **run.options)).entry if known else None
-        )
-        return entry or LogTime.from_log(self._log_last, flow=self.flow)
+        if run.problem.has_closed_form:
+            found = ExactPieces().run(run.problem, [], Goal(None, **run.options))
+            if found.law is not None and found.entry is not None:
+                return found.law, found.entry
+        return self.law, LogTime.from_log(self._log_last, flow=self.flow)
 
 
 @public
