@@ -100,6 +100,32 @@ def test_a_budget_too_small_leaves_nothing_said(latephase):
     assert found["samples"][0]["weights"] == [None, None]
 
 
+def test_the_horizon_is_that_of_simulate_unless_said(latephase, problem):
+    """Ground truth: the default of lp.simulate."""
+    found = parsed(latephase("run", *problem, "--samples", "2", "--json").out)
+    assert [sample["t"] for sample in found["samples"]] == ["0", "1e1000"]
+
+
+def test_arithmetic_and_tolerances(latephase, problem):
+    """Ground truth: lp.simulate with the same options, and its refusals."""
+    data, net = lp.Dataset([1.0, -1.0], [1, -1]), lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    late = ["--until", "1e5", "--at", "1e5", "--json"]
+    ended = latephase("run", *problem, "--dtype", "float16", *late)
+    with pytest.warns(UserWarning, match="stalled"):
+        run = lp.simulate(
+            net, data, lp.GradientDescent(0.1), until="1e5", at=["1e5"], dtype="float16"
+        )
+    assert (ended.code, parsed(ended.out)["outcome"]) == (0, "stalled")
+    assert parsed(ended.out)["samples"][0]["biases"] == run.trajectory.biases.values[0].tolist()
+    assert ended.err.startswith("latephase: warning: float16 stalled at update")
+    assert len(ended.err.splitlines()) == 1
+    logistic = ["--loss", "logistic", "--tolerance", "1e-6", "--slide-tolerance", "1e-3"]
+    assert latephase("run", *problem, *logistic, *late).code == 0
+    for flags in (["--tolerance", "1e-6"], ["--dtype", "int8"], ["--tolerance", "x"]):
+        refused = latephase("run", *problem, *flags, *late)
+        assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
+
+
 def test_points_in_the_plane_are_rows(latephase):
     """Ground truth: at t = 0 the weights (2, 2) that were given, nested in the JSON."""
     plane = ["--inputs", "1,0;0,1", "--labels", "1,-1", "--weights", "1,0.5;0,1"]

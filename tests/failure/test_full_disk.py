@@ -107,8 +107,8 @@ def test_a_mount_point_as_output(lab: Lab, mount: Mount, output: Output, more: t
 @needs_root
 @outputs()
 def test_a_user_without_home_or_entry(lab: Lab, output: Output):
-    """Ground truth: the undisturbed bytes, made first: whoever may not read Python's own folder (root's
-    home) must find its modules loaded."""
+    """Ground truth: the undisturbed bytes, made first: whoever may not read Python's own folder
+    (below root's home) must find its modules loaded."""
     wanted, place = lab.wanted(output), lab.folder()
     os.chown(place, SOMEBODY, SOMEBODY)
     options = {"uid": SOMEBODY, "environment": NO_HOME}

@@ -28,6 +28,72 @@ def test_gradient_descent_is_that_of_ensemble() -> None:
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+OF_TRIAL = ("outcome", "regime", "limit_margin", "limit_normalised_margin", "margin_constant")
+OF_TRIAL += ("law_constant", "law_offset", "law_exponent", "limit_boundary", "entry_log10_t")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "until"), [((3.0, -1.0), 300), ((0.5, -0.5), 30_000), ((1.0, 2.0), 300)], ids=str
+)
+def test_what_a_trial_has_one_of_is_that_of_ensemble(inputs, until) -> None:
+    """Ground truth: `ensemble`, of trials that specialise, that slide, and that have not settled at
+    this horizon; of a method with a memory nothing is known."""
+    data = lp.Dataset(list(inputs), [1, -1])
+    settings = {"trials": 30, "seed": 5, "until": until, "at": [until, 0]}
+    found = lp.compare("he_uniform", data, [lp.GradientDescent(0.1), lp.Nesterov(0.1)], **settings)
+    known = lp.ensemble("he_uniform", data, lp.GradientDescent(0.1), **settings)
+    assert np.isfinite(known.limit_margin).any() == (inputs != (1.0, 2.0))  # it takes longer there
+    for name in OF_TRIAL:
+        np.testing.assert_array_equal(found[name].values[0], known[name].values, err_msg=name)
+        assert found[name].dims == ("algorithm", "trial")
+        assert found[name].attrs == known[name].attrs
+    assert ((found.law_rigour[0] == "") == (known.regime == "unsettled")).all()
+    other = found.isel(algorithm=1)
+    assert set(other.regime.values) == {"unsettled"}
+    assert set(other.law_rigour.values) == {""}
+    assert other.limit_boundary.isnull().all()
+    assert (found.rigour == "measured").all()
+    assert (found.error.sel(time="0") == 0).all()
+    assert found.error.sel(time=str(until)).isnull().all()
+
+
+@pytest.mark.parametrize(
+    ("method", "loss"),
+    [
+        (lp.GradientDescent(0.1), "logistic"),
+        (lp.PowerStep(0.1, exponent=0.5), "exponential"),
+        (lp.StochasticGradientDescent(0.1), "exponential"),
+        (lp.LossScaled(0.1), "exponential"),
+    ],
+    ids=str,
+)
+def test_methods_that_follow_the_flow_have_its_limit(method, loss) -> None:
+    """Ground truth: the gap at the end, which is that of the law; the limit of gradient descent."""
+    data = lp.Dataset([3.0, -1.0], [1, -1])
+    settings = {"trials": 40, "seed": 5, "until": "1e4", "at": ["1e4"], "loss": loss}
+    found = lp.compare("he_uniform", data, [method], **settings).isel(algorithm=0)
+    known = found.where(found.law_rigour == "measured", drop=True)
+    assert known.sizes["trial"] > 3
+    assert set(known.regime.values) == {"specialised"}
+    assert (known.limit_boundary == 0.5).all()
+    assert (found.regime == "specialised").equals(np.isfinite(found.limit_margin))
+    off = known.boundary.isel(time=0) - known.limit_boundary
+    if isinstance(method, lp.LossScaled):  # its flow time is no power of t
+        assert known.law_constant.isnull().all()
+        flow = known.current_law_constant / (known.log_flow_time + known.current_law_offset)
+        assert (abs(off / flow - 1).median() < 0.005).all()
+    else:
+        law = known.law_constant / (np.log(1e4) + known.law_offset)
+        drawn = isinstance(method, lp.StochasticGradientDescent)  # its flow time varies by 1.4 %
+        assert (abs(off / law - 1).median() < (0.03 if drawn else 0.005)).all()
+
+
+def test_steps_that_shrink_too_fast_have_no_limit_of_the_flow() -> None:
+    """Ground truth: the sum of 1/(t+1)^2, which is finite: ln(1/L) stays bounded."""
+    assert lp.LossScaled(0.1, decay=1.0).follows_flow
+    assert not lp.LossScaled(0.1, decay=2.0).follows_flow
+
+
 # docs/theory.md, "Remedies": |x*| at t = 10^2 .. 10^5 on x = 1, -1 with C = 0.25, step size 0.5.
 TABLE = {
     "gd": (4.9e-2, 3.4e-2, 2.6e-2, 2.1e-2),

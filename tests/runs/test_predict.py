@@ -9,6 +9,7 @@ import pytest
 
 import latephase as lp
 from helpers import message_is_one_line, relative_error
+from latephase.margin import margin_on_line
 
 DATA_SETS = [(1, -1), (2, -0.5), (3, -1), (-1, 2), (0.5, -0.7), (1, 3), (0.9, 0.3), (0, 1)]
 NET = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -100,41 +101,84 @@ def test_steps_within_without_a_slow_constant():
         assert relative_error(there, log(eps)) < 1e-8
 
 
-def test_steps_within_a_distance_that_already_holds():
-    """Ground truth: never before the entry, which lies beyond e^28 where all four units are on."""
+def test_steps_within_a_distance_that_always_holds():
+    """Ground truth: no margin is 1e3 off its limit, though the entry lies beyond e^28 where all
+    four units are on."""
     net = lp.ShallowReLU([14.5, -14.0], [15.5, 15.0])  # a = (30, 1; 1, 29)
     found = lp.predict(net, PLUS_MINUS, lp.GradientDescent(0.1))
     assert found.regime is lp.Regime.specialised
     assert found.entry.log > 28
-    assert found.steps_within(1e3) == found.entry
+    assert found.steps_within(1e3).value == 0
 
 
-def test_no_answer_before_the_entry():
-    """Ground truth: the entry, 3.06e10 (issue 12, entry 18), and the run on either side of steps
-    after it; C is 0 here, so that an old version searched from e^10 on."""
+def test_passages_on_either_side_of_a_late_entry():
+    """Ground truth: the run on either side of them; the entry is at 3.06e10, and C is 0 here."""
     net, data = lp.ShallowReLU([2.6, -5.17], [-0.4, 0.18]), lp.Dataset([0.8, -0.8], [1, -1])
     found = lp.predict(net, data, lp.GradientDescent(0.1))
     assert found.entry.value > 3.06e10
-    assert found.steps_within(0.1) == found.steps_within(1e-3) == found.entry
-    for eps in (8e-4, 1e-9, 1e-30):
-        t = found.steps_within(eps)
-        assert passes(found, t, eps)
+    assert found.steps_within(0.1) < found.entry < found.steps_within(8e-4)
+    for eps in (0.1, 1e-3, 8e-4, 1e-9, 1e-30):
+        assert passes(found, found.steps_within(eps), eps)
 
 
 def passes(found: lp.Prediction, t: lp.LogTime, eps: float) -> bool:
     """Whether the simulated run is within eps of its limit at t and later, and not 1e-4 earlier."""
     flow = isinstance(found.method, lp.GradientFlow)
-    times = [t, *(lp.LogTime.from_log(t.log + x, flow=flow) for x in (1e-4, 0.1, 1, 3, 10))]
-    earlier = lp.LogTime.from_log(t.log - max(1e-4, 2e-6 * t.log), flow=flow)
+    times = [t, *(lp.LogTime.from_log(max(t.log, 0) + x, flow=flow) for x in (1e-4, 0.1, 1, 3, 10))]
+    earlier = []
     if not flow and t.log < 9:  # a step before is farther
-        earlier = lp.LogTime.parse(t.value - 1)
-    times = [earlier] * (earlier >= found.entry) + times
+        earlier = [lp.LogTime.parse(t.value - 1)] if t.value else []
+    elif t.log > -20:
+        log_t = t.log - max(1e-4, 2e-6 * t.log)
+        earlier = [lp.LogTime.from_log(log_t, flow=flow)]
+    times = sorted({*earlier, *times})
     run = lp.simulate(found.network, found.data, found.method, until=times[-1], at=times).trajectory
     off = np.log(np.abs(run.boundary.values - found.law.limit_boundary))
     if found.law.limit_boundary == sum(found.data.inputs[:, 0]) / 2:
         off = run.log_margin_deficit.values
-    off, late = off - log(eps), len(times) - 6
+    else:
+        off = np.log(np.abs(run.robustness_margin.values - found.law.limit_margin))
+    off, late = off - log(eps), len(earlier)
     return bool((off[late:] <= 1e-6).all() and (off[:late] > 0).all())
+
+
+CASES = [  # inputs, step size, weights, biases; where they end, and what is passed before the entry
+    ((0.5, -0.5), 0.3, (0.9, -0.7), (0.5, 0.4)),  # double slide; all of it, in chatter
+    ((3, -1), 0.1, (0.2, -0.5), (0.3, 2.2)),  # specialised, from the far side of the midpoint
+    ((0, 1), 0.3, (-0.6, 0.8), (0.9, 0.1)),  # single slide
+    ((1, -1), 0.3, (0.4, -0.3), (1.1, 1.2)),  # specialised, after all four were active
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_entrance_gives_the_last_passage_of_all_steps(case):
+    """Ground truth: every margin to 2e4, of steps by the definition of gradient descent."""
+    inputs, size, weights, biases = case
+    (w, b), x, y = np.array([weights, biases]), np.array(inputs, float), np.array([1.0, -1.0])
+    net, data = lp.ShallowReLU(w, b), lp.Dataset(inputs, [1, -1])
+    every, outer = [], np.array([1.0, -1.0])
+    for _ in range(20_001):
+        every.append((w, b))
+        a = np.outer(w, x) + b[:, None]
+        pull = (a > 0) * y * np.exp(-y * (outer @ np.maximum(a, 0)))
+        w, b = w + size * outer * (pull @ x), b + size * outer * pull.sum(axis=1)
+    w, b = map(np.array, zip(*every, strict=True))
+    margin = margin_on_line(w[..., None], b, outer, x[:, None], y)
+    method = lp.GradientDescent(size)
+    run, found = lp.simulate(net, data, method, at=["1e1000"]), lp.predict(net, data, method)
+    limit, early = lp.limit(run), 0
+    for eps in (0.1, 1e-2, 1e-4):
+        outside = np.flatnonzero(np.abs(margin - found.law.limit_margin) > eps)
+        last = int(outside[-1]) + 1 if len(outside) else 0
+        times = [found.steps_within(eps), limit.steps_within(eps)]
+        if last > 20_000:
+            assert all(t.log > log(2e4) for t in times)
+            continue
+        early += last < found.entry.value
+        assert [t.value for t in times] == [last, last]
+        if limit.robustness_margin == data.optimal_margin:  # the deviation is the deficit
+            assert run.when(deficit=eps).value == last
+    assert early > 0 or inputs == (3, -1)  # whose entry comes first
 
 
 @pytest.mark.parametrize("inputs", [*DATA_SETS, (0.8, -0.8), (1.5, -1.5)], ids=str)
@@ -149,8 +193,7 @@ def test_steps_within_are_last_passages(inputs):
         resolved = isinstance(method, lp.GradientDescent) or found.law.constant != 0
         for eps in (0.03, 1e-3, 1e-7, *([1e-100] if resolved else [])):
             t = found.steps_within(eps)
-            assert t >= found.entry
-            assert t.log > 1e5 or t == found.entry or passes(found, t, eps)
+            assert t.log > 1e5 or passes(found, t, eps)
 
 
 def test_a_deficit_below_rounding_is_extrapolated():

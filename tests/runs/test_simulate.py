@@ -7,6 +7,7 @@ import pytest
 
 import latephase as lp
 from helpers import message_is_one_line, norm_error, relative_error
+from latephase.training.arithmetic.formats import format_of
 
 DATA = lp.Dataset(inputs=[1.0, -1.0], labels=[1, -1])
 NET = lp.ShallowReLU(weights=[0.7, -0.4], biases=[0.1, 0.2])
@@ -233,3 +234,48 @@ def test_runs_go_to_1e1000_unless_told_otherwise() -> None:
     """Ground truth: the public contract."""
     run = lp.simulate(NET, DATA, lp.GradientFlow(), samples=3)
     assert [run.trajectory.time.values[k] for k in (0, -1)] == ["0", "1e1000"]
+
+
+def test_samples_that_are_not_reached_are_not_measured():
+    """Ground truth: their parameters, which are NaN: nothing is known of them, nor of the run."""
+    run = lp.simulate(NET, DATA, lp.Adam(0.1), until="1e9", at=["1e9"], max_steps=10)
+    assert run.trajectory.rigour.values.tolist() == [""]
+    assert run.rigour is None
+    assert "not reached" in str(run)
+    run = lp.simulate(NET, DATA, lp.Adam(0.1), until="1e9", at=["5", "1e9"], max_steps=10)
+    assert run.trajectory.rigour.values.tolist() == ["measured", ""]
+    assert run.rigour is lp.Rigour.measured
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float32", np.float32, np.dtype("float32"), "f4", ">f4", "single"], ids=repr
+)
+def test_dtypes_by_any_name(dtype):
+    """Ground truth: the run and the stall by the name of the format."""
+    run = lp.simulate(NET, DATA, GD, until=100, at=[100], dtype=dtype)
+    known = lp.simulate(NET, DATA, GD, until=100, at=[100], dtype="float32")
+    assert (run.trajectory.weights.values == known.trajectory.weights.values).all()
+    assert run.options == {"dtype": "float32"}
+    assert format_of(dtype).name == "float32"
+
+
+def test_bfloat16_by_its_type():
+    """Ground truth: JAX's own type of that name; Python's float is float64."""
+    import jax.numpy as jnp
+
+    assert format_of(jnp.bfloat16).name == format_of(np.dtype(jnp.bfloat16)).name == "bfloat16"
+    assert format_of(float).name == "float64"
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [int, "int32", np.int64, "float8", "float32,float32", complex, object, "", 32, np.float32(1),
+     np.zeros(3, np.float32), "datetime64[s]", ["float32"], np.longdouble, dict, "é"],
+    ids=repr,
+)  # fmt: skip
+def test_other_dtypes_are_refused(dtype):
+    """Ground truth: the contract on bad input."""
+    for call in (lp.stall, lambda *given: lp.simulate(*given[:3], until=10, dtype=given[3])):
+        with pytest.raises(lp.InputError, match="a dtype, float64, float32") as caught:
+            call(NET, DATA, GD, dtype)
+        assert message_is_one_line(caught.value)

@@ -204,6 +204,13 @@ def _bounds(traced: Any) -> Any:
     return None if traced is None else outward(traced)
 
 
+def _claim(claim: object) -> str:
+    name = claim.name if isinstance(claim, Regime) else claim
+    if not isinstance(name, str) or name not in CERTIFICATE_CLAIMS:
+        raise InputError("a claim", claim, f"use one of {', '.join(CERTIFICATE_CLAIMS)}")
+    return name
+
+
 @public
 def certify(
     network: ShallowReLU,
@@ -249,9 +256,7 @@ def certify(
     -----
     Rigour: proved; independent of `simulate`.  Source: docs/certificates.md.
     """
-    claim = claim.name if isinstance(claim, Regime) else claim
-    if not isinstance(claim, str) or claim not in CERTIFICATE_CLAIMS:
-        raise InputError("a claim", claim, f"use one of {', '.join(CERTIFICATE_CLAIMS)}")
+    claim = _claim(claim)
     bits, max_bits = whole_number(bits, "bits", 1), whole_number(max_bits, "max_bits", 1, MOST)
     max_steps = whole_number(max_steps, "max_steps", 0, MOST)
     callback(progress)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from latephase.cli.streams import say
 from latephase.core import InputError, LatephaseError
@@ -35,6 +38,16 @@ def tell_lost(error: OSError) -> int:
             "give it another place (what --out names is complete)"
         )
     return UNFORESEEN
+
+
+@contextmanager
+def told_warnings() -> Iterator[None]:
+    """Warnings of the library as lines on stderr, once the work is done."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for one in caught:
+        say(f"warning: {one.message}")
 
 
 def _told(error: Exception) -> tuple[str, int]:

@@ -161,6 +161,20 @@ MaxSteps = Annotated[
     int,
     _option("N", "Steps that may be taken one by one. \\[default: 1e6]", whole, show_default=False),
 ]
+Tolerance = Annotated[
+    float | None,
+    _option(
+        "EPS", "Of other networks than pairs: relative error to aim at. \\[default: 1e-10]", number
+    ),
+]
+SlideTolerance = Annotated[
+    float | None,
+    _option("EPS", "Chatter below which a slide is followed. \\[default: 1e-4]", number),
+]
+Dtype = Annotated[
+    str | None,
+    _option("NAME", "Arithmetic, not mathematics: float64, float32, float16 or bfloat16."),
+]
 Seed = Annotated[int, _option("N", "Seed of the random initialisations.", whole)]
 Trials = Annotated[int, _option("N", "How many networks to draw.", whole)]
 Batch = Annotated[

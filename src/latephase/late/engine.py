@@ -24,9 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Law, LogTime, Outcome, Regime, Rigour
-from latephase.core.arrays import Floats, Ints
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.problem import Problem
-from latephase.problem.checks import MOST, callback, flag, positive_number, whole_number
+from latephase.problem.checks import (
+    MOST,
+    callback,
+    dtype_name,
+    flag,
+    positive_number,
+    whole_number,
+)
 
 MAX_STEPS = 1_000_000
 TOLERANCE = 1e-10
@@ -51,7 +58,7 @@ class Goal:
     progress: Progress | None = None
     tolerance: float | None = None
     slide_tolerance: float | None = None
-    dtype: str | None = None
+    dtype: Any = None
     accumulate: bool | None = None
     rounding: str | None = None
 
@@ -62,6 +69,8 @@ class Goal:
         for name in ("tolerance", "slide_tolerance"):
             if getattr(self, name) is not None:
                 self._set(name, positive_number(getattr(self, name), name))
+        if self.dtype is not None:
+            self._set("dtype", dtype_name(self.dtype))
         if self.accumulate is not None:
             self._set("accumulate", flag(self.accumulate, "accumulate"))
 
@@ -101,10 +110,15 @@ class Record:
     clocks: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
-    def weakest(self) -> Rigour:
-        """How sure the run as a whole is: an estimate counts for all of it."""
-        names = (Rigour.estimated, Rigour.measured, Rigour.exact)
-        return next((one for one in names if one.name in self.rigour), Rigour.exact)
+    def reached(self) -> Bools:
+        """Which samples there are, (S,)."""
+        return np.asarray(np.isfinite(self.parameters).all(axis=(1, 2)))
+
+    @property
+    def weakest(self) -> Rigour | None:
+        """How sure the run as a whole is: an estimate counts for all of it.  None of nothing."""
+        names, seen = (Rigour.estimated, Rigour.measured, Rigour.exact), self.rigour[self.reached]
+        return next((one for one in names if one.name in seen), None)
 
 
 class Engine(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import operator
@@ -70,6 +71,24 @@ def _refuse_rounded_integers(array: NDArray[Any], result: Floats, name: str) -> 
             if given != int(kept):
                 do = "give numbers that float64 holds, or subtract a common offset"
                 raise InputError(f"{name} that are float64 numbers", given, do)
+
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+"""The arithmetics in which gradient descent can be made."""
+
+
+def dtype_name(value: object) -> str:
+    """The one of DTYPES that `value` names: a text, a NumPy or JAX type, or a dtype, torch's too.
+
+    Raises InputError on anything else: numbers have a dtype but are none.
+    """
+    named = str(value).rpartition(".")[2] if type(value).__module__ == "torch" else value
+    if isinstance(named, type | np.dtype) or (isinstance(named, str) and named not in DTYPES):
+        with contextlib.suppress(Exception):  # NumPy has errors of many types for a bad name
+            named = np.dtype(named).name
+    if isinstance(named, str) and named in DTYPES:
+        return named
+    raise InputError(f"a dtype, {', '.join(DTYPES)}", value, "use one of these names")
 
 
 def real_number(value: object, name: str, kind: str) -> float:

@@ -21,13 +21,17 @@ class Method:
     discrete: whether its time counts updates (flow time is real);
     spans: whether its updates are combinations of the (x_i, 1) of active points;
     has_late_phase: whether it is known how it moves for ever, so that it is followed to any
-    horizon; what has none is stepped.
+    horizon; what has none is stepped;
+    follows_flow: whether it moves by gradients at the parameters alone, without a memory, and on
+    and on: where each neuron is active on its own point only, that is gradient flow on a clock of
+    its own, with gradient flow's limit.
     """
 
     name: ClassVar[str]
     discrete: ClassVar[bool] = True
     spans: ClassVar[bool] = True
     has_late_phase: ClassVar[bool] = False
+    follows_flow: bool | property = False
     step_size: float
 
     @property
@@ -39,6 +43,11 @@ class Method:
     def log_step(self) -> float:
         """ln of the step size; 0.0 for a method without one."""
         return math.log(self.flow_step)
+
+    def clock(self, points: int) -> tuple[float, float] | None:
+        """(rate, shift) of ln(flow time) = rate ln t + shift + o(1) on so many points; None where
+        it is not so."""
+        return None
 
 
 @public

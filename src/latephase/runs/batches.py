@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import Outcome, Regime
+from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Progress
-from latephase.late.engines.exact_pieces import LatePhase, follow_trials
+from latephase.late.engines.exact_pieces import follow_trials
 from latephase.late.limits.law import margin_law
+from latephase.late.pair.law import Laws
 from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
+from latephase.problem import TwoPointGeometry
 from latephase.runs.trajectory import OF_TRIAL, dataset, variables
 
 from .settings import Settings
@@ -37,7 +40,9 @@ def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Vari
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
     goal = Goal(s.times.until, s.max_steps, 1, progress, slide_tolerance=s.slide_tolerance)
     found = follow_trials(s.geometry, weights[..., 0], biases, s.method, s.times.sorted, goal)
-    return {**_sampled(s, found.record), **_per_trial(s, found)}
+    entry = found.journey.log_entry / math.log(10)
+    ends = (found.journey.regime, found.journey.outcome, found.laws, entry)
+    return {**_sampled(s, found.record), **of_trials(s.geometry, *ends)}
 
 
 def label(s: Settings, found: Variables) -> xr.Dataset:
@@ -49,8 +54,9 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
     sampled = _sampled(s, PairSamples.empty(0, len(s.times.sorted)))
-    numbers = {name: np.empty(0) for name in OF_TRIAL}
-    return label(s, {**sampled, **numbers, "regime": _names([]), "outcome": _names([])})
+    nothing = np.empty(0)
+    ends = of_trials(s.geometry, [], [], Laws(nothing, nothing, nothing), nothing)
+    return label(s, {**sampled, **ends})
 
 
 def bytes_per_trial(empty: xr.Dataset) -> int:
@@ -69,22 +75,28 @@ def _sampled(s: Settings, record: PairSamples) -> Variables:
     return {name: values[:, s.times.positions] for name, values in found.items()}
 
 
-def _per_trial(s: Settings, found: LatePhase) -> Variables:
+def of_trials(
+    geometry: TwoPointGeometry,
+    regimes: Iterable[Regime | None],
+    outcomes: Iterable[Outcome],
+    law: Laws,
+    log10_entry: Floats,
+) -> Variables:
     """The variables that each trial has one of; laws are NaN where the loss does not tend to 0."""
-    law, points = found.laws, [s.geometry.x1, s.geometry.x2]
+    points = [geometry.x1, geometry.x2]
     margin, margin_constant = margin_law(points, law.limit_boundary, law.constant)
-    known = np.where(np.isnan(law.constant), np.nan, 1.0)
+    limit = np.where(np.isnan(law.limit_boundary), np.nan, 1.0)
     return {
-        "regime": _names(found.journey.regime),
-        "outcome": _names(found.journey.outcome),
+        "regime": _names(regimes),
+        "outcome": _names(outcomes),
         "law_constant": law.constant,
         "law_offset": law.offset,
-        "law_exponent": known,
+        "law_exponent": np.where(np.isnan(law.constant), np.nan, 1.0),
         "limit_boundary": law.limit_boundary,
         "limit_margin": margin,
         "margin_constant": margin_constant,
-        "limit_normalised_margin": known * largest_normalised_margin(s.geometry),
-        "entry_log10_t": found.journey.log_entry / math.log(10),
+        "limit_normalised_margin": limit * largest_normalised_margin(geometry),
+        "entry_log10_t": log10_entry,
     }
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from latephase.core import InputError
 from latephase.core.calls import public
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
-from latephase.problem import Dataset, Initializer, initializers
-from latephase.problem.checks import MOST, callback, positive_number, seed_number, whole_number
+from latephase.problem import Dataset, Initializer
+from latephase.problem.checks import callback
 from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 from latephase.store.arrays import Arrays
@@ -21,7 +21,7 @@ from latephase.store.temporary import temporary_folder
 from latephase.store.work import Work
 
 from .batches import Variables, bytes_per_trial, label, run_batch, template
-from .settings import MOST_TRIALS, Settings, check_points, checked_batch
+from .settings import Settings, told
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,6 +32,7 @@ IN_MEMORY = 2_000_000_000  # bytes; a larger result goes into a store
 
 
 @public
+@told
 def ensemble(
     initializer: Initializer | str,
     data: Dataset,
@@ -54,36 +55,19 @@ def ensemble(
 
     Parameters
     ----------
-    initializer
-        An Initializer or its name.
+    {drawn}
     data, method
         Two points in dimension 1; GradientDescent or GradientFlow.
-    trials, seed
-        How many networks, and an integer from 0 to 2^64 - 1: trial i of a seed is the same network,
-        with the same run, whatever `trials` and `batch`.
-    until, at, samples, max_steps, slide_tolerance
-        As in `simulate`.
-    out
-        Path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
-        an earlier store of latephase's there is replaced, unless somebody has changed it.
-    resume
-        Go on with the finished batches of an interrupted `<out>.partial`, or of a complete `out`;
-        the store ends the same, byte for byte. Batches that were damaged are run again, and a
-        warning says so.
-    force
-        Replace an `out` that latephase did not write.
-    batch
-        Trials per batch and chunk, 10,000 unless they have very many samples; 8 GB at work at most.
+    {times}
+    {steps}
+    {store}
     progress
         Called as progress(trials done, trials).
 
     Returns
     -------
     xarray.Dataset
-        The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial):
-        regime and outcome, names of Regime and Outcome ("unsettled" for no regime yet);
-        law_constant, law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
-        limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
+        {of_trials}
         Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
         folder below TMPDIR, removed when Python exits or is killed), its values are read from the
         store when they are used.
@@ -100,29 +84,16 @@ def ensemble(
     Rigour and source: as in `simulate`.
     """
     callback(progress)
-    drawn = initializers.get(initializer)
-    check_points(data)
     times = sample_times(followed_method(method), until, at, samples)
-    count = whole_number(trials, "trials", 1, MOST_TRIALS)
-    plan = Settings(
-        drawn,
-        data,
-        method,
-        count,
-        seed_number(seed),
-        times,
-        checked_batch(batch, count, len(times.given)),
-        whole_number(max_steps, "max_steps", 1, MOST),
-        positive_number(slide_tolerance, "slide_tolerance"),
-    )
-    if out is not None:
-        return _stored(plan, out, resume, force, progress)
-    if resume or force:
+    numbers = (trials, seed, max_steps, slide_tolerance)
+    plan = Settings.of(initializer, data, method, times, batch, *numbers)
+    if out is None and (resume or force):
         raise InputError("the output to resume or replace as `out`", None, "pass out")
-    if plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
+    if out is None and plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
         return _in_memory(plan, progress)
-    place = temporary_folder() / "ensemble.zarr"  # its values are read until Python exits
-    return _stored(plan, place, False, False, progress)
+    # A large one goes into a store, whose values are read until Python exits.
+    place = temporary_folder() / "ensemble.zarr" if out is None else out
+    return _stored(plan, place, resume, force, progress)
 
 
 def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:

@@ -6,31 +6,31 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Outcome, Words
-from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core import InputError, Law, LogTime, Words
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.records import Told, distance
+from latephase.late.engine import Goal
+from latephase.late.engines.exact_pieces import ExactPieces
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
-from latephase.late.limits.gradients import LinearMode, augmented
+from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
-from latephase.late.limits.mode import ModeLimit, mode_limit
+from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.settled import Pair
-from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
+from .last_mode import kkt_residual, last_sample, length, pattern_of, unfitted
 from .passage.deviation import Deviation
+from .passage.pair_deviation import PairDeviation
 from .run import Run
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-_LATE = "1e100"  # where a run is looked at that settled and has no sample after t = 1
+_ULP = 2.0**-52
+_SHARP = 1e-6  # of a constant, to which the curve must know it
 
 
 @public
@@ -127,7 +127,8 @@ class Limit(Told):
     @property
     def margin_constant_error(self) -> float:
         """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
-        return self._deviation().constant_error
+        size = float(np.abs(self.data.inputs).max())
+        return self._curve.slope[1] + 16 * _ULP * self._log_last * size
 
     @cached_property
     def boundary(self) -> Floats | None:
@@ -172,9 +173,9 @@ class Limit(Told):
         Returns
         -------
         LogTime or None
-            In steps (gradient flow: flow time).  It is the last passage, not the first.  None if
-            the run is not settled, if its margin cannot be measured, and where float64 cannot tell
-            it from its limit.
+            In steps (gradient flow: flow time).  It is the last passage of the run from t = 0 on,
+            as in `Prediction` and `Run.when`.  None if the run is not settled, if its margin cannot
+            be measured, and where float64 cannot tell it from its limit.
 
         Raises
         ------
@@ -183,8 +184,8 @@ class Limit(Told):
 
         Notes
         -----
-        Rigour: estimated.  By the curve network_at(t) where the run has come to it; earlier ones
-        are looked for on the run itself, which is followed from its start, to 1e-8 of ln t.
+        Rigour: estimated.  By the curve network_at(t), or the law of a pair, where the run has come
+        to it; earlier ones are looked for on the run itself, as in `Prediction.steps_within`.
         """
         bound = distance(eps)
         return self._deviation().within(bound) if self.settled and self._measured else None
@@ -203,10 +204,23 @@ class Limit(Told):
     def _measured(self) -> bool:
         return math.isfinite(self._curve.slope[0])
 
-    def _deviation(self, boundary: bool = False) -> Deviation:
+    def _deviation(self, boundary: bool = False) -> Deviation | PairDeviation:
+        run, (law, entry) = self._run, self._law_and_entry
+        if run.problem.is_pair and law is not None and math.isfinite(law.constant):
+            return PairDeviation(run.problem, law, entry, run.options, boundary)
+        sharp = self.margin_constant_error <= _SHARP * abs(self._curve.slope[0])
         asymptotic = (self._curve, self._log_last, self.remainder, self.rate)
-        slides = bool(self.slide_multipliers)
-        return Deviation(self._run, self.law, *asymptotic, slides, boundary)
+        return Deviation(run, law, *asymptotic, sharp, bool(self.slide_multipliers), boundary)
+
+    @cached_property
+    def _law_and_entry(self) -> tuple[Law | None, LogTime]:
+        """As `predict` finds them where it does, so that both say the same; else of the end."""
+        run = self._run
+        if run.problem.has_closed_form:
+            found = ExactPieces().run(run.problem, [], Goal(None, **run.options))
+            if found.law is not None and found.entry is not None:
+                return found.law, found.entry
+        return self.law, LogTime.from_log(self._log_last, flow=self.flow)
 
 
 @public
@@ -236,108 +250,38 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    pattern, outer = _pattern(run), run.network.output_weights
-    theta, log_t = _last_sample(run, pattern)
+    pattern, outer = pattern_of(run), run.network.output_weights
+    theta, log_t = last_sample(run, pattern)
     found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
     mode = LinearMode.of(pattern, run.data, outer)
     if found is None:
-        raise _unfitted(not_separated(mode.gradients))
+        raise unfitted(not_separated(mode.gradients))
     network, rest = _network(found.direction, outer), _network(found.offset, outer)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
-        raise _unfitted(served <= TIGHT)
-    norm = _norm(found.direction)
+        raise unfitted(served <= TIGHT)
+    norm = length(found.direction)
     return Limit(
         network=network,
         offset=rest,
         offset_error=found.offset_error,
-        remainder=_norm(theta - found.direction * log_t - found.offset),
+        remainder=length(theta - found.direction * log_t - found.offset),
         rate=found.rate,
         multipliers=found.multipliers,
         slide_multipliers=found.slide_multipliers,
-        kkt_residual=_kkt_residual(found, mode, network, run.data),
+        kkt_residual=kkt_residual(found, mode, network, run.data),
         normalised_margin=1 / norm,
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
         law=run.law or mode_law(found, outer, run.data, log_t),
-        distance=_norm(theta / _norm(theta) - found.direction / norm),
+        distance=length(theta / length(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
         _curve=Curve(found.direction, found.offset, outer, run.data),
         _run=run,
         _log_last=log_t,
     )
-
-
-def _unfitted(points: Bools) -> InputError:
-    named = [str(i) for i in np.flatnonzero(points)]
-    shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
-    return InputError(
-        "a run whose loss tends to 0",
-        Words(f"one in which {len(named)} of {len(points)} points are not fitted: {shown}"),
-        "points count from 0; pass a run that fits its data",
-    )
-
-
-def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
-    """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
-    that settled after it."""
-    theta, log10_t = _latest(run.trajectory)
-    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
-        late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
-        if late.log10 > log10_t:
-            theta, log10_t = _latest(run.followed([late]))
-    if not log10_t > 0:
-        raise InputError(
-            "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
-        )
-    return theta, log10_t * math.log(10.0)
-
-
-def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
-    active = theta @ augmented(data.inputs).T > 0
-    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
-
-
-def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
-    """theta and the decimal logarithm of t at the latest sample that was reached."""
-    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
-    log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
-    k = int(np.argmax(log10_t))
-    return theta[k], float(log10_t[k])
-
-
-def _pattern(run: Run) -> Ints:
-    if run.outcome is Outcome.overflowed:
-        raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
-    dtype = run.options.get("dtype")
-    if dtype is not None or not run.method.has_late_phase:
-        got = Words(f"one of {type(run.method).__name__} in {dtype or 'single steps'}")
-        raise InputError("a run of gradient descent or flow, without dtype", got, "simulate that")
-    if run.pattern is None:
-        raise InputError(
-            "a run with a pattern", Words(f"one that ended as {run.outcome.name}"), "raise until"
-        )
-    return run.pattern
-
-
-def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data: Dataset) -> float:
-    """The residual of `margin.kkt_residual`, at the multipliers found instead of the best ones.
-
-    An upper bound for it, and cheap where many neurons slide at one point.
-    """
-    shares = (mode.pattern == ACTIVE).astype(float)
-    for pair, share in found.slide_multipliers.items():
-        shares[pair] = share
-    pulls = shares * mode.signs * found.multipliers
-    norm = _norm(found.direction)
-    slack = found.multipliers * (data.labels * network(data.inputs) - 1) / norm
-    return math.hypot(_norm(found.direction - pulls @ mode.points), _norm(slack)) / norm
-
-
-def _norm(values: Floats) -> float:
-    return float(np.linalg.norm(values))
 
 
 def _theta(network: ShallowReLU) -> Floats:

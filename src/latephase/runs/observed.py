@@ -25,7 +25,7 @@ def observed(problem: Problem, record: Record) -> dict[str, Any]:
         **record.clocks,
         "error": record.error,
         "margin_error": record.margin_error,
-        "rigour": record.rigour,
+        "rigour": np.where(record.reached, record.rigour, ""),
     }
 
 

@@ -59,9 +59,9 @@ class Prediction(Told):
         Returns
         -------
         LogTime or None
-            In steps (gradient flow: flow time).  It is the last passage, not the first, and never
-            before the entry.  None without a law, and where float64 cannot tell the margin from its
-            limit (a constant of 1e-12).
+            In steps (gradient flow: flow time).  It is the last passage of the run from t = 0 on,
+            as in `Limit` and `Run.when`, and may lie before the entry.  None without a law, and
+            where float64 cannot tell the margin from its limit (a constant of 1e-12).
 
         Raises
         ------
@@ -72,8 +72,8 @@ class Prediction(Told):
         -----
         Rigour: estimated.  Late ones are the law's, ln t = \\|constant\\| / eps - offset; where the
         law still leaves out more than rounding, or its constant is 0, the run itself is followed
-        from the entry on (to 1e-8 of ln t, or one step).  `Limit.steps_within` is of the same
-        margin, from t = 0 on.
+        (to 1e-8 of ln t, or one step; where it slides, step by step for some 10^5 steps, and beyond
+        that up to the chatter).
         """
         return self._within(distance(eps), boundary=False)
 
@@ -87,9 +87,9 @@ class Prediction(Told):
     def _within(self, eps: float, boundary: bool) -> LogTime | None:
         if self.law is None or self.entry is None:
             return None
-        options, times = {"max_steps": self._max_steps}, (self.entry, self.entry)
         problem = Problem.of(self.network, self.data, self.method)
-        return PairDeviation(problem, self.law, *times, options, boundary).within(eps)
+        options = {"max_steps": self._max_steps}
+        return PairDeviation(problem, self.law, self.entry, options, boundary).within(eps)
 
 
 @public

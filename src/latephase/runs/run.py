@@ -36,8 +36,8 @@ class Run(Told):
         How a run of two neurons on two points ends; None while unsettled.
     law : Law or None
         How boundary and margin come to their limits; given iff the loss is known to tend to 0.
-    rigour : Rigour
-        The weakest of the samples' rigours.
+    rigour : Rigour or None
+        The weakest of the samples' rigours; None where no sample was reached.
     pattern : array (neuron, point) or None
         Statuses at the last time reached (0 inactive, 1 active, 2 sliding); None where no sample
         was reached.
@@ -54,7 +54,7 @@ class Run(Told):
     outcome: Outcome
     regime: Regime | None
     law: Law | None
-    rigour: Rigour
+    rigour: Rigour | None
     loss: str = "exponential"
     pattern: Ints | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Run(Told):
         seen += f"deficit {float(last.margin_deficit):.6g}, ln loss {float(last.log_loss):.6g}"
         head = f"{', '.join(names)}; {self.trajectory.sizes['time']} samples to t = {self.until}"
         law = [] if self.law is None else [str(self.law)]
-        return [head, *law, f"{seen} ({last.rigour.values})"]
+        return [head, *law, f"{seen} ({last.rigour.values or 'not reached'})"]
 
     @property
     def problem(self) -> Problem:

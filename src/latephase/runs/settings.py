@@ -1,19 +1,108 @@
-"""The settings of an ensemble, checked once, and how they are written down."""
+"""What several entrances are given: said once, checked once, and how it is written down."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from textwrap import indent
+from typing import Any, TypeVar
 
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.problem import Dataset, Initializer, TwoPointGeometry, is_two_point
-from latephase.problem.checks import MOST, whole_number
+from latephase.problem import Dataset, Initializer, TwoPointGeometry, initializers, is_two_point
+from latephase.problem.checks import MOST, positive_number, seed_number, whole_number
 from latephase.problem.methods import Method
 
 from .times import Times
 from .trajectory import settings_of
+
+TIMES = """
+until, at : int, decimal string ("1e1000", "10**6") or LogTime
+    The horizon and a list of sample times, whose order is kept.
+samples : int
+    How many times of `log_times` there are without `at`: up to `until`, or to max_steps where
+    a method is stepped and the horizon lies beyond.
+"""
+STEPS = """
+max_steps : int
+    Budget of single steps; beyond it a run ends as `budget_exhausted`.
+slide_tolerance : float, default 1e-4
+    Of exact pieces and modes: chatter (how far a step moves a neuron's parameters) below which
+    sliding phases are followed to first order; the error it causes is reported.
+"""
+LOSS = """
+loss : str
+    "exponential" or "logistic".
+"""
+OPTIONS = """
+tolerance : float, default 1e-10
+    Of modes only: the relative error to aim at in smooth phases, which sets when steps give way
+    to the modified flow; the error reached is reported.
+dtype : any name of float64, float32, float16 or bfloat16
+    Gradient descent in this arithmetic; a run that stalls says so in a warning.  Without it,
+    the mathematics, not the arithmetic, is followed.
+accumulate : bool, default False
+    With dtype only: data, gradients and updates in float32, the parameters rounded.
+rounding : str, default "nearest"
+    With dtype only: or "stochastic", which keeps the mean of what is rounded.
+"""
+DRAWN = """
+initializer
+    An Initializer or its name.
+trials, seed
+    How many networks, and an integer from 0 to 2^64 - 1: trial i of a seed is the same network,
+    with the same run, whatever `trials` and `batch`.
+"""
+OF_TRIALS = """
+The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial): regime
+and outcome, names of Regime and Outcome ("unsettled" for no regime yet); law_constant,
+law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
+limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
+"""
+STORE = """
+out
+    Path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
+    an earlier store of latephase's there is replaced, unless somebody has changed it.
+resume
+    Go on with the finished batches of an interrupted `<out>.partial`, or of a complete `out`;
+    the store ends the same, byte for byte.  Batches that were damaged are run again, and a
+    warning says so.
+force
+    Replace an `out` that latephase did not write.
+batch
+    Trials per batch and chunk, 10,000 unless they have very many samples; 8 GB at work at most.
+"""
+TRAJECTORY = """
+Its trajectory has weights (time, neuron, feature), biases (time, neuron) and, over (time):
+boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error, margin_error,
+rigour; of stepped methods also gradient_evaluations and log_flow_time.  Samples that could not
+be reached are NaN (and their rigour empty); the outcome says why.
+"""
+_SHARED = {
+    "store": STORE,
+    "trajectory": TRAJECTORY,
+    "times": TIMES,
+    "steps": STEPS,
+    "loss": LOSS,
+    "options": OPTIONS,
+    "drawn": DRAWN,
+    "of_trials": OF_TRIALS,
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def told(function: F) -> F:
+    """The function, its docstring with what the entrances share in place of {name}."""
+
+    def text(found: re.Match[str]) -> str:
+        return indent(_SHARED[found[2]].strip(), found[1])
+
+    function.__doc__ = re.sub(r"(?m)^( +)\{(\w+)\}$", text, function.__doc__ or "")
+    return function
+
 
 BATCH = 10_000
 _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a trial has
@@ -35,6 +124,34 @@ class Settings:
     batch: int
     max_steps: int
     slide_tolerance: float
+
+    @classmethod
+    def of(
+        cls,
+        initializer: Initializer | str,
+        data: Dataset,
+        method: Method,
+        times: Times,
+        batch: object,
+        trials: object,
+        seed: object,
+        max_steps: object,
+        slide_tolerance: object,
+    ) -> Settings:
+        """Checked.  Raises InputError."""
+        check_points(data)
+        count = whole_number(trials, "trials", 1, MOST_TRIALS)
+        return cls(
+            initializers.get(initializer),
+            data,
+            method,
+            count,
+            seed_number(seed),
+            times,
+            checked_batch(batch, count, len(times.given)),
+            whole_number(max_steps, "max_steps", 1, MOST),
+            positive_number(slide_tolerance, "slide_tolerance"),
+        )
 
     @property
     def geometry(self) -> TwoPointGeometry:

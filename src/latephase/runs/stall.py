@@ -71,7 +71,7 @@ def stall(
     network: ShallowReLU,
     data: Dataset,
     method: GradientDescent,
-    dtype: str = "float32",
+    dtype: object = "float32",
     **more: Any,
 ) -> Stall:
     """Predict at which update gradient descent stops in the arithmetic of `dtype`.
@@ -80,8 +80,8 @@ def stall(
     ----------
     network, data, method
         As in `simulate`; the method is GradientDescent.
-    dtype : "float64", "float32", "float16" or "bfloat16"
-        The arithmetic.
+    dtype
+        The arithmetic, as in `simulate`.
     **more
         Passed on to the exact run of `simulate`, all but times.
 

@@ -32,7 +32,7 @@ ABOUT = {
     "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
     "error": ("max_j |Delta(w_j, b_j)| / |(w_j, b_j)|", "1"),
     "margin_error": ("max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)", "1"),
-    "rigour": ("how `error` and the values were obtained", ""),
+    "rigour": ("how `error` and the values were obtained; empty where not reached", ""),
     # of `compare`
     "limit_gap": (
         "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
@@ -41,11 +41,11 @@ ABOUT = {
     "norm": ("|theta|, length of all weights and biases", "1"),
     "normalised_margin": ("min_i y_i N(x_i) / |theta|", "1"),
     "normalised_margin_gap": ("largest possible normalised margin - normalised margin", "1"),
-    "law_constant": (
+    "current_law_constant": (
         "C that the pattern and parameters at this time would have for ever",
         "input unit",
     ),
-    "law_offset": ("offset of that law, on the clock of flow time", "1"),
+    "current_law_offset": ("offset of that law, on the clock of flow time", "1"),
 }
 """Long name and units of every variable over time, whichever entrance it comes from."""
 
@@ -59,9 +59,10 @@ OF_TRIAL = {
     "limit_margin": ("limit of the robustness margin", "input unit"),
     "margin_constant": ("C in limit_margin - margin ~ C / (ln t + offset)", "input unit"),
     "limit_normalised_margin": ("limit of min_i y_i N(x_i) / |theta|", "1"),
+    "law_rigour": ("how regime, limit and law are known; empty where they are not", ""),
     "entry_log10_t": ("decimal logarithm of the time of entry into the regime", "1"),
 }
-"""Those of `ensemble` that each trial has one of."""
+"""Those of `ensemble` and `compare` that each trial has one of."""
 
 _INNER = {"weights": ("neuron", "feature"), "biases": ("neuron",)}
 
@@ -83,7 +84,7 @@ def dataset(
     data = {}
     for name, values in variables.items():
         dims = over.get(name, (*lead, "time", *_INNER.get(name, ())))
-        table = OF_TRIAL if dims == ("trial",) else ABOUT
+        table = ABOUT if "time" in dims else OF_TRIAL
         long_name, units = table.get(name, (name, ""))
         data[name] = (dims, values, {"long_name": long_name, "units": units})
     coordinates = {
@@ -107,6 +108,7 @@ def variables(record: PairSamples, neurons: tuple[int, int]) -> dict[str, NDArra
     order = list(neurons)
     moved = np.moveaxis(record.parameters[order], (0, 1), (2, 3))  # (T, S, neuron, [w, b])
     rigour = np.where(record.exact, Rigour.exact.name, Rigour.estimated.name)
+    rigour = np.where(np.isfinite(moved).all(axis=(2, 3)), rigour, "")
     return {
         "weights": moved[..., :1],
         "biases": moved[..., 1],

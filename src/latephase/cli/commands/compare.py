@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latephase.cli import flags, interrupt, kept, printing, surroundings
+from latephase.cli.failures import told_warnings
 from latephase.cli.problem import Points, names_of, stated
 from latephase.cli.progress import progress
-from latephase.cli.streams import say
 from latephase.core import InputError
 
 if TYPE_CHECKING:
@@ -59,14 +58,11 @@ def command(
     if out is None and force:
         raise InputError("--out with --force", None, "name the folder: --out comparison")
     data = (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with told_warnings():
         from latephase.experiments.remedies.compared import ALL
         from latephase.training.methods.table import named
 
         chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
-    for one in caught:
-        say(f"warning: {one.message}")
     with kept.reserved(out, force, "comparison") as place:
         with progress("compare", "updates") as shown:
             from latephase.experiments.remedies.comparison import comparison

@@ -29,7 +29,7 @@ _LEVEL = 0.95
 def command(
     asked: Task,
     init: flags.Init,
-    until: flags.Until,
+    until: flags.Until = "1e1000",
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
     at: flags.At = None,

@@ -22,9 +22,9 @@ EXAMPLES = r"""Examples
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
-From that step on the margin stays so close. It may have been so before,
-on its way, but no step is before the entry. Late steps are the law's; where
-that still leaves something out, O(ln t / t), the run itself is followed.
+From that step on the margin stays so close; it may have been so before, on
+its way. Late steps are the law's; where that still leaves something out,
+O(ln t / t), the run itself is followed, from its start on.
 """
 
 
@@ -92,9 +92,9 @@ def _rigour(law: Law) -> str:
     """How the steps are known: `Prediction.steps_within`."""
     from latephase.core import Rigour
 
-    known = "late steps by the law, early ones found by following the run from its entry on"
+    known = "late steps by the law, early ones found by following the run from its start on"
     if law.constant == 0:
-        known = "found by following the run from its entry on"
+        known = "found by following the run from its start on"
     return f"{Rigour.estimated.name}: {known}"
 
 

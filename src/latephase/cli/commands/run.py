@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, interrupt, printing
 from latephase.cli import samples as sampled
+from latephase.cli.failures import told_warnings
 from latephase.cli.problem import ProblemFlags, stated
 from latephase.cli.progress import progress
 
@@ -34,16 +35,19 @@ _EXACT = 1e-12  # up to here a sample is called exact, and its error needs no wo
 @stated
 def command(
     asked: ProblemFlags,
-    until: flags.Until,
+    until: flags.Until = "1e1000",
     loss: flags.Loss = "exponential",
     at: flags.At = None,
     samples: flags.Samples = 200,
     max_steps: flags.MaxSteps = 1_000_000,
+    tolerance: flags.Tolerance = None,
+    slide_tolerance: flags.SlideTolerance = None,
+    dtype: flags.Dtype = None,
     save: flags.Save = None,
     json: flags.Json = False,
 ) -> None:
     """Simulate and print."""
-    with progress("training", "", lines=False) as shown:
+    with progress("training", "", lines=False) as shown, told_warnings():
         problem = asked.read()
         from latephase.problem.npz_file import claimed
         from latephase.runs import simulate
@@ -56,6 +60,9 @@ def command(
                 samples=samples,
                 loss=loss,
                 max_steps=max_steps,
+                tolerance=tolerance,
+                slide_tolerance=slide_tolerance,
+                dtype=dtype,
                 processes=os.cpu_count() or 1,
                 progress=shown,
             )
@@ -77,7 +84,7 @@ def _record(run: Run) -> dict[str, Any]:
         "outcome": run.outcome.name,
         "regime": run.regime.name if run.regime else None,
         "law": printing.law_record(run.law),
-        "rigour": run.rigour.name,
+        "rigour": run.rigour.name if run.rigour else None,
         "samples": sampled.records(run),
     }
 
@@ -117,7 +124,8 @@ def _print(run: Run, every: bool) -> None:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
         printing.line("law", printing.law_text(run.law))
-    printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
+    if run.rigour:
+        printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
     worst = float(run.trajectory.margin_error.isel(time=rows).max())
     if worst > _EXACT:
         off = f"y N(x) is off by at most {printing.show(worst, 2)} (1 + |y N(x)|)"

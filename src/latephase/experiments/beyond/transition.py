@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latephase.core import InputError, Rigour
+from latephase.core import InputError, LogTime, Rigour, log_times
 from latephase.core.arrays import Floats
 from latephase.margin import margin_on_line
 from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
 
-from ..bench.base import STEP_SIZE, Bench, Claim, Evidence
+from ..bench.base import HORIZON, STEP_SIZE, Bench, Claim, Evidence
 from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.statistics import median
 
@@ -25,6 +25,7 @@ SHOWN = (0.5, 1.0, 2.0)
 TRIALS, FLOW_TRIALS = 200, 20
 NEAR = 1e-3  # the deficit whose time is asked for, in units of c
 LATE = 12.0  # log10 t that the table and the summary show
+TIMES = sorted({*log_times(HORIZON, 60), LogTime.parse(f"1e{LATE:g}")})
 VANISHED = 1e-6
 SHARE = 0.99
 CAPTION = "Runs that fit both points, by c. Time: from the law, where it decides."
@@ -77,7 +78,7 @@ class SymmetricRuns:
     @property
     def late(self) -> float:
         """The median deficit at 10^LATE."""
-        return float(self.deficits[np.searchsorted(self.log10_t, LATE)])
+        return float(self.deficits[np.abs(self.log10_t - LATE).argmin()])
 
     @property
     def size(self) -> float:
@@ -98,7 +99,8 @@ class SymmetricRuns:
 def spot(bench: Bench, c: float) -> SymmetricRuns:
     """Run the ensemble on c and -c, and gradient flow where it is shown."""
     data = Dataset([c, -c], [1, -1])
-    found = bench.ensemble(INITIALIZER, data=data, trials=min(bench.trials, TRIALS))
+    times = tuple(t.text for t in TIMES)
+    found = bench.ensemble(INITIALIZER, data=data, at=times, trials=min(bench.trials, TRIALS))
     trained = np.isfinite(found["law_constant"].values)
     constants, offsets, deficits = (
         found[name].values[trained] for name in ("law_constant", "law_offset", "margin_deficit")

@@ -67,7 +67,7 @@ class MethodRow:
 def rows(found: xr.Dataset) -> list[MethodRow]:
     """A row for every method of `ensembles.compare`'s result; the first is the yardstick."""
     with np.errstate(all="ignore"):
-        shifts = _shifts(found.law_constant.values[..., -1], found.fitted.values)
+        shifts = _shifts(found.current_law_constant.values[..., -1], found.fitted.values)
         return [_row(found.isel(algorithm=i), shift) for i, shift in enumerate(shifts)]
 
 
@@ -87,7 +87,7 @@ def _shifts(constants: Floats, fitted: Bools) -> list[float]:
 def _row(one: xr.Dataset, shift: float) -> MethodRow:
     fitted = one.fitted.values
     chosen = one.isel(trial=np.flatnonzero(fitted))
-    gaps, constants = chosen.limit_gap.values, np.abs(chosen.law_constant.values)
+    gaps, constants = chosen.limit_gap.values, np.abs(chosen.current_law_constant.values)
     log10_t, end = one.log10_t.values, chosen.isel(time=-1)
     # The gap at the last powers of ten that were run, and how it decays.
     times = 10.0**log10_t
@@ -101,7 +101,7 @@ def _row(one: xr.Dataset, shift: float) -> MethodRow:
     after = constants[:, -1]
     settled = np.isfinite(before) & np.isfinite(after)
     same = np.abs(after - before) <= KEPT * np.maximum(before, 1e-12)
-    law = after / (end.log_flow_time.values + end.law_offset.values)
+    law = after / (end.log_flow_time.values + end.current_law_offset.values)
     return MethodRow(
         method=str(one.algorithm.values),
         spans=bool(one.spans),

@@ -145,7 +145,7 @@ def _record(task: PairTask, journey: Journey, row: int, found: AssessedChain) ->
     samples.exact[row] = False
 
     end = found.end
-    journey.state.parameters[..., row] = end
+    journey.state.parameters[..., row], journey.state.exact[row] = end, False
     journey.state.preactivations[..., row] = geometry.preactivations(end[:, 0], end[:, 1])
     outcome, half = ending(chain), _half_slide(geometry, chain)
     regime = regime_of_end(geometry, outcome, pattern(chain))

@@ -62,7 +62,7 @@ def _ending(found: Any, theta: Floats, dtype: str) -> Outcome:
             f"{dtype} stalled at update {found.stalled[0]:.0f}: nothing changes after "
             "it; latephase.stall predicts this, and without dtype the run goes on"
         )
-        warnings.warn(text, stacklevel=5)  # the caller of simulate, which is wrapped
+        warnings.warn(text, stacklevel=6)  # the caller of simulate, which is wrapped
         return Outcome.stalled
     if found.exhausted[0]:
         return Outcome.budget_exhausted

@@ -1,9 +1,11 @@
-"""How far any network is from its limit, and from when on within a bound: by curve, law or run."""
+"""How far any network is from its limit, and from when on within a bound: by curve or run."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +16,10 @@ from latephase.margin import zeros_on_line
 from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
 
-from .last_passage import FARTHEST, RESOLVED, last_passage
-from .pair_deviation import PairDeviation
+from .last_passage import FARTHEST, RESOLVED, Steps, last_passage
+from .stepped import FEW, MANY, stepped
 
-_ULP = 2.0**-52
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
-_ALIKE = 1e-3  # of ln t, by which rounding may put the curve off the law
-_SHARE = 1e-6  # of a constant, to which the curve must know it
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class Deviation:
     with `boundary`.
 
     The run was last seen at ln t = `log_last`, `remainder` off its asymptotic path, to which it
-    comes like t^-rate (not at all if rate is 0);  slides: whether a kink is chattered about.
+    comes like t^-rate (not at all if rate is 0);  sharp: whether the curve's constant is known well
+    enough;  slides: whether a kink is chattered about.
     """
 
     run: Run
@@ -38,6 +38,7 @@ class Deviation:
     log_last: float
     remainder: float
     rate: float
+    sharp: bool
     slides: bool
     boundary: bool = False
 
@@ -47,35 +48,22 @@ class Deviation:
         if log is not None and log > self.log_last and self._apart(log) <= _APART * eps:
             return LogTime.from_log(log, flow=self.run.flow)
         if eps < RESOLVED * self._size:
-            return self._by_logarithm(eps)
+            return None
         return self._followed(eps, max(self.log_last, log or 0.0, 1.0))
-
-    @property
-    def constant_error(self) -> float:
-        """Error of the curve's constant: of its extrapolation, and of the parameters read off."""
-        return self.curve.slope[1] + 16 * _ULP * self.log_last * self._size
 
     @property
     def _size(self) -> float:
         return float(np.abs(self.run.data.inputs).max())
 
-    @property
-    def _pair(self) -> bool:
-        """Whether the law is a closed form."""
-        return self.law is not None and self.run.problem.is_pair
-
     def _asymptotic(self, eps: float) -> float | None:
-        """ln t by the curve or by a law that says the same; None where neither is sharp."""
-        law, constant = self.law, abs(self.curve.slope[0])
+        """ln t by the curve, or of the boundary by the law; None where that is not sharp."""
+        law = self.law
         if self.boundary:
             return None if law is None else law.log_time_within(eps, boundary=True)
         log = self.curve.within(eps)
         if log is None or (law is not None and law.constant == 0):
             return None
-        if law is not None and self._pair:
-            by_law = law.log_time_within(eps)
-            return by_law if by_law is not None and abs(by_law - log) <= _ALIKE * log else log
-        return log if self.constant_error <= _SHARE * constant else None
+        return log if self.sharp else None
 
     def _apart(self, log: float) -> float:
         """How far the margin may be from the curve at ln t, from how far theta is."""
@@ -83,53 +71,46 @@ class Deviation:
         off = math.inf if self.rate == 0 else left
         return self._size * off / (float(np.linalg.norm(self.curve.direction)) * log)
 
-    def _by_logarithm(self, eps: float) -> LogTime | None:
-        """Where a difference of margins is rounding: a law of C = 0 knows the logarithm."""
-        run, law = self.run, self.law
-        if law is None or not self._pair or law.constant != 0:
-            return None
-        times = LogTime.parse(0), LogTime.from_log(self.log_last, flow=run.flow)
-        return PairDeviation(run.problem, law, *times, run.options, self.boundary).within(eps)
-
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
-        chatter = self.slides and not self.run.flow
-        excess = lambda times: self._log_deviations(times) - math.log(eps)  # noqa: E731
+        run, flow = self.run, self.run.flow
+        excess = lambda times: self._log_off(run.followed(times)) - math.log(eps)  # noqa: E731
+        steps = lambda n: self._log_off(stepped(run.problem, n)) - math.log(eps)  # noqa: E731
+        at_once = run.data.d == 1 and not self.boundary
+        chatters = self.slides and not flow
+        near = Steps(steps, MANY if at_once else FEW) if chatters else None
         while log_top <= FARTHEST:
-            top = LogTime.from_log(log_top, flow=self.run.flow)
-            start = LogTime.parse(0)
-            found = last_passage(excess, start, top, flow=self.run.flow, chatter=chatter)
+            top = LogTime.from_log(log_top, flow=flow)
+            found = last_passage(excess, top, flow=flow, steps=near)
             if found is not None:
                 return found
             log_top *= 2
         return None
 
-    def _log_deviations(self, times: list[LogTime]) -> Floats:
+    def _log_off(self, path: Mapping[Any, Any]) -> Floats:
         if self.boundary:
-            off = zeros_off(self.run, times, self.law)
+            off = zeros_off(path, self.run, self.law)
         else:
-            off = np.abs(margins_at(self.run, times) - self.curve.start)
+            off = np.abs(margins_of(path, self.run) - self.curve.start)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(off))
 
 
-def margins_at(run: Run, times: list[LogTime]) -> Floats:
-    """Robustness margins (S,) of a run at ascending times."""
-    path, outer = run.followed(times), run.network.output_weights
+def margins_of(path: Mapping[Any, Any], run: Run) -> Floats:
+    """Robustness margins (S,) of samples of a run."""
     if run.data.d <= 2:
-        return np.asarray(path.robustness_margin.values)
-    pairs = zip(path.weights.values, path.biases.values, strict=True)  # left out by `simulate`,
-    return np.array(  # as they take their time
-        [margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs]
-    )
+        return np.asarray(path["robustness_margin"])
+    outer = run.network.output_weights  # left out by `simulate`, as they take their time
+    pairs = zip(np.asarray(path["weights"]), np.asarray(path["biases"]), strict=True)
+    return np.array([margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs])
 
 
-def zeros_off(run: Run, times: list[LogTime], law: Law | None) -> Floats:
+def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:
     """Distance (S,) of the farthest zero on the line from law.limit_boundary; NaN without zeros."""
     assert law is not None
     assert law.limit_boundary is not None
-    path, outer = run.followed(times), run.network.output_weights
-    found = []
-    for w, b in zip(path.weights.values[..., 0], path.biases.values, strict=True):
+    found, outer = [], run.network.output_weights
+    weights, biases = np.asarray(path["weights"])[..., 0], np.asarray(path["biases"])
+    for w, b in zip(weights, biases, strict=True):
         zeros = zeros_on_line(w, b, outer) if np.isfinite(w).all() else np.zeros(0)
         found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
     return np.array(found)

@@ -20,34 +20,62 @@ _SHARP = 1e-8  # of ln t, to which a passage is found
 _STEEP = 40.0  # ln t up to which the run is sampled evenly: its transients are relics of steps
 _EVEN, _FAR = 240, 120  # samples up to there, and beyond
 _WITHIN = np.linspace(0.0, 1.0, 13)
-_ROUNDS = 40
-_CHATTERING = 40_000  # steps looked at one by one where a kink is chattered about
+_ROUNDS = 60
+_NEXT = 64  # steps after a passage that are looked at one by one
 _EXACT = 2.0**53
 
 
-def last_passage(
-    excess: Excess, start: LogTime, top: LogTime, *, flow: bool, chatter: bool = False
-) -> LogTime | None:
-    """The earliest time from which on, up to `top`, every sample has excess <= 0; >= start.
+@dataclass(frozen=True)
+class Steps:
+    """excess(n): ln(quantity / bound) (n + 1,) after 0, 1, ..., n steps, n <= most."""
 
-    None if `top` has not.  chatter: look at every step after the passage, while there are few, as a
-    step over a kink and the next one differ.  Rigour: estimated: the run is sampled 6 times per
-    e-fold, and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
+    excess: Callable[[int], Floats]
+    most: int
+
+
+def last_passage(
+    excess: Excess,
+    top: LogTime,
+    *,
+    flow: bool,
+    entry: LogTime | None = None,
+    steps: Steps | None = None,
+) -> LogTime | None:
+    """The earliest time from which on, up to `top`, every sample has excess <= 0.
+
+    None if `top` has not.  entry: about which things move within few steps;  steps: where a kink
+    is chattered about, so that a step over it and the next one differ: the first ones, which decide
+    where the passage is among them.
+    Rigour: estimated: the run is sampled 6 times per e-fold, of t and of the time since a passage,
+    and a passage between two samples is found to 1e-8 of ln t (or two floats, or one step).
     """
+    start = LogTime.parse(0)
     if top <= start:
         return start if excess([start])[0] <= 0 else None
-    bracket = _Bracket().narrowed(excess, _grid(start, top, flow))
-    if chatter and bracket.low is not None and bracket.low[0].as_float < _CHATTERING:
-        first = int(bracket.low[0].as_float)
-        steps = range(first + 1, min(3 * first + 64, first + _CHATTERING))
-        bracket = _Bracket(high=bracket.high).narrowed(
-            excess, [t for n in steps if (t := _at(float(n), flow)) <= top]
-        )
+    found = _last(excess, [start, *_grid(entry, top, flow), top], flow)
+    if steps is None or found is None or found.as_float > steps.most / 3:
+        return found
+    count = int(min(3 * found.as_float + _NEXT, steps.most, top.as_float))
+    outside = np.flatnonzero(~(steps.excess(count) <= 0))
+    after = int(outside[-1]) + 1 if len(outside) else 0
+    return _at(float(after), flow) if after <= count else found
+
+
+def _last(excess: Excess, times: list[LogTime], flow: bool) -> LogTime | None:
+    """The last passage that can be seen from these times on, which are looked at first."""
+    top, bracket = times[-1], _Bracket().narrowed(excess, times)
     for _ in range(_ROUNDS):
-        inner = bracket.inner_times(flow)
-        if not inner:
+        if inner := bracket.inner_times(flow):
+            bracket = bracket.narrowed(excess, inner)
+            continue
+        # A passage.  Is it the last one?
+        if bracket.high is None:
+            return None
+        later = [t for t in _after(bracket.high[0], flow) if t < top]
+        after = _Bracket(high=(top, -math.inf)).narrowed(excess, later)
+        if after.low is None:
             break
-        bracket = bracket.narrowed(excess, inner)
+        bracket = after
     return None if bracket.high is None else bracket.high[0]
 
 
@@ -88,19 +116,32 @@ class _Bracket:
         return sorted(t for x in shares if a < (t := _mixed(a, b, float(x), flow)) < b)
 
 
-def _grid(start: LogTime, top: LogTime, flow: bool) -> list[LogTime]:
-    """Times from start to top: after a late entry things may move within few steps again."""
-    first = start.as_float
+def _grid(entry: LogTime | None, top: LogTime, flow: bool) -> list[LogTime]:
+    """Times from 0 to top, and about the entry."""
     even = np.linspace(math.log(1e-3) if flow else 0.0, min(_STEEP, top.log), _EVEN)
     times = {_about(float(log), flow) for log in even}
     if top.log > _STEEP:
         times |= {_about(float(log), flow) for log in np.geomspace(_STEEP, top.log, _FAR)}
+    if entry is not None:
+        times |= {entry, *_since(entry, flow), *_since(entry, flow, -1.0)}
+    return sorted(t for t in times if LogTime.parse(0) < t < top)
+
+
+def _after(time: LogTime, flow: bool) -> list[LogTime]:
+    """Times after a passage, ascending: the next steps, and later ones."""
+    steps = range(1, _NEXT) if not flow and time.as_float < _EXACT else range(0)
+    return sorted({_at(time.as_float + n, flow) for n in steps} | _since(time, flow))
+
+
+def _since(time: LogTime, flow: bool, sign: float = 1.0) -> set[LogTime]:
+    """Times at every distance after a time, or (sign -1) before it."""
+    first = time.as_float
     if first < _EXACT:
-        after = first + np.exp(even)
-        times |= {_at(float(t), flow) for t in after[after < _EXACT]}
-    else:
-        times |= {LogTime.from_log(start.log + math.exp(-k), flow=flow) for k in range(32)}
-    return [start, *sorted(t for t in times if start < t < top), top]
+        away = np.exp(np.linspace(math.log(1e-3) if flow else 0.0, _STEEP, _EVEN))
+        there = first + sign * away
+        return {_at(float(t), flow) for t in there[(there > 0) & (there < _EXACT)]} - {time}
+    logs = (time.log + sign * math.exp(-k) for k in range(32))
+    return {LogTime.from_log(log, flow=flow) for log in logs} - {time}
 
 
 def _about(log: float, flow: bool) -> LogTime:

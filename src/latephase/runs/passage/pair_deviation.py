@@ -15,7 +15,8 @@ from latephase.core.arrays import Floats
 from latephase.problem import Problem
 from latephase.runs.simulate import simulate
 
-from .last_passage import RESOLVED, last_passage
+from .last_passage import RESOLVED, Steps, last_passage
+from .stepped import MANY, stepped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,12 +32,11 @@ class PairDeviation:
     """The deviation of a run of two neurons on two points from its limit: |margin - limit_margin|,
     or |x* - limit_boundary| with `boundary`.
 
-    start: the time from which on it is looked at;  settled: one at which the run is in its regime.
+    settled: a time at which the run is in its regime.
     """
 
     problem: Problem
     law: Law
-    start: LogTime
     settled: LogTime
     options: Mapping[str, Any]
     boundary: bool = False
@@ -71,12 +71,12 @@ class PairDeviation:
         return max(self.settled.log, level, 0.0) + _FORGOTTEN
 
     def within(self, eps: float) -> LogTime | None:
-        """The time >= start from which on the deviation is at most eps, None where unknown."""
+        """The time from which on the deviation is at most eps, None where unknown."""
         if self.law.constant == 0:
             return self._fast(eps)
         log = self.law.log_time_within(self._reach(eps), boundary=True)
         if log is not None and log >= self.forgets:
-            return max(self.start, LogTime.from_log(log, flow=self.flow))
+            return LogTime.from_log(log, flow=self.flow)
         if eps < RESOLVED * self.size:
             return None
         return self._follow(eps, self.forgets)
@@ -91,10 +91,13 @@ class PairDeviation:
         beyond = not self.boundary and self.law.margin_constant < 0 and eps >= self.off_centre
         return eps + 2 * self.off_centre if beyond else eps
 
-    def _follow(self, eps: float, log_top: float, start: LogTime | None = None) -> LogTime | None:
-        top = max(self.start, LogTime.from_log(log_top, flow=self.flow))
+    def _follow(self, eps: float, log_top: float) -> LogTime | None:
+        top = LogTime.from_log(log_top, flow=self.flow)
         excess = lambda times: self.log_deviations(times) - math.log(eps)  # noqa: E731
-        return last_passage(excess, start or self.start, top, flow=self.flow)
+        steps = lambda n: self._log_off(stepped(self.problem, n)) - math.log(eps)  # noqa: E731
+        slides = self.problem.geometry.gram_sign > 0 and not self.flow
+        near = Steps(steps, MANY) if slides else None
+        return last_passage(excess, top, flow=self.flow, entry=self.settled, steps=near)
 
     def _fast(self, eps: float) -> LogTime | None:
         """A constant of 0: the deviation falls like 1 / (t ln t)."""
@@ -106,7 +109,7 @@ class PairDeviation:
             return self._follow(eps, self.forgets + max(0.0, math.log(optimal / eps)))
         there = LogTime.from_log(log, flow=self.flow)
         if abs(float(self.log_deviations([there])[0]) - math.log(eps)) < _AGREES:
-            return self._follow(eps, log + 2.0, self._plain)
+            return self._follow(eps, log + 2.0)
         return there  # float64's differences are lost there, and the run has no logarithm
 
     @cached_property
@@ -134,11 +137,13 @@ class PairDeviation:
 
     def log_deviations(self, times: list[LogTime]) -> Floats:
         """ln of the deviation (S,) at sorted times; NaN where there is none: x* is undefined."""
-        path = self._simulated(times)
+        return self._log_off(self._simulated(times))
+
+    def _log_off(self, path: Mapping[Any, Any]) -> Floats:
         limit = self.law.limit_boundary if self.boundary else self.law.limit_margin
-        found = path.boundary.values if self.boundary else path.robustness_margin.values
+        found = np.asarray(path["boundary" if self.boundary else "robustness_margin"])
         if self.off_centre == 0:
-            return np.where(np.isnan(found), np.nan, path.log_margin_deficit.values)
+            return np.where(np.isnan(found), np.nan, path["log_margin_deficit"])
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.abs(found - limit)))
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from latephase.core import InputError
 from latephase.core.arrays import Floats
+from latephase.problem.checks import dtype_name
 from latephase.training.parameters import Array
 
 
@@ -83,8 +83,5 @@ FORMATS = {
 
 
 def format_of(dtype: object) -> Format:
-    """The format of a name.  Raises InputError."""
-    name = getattr(dtype, "name", dtype)
-    if not isinstance(name, str) or name not in FORMATS:
-        raise InputError(f"a dtype, {', '.join(FORMATS)}", dtype, "use one of these names")
-    return FORMATS[name]
+    """The format of a dtype, however it is named.  Raises InputError."""
+    return FORMATS[dtype_name(dtype)]

@@ -30,6 +30,7 @@ class LossBasedSchedule(SteppedMethod):
     """
 
     name: ClassVar[str] = "loss_based"
+    follows_flow = True
     step_size: float = parameter("> 0")
 
     def init(self, view: View) -> Memory:

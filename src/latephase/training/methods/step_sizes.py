@@ -6,6 +6,7 @@ points they keep the constant C of the late phase and change the clock only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,8 +25,14 @@ class PowerStep(SteppedMethod):
     """
 
     name: ClassVar[str] = "power_step"
+    follows_flow = True
     step_size: float = parameter("> 0")
     exponent: float = parameter("> -1", 1.0)
+
+    def clock(self, points: int) -> tuple[float, float]:
+        """The sum of h_t is step_size t^(1 + exponent) / (1 + exponent)."""
+        rate = 1.0 + self.exponent
+        return rate, self.log_step - math.log(rate)
 
     def step(self, view: View, memory: Any) -> Step:
         now = view.gradient()
@@ -45,6 +52,11 @@ class LossScaled(SteppedMethod):
     step_size: float = parameter("> 0")
     decay: float = parameter(">= 0", 0.0)
 
+    @property
+    def follows_flow(self) -> bool:  # type: ignore[override]
+        """Steps that shrink faster add up to a loss above 0."""
+        return self.decay <= 1
+
     def step(self, view: View, memory: Any) -> Step:
         now = view.gradient()
         rate = self.step_size * (view.time + 1.0) ** -self.decay
@@ -59,6 +71,7 @@ class NormalizedGradientDescent(SteppedMethod):
     """
 
     name: ClassVar[str] = "normalized_gd"
+    follows_flow = True
     step_size: float = parameter("> 0")
 
     def step(self, view: View, memory: Any) -> Step:
@@ -74,6 +87,7 @@ class PolyakStep(SteppedMethod):
     """
 
     name: ClassVar[str] = "polyak_step"
+    follows_flow = True
     scale: float = parameter("> 0", 1.0)
 
     def step(self, view: View, memory: Any) -> Step:

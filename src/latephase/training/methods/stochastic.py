@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,9 +24,14 @@ class StochasticGradientDescent(SteppedMethod):
     """
 
     name: ClassVar[str] = "sgd"
+    follows_flow = True
     step_size: float = parameter("> 0")
     replacement: bool = static(True)
     seed: int = static(0)
+
+    def clock(self, points: int) -> tuple[float, float]:
+        """Each point has its turn once in n steps, in the mean."""
+        return 1.0, self.log_step - math.log(points)
 
     def step(self, view: View, memory: Any) -> Step:
         points = view.data.labels.shape[0]
