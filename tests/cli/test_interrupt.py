@@ -179,3 +179,25 @@ def test_an_interruption_after_the_report_says_where_it_is(latephase, monkeypatc
     ended = latephase("reproduce")
     told = f"latephase: interrupted; the report is complete: {tmp_path / 'report.html'}\n"
     assert (ended.code, ended.err) == (130, told)
+
+
+LOADED = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(30)
+except BaseException as error:
+    print("raised in a module", repr(error), flush=True)
+    raise
+"""
+
+
+def test_nothing_is_raised_in_a_module_that_is_being_loaded(start, tmp_path):
+    """Compiled modules crash on it: jaxlib ended with SIGSEGV."""
+    (tmp_path / "slow_to_load.py").write_text(LOADED)
+    lines = "with interrupt.guarded(to_the_end=True), interrupt.raised():\n import slow_to_load"
+    code = f"import sys; sys.path.insert(0, '.')\nfrom latephase.cli import interrupt\n{lines}"
+    process = start([sys.executable, "-c", code])
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines() == ["latephase: interrupted; nothing was kept"]

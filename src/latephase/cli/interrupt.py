@@ -26,6 +26,7 @@ SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 GRACE = 1.5  # seconds that Python gets to unwind before the process is ended without it
+_IMPORTS = "<frozen importlib._bootstrap>"
 _PATIENCE = 0.4  # seconds that it may take to tell: a full pipe, or a folder to be removed
 
 Consequence = Callable[[], str]
@@ -131,10 +132,17 @@ def _handle(number: int, frame: FrameType | None) -> None:
     """What Python does in the main thread when a signal has come."""
     first = not _now.received
     _now.received = _now.received or number
-    if first and _now.raises:
+    if first and _now.raises and not _importing(frame):
         raise KeyboardInterrupt
     _last_words()
     _leave()
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded: compiled ones crash on an exception in their midst."""
+    while frame is not None and frame.f_code.co_filename != _IMPORTS:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _watch(undo: ExitStack) -> None:
@@ -173,6 +181,12 @@ def _last_words() -> None:
 
 
 def _leave() -> NoReturn:
+    if "multiprocessing.util" in sys.modules:  # else its tracker warns of semaphores, after us
+        from multiprocessing.util import _run_finalizers  # type: ignore[attr-defined]
+
+        tidying = threading.Thread(target=_run_finalizers, args=(0,), daemon=True)
+        tidying.start()
+        tidying.join(_PATIENCE)
     os._exit(exit_code())  # threads in compiled code would hold up any other way out
 
 
