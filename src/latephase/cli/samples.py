@@ -60,13 +60,14 @@ def records(run: Run) -> list[dict[str, Any]]:
     """The samples as JSON objects, as the contract of `run --json` states them."""
     shown = rounded(run)
     weights = shown.weights.values
+    biases = shown.biases.values if "biases" in shown else None
     flat = weights[..., 0] if weights.shape[-1] == 1 else weights
     return [
         {
             "t": str(shown.time.values[i]),
             "log10_t": float(shown.log10_t[i]),
             "weights": flat[i].tolist(),
-            "biases": shown.biases.values[i].tolist(),
+            **({} if biases is None else {"biases": biases[i].tolist()}),
             **{name: float(shown[name][i]) for name in _SCALARS},
             "rigour": str(shown.rigour.values[i]),
         }

@@ -1,4 +1,4 @@
-"""Networks in .npz files: the arrays `weights`, `biases` and `output_weights`, no pickles."""
+"""Networks in .npz files: the arrays `weights`, `biases`, `output_weights`; no pickles."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from latephase.core.arrays import Floats
 from latephase.problem.checks import file_content
 from latephase.store.directory import claim_file, claiming, replace_file
 
-NEEDED = ("weights", "biases")
-NAMES = (*NEEDED, "output_weights")
+NAMES = ("weights", "biases", "output_weights", "negative_slope")
+WRITTEN = {"weights", "output_weights"}  # of every network; biases and slope where it has them
 _BROKEN = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, MemoryError)
 
 
 def read(path: object) -> dict[str, NDArray[Any]]:
-    """The arrays of a network file, `output_weights` only if it is there.  Raises InputError."""
+    """The arrays of a network file, those that are there.  Raises InputError without weights."""
     found = _members(path, file_content(path, ".npz"))
     arrays = {name: part for name, part in found.items() if isinstance(part, np.ndarray)}
     present = Words(f"{path} with {', '.join(sorted(arrays)) or 'nothing'}")
-    missing = [name for name in NEEDED if name not in arrays]
-    if missing:
-        raise InputError(f"the arrays {' and '.join(NEEDED)}", present, f"add {missing[0]}")
+    if "weights" not in arrays:
+        raise InputError("the array weights", present, "add weights")
     unknown = sorted(set(found) - set(arrays).intersection(NAMES))
     if unknown:
         # With an `output_bias` it is another network; a misspelt `output_weight` is not +1, -1.
@@ -71,6 +70,6 @@ def _members(path: object, content: bytes) -> dict[str, Any]:
 def _is_network(target: Path) -> bool:
     """Whether the file is one that `write` may have written."""
     try:
-        return set(read(target)) == set(NAMES)
+        return set(read(target)) >= WRITTEN
     except InputError:
         return False

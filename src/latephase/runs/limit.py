@@ -16,7 +16,7 @@ from latephase.core.calls import public
 from latephase.core.records import Told, distance
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
-from latephase.late.limits.gradients import LinearMode, augmented
+from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import ModeLimit, mode_limit
 from latephase.late.limits.settled import Pair
@@ -26,6 +26,7 @@ from latephase.problem import Dataset, ShallowReLU
 
 from .passage.deviation import Deviation
 from .run import Run
+from .trajectory import parameters_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,8 @@ class Limit(Told):
     multipliers : array (n,)
         Those of the KKT conditions, >= 0.
     slide_multipliers : mapping
-        {(neuron, point): share of the multiplier} for pairs that slide.
+        {(neuron, point): share of the multiplier} for pairs that slide, from the negative slope
+        (0 of a ReLU) to 1.
     kkt_residual : float
         Up to which the KKT conditions are met.
     normalised_margin : float
@@ -135,7 +137,8 @@ class Limit(Told):
         if self.data.d != 1:
             return None
         n = self.network
-        return zeros_on_line(n.weights[:, 0], n.biases, n.output_weights)
+        parts = (n.weights[:, 0], n.biases_or_zeros, n.output_weights)
+        return zeros_on_line(*parts, n.negative_slope)
 
     def network_at(self, t: object) -> ShallowReLU:
         """The asymptotic network at time t > 1: network * ln t + offset.
@@ -158,8 +161,8 @@ class Limit(Told):
         time = LogTime.parse(t, flow=self.flow, name="t")
         if not time.log > 0:
             raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
-        theta = _theta(self.network) * time.log + _theta(self.offset)
-        return _network(theta, self.network.output_weights)
+        theta = self.network.parameters * time.log + self.offset.parameters
+        return self.network.with_parameters(theta)
 
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|margin(t) - robustness_margin\\| <= eps.
@@ -236,13 +239,13 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    pattern, outer = _pattern(run), run.network.output_weights
+    pattern, kind = _pattern(run), run.network
     theta, log_t = _last_sample(run, pattern)
-    found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
-    mode = LinearMode.of(pattern, run.data, outer)
+    found = mode_limit(pattern, theta, run.data, kind, log_t, run.method.log_step)
+    mode = LinearMode.of(pattern, run.data, kind)
     if found is None:
         raise _unfitted(not_separated(mode.gradients))
-    network, rest = _network(found.direction, outer), _network(found.offset, outer)
+    network, rest = kind.with_parameters(found.direction), kind.with_parameters(found.offset)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
         raise _unfitted(served <= TIGHT)
@@ -260,11 +263,11 @@ def limit(run: Run) -> Limit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or mode_law(found, outer, run.data, log_t),
+        law=run.law or mode_law(found, kind, run.data, log_t),
         distance=_norm(theta / _norm(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
-        _curve=Curve(found.direction, found.offset, outer, run.data),
+        _curve=Curve(found.direction, found.offset, kind, run.data),
         _run=run,
         _log_last=log_t,
     )
@@ -281,10 +284,10 @@ def _unfitted(points: Bools) -> InputError:
 
 
 def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
-    """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
+    """theta (m, k) and ln t of the latest sample that was reached, or of the horizon of a run
     that settled after it."""
     theta, log10_t = _latest(run.trajectory)
-    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
+    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run)):
         late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
         if late.log10 > log10_t:
             theta, log10_t = _latest(run.followed([late]))
@@ -295,14 +298,15 @@ def _last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
     return theta, log10_t * math.log(10.0)
 
 
-def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
-    active = theta @ augmented(data.inputs).T > 0
-    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
+def _in_mode(theta: Floats, pattern: Ints, run: Run) -> bool:
+    active = theta @ run.network.points(run.data.inputs).T > 0
+    linear = run.network.negative_slope == 1  # one mode for ever
+    return linear or bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
 
 
 def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
     """theta and the decimal logarithm of t at the latest sample that was reached."""
-    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
+    theta = parameters_of(samples)
     log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
     k = int(np.argmax(log10_t))
     return theta[k], float(log10_t[k])
@@ -327,7 +331,7 @@ def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data
 
     An upper bound for it, and cheap where many neurons slide at one point.
     """
-    shares = (mode.pattern == ACTIVE).astype(float)
+    shares = mode.gains.copy()
     for pair, share in found.slide_multipliers.items():
         shares[pair] = share
     pulls = shares * mode.signs * found.multipliers
@@ -338,11 +342,3 @@ def _kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data
 
 def _norm(values: Floats) -> float:
     return float(np.linalg.norm(values))
-
-
-def _theta(network: ShallowReLU) -> Floats:
-    return np.concatenate([network.weights, network.biases[:, None]], axis=1)
-
-
-def _network(theta: Floats, output_weights: Floats) -> ShallowReLU:
-    return ShallowReLU(theta[:, :-1], theta[:, -1], output_weights)

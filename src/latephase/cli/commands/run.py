@@ -87,7 +87,7 @@ def _save(run: Run, path: str) -> str:
     are.
     """
     from latephase.core import InputError, Words
-    from latephase.problem import ShallowReLU
+    from latephase.runs.trajectory import parameters_of
 
     reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
     if not reached.any():
@@ -95,7 +95,7 @@ def _save(run: Run, path: str) -> str:
         raise InputError("a sample that was reached, to save", got, do)
     found = run.trajectory.isel(time=reached)
     at = found.isel(time=found.log10_t.values.argmax())
-    ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights).save(path)
+    run.network.with_parameters(parameters_of(at)).save(path)
     return str(at.time.values)
 
 

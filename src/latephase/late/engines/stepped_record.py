@@ -9,28 +9,31 @@ from latephase.core.arrays import Floats
 from latephase.late.engine import Record
 from latephase.late.pattern import statuses
 from latephase.problem import Problem
+from latephase.problem.activation import activated
 
 
-def network_path(weights: Floats, biases: Floats) -> Floats:
-    """theta (S, m, d + 1) of weights (S, m, d) and biases (S, m); NaN where one is not finite."""
-    theta = np.concatenate([weights, biases[..., None]], axis=-1)
+def network_path(weights: Floats, biases: Floats | None) -> Floats:
+    """theta (S, m, k) of weights (S, m, d) and biases (S, m) or None; NaN where one is not
+    finite."""
+    theta = weights if biases is None else np.concatenate([weights, biases[..., None]], axis=-1)
     return np.where(np.isfinite(theta).all(axis=(1, 2), keepdims=True), theta, np.nan)
 
 
 def stepped_record(problem: Problem, theta: Floats, outcome: Outcome) -> Record:
-    """The record of theta (S, m, d + 1), NaN where not reached; how far it is from exact arithmetic
+    """The record of theta (S, m, k), NaN where not reached; how far it is from exact arithmetic
     is not known.
 
     margin_error bounds max_i |Delta q_i| / (1 + |q_i|) by evaluating the q_i of theta in float64:
     as many roundings as there are terms, each of the sizes of all terms.
     """
-    network, inputs = problem.network, problem.data.inputs
-    w, b, v = theta[..., :-1], theta[..., -1], network.output_weights
+    network, v = problem.network, problem.network.output_weights
+    inputs = problem.data.inputs
     reached = np.isfinite(theta).all(axis=(1, 2))
     with np.errstate(all="ignore"):
-        a = w @ inputs.T + b[..., None]
-        q = np.maximum(a, 0.0).swapaxes(1, 2) @ v
-        size = (np.abs(w) @ np.abs(inputs).T + np.abs(b)[..., None]).swapaxes(1, 2) @ np.abs(v)
+        a = network.preactivations(theta, inputs)
+        q = activated(a, network.negative_slope).swapaxes(1, 2) @ v
+        terms = network.preactivations(np.abs(theta), np.abs(inputs))
+        size = terms.swapaxes(1, 2) @ np.abs(v)
         error = 2.0**-53 * (network.m + network.d + 3) * size / (1 + np.abs(q))
     return Record(
         parameters=theta,

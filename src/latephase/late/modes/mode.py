@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING, Statuses
+from latephase.late.pattern import SLIDING, Statuses
 
 from .dynamics import Dynamics
 from .linear_algebra import off_columns, spanned
@@ -35,8 +35,8 @@ class Mode:
     basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
     pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
     margins (n,) at entry;
-    slides: pairs (k, 2) whose multipliers may reach an end, multipliers (k, n) maps pulls to
-    multiplier * pull.
+    slides: pairs (k, 2) whose multipliers may reach an end, needs and rooms (k, n) map pulls to
+    multiplier * room, and to the room.
     """
 
     dynamics: Dynamics
@@ -49,7 +49,8 @@ class Mode:
     log_drive: float
     margins: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
 
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
@@ -75,7 +76,8 @@ class Mode:
             2 * math.log(unit),
             _margins(dynamics, theta, status),
             slides.reshape(-1, 2),
-            np.concatenate([neuron.multipliers for neuron in neurons]),
+            np.concatenate([neuron.needs for neuron in neurons]),
+            np.concatenate([neuron.rooms for neuron in neurons]),
         )
 
     def entered(self, theta: Floats) -> Mode:
@@ -115,11 +117,11 @@ class Mode:
 
     @property
     def serving_resting(self) -> Bools:
-        """Neurons (m,) that are active at a point at rest."""
-        return np.asarray((self.status[:, self.resting] == ACTIVE).any(axis=1))
+        """Neurons (m,) that a point at rest pulls."""
+        return np.asarray((self.dynamics.gains(self.status)[:, self.resting] > 0).any(axis=1))
 
 
 def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
-    """q_i (n,) of the active pairs: what the mode sees, also an ulp beyond a kink."""
-    a = dynamics.preactivations(theta) * (status == ACTIVE)
+    """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
+    a = dynamics.preactivations(theta) * dynamics.gains(status)
     return np.asarray((dynamics.signs * a).sum(axis=0))
