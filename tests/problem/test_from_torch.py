@@ -70,6 +70,44 @@ def test_without_hidden_bias_there_are_no_biases():
     assert net.biases is None
 
 
+def module(*kinds: str, slope: float = 0.25, state: dict[str, object] = STATE) -> object:
+    """A stand-in for a Sequential of layers of these kinds."""
+
+    def layer(kind: str) -> object:
+        part = type(kind, (), {"children": lambda self: iter(()), "negative_slope": slope})()
+        part.modules = lambda: iter([part])
+        part.named_modules = lambda remove_duplicate=True: iter([("", part)])
+        return part
+
+    layers = [layer(kind) for kind in kinds]
+    whole = type("Sequential", (), {"children": lambda self: iter(layers)})()
+    whole.modules = lambda: iter([whole, *layers])
+    named = [("", whole), *((str(k), one) for k, one in enumerate(layers))]
+    whole.named_modules = lambda remove_duplicate=True: iter(named)
+    whole.state_dict = lambda: fakes(state)
+    return whole
+
+
+def test_the_slope_of_a_leaky_relu_is_read():
+    """Ground truth: LeakyReLU(0.25), as PyTorch names its attribute."""
+    leaky = module("Linear", "LeakyReLU", "Linear")
+    assert ShallowReLU.from_torch(leaky).negative_slope == 0.25
+    assert ShallowReLU.from_torch(leaky, negative_slope=0.25).negative_slope == 0.25
+    assert "leave it out" in refusal(ShallowReLU.from_torch, leaky, negative_slope=0.5)
+    outside = module("Linear", "LeakyReLU", "Linear", slope=-1.0)
+    assert "from 0 to 1" in refusal(ShallowReLU.from_torch, outside)
+    for kinds in (("Linear", "Tanh", "Linear"), ("Linear", "LeakyReLU", "Linear", "ReLU"),
+                  ("LeakyReLU", "Linear", "Linear"), ("Linear", "Linear")):  # fmt: skip
+        assert "LeakyReLU" in refusal(ShallowReLU.from_torch, module(*kinds))
+
+
+def test_the_slope_of_a_state_dict_is_what_the_caller_says():
+    """Ground truth: a state dict has no activation; without a word it is a ReLU."""
+    assert ShallowReLU.from_torch(fakes(STATE)).negative_slope == 0.0
+    assert ShallowReLU.from_torch(fakes(STATE), negative_slope=0.1).negative_slope == 0.1
+    assert "from 0 to 1" in refusal(ShallowReLU.from_torch, fakes(STATE), negative_slope=2)
+
+
 @pytest.mark.parametrize("names", [("0", "2"), ("net.0", "net.2"), ("net.2", "net.10")])
 def test_one_neuron_on_a_line_is_read_in_the_order_of_a_sequential(names):
     """Ground truth: a Sequential uses its layers in the order of their numbers."""

@@ -54,11 +54,16 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
         drive = (pulls * dynamics.gains(np.where(held, below, result))) @ points
         multipliers = _shortest(points[down], drive, most)
         velocity = drive - multipliers @ points[down]
-        # Active where a multiplier is 1, inactive where it is 0, sliding between.
+        # Active where a multiplier is 1, inactive where it is 0, sliding between; the solver may stop
+        # an ulp short of a bound, at a velocity that says on which side it is.
         ends = np.where(multipliers >= most, ACTIVE, SLIDING)
         ends = np.where(multipliers <= 0, INACTIVE, ends)
-        passed = np.where(points[down] @ velocity > 0, ACTIVE, INACTIVE)
-        result[down] = np.where(most <= _VANISHED, passed, ends)
+        rises = points[down] @ velocity
+        passed = np.where(rises > 0, ACTIVE, INACTIVE)
+        lengths = dynamics.point_lengths[down]
+        still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
+        moves = (ends == SLIDING) & (np.abs(rises) > still)
+        result[down] = np.where((most <= _VANISHED) | moves, passed, ends)
         risen = np.where(points[up] @ velocity > 0, ACTIVE, INACTIVE)
         settled = (result[up] == risen).all()
         result[up] = risen
@@ -100,22 +105,22 @@ def statuses_by_motion(mode: Mode, pairs: Bools) -> Statuses:
 def statuses_beyond_zero(mode: Mode, j: int) -> Statuses:
     """Statuses (n,) of neuron j after it has come to length 0, where all its kinks meet.
 
-    It goes on as it came if that leads away from 0 on the other side too; else it is put to the
-    rule at all of its kinks at once: a ReLU with bias stays, inactive.
+    It goes on as it came if that leads away from 0 on the other side too, and holds the kinks there
+    that it slid on; else it is put to the rule at all of its kinks at once: a ReLU with bias stays,
+    inactive.
     """
-    points, along = mode.dynamics.points, _motion(mode, mode.status)[j]
+    dynamics, along = mode.dynamics, _motion(mode, mode.status)[j]
+    points, log_pull = dynamics.points, dynamics.log_pull(mode.margins)
     rises = points @ along
     rises[np.abs(rises) <= DEPENDENT * np.linalg.norm(points, axis=1) * np.linalg.norm(along)] = 0.0
-    status = mode.status.copy()
-    kept = (status[j] == SLIDING) & (rises == 0)
-    status[j] = np.where(kept, SLIDING, np.where(rises > 0, ACTIVE, INACTIVE))
-    if _motion(mode, status)[j] @ along > 0:
+    status, asked = mode.status.copy(), np.zeros(mode.status.shape, bool)
+    asked[j] = (status[j] == SLIDING) & (rises == 0)
+    status[j] = np.where(asked[j], SLIDING, np.where(rises > 0, ACTIVE, INACTIVE))
+    holds = kink_statuses(dynamics, status, asked, log_pull)[j] == status[j]
+    if holds.all() and _motion(mode, status)[j] @ along > 0:
         return status[j]
-    status[j] = INACTIVE
-    at_all = np.zeros(status.shape, bool)
-    at_all[j] = True
-    log_pull = mode.dynamics.log_pull(mode.margins)
-    return kink_statuses(mode.dynamics, status, at_all, log_pull)[j]
+    status[j], asked[j] = INACTIVE, True
+    return kink_statuses(dynamics, status, asked, log_pull)[j]
 
 
 def _motion(mode: Mode, status: Statuses) -> Floats:
