@@ -46,7 +46,8 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
     """Statuses (n,) of one neuron; kinks of points that pull it up are only ever passed."""
     points, kinks = dynamics.points, dynamics.kinks
     jumps = kinks.totals((1 - dynamics.slope) * pulls)
-    up, down = near & kinks.leads & (jumps >= 0), np.flatnonzero(near & kinks.leads & (jumps < 0))
+    leads = near & kinks.leads
+    up, down = leads & (jumps >= 0), np.flatnonzero(leads & (jumps < 0))
     held, most = near & (jumps < 0)[kinks.first], -jumps[down]
     below = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
     result = np.where(near, below, status)

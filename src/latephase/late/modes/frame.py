@@ -37,8 +37,8 @@ class Frame:
     """The points (n, k) in the coordinates of a run, and their axes.
 
     raw (n, d + 1): points (x_i, 1), or x_i alone (n, d) without biases;  axes (k, d + 1): the
-    columns of Q, None where the coordinates are (w, b) themselves;  scale (k,): the largest entry of
-    each coordinate.
+    columns of Q, None where the coordinates are (w, b) themselves;  scale (k,): the largest entry
+    of each coordinate.
     """
 
     raw: Floats
