@@ -55,7 +55,7 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
         drive = (pulls * dynamics.gains(np.where(held, below, result))) @ points
         multipliers = _shortest(points[down], drive, most)
         velocity = drive - multipliers @ points[down]
-        # Active where a multiplier is 1, inactive where it is 0, sliding between; the solver may stop
+        # Active where a multiplier is 1, inactive where it is 0, sliding between; a solver may stop
         # an ulp short of a bound, at a velocity that says on which side it is.
         ends = np.where(multipliers >= most, ACTIVE, SLIDING)
         ends = np.where(multipliers <= 0, INACTIVE, ends)
