@@ -19,13 +19,13 @@ from references.rational import as_float, exact_distance, exact_margin
 SLOPES = (0.0, 0.1, 0.5, 1.0, 1e-12, 1 - 2.0**-40)
 
 
-def drawn(seed: int, d: int, slope: float):
-    """A network of up to four neurons with two points of opposite sign; every other one without
+def drawn(seed: int, d: int, slope: float, n: int = 2):
+    """A network of up to four neurons with points of both signs; every other one without
     biases, every third of short binary fractions, whose kinks coincide and whose sums cancel."""
     rng = np.random.default_rng([seed, d])
     while True:
         m = int(rng.integers(1, 5))
-        w, b, x = rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=(2, d))
+        w, b, x = rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=(n, d))
         outer = rng.choice([1.0, -1.0, 0.5], m)
         if seed % 3 == 0:
             w, b, x = (np.round(2 * part) / 2 for part in (w, b, x))
@@ -33,7 +33,7 @@ def drawn(seed: int, d: int, slope: float):
             b = np.zeros(m)
         a = x @ w.T + b
         q = np.where(a > 0, a, slope * a) @ outer
-        if q[0] * q[1] < 0:
+        if q.min() < 0 < q.max() and q.all():
             return w, b, outer, x, np.sign(q)
 
 
@@ -55,6 +55,15 @@ def test_in_more_dimensions(d, p, slope):
         parts = drawn(seed, d, slope)
         truth = as_float(exact_distance(*parts, p, slope), p)
         assert relative_error(margin_of(*parts, p, slope), truth) < 1e-12
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.7])
+def test_many_points_in_the_plane(slope):
+    """Ground truth: the same; most points are ruled out by a look from the nearest ones."""
+    for seed in range(1, 13, 2):
+        parts = drawn(seed, 2, slope, n=8)
+        truth = as_float(exact_distance(*parts, 2.0, slope), 2.0)
+        assert relative_error(margin_of(*parts, 2.0, slope), truth) < 1e-12
 
 
 def test_a_linear_network_is_a_hyperplane():

@@ -64,7 +64,7 @@ def test_descent_against_brute_force(chunk: int):
     wrong = []
     for p, truth in zip(problems, descend(problems, STEPS)):
         run, theta = simulated(p, lp.GradientDescent(p.step_size), STEPS)
-        if not np.isfinite(truth.theta).all():
+        if not np.abs(truth.theta).max() < 1e100:  # of brute force, whose pulls end at 1e300
             assert run.outcome is lp.Outcome.overflowed
             continue
         off, said = distance(theta, truth.theta), run.trajectory.error.values
@@ -95,7 +95,8 @@ def test_flow_against_a_stiff_solver(chunk: int):
             except Lost:
                 continue
         run, theta = simulated(p, lp.GradientFlow(), times)
-        off, said = flow_distance(theta, truth.theta), run.trajectory.error.values + truth.error
+        lost = np.maximum.accumulate(truth.error)  # once the solver has lost its way it stays lost
+        off, said = flow_distance(theta, truth.theta), run.trajectory.error.values + lost
         if not (off <= said).all():
             wrong.append(f"{p.name}: off by {off}, said {said}")
     assert not wrong, "\n".join(wrong)

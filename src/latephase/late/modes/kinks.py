@@ -65,6 +65,19 @@ class Kinks:
         """Which points (s, n) have the kinks of some first points (s,)."""
         return np.asarray((self.first == leads[:, None]) & self.lies)
 
+    def proportional(self, live: Ints, both_sides: bool) -> tuple[Ints, Floats]:
+        """For each of some points (l,) the place among them of the first one whose gradient is
+        proportional to its own, and its ratio to that: one on its side of a kink, or on both where
+        the two sides are alike."""
+        place, ratio = np.arange(len(live)), np.ones(len(live))
+        if self.shared and len(live):
+            first, ways = self.first[live], self.ratio[live]
+            same = first == first[:, None]
+            same &= (ways * ways[:, None] > 0) | both_sides
+            place = np.where(self.lies[live], same.argmax(axis=1), place)
+            ratio = np.where(self.lies[live], ways / ways[place], 1.0)
+        return place, ratio
+
     def complete(self, pairs: Bools) -> Bools:
         """Pairs (m, n) with all that share their kinks."""
         if not self.shared:
