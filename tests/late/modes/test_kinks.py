@@ -34,20 +34,27 @@ def share_of(found: Dynamics, theta, status) -> float:
 @pytest.mark.parametrize("slope", [0.0, 0.2, 0.6])
 def test_one_kink_of_a_leaky_neuron(slope):
     """Ground truth: g = -z.f / (c |z|^2), f what the other points do, and g = s + mu (1 - s)."""
-    x, y = np.array([2.0, -1.0, 0.5]), np.array([-1, 1, 1])
-    found = dynamics([[0.5]], [-1.0], [1.0], x, y, slope)
-    theta, z = np.array([0.5, -1.0]), np.column_stack([x, np.ones(3)])
-    a = z @ theta
-    gains = np.where(a > 0, 1.0, slope)
-    pull = np.exp(-y * np.where(a > 0, a, slope * a)) * y
-    f = (pull * gains)[1:] @ z[1:]
-    g = -(z[0] @ f) / (pull[0] * z[0] @ z[0])
-    mu = (g - slope) / (1 - slope)
-    status = [[2, *(a[1:] > 0)]]
-    assert relative_error(share_of(found, [theta], status), np.clip(mu, -1, 2)) < 1e-12
-    near = np.array([[True, False, False]])
-    held = kink_statuses(found, np.array(status), near, found.log_pull(found.margins(theta[None])))
-    assert held[0, 0] == (0 if mu <= 0 else 1 if mu >= 1 else 2)
+    seen = set()
+    for bias in np.linspace(-1.53, 2.02, 29):
+        x, y = np.array([-2 * bias, -1.0, 0.5]), np.array([-1, 1, 1])
+        found = dynamics([[0.5]], [bias], [1.0], x, y, slope)
+        theta, z = np.array([0.5, bias]), np.column_stack([x, np.ones(3)])
+        a = z @ theta
+        gains = np.where(a > 0, 1.0, slope)
+        pull = np.exp(-y * np.where(a > 0, a, slope * a)) * y
+        f = (pull * gains)[1:] @ z[1:]
+        g = -(z[0] @ f) / (pull[0] * z[0] @ z[0])
+        mu = (g - slope) / (1 - slope)
+        status = np.array([[2, *(a[1:] > 0)]])
+        assert abs(share_of(found, [theta], status) - np.clip(mu, -1, 2)) < 1e-12 * (1 + abs(mu))
+        near, log_pull = (
+            np.array([[True, False, False]]),
+            found.log_pull(found.margins(theta[None])),
+        )
+        held = kink_statuses(found, status, near, log_pull)[0, 0]
+        assert held == (0 if mu <= 0 else 1 if mu >= 1 else 2)
+        seen.add(int(held))
+    assert seen == ({0, 1, 2} if slope else {0, 2})
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.3])
