@@ -70,7 +70,7 @@ class Kinks:
         proportional to its own, and its ratio to that: one on its side of a kink, or on both where
         the two sides are alike."""
         place, ratio = np.arange(len(live)), np.ones(len(live))
-        if self.shared and len(live):
+        if len(live):
             first, ways = self.first[live], self.ratio[live]
             same = first == first[:, None]
             same &= (ways * ways[:, None] > 0) | both_sides

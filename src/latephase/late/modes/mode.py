@@ -63,12 +63,14 @@ class Mode:
         largest = float(np.abs(g[:, live]).max(initial=0.0))
         power = max(math.frexp(largest)[1] - 1, _SMALLEST)
         unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        # Of points on one ray one is enough: the others would add directions of rounding.
-        place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
-        leads = np.flatnonzero(place == np.arange(len(live)))
-        basis, pull = spanned(g[:, live[leads]] / unit)
-        ratio = ratio * dynamics.labels[live] * dynamics.labels[live[place]]
-        pull = pull[:, np.searchsorted(leads, place)] * ratio
+        if dynamics.kinks.shared:  # of points on one ray one is enough, the others add rounding
+            place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
+            leads = np.flatnonzero(place == np.arange(len(live)))
+            basis, inside = spanned(g[:, live[leads]] / unit)
+            signs = dynamics.labels[live] * dynamics.labels[live[place]]
+            pull = inside[:, np.searchsorted(leads, place)] * (ratio * signs)
+        else:
+            basis, pull = spanned(g[:, live] / unit)
         slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
         return cls(
             dynamics,
