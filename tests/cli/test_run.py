@@ -219,3 +219,46 @@ def test_the_error_of_margins_is_told_where_it_is_more_than_rounding(latephase, 
     exact = latephase("run", *problem, "--until", "1e9", "--at", "0,1e9").out
     assert "rigour   exact" in exact
     assert "off by" not in exact
+
+
+def test_networks_without_biases_and_with_a_slope(latephase, tmp_path):
+    """Ground truth: lp.simulate, called with the same doubles; without biases no such key."""
+    flags = "--inputs 1,-2 --labels 1,-1 --weights 0.7,-0.4 --no-biases --negative-slope 0.25"
+    network = lp.ShallowReLU([0.7, -0.4], negative_slope=0.25)
+    data, gd = lp.Dataset([1.0, -2.0], [1, -1]), lp.GradientDescent(0.1)
+    run = lp.simulate(network, data, gd, until=1000, at=["1000"])
+    saved = str(tmp_path / "net.npz")
+    words = [*flags.split(), "--step-size", "0.1", "--until", "1000", "--at", "1000"]
+    found = parsed(latephase("run", *words, "--save", saved, "--json").out)["samples"][0]
+    assert list(found) == [key for key in KEYS if key != "biases"]
+    assert found["weights"] == run.trajectory.weights.values[0, :, 0].tolist()
+    kept = lp.ShallowReLU.load(saved)
+    assert (kept.biases, kept.negative_slope) == (None, 0.25)
+    assert kept.weights.ravel().tolist() == found["weights"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--weights 1,2 --biases 1,2 --no-biases", "both"),
+        ("--network a.npz --no-biases", "--no-biases beside --network"),
+        ("--network a.npz --negative-slope 0.5", "--negative-slope beside --network"),
+        ("--weights 1,2 --no-biases --negative-slope 2", "from 0 to 1"),
+        ("--weights 1,2 --no-biases --negative-slope nan", "from 0 to 1"),
+        ("--weights 1,2,3 --no-biases", "output_weights"),
+    ],
+)
+def test_kinds_that_do_not_fit_are_refused(latephase, flags, words):
+    """Ground truth: the contract: one line that says what to do, exit 2."""
+    ended = latephase("run", *DATA.split(), *flags.split(), "--until", "10")
+    assert ended.code == 2
+    assert words in ended.err
+
+
+@pytest.mark.parametrize("command", ["predict", "certify"])
+def test_closed_forms_refuse_other_kinds(latephase, command):
+    """Ground truth: the contract: they are of ReLU networks with biases."""
+    flags = "--weights 0.7,-0.4 --biases 0.1,0.2 --negative-slope 0.1"
+    ended = latephase(command, *DATA.split(), *flags.split())
+    assert ended.code == 2
+    assert "two ReLU neurons with biases" in ended.err

@@ -64,10 +64,48 @@ def test_a_state_dict_is_read_exactly(state, dtype):
     assert same_bits(ShallowReLU.from_torch(fakes(state, dtype)), ShallowReLU(w, b, v[0]))
 
 
-def test_a_missing_hidden_bias_is_zero():
-    """Ground truth: Linear(..., bias=False)."""
+def test_without_hidden_bias_there_are_no_biases():
+    """Ground truth: Linear(..., bias=False), which trains none."""
     net = ShallowReLU.from_torch(fakes({"0.weight": W, "2.weight": V}))
-    assert net.biases.tolist() == [0.0, 0.0, 0.0]
+    assert net.biases is None
+
+
+def module(*kinds: str, slope: float = 0.25, state: dict[str, object] = STATE) -> object:
+    """A stand-in for a Sequential of layers of these kinds."""
+
+    def layer(kind: str) -> object:
+        part = type(kind, (), {"children": lambda self: iter(()), "negative_slope": slope})()
+        part.modules = lambda: iter([part])
+        part.named_modules = lambda remove_duplicate=True: iter([("", part)])
+        return part
+
+    layers = [layer(kind) for kind in kinds]
+    whole = type("Sequential", (), {"children": lambda self: iter(layers)})()
+    whole.modules = lambda: iter([whole, *layers])
+    named = [("", whole), *((str(k), one) for k, one in enumerate(layers))]
+    whole.named_modules = lambda remove_duplicate=True: iter(named)
+    whole.state_dict = lambda: fakes(state)
+    return whole
+
+
+def test_the_slope_of_a_leaky_relu_is_read():
+    """Ground truth: LeakyReLU(0.25), as PyTorch names its attribute."""
+    leaky = module("Linear", "LeakyReLU", "Linear")
+    assert ShallowReLU.from_torch(leaky).negative_slope == 0.25
+    assert ShallowReLU.from_torch(leaky, negative_slope=0.25).negative_slope == 0.25
+    assert "leave it out" in refusal(ShallowReLU.from_torch, leaky, negative_slope=0.5)
+    outside = module("Linear", "LeakyReLU", "Linear", slope=-1.0)
+    assert "from 0 to 1" in refusal(ShallowReLU.from_torch, outside)
+    for kinds in (("Linear", "Tanh", "Linear"), ("Linear", "LeakyReLU", "Linear", "ReLU"),
+                  ("LeakyReLU", "Linear", "Linear"), ("Linear", "Linear")):  # fmt: skip
+        assert "LeakyReLU" in refusal(ShallowReLU.from_torch, module(*kinds))
+
+
+def test_the_slope_of_a_state_dict_is_what_the_caller_says():
+    """Ground truth: a state dict has no activation; without a word it is a ReLU."""
+    assert ShallowReLU.from_torch(fakes(STATE)).negative_slope == 0.0
+    assert ShallowReLU.from_torch(fakes(STATE), negative_slope=0.1).negative_slope == 0.1
+    assert "from 0 to 1" in refusal(ShallowReLU.from_torch, fakes(STATE), negative_slope=2)
 
 
 @pytest.mark.parametrize("names", [("0", "2"), ("net.0", "net.2"), ("net.2", "net.10")])

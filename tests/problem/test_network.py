@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from helpers import message_is_one_line, relative_error
+from helpers import message_is_one_line, refusal, relative_error
 from latephase.core import InputError
 from latephase.problem import ShallowReLU
 
@@ -143,3 +143,40 @@ def test_a_tensor_with_gradients_is_refused_with_what_to_do(weights):
     with pytest.raises(InputError, match=r"\.detach\(\)") as caught:
         ShallowReLU(weights, [0.1, 0.2])
     assert message_is_one_line(caught.value)
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1.5, np.nan, np.inf, True, "0.1", [0.1], None])
+def test_other_slopes_are_refused(slope):
+    """Ground truth: the contract of a network: a number from 0 to 1."""
+    assert "from 0 to 1" in refusal(ShallowReLU, [1.0, 2.0], negative_slope=slope)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("biases", [None, [0.3, -0.2, 0.0]])
+def test_other_kinds_against_a_loop(biases, slope, tmp_path):
+    """Ground truth: the definition, neuron by neuron; and the file, which keeps the kind."""
+    rng = np.random.default_rng(2)
+    w, v, x = rng.normal(size=(3, 2)), rng.normal(size=3), rng.normal(size=(6, 2))
+    net = ShallowReLU(w, biases, v, negative_slope=slope)
+    a = [[w[j] @ p + (0 if biases is None else biases[j]) for j in range(3)] for p in x]
+    expected = [sum(v[j] * (e if e > 0 else slope * e) for j, e in enumerate(row)) for row in a]
+    assert relative_error(net(x), expected) < 1e-13
+    loaded = ShallowReLU.load(net.save(tmp_path / "net.npz"))
+    assert (loaded.biases is None) is (biases is None)
+    assert loaded.negative_slope == slope
+    assert loaded.parameters.tobytes() == net.parameters.tobytes()
+    assert ("negative_slope" in np.load(tmp_path / "net.npz").files) is (slope > 0)
+    assert net.with_parameters(2 * net.parameters)(x).tolist() == (2 * net(x)).tolist()
+    assert f"negative_slope={slope}" in repr(net)
+    assert net.save(tmp_path / "net.npz")  # replaced, as it is one of ours
+
+
+def test_a_network_without_biases_has_no_such_parameters():
+    """Ground truth: the contract: None, not zeros; `points` are what parameters multiply."""
+    net = ShallowReLU([[1.0, 2.0], [3.0, 4.0]])
+    assert net.biases is None
+    assert net.parameters.shape == (2, 2)
+    assert net.points(np.ones((5, 2))).shape == (5, 2)
+    assert not net.is_plain
+    assert ShallowReLU([1.0, 2.0], [0.0, 0.0]).is_plain
+    assert not ShallowReLU([1.0, 2.0], [0.0, 0.0], negative_slope=0.5).is_plain

@@ -75,19 +75,20 @@ def _cut(p: Problem, k: int, found: list, losses: list, share: Floats) -> Brute:
 def _stacked(batch: Sequence[Problem]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     """Arrays with the problem as last axis; what pads them (zeros) is never active."""
     shape = len(batch)
-    m = max(len(p.biases) for p in batch)
+    m = max(len(p.theta) for p in batch)
     n = max(len(p.labels) for p in batch)
-    d = max(p.inputs.shape[1] for p in batch) + 1
+    d = max(p.z.shape[1] for p in batch)
     theta, z = np.zeros((d, m, shape)), np.zeros((d, n, shape))
     v, y, real = np.zeros((m, shape)), np.zeros((n, shape)), np.zeros((n, shape))
     for k, p in enumerate(batch):
-        theta[: p.theta.shape[1], : len(p.biases), k] = p.theta.T
+        theta[: p.theta.shape[1], : len(p.theta), k] = p.theta.T
         z[: p.z.shape[1], : len(p.labels), k] = p.z.T
-        v[: len(p.biases), k], y[: len(p.labels), k] = p.output_weights, p.labels
+        v[: len(p.theta), k], y[: len(p.labels), k] = p.output_weights, p.labels
         real[: len(p.labels), k] = 1.0
     eta = np.array([p.step_size for p in batch])
     logistic = np.array([float(p.loss == "logistic") for p in batch])
-    fixed = {"z": z, "v": v, "y": y, "real": real, "eta": eta, "logistic": logistic}
+    slope = np.array([p.slope for p in batch])
+    fixed = {"z": z, "v": v, "y": y, "real": real, "eta": eta, "logistic": logistic, "slope": slope}
     return fixed, (theta, np.zeros_like(theta))
 
 
@@ -128,7 +129,8 @@ def _scores(fixed: Any, a: Any) -> Any:
     """q_i (n, problems)."""
     import jax.numpy as jnp
 
-    return fixed["y"] * jnp.sum(fixed["v"][:, None] * jnp.maximum(a, 0.0), axis=0)
+    felt = jnp.where(a > 0, a, fixed["slope"] * a)
+    return fixed["y"] * jnp.sum(fixed["v"][:, None] * felt, axis=0)
 
 
 def _moved(fixed: Any, state: Any, a: Any) -> Any:
@@ -138,7 +140,7 @@ def _moved(fixed: Any, state: Any, a: Any) -> Any:
     pull = jnp.exp(-_scores(fixed, a))
     pull = jnp.minimum(pull, 1e300)  # logistic: infinity over infinity would be no number
     pull = fixed["eta"] * fixed["y"] * pull / (1.0 + fixed["logistic"] * pull)
-    served = jnp.where(a > 0, pull[None], 0.0)
+    served = jnp.where(a > 0, pull[None], fixed["slope"] * pull[None])
     step = jnp.stack([fixed["v"] * jnp.sum(served * z[None], axis=1) for z in fixed["z"]])
     theta, rest = state
     small = rest + step

@@ -18,11 +18,16 @@ Vector = list[Decimal]
 
 
 class Problem:
-    """Points x, labels y, output weights v; theta is [w_1, b_1, w_2, b_2, ...]."""
+    """Points x, labels y, output weights v; theta is [w_1, b_1, w_2, b_2, ...].
 
-    def __init__(self, x: Any, y: Any, v: Any, loss: str) -> None:
+    slope: of inactive neurons;  not biased: every b is 0 and stays so.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, v: Any, loss: str, slope: float = 0.0, biased: bool = True
+    ) -> None:
         self.x, self.y, self.v = ([Decimal(float(e)) for e in part] for part in (x, y, v))
-        self.loss = loss
+        self.loss, self.slope, self.biased = loss, Decimal(slope), biased
 
     def gradient(self, theta: Vector, keep: int | None = None) -> tuple[Decimal, Vector]:
         """Loss and gradient, of all points or of one."""
@@ -31,13 +36,13 @@ class Problem:
             if keep not in (None, i):
                 continue
             a = [theta[2 * j] * x + theta[2 * j + 1] for j in range(len(self.v))]
-            q = y * sum(v * max(e, Decimal(0)) for v, e in zip(self.v, a))
+            q = y * sum(v * (e if e > 0 else self.slope * e) for v, e in zip(self.v, a))
             loss, slope = self._loss(q)
             total += loss
             for j, v in enumerate(self.v):
-                if a[j] > KINK:
-                    gradient[2 * j] += slope * y * v * x
-                    gradient[2 * j + 1] += slope * y * v
+                gain = 1 if a[j] > KINK else self.slope
+                gradient[2 * j] += gain * slope * y * v * x
+                gradient[2 * j + 1] += gain * slope * y * v * self.biased
         return total, gradient
 
     def _loss(self, q: Decimal) -> tuple[Decimal, Decimal]:
@@ -51,8 +56,8 @@ class Problem:
         result = list(theta)
         for j in range(len(self.v)):
             w, b = theta[2 * j], theta[2 * j + 1]
-            active = [x for x in self.x if w * x + b > KINK]
-            if len(active) == 1:
+            active = [x for x in self.x if w * x + b > KINK or self.slope]
+            if len(active) == 1 and self.biased:
                 c = (w * active[0] + b) / (active[0] ** 2 + 1)
                 result[2 * j], result[2 * j + 1] = c * active[0], c
         return result

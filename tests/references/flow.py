@@ -93,7 +93,7 @@ class _Field:
         self.shape, self.z, self.y, self.v = p.theta.shape, p.z, p.labels, p.output_weights
         sizes = np.linalg.norm(p.theta, axis=1), np.linalg.norm(p.z, axis=1)
         self.width = eps * np.maximum(np.outer(*sizes), 1e-3)
-        self.logistic = p.loss == "logistic"
+        self.logistic, self.slope = p.loss == "logistic", p.slope
         self.evaluations = 0
 
     def value(self, s: float, flat: Floats) -> Floats:
@@ -108,8 +108,9 @@ class _Field:
         """Shape (m (d + 1), m (d + 1))."""
         a, share, pull, slope = self._parts(s, flat)
         steep = (np.abs(a) < self.width / 2) / self.width
-        own = self.v[:, None] * steep * pull * self.y
-        served, heard = self.v[:, None] * share, self.v[:, None] * (a > 0)
+        own = (1 - self.slope) * self.v[:, None] * steep * pull * self.y
+        served = self.v[:, None] * share
+        heard = self.v[:, None] * np.where(a > 0, 1.0, self.slope)
         size = len(flat)
         cross = np.einsum("ji,i,ki,ip,iq->jpkq", served, slope, heard, self.z, self.z)
         for j, row in enumerate(own):
@@ -117,11 +118,12 @@ class _Field:
         return cross.reshape(size, size)
 
     def _parts(self, s: float, flat: Floats) -> tuple[Floats, ...]:
-        """a_ji, share of the step taken, e^s |loss'(q_i)| and its derivative by q_i."""
+        """a_ji, share of the pull that is felt, e^s |loss'(q_i)| and its derivative by q_i."""
         a = flat.reshape(self.shape) @ self.z.T
-        q = self.y * (self.v @ np.maximum(a, 0.0))
+        q = self.y * (self.v @ np.where(a > 0, a, self.slope * a))
         pull, slope = np.exp(np.minimum(s - q, LARGEST_LOG)), -1.0
         if self.logistic:
             wrong = 1 / (1 + np.exp(np.clip(q, -LARGEST_LOG, LARGEST_LOG)))
             pull, slope = np.exp(s) * wrong, wrong - 1.0
-        return a, np.clip(a / self.width + 0.5, 0.0, 1.0), pull, slope * pull
+        share = np.clip(a / self.width + 0.5, 0.0, 1.0)
+        return a, self.slope + (1 - self.slope) * share, pull, slope * pull

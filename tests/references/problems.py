@@ -33,21 +33,24 @@ class Problem:
 
     name: str
     weights: Floats  # (m, d)
-    biases: Floats  # (m,)
+    biases: Floats | None  # (m,), None without
     output_weights: Floats  # (m,)
     inputs: Floats  # (n, d)
     labels: Floats  # (n,), +1 or -1
     step_size: float
     loss: str
+    slope: float = 0.0  # of the activation where it is inactive
 
     @property
     def theta(self) -> Floats:
-        """(w_j, b_j), shape (m, d + 1)."""
-        return np.column_stack([self.weights, self.biases])
+        """(w_j, b_j), shape (m, d + 1), or w_j."""
+        return self.weights if self.biases is None else np.column_stack([self.weights, self.biases])
 
     @property
     def z(self) -> Floats:
-        """(x_i, 1), shape (n, d + 1)."""
+        """(x_i, 1), shape (n, d + 1), or x_i."""
+        if self.biases is None:
+            return self.inputs
         return np.column_stack([self.inputs, np.ones(len(self.inputs))])
 
     @property
@@ -78,7 +81,8 @@ def _drawn(draw: Draw, name: str, seed: int) -> Problem:
 
 def _first_step(p: Problem) -> float:
     """Largest step of a pre-activation at its own point that the first update could do."""
-    active = np.maximum(p.theta @ p.z.T, 0.0)
+    a = p.theta @ p.z.T
+    active = np.where(a > 0, a, p.slope * a)
     q = p.labels * (p.output_weights @ active)
     with np.errstate(over="ignore"):
         pull = np.exp(-q) if p.loss == "exponential" else 1 / (1 + np.exp(q))
@@ -231,3 +235,32 @@ STRATA: dict[str, tuple[Draw, int]] = {
     "on_kinks": (_on_kinks, 16),
     "sized": (_sized, 20),
 }
+
+
+def of_kind(
+    seed: int, d: int, slope: float, biased: bool, shape: tuple[int, int] = (0, 0)
+) -> Problem:
+    """A problem of another kind: leaky, linear, without biases; m, n drawn unless `shape` says.
+
+    Points are Gaussian, close together, opposed, or short binary fractions of which some are
+    multiples of others; one may lie at the origin.
+    """
+    rng = np.random.default_rng([seed, d, int(100 * slope), biased])
+    while True:
+        m, n = shape if any(shape) else (int(rng.integers(1, 9)), int(rng.integers(2, 9)))
+        inputs, labels = rng.normal(size=(n, d)), _signs(rng, n)
+        style = rng.integers(4)
+        if style == 1:
+            inputs = rng.normal(size=d) + 0.6 * inputs
+        if style == 2:
+            middle = rng.normal(size=d)
+            inputs = labels[:, None] * middle + 0.4 * inputs
+        if style == 3:
+            inputs = np.round(4 * inputs) / 4
+            inputs[-1] = inputs[0] * rng.choice([-2.0, -1.0, -0.5, 0.5, 2.0])
+        found = _problem(rng, inputs, labels, _signs(rng, m) * rng.choice([0.5, 1.0, 1.0, 2.0], m))
+        found = replace(
+            found, slope=slope, biases=found.biases if biased else None, name=f"{seed}-{d}-{slope}"
+        )
+        if _first_step(found) <= WILDEST and not _contradicts_itself(found):
+            return found

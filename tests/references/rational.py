@@ -17,12 +17,18 @@ def exact_margin(
     output_weights: Iterable[float],
     inputs: Iterable[float],
     labels: Iterable[int],
+    slope: float = 0.0,
 ) -> Fraction | None:
-    """Robustness margin of one network on the line; None if its output has no zero."""
+    """Robustness margin of one network on the line; None if its output has no zero.
+
+    slope: of inactive neurons.
+    """
     w, b, outer = ([Fraction(float(v)) for v in row] for row in (weights, biases, output_weights))
 
     def output(x: Fraction) -> Fraction:
-        terms = (o * max(s * x + c, Fraction(0)) for o, s, c in zip(outer, w, b, strict=True))
+        heights = (s * x + c for s, c in zip(w, b, strict=True))
+        gains = ((o, a, 1 if a > 0 else Fraction(slope)) for o, a in zip(outer, heights))
+        terms = (o * gain * a for o, a, gain in gains)
         return sum(terms, start=Fraction(0))
 
     points = [(Fraction(float(x)), int(y)) for x, y in zip(inputs, labels, strict=True)]
@@ -69,9 +75,11 @@ def exact_distance(
     inputs: Iterable[Iterable[float]],
     labels: Iterable[float],
     norm: float,
+    leak: float = 0.0,
 ) -> Fraction | None:
     """Robustness margin (norm 1, inf) or its square (norm 2) in any dimension; None if N has no
     zero.  All 2^m activation patterns, in each all sets of constraints that may be tight.
+    leak: the slope of inactive neurons.
     """
     w = [[Fraction(float(v)) for v in row] for row in weights]
     b, outer = ([Fraction(float(v)) for v in row] for row in (biases, output_weights))
@@ -80,7 +88,8 @@ def exact_distance(
         x = [Fraction(float(v)) for v in point]
         heights = [dot(row, x) + c for row, c in zip(w, b, strict=True)]
         gains = [Fraction(int(label)) * v for v in outer]
-        if sum(v * max(h, Fraction(0)) for v, h in zip(gains, heights, strict=True)) <= 0:
+        below = Fraction(leak)
+        if sum(v * (h if h > 0 else below * h) for v, h in zip(gains, heights, strict=True)) <= 0:
             return Fraction(0)
         here = [h > 0 for h in heights]
         patterns = product((False, True), repeat=len(w))
@@ -89,9 +98,11 @@ def exact_distance(
                 ([-v if on else v for v in row], h if on else -h)
                 for on, row, h in zip(pattern, w, heights, strict=True)
             ]
-            some = [j for j, on in enumerate(pattern) if on]
-            slope = [sum((gains[j] * w[j][i] for j in some), Fraction(0)) for i in range(len(x))]
-            value = sum((gains[j] * heights[j] for j in some), Fraction(0))
+            felt = [v * (1 if on else below) for v, on in zip(gains, pattern)]
+            slope = [
+                sum((v * row[i] for v, row in zip(felt, w)), Fraction(0)) for i in range(len(x))
+            ]
+            value = sum((v * h for v, h in zip(felt, heights)), Fraction(0))
             best = nearest_point([*rows, (slope, -value)], len(x), norm, best)
     return best
 

@@ -368,7 +368,8 @@ def test_dead_neurons_keep_their_constant():
     data, outer = lp.Dataset([3, -1], [1, -1]), np.array([1.0, -1.0, 1.0])
     theta = np.array([[20.0, -3.0], [-15.0, 4.0], [0.5, -7.0]])
     pattern = np.array([[1, 0], [0, 1], [0, 0]])
-    found = mode_limit(pattern, theta, data, outer, 40.0, 0.0)
+    kind = lp.ShallowReLU(theta[:, :1], theta[:, 1], outer)
+    found = mode_limit(pattern, theta, data, kind, 40.0, 0.0)
     assert found.settled
     assert np.array_equal(found.direction[2], [0, 0])
     assert np.array_equal(found.offset[2], theta[2])
@@ -388,11 +389,12 @@ def test_what_is_left_of_a_dead_neuron_decides_a_zero_region():
     direction = np.array([[1.0, -1.0], [-1.0, -1.0], [0.0, 0.0]])
     lift = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.5]])
     outer, data = np.array([1.0, -1.0, 1.0]), lp.Dataset([-3, 2], [-1, 1])
-    curve = Curve(direction, lift, outer, data)
+    kind = lp.ShallowReLU(direction[:, :1], direction[:, 1], outer)
+    curve = Curve(direction, lift, kind, data)
     assert curve.margin(0.0) == 1.0
     assert relative_error(curve.start, 2.0) < 1e-12
     assert relative_error(-curve.slope[0], 0.5) < 1e-9  # the zero is -1 - e / 2, seen from -3
-    assert Curve(direction, 0 * lift, outer, data).start == 1.0
+    assert Curve(direction, 0 * lift, kind, data).start == 1.0
 
 
 def test_gradients_by_differences():

@@ -118,9 +118,23 @@ Weights = Annotated[
     _problem("W1,W2", "Initial weights; in more dimensions one neuron per semicolon.", matrix),
 ]
 Biases = Annotated[Sequence[float] | None, _problem("B1,B2", "Initial biases.", numbers)]
+NoBiases = Annotated[
+    bool,
+    typer.Option(
+        "--no-biases",
+        help="In place of --biases: a network without any.",
+        rich_help_panel="The problem",
+    ),
+]
 OutputWeights = Annotated[
     Sequence[float] | None,
     _problem("V1,V2", "Output weights, fixed in training; 1,-1 for two neurons.", numbers),
+]
+NegativeSlope = Annotated[
+    float | None,
+    _problem(
+        "S", "Slope of inactive neurons: 0 is ReLU, 1 the linear model. \\[default: 0]", number
+    ),
 ]
 Network = Annotated[
     str | None,

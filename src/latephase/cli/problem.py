@@ -25,11 +25,14 @@ class Flags:
         """The flags as they are typed to state the same again."""
         values = ((f, getattr(self, f.name)) for f in fields(self))
         kept = ((flag_of(f.name), value) for f, value in values if value != f.default)
-        return " ".join(f"{flag} {shlex.quote(flags.typed(value))}" for flag, value in kept)
+        return " ".join(
+            flag if value is True else f"{flag} {shlex.quote(flags.typed(value))}"
+            for flag, value in kept
+        )
 
     def given(self, *names: str) -> list[str]:
         """Those of the flags that were given."""
-        return [flag_of(name) for name in names if getattr(self, name) is not None]
+        return [flag_of(name) for name in names if getattr(self, name) not in (None, False)]
 
     def in_file(self, file: str, typed: tuple[str, str], more: tuple[str, ...] = ()) -> bool:
         """Whether the file is given, and not the typed flags, all of them (`more` may be missing).
@@ -74,16 +77,23 @@ class Start(Flags):
 
     weights: flags.Weights = None
     biases: flags.Biases = None
+    no_biases: flags.NoBiases = False
     output_weights: flags.OutputWeights = None
+    negative_slope: flags.NegativeSlope = None
     network: flags.Network = None
 
     def initial(self) -> ShallowReLU:
         """The network that the flags state.  Raises InputError."""
         from latephase.problem import ShallowReLU
 
-        if self.in_file("network", ("weights", "biases"), ("output_weights",)):
+        if self.no_biases and self.biases is not None:
+            raise InputError("--biases or --no-biases", Words("both"), "leave one of them out")
+        biases = "no_biases" if self.no_biases else "biases"
+        if self.in_file("network", ("weights", biases), ("output_weights", "negative_slope")):
             return ShallowReLU.load(self.network)
-        return ShallowReLU(self.weights or [], self.biases or [], self.output_weights)
+        kind = {"negative_slope": self.negative_slope or 0.0}
+        typed = None if self.no_biases else self.biases or []
+        return ShallowReLU(self.weights or [], typed, self.output_weights, **kind)
 
 
 @dataclass(frozen=True, kw_only=True)

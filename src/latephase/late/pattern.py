@@ -7,6 +7,7 @@ and *sliding* where it stays on its kink for a time, in Filippov's sense.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats, Ints
 
@@ -16,6 +17,14 @@ Statuses = Ints
 """Entries INACTIVE, ACTIVE or SLIDING by neuron and point, (m, n)."""
 
 _DIGITS = np.array([27, 9, 3, 1])
+
+
+def gains(status: NDArray[np.integer], slope: float) -> Floats:
+    """What part of a point's pull a neuron feels (m, n): 1 active, the negative slope inactive.
+
+    0 where it slides: its motion is then projected off the point, whatever the point's share.
+    """
+    return np.where(status == ACTIVE, 1.0, np.where(status == INACTIVE, slope, 0.0))
 
 
 def statuses(preactivations: Floats | Ints) -> Statuses:

@@ -10,9 +10,15 @@ from latephase.core.arrays import Bools, Floats
 from .accurate_sums import line_value
 
 
-def preactivations(weights: ArrayLike, biases: ArrayLike, inputs: ArrayLike) -> Floats:
+def biases_of(weights: Floats, biases: ArrayLike | None) -> Floats:
+    """Biases (..., m) as floats; zeros where networks of weights (..., m, d) have none."""
+    return np.zeros(weights.shape[:-1]) if biases is None else np.asarray(biases, float)
+
+
+def preactivations(weights: ArrayLike, biases: ArrayLike | None, inputs: ArrayLike) -> Floats:
     """a_ji = w_j . x_i + b_j, shape (..., m, n), for inputs (n, d); rounded term by term."""
-    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
+    w, x = (np.asarray(part, float) for part in (weights, inputs))
+    b = biases_of(w, biases)
     return np.asarray(np.einsum("...md,nd->...mn", w, x) + b[..., None])
 
 

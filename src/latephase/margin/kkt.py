@@ -15,43 +15,47 @@ from .normalised import margins
 
 def kkt_residual(
     weights: ArrayLike,
-    biases: ArrayLike,
+    biases: ArrayLike | None,
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
     kink_tolerance: float = 0.0,
+    negative_slope: float = 0.0,
 ) -> Floats:
     """Residual of the KKT conditions of min |theta|^2 / 2 subject to y_i N(x_i) >= 1 [lyuli2020].
 
-    weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
-    (...), dimensionless.  theta is scaled to margin 1; over multipliers lambda_i >= 0 and
+    weights (..., m, d), biases (..., m) or None, output_weights (m,), inputs (n, d), labels (n,);
+    shape (...), dimensionless.  theta is scaled to margin 1; over multipliers lambda_i >= 0 and
     gradients g_i in Clarke's subdifferential the residual is the least value of
     sqrt(|theta - sum_i lambda_i g_i|^2 + sum_i (lambda_i (q_i - 1) / |theta|)^2) / |theta|,
     q_i the margins: 0 exactly at KKT points, inf where a point is misclassified.
     kink_tolerance: a pre-activation up to this share of |(w_j, b_j)| |(x_i, 1)| counts as zero, for
     runs that chatter around a kink.  Rigour: measured (non-negative least squares, about 1e-15).
     """
-    w, b, x = (np.asarray(part, float) for part in (weights, biases, inputs))
+    w, x = (np.asarray(part, float) for part in (weights, inputs))
     outer, signs = np.asarray(output_weights, float), np.asarray(labels, float)
-    shape = b.shape[:-1]
-    theta = np.concatenate([w, b[..., None]], axis=-1).reshape(-1, *w.shape[-2:-1], x.shape[1] + 1)
-    residuals = [_residual(one, outer, x, signs, kink_tolerance) for one in theta]
-    return np.array(residuals).reshape(shape)
+    theta, points = w, x
+    if biases is not None:
+        theta = np.concatenate([w, np.asarray(biases, float)[..., None]], axis=-1)
+        points = np.concatenate([x, np.ones((len(x), 1))], axis=-1)
+    flat = theta.reshape(-1, *theta.shape[-2:])
+    residuals = [_residual(t, outer, points, signs, kink_tolerance, negative_slope) for t in flat]
+    return np.array(residuals).reshape(w.shape[:-2])
 
 
 def _residual(
-    theta: Floats, outer: Floats, inputs: Floats, signs: Floats, tolerance: float
+    theta: Floats, outer: Floats, points: Floats, signs: Floats, tolerance: float, leak: float
 ) -> float:
     from scipy.optimize import nnls  # slow to import, and needed here only
 
-    q = margins(theta[:, :-1], theta[:, -1], outer, inputs, signs)
+    q = margins(theta, None, outer, points, signs, leak)
     if not q.min() > 0:
         return float("inf")
     theta, q = theta / q.min(), q / q.min()
     norm = np.linalg.norm(theta)
     columns = []
     for i, slack in enumerate(q - 1):
-        for gradient in _gradients(theta, outer * signs[i], inputs[i], tolerance):
+        for gradient in _gradients(theta, outer * signs[i], points[i], tolerance, leak):
             complementarity = np.zeros(len(q))
             complementarity[i] = slack / norm
             columns.append(np.concatenate([gradient.ravel(), complementarity]))
@@ -59,10 +63,13 @@ def _residual(
     return float(nnls(np.array(columns).T, target)[1] / norm)
 
 
-def _gradients(theta: Floats, outer: Floats, x: Floats, tolerance: float) -> list[Floats]:
-    """Extreme gradients (m, d + 1) of a margin: each neuron on its kink is either on or off."""
-    point = np.append(x, 1.0)
-    height = preactivations(theta[:, :-1], theta[:, -1], x[None, :])[:, 0]
+def _gradients(
+    theta: Floats, outer: Floats, point: Floats, tolerance: float, leak: float
+) -> list[Floats]:
+    """Extreme gradients (m, k) of a margin: each neuron on its kink is either on or off."""
+    height = preactivations(theta, None, point[None, :])[:, 0]
     reach = tolerance * np.linalg.norm(theta, axis=1) * np.linalg.norm(point)
-    choices = [(0, 1) if abs(h) <= r else (int(h > 0),) for h, r in zip(height, reach, strict=True)]
+    gains = np.where(height > 0, 1.0, leak)
+    close = np.abs(height) <= reach
+    choices = [(leak, 1.0) if near else (gain,) for gain, near in zip(gains, close, strict=True)]
     return [(outer * states)[:, None] * point for states in product(*choices)]

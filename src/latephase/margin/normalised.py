@@ -6,31 +6,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core.arrays import Floats
+from latephase.problem.activation import activated
 from latephase.problem.geometry import TwoPointGeometry
 
-from .activation import preactivations
+from .activation import biases_of, preactivations
 
 
 def normalised_margin(
     weights: ArrayLike,
-    biases: ArrayLike,
+    biases: ArrayLike | None,
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
+    negative_slope: float = 0.0,
 ) -> Floats:
     """min_i y_i N(x_i) / |theta|, theta = all weights and biases; dimensionless, NaN at theta = 0.
 
-    weights (..., m, d), biases (..., m), output_weights (m,), inputs (n, d), labels (n,); shape
-    (...).  Negative if a point is misclassified.  The network is homogeneous of degree 1 in theta,
-    as the output weights are fixed [lyuli2020].  Rigour: exact up to the rounding of N.
+    weights (..., m, d), biases (..., m) or None, output_weights (m,), inputs (n, d), labels (n,);
+    shape (...).  Negative if a point is misclassified.  The network is homogeneous of degree 1 in
+    theta, as the output weights are fixed [lyuli2020].  Rigour: exact up to the rounding of N.
     """
-    w, b = np.asarray(weights, float), np.asarray(biases, float)
+    w = np.asarray(weights, float)
+    b = biases_of(w, biases)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Divided by the largest parameter first: the squares of 1e200 overflow.
         size = np.maximum(np.abs(w).max(axis=(-2, -1)), np.abs(b).max(axis=-1))
         w, b = w / size[..., None, None], b / size[..., None]
         norm = np.sqrt((w**2).sum(axis=(-2, -1)) + (b**2).sum(axis=-1))
-        return margins(w, b, output_weights, inputs, labels).min(axis=-1) / norm
+        q = margins(w, b, output_weights, inputs, labels, negative_slope)
+        return np.asarray(q.min(axis=-1) / norm)
 
 
 def largest_normalised_margin(geometry: TwoPointGeometry) -> float:
@@ -52,12 +56,13 @@ def largest_normalised_margin(geometry: TwoPointGeometry) -> float:
 
 def margins(
     weights: ArrayLike,
-    biases: ArrayLike,
+    biases: ArrayLike | None,
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
+    negative_slope: float = 0.0,
 ) -> Floats:
     """y_i N(x_i), shape (..., n); arguments as for `normalised_margin`."""
-    active = np.maximum(preactivations(weights, biases, inputs), 0.0)
+    active = activated(preactivations(weights, biases, inputs), negative_slope)
     signs = np.asarray(labels, float)
     return signs * np.einsum("m,...mn->...n", np.asarray(output_weights, float), active)

@@ -25,8 +25,9 @@ def margin_on_line(
     output_weights: ArrayLike,
     inputs: ArrayLike,
     labels: ArrayLike,
+    negative_slope: float = 0.0,
 ) -> Floats:
-    """Robustness margins (...) of shallow ReLU networks on the line, in units of x.
+    """Robustness margins (...) of shallow networks on the line, in units of x.
 
     weights (..., m, 1), biases (..., m), output_weights (m,), inputs (n, 1), labels (n,).
     0 where an input is misclassified or on the boundary, inf where N has no zero.  Rigour: exact.
@@ -45,12 +46,12 @@ def margin_on_line(
     w, points, signs = w[..., 0], points.ravel(), signs.ravel()
     given, (w, b) = (w, b), rescaled(w, b, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        network = _Network(w, b, outer)
+        network = _Network(w, b, outer, negative_slope)
         each = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
-        doubtful = network.doubtful | ~is_tame(np.concatenate([outer, points]))
+        doubtful = network.doubtful | ~is_tame(np.concatenate([outer, points, [negative_slope]]))
         doubtful |= has_vanished(given, (w, b), -1)
         margins = np.minimum.reduce(each)
-    return settled(margins, doubtful, *given, outer, points, signs)
+    return settled(margins, doubtful, *given, outer, points, signs, negative_slope)
 
 
 class _Network:
@@ -59,8 +60,8 @@ class _Network:
     doubtful (...): where a sum cancelled so far that its sign or its digits may be wrong
     """
 
-    def __init__(self, weights: Floats, biases: Floats, outer: Floats) -> None:
-        self.weights, self.biases, self.output_weights = weights, biases, outer
+    def __init__(self, weights: Floats, biases: Floats, outer: Floats, leak: float) -> None:
+        self.weights, self.biases, self.output_weights, self.leak = weights, biases, outer, leak
         self.steep = np.abs(weights) @ np.abs(outer)
         self.high = np.abs(biases) @ np.abs(outer)
         self.doubtful = ~(is_tame(weights, -1) & is_tame(biases, -1))
@@ -76,16 +77,17 @@ class _Network:
         heights = cross_product(w[..., :, None], b[..., None, :], w[..., None, :], b[..., :, None])
         heights *= np.sign(w[..., :, None])
         active = heights > 0
-        value = _active_sum(active, self.output_weights, heights)[0]
+        value = self._sum(active, heights)[0]
         size = np.abs(w) * self.high[..., None] + np.abs(b) * self.steep[..., None]
         self._doubt(value, size, active)
         return np.sign(value)
 
     def _doubt(self, total: Floats, size: Floats, active: Bools) -> None:
-        """Doubt the networks of which a sum (..., k) over active neurons cancels."""
+        """Doubt the networks of which a sum (..., k) over active neurons, or all, cancels."""
         close = np.abs(total) <= _DOUBT * size
         if close.any():
-            close &= (total != 0) | active.any(axis=-1)  # a sum of nothing is 0 for certain
+            some = (size > 0) if self.leak else active.any(axis=-1)
+            close &= (total != 0) | some  # a sum of nothing is 0 for certain
             self.doubtful = self.doubtful | close.any(axis=-1)
 
     def margin_at(self, x: float, y: float) -> Floats:
@@ -133,16 +135,21 @@ class _Network:
     def _lines(self, active: Bools) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         """Slope and intercept (..., k) of N where the neurons `active` (..., k, m) are."""
         weights, biases = self.weights[..., None, :], self.biases[..., None, :]
-        outer = self.output_weights
-        return _active_sum(active, outer, weights), _active_sum(active, outer, biases)
+        return self._sum(active, weights), self._sum(active, biases)
 
-
-def _active_sum(active: Bools, outer: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Sum of outer * values over the active neurons (last axis), to twice the precision."""
-    products, errors = two_product(outer, values)
-    total = np.zeros(active.shape[:-1])
-    error = np.zeros(active.shape[:-1])
-    for j in range(active.shape[-1]):
-        total, lost = two_sum(total, np.where(active[..., j], products[..., j], 0.0))
-        error += lost + np.where(active[..., j], errors[..., j], 0.0)
-    return two_sum(total, error)
+    def _sum(self, active: Bools, values: Floats) -> tuple[Floats, Floats]:
+        """Sum of output weight * gain * value over neurons (last axis), to twice the precision."""
+        outer, leak = self.output_weights, self.leak
+        products, errors = two_product(outer, values)
+        others, other_errors = np.zeros_like(products), np.zeros_like(errors)
+        if leak:  # of inactive neurons
+            high, low = two_product(outer, np.full_like(outer, leak))
+            others, other_errors = two_product(high, values)
+            other_errors = other_errors + low * values
+        total = np.zeros(active.shape[:-1])
+        error = np.zeros(active.shape[:-1])
+        for j in range(active.shape[-1]):
+            on = active[..., j]
+            total, lost = two_sum(total, np.where(on, products[..., j], others[..., j]))
+            error += lost + np.where(on, errors[..., j], other_errors[..., j])
+        return two_sum(total, error)

@@ -50,7 +50,8 @@ def robustness_margin(net: ShallowReLU, data: Dataset, norm: object = 2) -> Marg
     in doubt is decided in integers. Source: docs/theory.md, "The system".
     """
     net, data = matching(net, data)
-    return margin_of(net.weights, net.biases, net.output_weights, data.inputs, data.labels, norm)
+    parts = (net.weights, net.biases_or_zeros, net.output_weights, data.inputs, data.labels)
+    return margin_of(*parts, norm, net.negative_slope)
 
 
 def margin_of(
@@ -60,6 +61,7 @@ def margin_of(
     inputs: ArrayLike,
     labels: ArrayLike,
     norm: object = 2,
+    negative_slope: float = 0.0,
 ) -> Margin | MarginBounds:
     """`robustness_margin` of arrays that are known to match.
 
@@ -69,11 +71,11 @@ def margin_of(
     parts = (np.asarray(a, float) for a in (weights, biases, output_weights, inputs, labels))
     w, b, outer, x, y = parts
     if x.shape[1] == 1:
-        return Margin(float(margin_on_line(w, b, outer, x, y)), p)
+        return Margin(float(margin_on_line(w, b, outer, x, y, negative_slope)), p)
     if not all(np.isfinite(part).all() for part in (w, b, outer)):
         return Margin(math.nan, p)
     with np.errstate(all="ignore"):  # what leaves float64 is in doubt, and decided in integers
-        scene = Scene(*_enlarged(w, b), outer, x, y, p)
+        scene = Scene(*_enlarged(w, b), outer, x, y, p, negative_slope)
         if not scene.is_right():
             return Margin(0.0, p)
         exact = x.shape[1] == PLANE or len(outer) <= EXACT_NEURONS

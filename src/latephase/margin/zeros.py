@@ -6,12 +6,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core.arrays import Floats
+from latephase.problem.activation import activated
 
 _ROUNDING = 1e-12  # a sum below this share of its terms is 0
 
 
-def zeros_on_line(weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike) -> Floats:
-    """Where N(x) = sum_j v_j relu(w_j x + b_j) vanishes, ascending, (k,), in units of x.
+def zeros_on_line(
+    weights: ArrayLike,
+    biases: ArrayLike,
+    output_weights: ArrayLike,
+    negative_slope: float = 0.0,
+) -> Floats:
+    """Where N(x) = sum_j v_j sigma(w_j x + b_j) vanishes, ascending, (k,), in units of x.
 
     weights, biases, output_weights (m,).  Intervals and half-lines of zeros are given by their
     finite ends.  Rigour: exact up to rounding: values at kinks within 1e-12 of the size of their
@@ -23,11 +29,13 @@ def zeros_on_line(weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLi
     if not len(kinks):
         return kinks
     # Values at the kinks, and slopes beyond the outermost ones; rounding noise is put to 0.
-    terms = v * np.maximum(kinks[:, None] * w + b, 0.0)
+    terms = v * activated(kinks[:, None] * w + b, negative_slope)
     sizes = np.abs(v) * (np.abs(kinks[:, None] * w) + np.abs(b))
     total, noise = terms.sum(axis=1), _ROUNDING * float(np.abs(v * w).max())
     values = np.where(np.abs(total) <= _ROUNDING * sizes.max(axis=1), 0.0, total)
     outside = [float((v * w)[w * side > 0].sum()) for side in (-1, 1)]
+    if negative_slope:
+        outside = [outside[k] + negative_slope * outside[1 - k] for k in (0, 1)]
     left, right = (0.0 if abs(slope) <= noise else slope for slope in outside)
     # Kinks that are zeros, but not inside an interval of zeros.
     zero = values == 0

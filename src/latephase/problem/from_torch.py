@@ -13,7 +13,8 @@ import numpy as np
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 
-_WANTED = "one hidden Linear, ReLU, and a Linear with one output"
+_WANTED = "one hidden Linear, ReLU or LeakyReLU, and a Linear with one output"
+_ACTIVATIONS = ("ReLU", "LeakyReLU")
 _TO_LOAD = "pass the module or its state_dict(), for example torch.load(path)"
 _TO_UNWRAP = 'pass for example checkpoint["state_dict"]'
 _REMOVALS = {  # what a layer that computes its weight leaves in a state dict, and how to end it
@@ -27,36 +28,54 @@ _REMOVALS = {  # what a layer that computes its weight leaves in a state dict, a
 _NOTHING = ("Identity", "Flatten")  # layers that change no value
 
 
-def parameters(source: object) -> tuple[Floats, Floats, Floats]:
-    """Weights (m, d), biases (m,), output weights (m,) of a module or a state dict.
+def parameters(
+    source: object, slope: float | None = None
+) -> tuple[Floats, Floats | None, Floats, float]:
+    """Weights (m, d), biases (m,) or None, output weights (m,), slope of a module or a state dict.
 
+    slope: the negative slope, where the caller says it.
     Raises InputError; see `ShallowReLU.from_torch` for what is accepted.
     """
     state = source
     if callable(getattr(source, "state_dict", None)):
         _check_layers(source)
+        slope = _seen_slope(source, slope)
         state = source.state_dict()  # type: ignore[attr-defined]
     if not isinstance(state, Mapping):
         raise InputError("a torch module or its state_dict", source, _TO_LOAD)
     hidden, output = _two_layers(_layers(state))
     _refuse_output_bias(output)
     (_, weights), (_, head) = hidden["weight"], output["weight"]
-    _, biases = hidden.get("bias", ("", np.zeros(len(weights))))
-    return weights, biases, head[0]
+    biases = hidden["bias"][1] if "bias" in hidden else None
+    return weights, biases, head[0], slope or 0.0
 
 
 def _check_layers(module: Any) -> None:
     """Refuse a module that is seen to compute something else; its `forward` cannot be seen."""
     kinds = _kinds(module)
-    others = [kind for kind in kinds if kind not in ("Linear", "ReLU")]
-    if others or kinds.count("Linear") != 2 or kinds.count("ReLU") > 1:
+    activations = [kind for kind in kinds if kind in _ACTIVATIONS]
+    others = [kind for kind in kinds if kind not in ("Linear", *_ACTIVATIONS)]
+    if others or kinds.count("Linear") != 2 or len(activations) > 1:
         got = Words(f"{type(module).__name__} of {', '.join(kinds) or 'no layers'}")
         raise InputError(_WANTED, got, _removal(module.state_dict()) or "train such a network")
     for part in module.modules():
         kinds = _kinds(part)
-        if _kind(part) == "Sequential" and kinds.count("Linear") == 2 and kinds[1::2] != ["ReLU"]:
+        whole = _kind(part) == "Sequential" and kinds.count("Linear") == 2
+        if whole and kinds[1::2] not in [[kind] for kind in _ACTIVATIONS]:
             got = Words(f"Sequential of {', '.join(kinds)}")
             raise InputError(_WANTED, got, "put the ReLU between the two Linear layers")
+
+
+def _seen_slope(module: Any, given: float | None) -> float | None:
+    """The slope of the activation that is a layer of the module; else the one given."""
+    for part in module.modules():
+        if _kind(part) in _ACTIVATIONS:
+            seen = float(getattr(part, "negative_slope", 0.0))
+            if given not in (None, seen):
+                got = Words(f"{given} beside a {_kind(part)} of slope {seen}")
+                raise InputError("the negative_slope of the module", got, "leave it out")
+            return seen
+    return given
 
 
 def _kinds(module: Any) -> list[str]:

@@ -1,9 +1,10 @@
-"""ShallowReLU: a network of one hidden ReLU layer with fixed output weights."""
+"""ShallowReLU: a network of one hidden layer, ReLU or leaky, with fixed output weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,29 +13,32 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
-from latephase.problem.checks import finite_array
+from latephase.problem.activation import activated
+from latephase.problem.checks import finite_array, real_number
 from latephase.problem.dataset import Dataset
 
 
 @public
 @dataclass(frozen=True, init=False, eq=False)
 class ShallowReLU:
-    """N(x) = sum_j v_j relu(w_j . x + b_j), of m neurons on d features.
+    """N(x) = sum_j v_j sigma(w_j . x + b_j), of m neurons on d features.
 
     Parameters
     ----------
     weights : array (m, d) or (m,)
         w; (m,) is read as (m, 1).
-    biases : array (m,)
-        b.
+    biases : array (m,) or None
+        b.  None: a network without biases; they are no parameters then, and are not trained.
     output_weights : array (m,)
         v, fixed in training; (+1, -1) for two neurons, the setting of [smorodinsky2026], and to be
         given otherwise: there is no honest default.
+    negative_slope : float in [0, 1]
+        s of sigma(a) = a where a > 0, s a elsewhere: 0 is ReLU, 1 the linear model.
 
     Raises
     ------
     InputError
-        On NaN, infinities, empty or ragged input and shapes that do not match.
+        On NaN, infinities, empty or ragged input, shapes that do not match and other slopes.
 
     Notes
     -----
@@ -42,17 +46,23 @@ class ShallowReLU:
     """
 
     weights: Floats
-    biases: Floats
+    biases: Floats | None
     output_weights: Floats
+    negative_slope: float
 
     def __init__(
-        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike | None = None
+        self,
+        weights: ArrayLike,
+        biases: ArrayLike | None = None,
+        output_weights: ArrayLike | None = None,
+        *,
+        negative_slope: float = 0.0,
     ) -> None:
         w = finite_array(weights, "weights", "(m,) or (m, d)")
         if w.ndim not in (1, 2):
             raise InputError("weights of shape (m,) or (m, d)", weights, "give one row per neuron")
         w = w[:, None] if w.ndim == 1 else w
-        b = _one_per_neuron(biases, "biases", len(w))
+        b = None if biases is None else _one_per_neuron(biases, "biases", len(w))
         if output_weights is None and len(w) != 2:
             got = Words(f"none for {len(w)}")
             raise InputError("output_weights with other than 2 neurons", got, "pass them")
@@ -61,9 +71,10 @@ class ShallowReLU:
         object.__setattr__(self, "weights", w)
         object.__setattr__(self, "biases", b)
         object.__setattr__(self, "output_weights", v)
+        object.__setattr__(self, "negative_slope", _slope(negative_slope))
 
     @classmethod
-    def from_torch(cls, source: object) -> ShallowReLU:
+    def from_torch(cls, source: object, *, negative_slope: float | None = None) -> ShallowReLU:
         """The network of a torch module or its state_dict: Linear, ReLU, Linear with one output.
 
         Parameters
@@ -71,14 +82,16 @@ class ShallowReLU:
         source : torch.nn.Module or state_dict
             Layers are as listed, unless only the reverse order fits their shapes; two layers of
             shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias
-            must be 0: N has none.
+            must be 0: N has none.  A LeakyReLU may stand in the place of the ReLU.
+        negative_slope : float in [0, 1]
+            Where the activation cannot be seen (below), what it is; default 0, ReLU.
 
         Returns
         -------
         ShallowReLU
-            Hidden weight (m, d) and bias (m,) (missing: 0) are its weights and biases, the output
-            weight (1, m) its output weights; the float64 of each float16, bfloat16, float32 or
-            float64 is exact.
+            Hidden weight (m, d) and bias (m,) are its weights and biases, None for
+            Linear(bias=False), the output weight (1, m) its output weights; the float64 of each
+            float16, bfloat16, float32 or float64 is exact.
 
         Raises
         ------
@@ -88,22 +101,25 @@ class ShallowReLU:
         Notes
         -----
         In a module other layers are seen and refused (Tanh, convolutions); in a state_dict, and in
-        a `forward` of one's own, the activation cannot be seen: that it is a ReLU is the caller's
-        word.  Where torch trained the output layer too, that is another training than the one here,
+        a `forward` of one's own, the activation cannot be seen: what it is is the caller's word.
+        Where torch trained the output layer too, that is another training than the one here,
         which keeps it fixed.  Does not import torch.
         """
-        return cls(*from_torch.parameters(source))
+        slope = None if negative_slope is None else _slope(negative_slope)
+        weights, biases, outer, slope = from_torch.parameters(source, slope)
+        return cls(weights, biases, outer, negative_slope=slope)
 
     @classmethod
     def load(cls, path: object) -> ShallowReLU:
-        """The network in an .npz file: arrays as in the constructor, `output_weights` optional.
+        """The network in an .npz file: arrays as in the constructor, only `weights` needed.
 
         Raises
         ------
         InputError
             As the constructor, and if the file cannot be read; pickled objects are not.
         """
-        return cls(**npz_file.read(path))
+        arrays: dict[str, Any] = npz_file.read(path)
+        return cls(**arrays)
 
     def save(self, path: object, *, force: bool = False) -> Path:
         """Write an .npz file, complete or not at all; `load` gives the same doubles.
@@ -119,7 +135,12 @@ class ShallowReLU:
             Where the file cannot be written, and where one stands that is no network (unless
             `force`).
         """
-        arrays = {name: getattr(self, name) for name in npz_file.NAMES}
+        arrays = {"weights": self.weights, "output_weights": self.output_weights}
+        if self.biases is not None:
+            arrays["biases"] = self.biases
+        if self.negative_slope:
+            arrays["negative_slope"] = np.array(self.negative_slope)
+        arrays = {name: arrays[name] for name in npz_file.NAMES if name in arrays}
         return npz_file.write(path, arrays, force=force)
 
     @property
@@ -131,6 +152,40 @@ class ShallowReLU:
     def d(self) -> int:
         """Dimension of the inputs."""
         return self.weights.shape[1]
+
+    @property
+    def parameters(self) -> Floats:
+        """theta (m, k): rows (w_j, b_j) of k = d + 1 numbers, or w_j alone without biases."""
+        return _joined(self.weights, self.biases)
+
+    def with_parameters(self, parameters: ArrayLike) -> ShallowReLU:
+        """The network of this kind with other parameters (m, k)."""
+        kind = {"negative_slope": self.negative_slope}
+        return ShallowReLU(*self.parted(np.asarray(parameters)), self.output_weights, **kind)
+
+    def parted(self, parameters: Floats) -> tuple[Floats, Floats | None]:
+        """Weights (..., m, d) and biases (..., m), None without, of parameters (..., m, k)."""
+        d = self.d
+        return parameters[..., :d], None if self.biases is None else parameters[..., d]
+
+    def points(self, inputs: Floats) -> Floats:
+        """What the parameters are multiplied by at inputs (n, d): (x_i, 1) or x_i, (n, k)."""
+        return _joined(inputs, None if self.biases is None else np.ones(len(inputs)))
+
+    def preactivations(self, parameters: Floats, inputs: Floats) -> Floats:
+        """a_ji (..., m, n) of networks of this kind with other parameters (..., m, k)."""
+        w, b = self.parted(parameters)
+        return np.asarray(w @ inputs.T if b is None else w @ inputs.T + b[..., None])
+
+    @property
+    def biases_or_zeros(self) -> Floats:
+        """The biases (m,): zeros without."""
+        return np.zeros(self.m) if self.biases is None else self.biases
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a ReLU network with biases: what closed forms are about."""
+        return self.biases is not None and self.negative_slope == 0.0
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """Outputs (k,) at inputs (k, d); (k,) is read as (k, 1) if d = 1.
@@ -149,7 +204,8 @@ class ShallowReLU:
             points = points[:, None]
         if points.ndim != 2 or points.shape[1] != self.d:
             raise InputError(f"inputs of shape (k, {self.d})", inputs, "give one row per input")
-        return np.maximum(points @ self.weights.T + self.biases, 0.0) @ self.output_weights
+        a = points @ self.weights.T + self.biases_or_zeros
+        return np.asarray(activated(a, self.negative_slope) @ self.output_weights)
 
 
 def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
@@ -162,6 +218,20 @@ def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:
         wanted = f"weights of {data.d} features as the inputs have"
         raise InputError(wanted, Words(f"{network.d} features"), "match their shapes")
     return network, data
+
+
+def _joined(rows: Floats, last: Floats | None) -> Floats:
+    """Rows (k, d) with a last column, if there is one."""
+    return rows if last is None else np.concatenate([rows, last[:, None]], axis=1)
+
+
+def _slope(value: object) -> float:
+    """A negative slope.  Raises InputError."""
+    slope = real_number(value, "negative_slope", "a number from 0 to 1")
+    if not 0 <= slope <= 1:
+        do = "0 is ReLU, 1 the linear model"
+        raise InputError("negative_slope to be a number from 0 to 1", value, do)
+    return slope + 0.0
 
 
 def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Networks in .npz files: the arrays `weights`, `biases` and `output_weights`, no pickles."""
+"""Networks in .npz files: the arrays `weights`, `biases`, `output_weights`; no pickles."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from latephase.core.foreign import content
 from latephase.core.shown import quoted, shown
 from latephase.store.output import Output
 
-NEEDED = ("weights", "biases")
-NAMES = (*NEEDED, "output_weights")
+NAMES = ("weights", "biases", "output_weights", "negative_slope")
+WRITTEN = {"weights", "output_weights"}  # of every network; biases and slope where it has them
 MOST_BYTES = 64 << 20  # of the file, and of what it holds unpacked: eight million weights
 MOST_DIRECTORY = 64 << 10  # of the list of its members, where numpy.savez needs 60 bytes for each
 _COMMENT = 1 << 16  # how long the comment at the end of a zip file may be
@@ -35,14 +35,13 @@ _HEADERS = {
 
 
 def read(path: object) -> dict[str, NDArray[Any]]:
-    """The arrays of a network file, `output_weights` only if it is there.  Raises InputError."""
+    """The arrays of a network file, those that are there.  Raises InputError without weights."""
     found = _members(path, content(path, ".npz file", MOST_BYTES))
     arrays = {name: part for name, part in found.items() if part is not None}
     seen = ", ".join(sorted({*arrays, *found} - ({*NAMES} - {*arrays}))) or "nothing"
     present = Words(f"{quoted(str(path))} with {shown(seen, 80)}")
-    missing = [name for name in NEEDED if name not in arrays]
-    if missing:
-        raise InputError(f"the arrays {' and '.join(NEEDED)}", present, f"add {missing[0]}")
+    if "weights" not in arrays:
+        raise InputError("the array weights", present, "add weights")
     unknown = sorted(set(found) - set(arrays).intersection(NAMES))
     if unknown:
         # With an `output_bias` it is another network; a misspelt `output_weight` is not +1, -1.
@@ -131,6 +130,6 @@ def _array(raw: bytes) -> NDArray[Any] | None:
 def _is_network(target: Path) -> bool:
     """Whether the file is one that `write` may have written."""
     try:
-        return set(read(target)) == set(NAMES)
+        return set(read(target)) >= WRITTEN
     except InputError:
         return False

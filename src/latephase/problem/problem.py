@@ -39,8 +39,9 @@ class Problem:
 
     @property
     def is_pair(self) -> bool:
-        """Two neurons of output weights +1 and -1 on two points in dimension 1."""
-        return is_two_point(self.data) and sorted(self.network.output_weights) == [-1.0, 1.0]
+        """Two ReLU neurons with biases, output weights +1 and -1, on two points in dimension 1."""
+        outer = sorted(self.network.output_weights)
+        return self.network.is_plain and is_two_point(self.data) and outer == [-1.0, 1.0]
 
     @property
     def has_closed_form(self) -> bool:
@@ -62,9 +63,14 @@ class Problem:
         """Check that this is a pair under gradient descent or flow.  Raises InputError."""
         followed_method(self.method)
         if not self.is_pair:
-            sizes = f"{self.network.m} neurons on {self.data.n} points in dimension {self.data.d}"
+            network = self.network
+            kinds = ["without biases"] if network.biases is None else []
+            if network.negative_slope:
+                kinds.append(f"of negative slope {network.negative_slope:g}")
+            kind = "".join(f" {words}" for words in kinds)
+            sizes = f"{network.m} neurons{kind} on {self.data.n} points in dimension {self.data.d}"
             raise InputError(
-                "two neurons with output weights +1, -1 on two points in dimension 1",
+                "two ReLU neurons with biases, output weights +1, -1, on two points in dimension 1",
                 Words(sizes),
                 "use simulate, which follows any network",
             )

@@ -23,6 +23,7 @@ from latephase.problem import (
     Dataset,
     GradientDescent,
     Initializer,
+    ShallowReLU,
     TwoPointGeometry,
     initializers,
     losses,
@@ -226,9 +227,9 @@ def _measured(data: Dataset, times: list[int], found: Any, loss: str) -> dict[st
     seen["log_flow_time"] = found.log_flow_time
     # How far steps are from exact arithmetic is known at the start only, as in `simulate`.
     begun, unknown = np.array(times)[:, None] == 0, np.full(gamma.shape, np.nan)
-    parts = (found.weights, b, _OUTPUT_WEIGHTS, data.inputs)
+    kind, theta = ShallowReLU([0.0, 0.0], [0.0, 0.0]), np.stack([w, b], axis=-1)
     seen["error"] = np.where(begun, 0.0, unknown)
-    seen["margin_error"] = np.where(begun, evaluation_error(*parts), unknown)
+    seen["margin_error"] = np.where(begun, evaluation_error(kind, theta, data.inputs), unknown)
     reached = np.isfinite(parameters).all(axis=(0, 1))
     seen["rigour"] = np.where(reached, Rigour.measured.name, "")
     turned = {name: np.swapaxes(values, 0, 1) for name, values in seen.items()}

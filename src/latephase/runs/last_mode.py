@@ -9,12 +9,13 @@ import numpy as np
 
 from latephase.core import InputError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.limits.gradients import LinearMode, augmented
+from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.mode import ModeLimit
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import Dataset, ShallowReLU
 
 from .run import Run
+from .trajectory import parameters_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,10 +39,10 @@ def pattern_of(run: Run) -> Ints:
 
 
 def last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
-    """theta (m, d + 1) and ln t of the latest sample that was reached, or of the horizon of a run
+    """theta (m, k) and ln t of the latest sample that was reached, or of the horizon of a run
     that settled after it.  Raises InputError if there is none."""
     theta, log10_t = _latest(run.trajectory)
-    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run.data)):
+    if run.outcome is Outcome.settled and not (log10_t > 0 and _in_mode(theta, pattern, run)):
         late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
         if late.log10 > log10_t:
             theta, log10_t = _latest(run.followed([late]))
@@ -52,14 +53,15 @@ def last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
     return theta, log10_t * math.log(10.0)
 
 
-def _in_mode(theta: Floats, pattern: Ints, data: Dataset) -> bool:
-    active = theta @ augmented(data.inputs).T > 0
-    return bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
+def _in_mode(theta: Floats, pattern: Ints, run: Run) -> bool:
+    active = theta @ run.network.points(run.data.inputs).T > 0
+    linear = run.network.negative_slope == 1  # one mode for ever
+    return linear or bool(((active == (pattern == ACTIVE)) | (pattern == SLIDING)).all())
 
 
 def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
     """theta and the decimal logarithm of t at the latest sample that was reached."""
-    theta = np.concatenate([samples.weights.values, samples.biases.values[..., None]], axis=-1)
+    theta = parameters_of(samples)
     log10_t = np.where(np.isfinite(theta).all(axis=(1, 2)), samples.log10_t.values, -np.inf)
     k = int(np.argmax(log10_t))
     return theta[k], float(log10_t[k])
@@ -81,7 +83,7 @@ def kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data:
 
     An upper bound for it, and cheap where many neurons slide at one point.
     """
-    shares = (mode.pattern == ACTIVE).astype(float)
+    shares = mode.gains.copy()
     for pair, share in found.slide_multipliers.items():
         shares[pair] = share
     pulls = shares * mode.signs * found.multipliers

@@ -55,7 +55,8 @@ class Limit(Told):
     multipliers : array (n,)
         Those of the KKT conditions, >= 0.
     slide_multipliers : mapping
-        {(neuron, point): share of the multiplier} for pairs that slide.
+        {(neuron, point): share of the multiplier} for pairs that slide, from the negative slope
+        (0 of a ReLU) to 1.
     kkt_residual : float
         Up to which the KKT conditions are met.
     normalised_margin : float
@@ -136,7 +137,8 @@ class Limit(Told):
         if self.data.d != 1:
             return None
         n = self.network
-        return zeros_on_line(n.weights[:, 0], n.biases, n.output_weights)
+        parts = (n.weights[:, 0], n.biases_or_zeros, n.output_weights)
+        return zeros_on_line(*parts, n.negative_slope)
 
     def network_at(self, t: object) -> ShallowReLU:
         """The asymptotic network at time t > 1: network * ln t + offset.
@@ -159,8 +161,8 @@ class Limit(Told):
         time = LogTime.parse(t, flow=self.flow, name="t")
         if not time.log > 0:
             raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
-        theta = _theta(self.network) * time.log + _theta(self.offset)
-        return _network(theta, self.network.output_weights)
+        theta = self.network.parameters * time.log + self.offset.parameters
+        return self.network.with_parameters(theta)
 
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|margin(t) - robustness_margin\\| <= eps.
@@ -250,13 +252,13 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
-    pattern, outer = pattern_of(run), run.network.output_weights
+    pattern, kind = pattern_of(run), run.network
     theta, log_t = last_sample(run, pattern)
-    found = mode_limit(pattern, theta, run.data, outer, log_t, run.method.log_step)
-    mode = LinearMode.of(pattern, run.data, outer)
+    found = mode_limit(pattern, theta, run.data, kind, log_t, run.method.log_step)
+    mode = LinearMode.of(pattern, run.data, kind)
     if found is None:
         raise unfitted(not_separated(mode.gradients))
-    network, rest = _network(found.direction, outer), _network(found.offset, outer)
+    network, rest = kind.with_parameters(found.direction), kind.with_parameters(found.offset)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
         raise unfitted(served <= TIGHT)
@@ -274,19 +276,11 @@ def limit(run: Run) -> Limit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or mode_law(found, outer, run.data, log_t),
+        law=run.law or mode_law(found, kind, run.data, log_t),
         distance=length(theta / length(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
-        _curve=Curve(found.direction, found.offset, outer, run.data),
+        _curve=Curve(found.direction, found.offset, kind, run.data),
         _run=run,
         _log_last=log_t,
     )
-
-
-def _theta(network: ShallowReLU) -> Floats:
-    return np.concatenate([network.weights, network.biases[:, None]], axis=1)
-
-
-def _network(theta: Floats, output_weights: Floats) -> ShallowReLU:
-    return ShallowReLU(theta[:, :-1], theta[:, -1], output_weights)

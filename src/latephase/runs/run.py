@@ -14,6 +14,8 @@ from latephase.core.calls import public
 from latephase.core.records import Told
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
+from .trajectory import parameters_of
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -133,12 +135,11 @@ class Run(Told):
         -----
         `Limit.network_at` is another thing: the asymptotic network.
         """
-        sample = self.at(t)
-        if not (np.isfinite(sample.weights).all() and np.isfinite(sample.biases).all()):
+        parameters = parameters_of(self.at(t))
+        if not np.isfinite(parameters).all():
             got = Words(f"t = {t}, and the run ended as {self.outcome.name}")
             raise InputError("a time that the run reaches", got, "ask for an earlier one")
-        outer = self.network.output_weights
-        return ShallowReLU(sample.weights.values, sample.biases.values, outer)
+        return self.network.with_parameters(parameters)
 
     def when(
         self,

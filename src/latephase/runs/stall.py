@@ -13,9 +13,11 @@ from latephase.core.arrays import Bools
 from latephase.core.calls import public
 from latephase.core.records import Told
 from latephase.problem import Dataset, GradientDescent, Problem, ShallowReLU
+from latephase.problem.activation import activated
 
 from .run import Run
 from .simulate import simulate
+from .trajectory import parameters_of
 
 _SAMPLES = 200
 _LONGEST = 1e6  # ln of the latest time at which a stall is looked for
@@ -126,7 +128,7 @@ def stall(
 def _check_range(problem: Problem, form: Any) -> None:
     """Check that no number given is infinite in the format."""
     network, step_size = problem.network, problem.method.step_size
-    parts = (network.weights, network.biases, network.output_weights, problem.data.inputs)
+    parts = (network.parameters, network.output_weights, problem.data.inputs)
     largest = max(step_size, *(float(np.abs(part).max()) for part in parts))
     if largest >= form.largest:
         expected = f"numbers below {form.largest:.6g}, the largest of {form.name}"
@@ -181,19 +183,20 @@ def _shorter(time: LogTime) -> LogTime:
 
 def _still(problem: Problem, run: Run, form: Any) -> Bools:
     """Whether no parameter would change, (S,)."""
-    data, outer = problem.data, problem.network.output_weights
-    w, b = run.trajectory.weights.values, run.trajectory.biases.values
+    network, data, outer = problem.network, problem.data, problem.network.output_weights
+    theta, slope = parameters_of(run.trajectory), network.negative_slope
+    w, b = network.parted(theta)
     with np.errstate(all="ignore"):
-        a = np.einsum("sjk,ik->sji", w, data.inputs) + b[..., None]
-        q = data.labels * np.einsum("j,sji->si", outer, np.maximum(a, 0.0))
+        a = np.einsum("sjk,ik->sji", w, data.inputs)
+        a = a if b is None else a + b[..., None]
+        q = data.labels * np.einsum("j,sji->si", outer, activated(a, slope))
         weights = np.exp(problem.method.log_step + problem.loss.log_weights(q))
         near = np.abs(a) <= _NEAR * np.abs(a).max(axis=2, keepdims=True)
-        points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
+        points = network.points(data.inputs)
         pull = np.outer(outer, data.labels) * weights[:, None]  # (S, m, n)
         # On a kink a point pulls now and then: all of it counts. Elsewhere pulls may cancel.
-        steady = np.where((a > 0) & ~near, pull, 0.0) @ points
+        steady = np.where(near, 0.0, np.where(a > 0, pull, slope * pull)) @ points
         update = np.abs(steady) + np.where(near, np.abs(pull), 0.0) @ np.abs(points)
-        theta = np.concatenate([w, b[..., None]], axis=-1)
         fixed: Bools = (update <= form.spacing(theta) / 2).all(axis=(1, 2))
     return fixed & np.isfinite(theta).all(axis=(1, 2))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
+from latephase.core.arrays import Floats
 from latephase.late.pair.observe import PairSamples
 from latephase.problem import Dataset
 from latephase.store.provenance import provenance
@@ -92,6 +93,14 @@ def dataset(
         "log10_t": ("time", [t.log10 for t in samples], {"long_name": "decimal logarithm of time"}),
     }
     return xr.Dataset(data, coordinates, {**provenance(), **attributes})
+
+
+def parameters_of(samples: Mapping[Any, Any]) -> Floats:
+    """theta (..., neuron, k) of samples: rows (w_j, b_j), or w_j without biases."""
+    w = np.asarray(samples["weights"])
+    if "biases" not in samples:
+        return w
+    return np.concatenate([w, np.asarray(samples["biases"])[..., None]], axis=-1)
 
 
 def settings_of(data: Dataset, loss: str, until: LogTime, **more: Any) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from latephase.problem import LOSSES, Loss
-from latephase.training.parameters import Array, Data
+from latephase.problem.activation import activated
+from latephase.training.parameters import Array, Data, pulled
 
 
 class Gradient(NamedTuple):
@@ -77,12 +78,13 @@ def neuron_directions(preactivation: Array, data: Data, loss: str) -> Array:
     For what depends on signs only: where margins differ by more than 745, the point of the larger
     one has no weight left in grad L / L, though its sign still moves the neuron that serves it.
     """
-    active = preactivation > 0.0
     log_weights = LOSSES[loss].log_weights(data.labels[:, None] * _outputs(preactivation, data))
-    top = jnp.where(active, log_weights, -jnp.inf).max(axis=1, keepdims=True)
+    served = (preactivation > 0.0) | (data.slope is not None)
+    top = jnp.where(served, log_weights, -jnp.inf).max(axis=1, keepdims=True)
     top = jnp.where(jnp.isfinite(top), top, 0.0)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
-    pull = jnp.where(active, signs * jnp.exp(jnp.minimum(log_weights - top, 0.0)), 0.0)
+    pull = signs * jnp.exp(jnp.minimum(log_weights - top, 0.0))
+    pull = pulled(preactivation, pull, data.slope)
     return -_collected(pull, data)
 
 
@@ -96,7 +98,7 @@ def gradient(preactivation: Array, data: Data, loss: str, keep: Array | None = N
         margins = jnp.where(keep, margins, jnp.inf)
     log_loss, weights = _relative(margins, LOSSES[loss])
     signs = data.output_weights[:, None, None] * data.labels[:, None]
-    pull = jnp.where(preactivation > 0.0, signs * weights, 0.0)
+    pull = pulled(preactivation, signs * weights, data.slope)
     return Gradient(log_loss, -_collected(pull, data))
 
 
@@ -110,7 +112,7 @@ def preactivations(parameters: Array, data: Data) -> Array:
 
 def _outputs(preactivation: Array, data: Data) -> Array:
     """N(x_i), (point, trial)."""
-    active = jnp.maximum(preactivation, 0.0)
+    active = activated(preactivation, data.slope)
     return total(data.output_weights[:, None, None] * active)
 
 

@@ -2,9 +2,9 @@
 
 The trial axis is the last one everywhere, so that the short loops over neurons, points and features
 stay outside and every operation is one vector operation over trials. Parameters are one array
-(neuron, feature, trial) whose last feature is the bias: its input is 1. They are carried as
-unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of the
-parameter it is added to, and 10^5 of them must not be lost.
+(neuron, feature, trial) whose last feature is the bias, if there is one: its input is 1. They are
+carried as unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of
+the parameter it is added to, and 10^5 of them must not be lost.
 
 XLA flushes subnormal numbers to 0. From weights of 1e-308 a network trains like from 1e-300: all
 that counts is the signs of its first pre-activations, but XLA would take its neurons for dead. So
@@ -38,28 +38,47 @@ class DoubleDouble(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Points (x_i, 1) (point, feature), labels (point,), output weights (neuron,); float64."""
+    """Points (x_i, 1) (point, feature), labels (point,), output weights (neuron,); float64.
+
+    Without biases points are the inputs x_i.  slope: the negative slope (), None for ReLU, whose
+    compiled steps know of none.
+    """
 
     points: Array
     labels: Array
     output_weights: Array
+    slope: Array | None = None
 
     @classmethod
-    def of(cls, inputs: Floats, labels: NDArray[Any], output_weights: Floats) -> Any:
+    def of(
+        cls,
+        inputs: Floats,
+        labels: NDArray[Any],
+        output_weights: Floats,
+        biases: bool = True,
+        negative_slope: float = 0.0,
+    ) -> Any:
         """As NumPy arrays, of inputs (n, d), labels (n,) and output weights (m,)."""
-        parts = (_with_bias(inputs, np.ones(len(inputs))), labels, output_weights)
+        points = _with_bias(inputs, np.ones(len(inputs))) if biases else inputs
+        parts: Any = (points, labels, output_weights, *([negative_slope] if negative_slope else []))
         return cls(*(np.asarray(part, np.float64) for part in parts))  # type: ignore[arg-type]
 
 
-def joined(weights: Floats, biases: Floats) -> Floats:
-    """Parameters (m, d + 1, T) of weights (T, m, d) and biases (T, m)."""
-    return np.moveaxis(_with_bias(weights, biases), 0, -1)
+def joined(weights: Floats, biases: Floats | None) -> Floats:
+    """Parameters (m, k, T) of weights (T, m, d) and biases (T, m) or None."""
+    whole = np.asarray(weights, np.float64) if biases is None else _with_bias(weights, biases)
+    return np.moveaxis(whole, 0, -1)
 
 
-def parted(parameters: Floats) -> tuple[Floats, Floats]:
-    """Weights (..., T, m, d) and biases (..., T, m) of parameters (..., m, d + 1, T)."""
+def parted(parameters: Floats, biases: bool = True) -> tuple[Floats, Any]:
+    """Weights (..., T, m, d) and biases (..., T, m), None without, of parameters (..., m, k, T)."""
     theta = np.moveaxis(parameters, -1, -3)
-    return theta[..., :-1], theta[..., -1]
+    return (theta[..., :-1], theta[..., -1]) if biases else (theta, None)
+
+
+def pulled(preactivation: Array, pull: Array, slope: Array | None) -> Array:
+    """Pulls (neuron, point, ...) on pre-activations: whole where active, else times the slope."""
+    return jnp.where(preactivation > 0.0, pull, 0.0 if slope is None else slope * pull)
 
 
 def _with_bias(weights: Floats, biases: Floats) -> Floats:

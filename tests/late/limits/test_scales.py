@@ -56,7 +56,8 @@ def limit_of(inputs, outer=(1.0, -1.0), shrink=1.0):
     pattern, theta, _ = closed_form(inputs)
     start = np.array([[float(x) for x in row] for row in theta]) * 700.0 / shrink
     data = lp.Dataset(inputs, [1, -1])
-    return mode_limit(pattern, start, data, np.array(outer), 700.0, log(STEP) - 2 * log(shrink))
+    kind = lp.ShallowReLU(start[:, :1], start[:, 1], outer)
+    return mode_limit(pattern, start, data, kind, 700.0, log(STEP) - 2 * log(shrink))
 
 
 @pytest.mark.parametrize("inputs", PAIRS, ids=str)

@@ -36,10 +36,16 @@ SMOOTH_NET = lp.ShallowReLU(
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_order_of_convergence(order, loss):
     """Ground truth: theory. GD replaced by the flow of order k from t0 on is off by t0^-(k+1)."""
-    setting = Dynamics.of(Problem.of(SMOOTH_NET, SMOOTH, lp.GradientDescent(0.3), loss))
-    theta = np.c_[SMOOTH_NET.weights, SMOOTH_NET.biases]
-    careful = Controls(1e-13, 1e-4, 1_000_000, caution=4.0)
     starts = np.array([100, 200, 400, 800]) * (4 if order == 0 else 1)  # else the solver's error
+    defects = handed_over(SMOOTH_NET, loss, order, starts)
+    slope = np.polyfit(np.log(starts), np.log(defects), 1)[0]
+    assert abs(slope + order + 1) < 0.15
+
+
+def handed_over(net, loss, order, starts):
+    """Errors of runs that are handed over to the modified flow at some starts."""
+    setting = Dynamics.of(Problem.of(net, SMOOTH, lp.GradientDescent(0.3), loss))
+    theta, careful = net.parameters, Controls(1e-13, 1e-4, 1_000_000, caution=4.0)
     defects = []
     for start in starts.tolist():
         times = [LogTime.parse(start * factor) for factor in (1, 2, 4, 16)]
@@ -47,8 +53,16 @@ def test_order_of_convergence(order, loss):
         left = [LogTime.parse(t.value - start) for t in times[1:]]
         found = run_chain(setting, truth[0], left, left[-1], Controls(1e3, 1e-4, 1, order=order))
         defects.append(off(found.samples.theta, truth[1:]).max())
-    slope = np.polyfit(np.log(starts), np.log(defects), 1)[0]
-    assert abs(slope + order + 1) < 0.15
+    return defects
+
+
+@pytest.mark.parametrize(("biased", "slope"), [(False, 0.0), (True, 0.3), (True, 1.0)])
+def test_order_of_convergence_of_other_kinds(biased, slope):
+    """Ground truth: theory. The modified flow from t0 on is off by t0^-3, for every kind."""
+    w, b, outer = SMOOTH_NET.weights, SMOOTH_NET.biases, SMOOTH_NET.output_weights
+    net = lp.ShallowReLU(w, b if biased else None, outer, negative_slope=slope)
+    defects = handed_over(net, "exponential", 2, np.array([100, 200, 400, 800]))
+    assert abs(np.polyfit(np.log([100, 200, 400, 800]), np.log(defects), 1)[0] + 3) < 0.15
 
 
 @pytest.mark.parametrize("inputs", [(1.0, -1.0), (2.0, -0.5), (3.0, -1.0)])

@@ -105,6 +105,23 @@ def random_runs(seed: int, dtype: str, trials: int) -> tuple[Any, Any, dict[str,
     return weights, scale[:, None] * rng.normal(size=(trials, m)), problem
 
 
+@pytest.mark.parametrize(
+    ("biased", "slope"), [(False, 0.0), (True, 0.3), (False, 0.3), (True, 1.0)]
+)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_steps_of_other_kinds_of_networks(dtype: str, biased: bool, slope: float) -> None:
+    """Ground truth: NumPy and ml_dtypes, one operation at a time, bit for bit."""
+    weights, biases, problem = random_runs(5, dtype, 128)
+    kind = (weights, biases if biased else None)
+    times = [1, 7, 50, 333]
+    want, _ = native_arithmetic.stepped(*kind, times, **problem, negative_slope=slope or None)
+    found = descend(*kind, [float(t) for t in times], **problem, negative_slope=slope)
+    got = found.weights
+    if biased:
+        got = np.concatenate([found.weights, found.biases[..., None]], axis=-1)
+    np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("dtype", "trials"), [("float16", 256), ("bfloat16", 512)])
 def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, trials: int, seed: int) -> None:

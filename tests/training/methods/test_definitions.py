@@ -98,6 +98,35 @@ def test_the_logistic_loss_too(text: str) -> None:
         assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
 
 
+KINDS = [(False, 0.0), (True, 0.25), (False, 0.25), (True, 1.0)]
+
+
+@pytest.mark.parametrize(("biased", "slope"), KINDS)
+@pytest.mark.parametrize("text", ["gd", "adam", "sign_descent", "sam", "span_projection:at=50"])
+def test_other_kinds_of_networks(text: str, biased: bool, slope: float) -> None:
+    """Ground truth: the same of leaky networks, linear ones and networks without biases."""
+    x, y, v = (np.array(part) for part in PROBLEMS["three points"])
+    weights, biases = start(len(v), seed=3)
+    found = follow(
+        weights,
+        biases if biased else None,
+        [STEPS],
+        inputs=x[:, None],
+        labels=y,
+        output_weights=v,
+        method=stepped(named(text, float(ETA))),
+        negative_slope=slope,
+    )
+    assert (found.biases is None) is not biased
+    last = found.biases[0] if biased else np.zeros_like(biases)
+    reference = exact.Problem(*PROBLEMS["three points"], "exponential", slope, biased)
+    for k in range(len(weights)):
+        one = np.stack([weights[k, :, 0], biases[k] if biased else 0 * biases[k]], axis=-1)
+        want = exact.after(EXPECTED[text], reference, one, STEPS)
+        got = np.stack([found.weights[0, k, :, 0], last[k]], axis=-1)
+        assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
+
+
 def test_every_method_is_checked() -> None:
     """A method that is added is compared with its definition."""
     assert set(METHODS) <= {text.split(":")[0] for text in EXPECTED} | {"sgd"}

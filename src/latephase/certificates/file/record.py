@@ -62,7 +62,7 @@ def record(certificate: Certified) -> Body:
             "inputs": [_float(x) for x in data.inputs[:, 0]],
             "labels": [int(y) for y in data.labels],
             "weights": [_float(w) for w in network.weights[:, 0]],
-            "biases": [_float(b) for b in network.biases],
+            "biases": [_float(b) for b in network.biases_or_zeros],
             "output_weights": [int(v) for v in network.output_weights],
             "method": "gradient_flow" if system.step is None else "gradient_descent",
             "step_size": None if system.step is None else rational(system.step),

@@ -36,7 +36,9 @@ class System:
         problem.refuse_all_but_pairs()
         points = sorted(zip(data.labels, data.inputs[:, 0], strict=True), reverse=True)
         neurons = sorted(
-            zip(network.output_weights, network.weights[:, 0], network.biases, strict=True),
+            zip(
+                network.output_weights, network.weights[:, 0], network.biases_or_zeros, strict=True
+            ),
             reverse=True,
         )
         x1, x2 = (Fraction(float(x)) for _, x in points)

@@ -96,7 +96,7 @@ def _save(run: Run, place: Output) -> str:
     are.
     """
     from latephase.core import InputError, Words
-    from latephase.problem import ShallowReLU
+    from latephase.runs.trajectory import parameters_of
 
     reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
     if not reached.any():
@@ -104,7 +104,7 @@ def _save(run: Run, place: Output) -> str:
         raise InputError("a sample that was reached, to save", got, do)
     found = run.trajectory.isel(time=reached)
     at = found.isel(time=found.log10_t.values.argmax())
-    ShallowReLU(at.weights.values, at.biases.values, run.network.output_weights).save(place)
+    run.network.with_parameters(parameters_of(at)).save(place)
     return str(at.time.values)
 
 

@@ -104,7 +104,7 @@ def trained(seeds: range, data: Dataset) -> list[ShallowReLU | None]:
     nets = [network(seed) for seed in seeds]
     found = follow(
         np.stack([net.weights for net in nets]),
-        np.stack([net.biases for net in nets]),
+        np.stack([net.biases_or_zeros for net in nets]),
         range(EVERY, LONGEST + 1, EVERY),
         inputs=data.inputs,
         labels=data.labels,

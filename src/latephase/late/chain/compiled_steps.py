@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jax import lax
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 from latephase.problem import LOSSES
+from latephase.problem.activation import activated
 from latephase.training.loops.gradient_descent import (
     DescentState,
     LossWeights,
@@ -52,7 +53,7 @@ def compiled_steps(
     rounding: the bound so far.  Rigour: estimated, as `training.advance` has it, with the rounding
     of margins in the exponent on top: at a margin of 50 a pull is known to 50 ulp only.
     """
-    data = (dynamics.points, dynamics.labels, dynamics.output_weights)
+    data = (dynamics.points, dynamics.labels, dynamics.output_weights, dynamics.slope or None)
     step_size = dynamics.method.step_size
     found = parameter_units(theta[None], dynamics.points)
     unit = None if found is None else found[0]
@@ -69,7 +70,7 @@ def _run(
     given: tuple[jax.Array, jax.Array, jax.Array | None],
     error: jax.Array,
     count: jax.Array,
-    data: tuple[jax.Array, ...],
+    data: tuple[Any, ...],
     step_size: jax.Array,
     loss: str,
 ) -> tuple[jax.Array, ...]:
@@ -135,8 +136,11 @@ def _undecided(
     still = 8 * UNIT_ROUNDOFF * (jnp.abs(before) @ jnp.abs(data.points) @ jnp.abs(data.points).T)
     open_ = near & (jnp.abs(rise) > still)
     pull = data.output_weights[:, None] * data.labels
-    margins = data.labels * (data.output_weights @ jnp.maximum(a, 0.0))
+    margins = data.labels * (data.output_weights @ activated(a, data.slope))
     kick = step_size * jnp.abs(pull) * loss_weights(margins) * lengths
+    if data.slope is not None:  # no sign kills a neuron that the slope keeps alive
+        kicks = jnp.where(open_, (1 - data.slope) * kick, 0.0)
+        return kicks.sum(axis=1), jnp.zeros(len(a), bool)
     kicks = jnp.where(open_, kick, 0.0)
     holds = (pull > 0) & ~open_ & (a > 2 * kicks.max(axis=1, keepdims=True) * lengths)
     return kicks.sum(axis=1), open_.any(axis=1) & ~holds.any(axis=1)

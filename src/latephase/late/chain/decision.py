@@ -15,7 +15,7 @@ from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
-from latephase.late.pattern import SLIDING, statuses
+from latephase.late.pattern import SLIDING
 
 from .kicks import Kicks
 from .state import ChainState, ChainTask
@@ -50,7 +50,8 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
     dynamics, last, theta = task.dynamics, state.last, state.theta
     log_pull = dynamics.log_pull(dynamics.margins(theta))
     if last is None:
-        found = kink_statuses(dynamics, statuses(task.signs), task.signs == 0, log_pull)
+        near = (task.signs == 0) & dynamics.alive(task.signs)
+        found = kink_statuses(dynamics, dynamics.statuses(task.signs), near, log_pull)
         return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
     before = Mode.of(dynamics, theta, last.status, state.resting)
     resting = before.serving_resting[:, None]
@@ -72,7 +73,7 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     dynamics, counts, last = task.dynamics, state.counts, state.last
     a = dynamics.preactivations(state.theta)
-    kicks, seen = Kicks.of(dynamics, state.theta, a), statuses(a)
+    kicks, seen = Kicks.of(dynamics, state.theta, a), dynamics.statuses(a)
     sliding = _sliding(task, state, a, kicks)
     if last is not None:  # what a slide has just been released to it keeps
         released = last.released_to >= 0
@@ -94,13 +95,14 @@ def _sliding(task: ChainTask, state: ChainState, a: Floats, kicks: Kicks) -> Boo
 
     A neuron at whose kinks nothing has changed slides on as it did.
     """
-    last, near = state.last, np.abs(a) <= kicks.overshoot
-    log_pull = task.dynamics.log_pull(task.dynamics.margins(state.theta))
+    last, dynamics = state.last, task.dynamics
+    near, seen = (np.abs(a) <= kicks.overshoot) & dynamics.alive(a), dynamics.statuses(a)
+    log_pull = dynamics.log_pull(dynamics.margins(state.theta))
     if last is None:
-        return kink_statuses(task.dynamics, statuses(a), near, log_pull) == SLIDING
+        return kink_statuses(dynamics, seen, near, log_pull) == SLIDING
     near = last.on_kinks | near
     asked = (last.switching | (near & ~last.on_kinks).any(axis=1))[:, None]
-    found = kink_statuses(task.dynamics, statuses(a), near & asked, log_pull)
+    found = kink_statuses(dynamics, seen, near & asked, log_pull)
     return np.where(asked, found == SLIDING, last.on_kinks)
 
 

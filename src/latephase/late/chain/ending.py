@@ -26,7 +26,7 @@ def pattern(chain: Chain) -> Statuses:
     last = chain.state.last
     with np.errstate(invalid="ignore", over="ignore"):  # of runs that overflowed
         seen = statuses(chain.task.dynamics.preactivations(chain.state.theta))
-    if last is None:
+    if last is None or not chain.task.dynamics.bends:
         return seen
     return np.where(last.switching[:, None] & (last.status != SLIDING), seen, last.status)
 

@@ -17,8 +17,9 @@ _SOON = 64  # steps: a mode that a pair in chatter ends sooner than this is step
 class Kicks:
     """What one step of gradient descent does at a network.
 
-    rise (m, n): to the pre-activations;  kick (m, n): how far point i moves (w_j, b_j) when neuron
-    j is active there;  overshoot (m, n): how far a step may carry a pre-activation over its kink.
+    rise (m, n): to the pre-activations;  kick (m, n): how much farther point i moves neuron j when
+    that is active there;  overshoot (m, n): how far a step may carry a pre-activation over its
+    kink, -inf where there are none.
     """
 
     rise: Floats
@@ -29,9 +30,11 @@ class Kicks:
     def of(cls, dynamics: Dynamics, theta: Floats, a: Floats) -> Kicks:
         """The step at theta (m, k) with pre-activations a (m, n)."""
         pull = dynamics.pull(dynamics.margins(theta))
-        rise = ((dynamics.signs * (a > 0) * pull) @ dynamics.points) @ dynamics.points.T
-        kick = np.abs(dynamics.signs) * pull * dynamics.point_lengths
-        return cls(rise, kick, np.abs(rise) + kick * dynamics.point_lengths)
+        gains = dynamics.gains(dynamics.statuses(a))
+        rise = ((dynamics.signs * gains * pull) @ dynamics.points) @ dynamics.points.T
+        kick = (1 - dynamics.slope) * np.abs(dynamics.signs) * pull * dynamics.point_lengths
+        overshoot = np.abs(rise) + kick * dynamics.point_lengths
+        return cls(rise, kick, overshoot if dynamics.bends else np.full_like(rise, -np.inf))
 
     def crosses_soon(self, a: Floats) -> Bools:
         """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a

@@ -50,7 +50,8 @@ def move_by_steps(
     if log_ahead < math.log(count):
         count = max(round(math.exp(log_ahead)), 1)
 
-    moved = compiled_steps(task.dynamics, state.theta, state.low, state.rounding, count)
+    theta = _off_zero(task, state)
+    moved = compiled_steps(task.dynamics, theta, state.low, state.rounding, count)
     account = account.charged(task.dynamics, moved.kick_error)
     account = replace(account, sign_lost=account.sign_lost or bool(moved.sign_lost.any()))
     state = replace(
@@ -63,6 +64,23 @@ def move_by_steps(
         outcome=None if np.isfinite(moved.theta).all() else Outcome.overflowed,
     )
     return state.counted(steps=counts.steps + count, in_a_row=counts.in_a_row + count), account
+
+
+def _off_zero(task: ChainTask, state: ChainState) -> Floats:
+    """theta (m, k) with neurons that slide at length 0 half a kick off it, as chatter has them: at
+    0 itself a ReLU neuron would be dead."""
+    theta, dynamics = state.theta, task.dynamics
+    a = dynamics.preactivations(theta)
+    slides = (
+        (state.last.status == SLIDING) & ~dynamics.alive(a) if state.last is not None else a > a
+    )
+    if not slides.any():
+        return theta
+    theta, kick = theta.copy(), Kicks.of(dynamics, theta, a).kick
+    for j in np.flatnonzero(slides.any(axis=1)):
+        i = int(np.flatnonzero(slides[j])[0])
+        theta[j] = kick[j, i] / 2 * dynamics.points[i] / dynamics.point_lengths[i]
+    return theta
 
 
 def move_by_mode(

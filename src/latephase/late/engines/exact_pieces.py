@@ -51,7 +51,7 @@ class ExactPieces:
         """Carry one network."""
         network, geometry, order = problem.network, problem.geometry, problem.neuron_order
         rows = list(order)
-        weights, biases = network.weights[rows, 0][None], network.biases[rows][None]
+        weights, biases = network.weights[rows, 0][None], network.biases_or_zeros[rows][None]
         found = follow_trials(geometry, weights, biases, problem.method, times, goal)
         seen, journey, entry = found.record, found.journey, None
         regime = journey.regime[0]

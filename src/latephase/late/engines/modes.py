@@ -37,7 +37,7 @@ class Modes:
         network, data, method = problem.network, problem.data, problem.method
         assert goal.until is not None
         dynamics = Dynamics.of(problem)
-        theta = np.concatenate([network.weights, network.biases[:, None]], axis=1)
+        theta = network.parameters
         controls = Controls(
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
@@ -67,10 +67,11 @@ class Modes:
 
 
 def _regime(problem: Problem, outcome: Outcome, statuses: Ints) -> Regime | None:
-    """The regime of a run that ended in statuses (m, n); only two neurons on two points that pull
-    apart have one."""
-    outer = problem.network.output_weights
-    if not (is_two_point(problem.data) and len(outer) == 2 and min(outer) < 0 < max(outer)):
+    """The regime of a run that ended in statuses (m, n); only two ReLU neurons with biases on two
+    points that pull apart have one."""
+    outer, plain = problem.network.output_weights, problem.network.is_plain
+    pulls_apart = len(outer) == 2 and min(outer) < 0 < max(outer)
+    if not (plain and is_two_point(problem.data) and pulls_apart):
         return None
     canonical = statuses[list(problem.neuron_order)][:, list(problem.geometry.order)]
     return regime_of_end(problem.geometry, outcome, canonical)

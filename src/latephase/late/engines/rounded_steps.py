@@ -38,7 +38,7 @@ class RoundedSteps:
         assert dtype is not None
         found = descend(
             network.weights[None],
-            network.biases[None],
+            None if network.biases is None else network.biases[None],
             [t.as_float for t in times],
             inputs=data.inputs,
             labels=data.labels,
@@ -50,8 +50,10 @@ class RoundedSteps:
             rounding="nearest" if goal.rounding is None else goal.rounding,
             max_leaps=goal.max_steps,
             progress=goal.progress,
+            negative_slope=network.negative_slope,
         )
-        theta = network_path(found.weights[:, 0], found.biases[:, 0])
+        biases = None if found.biases is None else found.biases[:, 0]
+        theta = network_path(found.weights[:, 0], biases)
         return stepped_record(problem, theta, _ending(found, theta, dtype))
 
 

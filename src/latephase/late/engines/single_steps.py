@@ -37,7 +37,7 @@ class SingleSteps:
         reached = [t for t in times if t <= LogTime.parse(goal.max_steps)]
         found = follow(
             network.weights[None],
-            network.biases[None],
+            None if network.biases is None else network.biases[None],
             [_whole(t) for t in reached],
             inputs=data.inputs,
             labels=data.labels,
@@ -45,9 +45,11 @@ class SingleSteps:
             method=method,
             loss=problem.loss.name,
             progress=goal.progress,
+            negative_slope=network.negative_slope,
         )
         missing = len(times) - len(reached)
-        theta = network_path(found.weights[:, 0], found.biases[:, 0])
+        biases = None if found.biases is None else found.biases[:, 0]
+        theta = network_path(found.weights[:, 0], biases)
         short = goal.until is not None and goal.until > LogTime.parse(goal.max_steps)
         outcome = Outcome.budget_exhausted if short else Outcome.transient
         if np.isnan(theta).any():

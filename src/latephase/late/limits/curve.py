@@ -24,19 +24,18 @@ _FARTHEST = 1e12  # ln t beyond which no passage is looked for
 
 @dataclass(frozen=True)
 class Curve:
-    """The networks direction + offset * e, both (m, d + 1), for e = 1 / ln t >= 0."""
+    """The networks direction + offset * e, both (m, k), for e = 1 / ln t >= 0; `network` is one of
+    their kind."""
 
     direction: Floats
     offset: Floats
-    output_weights: Floats
+    network: ShallowReLU
     data: Dataset
 
     def margin(self, e: float) -> float:
         """Robustness margin at e = 1 / ln t; NaN if it cannot be measured exactly."""
         theta = self.direction + self.offset * e
-        return margin_or_nan(
-            ShallowReLU(theta[:, :-1], theta[:, -1], self.output_weights), self.data
-        )
+        return margin_or_nan(self.network.with_parameters(theta), self.data)
 
     @cached_property
     def scale(self) -> float:
@@ -143,23 +142,25 @@ def boundary_law(curve: Curve, log_t: float) -> tuple[float, float, float] | Non
     Exact for direction * ln t + offset once no neuron has its kink between x*(t) and the limit:
     both neighbours of the zero are then on one line A + B x with A, B affine in 1 / ln t.
     """
-    direction, offset, outer = curve.direction, curve.offset, curve.output_weights
-    if direction.shape[1] != 2:
+    direction, offset, outer = curve.direction, curve.offset, curve.network.output_weights
+    slope_below = curve.network.negative_slope
+    if curve.data.d != 1 or curve.network.biases is None:  # without biases all kinks are at 0
         return None
-    zeros = zeros_on_line(direction[:, 0], direction[:, 1], outer)
+    zeros = zeros_on_line(direction[:, 0], direction[:, 1], outer, slope_below)
     if len(zeros) != 1:
         return None
     zero = float(zeros[0])
     point = np.array([zero, 1.0])
     height = direction @ point
     active = np.where((direction == 0).all(axis=1), offset @ point, height) > 0
-    slope, _ = (outer * active) @ direction
-    turn, lift = (outer * active) @ offset
+    gains = np.where(active, 1.0, slope_below)
+    slope, _ = (outer * gains) @ direction
+    turn, lift = (outer * gains) @ offset
     at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
-    if slope == 0 or at_kink.any():
+    if slope == 0 or (at_kink.any() and slope_below < 1):
         return None
     sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
-    doubt = _ROUNDING * float(np.abs(outer * active) @ sizes @ np.abs(point)) / abs(slope)
+    doubt = _ROUNDING * float(np.abs(outer * gains) @ sizes @ np.abs(point)) / abs(slope)
     constant = -float(lift + turn * zero) / slope
     if doubt > max(1e-9 * curve.data.optimal_margin, 1e-6 * abs(constant)):
         return zero, math.nan, math.nan

@@ -87,17 +87,14 @@ def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
     return [x - y for x, y in zip(vector, within, strict=True)]
 
 
-def shares(
-    kinks: Floats, active: Floats, kink_multipliers: Vector, multipliers: Vector
-) -> Vector | None:
-    """Share of each kink (k, d + 1) that holds a neuron against its active points (a, d + 1), both
-    times v_j y_i; multipliers (k,), (a,) of the points.  None if the kinks are dependent."""
+def needed(kinks: Floats, serving: Floats, multipliers: Vector) -> Vector | None:
+    """What multiples of the kinks (h, k) hold a neuron against the points (a, k) that it serves,
+    both times v_j y_i; multipliers (a,) of these.  None if the kinks are dependent."""
     rows = rational(kinks)
-    force = combined(multipliers, rational(active))
-    needed = solved(gram(rows), [-dot(row, force) for row in rows])
-    if needed is None:
-        return None
-    return [x / room for x, room in zip(needed, kink_multipliers, strict=True)]
+    force = (
+        combined(multipliers, rational(serving)) if multipliers else [Fraction(0)] * len(rows[0])
+    )
+    return solved(gram(rows), [-dot(row, force) for row in rows])
 
 
 def slowest(rows: list[Vector], multipliers: Floats) -> float:

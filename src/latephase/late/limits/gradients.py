@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
-from latephase.late.pattern import ACTIVE, SLIDING
-from latephase.problem import Dataset
+from latephase.late.modes.kinks import Kinks
+from latephase.late.pattern import SLIDING, gains
+from latephase.problem import Dataset, ShallowReLU
 
 from .exact import Vector, is_small, off_span, rational, rounded
 
@@ -31,20 +33,37 @@ _NOISE = 1e-14  # of a vector: a projection below it is rounding
 
 @dataclass(frozen=True)
 class LinearMode:
-    """A pattern (m, n) with what it is a pattern of: points (n, d + 1), signs v_j y_i (m, n);
-    gradients (n, m, d + 1) of its margins."""
+    """A pattern (m, n) with what it is a pattern of: points (n, k), signs v_j y_i (m, n), gradients
+    (n, m, k) of its margins, the negative slope, and which points share their kinks."""
 
     pattern: Pattern
     points: Floats
     signs: Floats
     gradients: Floats
+    slope: float = 0.0
+    shared_kinks: Kinks | None = None
 
     @classmethod
-    def of(cls, pattern: Pattern, data: Dataset, output_weights: Floats) -> LinearMode:
-        """The mode of a pattern (m, n) of a network on its data."""
-        points = augmented(data.inputs)
-        gradients = mode_gradients(pattern, points, data.labels, output_weights)
-        return cls(pattern, points, np.outer(output_weights, data.labels), gradients)
+    def of(cls, pattern: Pattern, data: Dataset, network: ShallowReLU) -> LinearMode:
+        """The mode of a pattern (m, n) of a network of this kind on its data."""
+        points, outer, slope = (
+            network.points(data.inputs),
+            network.output_weights,
+            network.negative_slope,
+        )
+        gradients = mode_gradients(pattern, points, data.labels, outer, slope)
+        kinks = Kinks.of(points, biased=network.biases is not None)
+        return cls(pattern, points, np.outer(outer, data.labels), gradients, slope, kinks)
+
+    @property
+    def gains(self) -> Floats:
+        """What part of each point's pull a neuron feels, (m, n); 0 where it slides."""
+        return gains(self.pattern, self.slope)
+
+    @cached_property
+    def kinks(self) -> Kinks:
+        """Which points share a kink: by default each has its own."""
+        return self.shared_kinks or Kinks.of(self.points, biased=True)
 
     @property
     def flat(self) -> Floats:
@@ -56,11 +75,11 @@ class LinearMode:
         if not is_small(self.flat):
             return None
         rows: list[Vector] = [[] for _ in self.points]
-        for status, signs in zip(self.pattern, self.signs, strict=True):
+        for status, signs, felt_share in zip(self.pattern, self.signs, self.gains, strict=True):
             kinks = self.points[status == SLIDING]
             felt = off_span(self.points, kinks) if len(kinks) else rational(self.points)
             for i, vector in enumerate(felt):
-                factor = Fraction(float(signs[i])) if status[i] == ACTIVE else Fraction(0)
+                factor = Fraction(float(signs[i])) * Fraction(float(felt_share[i]))
                 rows[i] += [factor * x for x in vector]
         return rows
 
@@ -78,15 +97,20 @@ def augmented(inputs: Floats) -> Floats:
 
 
 def mode_gradients(
-    pattern: Pattern, points: Floats, labels: NDArray[np.integer], output_weights: Floats
+    pattern: Pattern,
+    points: Floats,
+    labels: NDArray[np.integer],
+    output_weights: Floats,
+    slope: float = 0.0,
 ) -> Floats:
-    """Gradients g_i (n, m, d + 1) of the margins y_i N(x_i) by theta in a mode.
+    """Gradients g_i (n, m, k) of the margins y_i N(x_i) by theta in a mode.
 
-    pattern (m, n);  points (n, d + 1): `augmented` inputs;  labels (n,);  output_weights (m,).
-    (g_i)_j = [j active on i] v_j y_i P_j (x_i, 1), where P_j takes off the span of the points at
+    pattern (m, n);  points z_i (n, k): (x_i, 1), or x_i without biases;  labels (n,);
+    output_weights (m,).  (g_i)_j = gain_ji v_j y_i P_j z_i, gain 1 where active and the slope where
+    inactive, where P_j takes off the span of the points at
     whose kinks neuron j slides: Filippov's sliding field [filippov1988].
     """
-    pulls = (pattern == ACTIVE) * np.outer(output_weights, labels)
+    pulls = gains(pattern, slope) * np.outer(output_weights, labels)
     gradients: Floats = np.einsum("ji,ic->ijc", pulls, points)
     for j in np.flatnonzero((pattern == SLIDING).any(axis=1)):
         gradients[:, j] = pulls[j, :, None] * off_kinks(points, points[pattern[j] == SLIDING])

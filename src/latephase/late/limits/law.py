@@ -37,24 +37,24 @@ def law_of(
 ) -> Law | None:
     """The law of a run that stays in the mode `pattern`; None unless its loss tends to 0.
 
-    network: its output weights;  theta (m, d + 1): (w_j, b_j) at time t.  Both losses have the same
-    laws.  Rigour: exact for two neurons of output weights 1, -1 on two points (closed forms); else
-    that of `limit`.
+    network: its kind and output weights;  theta (m, k): its parameters at time t.  Both losses have
+    the same laws.  Rigour: exact for two ReLU neurons with biases and output weights 1, -1 on two
+    points (closed forms); else that of `limit`.
     Source: docs/theory.md, "The law of the late phase" and "Margins along the way".
     """
     if outcome is not Outcome.settled:
         return None
     outer = network.output_weights
-    if is_two_point(data) and sorted(outer) == [-1.0, 1.0]:
+    if network.is_plain and is_two_point(data) and sorted(outer) == [-1.0, 1.0]:
         return _closed_form(outer, data, pattern, theta, method.log_step)
     try:
-        found = mode_limit(pattern, theta, data, outer, log_t, method.log_step)
+        found = mode_limit(pattern, theta, data, network, log_t, method.log_step)
     except InputError:
         return None
-    return mode_law(found, outer, data, log_t) if found is not None and found.settled else None
+    return mode_law(found, network, data, log_t) if found is not None and found.settled else None
 
 
-def mode_law(found: ModeLimit, output_weights: Floats, data: Dataset, log_t: float) -> Law | None:
+def mode_law(found: ModeLimit, network: ShallowReLU, data: Dataset, log_t: float) -> Law | None:
     """The law of a mode whose limit was read off at time t.
 
     That of the boundary where the limit has one zero on the line and no kink at it; else the
@@ -62,7 +62,7 @@ def mode_law(found: ModeLimit, output_weights: Floats, data: Dataset, log_t: flo
     """
     squares = (found.direction**2).sum(axis=1)
     shares = squares / squares.sum()
-    curve = Curve(found.direction, found.offset, output_weights, data)
+    curve = Curve(found.direction, found.offset, network, data)
     line = boundary_law(curve, log_t)
     if line is None:
         return Law.later(curve.law_numbers, limit_boundary=None, exponent=1.0, shares=shares)

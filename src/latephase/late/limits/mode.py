@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
-from latephase.problem import Dataset
+from latephase.problem import Dataset, ShallowReLU
 
 from .direction import largest_margin
 from .gradients import LinearMode
@@ -24,10 +24,11 @@ _SMALLEST = 1e-150  # of the largest entry of the gradients
 class ModeLimit:
     """Where a mode leads, as arrays: theta(t) = direction * ln t + offset + o(1).
 
-    direction, offset (m, d + 1): rows (w_j, b_j);  offset_error: moves of theta across the support
-    still to come;  rate: the exponent k of the o(1), t^-k;  multipliers (n,);  slide_multipliers:
-    by (neuron, point);  settled, reason: whether the mode lasts, else which neuron leaves it where;
-    degenerate: a multiplier or slide exactly on its bound, so that ln ln t may enter.
+    direction, offset (m, k): rows (w_j, b_j), or w_j;  offset_error: moves of theta across the
+    support still to come;  rate: the exponent k of the o(1), t^-k;  multipliers (n,);
+    slide_multipliers: by (neuron, point);  settled, reason: whether the mode lasts, else which
+    neuron leaves it where;  degenerate: a multiplier or slide exactly on its bound, so that ln ln t
+    may enter.
     """
 
     direction: Floats
@@ -45,18 +46,18 @@ def mode_limit(
     pattern: NDArray[np.integer],
     theta: Floats,
     data: Dataset,
-    output_weights: Floats,
+    network: ShallowReLU,
     log_t: float,
     log_step: float,
 ) -> ModeLimit | None:
-    """Where the mode `pattern` (m, n) leads from theta (m, d + 1) at time t; None if its loss does
-    not tend to 0.  Errors: InputError where multipliers, of the size of 1 / |gradient|^2, are not
-    floats.
+    """Where the mode `pattern` (m, n) of networks like `network` leads from theta (m, k) at time t;
+    None if its loss does not tend to 0.  Errors: InputError where multipliers, of the size of
+    1 / |gradient|^2, are not floats.
 
     log_t, log_step: ln of the time and of the step size (0 for gradient flow).  Both losses have
     the same limit, since ln(1 + e^-q) ~ e^-q.
     """
-    mode = LinearMode.of(pattern, data, output_weights)
+    mode = LinearMode.of(pattern, data, network)
     flat, gradients = mode.flat, mode.gradients
     if not flat.any():  # nothing moves
         return None

@@ -4,6 +4,7 @@ Read in this order; each file needs only those before it.
 
     frame           coordinates in which no digit is lost
     linear_algebra  bases and projections that are accurate row by row
+    kinks           which points share a kink: without biases those on one ray
     dynamics        network, points and method in those coordinates: margins, pulls; and one neuron
                     in a mode: what it is moved by, what holds it on its kinks
     mode            all neurons of a pattern: how the network moves while it stands

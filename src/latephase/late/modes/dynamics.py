@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING, Statuses
+from latephase.late.pattern import ACTIVE, SLIDING, Statuses, gains, statuses
 from latephase.problem import Loss, Method, Problem
+from latephase.problem.activation import activated
 
 from .frame import Frame
+from .kinks import Kinks
 from .linear_algebra import complement
 
 
@@ -22,43 +24,59 @@ class Neuron:
 
     off (k, k - rank): orthonormal, spans what is left beside the points on whose kinks it slides;
     gradients (k, n): of the margins by its parameters, off the kinks;
-    slides (s,): points whose multipliers may reach an end;
-    multipliers (s, n): maps pulls l (n,) to multiplier times pull.
+    slides (s,): points, the first of their kinks, whose multipliers may reach an end;
+    needs, rooms (s, n): map pulls l (n,) to multiplier times room, and to the room: what the kink
+    adds to the pull, on its active side, beyond that on the other.
     """
 
     off: Floats
     gradients: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
 
     @classmethod
-    def of(cls, frame: Frame, signs: Floats, status: Statuses, resting: Bools) -> Neuron:
+    def of(
+        cls,
+        frame: Frame,
+        signs: Floats,
+        status: Statuses,
+        resting: Bools,
+        slope: float,
+        kinks: Kinks,
+    ) -> Neuron:
         """The neuron with signs v_j y_i (n,) and statuses (n,) on the points of a frame, of which
         some are `resting` (n,).
 
         A neuron that serves resting points rests on its kinks: its multipliers have settled.
         """
-        serving = signs * (status == ACTIVE)
+        serving = signs * gains(status, slope)
         gradients = serving * frame.points.T
-        slides = np.flatnonzero(status == SLIDING)
+        slides = np.flatnonzero((status == SLIDING) & kinks.leads)
         if slides.size == 0:
-            return cls(np.eye(len(gradients)), gradients, slides, np.zeros((0, len(resting))))
+            none = np.zeros((0, len(resting)))
+            return cls(np.eye(len(gradients)), gradients, slides, none, none)
         off, inverse = complement(frame.points[slides].T, frame.scale)
-        multipliers = -(inverse @ gradients) / signs[slides, None]
+        # The points of a kink pull with their gains, each on the side on which it is then.
+        shares = kinks.members(slides) * signs / signs[slides, None]
+        sides = shares * kinks.ratio * np.where(kinks.ratio > 0, slope, 1.0)
+        rooms = (1 - slope) * shares * np.abs(kinks.ratio)
+        needs = -(inverse @ gradients) / signs[slides, None] - sides
         # What is left may be 1e-14 of a gradient (x = 2021, 2020): it is not found by subtraction.
         gradients = off @ (off.T @ gradients)
         if (serving[resting] != 0).any():
-            slides, multipliers = slides[:0], multipliers[:0]
-        return cls(off, gradients, slides, multipliers)
+            slides, needs, rooms = slides[:0], needs[:0], rooms[:0]
+        return cls(off, gradients, slides, needs, rooms)
 
 
 @dataclass(frozen=True)
 class Dynamics:
     """What stays fixed while m neurons are trained on n points of d features.
 
-    frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k);  labels (n,);
-    output_weights (m,);  parameters are arrays theta (m, k) in these coordinates, which are (w, b)
-    itself unless that would lose digits.
+    frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k), x_i alone without
+    biases;  labels (n,);  output_weights (m,);  slope: the negative slope;  shared_kinks: which
+    points share their kinks, None for none;  parameters are arrays theta (m, k) in these
+    coordinates, which are (w, b) itself unless that would lose digits.
     """
 
     frame: Frame
@@ -66,6 +84,8 @@ class Dynamics:
     output_weights: Floats
     method: Method
     loss: Loss
+    slope: float = 0.0
+    shared_kinks: Kinks | None = None
     _neurons: dict[int, tuple[bytes, Neuron]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -73,15 +93,40 @@ class Dynamics:
     @classmethod
     def of(cls, problem: Problem) -> Dynamics:
         """The dynamics of gradient descent or flow."""
-        data, outer = problem.data, problem.network.output_weights.copy()
-        points = np.concatenate([data.inputs, np.ones((data.n, 1))], axis=1)
+        network, data = problem.network, problem.data
+        points, outer = network.points(data.inputs), network.output_weights.copy()
         frame, labels = Frame.of(points), data.labels.astype(float)
-        return cls(frame, labels, outer, problem.method, problem.loss)
+        kinks = Kinks.of(points, biased=network.biases is not None)
+        slope = network.negative_slope
+        return cls(frame, labels, outer, problem.method, problem.loss, slope, kinks)
 
     @property
     def points(self) -> Floats:
         """The points (n, k) in the coordinates of the run."""
         return self.frame.points
+
+    @cached_property
+    def kinks(self) -> Kinks:
+        """Which points share a kink."""
+        return self.shared_kinks or Kinks.of(self.points, biased=True)
+
+    @property
+    def bends(self) -> bool:
+        """Whether there are kinks at all: the linear model has none, and one mode for ever."""
+        return self.slope < 1
+
+    def statuses(self, preactivations: Floats | Ints) -> Statuses:
+        """Statuses (m, n) without sliding; of the linear model all active."""
+        seen = statuses(preactivations)
+        return seen if self.bends else np.full_like(seen, ACTIVE)
+
+    def alive(self, preactivations: Floats | Ints) -> Bools:
+        """Neurons (m, 1) that may move: a ReLU neuron of length 0 never does."""
+        return np.asarray(preactivations.any(axis=1, keepdims=True)) | (self.slope > 0)
+
+    def gains(self, status: Statuses) -> Floats:
+        """What part of each point's pull a neuron feels, (m, n)."""
+        return gains(status, self.slope)
 
     @cached_property
     def signs(self) -> Floats:
@@ -93,7 +138,8 @@ class Dynamics:
         remembered, since most modes differ in one neuron."""
         key = status.tobytes() + resting.tobytes()
         if self._neurons.get(j, (b"",))[0] != key:
-            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, resting)
+            kind = self.slope, self.kinks
+            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, resting, *kind)
         return self._neurons[j][1]
 
     def preactivations(self, theta: Floats) -> Floats:
@@ -125,7 +171,7 @@ class Dynamics:
 
     def margins(self, theta: Floats) -> Floats:
         """q_i = y_i N(x_i), (..., n)."""
-        a = np.maximum(self.preactivations(theta), 0.0)
+        a = activated(self.preactivations(theta), self.slope)
         return np.asarray(np.einsum("mn,...mn->...n", self.signs, a))
 
     def log_pull(self, margins: Floats) -> Floats:

@@ -32,35 +32,45 @@ def kink_statuses(dynamics: Dynamics, status: Statuses, near: Bools, log_pull: F
 
     log_pull (n,): logarithms of the points' pulls, of which only the ratios count.
     """
-    result = status.copy()
-    for j in np.flatnonzero(near.any(axis=1)):
+    result, near = status.copy(), dynamics.kinks.complete(near & dynamics.kinks.lies)
+    for j in np.flatnonzero(near.any(axis=1) & dynamics.bends):
         # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
-        serving = (status[j] == ACTIVE) | (near[j] & (dynamics.signs[j] > 0))
+        serving = (dynamics.gains(status[j]) > 0) | (near[j] & (dynamics.signs[j] > 0))
         top = log_pull[serving].max(initial=-np.inf)
         pull = np.exp(np.minimum(log_pull - (top if np.isfinite(top) else log_pull.max()), 700.0))
-        result[j] = _of_neuron(dynamics.points, dynamics.signs[j] * pull, status[j], near[j])
+        result[j] = _of_neuron(dynamics, dynamics.signs[j] * pull, status[j], near[j])
     return result
 
 
-def _of_neuron(points: Floats, pulls: Floats, status: Statuses, near: Bools) -> Statuses:
+def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools) -> Statuses:
     """Statuses (n,) of one neuron; kinks of points that pull it up are only ever passed."""
-    result = np.where(near, INACTIVE, status)
-    up, down = near & (pulls >= 0), np.flatnonzero(near & (pulls < 0))
-    most = -pulls[down]
+    points, kinks = dynamics.points, dynamics.kinks
+    jumps = kinks.totals((1 - dynamics.slope) * pulls)
+    leads = near & kinks.leads
+    up, down = leads & (jumps >= 0), np.flatnonzero(leads & (jumps < 0))
+    held, most = near & (jumps < 0)[kinks.first], -jumps[down]
+    below = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
+    result = np.where(near, below, status)
     for _ in range(2 * near.sum() + 1):
-        serving = (result == ACTIVE) & ~(near & (pulls < 0))
-        drive = (pulls * serving) @ points
+        drive = (pulls * dynamics.gains(np.where(held, below, result))) @ points
         multipliers = _shortest(points[down], drive, most)
         velocity = drive - multipliers @ points[down]
-        # Active where a multiplier is 1, inactive where it is 0, sliding between.
+        # Active where a multiplier is 1, inactive where it is 0, sliding between; a solver may stop
+        # an ulp short of a bound, at a velocity that says on which side it is.
         ends = np.where(multipliers >= most, ACTIVE, SLIDING)
         ends = np.where(multipliers <= 0, INACTIVE, ends)
-        passed = np.where(points[down] @ velocity > 0, ACTIVE, INACTIVE)
-        result[down] = np.where(most <= _VANISHED, passed, ends)
+        rises = points[down] @ velocity
+        passed = np.where(rises > 0, ACTIVE, INACTIVE)
+        lengths = dynamics.point_lengths[down]
+        still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
+        moves = (ends == SLIDING) & (np.abs(rises) > still)
+        result[down] = np.where((most <= _VANISHED) | moves, passed, ends)
         risen = np.where(points[up] @ velocity > 0, ACTIVE, INACTIVE)
-        if (result[up] == risen).all():
-            break
+        settled = (result[up] == risen).all()
         result[up] = risen
+        result = np.where(near, kinks.alike(result), result)
+        if settled:
+            break
     return result
 
 
@@ -79,35 +89,39 @@ def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:
 def statuses_by_motion(mode: Mode, pairs: Bools) -> Statuses:
     """Statuses (m, n) after `pairs` (m, n) of neurons that serve resting points have met their
     kinks, taken one by one."""
-    status = mode.status.copy()
-    for j, i in np.argwhere(pairs):
-        rises = []
-        for side in (INACTIVE, ACTIVE):
-            tried = status.copy()
-            tried[j, i] = side
-            rises.append(_motion(mode, tried)[j] @ mode.dynamics.points[i] > 0)
-        below, above = rises
+    status, dynamics, kinks = mode.status.copy(), mode.dynamics, mode.dynamics.kinks
+    log_pull = dynamics.log_pull(mode.margins)
+    pull = np.exp(log_pull - log_pull[pairs.any(axis=0)].max(initial=-np.inf))
+    for j, i in np.argwhere(kinks.complete(pairs) & kinks.leads):
+        sides = [kinks.turned(status, j, i, side) for side in (INACTIVE, ACTIVE)]
+        below, above = (_motion(mode, tried)[j] @ dynamics.points[i] > 0 for tried in sides)
         if below and not above:  # each side leads to the kink; a pull upwards holds nothing there
-            status[j, i] = SLIDING if mode.dynamics.signs[j, i] < 0 else ACTIVE
+            down = kinks.totals(dynamics.signs[j] * pull)[i] < 0
+            status = kinks.turned(status, j, i, SLIDING if down else ACTIVE)
         elif below == above:
-            status[j, i] = ACTIVE if above else INACTIVE
+            status = kinks.turned(status, j, i, ACTIVE if above else INACTIVE)
     return status
 
 
 def statuses_beyond_zero(mode: Mode, j: int) -> Statuses:
     """Statuses (n,) of neuron j after it has come to length 0, where all its kinks meet.
 
-    It goes on as it came if that leads away from 0 on the other side too; else it stays, inactive.
+    It goes on as it came if that leads away from 0 on the other side too, and holds the kinks there
+    that it slid on; else it is put to the rule at all of its kinks at once: a ReLU with bias stays,
+    inactive.
     """
-    points, along = mode.dynamics.points, _motion(mode, mode.status)[j]
+    dynamics, along = mode.dynamics, _motion(mode, mode.status)[j]
+    points, log_pull = dynamics.points, dynamics.log_pull(mode.margins)
     rises = points @ along
     rises[np.abs(rises) <= DEPENDENT * np.linalg.norm(points, axis=1) * np.linalg.norm(along)] = 0.0
-    status = mode.status.copy()
-    kept = (status[j] == SLIDING) & (rises == 0)
-    status[j] = np.where(kept, SLIDING, np.where(rises > 0, ACTIVE, INACTIVE))
-    if _motion(mode, status)[j] @ along <= 0:
-        status[j] = INACTIVE
-    return status[j]
+    status, asked = mode.status.copy(), np.zeros(mode.status.shape, bool)
+    asked[j] = (status[j] == SLIDING) & (rises == 0)
+    status[j] = np.where(asked[j], SLIDING, np.where(rises > 0, ACTIVE, INACTIVE))
+    holds = kink_statuses(dynamics, status, asked, log_pull)[j] == status[j]
+    if holds.all() and _motion(mode, status)[j] @ along > 0:
+        return status[j]
+    status[j], asked[j] = INACTIVE, True
+    return kink_statuses(dynamics, status, asked, log_pull)[j]
 
 
 def _motion(mode: Mode, status: Statuses) -> Floats:

@@ -36,8 +36,9 @@ Decimals = NDArray[np.object_]
 class Frame:
     """The points (n, k) in the coordinates of a run, and their axes.
 
-    raw (n, d + 1): points (x_i, 1);  axes (k, d + 1): the columns of Q, None where the coordinates
-    are (w, b) themselves;  scale (k,): the largest entry of each coordinate.
+    raw (n, d + 1): points (x_i, 1), or x_i alone (n, d) without biases;  axes (k, d + 1): the
+    columns of Q, None where the coordinates are (w, b) themselves;  scale (k,): the largest entry
+    of each coordinate.
     """
 
     raw: Floats
@@ -124,7 +125,7 @@ def _triangular(raw: Floats) -> tuple[Decimals, Floats]:
     sizes = np.abs(raw).max(axis=0)
     if sizes[sizes > 0].min() < _SMALLEST * sizes.max():
         raise InputError(
-            f"features and bias input 1 within {_SMALLEST:.0e} of one another",
+            f"features (and bias input 1) within {_SMALLEST:.0e} of one another",
             Words(f"sizes {sizes[sizes > 0].min():.1e} and {sizes.max():.1e}"),
             "rescale the inputs",
         )

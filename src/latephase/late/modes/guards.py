@@ -35,8 +35,9 @@ class Guards:
         tolerance: float = 0.0,
     ) -> None:
         self.mode, self.tolerance = mode, tolerance
-        # Pairs of neurons that stand still need no watching.
-        self.pairs = np.argwhere(mode.moving[:, None] & (mode.status != SLIDING))
+        # Pairs of neurons that stand still need no watching, nor those that have no kink.
+        watched = mode.moving[:, None] & (mode.status != SLIDING) & mode.dynamics.bends
+        self.pairs = np.argwhere(watched)
         self._sides = np.where(mode.status[tuple(self.pairs.T)] == ACTIVE, 1.0, -1.0)
         self._flat = np.ravel_multi_index(tuple(self.pairs.T), mode.status.shape)
         # What each guard may fall below 0 by, and where rounding has it start.
@@ -81,7 +82,7 @@ class Guards:
         result[tuple(self.pairs[below[: len(self.pairs)]].T)] = True
         ends = below[len(self.pairs) :].reshape(2, -1).any(axis=0)
         result[tuple(self.mode.slides[ends].T)] = True
-        return result
+        return self.mode.dynamics.kinks.complete(result)
 
     def nearest(self, beta: Floats, among: Bools) -> Bools:
         """The pair (m, n) of the least guard among some of them."""
@@ -89,7 +90,7 @@ class Guards:
         result = np.zeros(self.mode.status.shape, bool)
         rows = np.concatenate([self.pairs, self.mode.slides, self.mode.slides])
         result[tuple(rows[np.argmin(values)])] = True
-        return result
+        return self.mode.dynamics.kinks.complete(result)
 
     def released_to(self, beta: Floats, triggered: Bools) -> Statuses:
         """Statuses (m, n) that slides which end here go over to; -1 elsewhere.
@@ -100,7 +101,7 @@ class Guards:
         for (j, i), multiplier in zip(self.mode.slides, self._multipliers(beta), strict=True):
             if triggered[j, i]:
                 result[j, i] = ACTIVE if multiplier > 0.5 else INACTIVE
-        return result
+        return self.mode.dynamics.kinks.alike(result)
 
     def _multipliers(self, beta: Floats) -> Floats:
         """The multipliers of the slides, each in [0, 1] while it slides."""
@@ -109,16 +110,23 @@ class Guards:
         log = self.mode.dynamics.log_pull(self.mode.margins_at(beta))
         if np.ptp(log) < _REPRESENTABLE:
             pull = np.exp(log - log.max())
-            needed = self.mode.multipliers @ pull
-            return np.asarray(np.clip(needed / pull[self.mode.slides[:, 1]], -1.0, 2.0))
-        used = np.where(self.mode.multipliers != 0, log, -np.inf)
-        top = used.max(axis=1, initial=-1e300)  # far below the pull of a point that is never fitted
-        needed = (self.mode.multipliers * np.exp(used - top[:, None])).sum(axis=1)
-        room = np.clip(top - log[self.mode.slides[:, 1]], -1e4, 700.0)
-        return np.asarray(np.clip(needed * np.exp(room), -1.0, 2.0))
+            return np.asarray(np.clip(self.mode.needs @ pull / (self.mode.rooms @ pull), -1.0, 2.0))
+        # Each far below the pull of a point that is never fitted.
+        (needed, top), (room, top_room) = (
+            _scaled(rows, log) for rows in (self.mode.needs, self.mode.rooms)
+        )
+        apart = np.clip(top - top_room, -1e4, 700.0)
+        return np.asarray(np.clip(needed * np.exp(apart) / room, -1.0, 2.0))
 
     def _multiplier_error(self, beta: Floats) -> float:
         """How far a multiplier may be off for what the margins are off."""
         if len(self.mode.slides) == 0 or self.tolerance == 0:
             return 0.0
         return _UNSURE * self.tolerance * (1 + float(np.abs(self.mode.margins_at(beta)).max()))
+
+
+def _scaled(rows: Floats, log: Floats) -> tuple[Floats, Floats]:
+    """rows (k, n) @ exp(log) in units of their largest terms, and ln of these, (k,)."""
+    used = np.where(rows != 0, log, -np.inf)
+    top = used.max(axis=1, initial=-1e300)
+    return np.asarray((rows * np.exp(used - top[:, None])).sum(axis=1)), top

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import ACTIVE, SLIDING, Statuses
+from latephase.late.pattern import SLIDING, Statuses
 
 from .dynamics import Dynamics
 from .linear_algebra import off_columns, spanned
@@ -35,8 +35,8 @@ class Mode:
     basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
     pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
     margins (n,) at entry;
-    slides: pairs (k, 2) whose multipliers may reach an end, multipliers (k, n) maps pulls to
-    multiplier * pull.
+    slides: pairs (k, 2) whose multipliers may reach an end, needs and rooms (k, n) map pulls to
+    multiplier * room, and to the room.
     """
 
     dynamics: Dynamics
@@ -49,7 +49,8 @@ class Mode:
     log_drive: float
     margins: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
 
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
@@ -62,7 +63,14 @@ class Mode:
         largest = float(np.abs(g[:, live]).max(initial=0.0))
         power = max(math.frexp(largest)[1] - 1, _SMALLEST)
         unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        basis, pull = spanned(g[:, live] / unit)
+        if dynamics.kinks.shared:  # of points on one ray one is enough, the others add rounding
+            place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
+            leads = np.flatnonzero(place == np.arange(len(live)))
+            basis, inside = spanned(g[:, live[leads]] / unit)
+            signs = dynamics.labels[live] * dynamics.labels[live[place]]
+            pull = inside[:, np.searchsorted(leads, place)] * (ratio * signs)
+        else:
+            basis, pull = spanned(g[:, live] / unit)
         slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
         return cls(
             dynamics,
@@ -75,7 +83,8 @@ class Mode:
             2 * math.log(unit),
             _margins(dynamics, theta, status),
             slides.reshape(-1, 2),
-            np.concatenate([neuron.multipliers for neuron in neurons]),
+            np.concatenate([neuron.needs for neuron in neurons]),
+            np.concatenate([neuron.rooms for neuron in neurons]),
         )
 
     def entered(self, theta: Floats) -> Mode:
@@ -115,11 +124,11 @@ class Mode:
 
     @property
     def serving_resting(self) -> Bools:
-        """Neurons (m,) that are active at a point at rest."""
-        return np.asarray((self.status[:, self.resting] == ACTIVE).any(axis=1))
+        """Neurons (m,) that a point at rest pulls."""
+        return np.asarray((self.dynamics.gains(self.status)[:, self.resting] > 0).any(axis=1))
 
 
 def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
-    """q_i (n,) of the active pairs: what the mode sees, also an ulp beyond a kink."""
-    a = dynamics.preactivations(theta) * (status == ACTIVE)
+    """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
+    a = dynamics.preactivations(theta) * dynamics.gains(status)
     return np.asarray((dynamics.signs * a).sum(axis=0))

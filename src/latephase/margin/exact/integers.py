@@ -27,11 +27,16 @@ def integers(*arrays: Floats) -> tuple[list[BigInts], int]:
 
 
 class ExactNetwork:
-    """Weights, biases and output weights as integers over 2^power."""
+    """Weights and biases as integers over 2^power, output weights of neurons that are active
+    (`on`) and that are not (`off`) over 2^(power + slope_power)."""
 
-    def __init__(self, weights: Floats, biases: Floats, outer: Floats) -> None:
-        self.floats = weights, biases, outer
-        (self.weights, self.biases, self.outer), self.power = integers(weights, biases, outer)
+    def __init__(
+        self, weights: Floats, biases: Floats, outer: Floats, negative_slope: float = 0.0
+    ) -> None:
+        self.floats, self.leak = (weights, biases, outer), negative_slope
+        (self.weights, self.biases, exact), self.power = integers(weights, biases, outer)
+        share, whole = negative_slope.as_integer_ratio()
+        self.on, self.off, self.slope_power = exact * whole, exact * share, whole.bit_length() - 1
         self.none = np.array([0] * weights.shape[1], dtype=object)  # a slope of nothing
 
     def heights(self, x: Floats) -> tuple[BigInts, int]:
@@ -42,16 +47,20 @@ class ExactNetwork:
     def value(self, x: Floats) -> Fraction:
         """N at the point x (d,)."""
         a, power = self.heights(x)
-        total = sum(v * h for v, h in zip(self.outer, a, strict=True) if h > 0)
-        return Fraction(total, 1 << (2 * self.power + power))
+        total = sum(self.gains((a > 0).astype(bool)) * a)
+        return Fraction(total, 1 << (2 * self.power + self.slope_power + power))
+
+    def gains(self, active: Bools) -> BigInts:
+        """Output weights (m,) of neurons that are `active` or not (m,)."""
+        return np.where(active, self.on, self.off)
 
     def seen_from(self, x: Floats, y: float) -> Seen:
         """y N around the point x (d,)."""
         a, power = self.heights(x)
         active = (a > 0).astype(bool)
-        outer = self.outer * int(y)
+        outer, bends = self.gains(active) * int(y), (self.on - self.off) * int(y)
         kinks: dict[tuple[int, ...], int] = {}
-        for row, height, gain in zip(self.weights, a, outer, strict=True):
+        for row, height, gain in zip(self.weights, a, bends, strict=True):
             size = math.gcd(*row)
             if size and gain:
                 away = [-v for v in row] if height > 0 else list(row)
@@ -61,8 +70,8 @@ class ExactNetwork:
         some = {key: gain for key, gain in kinks.items() if gain}
         table = np.array(list(some), dtype=object).reshape(len(some), len(x) + 1)
         return Seen(
-            value=sum(outer[active] * a[active]),
-            slope=(outer[active, None] * self.weights[active]).sum(axis=0) + self.none,
+            value=sum(outer * a),
+            slope=(outer[:, None] * self.weights).sum(axis=0) + self.none,
             normals=table[:, :-1],
             heights=table[:, -1],
             gains=np.array(list(some.values()), dtype=object),

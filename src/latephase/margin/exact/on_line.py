@@ -21,26 +21,31 @@ def settled(
     outer: Floats,
     points: Floats,
     signs: Floats,
+    negative_slope: float = 0.0,
 ) -> Floats:
     """The margins (...), those of doubtful networks (..., m) in rationals if they are finite."""
     finite = np.isfinite(w).all(axis=-1) & np.isfinite(b).all(axis=-1)
     margins = np.asarray(margins)
     for place in np.argwhere(np.atleast_1d(doubtful & finite)):
         k = tuple(place[: margins.ndim].tolist())
-        margins[k] = exact_line_margin(w[k], b[k], outer, points, signs)
+        margins[k] = exact_line_margin(w[k], b[k], outer, points, signs, negative_slope)
     return margins
 
 
-def exact_line_margin(w: Floats, b: Floats, outer: Floats, points: Floats, signs: Floats) -> float:
+def exact_line_margin(
+    w: Floats, b: Floats, outer: Floats, points: Floats, signs: Floats, negative_slope: float = 0.0
+) -> float:
     """Robustness margin of one network: w, b, outer (m,), points, signs (n,).
 
     0 if a point is misclassified, inf if N has no zero.  Rigour: exact, rounded once.
     """
     neurons = [tuple(map(Fraction, row)) for row in zip(w, b, outer, strict=True)]
+    leak = Fraction(negative_slope)
 
     def output(x: Fraction) -> Fraction:
         heights = ((v, slope * x + height) for slope, height, v in neurons)
-        return sum((v * h for v, h in heights if h > 0), Fraction(0))
+        gains = ((v if h > 0 else v * leak, h) for v, h in heights)
+        return sum((v * h for v, h in gains if v), Fraction(0))
 
     places = [Fraction(x) for x in points]
     if any(y * output(x) <= 0 for x, y in zip(places, signs.astype(int).tolist(), strict=True)):

@@ -26,7 +26,8 @@ class Local:
     """f near a point: slope (d,), normals (k, d) of dual norm 1, heights (k,) >= 0, gains (k,).
 
     Each number has a relative error of a few ulp (the slope: of its norm).
-    active (k,): which of these neurons are so at the point;  quiet: whether no other neuron is;
+    active (k,): which of these neurons are so at the point;  quiet: whether no other neuron is, so
+    that N is 0 where none of these is;
     error: of f, beside the rounding;  blur: error of the place of a kink.
     """
 
@@ -53,7 +54,8 @@ class Local:
         """Normals, heights and gains of the kinks within `reach`, and which they are (m,).
 
         w (m, d), of dual norms `lengths` (m,);  outer, heights, active (m,): output weights times
-        the label, pre-activations and activity at the point;  unit: reach over the output there.
+        the label and 1 - negative slope, pre-activations and activity at the point;  unit: reach
+        over the output there.
         """
         with np.errstate(all="ignore"):  # neurons that are 0 have no kink
             away = np.abs(heights) / lengths / reach

@@ -74,19 +74,19 @@ def _around(network: ExactNetwork, x: Floats, y: float, reach: float, p: float) 
     weights, _, outer = network.floats
     a, power = network.heights(x)
     active = (a > 0).astype(bool)
-    gains = network.outer[active] * int(y)
-    value = sum(gains * a[active])
-    slope = gains @ network.weights[active] if len(gains) else network.none
-    unit, square = 1 << (network.power + power), 1 << 2 * network.power
-    output = value / (unit << network.power)
+    gains, more = network.gains(active) * int(y), network.slope_power
+    value, slope = sum(gains * a), gains @ network.weights
+    unit, square = 1 << (network.power + power), 1 << (2 * network.power + more)
+    output = value / (unit << (network.power + more))
     heights, lengths = np.array([h / unit for h in a]), norms(weights, DUAL[p])
-    kinks, near = Local.kinks(weights, lengths, outer * y, heights, reach, reach / output, active)
+    bends = (1 - network.leak) * outer * y
+    kinks, near = Local.kinks(weights, lengths, bends, heights, reach, reach / output, active)
     return Local(
         np.array([s / square for s in slope]) * reach / output,
         *kinks,
         p=p,
         active=active[near],
-        quiet=not (active & (outer != 0) & ~near).any(),
+        quiet=not network.leak and not (active & (outer != 0) & ~near).any(),
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latephase.core.arrays import Floats
 from latephase.margin.accurate_sums import is_tame
 from latephase.margin.exact.integers import ExactNetwork
+from latephase.problem.activation import activated
 
 from .local import DUAL, Local, norms, steepest
 
@@ -29,13 +30,23 @@ class Scene:
     tame: whether float64 is wide enough for all of it, so that other bounds hold
     """
 
-    def __init__(self, w: Floats, b: Floats, outer: Floats, x: Floats, y: Floats, p: float) -> None:
+    def __init__(
+        self,
+        w: Floats,
+        b: Floats,
+        outer: Floats,
+        x: Floats,
+        y: Floats,
+        p: float,
+        negative_slope: float = 0.0,
+    ) -> None:
         self.w, self.b, self.outer, self.x, self.y, self.p = w, b, outer, x, y, p
+        self.leak, self.bends = negative_slope, (1 - negative_slope) * outer
         self.tame = all(map(is_tame, (w, b, outer, x)))
         self.heights = x @ w.T + b
         self.sizes = np.abs(x) @ np.abs(w).T + np.abs(b)
         self.noise = _ROUNDING * (sum(w.shape) + 8) * (self.sizes @ np.abs(outer)) + _TINY
-        self.outputs = y * (np.maximum(self.heights, 0.0) @ outer)
+        self.outputs = y * (activated(self.heights, negative_slope) @ outer)
 
     @property
     def in_plane(self) -> bool:
@@ -45,7 +56,7 @@ class Scene:
     @cached_property
     def exact(self) -> ExactNetwork:
         """The network in integers."""
-        return ExactNetwork(self.w, self.b, self.outer)
+        return ExactNetwork(self.w, self.b, self.outer, self.leak)
 
     @cached_property
     def lengths(self) -> Floats:
@@ -55,12 +66,13 @@ class Scene:
     @cached_property
     def falls(self) -> Floats:
         """How much a kink bends N down (m, 2) at points of label 1, and of label -1."""
-        return np.stack([np.maximum(-self.outer, 0.0), np.maximum(self.outer, 0.0)], axis=1)
+        return np.stack([np.maximum(-self.bends, 0.0), np.maximum(self.bends, 0.0)], axis=1)
 
     @cached_property
     def slopes(self) -> Floats:
         """Gradients (n, d) of y N at the points."""
-        return ((self.heights > 0) * self.outer * self.y[:, None]) @ self.w
+        gains = np.where(self.heights > 0, 1.0, self.leak)
+        return np.asarray((gains * self.outer * self.y[:, None]) @ self.w)
 
     def is_right(self) -> bool:
         """Whether y N > 0 at every point, decided exactly."""
@@ -99,7 +111,7 @@ class Scene:
         """y N around point i from the rounded heights, with what that may change."""
         unit, heights = reach / self.outputs[i], self.heights[i]
         kinks, near = Local.kinks(
-            self.w, self.lengths, self.outer * self.y[i], heights, reach, unit, heights > 0
+            self.w, self.lengths, self.bends * self.y[i], heights, reach, unit, heights > 0
         )
         blurs = _ROUNDING * 8 * self.sizes[i, near] / self.lengths[near] / reach
         return Local(
@@ -141,16 +153,16 @@ class Scene:
         last = np.max(breaks, axis=1, where=np.isfinite(breaks), initial=0.0)[:, None]
         breaks = np.sort(np.where((breaks > 0) & (breaks < last), breaks, last), axis=1)
         at = np.concatenate([np.zeros((len(ways), 1)), breaks], axis=1)
-        values = np.maximum(height + at[..., None] * rates[:, None, :], 0.0) @ outer
+        values = activated(height + at[..., None] * rates[:, None, :], self.leak) @ outer
         k, ends = np.arange(len(ways)), np.maximum((values <= 0).argmax(axis=1), 1)
         left, right = values[k, ends - 1], values[k, ends]
         share = np.where(left > right, left / (left - right), np.inf)
         between = at[k, ends - 1] + (at[k, ends] - at[k, ends - 1]) * share
-        far = last[:, 0] - values[:, -1] / np.minimum(np.maximum(rates, 0.0) @ outer, 0.0)
+        far = last[:, 0] - values[:, -1] / np.minimum(activated(rates, self.leak) @ outer, 0.0)
         place = np.where((values <= 0).any(axis=1), between, far) * _BEYOND
         terms = height + place[:, None] * rates
         noise = self.noise[i] + _ROUNDING * (len(height) + 8) * (np.abs(terms) @ np.abs(outer))
-        certain = (np.maximum(terms, 0.0) @ outer < -noise) & (place > 0)
+        certain = (activated(terms, self.leak) @ outer < -noise) & (place > 0)
         return float(place[certain].min(initial=math.inf))
 
 

@@ -13,8 +13,8 @@ from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
 from latephase.margin import zeros_on_line
-from latephase.problem import ShallowReLU
 from latephase.runs.run import Run
+from latephase.runs.trajectory import parameters_of
 
 from .last_passage import FARTHEST, RESOLVED, Steps, last_passage
 from .stepped import FEW, MANY, stepped
@@ -99,18 +99,19 @@ def margins_of(path: Mapping[Any, Any], run: Run) -> Floats:
     """Robustness margins (S,) of samples of a run."""
     if run.data.d <= 2:
         return np.asarray(path["robustness_margin"])
-    outer = run.network.output_weights  # left out by `simulate`, as they take their time
-    pairs = zip(np.asarray(path["weights"]), np.asarray(path["biases"]), strict=True)
-    return np.array([margin_or_nan(ShallowReLU(w, b, outer), run.data) for w, b in pairs])
+    networks = map(run.network.with_parameters, parameters_of(path))  # left out by `simulate`,
+    return np.array([margin_or_nan(n, run.data) for n in networks])  # as they take their time
 
 
 def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:
     """Distance (S,) of the farthest zero on the line from law.limit_boundary; NaN without zeros."""
     assert law is not None
     assert law.limit_boundary is not None
-    found, outer = [], run.network.output_weights
-    weights, biases = np.asarray(path["weights"])[..., 0], np.asarray(path["biases"])
-    for w, b in zip(weights, biases, strict=True):
-        zeros = zeros_on_line(w, b, outer) if np.isfinite(w).all() else np.zeros(0)
+    kind, found = run.network, []
+    for theta in parameters_of(path):
+        (w, b), zeros = kind.parted(theta), np.zeros(0)
+        if np.isfinite(w).all():
+            b = kind.biases_or_zeros if b is None else b
+            zeros = zeros_on_line(w[:, 0], b, kind.output_weights, kind.negative_slope)
         found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
     return np.array(found)

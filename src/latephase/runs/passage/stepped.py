@@ -30,4 +30,5 @@ def stepped(problem: Problem, count: int) -> dict[str, Floats]:
         seen = observe_pair(problem.geometry, parameters, a, loss=problem.loss.name)
     else:
         seen = measured(problem, theta)
-    return {"weights": theta[..., :-1], "biases": theta[..., -1], **seen}
+    weights, biases = problem.network.parted(theta)
+    return {"weights": weights, **({} if biases is None else {"biases": biases}), **seen}

@@ -34,13 +34,13 @@ Progress = Callable[[int, int], None]
 
 
 class Descended(NamedTuple):
-    """Samples of T trials: weights (S, T, m, d), biases (S, T, m), as float64; stalled (T,): the
-    update from which on nothing changes, NaN if none was seen; done (T,): updates made at the end;
-    exhausted (T,): whether max_leaps ended the run before the last of the times.
+    """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, as float64; stalled
+    (T,): the update from which on nothing changes, NaN if none was seen; done (T,): updates made at
+    the end; exhausted (T,): whether max_leaps ended the run before the last of the times.
     """
 
     weights: Floats
-    biases: Floats
+    biases: Any
     stalled: Floats
     done: Floats
     exhausted: Bools
@@ -48,7 +48,7 @@ class Descended(NamedTuple):
 
 def descend(
     weights: Floats,
-    biases: Floats,
+    biases: Floats | None,
     times: Sequence[float],
     *,
     inputs: Floats,
@@ -63,24 +63,29 @@ def descend(
     loss: str = "exponential",
     max_leaps: int = 10**6,
     progress: Progress | None = None,
+    negative_slope: float = 0.0,
 ) -> Descended:
     """Gradient descent in the arithmetic of `dtype`, sampled at ascending `times` (updates done).
 
-    weights (T, m, d), biases (T, m), inputs (n, d), labels (n,) of +-1, output_weights (m,) and
-    step_size are rounded to the format first; subnormal numbers are kept.  accumulate: data,
-    gradients and updates in float32 (as trainers do it), only parameters are rounded.  rounding:
-    "stochastic" rounds the new parameters up or down with probabilities that keep their mean;
-    updates are then float64.  start: updates done already.  progress: called with updates done and
-    their number, about every 0.3 s.
+    weights (T, m, d), biases (T, m) or None, inputs (n, d), labels (n,) of +-1, output_weights
+    (m,), step_size and negative_slope are rounded to the format first; subnormal numbers are kept.
+    accumulate: data, gradients and updates in float32 (as trainers do it), only parameters are
+    rounded.  rounding: "stochastic" rounds the new parameters up or down with probabilities that
+    keep their mean; updates are then float64.  start: updates done already.  progress: called with
+    updates done and their number, about every 0.3 s.
     Samples that max_leaps does not reach are NaN.  Rigour: measured: this is the arithmetic.
     """
     form = format_of(dtype)
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
     kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
-    theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
+    has = biases is not None
+    theta, data = (
+        joined(weights, biases),
+        Data.of(inputs, labels, output_weights, has, negative_slope),
+    )
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        held: Any = [kind.working.held(part) for part in data]
+        held: Any = [kind.working.held(part) for part in data if part is not None]
         rate = kind.working.held(np.asarray(step_size, np.float64))
         loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
         ones: Any = np.ones(theta.shape[-1])
@@ -94,7 +99,7 @@ def descend(
             seen.append(np.where(reached, state.theta, np.nan))
         exhausted = np.asarray(is_open(state, float(times[-1]), np))
     ended, done = np.asarray(state.stalled), np.asarray(state.done)
-    return Descended(*parted(np.stack(seen)), ended, done, exhausted)
+    return Descended(*parted(np.stack(seen), has), ended, done, exhausted)
 
 
 @dataclass
@@ -114,7 +119,7 @@ class _Loop:
 
     def __post_init__(self) -> None:
         self.stretch = Stretch(1024, 64)
-        parts = (*self.data, self.rate)
+        parts = [part for part in (*self.data, self.rate) if part is not None]
         self.unfit = self.kind.watched and any(_subnormal(part).any() for part in parts)
 
     def until(self, state: RoundedState, time_: float) -> RoundedState:

@@ -91,6 +91,12 @@ class _Operations:
             self._watch((total == 0) & (left != -right))
         return self.rounded(total)
 
+    def through(self, on: AnyArray, values: AnyArray, slope: AnyArray | None) -> AnyArray:
+        """Values where neurons are `on`, else times the slope; it keeps the order of values >= 0,
+        and of pre-activations."""
+        below = 0.0 if slope is None else self.times(slope, values)
+        return self.xp.where(on, values, below)
+
     def total(self, terms: list[AnyArray]) -> AnyArray:
         """The sum, one term after the other, as a loop makes it."""
         return reduce(self.plus, terms)
@@ -191,13 +197,15 @@ def _alike(
 
 def _update(ends: AnyArray, data: Data, step_size: AnyArray, do: _Operations) -> AnyArray:
     """step_size times the descent direction at parameters (ends, neuron, feature, trial)."""
-    points, labels, outer = data
+    points, labels, outer, slope = data
     features = [do.times(ends[:, :, k, None], x[:, None]) for k, x in enumerate(points.T)]
     preactivation = do.total(features)
-    active = do.xp.maximum(preactivation, 0.0)
+    on, active = preactivation > 0, do.xp.maximum(preactivation, 0.0)
+    if slope is not None:
+        active = do.through(on, preactivation, slope)
     outputs = do.total([do.times(v, active[:, j]) for j, v in enumerate(outer)])
     weights = do.loss_weights(do.times(labels[:, None], outputs))
     signs = outer[:, None, None] * labels[:, None]
-    pull = do.times(signs, do.xp.where(preactivation > 0, weights[:, None], 0.0))
+    pull = do.times(signs, do.through(on, weights[:, None], slope))
     grown = do.total([do.times(pull[:, :, i, None], x[:, None]) for i, x in enumerate(points)])
     return do.times(step_size, grown)

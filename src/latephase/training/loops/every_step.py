@@ -27,13 +27,15 @@ _AT_ONCE = 16_384  # steps of one compiled loop
 
 
 def every_step(problem: Problem, count: int) -> Floats:
-    """theta (count + 1, m, d + 1) of a problem of gradient descent after 0, 1, ..., count steps.
+    """theta (count + 1, m, k) of a problem of gradient descent after 0, 1, ..., count steps.
 
     Rigour: measured (float64, parameters as compensated sums).
     """
     network, points = problem.network, problem.data
-    theta = joined(network.weights[None], network.biases[None])
-    data = Data.of(points.inputs, points.labels, network.output_weights)
+    biases = network.biases
+    theta = joined(network.weights[None], None if biases is None else biases[None])
+    kind = network.output_weights, biases is not None, network.negative_slope
+    data = Data.of(points.inputs, points.labels, *kind)
     unit = parameter_units(theta, np.asarray(data.points))
     high = kept(theta, unit)
     parts, done = [high[None]], 0

@@ -37,14 +37,14 @@ from latephase.training.user_code import began, made
 
 
 class Followed(NamedTuple):
-    """Samples of T trials: weights (S, T, m, d), biases (S, T, m), log_flow_time (S, T).
+    """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, log_flow_time (S, T).
 
     evaluations (S,): of the gradient of the whole loss; log_flow_time: ln of the sum of effective
     step sizes |update| / |grad L|, -inf where nothing has moved.
     """
 
     weights: Floats
-    biases: Floats
+    biases: Any
     evaluations: Floats
     log_flow_time: Floats
 
@@ -83,7 +83,7 @@ class MethodState(NamedTuple):
 
 def follow(
     weights: Floats,
-    biases: Floats,
+    biases: Floats | None,
     times: Sequence[int],
     *,
     inputs: Floats,
@@ -93,19 +93,23 @@ def follow(
     loss: str = "exponential",
     first_trial: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    negative_slope: float = 0.0,
 ) -> Followed:
     """Step T networks to each of the ascending `times` (updates done).
 
-    weights (T, m, d), biases (T, m), inputs (n, d), labels (n,) of +-1, output_weights (m,), fixed;
+    weights (T, m, d), biases (T, m) or None, inputs (n, d), labels (n,) of +-1,
+    output_weights (m,), fixed;
     first_trial: number of the first network, for methods that draw;  progress: called with the
     updates done and their number, about every 0.3 s.  A network that overflows becomes NaN and
     stays so.  Raises InputError where a method's own code fails.
     Rigour: measured (float64, parameters as compensated sums).
     """
-    theta, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
+    has = biases is not None
+    theta = joined(weights, biases)
+    data = Data.of(inputs, labels, output_weights, has, negative_slope)
     if len(times) == 0:
         nothing = np.empty((0, *theta.shape))
-        return Followed(*parted(nothing), np.empty(0), nothing[:, 0, 0])
+        return Followed(*parted(nothing, has), np.empty(0), nothing[:, 0, 0])
     starts = range(0, theta.shape[-1], BLOCK)
     blocks = []
     with jax.enable_x64(True):
@@ -119,7 +123,7 @@ def follow(
             blocks.append(_block(part, start + first_trial, times, data, method, loss, told))
     high, evaluations, log_flow = zip(*blocks, strict=True)
     whole, flow_time = (np.concatenate(part, axis=-1) for part in (high, log_flow))
-    return Followed(*parted(whole), evaluations[0], flow_time)
+    return Followed(*parted(whole, has), evaluations[0], flow_time)
 
 
 def _block(

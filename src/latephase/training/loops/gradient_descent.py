@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from latephase.core.arrays import Floats, Ints
 from latephase.core.errors import InputError
 from latephase.problem import losses
+from latephase.problem.activation import activated
 from latephase.training.loops.blocks import Columns, StepFunction, in_blocks
 from latephase.training.parameters import (
     UNIT_ROUNDOFF,
@@ -30,6 +31,7 @@ from latephase.training.parameters import (
     kept,
     parameter_units,
     parted,
+    pulled,
 )
 
 _FEW = 2048  # products in a sum that is written out
@@ -48,21 +50,21 @@ class DescentState(NamedTuple):
 class Stepped(NamedTuple):
     """Parameters after stepping: weights (T, m, d), biases (T, m), error (T,), absolute.
 
-    The parameters are weights + weights_low and biases + biases_low; the low parts may be
-    dropped. `error` estimates the Euclidean distance of weights and biases, with or without
+    The parameters are weights + weights_low and biases + biases_low (None without); the low parts
+    may be dropped. `error` estimates the Euclidean distance of weights and biases, with or without
     their low parts, from exact gradient descent.
     """
 
     weights: Floats
-    biases: Floats
+    biases: Any
     error: Floats
     weights_low: Floats
-    biases_low: Floats
+    biases_low: Any
 
 
 def advance(
     weights: Floats,
-    biases: Floats,
+    biases: Floats | None,
     counts: Ints,
     *,
     inputs: Floats,
@@ -73,10 +75,11 @@ def advance(
     error: Floats | None = None,
     weights_low: Floats | None = None,
     biases_low: Floats | None = None,
+    negative_slope: float = 0.0,
 ) -> Stepped:
     """Step trial i of T exactly counts[i] times (fewer once it is not finite: it stays so).
 
-    weights (T, m, d), biases (T, m), counts (T,), inputs (n, d), labels (n,) of +-1,
+    weights (T, m, d), biases (T, m) or None, counts (T,), inputs (n, d), labels (n,) of +-1,
     output_weights (m,), fixed. error (T,): absolute error of the given parameters, default 0;
     weights_low, biases_low: the low parts of an earlier `Stepped`, default 0. The loss is the
     sum over points; relu'(0) = 0, a neuron is active where its pre-activation is positive.
@@ -88,9 +91,11 @@ def advance(
     if not (method.has_late_phase and method.discrete):
         raise InputError("GradientDescent(step_size)", method, "use it, or training.loops.follow")
     losses.named(loss)
-    high, data = joined(weights, biases), Data.of(inputs, labels, output_weights)
+    has = biases is not None
+    high = joined(weights, biases)
+    data = Data.of(inputs, labels, output_weights, has, negative_slope)
     low = np.zeros_like(high)
-    if weights_low is not None and biases_low is not None:
+    if weights_low is not None:
         low = joined(weights_low, biases_low)
     error = np.zeros(len(counts)) if error is None else np.asarray(error, np.float64)
     unit = parameter_units(high, data.points)
@@ -98,8 +103,7 @@ def advance(
     moved = in_blocks(columns, np.asarray(counts), data, _STEPS[loss], method.step_size)
     high, low = freed(moved[0], unit), freed(moved[1], unit)
     error = moved[2] + UNIT_ROUNDOFF * np.abs(high).sum(axis=(0, 1))
-    (weights, biases), (weights_low, biases_low) = parted(high), parted(low)
-    return Stepped(weights, biases, error, weights_low, biases_low)
+    return Stepped(*parted(high, has), error, *parted(low, has))
 
 
 def _descend(
@@ -135,7 +139,8 @@ def step(
     pull = step_size * pulls(state.parameters, data, loss_weights, unit)
     update = contract("jit,ik->jkt", pull, data.points)
     # The Hessian is sum_i loss''_i g_i g_i^T with |g_i|^2 = |(x_i, 1)|^2 sum_(j active) v_j^2, and
-    # loss'' <= -loss' for both losses: its trace bounds the curvature.
+    # loss'' <= -loss' for both losses: its trace bounds the curvature.  (Where a neuron is inactive
+    # on a point, g_i has the square of the slope, and this its first power.)
     squares = (data.points**2).sum(axis=1)
     curvature = contract("j,i,jit->t", jnp.abs(data.output_weights), squares, jnp.abs(pull))
     growth = jnp.maximum(1.0, curvature - 1.0)
@@ -180,9 +185,10 @@ def pulls(
     """-dLoss/da_ji, (neuron, point, trial), for the sum of the losses; relu'(0) = 0."""
     preactivation = preactivations(parameters, data, unit)
     signs = data.output_weights[:, None, None] * data.labels[:, None]
-    outputs = contract("j,jit->it", data.output_weights, jnp.maximum(preactivation, 0.0))
+    active = activated(preactivation, data.slope)
+    outputs = contract("j,jit->it", data.output_weights, active)
     weights = loss_weights(data.labels[:, None] * outputs)
-    return jnp.where(preactivation > 0.0, signs * weights, 0.0)
+    return pulled(preactivation, signs * weights, data.slope)
 
 
 def length_bound(pull: Array, data: Data) -> Array:

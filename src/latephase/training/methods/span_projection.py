@@ -58,6 +58,7 @@ def _projected(view: View) -> DoubleDouble:
     """
     parameters, data = view.parameters, view.data
     active = jnp.einsum("jkt,ik->jit", parameters, data.points) > 0.0
+    active |= data.slope is not None  # then every point moves every neuron
     squares = (data.points**2).sum(axis=1)
 
     def one(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
