@@ -280,3 +280,24 @@ def test_simulate_steps_any_method_on_any_network() -> None:
     assert np.isnan(run.trajectory.weights.values[2]).all()
     assert run.outcome is lp.Outcome.budget_exhausted
     assert run.trajectory.gradient_evaluations.values[1] == 50
+
+
+def test_the_gap_to_the_limit_is_that_of_the_boundary():
+    """Ground truth: |x* - x_inf|; on +-1 the deficit has more digits of it, where both agree."""
+    data = lp.Dataset([1.0, -1.0], [1, -1])
+    found = lp.compare("he_normal", data, [lp.GradientDescent(0.1)], trials=50, seed=0, until=1000)
+    boundary, gap = np.abs(found.boundary.values), found.limit_gap.values
+    known = np.isfinite(boundary)
+    assert (boundary[known] > 1).any()  # a zero far away, with a deficit of at most 1
+    assert np.allclose(gap[known], boundary[known], rtol=1e-9, atol=1e-13)
+    assert np.isnan(gap[~known]).all()
+
+
+def test_whether_a_gap_falls_is_left_open_where_trials_do_not_say():
+    """Ground truth: gaps that fall in one half of the trials and grow as fast in the other."""
+    t = np.geomspace(1, 1e4, 30)
+    gaps = np.array([0.1 * t ** (0.1 * sign) for sign in (1, -1) * 10])
+    found = decay(t, gaps)
+    assert found.model == found.text == "undecided"
+    assert found.low <= 0 <= found.high
+    assert decay(t, gaps[1::2]).model == "power"

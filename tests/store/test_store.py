@@ -212,7 +212,8 @@ def test_our_own_store_is_replaced_only_once_the_new_one_is_complete(tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         store(out, seed=2, progress=interrupt_at(13))
     assert contents(out) == before
-    store(out, seed=2)
+    with pytest.warns(UserWarning, match=r"12 finished trials .* resume"):
+        store(out, seed=2)
     assert contents(out) == contents(tmp_path / "new.zarr")
     assert {p.name for p in tmp_path.iterdir()} == {"new.zarr", "runs.zarr"}
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 _SPANS = {"long_name": "updates are combinations of the (x_i, 1) of active points"}
+_ROUNDING = 1e-12  # of the inputs: what may be wrong with a zero close to them
 MAX_UNTIL = 10**8  # updates that are made one by one
 MOST_SAMPLES = 2 * 10**7  # of all trials by all methods: 400 bytes each, all in memory
 _OUTPUT_WEIGHTS = np.array([1.0, -1.0])
@@ -215,10 +216,11 @@ def _measured(data: Dataset, times: list[int], found: Any, loss: str) -> dict[st
         a = np.moveaxis(geometry.preactivations(w, b), (-2, -1), (0, 1))  # (2, 2, S, T)
         parameters = np.moveaxis(np.stack([w, b], axis=-1), (-2, -1), (0, 1))
         seen = observe_pair(geometry, parameters, a, loss=loss)
-        seen["limit_gap"] = np.abs(seen["boundary"] - geometry.x_inf)
-        if geometry.x_inf == geometry.midpoint:  # the deficit has more digits
-            known = np.isfinite(seen["boundary"])
-            seen["limit_gap"] = np.where(known, seen["margin_deficit"], np.nan)
+        gap = np.abs(seen["boundary"] - geometry.x_inf)
+        if geometry.x_inf == geometry.midpoint:  # the deficit has more digits, where it is the same
+            same = np.abs(seen["margin_deficit"] - gap) <= _ROUNDING * np.abs(data.inputs).sum()
+            gap = np.where(same, seen["margin_deficit"], gap)
+        seen["limit_gap"] = gap
         seen["norm"] = np.sqrt((w**2).sum(axis=-1) + (b**2).sum(axis=-1))
         gamma = normalised_margin(found.weights, b, _OUTPUT_WEIGHTS, data.inputs, data.labels)
         seen["current_law_constant"], seen["current_law_offset"] = _laws(geometry, a)

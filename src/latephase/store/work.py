@@ -26,6 +26,7 @@ from .places import claiming, output_path, partial_of, writing
 Settings = dict[str, Any]
 
 _LONGEST = 80  # characters of a setting in a message
+_DO = "resume if it is yours and was damaged, choose another output, or replace it with force"
 
 
 class Form(Protocol):
@@ -93,9 +94,11 @@ class Work:
             self.folder, self.finished = self.target, form.trials
             return
         ours = self._is_ours_or_mendable if resume else is_ours
-        self._output = Output(self.target, force=force, keeps=True, ours=ours)
+        self._output = Output(self.target, force=force, keeps=True, ours=ours, do=_DO)
         try:
             self._source = self._to_go_on_with() if resume else None
+            if not resume:
+                self._warn_of_a_new_start()
             self.folder = self._output.begin(self._marker, self._fill)
         except BaseException:
             self._output.close()
@@ -147,6 +150,13 @@ class Work:
             return False
         self._refuse_other(marker)
         return not damaged(self.target, marker)
+
+    def _warn_of_a_new_start(self) -> None:
+        """Say that finished trials of an interrupted result are given up, if there are any."""
+        marker = read_marker(partial_of(self.target))
+        if marker is not None and marker.finished_trials:
+            said = f"{marker.finished_trials:,} finished trials in {partial_of(self.target)}"
+            warnings.warn(f"{said} are given up; resume would have gone on with them", stacklevel=5)
 
     def _is_ours_or_mendable(self, place: Path) -> bool:
         """Whether a folder is ours, or would be if its files were as they were written."""

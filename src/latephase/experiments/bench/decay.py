@@ -20,7 +20,8 @@ _RESAMPLED = 200
 class Decay:
     """The model that the samples speak for.
 
-    model: "1/ln t", "power", "exponential", "stalled", or "vanished" (the gap is below FLOOR);
+    model: "1/ln t", "power", "exponential", "stalled", "vanished" (the gap is below FLOOR), or
+    "undecided" (whether it falls or grows: a rate whose interval holds 0);
     value: its constant, exponent, rate per update, or the gap it stalls at; low, high: its 95 %
     interval over trials (bootstrap of the median);  weight: Akaike weight among the four.
     """
@@ -71,7 +72,9 @@ def decay(times: Floats, gaps: Floats, seed: int = 0) -> Decay:
     drawn = np.random.default_rng(seed).integers(0, len(gaps), (_RESAMPLED, len(gaps)))
     middles = np.maximum(np.median(gaps[:, shown][drawn], axis=1), FLOOR)
     low, high = np.nanquantile([MODELS[best][0](t, m)[1] for m in middles], [0.025, 0.975])
-    return Decay(best, fits[best][1], float(low), float(high), float(weight))
+    undecided = best in ("power", "exponential") and low <= 0 <= high
+    name = "undecided" if undecided else best
+    return Decay(name, fits[best][1], float(low), float(high), float(weight))
 
 
 def _logarithmic(t: Floats, gap: Floats) -> tuple[float, float]:
