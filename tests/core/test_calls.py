@@ -36,6 +36,7 @@ LISTS = [*NOTHINGS, [], [[]], 1.0, [np.nan, 1], ["1", "2"], [None, 1], MASKED, [
 LISTS += [[[1, 2], [3]], [True, False], [1j, 1], [10**400, 1], [2**53 + 1, 0], np.ma.masked]
 LISTS += [[Decimal(1), Decimal(2)], np.array(["a", "b"]), np.array([None, 1]), np.ones((1, 1, 1))]
 LISTS += [np.array(["2020", "2021"], "datetime64[Y]"), [np.ma.masked, 1.0]]
+GIVEN = [one for one in LISTS if one is not None]  # where None stands for what there is none of
 PATHS = [None, 3, "", "nul\0", [], "s3://bucket/runs", Path("s3://b/c"), "gs://b", "file:///x"]
 NAMES = [None, 3, "", "glorot", ["he_normal"], {}, b"he_normal"]
 AT = [*NOTHINGS, [], 5, "1", np.array(3), np.array([]), [[1]], [None], ["2", "1e9"], [-1], [True]]
@@ -68,7 +69,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
     "ShallowReLU": (
         lp.ShallowReLU,
         {"weights": LOOP, "biases": LOOP, "output_weights": LOOP},
-        {"weights": LISTS, "biases": LISTS, "output_weights": [x for x in LISTS if x is not None]}),
+        {"weights": LISTS, **dict.fromkeys(("biases", "output_weights"), GIVEN)}),
     "a network": (NET, {"inputs": LOOP}, {"inputs": LISTS}),
     "load": (lp.ShallowReLU.load, {"path": "absent.npz"}, {"path": PATHS}),
     "save": (NET.save, {"path": "n.npz"}, {"path": PATHS}),
