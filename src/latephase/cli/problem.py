@@ -110,7 +110,9 @@ class Training(Flags):
         gd, gf = GradientDescent.name, GradientFlow.name
         if self.method == gf:
             if self.step_size is not None:
-                raise InputError(f"no --step-size with --method {gf}", self.step_size, "leave it out")
+                raise InputError(
+                    f"no --step-size with --method {gf}", self.step_size, "leave it out"
+                )
             return GradientFlow()
         if self.method == gd:
             if self.step_size is None:
@@ -126,7 +128,9 @@ class Training(Flags):
         name = self.method.partition(":")[0].strip()
         if name not in names():
             known = ", ".join((*names(), "gf"))
-            raise InputError("--method NAME[:PARAMETER=VALUE...]", self.method, f"use one of {known}")
+            raise InputError(
+                "--method NAME[:PARAMETER=VALUE...]", self.method, f"use one of {known}"
+            )
         takes = name not in METHODS or "step_size" in {f.name for f in fields(METHODS[name])}
         given = self.step_size is not None
         if given and not takes:

@@ -136,7 +136,9 @@ def _planned(methods: object) -> tuple[list[SteppedMethod], list[str], dict[str,
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
-    named = (one if isinstance(one, Method) else own for one, own in zip(methods, plan, strict=True))
+    named = (
+        one if isinstance(one, Method) else own for one, own in zip(methods, plan, strict=True)
+    )
     texts, step_size = texts_of(list(named))
     if not texts:
         raise InputError("at least one method", Words("none"), "name for example gd")

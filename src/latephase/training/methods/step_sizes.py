@@ -14,8 +14,8 @@ import jax.numpy as jnp
 
 from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Step, SteppedMethod, View, parameter
-from latephase.training.schedule import tabulated
 from latephase.training.parameters import Array
+from latephase.training.schedule import tabulated
 
 
 @dataclass(frozen=True)

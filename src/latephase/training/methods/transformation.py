@@ -14,12 +14,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from latephase.core import InputError, Words
 from latephase.core.closures import written
 from latephase.problem.methods import is_transformation
 from latephase.training.method import Step, SteppedMethod, View, static
+from latephase.training.methods.optax_steps import with_extra_arguments
 from latephase.training.parameters import Array
 
 
@@ -78,7 +78,7 @@ class Transformation(SteppedMethod):
 
         def one(theta: Any, grads: Any, value: Array, state: Any) -> Any:
             extra = {"value": value, "grad": grads, "value_fn": value_fn, "grad_fn": grad_fn}
-            update = optax.with_extra_args_support(self.transformation).update
+            update = with_extra_arguments(self.transformation).update
             moved, state = self._asked(update, grads, state, theta, **_taken(update, extra))
             self._check_shapes(moved, theta)
             return self._joined(moved), state
@@ -127,10 +127,12 @@ class Transformation(SteppedMethod):
 
 
 def _taken(update: Any, extra: dict[str, Any]) -> dict[str, Any]:
-    """Those of the extra arguments that a function takes."""
+    """Those of the extra arguments that a function takes: grad_fn only where it says so, for line
+    searches refuse what they do not know."""
     has = inspect.signature(update).parameters
     every = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in has.values())
-    return extra if every else {name: one for name, one in extra.items() if name in has}
+    known = {*has, *(("value", "grad", "value_fn") if every else ())}
+    return {name: one for name, one in extra.items() if name in known}
 
 
 def _loss(view: View, parameters: Array) -> Array:
