@@ -13,7 +13,9 @@ from .core import Outcome as Outcome
 from .core import Regime as Regime
 from .core import Rigour as Rigour
 from .core import log_times as log_times
+from .margin import max_stable_step as max_stable_step
 from .margin import robustness_margin as robustness_margin
+from .margin import sharpness as sharpness
 from .problem import Dataset as Dataset
 from .problem import GradientDescent as GradientDescent
 from .problem import GradientFlow as GradientFlow

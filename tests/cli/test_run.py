@@ -11,7 +11,9 @@ import pytest
 import xarray as xr
 
 import latephase as lp
+from latephase.cli.problem import Training
 from latephase.cli.samples import readable
+from latephase.training.methods.table import names
 
 DATA = "--inputs 1,-1 --labels 1,-1 --step-size 0.1"
 KEYS = ["t", "log10_t", "weights", "biases", "boundary", "robustness_margin", "margin_deficit"]
@@ -262,3 +264,19 @@ def test_closed_forms_refuse_other_kinds(latephase, command):
     ended = latephase(command, *DATA.split(), *flags.split())
     assert ended.code == 2
     assert "two ReLU neurons with biases" in ended.err
+
+
+@pytest.mark.slow
+def test_any_method_of_the_table(latephase, problem):
+    """Ground truth: lp.simulate, called with the same doubles."""
+    words = [word for word in problem if word not in ("--step-size", "0.1")]
+    words += ["--method", "adam:beta1=0.5:step_size=0.25", "--at", "100", "--until", "100"]
+    found = parsed(latephase("run", *words, "--json").out)
+    data, network = lp.Dataset([1.0, -1.0], [1, -1]), lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    run = lp.simulate(network, data, lp.Adam(0.25, beta1=0.5), until=100, at=[100])
+    assert found["outcome"] == run.outcome.name == "transient"
+    assert found["samples"][0]["log_loss"] == float(run.trajectory.log_loss[0])
+    others = set(names()) - {"polyak_step", "span_projection"}
+    for name in others:
+        assert Training(method=name, step_size=0.5).trained().name == name
+    assert Training(method="polyak_step").trained().name == "polyak_step"

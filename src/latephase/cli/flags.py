@@ -140,7 +140,14 @@ Network = Annotated[
     str | None,
     _problem("FILE.npz", "Instead of weights and biases: a file of lp.ShallowReLU.save."),
 ]
-Method = Annotated[str, _problem("gd|gf", "Gradient descent or gradient flow.")]
+Method = Annotated[
+    str,
+    _problem(
+        "NAME",
+        "gd or gf, gradient descent or flow; `run` also takes the other methods of `compare`, "
+        "adam:beta1=0.5.",
+    ),
+]
 StepSize = Annotated[
     float | None,
     _problem("ETA", "Step size of gradient descent on the loss summed over points.", number),

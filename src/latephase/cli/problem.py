@@ -14,7 +14,7 @@ from latephase.cli import flags
 from latephase.core import InputError, Words
 
 if TYPE_CHECKING:
-    from latephase.problem import Dataset, GradientDescent, GradientFlow, ShallowReLU
+    from latephase.problem import Dataset, Method, ShallowReLU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,22 +103,42 @@ class Training(Flags):
     method: flags.Method = "gd"
     step_size: flags.StepSize = None
 
-    def trained(self) -> GradientDescent | GradientFlow:
+    def trained(self) -> Method:
         """The method that the flags state.  Raises InputError."""
         from latephase.problem import GradientDescent, GradientFlow
 
         gd, gf = GradientDescent.name, GradientFlow.name
-        if self.method not in (gd, gf):
-            do = "choose one; `latephase compare` has more"
-            raise InputError(f"--method {gd} or {gf}", self.method, do)
-        if self.method == gd and self.step_size is None:
-            do = "add for example --step-size 0.1"
-            raise InputError(f"--step-size with --method {gd}", None, do)
-        if self.step_size is None:
-            return GradientFlow()
         if self.method == gf:
-            raise InputError(f"no --step-size with --method {gf}", self.step_size, "leave it out")
-        return GradientDescent(self.step_size)
+            if self.step_size is not None:
+                raise InputError(
+                    f"no --step-size with --method {gf}", self.step_size, "leave it out"
+                )
+            return GradientFlow()
+        if self.method == gd:
+            if self.step_size is None:
+                do = "add for example --step-size 0.1"
+                raise InputError(f"--step-size with --method {gd}", None, do)
+            return GradientDescent(self.step_size)
+        return self._stepped()
+
+    def _stepped(self) -> Method:
+        """One of the other methods, by the text that `compare` reads, too."""
+        from latephase.training.methods.table import METHODS, named, names
+
+        name = self.method.partition(":")[0].strip()
+        if name not in names():
+            known = ", ".join((*names(), "gf"))
+            raise InputError(
+                "--method NAME[:PARAMETER=VALUE...]", self.method, f"use one of {known}"
+            )
+        takes = name not in METHODS or "step_size" in {f.name for f in fields(METHODS[name])}
+        given = self.step_size is not None
+        if given and not takes:
+            raise InputError(f"no --step-size with --method {name}", self.step_size, "leave it out")
+        if given and "step_size=" in self.method.replace(" ", ""):
+            got = Words("both")
+            raise InputError("--step-size or step_size in --method", got, "leave one of them out")
+        return named(self.method, self.step_size)
 
 
 # A dataclass has the fields of its last base first.
@@ -131,7 +151,7 @@ class Task(Training, Points):
 class ProblemFlags(Training, Start, Points):
     """Data, initial network and method."""
 
-    def read(self) -> tuple[ShallowReLU, Dataset, GradientDescent | GradientFlow]:
+    def read(self) -> tuple[ShallowReLU, Dataset, Method]:
         """What the flags state.  Raises InputError."""
         data = self.dataset()
         return self.initial(), data, self.trained()

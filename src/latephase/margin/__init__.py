@@ -9,8 +9,8 @@ any number, any dimension  `search`: `scene` rules out points, `nearest_zero` go
                            `plane` draws kink lines around one, `cells` walks from cell to cell
 what float64 cannot tell   `exact`: the same in integers and fractions
 
-`robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin and
-the `kkt` residual are measured beside it.
+`robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin, the
+`kkt` residual and the `sharpness` of the loss are measured beside it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .kkt import kkt_residual
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
 from .robustness import margin_deficit, margin_of, optimal_margin, robustness_margin
+from .sharpness import log_sharpness, max_stable_step, sharpness
 from .two_neurons import boundary, boundary_offset, margin_from_lines, two_neuron_margin
 from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
@@ -34,16 +35,19 @@ __all__ = [
     "is_active",
     "kkt_residual",
     "largest_normalised_margin",
+    "log_sharpness",
     "margin_deficit",
     "margin_from_lines",
     "margin_of",
     "margin_on_line",
     "margins",
+    "max_stable_step",
     "normalised_margin",
     "optimal_margin",
     "preactivations",
     "rescaled",
     "robustness_margin",
+    "sharpness",
     "two_neuron_margin",
     "zeros_on_line",
 ]

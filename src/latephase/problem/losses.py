@@ -30,6 +30,7 @@ class Loss:
     `log_each(margins)`     ln loss(q), any shape
     `weights(margins)`      -loss'(q), any shape: the weight of a point in the gradient
     `log_weights(margins)`  ln(-loss'(q)), any shape
+    `log_curvatures(margins)`  ln loss''(q), any shape
     `slopes(margins)`       -w'/w and w''/w of the weight w = -loss'(q), each of any shape
     `is_its_weight`         whether -loss' = loss, so that weights are shares of the loss
     Logarithms and slopes are accurate to a few ulp of max(1, |q|), and finite wherever q is.
@@ -39,6 +40,7 @@ class Loss:
     log_each: Callable[[Margins], Any]
     weights: Callable[[Margins], Any]
     log_weights: Callable[[Margins], Any]
+    log_curvatures: Callable[[Margins], Any]
     slopes: Callable[[Margins], tuple[Any, Any]]
     is_its_weight: bool = False
 
@@ -83,6 +85,7 @@ _EXPONENTIAL = Loss(
     log_each=lambda q: -q,
     weights=lambda q: q.__array_namespace__().exp(-q),
     log_weights=lambda q: -q,
+    log_curvatures=lambda q: -q,
     slopes=_ones,
     is_its_weight=True,
 )
@@ -91,6 +94,7 @@ _LOGISTIC = Loss(
     log_each=_log_softplus,
     weights=lambda q: 1.0 / (1.0 + q.__array_namespace__().exp(q)),  # no inf / inf at either end
     log_weights=lambda q: -_softplus(q),
+    log_curvatures=lambda q: -_softplus(q) - _softplus(-q),
     slopes=_sigmoid_slopes,
 )
 LOSSES = {loss.name: loss for loss in (_EXPONENTIAL, _LOGISTIC)}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from latephase.core import InputError
+from latephase.core import InputError, Words
 from latephase.core.calls import public
+from latephase.core.closures import written
 from latephase.problem.checks import positive_number
 
 
@@ -30,7 +31,7 @@ class Method:
     name: ClassVar[str]
     discrete: ClassVar[bool] = True
     spans: ClassVar[bool] = True
-    has_late_phase: ClassVar[bool] = False
+    has_late_phase: bool | property = False
     follows_flow: bool | property = False
     step_size: float
 
@@ -57,26 +58,38 @@ class GradientDescent(Method):
 
     Parameters
     ----------
-    step_size : float
+    step_size : float or callable
         Finite and > 0; the exact double given.  A mean loss is half the step size on two points.
+        Or a schedule: step_size(t) is the size of step t = 0, 1, ..., of JAX operations or plain
+        Python.
 
     Raises
     ------
     InputError
-        On any other step size.
+        On any other step size; on one of a schedule where it is met.
 
     Notes
     -----
-    Time counts updates done.  Source: [smorodinsky2026].
+    Time counts updates done.  With a schedule it has no late phase that is known: it is stepped.
+    Source: [smorodinsky2026].
     """
 
     name: ClassVar[str] = "gd"
-    has_late_phase: ClassVar[bool] = True
 
-    step_size: float
+    step_size: float | Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "step_size", positive_number(self.step_size, "step_size"))
+        if not callable(self.step_size):
+            object.__setattr__(self, "step_size", positive_number(self.step_size, "step_size"))
+
+    @property
+    def has_late_phase(self) -> bool:  # type: ignore[override]
+        """Of a constant step size only."""
+        return not callable(self.step_size)
+
+    def __repr__(self) -> str:
+        size = repr(self.step_size) if self.has_late_phase else written(self.step_size)
+        return f"GradientDescent(step_size={size})"
 
 
 @public
@@ -92,11 +105,30 @@ class GradientFlow(Method):
 
     name: ClassVar[str] = "gf"
     discrete: ClassVar[bool] = False
-    has_late_phase: ClassVar[bool] = True
+    has_late_phase = True
+
+
+def is_transformation(method: object) -> bool:
+    """Whether this is an optax.GradientTransformation, or has what one has."""
+    parts = (getattr(method, name, None) for name in ("init", "update"))
+    return not isinstance(method, type | Method) and all(map(callable, parts))
+
+
+def method_of_ours(method: object) -> Method:
+    """A method of this package.  Raises InputError on anything else."""
+    if isinstance(method, Method):
+        return method
+    if is_transformation(method):
+        got = Words(f"an optax transformation: {written(method)}")
+        raise InputError("a method of this package", got, "simulate and compare take it")
+    do = "use GradientDescent(step_size), GradientFlow() or one of latephase.training"
+    raise InputError("a training method", method, do)
 
 
 def followed_method(method: object) -> Method:
     """A method that is followed to any horizon.  Raises InputError on anything else."""
-    if not (isinstance(method, Method) and method.has_late_phase):
-        raise InputError("GradientDescent(step_size) or GradientFlow()", method, "use one of these")
+    if is_transformation(method) or not isinstance(method, Method) or not method.has_late_phase:
+        got = Words(f"an optax transformation: {written(method)}")
+        wanted = "GradientDescent(step_size) of a constant step size or GradientFlow()"
+        raise InputError(wanted, got if is_transformation(method) else method, "use one of these")
     return method

@@ -10,7 +10,7 @@ from latephase.problem import losses
 from latephase.problem.dataset import Dataset
 from latephase.problem.geometry import TwoPointGeometry, is_two_point
 from latephase.problem.losses import Loss
-from latephase.problem.methods import Method, followed_method
+from latephase.problem.methods import Method, followed_method, method_of_ours
 from latephase.problem.network import ShallowReLU, matching
 
 
@@ -32,10 +32,7 @@ class Problem:
     ) -> Problem:
         """Check that the four are such and fit together; `loss` by its name.  Raises InputError."""
         network, data = matching(network, data)
-        if not isinstance(method, Method):
-            do = "use GradientDescent(step_size), GradientFlow() or one of latephase.training"
-            raise InputError("a training method", method, do)
-        return cls(network, data, method, losses.named(loss))
+        return cls(network, data, method_of_ours(method), losses.named(loss))
 
     @property
     def is_pair(self) -> bool:

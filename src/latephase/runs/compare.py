@@ -23,6 +23,7 @@ from latephase.problem import (
     Dataset,
     GradientDescent,
     Initializer,
+    Method,
     ShallowReLU,
     TwoPointGeometry,
     initializers,
@@ -58,7 +59,7 @@ _OVER = {
 def compare(
     initializer: Initializer | str,
     data: Dataset,
-    methods: Sequence[SteppedMethod | GradientDescent],
+    methods: Sequence[SteppedMethod | GradientDescent | Any],
     *,
     trials: int,
     seed: int,
@@ -76,7 +77,8 @@ def compare(
     data
         Two points in dimension 1.
     methods : sequence
-        `GradientDescent` or methods of `latephase.training`, none of them twice.
+        `GradientDescent`, methods of `latephase.training` or any `optax.GradientTransformation`,
+        none of them twice.
     {times}
     {loss}
     progress : callable, optional
@@ -135,7 +137,10 @@ def _planned(methods: object) -> tuple[list[SteppedMethod], list[str], dict[str,
     if not isinstance(methods, list | tuple):
         raise InputError("a list of methods", methods, "put them in brackets")
     plan = [stepped(method) for method in methods]
-    texts, step_size = texts_of(methods)
+    named = (
+        one if isinstance(one, Method) else own for one, own in zip(methods, plan, strict=True)
+    )
+    texts, step_size = texts_of(list(named))
     if not texts:
         raise InputError("at least one method", Words("none"), "name for example gd")
     if twice := [text for text in texts if texts.count(text) > 1]:
@@ -253,7 +258,8 @@ def _late(
     from latephase.training.methods.table import stepped
 
     geometry, trials = TwoPointGeometry.of(data), len(start[0])
-    if isinstance(method, GradientDescent) and loss == "exponential":
+    exponential = loss == "exponential"
+    if isinstance(method, GradientDescent) and method.has_late_phase and exponential:
         followed = follow_trials(geometry, start[0][..., 0], start[1], method, [], Goal(until))
         journey, law = followed.journey, followed.laws
         seen = of_trials(

@@ -12,6 +12,7 @@ from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Wo
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.core.records import Told
+from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
 from .trajectory import parameters_of
@@ -180,6 +181,36 @@ class Run(Told):
 
         asked = {"deficit": deficit, "boundary": boundary, "log_loss": log_loss}
         return when(self, {name: bound for name, bound in asked.items() if bound is not None})
+
+    def sharpness(self, *, log: bool = False) -> xr.DataArray:
+        """The largest eigenvalue of the loss's Hessian in weights and biases, at each sample.
+
+        Parameters
+        ----------
+        log : bool
+            Its natural logarithm instead, which does not underflow at late times.
+
+        Returns
+        -------
+        xarray.DataArray
+            Over (time); NaN where a sample was not reached.
+
+        Raises
+        ------
+        InputError
+            On a call with other arguments.
+
+        Notes
+        -----
+        Gradient descent is stable to first order where it is below 2 / step size; see `sharpness`.
+        Rigour: that of the samples.
+        """
+        theta = parameters_of(self.trajectory)
+        found = log_sharpness(self.network, theta, self.data, self.problem.loss)
+        times = self.trajectory.time
+        name = "log_sharpness" if log else "sharpness"
+        seen = times.copy(data=found if log else np.exp(found)).rename(name)
+        return seen.assign_attrs(long_name=name.replace("_", " "), units="1")
 
     def followed(self, times: list[LogTime]) -> xr.Dataset:
         """The samples of this run at other times, ascending: it is made again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from latephase.core import InputError, Words
 from latephase.core.calls import public
@@ -10,6 +11,7 @@ from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.checks import MOST, whole_number
+from latephase.problem.methods import is_transformation
 
 from .observed import observed
 from .run import Run
@@ -25,7 +27,7 @@ _MOST_NUMBERS = 2**28  # parameters of all samples: 2 GB
 def simulate(
     network: ShallowReLU,
     data: Dataset,
-    method: Method,
+    method: Method | Any,
     *,
     until: object = "1e1000",
     at: Sequence[object] | None = None,
@@ -47,8 +49,9 @@ def simulate(
     network, data
         A ShallowReLU and a Dataset of as many features each.
     method
-        GradientDescent or GradientFlow, which are followed to any horizon, or a method of
-        `latephase.training`, which is stepped, up to max_steps.
+        GradientDescent or GradientFlow, which are followed to any horizon; or what is stepped, up
+        to max_steps: a method of `latephase.training`, any `optax.GradientTransformation`, or
+        GradientDescent of a schedule.
     {times}
     {loss}
     {steps}
@@ -77,7 +80,7 @@ def simulate(
     steps and modes, twice (estimated or measured); other methods and arithmetics step by step
     (measured).  Source: [smorodinsky2026]; docs/theory.md, "Any shallow network".
     """
-    problem = Problem.of(network, data, method, loss)
+    problem = Problem.of(network, data, _ours(method), loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
     times = sample_times(problem.method, until, at, samples, budget)
     _check_length(problem, len(times.given))
@@ -107,6 +110,15 @@ def _followed(problem: Problem, times: Times, goal: Goal) -> Run:
         goal.asked | budget,
         times.until,
     )
+
+
+def _ours(method: Any) -> Any:
+    """An optax transformation as a method that is stepped; any other as it is."""
+    if not is_transformation(method):
+        return method
+    from latephase.training.methods.table import stepped  # imports JAX
+
+    return stepped(method)
 
 
 def _check_length(problem: Problem, samples: int) -> None:

@@ -3,6 +3,7 @@
 parameters     as compensated sums, in units that XLA can tell from 0; trials are the last axis
 gradient       the gradient as (ln L, grad L / L), for methods
 method         what a method is;  user_code  how a user's own is called and checked
+schedule       the step sizes of a user's function of the step number
 methods/       one file for each family of methods
 loops/         `gradient_descent` has `advance`, for any network, with an error estimate;
                `two_points` does the same in the pre-activations of two neurons on two points;

@@ -60,7 +60,8 @@ class View(NamedTuple):
     some are too small for XLA;  time: updates done, a float64;  gradient: where asked for;
     neuron_directions: the gradient with each neuron's rows scaled by themselves;  data: points,
     labels, output weights;
-    trials (trial,): their numbers in the ensemble.
+    trials (trial,): their numbers in the ensemble;  elsewhere: the gradient at other parameters,
+    of any number of trials.
     """
 
     pair: DoubleDouble
@@ -70,6 +71,7 @@ class View(NamedTuple):
     data: Data
     trials: Array
     unit: Array | None = None
+    elsewhere: Callable[[Array], Gradient] | None = None
 
     @property
     def parameters(self) -> Array:
@@ -126,6 +128,14 @@ class SteppedMethod(methods.Method):
     def step(self, view: View, memory: Any) -> Step:
         """One update."""
         raise NotImplementedError
+
+    def ahead(self, updates: int, biases: bool) -> SteppedMethod:
+        """The method for so many updates of networks with biases, or without; what is no function
+        of arrays is done here."""
+        return self
+
+    def check(self, memory: Any) -> None:
+        """Raises InputError on what a step has remembered as wrong: compiled code cannot."""
 
 
 Method = SteppedMethod

@@ -19,14 +19,23 @@ from latephase.training.parameters import DoubleDouble
 
 
 def began(method: SteppedMethod, view: View) -> Any:
-    """What the method remembers before its first step, as arrays; real numbers in float64."""
-    memory = _called(method, "init", lambda: method.init(view))
-    return _called(method, "init", lambda: jax.tree.map(_array, memory))
+    """What the method remembers before its first step, as arrays of the types that steps give."""
+    memory = _called(method, "init", lambda: jax.tree.map(jnp.asarray, method.init(view)))
+    leaves = jax.tree.leaves(memory)
+    if all(leaf.dtype == jnp.float64 for leaf in leaves if _real(leaf)):
+        return memory
+    # Zeros of float32 may be float64 after a step, or stay as they are.
+    step = _called(method, "step", lambda: jax.eval_shape(lambda: method.step(view, memory)))
+    later = jax.tree.leaves(getattr(step, "memory", ()))
+    if len(later) != len(leaves):
+        return memory  # which `made` refuses
+    pairs = zip(leaves, later, strict=True)
+    cast = [one.astype(then.dtype) if _real(one) and _real(then) else one for one, then in pairs]
+    return jax.tree.unflatten(jax.tree.structure(memory), cast)
 
 
-def _array(leaf: Any) -> jax.Array:
-    array = jnp.asarray(leaf)
-    return array.astype(jnp.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
+def _real(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
 
 
 def made(method: SteppedMethod, view: View, memory: Any) -> Step:

@@ -32,6 +32,7 @@ from latephase.core.balls import bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
+from latephase.problem.methods import followed_method
 
 from .normal_biases import normal_biases
 from .normal_mass import erfc
@@ -135,7 +136,7 @@ def _checked(
     )
     if sorted(points) != [(-1.0, -1), (1.0, 1)]:
         raise InputError("Dataset([1, -1], [1, -1])", data, "probabilities are proved for it only")
-    if not isinstance(method, GradientDescent):
+    if not isinstance(followed_method(method), GradientDescent):
         raise InputError("GradientDescent", method, "probabilities are proved for it only")
     values = finite_array(constants, "constants", "(k,)")
     if values.ndim != 1:

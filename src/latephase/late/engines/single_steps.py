@@ -10,7 +10,7 @@ import numpy as np
 from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Record
-from latephase.problem import Problem
+from latephase.problem import GradientDescent, Problem
 
 from .stepped_record import network_path, stepped_record
 
@@ -22,18 +22,17 @@ class SingleSteps:
     options: frozenset[str] = frozenset()
 
     def takes(self, problem: Problem) -> bool:
-        """Any network and any method of `training` but gradient descent."""
+        """Any network, and any method of `training` or gradient descent of a schedule."""
         from latephase.training.method import SteppedMethod  # imports JAX
 
-        return isinstance(problem.method, SteppedMethod)
+        return isinstance(problem.method, SteppedMethod | GradientDescent)
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; how far it is from exact arithmetic is not known after the start."""
         from latephase.training.loops.follow import follow
-        from latephase.training.method import SteppedMethod
+        from latephase.training.methods.table import stepped
 
-        network, data, method = problem.network, problem.data, problem.method
-        assert isinstance(method, SteppedMethod)
+        network, data = problem.network, problem.data
         reached = [t for t in times if t <= LogTime.parse(goal.max_steps)]
         found = follow(
             network.weights[None],
@@ -42,7 +41,7 @@ class SingleSteps:
             inputs=data.inputs,
             labels=data.labels,
             output_weights=network.output_weights,
-            method=method,
+            method=stepped(problem.method),
             loss=problem.loss.name,
             progress=goal.progress,
             negative_slope=network.negative_slope,

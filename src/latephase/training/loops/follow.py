@@ -105,6 +105,7 @@ def follow(
     Rigour: measured (float64, parameters as compensated sums).
     """
     has = biases is not None
+    method = method.ahead(times[-1], has) if len(times) else method
     theta = joined(weights, biases)
     data = Data.of(inputs, labels, output_weights, has, negative_slope)
     if len(times) == 0:
@@ -147,6 +148,7 @@ def _block(
             with stretch:
                 state = _steps(state, float(count), problem, method, loss)
                 jax.block_until_ready(state)
+            method.check(state.memory)
             done += count
             tell(done)
         part = (state.parameters.high, state.evaluations, state.flow_time.log)
@@ -197,5 +199,8 @@ def _view(parameters: DoubleDouble, time: Array, problem: Any, loss: str) -> Vie
         moved = here if shift is None else here + plain(shift)
         return gradient(moved, data, loss, keep)
 
+    def elsewhere(parameters: Array) -> Gradient:
+        return gradient(plain(parameters), data, loss)
+
     apart = partial(neuron_directions, here, data, loss)
-    return View(parameters, time, at, apart, data, trials, unit)
+    return View(parameters, time, at, apart, data, trials, unit, elsewhere)

@@ -22,6 +22,8 @@ trace = optax.trace
 """The sum of decay^k g_(t-k)."""
 adam = optax.scale_by_adam
 """m / (sqrt(v) + eps); eps (trial,) in units of the loss now."""
+with_extra_arguments = optax.with_extra_args_support
+"""A user's transformation as one that takes any named arguments, and leaves those it has not."""
 
 
 class Scaled(NamedTuple):

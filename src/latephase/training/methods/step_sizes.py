@@ -1,13 +1,13 @@
 """Gradient descent whose step size follows a rule: theta <- theta - h_t grad L(theta).
 
-Four rules for h_t. All keep theta in its start plus the span of the active points, so that on two
+All rules for h_t keep theta in its start plus the span of the active points, so that on two
 points they keep the constant C of the late phase and change the clock only.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Step, SteppedMethod, View, parameter
 from latephase.training.parameters import Array
+from latephase.training.schedule import tabulated
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,29 @@ class PowerStep(SteppedMethod):
     def step(self, view: View, memory: Any) -> Step:
         now = view.gradient()
         rate = self.step_size * (view.time + 1.0) ** self.exponent
+        return Step(view.moved(-rate * now.unscaled), memory, now)
+
+
+@dataclass(frozen=True)
+class Scheduled(SteppedMethod):
+    """h_t = sizes[t]: gradient descent of a schedule, whose step sizes are a table once it is known
+    how many there are.
+    """
+
+    name: ClassVar[str] = "gd"
+    schedule: Any = field(metadata={"static": True})
+    sizes: Any = None
+
+    def __post_init__(self) -> None:
+        """The sizes are checked where they are made."""
+
+    def ahead(self, updates: int, biases: bool) -> Scheduled:
+        """With the sizes of so many steps, and without the schedule: its program is any other's."""
+        return Scheduled(None, tabulated(self.schedule, updates))
+
+    def step(self, view: View, memory: Any) -> Step:
+        now = view.gradient()
+        rate = self.sizes[view.time.astype(int)]
         return Step(view.moved(-rate * now.unscaled), memory, now)
 
 

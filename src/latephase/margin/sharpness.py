@@ -1,0 +1,114 @@
+"""Sharpness: the largest eigenvalue of the Hessian of the loss, in weights and biases.
+
+With fixed output weights the network is linear in them as long as no sign of a pre-activation
+changes. The Hessian is then J^T diag(loss''(q_i)) J, J the gradients of the margins q_i, and its
+largest eigenvalue is that of a matrix of points: exact, without a difference quotient.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from latephase.core.arrays import Floats
+from latephase.core.calls import public
+from latephase.problem import Dataset, ShallowReLU, losses
+from latephase.problem.activation import activated
+from latephase.problem.losses import Loss
+from latephase.problem.network import matching
+
+
+@public
+def sharpness(
+    network: ShallowReLU, data: Dataset, loss: str = "exponential", *, log: bool = False
+) -> float:
+    """The largest eigenvalue of the Hessian of the loss, summed over points.
+
+    Parameters
+    ----------
+    network, data
+        A ShallowReLU and a Dataset of as many features.
+    loss : str
+        "exponential" or "logistic".
+    log : bool
+        Its natural logarithm instead, which does not underflow.
+
+    Returns
+    -------
+    float
+        0 (or -inf) where no point moves anything.
+
+    Raises
+    ------
+    InputError
+        On bad arguments.
+
+    Notes
+    -----
+    In weights and biases.  On a kink that of the inactive side, as relu'(0) = 0.
+    Rigour: exact up to rounding.
+    """
+    network, data = matching(network, data)
+    found = float(log_sharpness(network, network.parameters, data, losses.named(loss)))
+    return found if log else float(np.exp(found))
+
+
+@public
+def max_stable_step(network: ShallowReLU, data: Dataset, loss: str = "exponential") -> float:
+    """2 / sharpness: the largest step size that is stable to first order.
+
+    Parameters
+    ----------
+    network, data, loss
+        As in `sharpness`.
+
+    Returns
+    -------
+    float
+        inf where no point moves anything.
+
+    Raises
+    ------
+    InputError
+        On bad arguments.
+
+    Notes
+    -----
+    A longer step of gradient descent raises the loss along the steepest direction.
+    Rigour: exact up to rounding.
+    """
+    return float(np.exp(math.log(2) - sharpness(network, data, loss, log=True)))
+
+
+@np.errstate(all="ignore")
+def log_sharpness(network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss) -> Floats:
+    """ln of the sharpness (...) of networks of a kind with parameters theta (..., m, k).
+
+    NaN where a parameter is NaN.
+    """
+    inputs, labels, outer = data.inputs, data.labels, network.output_weights
+    # Squares of 1e200 overflow: directions and sizes apart.
+    points, largest = network.points(inputs), np.abs(outer).max()
+    reach = np.abs(points).max(axis=1)
+    ways, scaled = points / np.where(reach > 0, reach, 1)[:, None], outer / (largest or 1)
+    inner, sizes = ways @ ways.T * np.outer(labels, labels), np.log(reach) + np.log(largest)
+
+    def one(theta: Floats) -> float:
+        a = network.preactivations(theta, inputs)
+        curvatures = loss.log_curvatures(labels * (outer @ activated(a, network.negative_slope)))
+        slopes = scaled[:, None] * np.where(a > 0, 1.0, network.negative_slope)
+        kernel = slopes.T @ slopes * inner
+        # In units of the largest diagonal entry: curvatures may differ by any factor.
+        own = np.sqrt(np.diag(kernel))
+        logs = np.where(own > 0, curvatures / 2 + sizes + np.log(own), -np.inf)
+        top = logs.max()
+        if not np.isfinite(top):
+            return float(2 * top)
+        share = np.exp(logs - top) / np.where(own > 0, own, 1.0)
+        matrix = share * kernel * share[:, None]
+        return float(2 * top + np.log(np.linalg.eigvalsh(matrix)[-1]))
+
+    flat = theta.reshape(-1, *theta.shape[-2:])
+    found = [one(row) if np.isfinite(row).all() else np.nan for row in flat]
+    return np.array(found).reshape(theta.shape[:-2])
