@@ -27,7 +27,7 @@ from latephase.late.limits.law import margin_law
 from latephase.late.pair.law import Laws
 from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
-from latephase.problem import Problem, ShallowReLU, TwoPointGeometry
+from latephase.problem import Problem, TwoPointGeometry
 
 from .limit import limit
 from .observed import observed
@@ -35,7 +35,7 @@ from .run import Run
 from .settings import Settings
 from .simulate import run_of
 from .times import Times
-from .trajectory import OF_TRIAL, dataset, variables
+from .trajectory import OF_TRIAL, dataset, parameters_of, variables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,14 +79,9 @@ def run_one_by_one(
     trials, kind = min(s.batch, s.trials - start), s.problem.network
     size = {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start, **size)
-    v, slope = kind.output_weights, kind.negative_slope
-    problems = [
-        replace(
-            s.problem,
-            network=ShallowReLU(w, None if biases is None else biases[k], v, negative_slope=slope),
-        )
-        for k, w in enumerate(weights)
-    ]
+    drawn = {"weights": weights} if biases is None else {"weights": weights, "biases": biases}
+    networks = map(kind.with_parameters, parameters_of(drawn))
+    problems = [replace(s.problem, network=network) for network in networks]
     rows: dict[int, Row] = {}
     for k, row in _rows(s, problems, pool):
         rows[k] = row
@@ -145,7 +140,8 @@ def _end(run: Run, entry: LogTime | None) -> dict[str, Any]:
     lasts, law, gamma = run.outcome in (Outcome.settled, Outcome.unfitted), run.law, math.nan
     if run.outcome is Outcome.settled:
         with suppress(InputError):  # its loss does not tend to 0
-            gamma = limit(run).normalised_margin
+            found = limit(run)
+            gamma = found.normalised_margin if found.settled else math.nan
     numbers = {}
     for name in (*_LAW, *_LIMIT):
         value = None if law is None else getattr(law, name.removeprefix("law_"))
