@@ -58,9 +58,10 @@ trials, seed
 """
 OF_TRIALS = """
 The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial): regime
-and outcome, names of Regime and Outcome ("unsettled" for no regime yet); law_constant,
-law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
-limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
+and outcome, names of Regime ("unsettled" for none yet, "" where what has settled has no name)
+and Outcome ("failed" where an error has ended the trial); law_constant, law_offset,
+law_exponent, limit_boundary, limit_margin, margin_constant and limit_normalised_margin, NaN
+without a law; entry_log10_t, time of entry into the regime, NaN without one.
 """
 STORE = """
 out
