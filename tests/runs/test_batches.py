@@ -108,8 +108,9 @@ def test_a_trial_that_fails_does_not_take_the_others_along(monkeypatch: pytest.M
         return engine_for(problem, goal)
 
     monkeypatch.setattr(batches, "engine_for", planted)
-    with pytest.warns(UserWarning, match="trial 1 has failed: planted"):
+    with pytest.warns(UserWarning, match="trial 1 has failed: planted") as caught:
         found = ensemble(LINE, trials=3)
+    assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
     others = [0, 2]
     xr.testing.assert_identical(found.isel(trial=others), expected.isel(trial=others))
     assert (found.outcome[1], found.regime[1]) == ("failed", "unsettled")

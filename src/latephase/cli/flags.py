@@ -207,7 +207,9 @@ Trials = Annotated[int, _option("N", "How many networks to draw.", whole)]
 Batch = Annotated[
     int | None,
     _option(
-        "N", "Trials between two writes to --out. \\[default: 10000 pairs or 50 others]", whole
+        "N",
+        "Trials between two writes to --out. \\[default: 10000]; 50 where they go one by one",
+        whole,
     ),
 ]
 

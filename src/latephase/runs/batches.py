@@ -89,7 +89,9 @@ def run_one_by_one(
             progress(len(rows), trials)
     for k in range(trials):
         if said := rows[k][2]:
-            warnings.warn(f"trial {start + k} has failed: {said}", stacklevel=2)
+            warnings.warn(
+                f"trial {start + k} has failed: {said}", stacklevel=6
+            )  # as ensemble is called
     return _stacked([rows[k] for k in range(trials)])
 
 

@@ -124,7 +124,7 @@ def ensemble(
 
 def _in_memory(plan: Settings, most: int | None, progress: Progress | None) -> xr.Dataset:
     starts = range(0, plan.trials, plan.batch)
-    parts = [found for _, found in _batches(plan, starts, 0, most, progress)]
+    parts = list(dict(_batches(plan, starts, 0, most, progress)).values())
     joined: dict[str, Any] = {}
     for name in list(parts[0]):  # one variable after the other, so that little is held twice
         pieces = [part.pop(name) for part in parts]

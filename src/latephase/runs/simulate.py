@@ -82,7 +82,11 @@ def simulate(
     times = sample_times(problem.method, until, at, samples, budget)
     check_length(problem, len(times.given))
     wishes = (tolerance, slide_tolerance, dtype, accumulate, rounding)
-    goal = Goal(times.until, budget, processes, progress, *wishes)
+    return _followed(problem, times, Goal(times.until, budget, processes, progress, *wishes))
+
+
+def _followed(problem: Problem, times: Times, goal: Goal) -> Run:
+    """The run of a problem, by its engine."""
     record = engine_for(problem, goal).run(problem, times.sorted, goal)
     return run_of(problem, times, goal, record)
 
