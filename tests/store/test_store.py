@@ -180,6 +180,11 @@ def test_a_killed_process_is_resumed(tmp_path: Path):
         ("labels", {"data": lp.Dataset([1.0, -1.0], [-1, 1])}),
         ("max_steps", {"max_steps": 5}),
         ("slide_tolerance", {"slide_tolerance": 1e-3}),
+        ("width", {"width": 3, "output_weights": "alternating"}),
+        ("output_weights", {"output_weights": [-1.0, 1.0]}),
+        ("bias", {"bias": False}),
+        ("negative_slope", {"negative_slope": 0.1}),
+        ("loss", {"loss": "logistic"}),
     ],
 )
 def test_resuming_with_other_settings_is_refused(tmp_path: Path, name: str, other: dict):
