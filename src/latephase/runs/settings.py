@@ -61,7 +61,8 @@ The variables of `simulate`'s trajectory behind a leading dim trial, and over (t
 and outcome, names of Regime ("unsettled" for none yet, "" where what has settled has no name)
 and Outcome ("failed" where an error has ended the trial); law_constant, law_offset,
 law_exponent, limit_boundary, limit_margin, margin_constant and limit_normalised_margin, NaN
-without a law; entry_log10_t, time of entry into the regime, NaN without one.
+without a law; entry_log10_t, time of entry into the regime, NaN without one (where networks go
+one by one the time from which on their last mode is followed, which may be later).
 """
 STORE = """
 out
