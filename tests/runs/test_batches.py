@@ -75,9 +75,9 @@ def test_a_trial_is_what_simulate_finds_of_the_same_network(kind: str, trials: i
         gamma = lp.limit(one).normalised_margin if one.law else math.nan
         np.testing.assert_allclose(row.limit_normalised_margin, gamma, rtol=1e-13)
         if one.regime:
-            goal = Goal(one.until)
-            entry = engine_for(one.problem, goal).run(one.problem, [one.until], goal).entry.log10
-            assert row.entry_log10_t == entry
+            goal, times = Goal(one.until), sorted(map(lp.LogTime.parse, at))
+            entry = engine_for(one.problem, goal).run(one.problem, times, goal).entry
+            assert row.entry_log10_t == entry.log10
         else:
             assert np.isnan(row.entry_log10_t)
     assert np.isfinite(found.limit_margin).any()

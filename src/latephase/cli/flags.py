@@ -208,7 +208,7 @@ Batch = Annotated[
     int | None,
     _option(
         "N",
-        "Trials between two writes to --out. \\[default: 10000]; 50 where they go one by one",
+        "Trials (50 of others than pairs) between two writes to --out. \\[default: 10000]",
         whole,
     ),
 ]
