@@ -35,6 +35,26 @@ def test_store_and_table_are_those_of_lp_ensemble(latephase, drawn, tmp_path):
     assert "runs.zarr" in ended.out
 
 
+def test_flags_say_what_is_drawn(latephase, tmp_path):
+    """Ground truth: lp.ensemble with the same settings, and the counts and quantiles of it."""
+    (tmp_path / "points.csv").write_text("a,b,label\n2,0.5,1\n1,1.5,1\n-2,0.3,-1\n-1.2,-1,-1\n")
+    flags = "--init uniform --data points.csv --step-size 0.5 --trials 4 --seed 1 --at 0,1e1000"
+    kind = "--width 3 --output-weights {} --no-biases --negative-slope 1 --loss logistic"
+    data = lp.Dataset([[2, 0.5], [1, 1.5], [-2, 0.3], [-1.2, -1]], [1, 1, -1, -1])
+    more = {"bias": False, "negative_slope": 1.0, "loss": "logistic", "at": ["0", "1e1000"]}
+    more |= {"width": 3, "trials": 4, "seed": 1}
+    for typed, v in (("alternating", "alternating"), ("1,-2,0.5", [1, -2, 0.5])):
+        asked = [*flags.split(), *kind.format(typed).split()]
+        ended = latephase("ensemble", *asked, "--out", "runs.zarr")
+        assert ended.code == 0, ended.err
+        known = lp.ensemble("uniform", data, lp.GradientDescent(0.5), output_weights=v, **more)
+        stored = xr.open_zarr(tmp_path / "runs.zarr", consolidated=False)
+        assert np.array_equal(stored.weights.values, known.weights.values)
+        assert "biases" not in stored
+        assert re.search(r"settled +4 +1.0000", ended.out)
+        assert f"limit {np.median(known.limit_margin):.4g} (median)" in ended.out
+
+
 def test_without_out_nothing_is_written(latephase, drawn, tmp_path):
     """Ground truth: the folder, which was empty."""
     ended = latephase("ensemble", *drawn, "--trials", "50", "--samples", "3")

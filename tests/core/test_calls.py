@@ -100,7 +100,10 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         "network": NO_NET, "data": NO_DATA, "method": NO_METHOD, "dtype": NAMES}),
     "limit": (lp.limit, {"run": 1}, {"run": [*NOTHINGS, NET]}),
     "ensemble": (lp.ensemble, DRAWN, {
-        "initializer": NAMES, "data": NO_DATA, "method": [*NO_METHOD, lp.LossScaled(0.1)],
+        "initializer": NAMES, "data": [x for x in NO_DATA if x is not PLANE],
+        "method": [*NO_METHOD, lp.LossScaled(0.1)], "width": [0, 1, 3, *COUNTS],
+        "output_weights": given(LISTS), "bias": [*NOTHINGS, 0, 1.0], "loss": NAMES,
+        "negative_slope": [2, *SIZES], "processes": [0, *given(COUNTS)],
         "trials": [0, *COUNTS], "seed": COUNTS, "until": TIMES,
         "at": [x for x in AT if x is not None], "max_steps": [0, *COUNTS],
         "slide_tolerance": [0, *SIZES], "batch": [0, *(c for c in COUNTS if c is not None)],

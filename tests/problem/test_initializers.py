@@ -51,7 +51,7 @@ def test_distribution(name):
     The standard deviation of so many is known to 0.13 %: five of that are allowed.
     """
     scale, law = WEIGHTS[name]
-    w, b = initializers.get(name)(trials=20_000, seed=11, features=FAN_IN, neurons=FAN_OUT)
+    w, b = initializers.get(name)(trials=20_000, seed=11, d=FAN_IN, width=FAN_OUT)
     assert w.shape == (20_000, FAN_OUT, FAN_IN)
     assert b.shape == (20_000, FAN_OUT)
     assert stats.kstest(w.ravel() / scale, law.cdf).pvalue > 1e-6
@@ -111,7 +111,7 @@ def test_neurons_and_trials_are_independent():
 BAD = [
     {"trials": 0}, {"trials": -1}, {"trials": 1.5}, {"trials": True}, {"trials": "10"},
     {"seed": -1}, {"seed": 2**64}, {"seed": 0.5}, {"seed": None},
-    {"neurons": 0}, {"features": 0}, {"start": -1},
+    {"width": 0}, {"d": 0}, {"bias": 1}, {"start": -1},
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 import latephase as lp
 from helpers import message_is_one_line, relative_error
-from latephase.problem import initializers
+from latephase.problem import Problem, initializers
 from latephase.runs import batches, settings
 from latephase.runs.times import sample_times
 
@@ -173,9 +173,8 @@ def test_size_of_a_trial_is_that_of_the_result():
     found = ensemble(64)
     coordinates = found.time.nbytes + found.log10_t.nbytes
     times = sample_times(METHOD, "1e1000", None, 12)
-    plan = settings.Settings(
-        lp.initializers.he_normal, SYMMETRIC, METHOD, 64, 3, times, 64, 10, 1e-4
-    )
+    problem = Problem.of(lp.ShallowReLU([0, 0], [0, 0]), SYMMETRIC, METHOD)
+    plan = settings.Settings(lp.initializers.he_normal, problem, 64, 3, times, 64, 10, 1e-4)
     assert 64 * batches.bytes_per_trial(batches.template(plan)) == found.nbytes - coordinates
 
 
@@ -198,8 +197,19 @@ BAD = {
     "bool seed": {"seed": True},
     "unknown initializer": {"init": "he"},
     "no dataset": {"data": [1.0, -1.0]},
-    "three points": {"data": lp.Dataset([1.0, -1.0, 2.0], [1, -1, 1])},
-    "dimension 2": {"data": lp.Dataset([[1.0, 0.0], [0.0, 1.0]], [1, -1])},
+    "no neuron": {"width": 0, "output_weights": []},
+    "half a neuron": {"width": 1.5},
+    "too many neurons": {"width": 10**12, "output_weights": "alternating"},
+    "no output weights": {"width": 3},
+    "no output weights of one": {"width": 1},
+    "two output weights for three": {"width": 3, "output_weights": [1, -1]},
+    "other output weights": {"width": 4, "output_weights": "random"},
+    "NaN output weight": {"output_weights": [1, math.nan]},
+    "biases": {"bias": None},
+    "slope": {"negative_slope": 2.0},
+    "loss": {"loss": "hinge"},
+    "stepped method": {"method": lp.HeavyBall(0.1)},
+    "no process": {"processes": 0},
     "no method": {"method": 0.1},
     "negative horizon": {"until": -1},
     "sample beyond the horizon": {"until": 10, "at": [11]},
@@ -221,9 +231,3 @@ def test_bad_input_is_refused_in_one_line(bad: dict):
     with pytest.raises(lp.InputError) as caught:
         ensemble(**{"trials": 2, **bad})
     assert message_is_one_line(caught.value)
-
-
-def test_other_problems_are_sent_to_simulate():
-    """Ground truth: the message must say what to use instead."""
-    with pytest.raises(lp.InputError, match="simulate"):
-        ensemble(2, data=lp.Dataset([1.0, -1.0, 2.0], [1, -1, 1]))

@@ -180,6 +180,11 @@ def test_a_killed_process_is_resumed(tmp_path: Path):
         ("labels", {"data": lp.Dataset([1.0, -1.0], [-1, 1])}),
         ("max_steps", {"max_steps": 5}),
         ("slide_tolerance", {"slide_tolerance": 1e-3}),
+        ("width", {"width": 3, "output_weights": "alternating"}),
+        ("output_weights", {"output_weights": [-1.0, 1.0]}),
+        ("bias", {"bias": False}),
+        ("negative_slope", {"negative_slope": 0.1}),
+        ("loss", {"loss": "logistic"}),
     ],
 )
 def test_resuming_with_other_settings_is_refused(tmp_path: Path, name: str, other: dict):
@@ -332,8 +337,7 @@ def test_a_locked_folder_is_refused_before_any_work(tmp_path: Path, mode: int, r
 
 def test_bad_input_leaves_nothing_behind(tmp_path: Path):
     """Ground truth: the folder is as empty as before."""
-    three = {"data": lp.Dataset([1.0, -2.0, 3.0], [1, -1, 1])}
-    for bad in ({"trials": 0}, {"until": "abc"}, {"init": "he"}, three):
+    for bad in ({"trials": 0}, {"until": "abc"}, {"init": "he"}, {"width": 3}):
         with pytest.raises(lp.InputError):
             store(tmp_path / "runs.zarr", **bad)
     assert not list(tmp_path.iterdir())

@@ -130,6 +130,19 @@ OutputWeights = Annotated[
     Sequence[float] | None,
     _problem("V1,V2", "Output weights, fixed in training; 1,-1 for two neurons.", numbers),
 ]
+OutputWeightsOfAll = Annotated[
+    Any,
+    _problem(
+        "V1,V2,...|alternating",
+        "Output weights, fixed in training; alternating is 1,-1,1,... \\[default: 1,-1 for two]",
+        lambda text, flag: text if text == "alternating" else numbers(text, flag),
+    ),
+]
+WithoutBiases = Annotated[
+    bool,
+    typer.Option("--no-biases", help="Networks without any.", rich_help_panel="The problem"),
+]
+Width = Annotated[int, _problem("M", "Neurons of each network.", whole)]
 NegativeSlope = Annotated[
     float | None,
     _problem(
@@ -199,7 +212,12 @@ Dtype = Annotated[
 Seed = Annotated[int, _option("N", "Seed of the random initialisations.", whole)]
 Trials = Annotated[int, _option("N", "How many networks to draw.", whole)]
 Batch = Annotated[
-    int | None, _option("N", "Trials between two writes to --out. \\[default: 10000]", whole)
+    int | None,
+    _option(
+        "N",
+        "Trials (50 of others than pairs) between two writes to --out. \\[default: 10000]",
+        whole,
+    ),
 ]
 
 # What is asked of one command.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from pathlib import Path
+from types import FrameType
 
 import numpy
 
@@ -37,6 +41,38 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def main_can_be_imported() -> bool:
+    """Whether fresh interpreters that import the main module will not come to this call again.
+
+    They run a script under another name than `__main__`: a call from inside of a statement `if
+    __name__ == "__main__":` is not reached, any other would be.  Without a file nothing is run.
+    """
+    main = sys.modules["__main__"]
+    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if parent_process() is not None:
+        return False
+    if file is None or (spec is not None and spec.name.endswith("__main__")):
+        return True
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and (
+        frame.f_globals is not vars(main) or frame.f_code.co_name != "<module>"
+    ):
+        frame = frame.f_back
+    try:
+        statements = ast.parse(Path(file).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return False
+    guards = [one for one in statements if isinstance(one, ast.If) and _is_guard(one.test)]
+    if frame is None:  # another thread, begun from inside of a guard if there is one
+        return bool(guards)
+    line = frame.f_lineno
+    return any(one.body[0].lineno <= line <= (one.body[-1].end_lineno or 0) for one in guards)
+
+
+def _is_guard(test: ast.expr) -> bool:
+    return ast.unparse(test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 @contextmanager

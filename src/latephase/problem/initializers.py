@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.random import Generator, Philox
@@ -17,7 +18,7 @@ from numpy.random import Generator, Philox
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
-from latephase.problem.checks import MOST, seed_number, whole_number
+from latephase.problem.checks import MOST, flag, seed_number, whole_number
 
 BLOCK = 256  # trials per counter: small enough that one trial is cheap, large enough to vectorise
 
@@ -56,49 +57,67 @@ class Initializer:
             return "normal"
         return "uniform" if self.draw is _uniform else "other"
 
+    @overload
     def __call__(
-        self, *, trials: int, seed: int, features: int = 1, neurons: int = 2, start: int = 0
-    ) -> tuple[Floats, Floats]:
-        """Draw the trials from `start` on.
+        self, *, trials: int, seed: int, width: int = 2, d: int = 1, start: int = 0
+    ) -> tuple[Floats, Floats]: ...
+    @overload
+    def __call__(
+        self, *, trials: int, seed: int, width: int = 2, d: int = 1, bias: bool, start: int = 0
+    ) -> tuple[Floats, Floats | None]: ...
+    def __call__(
+        self,
+        *,
+        trials: int,
+        seed: int,
+        width: int = 2,
+        d: int = 1,
+        bias: bool = True,
+        start: int = 0,
+    ) -> tuple[Floats, Floats | None]:
+        """Draw the networks of `width` neurons on `d` features of the trials from `start` on.
 
         Returns
         -------
-        weights : array (trials, neurons, features)
-        biases : array (trials, neurons)
+        weights : array (trials, width, d)
+        biases : array (trials, width), or None
+            None unless `bias`; the weights are the same with and without.
 
         Raises
         ------
         InputError
-            Unless trials, features, neurons >= 1, start >= 0 and 0 <= seed < 2^64.
+            Unless trials, width, d >= 1, start >= 0, 0 <= seed < 2^64 and bias is True or False.
 
         Notes
         -----
-        Reproducible on every machine for one version of NumPy's distributions.
+        Reproducible on every machine for one version of NumPy's distributions.  Trial k is the
+        network of `ensemble`: ``ShallowReLU(weights[k], biases[k], output_weights)``.
         """
+        with_biases = flag(bias, "bias")
         first = whole_number(start, "start", 0, MOST)
         last = first + whole_number(trials, "trials", 1, MOST)
         key = (seed_number(seed), zlib.crc32(self.name.encode()))
-        shape = (whole_number(neurons, "neurons", 1), whole_number(features, "features", 1))
+        shape = (whole_number(width, "width", 1), whole_number(d, "d", 1))
         if (last - first + BLOCK) * shape[0] * shape[1] > _MOST_AT_ONCE:
             got = Words(f"{last - first} networks of {shape[0]} x {shape[1]}")
             raise InputError(f"at most {_MOST_AT_ONCE} weights at a time", got, "draw parts: start")
         blocks = [self._block(key, k, shape) for k in range(first // BLOCK, -(-last // BLOCK))]
         kept = slice(first % BLOCK, first % BLOCK + last - first)
         weights, biases = (np.concatenate(part)[kept] for part in zip(*blocks, strict=True))
-        return weights, biases
+        return weights, biases if with_biases else None
 
     def _block(
         self, key: tuple[int, int], block: int, shape: tuple[int, int]
     ) -> tuple[Floats, Floats]:
         """One block of trials, always drawn whole: a trial never depends on how many are wanted."""
-        neurons, features = shape
+        width, d = shape
         counter = np.array([0, 0, 0, block], dtype=np.uint64)  # 2^192 draws before blocks meet
         generator = Generator(Philox(key=np.array(key, dtype=np.uint64), counter=counter))
-        scale = self.scale(features, neurons)
-        weights = scale * self.draw(generator, (BLOCK, neurons, features))
+        scale = self.scale(d, width)
+        weights = scale * self.draw(generator, (BLOCK, width, d))
         if self.zero_bias:
-            return weights, np.zeros((BLOCK, neurons))
-        return weights, scale * self.draw(generator, (BLOCK, neurons))
+            return weights, np.zeros((BLOCK, width))
+        return weights, scale * self.draw(generator, (BLOCK, width))
 
 
 def get(name: str | Initializer) -> Initializer:

@@ -1,48 +1,160 @@
-"""One batch of an ensemble: draw, run, classify; and the labels of what comes out."""
+"""One batch of an ensemble: draw, run, classify; and the labels of what comes out.
+
+Two neurons on two points go through exact pieces, all at once; other networks one by one, each as
+`simulate` carries it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, as_completed
+from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core import Outcome, Regime
+from latephase.core import InputError, LatephaseError, LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats
-from latephase.late.engine import Goal, Progress
+from latephase.late.engine import Goal, Progress, Record
+from latephase.late.engines.choice import engine_for
 from latephase.late.engines.exact_pieces import follow_trials
 from latephase.late.limits.law import margin_law
 from latephase.late.pair.law import Laws
 from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
-from latephase.problem import TwoPointGeometry
-from latephase.runs.trajectory import OF_TRIAL, dataset, variables
+from latephase.problem import Problem, TwoPointGeometry
 
+from .limit import limit
+from .observed import observed
+from .run import Run
 from .settings import Settings
+from .simulate import run_of
+from .times import Times
+from .trajectory import OF_TRIAL, dataset, parameters_of, variables
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Variables = dict[str, NDArray[Any]]
+Row = tuple[Variables, dict[str, Any], str]
+"""Of one trial: its variables over time, those it has one of, and the error that has ended it."""
 
 UNSETTLED = "unsettled"
 """The regime of a trial that has not settled in any; its outcome says why."""
 
-NEURONS = (0, 1)  # output weights +1, -1: the order in which `ShallowReLU` has them by default
+NAMELESS = ""
+"""The regime of a trial that has settled where regimes have no names."""
+
+FAILED = "failed"
+"""The outcome of a trial that an error has ended; a warning says which."""
+
+_LAW = ("law_constant", "law_offset", "law_exponent")
+_LIMIT = ("limit_boundary", "limit_margin", "margin_constant")
+_MORE = ("limit_normalised_margin", "entry_log10_t")
+_NAME = f"<U{max(len(member.name) for member in (*Outcome, *Regime))}"  # one for every batch
 
 
 def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials = min(s.batch, s.trials - start)
     weights, biases = s.initializer(trials=trials, seed=s.seed, start=start)
-    goal = Goal(s.times.until, s.max_steps, 1, progress, slide_tolerance=s.slide_tolerance)
-    found = follow_trials(s.geometry, weights[..., 0], biases, s.method, s.times.sorted, goal)
+    problem, order = s.problem, list(s.problem.neuron_order)
+    canonical = weights[:, order, 0], biases[:, order]
+    goal = replace(s.goal, progress=progress)
+    found = follow_trials(problem.geometry, *canonical, problem.method, s.times.sorted, goal)
     entry = found.journey.log_entry / math.log(10)
     ends = (found.journey.regime, found.journey.outcome, found.laws, entry)
-    return {**_sampled(s, found.record), **of_trials(s.geometry, *ends)}
+    return {**_sampled(s, found.record), **of_trials(problem.geometry, *ends)}
+
+
+def run_one_by_one(
+    pool: Executor | None, s: Settings, start: int, progress: Progress | None = None
+) -> Variables:
+    """The same of any network, a trial at a time, in the processes of the pool if there is one."""
+    trials, kind = min(s.batch, s.trials - start), s.problem.network
+    size = {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
+    weights, biases = s.initializer(trials=trials, seed=s.seed, start=start, **size)
+    drawn = {"weights": weights} if biases is None else {"weights": weights, "biases": biases}
+    networks = map(kind.with_parameters, parameters_of(drawn))
+    problems = [replace(s.problem, network=network) for network in networks]
+    rows: dict[int, Row] = {}
+    for k, row in _rows(s, problems, pool):
+        rows[k] = row
+        if progress is not None:
+            progress(len(rows), trials)
+    for k in range(trials):
+        if said := rows[k][2]:
+            warnings.warn(
+                f"trial {start + k} has failed: {said}", stacklevel=6
+            )  # as ensemble is called
+    return _stacked([rows[k] for k in range(trials)])
+
+
+def _rows(s: Settings, problems: list[Problem], pool: Executor | None) -> Iterator[tuple[int, Row]]:
+    """The problems' rows by their numbers, as they are finished."""
+    if pool is None:
+        for k, problem in enumerate(problems):
+            yield k, run_trial(problem, s.times, s.goal)
+        return
+    waiting = {pool.submit(run_trial, one, s.times, s.goal): k for k, one in enumerate(problems)}
+    for future in as_completed(waiting):
+        yield waiting.pop(future), future.result()
+
+
+def run_trial(problem: Problem, times: Times, goal: Goal) -> Row:
+    """One trial, as `simulate` and `limit` find it."""
+    try:
+        record = engine_for(problem, goal).run(problem, times.sorted, goal)
+        run = run_of(problem, times, goal, record)
+        over_time = {str(name): found.values for name, found in run.trajectory.items()}
+        return over_time, _end(run, record.entry), ""
+    except LatephaseError as error:
+        return _failed(problem, times, str(error))
+
+
+def _failed(problem: Problem, times: Times, said: str) -> Row:
+    """The row of a trial of which nothing is known."""
+    unknown = np.full(len(times.given), np.nan)
+    theta = np.full((unknown.size, *problem.network.parameters.shape), np.nan)
+    record = Record(theta, unknown, unknown, np.full(unknown.size, ""), Outcome.transient)
+    numbers = dict.fromkeys((*_LAW, *_LIMIT, *_MORE), math.nan)
+    return observed(problem, record), {"regime": UNSETTLED, "outcome": FAILED, **numbers}, said
+
+
+def _stacked(rows: list[Row]) -> Variables:
+    """The variables of several trials, trial axis first."""
+    over_time, ends, _ = zip(*rows, strict=True)
+    found = {name: np.stack([one[name] for one in over_time]) for name in over_time[0]}
+    found["rigour"] = found["rigour"].astype(f"<U{max(len(member.name) for member in Rigour)}")
+    for name, value in ends[0].items():
+        kind = _NAME if isinstance(value, str) else np.float64
+        found[name] = np.array([one[name] for one in ends], dtype=kind)
+    return found
+
+
+def _end(run: Run, entry: LogTime | None) -> dict[str, Any]:
+    """What a trial has one of, in the order of `of_trials`; NaN where there is none."""
+    lasts, law, gamma = run.outcome in (Outcome.settled, Outcome.unfitted), run.law, math.nan
+    if run.outcome is Outcome.settled:
+        with suppress(InputError):  # its loss does not tend to 0
+            found = limit(run)
+            gamma = found.normalised_margin if found.settled else math.nan
+    numbers = {}
+    for name in (*_LAW, *_LIMIT):
+        value = None if law is None else getattr(law, name.removeprefix("law_"))
+        numbers[name] = math.nan if value is None else float(value)
+    return {
+        "regime": run.regime.name if run.regime else NAMELESS if lasts else UNSETTLED,
+        "outcome": run.outcome.name,
+        **numbers,
+        "limit_normalised_margin": gamma,
+        "entry_log10_t": math.nan if entry is None else entry.log10,
+    }
 
 
 def label(s: Settings, found: Variables) -> xr.Dataset:
@@ -53,9 +165,12 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
+    if not s.all_at_once:
+        nobody = _stacked([_failed(s.problem, s.times, "")])
+        return label(s, {name: values[:0] for name, values in nobody.items()})
     sampled = _sampled(s, PairSamples.empty(0, len(s.times.sorted)))
     nothing = np.empty(0)
-    ends = of_trials(s.geometry, [], [], Laws(nothing, nothing, nothing), nothing)
+    ends = of_trials(s.problem.geometry, [], [], Laws(nothing, nothing, nothing), nothing)
     return label(s, {**sampled, **ends})
 
 
@@ -69,7 +184,7 @@ def bytes_per_trial(empty: xr.Dataset) -> int:
 
 def _sampled(s: Settings, record: PairSamples) -> Variables:
     """The variables over time, samples in the order they were asked for."""
-    found = variables(record, NEURONS)
+    found = variables(record, s.problem.neuron_order)
     if s.times.given == s.times.sorted:
         return found
     return {name: values[:, s.times.positions] for name, values in found.items()}
@@ -101,6 +216,4 @@ def of_trials(
 
 
 def _names(members: Iterable[Enum | None]) -> NDArray[np.str_]:
-    """Names of enum members as text of one width, so that every batch has the same type."""
-    width = max(len(member.name) for member in (*Outcome, *Regime))
-    return np.array([m.name if m else UNSETTLED for m in members], dtype=f"<U{width}")
+    return np.array([m.name if m else UNSETTLED for m in members], dtype=_NAME)

@@ -27,12 +27,13 @@ from latephase.problem import (
     ShallowReLU,
     TwoPointGeometry,
     initializers,
+    is_two_point,
     losses,
 )
 from latephase.problem.checks import MOST, callback, seed_number, whole_number
 
 from .batches import UNSETTLED, Variables, of_trials
-from .settings import check_points, told
+from .settings import told
 from .times import Times, sample_times
 from .trajectory import OF_TRIAL, dataset, settings_of
 
@@ -103,7 +104,7 @@ def compare(
     descent on the exponential loss; for methods that follow the flow it is read off the end, and
     nothing for others: docs/theory.md, "Remedies".
     """
-    check_points(data)
+    _check_points(data)
     loss = losses.named(loss).name
     callback(progress)
     plan, texts, step = _planned(methods)
@@ -118,6 +119,16 @@ def compare(
         algorithm=("algorithm", texts, {"long_name": "method and parameters"}),
         spans=("algorithm", [method.spans for method in plan], _SPANS),
     )
+
+
+def _check_points(data: object) -> None:
+    """Check that the data are two points in dimension 1.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    if not is_two_point(data):
+        expected = "two points in dimension 1, for compare trains two neurons"
+        got = Words(f"{data.n} points in dimension {data.d}")
+        raise InputError(expected, got, "use simulate for each network and method")
 
 
 def _check_cost(times: Times, trials: int, methods: int) -> None:

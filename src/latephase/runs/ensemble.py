@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from latephase.core import InputError
 from latephase.core.calls import public
+from latephase.core.workers import main_can_be_imported, workers
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.problem import Dataset, Initializer
-from latephase.problem.checks import callback
+from latephase.problem.checks import MOST, callback, whole_number
 from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 from latephase.store.arrays import Arrays
 from latephase.store.temporary import temporary_folder
 from latephase.store.work import Work
 
-from .batches import Variables, bytes_per_trial, label, run_batch, template
-from .settings import Settings, told
+from .batches import Variables, bytes_per_trial, label, run_batch, run_one_by_one, template
+from .settings import Settings, problem_of, told
+from .simulate import check_length
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 IN_MEMORY = 2_000_000_000  # bytes; a larger result goes into a store
+_WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
 
 
 @public
@@ -38,6 +43,11 @@ def ensemble(
     data: Dataset,
     method: Method,
     *,
+    width: int = 2,
+    output_weights: ArrayLike | None = None,
+    bias: bool = True,
+    negative_slope: float = 0.0,
+    loss: str = "exponential",
     trials: int,
     seed: int,
     until: object = "1e1000",
@@ -49,18 +59,27 @@ def ensemble(
     batch: int | None = None,
     max_steps: int = MAX_STEPS,
     slide_tolerance: float = SLIDE_TOLERANCE,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Draw `trials` two-neuron networks and train each on two 1-D points until time `until`.
+    """Draw `trials` networks and train each on the same data until time `until`.
 
     Parameters
     ----------
     {drawn}
     data, method
-        Two points in dimension 1; GradientDescent or GradientFlow.
+        A Dataset; GradientDescent or GradientFlow.
+    width, output_weights, bias, negative_slope
+        Of the networks: neurons, and what is not drawn, as in ShallowReLU: whether there are
+        biases; output_weights also "alternating" (1, -1, 1, ...), and to be given but for width 2.
+    {loss}
     {times}
     {steps}
     {store}
+    processes
+        The most that are used, where networks go one by one: as many as there are processors unless
+        said; one where starting others would run the caller's script again (it calls this outside
+        of ``if __name__ == "__main__":``), and where few trials are left.
     progress
         Called as progress(trials done, trials).
 
@@ -81,23 +100,31 @@ def ensemble(
 
     Notes
     -----
+    Two neurons with output weights 1 and -1 on two points in dimension 1 and the exponential loss
+    are run all at once; any others one by one, each to the bit as by `simulate` on the network that
+    the initializer draws: ``weights, biases = initializer(trials=..., seed=..., width=..., d=...)``
+    has trial k in row k.  Where one of them fails, the others go on: its outcome is "failed".
     Rigour and source: as in `simulate`.
     """
     callback(progress)
     times = sample_times(followed_method(method), until, at, samples)
+    problem = problem_of(data, method, loss, width, output_weights, bias, negative_slope)
+    check_length(problem, len(times.given))
     numbers = (trials, seed, max_steps, slide_tolerance)
-    plan = Settings.of(initializer, data, method, times, batch, *numbers)
+    plan = Settings.of(initializer, problem, times, batch, *numbers)
+    most = None if processes is None else whole_number(processes, "processes", 1, MOST)
     if out is None and (resume or force):
         raise InputError("the output to resume or replace as `out`", None, "pass out")
     if out is None and plan.trials * bytes_per_trial(template(plan)) <= IN_MEMORY:
-        return _in_memory(plan, progress)
+        return _in_memory(plan, most, progress)
     # A large one goes into a store, whose values are read until Python exits.
     place = temporary_folder() / "ensemble.zarr" if out is None else out
-    return _stored(plan, place, resume, force, progress)
+    return _stored(plan, place, resume, force, most, progress)
 
 
-def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:
-    parts = [found for _, found in _batches(plan, range(0, plan.trials, plan.batch), 0, progress)]
+def _in_memory(plan: Settings, most: int | None, progress: Progress | None) -> xr.Dataset:
+    starts = range(0, plan.trials, plan.batch)
+    parts = list(dict(_batches(plan, starts, 0, most, progress)).values())
     joined: dict[str, Any] = {}
     for name in list(parts[0]):  # one variable after the other, so that little is held twice
         pieces = [part.pop(name) for part in parts]
@@ -106,7 +133,12 @@ def _in_memory(plan: Settings, progress: Progress | None) -> xr.Dataset:
 
 
 def _stored(
-    plan: Settings, out: object, resume: bool, force: bool, progress: Progress | None
+    plan: Settings,
+    out: object,
+    resume: bool,
+    force: bool,
+    most: int | None,
+    progress: Progress | None,
 ) -> xr.Dataset:
     empty = template(plan)
     store = Arrays(empty, plan.trials, plan.batch)
@@ -114,24 +146,41 @@ def _stored(
     with Work(out, store, settings, resume=resume, force=force) as work:
         if work.complete:
             return store.read(work.folder)
-        for start, found in _batches(plan, work.left(), work.finished, progress):
+        for start, found in _batches(plan, work.left(), work.finished, most, progress):
             work.add(start, found)
         return store.read(work.publish())
 
 
 def _batches(
-    plan: Settings, starts: Iterable[int], finished: int, progress: Progress | None
+    plan: Settings,
+    starts: Iterable[int],
+    finished: int,
+    most: int | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[int, Variables]]:
     """Run the batches that begin with the trials `starts`: (first trial, its variables).
 
-    finished: how many trials are finished already.
+    finished: how many trials are finished already;  most: the processes that may be used.
     """
+    count = _processes(plan, plan.trials - finished, most)
 
     def told(before: int, done: int, _: int = 0) -> None:
         if progress:
             progress(before + done, plan.trials)
 
-    for start in starts:
-        yield start, run_batch(plan, start, partial(told, finished))
-        finished += min(plan.batch, plan.trials - start)
-        told(finished, 0)
+    with workers(count) if count > 1 else nullcontext() as pool:
+        run = run_batch if plan.all_at_once else partial(run_one_by_one, pool)
+        for start in starts:
+            yield start, run(plan, start, partial(told, finished))
+            finished += min(plan.batch, plan.trials - start)
+            told(finished, 0)
+
+
+def _processes(plan: Settings, trials: int, most: int | None) -> int:
+    """How many processes share so many trials, at most as many as asked for."""
+    if plan.all_at_once or not main_can_be_imported():
+        return 1
+    at_once = min(plan.batch, trials)
+    if most is not None:
+        return min(most, at_once)
+    return max(1, min(os.cpu_count() or 1, at_once // _WORTH_A_PROCESS))

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.problem import Dataset, Initializer, TwoPointGeometry, initializers, is_two_point
-from latephase.problem.checks import MOST, positive_number, seed_number, whole_number
-from latephase.problem.methods import Method
+from latephase.late.engine import Goal
+from latephase.late.engines.choice import MOST_NEURONS, engine_for
+from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
+from latephase.problem.checks import MOST, flag, positive_number, seed_number, whole_number
 
 from .times import Times
 from .trajectory import settings_of
@@ -57,9 +58,11 @@ trials, seed
 """
 OF_TRIALS = """
 The variables of `simulate`'s trajectory behind a leading dim trial, and over (trial): regime
-and outcome, names of Regime and Outcome ("unsettled" for no regime yet); law_constant,
-law_offset, law_exponent, limit_boundary, limit_margin, margin_constant and
-limit_normalised_margin, NaN without a law; entry_log10_t, time of entry into the regime.
+and outcome, names of Regime ("unsettled" for none yet, "" where what has settled has no name)
+and Outcome ("failed" where an error has ended the trial); law_constant, law_offset,
+law_exponent, limit_boundary, limit_margin, margin_constant and limit_normalised_margin, NaN
+without a law; entry_log10_t, time of entry into the regime, NaN without one (where networks go
+one by one the time from which on their last mode is followed, which may be later).
 """
 STORE = """
 out
@@ -72,7 +75,8 @@ resume
 force
     Replace an `out` that latephase did not write.
 batch
-    Trials per batch and chunk, 10,000 unless they have very many samples; 8 GB at work at most.
+    Trials per batch and chunk: 10,000 of two neurons on two points, 50 of other networks, fewer
+    where they have very many samples or parameters; 8 GB at work at most.
 """
 TRAJECTORY = """
 Its trajectory has weights (time, neuron, feature), biases (time, neuron) and, over (time):
@@ -91,6 +95,8 @@ _SHARED = {
     "of_trials": OF_TRIALS,
 }
 
+ALTERNATING = "alternating"  # output weights 1, -1, 1, ...
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -104,20 +110,24 @@ def told(function: F) -> F:
     return function
 
 
-BATCH = 10_000
+BATCH = 10_000  # trials that exact pieces carry at once
+BATCH_ONE_BY_ONE = 50  # of other networks, a fraction of a second to some seconds each
 _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a trial has
 MOST_TRIALS = 10**9  # of an ensemble: hours of work, and with 200 samples a store of 25 TB
 _MOST_AT_WORK = 8 * 10**9  # bytes of a batch
-_PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured
+_PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured on pairs
+_OF_A_PAIR = 4  # parameters, which are in _PER_SAMPLE
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides what an ensemble contains; two equal settings give equal bytes."""
+    """Everything that decides what an ensemble contains; two equal settings give equal bytes.
+
+    problem: that of every trial, its network one of zeros in place of what is drawn.
+    """
 
     initializer: Initializer
-    data: Dataset
-    method: Method
+    problem: Problem
     trials: int
     seed: int
     times: Times
@@ -129,8 +139,7 @@ class Settings:
     def of(
         cls,
         initializer: Initializer | str,
-        data: Dataset,
-        method: Method,
+        problem: Problem,
         times: Times,
         batch: object,
         trials: object,
@@ -139,32 +148,42 @@ class Settings:
         slide_tolerance: object,
     ) -> Settings:
         """Checked.  Raises InputError."""
-        check_points(data)
         count = whole_number(trials, "trials", 1, MOST_TRIALS)
-        return cls(
+        plan = cls(
             initializers.get(initializer),
-            data,
-            method,
+            problem,
             count,
             seed_number(seed),
             times,
-            checked_batch(batch, count, len(times.given)),
+            checked_batch(batch, count, len(times.given), problem),
             whole_number(max_steps, "max_steps", 1, MOST),
             positive_number(slide_tolerance, "slide_tolerance"),
         )
+        engine_for(problem, plan.goal)  # refuses what none can carry
+        return plan
 
     @property
-    def geometry(self) -> TwoPointGeometry:
-        """The geometry of the data."""
-        return TwoPointGeometry.of(self.data)
+    def all_at_once(self) -> bool:
+        """Whether exact pieces carry the trials of a batch together."""
+        return self.problem.has_closed_form
+
+    @property
+    def goal(self) -> Goal:
+        """What is asked of an engine for each trial."""
+        return Goal(self.times.until, self.max_steps, slide_tolerance=self.slide_tolerance)
 
     def attributes(self) -> dict[str, Any]:
         """Settings as plain JSON values: text, numbers, lists of them."""
-        step = {"step_size": self.method.step_size} if self.method.discrete else {}
+        problem, network = self.problem, self.problem.network
+        step = {"step_size": problem.method.step_size} if problem.method.discrete else {}
         drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
         return {
-            **settings_of(self.data, "exponential", self.times.until, **drawn),
-            "method": type(self.method).__name__,
+            **settings_of(problem.data, problem.loss.name, self.times.until, **drawn),
+            "width": network.m,
+            "output_weights": network.output_weights.tolist(),
+            "bias": network.biases is not None,
+            "negative_slope": network.negative_slope,
+            "method": type(problem.method).__name__,
             **step,
             "max_steps": self.max_steps,
             "slide_tolerance": self.slide_tolerance,
@@ -172,31 +191,49 @@ class Settings:
         }
 
 
-def batch_size(samples: int) -> int:
-    """Trials per batch: ten thousand, fewer where each has very many samples."""
-    return int(np.clip(_SAMPLES_PER_BATCH // samples, 1, BATCH))
+def problem_of(
+    data: object,
+    method: object,
+    loss: object,
+    width: object,
+    output_weights: object,
+    bias: object,
+    negative_slope: float,
+) -> Problem:
+    """The problem of every trial, on a network of zeros.  Raises InputError."""
+    if not isinstance(data, Dataset):
+        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
+    m = whole_number(width, "width", 1, MOST_NEURONS)
+    do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
+    if output_weights is None and m != 2:
+        raise InputError("output_weights with other than 2 neurons", Words(f"none for {m}"), do)
+    if isinstance(output_weights, str):
+        if output_weights != ALTERNATING:
+            raise InputError(f"output_weights of shape ({m},)", output_weights, do)
+        output_weights = np.where(np.arange(m) % 2, -1.0, 1.0)
+    biases = np.zeros(m) if flag(bias, "bias") else None
+    kind: Any = {"output_weights": output_weights, "negative_slope": negative_slope}
+    network = ShallowReLU(np.zeros((m, data.d)), biases, **kind)
+    return Problem.of(network, data, method, loss)
 
 
-def checked_batch(batch: object, trials: int, samples: int) -> int:
+def batch_size(samples: int, most: int = BATCH, per_sample: int = _PER_SAMPLE) -> int:
+    """Trials per batch: at most so many, fewer where each has very many samples or parameters."""
+    return int(np.clip(_SAMPLES_PER_BATCH * _PER_SAMPLE // (samples * per_sample), 1, most))
+
+
+def checked_batch(batch: object, trials: int, samples: int, problem: Problem) -> int:
     """Trials per batch as given, or the usual ones.  Raises InputError on too many."""
+    network = problem.network
+    parameters = network.m * (network.d + 1)
+    per_sample = _PER_SAMPLE + 8 * max(parameters - _OF_A_PAIR, 0)
     if batch is None:
-        return batch_size(samples)
+        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
+        return batch_size(samples, usual, per_sample)
     size = whole_number(batch, "batch", 1, MOST)
-    most = _MOST_AT_WORK // (_PER_TRIAL + _PER_SAMPLE * samples)
+    most = _MOST_AT_WORK // (_PER_TRIAL + per_sample * samples)
     if min(size, trials) > max(most, 1):
         got = Words(f"{min(size, trials):,} of {samples:,} samples each")
         expected = f"a batch of at most {most:,} trials (8 GB at work)"
         raise InputError(expected, got, "lower batch, or ask for fewer samples")
     return size
-
-
-def check_points(data: object) -> None:
-    """Check that the data are two points in dimension 1.  Raises InputError."""
-    if not isinstance(data, Dataset):
-        raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
-    if not is_two_point(data):
-        raise InputError(
-            "two points in dimension 1, for the ensemble draws two neurons",
-            Words(f"{data.n} points in dimension {data.d}"),
-            "use simulate for each network",
-        )

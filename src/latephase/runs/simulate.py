@@ -7,7 +7,7 @@ from typing import Any
 
 from latephase.core import InputError, Words
 from latephase.core.calls import public
-from latephase.late.engine import MAX_STEPS, Goal, Progress
+from latephase.late.engine import MAX_STEPS, Goal, Progress, Record
 from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.checks import MOST, whole_number
@@ -83,7 +83,7 @@ def simulate(
     problem = Problem.of(network, data, _ours(method), loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
     times = sample_times(problem.method, until, at, samples, budget)
-    _check_length(problem, len(times.given))
+    check_length(problem, len(times.given))
     wishes = (tolerance, slide_tolerance, dtype, accumulate, rounding)
     return _followed(problem, times, Goal(times.until, budget, processes, progress, *wishes))
 
@@ -91,6 +91,11 @@ def simulate(
 def _followed(problem: Problem, times: Times, goal: Goal) -> Run:
     """The run of a problem, by its engine."""
     record = engine_for(problem, goal).run(problem, times.sorted, goal)
+    return run_of(problem, times, goal, record)
+
+
+def run_of(problem: Problem, times: Times, goal: Goal, record: Record) -> Run:
+    """What an engine's record of a problem says, labelled, samples in the order asked for."""
     variables = observed(problem, record)
     picked = {name: values[times.positions] for name, values in variables.items()}
     budget = {} if goal.max_steps == MAX_STEPS else {"max_steps": goal.max_steps}
@@ -121,7 +126,7 @@ def _ours(method: Any) -> Any:
     return stepped(method)
 
 
-def _check_length(problem: Problem, samples: int) -> None:
+def check_length(problem: Problem, samples: int) -> None:
     """Refuse a trajectory that fills the memory, before it does.  Raises InputError."""
     parameters = problem.network.m * (problem.network.d + 1)
     if samples * parameters > _MOST_NUMBERS:

@@ -20,7 +20,10 @@ latephase ensemble --init he_normal --trials 10000 --inputs 1,-1 \
   --labels 1,-1 --step-size 0.1 --until 1e1000 --seed 0 --out runs.zarr
 
 The same with --resume goes on after an interruption; without --out there is
-only the table.
+only the table.  Wider networks, more points, more features:
+
+latephase ensemble --init he_normal --width 4 --output-weights alternating \
+  --inputs "1,0;0,1;-1,-1" --labels 1,1,-1 --step-size 0.1 --trials 50
 """
 _LEVEL = 0.95
 
@@ -29,6 +32,11 @@ _LEVEL = 0.95
 def command(
     asked: Task,
     init: flags.Init,
+    width: flags.Width = 2,
+    output_weights: flags.OutputWeightsOfAll = None,
+    no_biases: flags.WithoutBiases = False,
+    negative_slope: flags.NegativeSlope = None,
+    loss: flags.Loss = "exponential",
     until: flags.Until = "1e1000",
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
@@ -51,6 +59,11 @@ def command(
             init,
             data,
             trained,
+            width=width,
+            output_weights=output_weights,
+            bias=not no_biases,
+            negative_slope=negative_slope or 0.0,
+            loss=loss,
             trials=trials,
             seed=seed,
             until=until,
@@ -72,9 +85,13 @@ def _print(found: xr.Dataset, out: str | None) -> None:
     from latephase.core import Outcome
 
     printing.print_table(_table(found))
+    if (found.regime.values == "").any():
+        low, middle, high = _quantiles(found.limit_margin.values, 0.1, 0.5, 0.9)
+        printing.line("margin", f"limit {middle} (median), {low} to {high} (10 % to 90 %)")
+    meanings = {one.name: one.value for one in Outcome} | {"failed": "an error, see the warnings"}
     outcomes = Counter(found.outcome.values.tolist())
     for name, count in outcomes.most_common():
-        printing.line("outcome", f"{count:,} {name}: {Outcome[name].value}")
+        printing.line("outcome", f"{count:,} {name}: {meanings[name]}")
     if out is None:
         printing.line("next", "keep the trajectories: add --out runs.zarr")
         return
@@ -85,19 +102,35 @@ def _print(found: xr.Dataset, out: str | None) -> None:
 
 
 def _table(found: xr.Dataset) -> Any:
-    """Regimes with their counts, shares, and the size of the law's constant."""
+    """How trials end, with their counts, shares, and the size of the law's constant.
+
+    By regime, and the boundary's law, where each that has settled has one; else by outcome and
+    regime, and the margin's law.
+    """
     import numpy as np
 
-    from latephase.experiments.bench.statistics import quantiles, wilson
+    from latephase.experiments.bench.statistics import wilson
 
-    regimes = found.regime.values
-    constants = np.abs(found.law_constant.values)
-    names, counts = np.unique(regimes, return_counts=True)
-    share = wilson(counts, regimes.size, _LEVEL)
+    ends, heading, constants = found.regime.values, "regime", (">median |C|", found.law_constant)
+    if (ends == "").any():
+        pairs = zip(found.outcome.values, ends, strict=True)
+        ends = np.array([f"{outcome}, {regime}".rstrip(", ") for outcome, regime in pairs])
+        heading, constants = "end", (">median |C| of the margin", found.margin_constant)
+    names, counts = np.unique(ends, return_counts=True)
+    share = wilson(counts, ends.size, _LEVEL)
     interval = f">{_LEVEL:.0%} interval (Wilson)"
-    table = printing.table("regime", ">trials", ">share", interval, ">median |C|")
+    table = printing.table(heading, ">trials", ">share", interval, constants[0])
     for i in np.argsort(-counts):
-        ends = f"{share.lower[i]:.4f} to {share.upper[i]:.4f}"
-        median = printing.show(quantiles(constants[regimes == names[i]], 0.5)[0], 4)
-        table.add_row(names[i], f"{counts[i]:,}", f"{share.estimate[i]:.4f}", ends, median)
+        between = f"{share.lower[i]:.4f} to {share.upper[i]:.4f}"
+        (median,) = _quantiles(np.abs(constants[1].values[ends == names[i]]), 0.5)
+        table.add_row(names[i], f"{counts[i]:,}", f"{share.estimate[i]:.4f}", between, median)
     return table
+
+
+def _quantiles(values: Any, *shares: float) -> list[str]:
+    """Quantiles of the numbers among the values, as they are shown."""
+    import numpy as np
+
+    from latephase.experiments.bench.statistics import quantiles
+
+    return [printing.show(q, 4) for q in quantiles(values[~np.isnan(values)], *shares)]
