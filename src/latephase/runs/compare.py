@@ -75,11 +75,9 @@ def compare(
     Parameters
     ----------
     {drawn}
-    data
-        Two points in dimension 1.
+    data : Dataset of two points in dimension 1
     methods : sequence
-        `GradientDescent`, methods of `latephase.training` or any `optax.GradientTransformation`,
-        none of them twice.
+        `GradientDescent`, methods of `latephase.training`, optax transformations; none twice.
     {times}
     {loss}
     progress : callable, optional

@@ -69,17 +69,12 @@ def ensemble(
     {drawn}
     data, method
         A Dataset; GradientDescent or GradientFlow.
-    width, output_weights, bias, negative_slope
-        Of the networks: neurons, and what is not drawn, as in ShallowReLU: whether there are
-        biases; output_weights also "alternating" (1, -1, 1, ...), and to be given but for width 2.
+    {networks}
     {loss}
     {times}
     {steps}
     {store}
-    processes
-        The most that are used, where networks go one by one: as many as there are processors unless
-        said; one where starting others would run the caller's script again (it calls this outside
-        of ``if __name__ == "__main__":``), and where few trials are left.
+    {processes}
     progress
         Called as progress(trials done, trials).
 
@@ -87,9 +82,7 @@ def ensemble(
     -------
     xarray.Dataset
         {of_trials}
-        Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
-        folder below TMPDIR, removed when Python exits or is killed), its values are read from the
-        store when they are used.
+        {read}
 
     Raises
     ------

@@ -84,7 +84,26 @@ boundary, robustness_margin, margin_deficit, log_margin_deficit, log_loss, error
 rigour; of stepped methods also gradient_evaluations and log_flow_time.  Samples that could not
 be reached are NaN (and their rigour empty); the outcome says why.
 """
+NETWORKS = """
+width, output_weights, bias, negative_slope
+    Of the networks: neurons, and what is not drawn, as in ShallowReLU: whether there are
+    biases; output_weights also "alternating" (1, -1, 1, ...), and to be given but for width 2.
+"""
+PROCESSES = """
+processes
+    The most that are used, where networks go one by one: as many as there are processors unless
+    said; one where starting others would run the caller's script again (it calls this outside
+    of ``if __name__ == "__main__":``), and where few trials are left.
+"""
+READ = """
+Its attributes are settings and provenance.  With `out`, and above 2 GB (then in a temporary
+folder below TMPDIR, removed when Python exits or is killed), its values are read from the
+store when they are used.
+"""
 _SHARED = {
+    "networks": NETWORKS,
+    "processes": PROCESSES,
+    "read": READ,
     "store": STORE,
     "trajectory": TRAJECTORY,
     "times": TIMES,

@@ -49,16 +49,14 @@ def simulate(
     network, data
         A ShallowReLU and a Dataset of as many features each.
     method
-        GradientDescent or GradientFlow, which are followed to any horizon; or what is stepped, up
-        to max_steps: a method of `latephase.training`, any `optax.GradientTransformation`, or
-        GradientDescent of a schedule.
+        GradientDescent or GradientFlow, followed to any horizon; or what is stepped, to max_steps:
+        of `latephase.training`, any `optax.GradientTransformation`, GradientDescent of a schedule.
     {times}
     {loss}
     {steps}
     {options}
     processes : int
-        The most that are used: with 2, the two runs of a wide network that are compared go side by
-        side; needs a main module that can be imported.
+        With 2, the two runs of a wide network go side by side, from a main module that imports.
     progress : callable
         Called as progress(done, total): thousandths of ln(1 + t) of the way (the work need not be
         proportional); of exact pieces 0 or 1 of one run; of steps and arithmetics updates.
