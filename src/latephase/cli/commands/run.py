@@ -30,8 +30,8 @@ latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --method adam:beta1=0.5 --step-size 0.001 --until 1e4
 
 With --json a program can read it; --method gf is gradient flow and takes no
---step-size. Methods other than gd and gf, listed by `latephase compare --help`,
-are stepped, up to --max-steps.
+--step-size. Other methods, listed by the help of compare, are made step by
+step, up to --max-steps.
 """
 _EXACT = 1e-12  # up to here a sample is called exact, and its error needs no words
 
