@@ -76,20 +76,24 @@ class Arrays:
             for name, variable in self.empty.data_vars.items()
         ]
 
-    def write(self, folder: Path, start: int, part: Mapping[str, NDArray[Any]]) -> None:
-        """The variables of the trials from `start` on, trial axis first."""
+    def made(self, folder: Path, start: int, part: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+        """The chunks of the trials from `start` on, of variables with the trial axis first."""
         import zarr
 
+        from .zarr_stores import Kept
+
+        store = Kept(folder)
         with _every_chunk():
             for name in map(str, self.empty.data_vars):
-                array = zarr.open_array(folder / name, mode="r+")
+                array = zarr.open_array(store, path=name, mode="r+")
                 array[start : start + len(part[name])] = part[name]
+        return store.made
 
     def read(self, folder: Path) -> xr.Dataset:
         """The dataset in a complete store; values are read when they are used."""
         import xarray as xr
 
-        from .whole_store import WholeStore
+        from .zarr_stores import WholeStore
 
         found = xr.open_zarr(WholeStore(folder, read_only=True), chunks=None, consolidated=False)
         return found[list(self.empty.data_vars)]

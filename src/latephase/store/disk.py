@@ -122,6 +122,20 @@ def write_new(path: Path, made: bytes) -> None:
         raise
 
 
+def open_folder(folder: Path) -> int | None:
+    """A descriptor of a folder, by which it is found wherever it is; None where there are none."""
+    return os.open(folder, os.O_RDONLY) if os.rename in os.supports_dir_fd else None
+
+
+def move_into(folder: int | None, path: Path, file: Path, name: str) -> None:
+    """Move a file to a name below the folder that was opened at `path`, and below no other that has
+    its path by now.  Raises OSError."""
+    if folder is None:
+        file.replace(path / name)
+    else:
+        os.rename(file, name, dst_dir_fd=folder)
+
+
 def content_of(path: Path) -> bytes | None:
     """The bytes of a regular file, or of one that a link leads to; None where there is none, or one
     that is larger than any of ours."""

@@ -31,11 +31,9 @@ class Lines:
         """The file of the part that begins with trial `start`."""
         return [f"{self.kind}-{start // self.batch:05d}.jsonl"]
 
-    def write(self, folder: Path, start: int, part: bytes) -> None:
+    def made(self, folder: Path, start: int, part: bytes) -> dict[str, bytes]:
         """The file of a part, from its lines."""
-        place = folder / self.files(start)[0]
-        disk.remove(place)  # what a full disk left of it
-        disk.write_new(place, part)
+        return {self.files(start)[0]: part}
 
     def read(self, folder: Path, start: int) -> list[dict[str, Any]]:
         """The objects of a part that is finished."""

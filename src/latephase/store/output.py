@@ -7,21 +7,22 @@ not at all, one writer at a time, and nobody else's files are touched.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from latephase.core.errors import InputError, LatephaseError, Words
 
 from . import disk
-from .lock import Lock, lock_of
-from .marker import MARKER, Marker, is_ours, sealed, strangers, write_marker
-from .places import claiming, output_path, partial_of, writing
+from .lock import Lock
+from .marker import MARKER, Marker, damaged, is_ours, sealed, strangers, write_marker
+from .order import put_in_order
+from .places import claiming, output_path, partial_of, temporary_of, writing
 
 _DO = "choose another output, or replace it with force"
 _CANNOT = {errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
@@ -59,12 +60,13 @@ class Output:
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
+        self._opened: int | None = None  # the work folder, whatever has its path by now
         self._unsettled = False  # whether the next run has to look, if this one ends here
         with claiming(self.target):
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
             try:
-                _put_in_order(self.target, self._lock.stale)
+                put_in_order(self.target, self._lock.stale)
                 self._lock.sign()
                 self._refuse_others()
                 self._try_out()
@@ -85,6 +87,7 @@ class Output:
             scratch.mkdir()
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
+            self._opened = disk.open_folder(scratch)
             old = disk.swap(scratch, self.partial, self._named("partial"))
             self._made = disk.identity(self.partial)
             disk.sync_folders([self.target.parent])
@@ -92,6 +95,20 @@ class Output:
                 disk.remove(old)
             self._unsettled = False
         return self.partial
+
+    def put_in(self, files: Mapping[str, bytes]) -> dict[str, disk.Sum]:
+        """Put files into the work folder, whole and synced; their sums.
+
+        Into the one that was begun: whoever has taken its place meanwhile never gets a file of it.
+        Raises OSError, and what `check` raises.
+        """
+        draft = self._named("draft")
+        for name, made in files.items():
+            disk.write_new(draft, made)
+            self.check()
+            disk.move_into(self._opened, self.partial, draft, name)
+        disk.sync_folders((self.partial / name).parent for name in files)
+        return {n: (len(made), hashlib.sha256(made).hexdigest()) for n, made in files.items()}
 
     def mark(self, marker: Marker) -> None:
         """Write the marker of the work folder.  Raises OSError, and what `check` raises."""
@@ -102,17 +119,15 @@ class Output:
         """Put the complete folder in its place; the place.
 
         files: the sums of all its files, where they are known and synced.  Raises LatephaseError if
-        that fails, or if something happened to place, folder or lock meanwhile.
+        that fails, or if something happened to place, folder, files or lock meanwhile.
         """
         with self.told():
             self.check()
             if files is None:
                 files = disk.sync_all(self.partial)
                 files.pop(MARKER, None)
-            added = strangers(self.partial, sealed(marker, files)) - {MARKER}
-            if added:
-                said = f"{min(added)} in {self.partial} is none of latephase's"
-                raise LatephaseError(f"{said}; nothing was put in place: move it away, and resume")
+            else:
+                self._refuse_changes(sealed(marker, files))
             self.mark(sealed(marker, files))
             self._put(self.partial)
         return self.target
@@ -152,6 +167,9 @@ class Output:
         with suppress(OSError):
             for place in left:
                 disk.remove(place)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            os.close(opened)
         self._lock.release(keep=self._unsettled or any(map(os.path.lexists, left)))
 
     def __enter__(self) -> Output:
@@ -169,7 +187,7 @@ class Output:
             self.abandon()
 
     def _named(self, ending: str = "") -> Path:
-        return _temporary(self.target, self._lock.token, ending)
+        return temporary_of(self.target, self._lock.token, ending)
 
     def told(self) -> AbstractContextManager[None]:
         """Within, an OSError is told in one line that says what is kept: a LatephaseError."""
@@ -193,6 +211,15 @@ class Output:
         if beside.is_symlink() or not beside.is_dir() or not self._free(beside):
             got = Words(f"{beside}, which holds other files, or changed ones")
             raise InputError("nothing else beside the output", got, "move it away")
+
+    def _refuse_changes(self, marker: Marker) -> None:
+        """Raise LatephaseError unless the work folder holds what was put in, and nothing else."""
+        if added := strangers(self.partial, marker) - {MARKER}:
+            said = f"{min(added)} in {self.partial} is none of latephase's"
+            raise LatephaseError(f"{said}; nothing was put in place: move it away, and resume")
+        if changed := damaged(self.partial, marker):
+            said = f"{min(changed)} in {self.partial} was changed or removed while it was made"
+            raise LatephaseError(f"{said}; nothing was put in place: resume")
 
     def _free(self, place: Path) -> bool:
         """Whether nobody would miss what stands there."""
@@ -244,44 +271,3 @@ class Output:
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
             warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)
-
-
-def settle(target: Path) -> None:
-    """Put in order what a process left that died while it held an output.
-
-    Nothing where nothing is left, where a process still holds it, and where nobody may write.
-    """
-    if not os.path.lexists(lock_of(target)):
-        return
-    with suppress(InputError, OSError):
-        lock = Lock(target)
-        try:
-            _put_in_order(target, lock.stale)
-        except BaseException:
-            lock.release(keep=True)
-            raise
-        lock.release()
-
-
-def _put_in_order(target: Path, stale: dict[str, Any]) -> None:
-    """Remove or put back what a dead holder of the lock has left; its notes tell which that is."""
-    if "token" not in stale:
-        return
-    token, partial = stale["token"], partial_of(target)
-    for place, ending in ((target, "target"), (partial, "partial")):
-        aside = _temporary(target, token, ending)
-        if disk.identity(aside) is not None and disk.identity(place) is None:
-            os.rename(aside, place)
-        disk.remove(aside)
-    replaced = stale.get("replaces")
-    if replaced is not None and list(disk.identity(partial) or ()) == replaced:
-        disk.remove(partial)  # the new one is in its place, and this is the old one
-    disk.remove(_temporary(target, token))
-    disk.remove(_temporary(target, token, "draft"))
-    disk.sync_folders([target.parent])
-
-
-def _temporary(target: Path, token: str, ending: str = "") -> Path:
-    """A name beside the target that nobody else has: only one lock has this token."""
-    name = f".{target.name}.{token}"
-    return target.with_name(f"{name}.{ending}" if ending else name)

@@ -70,6 +70,12 @@ def partial_of(target: Path) -> Path:
     return target.with_name(target.name + ".partial")
 
 
+def temporary_of(target: Path, token: str, ending: str = "") -> Path:
+    """A name beside the target that nobody else has: only one lock has this token."""
+    name = f".{target.name}.{token}"
+    return target.with_name(f"{name}.{ending}" if ending else name)
+
+
 @contextmanager
 def claiming(target: Path) -> Iterator[None]:
     """Tell that an output cannot be read or written before work begins: InputError for OSError."""

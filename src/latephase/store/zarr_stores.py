@@ -1,7 +1,8 @@
-"""A Zarr store on disk that misses what is missing; imported when it is needed, as Zarr is slow."""
+"""Zarr stores of our own; imported when they are needed, as Zarr is slow."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from zarr.storage import LocalStore
@@ -16,3 +17,15 @@ class WholeStore(LocalStore):
         if found is None and key.rpartition("/")[2].startswith("c."):
             raise FileNotFoundError(f"{self.root / key} is missing: make it again with resume")
         return found
+
+
+class Kept(LocalStore):
+    """A store on disk that is only read; what is written to it is kept in `made`, by name."""
+
+    def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
+        super().__init__(root, read_only=read_only)
+        self.made: dict[str, bytes] = {}
+
+    async def set(self, key: str, value: Any) -> None:
+        """Keep what would be written."""
+        self.made[key] = value.to_bytes()
