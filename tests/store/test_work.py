@@ -206,6 +206,26 @@ def test_a_forged_marker_gives_no_other_result(tmp_path: Path, change: dict):
         assert contents(tmp_path / "out") == contents(whole)
 
 
+THEIRS = [
+    *("notes.txt", "x/notes.txt", "x/c.0.0.bak", "x/deep/c.0.0", "x/c.", "manifest/mine", "y/c.0"),
+    *("notes-mine.jsonl", "notes-000.jsonl", "notes-00000.jsonl.bak", "notes-0000a.jsonl"),
+]
+
+
+@both
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_file_of_somebody_else_in_a_dead_run_stays(tmp_path: Path, form, name: str):
+    """Ground truth: all files, which no resumption or restart changes."""
+    theirs = make(tmp_path / "out", form, stop=4) / name
+    theirs.parent.mkdir(parents=True, exist_ok=True)
+    theirs.write_text("years of work")
+    before = contents(tmp_path)
+    for options in ({}, {"resume": True}, {"force": True}):
+        with pytest.raises(lp.InputError, match="move it away"):
+            make(tmp_path / "out", form, **options)
+        assert contents(tmp_path) == before
+
+
 @both
 def test_a_file_of_somebody_else_in_the_work_folder_stays(tmp_path: Path, form):
     """Ground truth: the file, which no resumption, restart or publication removes."""

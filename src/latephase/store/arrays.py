@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .marker import GROUP
+from .marker import GROUP, numbers
 from .work import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ class Arrays:
     def __init__(self, empty: xr.Dataset, trials: int, batch: int) -> None:
         """empty: the dataset of no trials, with the settings as attributes;  batch: of a chunk."""
         self.empty, self.trials, self.batch = empty, trials, batch
-        self.holds = (_METADATA, GROUP.split("/")[0], *map(str, empty.variables))
+        chunks = [
+            f"{name}/c" + pattern + ".0" * (variable.ndim - 1)
+            for name, variable in empty.variables.items()
+            for pattern in (numbers(trials, batch, ".") if "trial" in variable.dims else [".0"])
+        ]
+        self.holds = (_METADATA, GROUP, *(f"{v}/{_METADATA}" for v in empty.variables), *chunks)
 
     def create(self, folder: Path, settings: Settings) -> None:
         """Arrays of their full size without numbers; what has no dim `trial` is written already."""

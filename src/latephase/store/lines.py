@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import disk
-from .marker import MARKER
+from .marker import MARKER, numbers
 from .work import Settings
 
 _SETTINGS = "settings.json"
@@ -21,7 +21,10 @@ class Lines:
 
     def __init__(self, kind: str, trials: int, batch: int) -> None:
         self.kind, self.trials, self.batch = kind, trials, batch
-        self.holds = (_SETTINGS, f"{kind}-*.jsonl")
+        self.holds = (
+            _SETTINGS,
+            *(f"{part}.jsonl" for part in numbers(trials, batch, f"{kind}-", 5)),
+        )
 
     def create(self, folder: Path, settings: Settings) -> None:
         """The file of settings."""

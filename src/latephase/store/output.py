@@ -34,7 +34,7 @@ class Output:
 
     target: its place;  partial: the sibling in which a folder is made.  A folder is made between
     `begin` and `publish`, a file by `write`.  What is not published is removed at the end, unless
-    `keeps`: then the next run can go on with it.
+    `keeps`: then the next run can go on with it, and finds it under a name that can be known.
     """
 
     def __init__(
@@ -56,7 +56,6 @@ class Output:
         any step of its life fails on trial.
         """
         self.target = output_path(path)
-        self.partial = partial_of(self.target)
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
@@ -65,6 +64,7 @@ class Output:
         with claiming(self.target):
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
+            self.partial = partial_of(self.target) if keeps else self._named()
             try:
                 put_in_order(self.target, self._lock.stale)
                 self._lock.sign()
@@ -88,7 +88,9 @@ class Output:
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
             self._opened = disk.open_folder(scratch)
-            old = disk.swap(scratch, self.partial, self._named("partial"))
+            old = None
+            if self._keeps:
+                old = disk.swap(scratch, self.partial, self._named("partial"))
             self._made = disk.identity(self.partial)
             disk.sync_folders([self.target.parent])
             if old is not None:
@@ -151,15 +153,8 @@ class Output:
         said = f"{lost} was removed or replaced while {self.target} was being written"
         raise LatephaseError(f"{said}; nothing was put in place, start again")
 
-    def abandon(self) -> None:
-        """Remove what was not published, and give the output up."""
-        if self._made is not None and disk.identity(self.partial) == self._made:
-            with suppress(OSError):
-                disk.remove(self.partial)
-        self.close()
-
     def close(self) -> None:
-        """Give the output up; the work folder stays.
+        """Give the output up; what is not published goes, unless it is kept.
 
         The lock's file stays too, for the next run to go by, where something cannot be removed.
         """
@@ -181,10 +176,7 @@ class Output:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._keeps:
-            self.close()
-        else:
-            self.abandon()
+        self.close()
 
     def _named(self, ending: str = "") -> Path:
         return temporary_of(self.target, self._lock.token, ending)
@@ -192,7 +184,7 @@ class Output:
     def told(self) -> AbstractContextManager[None]:
         """Within, an OSError is told in one line that says what is kept: a LatephaseError."""
         kept = "what it holds so far was kept" if self._keeps else "nothing of it was kept"
-        return writing(self.partial if self._folder else self.target, kept)
+        return writing(self.partial if self._keeps else self.target, kept)
 
     def _refuse_others(self) -> None:
         """Raise InputError where something stands in the way."""
@@ -206,7 +198,7 @@ class Output:
                 got = Words(f"{here}, which {holds if here.is_dir() else 'is something else'}")
                 raise InputError(self._what, got, self._do)
         beside = self.partial
-        if not self._folder or disk.identity(beside) is None:
+        if not self._keeps or disk.identity(beside) is None:
             return
         if beside.is_symlink() or not beside.is_dir() or not self._free(beside):
             got = Words(f"{beside}, which holds other files, or changed ones")

@@ -34,7 +34,7 @@ class Form(Protocol):
     """How the parts of a result lie in its folder.
 
     kind: what the result is, in messages;  trials, batch: of all, and of a part;  holds: patterns
-    of the names in the folder itself;  place: where the complete folder has its marker.  For
+    of the names of all its files;  place: where the complete folder has its marker.  For
     developers: implement these, and a result can be resumed.
     """
 
