@@ -15,6 +15,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,11 @@ def _exchanged(one: Path, other: Path) -> bool:
 def remove(path: Path) -> None:
     """Remove a folder, file or link, if it is there.  Raises OSError."""
     if path.is_dir() and not path.is_symlink():
+        if (
+            mode := stat.S_IMODE(path.stat().st_mode)
+        ) & 0o700 != 0o700:  # made under a strange umask
+            with suppress(OSError):
+                path.chmod(mode | 0o700)
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from . import disk
 from .lock import Lock
 from .marker import MARKER, Marker, damaged, is_ours, sealed, strangers, write_marker
 from .order import put_in_order
-from .places import claiming, output_path, partial_of, temporary_of, writing
+from .places import claiming, output_path, partial_of, refuse_inside, temporary_of, writing
 
 _DO = "choose another output, or replace it with force"
 _CANNOT = {errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
@@ -62,11 +62,14 @@ class Output:
         self._opened: int | None = None  # the work folder, whatever has its path by now
         self._unsettled = False  # whether the next run has to look, if this one ends here
         with claiming(self.target):
+            refuse_inside(self.target)
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
             self.partial = partial_of(self.target) if keeps else self._named()
             try:
+                self._unsettled = True
                 put_in_order(self.target, self._lock.stale)
+                self._unsettled = False
                 self._lock.sign()
                 self._refuse_others()
                 self._try_out()
@@ -81,6 +84,7 @@ class Output:
         fill: puts more into the new folder and returns the marker to write.  An earlier work folder
         of ours stands until the new one is filled.  Raises InputError where that fails.
         """
+        self.check()
         with claiming(self.target):
             # Zarr writes in a thread of its own, which goes on behind an interruption.
             scratch, self._unsettled = self._named(), True
@@ -137,6 +141,7 @@ class Output:
     def write(self, content: bytes) -> Path:
         """Put a file with this content in its place; the place.  Raises LatephaseError."""
         scratch = self._named()
+        self.check()
         with self.told():
             try:
                 disk.write_new(scratch, content)
@@ -149,6 +154,9 @@ class Output:
         """Raise LatephaseError unless lock and work folder are still those of this process."""
         if self._lock.held() and (self._made is None or disk.identity(self.partial) == self._made):
             return
+        if not self._lock.mine:
+            said = f"{self.target} is written by the process of which this is a copy"
+            raise LatephaseError(f"{said}; nothing was changed: leave it to that one")
         lost = self.partial if self._lock.held() else self._lock.path
         said = f"{lost} was removed or replaced while {self.target} was being written"
         raise LatephaseError(f"{said}; nothing was put in place, start again")
@@ -158,7 +166,7 @@ class Output:
 
         The lock's file stays too, for the next run to go by, where something cannot be removed.
         """
-        left = [self._named(), self._named("draft")]
+        left = [self._named(), self._named("draft")] if self._lock.mine else []
         with suppress(OSError):
             for place in left:
                 disk.remove(place)

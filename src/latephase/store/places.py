@@ -10,6 +10,8 @@ from pathlib import Path
 
 from latephase.core.errors import InputError, LatephaseError, Words
 
+from .marker import read_marker
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path takes one of the slashes; C:/ is a drive
 _ENDING = 20  # bytes that our own names beside an output are longer than its own, at most
 
@@ -63,6 +65,14 @@ def _refuse_in_use(target: Path) -> None:
     if mounted or any(target in (kept, *kept.parents) for kept in (Path.cwd(), *_homes())):
         got = Words(f"{target}, {'a mount point' if mounted else 'a folder in use'}")
         raise InputError("a folder of its own as output", got, "name one inside this one")
+
+
+def refuse_inside(target: Path) -> None:
+    """Raise InputError on a place inside an output: it would be no output of latephase's then."""
+    for above in target.parents:
+        if read_marker(above) is not None:
+            got = Words(f"{target}, which is inside of {above}")
+            raise InputError("an output that is not inside another", got, "choose another output")
 
 
 def partial_of(target: Path) -> Path:
