@@ -317,6 +317,40 @@ def test_a_displaced_writer_changes_no_result_of_another(
 
 @posix
 @both
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_displaced_writer_does_not_publish_the_work_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form, replacing: bool
+):
+    """Ground truth: the earlier output, or none; then the bytes of an undisturbed run."""
+    whole, out = make(tmp_path / "whole", form), tmp_path / "out"
+    before = contents(make(out, form)) if replacing else None
+    real, seconds = disk.swap, []
+
+    def stand_still(*arguments):
+        monkeypatch.setattr(disk, "swap", real)
+        (tmp_path / ".out.latephase-lock").unlink()
+        with pytest.warns(UserWarning, match="finished trials .* are given up"):
+            seconds.append(Work(out, form, SETTINGS))
+        seconds[0].add(0, part(form, 0))
+        return real(*arguments)
+
+    with Work(out, form, SETTINGS) as first:
+        for start in first.left():
+            first.add(start, part(form, start))
+        monkeypatch.setattr(disk, "swap", stand_still)
+        with pytest.raises(lp.LatephaseError, match="nothing was put in place"):
+            first.publish()
+    assert (contents(out) if out.exists() else None) == before
+    with seconds[0] as second:
+        for start in (2, 4):
+            second.add(start, part(form, start))
+        second.publish()
+    assert contents(out) == contents(whole)
+    assert {p.name for p in tmp_path.iterdir()} == {"whole", "out"}
+
+
+@posix
+@both
 @pytest.mark.parametrize("harm", [flip, Path.unlink, to_link])
 def test_what_is_changed_before_it_is_published_is_refused(tmp_path: Path, form, harm):
     """Ground truth: no output, one line with the name; then the bytes of an undisturbed run."""

@@ -257,6 +257,9 @@ class Output:
         old = disk.swap(made, self.target, self._named("target")) if self._folder else None
         if not self._folder:
             made.replace(self.target)
+        elif disk.identity(self.target) != self._made:  # what took its path behind our last check
+            disk.swap(self.target, made, self._named("target"))
+            self.check()
         self._made = None
         disk.sync_folders([self.target.parent])
         if old is None:
