@@ -18,16 +18,16 @@ GD = lp.GradientDescent(0.1)
 
 def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch):
     """Ground truth: the finished part, with which the folder is resumed to the same end."""
-    write = disk.write_new
+    move = disk.move_into
 
-    def fail_at_the_second_part(path, content):
-        if path.name.endswith("-00001.jsonl"):
+    def fail_at_the_second_part(folder, path, file, name):
+        if name.endswith("-00001.jsonl"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, content)
+        move(folder, path, file, name)
 
     settings, out = {"trials": 300, "seed": 1}, tmp_path / "certs"
     with monkeypatch.context() as broken:
-        broken.setattr(disk, "write_new", fail_at_the_second_part)
+        broken.setattr(disk, "move_into", fail_at_the_second_part)
         with pytest.raises(lp.LatephaseError, match="No space left"):
             many.certify_ensemble("he_normal", PM1, GD, **settings, out=out)
     assert not out.exists()

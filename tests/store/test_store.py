@@ -78,7 +78,6 @@ def test_chunks_that_a_killed_run_had_begun_are_removed(tmp_path: Path):
     """Ground truth: the bytes of an uninterrupted run."""
     store(tmp_path / "whole.zarr")
     partial = interrupted(tmp_path / "cut.zarr")
-    (partial / "weights" / "c.2.0.0123abcd.partial").write_bytes(b"half a chunk")
     (partial / "weights" / "c.2.0.0.0").write_bytes(b"a chunk that no marker counts")
     store(tmp_path / "cut.zarr", resume=True)
     assert contents(tmp_path / "cut.zarr") == contents(tmp_path / "whole.zarr")
@@ -373,3 +372,33 @@ def test_a_full_disk_is_told_in_one_line_and_the_rest_kept(tmp_path: Path):
     assert done.stdout.count("\n") == 1
     assert done.stdout.startswith(f"could not write {out}.partial (")
     assert contents(out) == contents(tmp_path / "runs.zarr.whole")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_dataset_never_reads_the_numbers_of_another_store(tmp_path: Path, times: int):
+    """Ground truth: the numbers of the store that was opened, or an error in one line.
+
+    After two replacements the folder may have the number of the first one again.
+    """
+    out = tmp_path / "runs.zarr"
+    first = store(out, seed=0)
+    known = first["weights"].values.copy()
+    for seed in range(1, times + 1):
+        store(out, seed=seed)
+    assert (first["weights"].values == known).all()  # was read before
+    for name in ("biases", "limit_margin"):
+        with pytest.raises(lp.LatephaseError, match="was replaced or removed since") as caught:
+            first[name].values  # noqa: B018
+        assert "\n" not in str(caught.value)
+    assert store(out, seed=times, resume=True)["weights"].shape == known.shape
+
+
+def test_a_dataset_whose_store_is_gone_says_so(tmp_path: Path):
+    """Ground truth: the store was removed, or stands elsewhere; where it is back it is read."""
+    out = tmp_path / "runs.zarr"
+    first, known = store(out), store(tmp_path / "same.zarr").load()
+    out.rename(tmp_path / "away.zarr")
+    with pytest.raises(lp.LatephaseError, match="was replaced or removed since"):
+        first.load()
+    (tmp_path / "away.zarr").rename(out)
+    xr.testing.assert_identical(first.load(), known)

@@ -16,10 +16,12 @@ import xarray as xr
 
 import latephase as lp
 from helpers import message_is_one_line
+from latephase.store import disk
 from latephase.store.arrays import Arrays
 from latephase.store.lines import Lines, as_lines
 from latephase.store.lock import Lock
 from latephase.store.marker import MARKER, is_ours, read_marker
+from latephase.store.output import Output
 from latephase.store.places import partial_of
 from latephase.store.work import Work
 
@@ -30,6 +32,7 @@ EMPTY = xr.Dataset(
     attrs=SETTINGS,
 )
 FORMS = [Arrays(EMPTY, 5, 2), Lines("notes", 5, 2)]
+posix = pytest.mark.skipif(os.name == "nt", reason="needs links, FIFOs and locks")
 both = pytest.mark.parametrize("form", FORMS, ids=["arrays", "lines"])
 
 
@@ -116,7 +119,7 @@ def to_fifo(file: Path) -> None:
     os.mkfifo(file)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs links and FIFOs")
+@posix
 @both
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("harm", [flip, cut, swell, Path.unlink, to_folder, to_link, to_fifo])
@@ -203,6 +206,26 @@ def test_a_forged_marker_gives_no_other_result(tmp_path: Path, change: dict):
         assert contents(tmp_path / "out") == contents(whole)
 
 
+THEIRS = [
+    *("notes.txt", "x/notes.txt", "x/c.0.0.bak", "x/deep/c.0.0", "x/c.", "manifest/mine", "y/c.0"),
+    *("notes-mine.jsonl", "notes-000.jsonl", "notes-00000.jsonl.bak", "notes-0000a.jsonl"),
+]
+
+
+@both
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_file_of_somebody_else_in_a_dead_run_stays(tmp_path: Path, form, name: str):
+    """Ground truth: all files, which no resumption or restart changes."""
+    theirs = make(tmp_path / "out", form, stop=4) / name
+    theirs.parent.mkdir(parents=True, exist_ok=True)
+    theirs.write_text("years of work")
+    before = contents(tmp_path)
+    for options in ({}, {"resume": True}, {"force": True}):
+        with pytest.raises(lp.InputError, match="move it away"):
+            make(tmp_path / "out", form, **options)
+        assert contents(tmp_path) == before
+
+
 @both
 def test_a_file_of_somebody_else_in_the_work_folder_stays(tmp_path: Path, form):
     """Ground truth: the file, which no resumption, restart or publication removes."""
@@ -253,3 +276,99 @@ def test_a_complete_result_is_put_in_order_by_whoever_opens_it(tmp_path: Path, h
         assert work.complete
     assert (left.exists(), lock.path.exists()) == (held, held)
     lock.release()
+
+
+@posix
+@both
+@pytest.mark.parametrize("late", range(2))
+def test_a_displaced_writer_changes_no_result_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form, late: int
+):
+    """Ground truth: the bytes of an undisturbed run of the second.
+
+    The first stands still before the last check of its own, or right behind it, while its lock is
+    removed and another does the same part.
+    """
+    whole, out, seconds = make(tmp_path / "whole", form), tmp_path / "out", []
+    name = ("check", "move_into")[late]
+    owner = (Output, disk)[late]
+    real = getattr(owner, name)
+
+    def stand_still(*arguments):
+        monkeypatch.setattr(owner, name, real)
+        (tmp_path / ".out.latephase-lock").unlink()
+        with pytest.warns(UserWarning, match="finished trials .* are given up"):
+            seconds.append(Work(out, form, SETTINGS))
+        for start in (0, 2):
+            seconds[0].add(start, part(form, start))
+        return real(*arguments)
+
+    with Work(out, form, SETTINGS) as first:
+        first.add(0, part(form, 2))
+        monkeypatch.setattr(owner, name, stand_still)
+        with pytest.raises(lp.LatephaseError):
+            first.add(2, part(form, 0))
+    with seconds[0] as second:
+        second.add(4, part(form, 4))
+        second.publish()
+    assert contents(out) == contents(whole)
+    assert {p.name for p in tmp_path.iterdir()} == {"whole", "out"}
+
+
+@posix
+@both
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_displaced_writer_does_not_publish_the_work_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form, replacing: bool
+):
+    """Ground truth: the earlier output, or none; then the bytes of an undisturbed run."""
+    whole, out = make(tmp_path / "whole", form), tmp_path / "out"
+    before = contents(make(out, form)) if replacing else None
+    real, seconds = disk.swap, []
+
+    def stand_still(*arguments):
+        monkeypatch.setattr(disk, "swap", real)
+        (tmp_path / ".out.latephase-lock").unlink()
+        with pytest.warns(UserWarning, match="finished trials .* are given up"):
+            seconds.append(Work(out, form, SETTINGS))
+        seconds[0].add(0, part(form, 0))
+        return real(*arguments)
+
+    with Work(out, form, SETTINGS) as first:
+        for start in first.left():
+            first.add(start, part(form, start))
+        monkeypatch.setattr(disk, "swap", stand_still)
+        with pytest.raises(lp.LatephaseError, match="nothing was put in place"):
+            first.publish()
+    assert (contents(out) if out.exists() else None) == before
+    with seconds[0] as second:
+        for start in (2, 4):
+            second.add(start, part(form, start))
+        second.publish()
+    assert contents(out) == contents(whole)
+    assert {p.name for p in tmp_path.iterdir()} == {"whole", "out"}
+
+
+@posix
+@both
+@pytest.mark.parametrize("harm", [flip, Path.unlink, to_link])
+def test_what_is_changed_before_it_is_published_is_refused(tmp_path: Path, form, harm):
+    """Ground truth: no output, one line with the name; then the bytes of an undisturbed run."""
+    whole = make(tmp_path / "whole", form)
+    for case in range(4 if isinstance(form, Arrays) else 3):
+        out = tmp_path / str(case)
+        with Work(out, form, SETTINGS) as work:
+            for start in work.left():
+                work.add(start, part(form, start))
+            names = [name for name in contents(work.folder) if name != MARKER]
+            name = random.Random(case).choice(names)
+            harm(work.folder / name)
+            with pytest.raises(
+                lp.LatephaseError, match=f"{name} .*nothing was put in place"
+            ) as got:
+                work.publish()
+        assert "\n" not in str(got.value)
+        assert not out.exists()
+        with pytest.warns(UserWarning, match="1 files of"):
+            make(out, form, resume=True)
+        assert contents(out) == contents(whole)

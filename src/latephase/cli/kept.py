@@ -72,7 +72,7 @@ def reserved(out: str | None, force: bool, what: str) -> Iterator[Output | None]
     with warnings_told(), Output(out, force=force) as output:
 
         def withdrawn() -> str:
-            output.abandon()
+            output.close()
             return f"no {what} was written and nothing was kept; start again to make it"
 
         # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PAGE, FINDINGS = "report.html", "findings.json"
-MARKER = Marker("report", holds=(PAGE, FINDINGS, *data.FOLDERS.values()))
+MARKER = Marker("report")
 _WORTH_A_PROCESS = 12  # figures; a process takes as long to start as two of them to draw
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .marker import GROUP
+from .marker import GROUP, numbers
 from .work import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ class Arrays:
     def __init__(self, empty: xr.Dataset, trials: int, batch: int) -> None:
         """empty: the dataset of no trials, with the settings as attributes;  batch: of a chunk."""
         self.empty, self.trials, self.batch = empty, trials, batch
-        self.holds = (_METADATA, GROUP.split("/")[0], *map(str, empty.variables))
+        chunks = [
+            f"{name}/c" + pattern + ".0" * (variable.ndim - 1)
+            for name, variable in empty.variables.items()
+            for pattern in (numbers(trials, batch, ".") if "trial" in variable.dims else [".0"])
+        ]
+        self.holds = (_METADATA, GROUP, *(f"{v}/{_METADATA}" for v in empty.variables), *chunks)
 
     def create(self, folder: Path, settings: Settings) -> None:
         """Arrays of their full size without numbers; what has no dim `trial` is written already."""
@@ -76,20 +81,24 @@ class Arrays:
             for name, variable in self.empty.data_vars.items()
         ]
 
-    def write(self, folder: Path, start: int, part: Mapping[str, NDArray[Any]]) -> None:
-        """The variables of the trials from `start` on, trial axis first."""
+    def made(self, folder: Path, start: int, part: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+        """The chunks of the trials from `start` on, of variables with the trial axis first."""
         import zarr
 
+        from .zarr_stores import Kept
+
+        store = Kept(folder)
         with _every_chunk():
             for name in map(str, self.empty.data_vars):
-                array = zarr.open_array(folder / name, mode="r+")
+                array = zarr.open_array(store, path=name, mode="r+")
                 array[start : start + len(part[name])] = part[name]
+        return store.made
 
     def read(self, folder: Path) -> xr.Dataset:
         """The dataset in a complete store; values are read when they are used."""
         import xarray as xr
 
-        from .whole_store import WholeStore
+        from .zarr_stores import WholeStore
 
         found = xr.open_zarr(WholeStore(folder, read_only=True), chunks=None, consolidated=False)
         return found[list(self.empty.data_vars)]

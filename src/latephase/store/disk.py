@@ -15,6 +15,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,20 @@ def write_new(path: Path, made: bytes) -> None:
         raise
 
 
+def open_folder(folder: Path) -> int | None:
+    """A descriptor of a folder, by which it is found wherever it is; None where there are none."""
+    return os.open(folder, os.O_RDONLY) if os.rename in os.supports_dir_fd else None
+
+
+def move_into(folder: int | None, path: Path, file: Path, name: str) -> None:
+    """Move a file to a name below the folder that was opened at `path`, and below no other that has
+    its path by now.  Raises OSError."""
+    if folder is None:
+        file.replace(path / name)
+    else:
+        os.rename(file, name, dst_dir_fd=folder)
+
+
 def content_of(path: Path) -> bytes | None:
     """The bytes of a regular file, or of one that a link leads to; None where there is none, or one
     that is larger than any of ours."""
@@ -182,6 +197,11 @@ def _exchanged(one: Path, other: Path) -> bool:
 def remove(path: Path) -> None:
     """Remove a folder, file or link, if it is there.  Raises OSError."""
     if path.is_dir() and not path.is_symlink():
+        if (
+            mode := stat.S_IMODE(path.stat().st_mode)
+        ) & 0o700 != 0o700:  # made under a strange umask
+            with suppress(OSError):
+                path.chmod(mode | 0o700)
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import disk
-from .marker import MARKER
+from .marker import MARKER, numbers
 from .work import Settings
 
 _SETTINGS = "settings.json"
@@ -21,7 +21,10 @@ class Lines:
 
     def __init__(self, kind: str, trials: int, batch: int) -> None:
         self.kind, self.trials, self.batch = kind, trials, batch
-        self.holds = (_SETTINGS, f"{kind}-*.jsonl")
+        self.holds = (
+            _SETTINGS,
+            *(f"{part}.jsonl" for part in numbers(trials, batch, f"{kind}-", 5)),
+        )
 
     def create(self, folder: Path, settings: Settings) -> None:
         """The file of settings."""
@@ -31,11 +34,9 @@ class Lines:
         """The file of the part that begins with trial `start`."""
         return [f"{self.kind}-{start // self.batch:05d}.jsonl"]
 
-    def write(self, folder: Path, start: int, part: bytes) -> None:
+    def made(self, folder: Path, start: int, part: bytes) -> dict[str, bytes]:
         """The file of a part, from its lines."""
-        place = folder / self.files(start)[0]
-        disk.remove(place)  # what a full disk left of it
-        disk.write_new(place, part)
+        return {self.files(start)[0]: part}
 
     def read(self, folder: Path, start: int) -> list[dict[str, Any]]:
         """The objects of a part that is finished."""

@@ -41,10 +41,11 @@ class Lock:
 
     def __init__(self, target: Path) -> None:
         """Take the lock.  Raises InputError where another holds it, OSError where none can be."""
-        self.path = lock_of(target)
+        self.path, self._pid = lock_of(target), os.getpid()
         while True:
             self._fd = os.open(self.path, disk.OLD_OR_NEW, 0o666)
             try:
+                _keep_usable(self._fd)
                 taken = _flocked(self._fd)
                 self.stale = self._read()
                 if not taken:
@@ -75,9 +76,14 @@ class Lock:
         os.write(self._fd, json.dumps(facts).encode() + b"\n")
         os.fsync(self._fd)
 
+    @property
+    def mine(self) -> bool:
+        """Whether this process took it, and is no copy of the one that did (os.fork)."""
+        return os.getpid() == self._pid
+
     def held(self) -> bool:
-        """Whether the file is still where others look for it."""
-        if self._fd < 0:
+        """Whether it is this process's, and the file still where others look for it."""
+        if self._fd < 0 or not self.mine:
             return False
         mine = os.fstat(self._fd)
         return disk.identity(self.path) == (mine.st_dev, mine.st_ino)
@@ -118,6 +124,14 @@ class Lock:
 def lock_of(target: Path) -> Path:
     """The file that is locked for an output."""
     return target.with_name(f".{target.name}.{_AUTHOR}-lock")
+
+
+def _keep_usable(fd: int) -> None:
+    """Whatever the umask, its owner can read and write a lock: else nobody could ever remove it."""
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    if mode & 0o600 != 0o600 and hasattr(os, "fchmod"):
+        with suppress(OSError):
+            os.fchmod(fd, mode | 0o600)
 
 
 def _flocked(fd: int) -> bool:

@@ -29,9 +29,9 @@ class Marker:
     """What a marker says.
 
     kind: what is made;  settings: all that decides the result, as JSON values;  holds: patterns of
-    the names in the folder itself, while it is under way;  complete: whether `files` is all of it;
-    finished_trials: those whose files are listed;  files: sums by name;  place: the name of the
-    marker itself in the complete folder.
+    the names that it may hold while it is under way, folders included (`x/c.[0-9]`);  complete:
+    whether `files` is all of it;  finished_trials: those whose files are listed;  files: sums by
+    name;  place: the name of the marker itself in the complete folder.
     """
 
     kind: str
@@ -100,13 +100,21 @@ def is_ours(folder: Path) -> bool:
     return not marker.complete or not damaged(folder, marker)
 
 
+def numbers(trials: int, batch: int, before: str, width: int = 1) -> list[str]:
+    """Patterns of the names of the parts of `batch` trials: `before` and a number of digits only.
+
+    width: digits of the shortest number.
+    """
+    longest = max(width, len(str((trials - 1) // batch)))
+    return [before + "[0-9]" * digits for digits in range(width, longest + 1)]
+
+
 def strangers(folder: Path, marker: Marker) -> set[str]:
     """Files in a marked folder that are not latephase's.  Raises OSError."""
     if marker.complete:
         return disk.names(folder) - {marker.place, *marker.files}
-    found = disk.names(folder) - {MARKER}
-    tops = {name: name.split("/")[0] for name in found}
-    return {n for n, top in tops.items() if not any(fnmatchcase(top, p) for p in marker.holds)}
+    found = disk.names(folder) - {MARKER, *marker.files}
+    return {name for name in found if not any(fnmatchcase(name, p) for p in marker.holds)}
 
 
 def damaged(folder: Path, marker: Marker) -> list[str]:

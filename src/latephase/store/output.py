@@ -7,21 +7,22 @@ not at all, one writer at a time, and nobody else's files are touched.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from latephase.core.errors import InputError, LatephaseError, Words
 
 from . import disk
-from .lock import Lock, lock_of
-from .marker import MARKER, Marker, is_ours, sealed, strangers, write_marker
-from .places import claiming, output_path, partial_of, writing
+from .lock import Lock
+from .marker import MARKER, Marker, damaged, is_ours, sealed, strangers, write_marker
+from .order import put_in_order
+from .places import claiming, output_path, partial_of, refuse_inside, temporary_of, writing
 
 _DO = "choose another output, or replace it with force"
 _CANNOT = {errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
@@ -33,7 +34,7 @@ class Output:
 
     target: its place;  partial: the sibling in which a folder is made.  A folder is made between
     `begin` and `publish`, a file by `write`.  What is not published is removed at the end, unless
-    `keeps`: then the next run can go on with it.
+    `keeps`: then the next run can go on with it, and finds it under a name that can be known.
     """
 
     def __init__(
@@ -55,16 +56,20 @@ class Output:
         any step of its life fails on trial.
         """
         self.target = output_path(path)
-        self.partial = partial_of(self.target)
         self._folder, self._force, self._keeps = folder, force, keeps
         self._ours, self._what, self._do = ours, what, do
         self._made: disk.Identity | None = None
+        self._opened: int | None = None  # the work folder, whatever has its path by now
         self._unsettled = False  # whether the next run has to look, if this one ends here
         with claiming(self.target):
+            refuse_inside(self.target)
             disk.make_folders(self.target.parent)
             self._lock = Lock(self.target)
+            self.partial = partial_of(self.target) if keeps else self._named()
             try:
-                _put_in_order(self.target, self._lock.stale)
+                self._unsettled = True
+                put_in_order(self.target, self._lock.stale)
+                self._unsettled = False
                 self._lock.sign()
                 self._refuse_others()
                 self._try_out()
@@ -79,19 +84,37 @@ class Output:
         fill: puts more into the new folder and returns the marker to write.  An earlier work folder
         of ours stands until the new one is filled.  Raises InputError where that fails.
         """
+        self.check()
         with claiming(self.target):
             # Zarr writes in a thread of its own, which goes on behind an interruption.
             scratch, self._unsettled = self._named(), True
             scratch.mkdir()
             write_marker(scratch, fill(scratch) if fill else marker, self._named("draft"))
             disk.sync_folders([scratch])
-            old = disk.swap(scratch, self.partial, self._named("partial"))
+            self._opened = disk.open_folder(scratch)
+            old = None
+            if self._keeps:
+                old = disk.swap(scratch, self.partial, self._named("partial"))
             self._made = disk.identity(self.partial)
             disk.sync_folders([self.target.parent])
             if old is not None:
                 disk.remove(old)
             self._unsettled = False
         return self.partial
+
+    def put_in(self, files: Mapping[str, bytes]) -> dict[str, disk.Sum]:
+        """Put files into the work folder, whole and synced; their sums.
+
+        Into the one that was begun: whoever has taken its place meanwhile never gets a file of it.
+        Raises OSError, and what `check` raises.
+        """
+        draft = self._named("draft")
+        for name, made in files.items():
+            disk.write_new(draft, made)
+            self.check()
+            disk.move_into(self._opened, self.partial, draft, name)
+        disk.sync_folders((self.partial / name).parent for name in files)
+        return {n: (len(made), hashlib.sha256(made).hexdigest()) for n, made in files.items()}
 
     def mark(self, marker: Marker) -> None:
         """Write the marker of the work folder.  Raises OSError, and what `check` raises."""
@@ -102,17 +125,15 @@ class Output:
         """Put the complete folder in its place; the place.
 
         files: the sums of all its files, where they are known and synced.  Raises LatephaseError if
-        that fails, or if something happened to place, folder or lock meanwhile.
+        that fails, or if something happened to place, folder, files or lock meanwhile.
         """
         with self.told():
             self.check()
             if files is None:
                 files = disk.sync_all(self.partial)
                 files.pop(MARKER, None)
-            added = strangers(self.partial, sealed(marker, files)) - {MARKER}
-            if added:
-                said = f"{min(added)} in {self.partial} is none of latephase's"
-                raise LatephaseError(f"{said}; nothing was put in place: move it away, and resume")
+            else:
+                self._refuse_changes(sealed(marker, files))
             self.mark(sealed(marker, files))
             self._put(self.partial)
         return self.target
@@ -120,6 +141,7 @@ class Output:
     def write(self, content: bytes) -> Path:
         """Put a file with this content in its place; the place.  Raises LatephaseError."""
         scratch = self._named()
+        self.check()
         with self.told():
             try:
                 disk.write_new(scratch, content)
@@ -132,26 +154,25 @@ class Output:
         """Raise LatephaseError unless lock and work folder are still those of this process."""
         if self._lock.held() and (self._made is None or disk.identity(self.partial) == self._made):
             return
+        if not self._lock.mine:
+            said = f"{self.target} is written by the process of which this is a copy"
+            raise LatephaseError(f"{said}; nothing was changed: leave it to that one")
         lost = self.partial if self._lock.held() else self._lock.path
         said = f"{lost} was removed or replaced while {self.target} was being written"
         raise LatephaseError(f"{said}; nothing was put in place, start again")
 
-    def abandon(self) -> None:
-        """Remove what was not published, and give the output up."""
-        if self._made is not None and disk.identity(self.partial) == self._made:
-            with suppress(OSError):
-                disk.remove(self.partial)
-        self.close()
-
     def close(self) -> None:
-        """Give the output up; the work folder stays.
+        """Give the output up; what is not published goes, unless it is kept.
 
         The lock's file stays too, for the next run to go by, where something cannot be removed.
         """
-        left = [self._named(), self._named("draft")]
+        left = [self._named(), self._named("draft")] if self._lock.mine else []
         with suppress(OSError):
             for place in left:
                 disk.remove(place)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            os.close(opened)
         self._lock.release(keep=self._unsettled or any(map(os.path.lexists, left)))
 
     def __enter__(self) -> Output:
@@ -163,18 +184,15 @@ class Output:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._keeps:
-            self.close()
-        else:
-            self.abandon()
+        self.close()
 
     def _named(self, ending: str = "") -> Path:
-        return _temporary(self.target, self._lock.token, ending)
+        return temporary_of(self.target, self._lock.token, ending)
 
     def told(self) -> AbstractContextManager[None]:
         """Within, an OSError is told in one line that says what is kept: a LatephaseError."""
         kept = "what it holds so far was kept" if self._keeps else "nothing of it was kept"
-        return writing(self.partial if self._folder else self.target, kept)
+        return writing(self.partial if self._keeps else self.target, kept)
 
     def _refuse_others(self) -> None:
         """Raise InputError where something stands in the way."""
@@ -188,11 +206,20 @@ class Output:
                 got = Words(f"{here}, which {holds if here.is_dir() else 'is something else'}")
                 raise InputError(self._what, got, self._do)
         beside = self.partial
-        if not self._folder or disk.identity(beside) is None:
+        if not self._keeps or disk.identity(beside) is None:
             return
         if beside.is_symlink() or not beside.is_dir() or not self._free(beside):
             got = Words(f"{beside}, which holds other files, or changed ones")
             raise InputError("nothing else beside the output", got, "move it away")
+
+    def _refuse_changes(self, marker: Marker) -> None:
+        """Raise LatephaseError unless the work folder holds what was put in, and nothing else."""
+        if added := strangers(self.partial, marker) - {MARKER}:
+            said = f"{min(added)} in {self.partial} is none of latephase's"
+            raise LatephaseError(f"{said}; nothing was put in place: move it away, and resume")
+        if changed := damaged(self.partial, marker):
+            said = f"{min(changed)} in {self.partial} was changed or removed while it was made"
+            raise LatephaseError(f"{said}; nothing was put in place: resume")
 
     def _free(self, place: Path) -> bool:
         """Whether nobody would miss what stands there."""
@@ -230,6 +257,9 @@ class Output:
         old = disk.swap(made, self.target, self._named("target")) if self._folder else None
         if not self._folder:
             made.replace(self.target)
+        elif disk.identity(self.target) != self._made:  # what took its path behind our last check
+            disk.swap(self.target, made, self._named("target"))
+            self.check()
         self._made = None
         disk.sync_folders([self.target.parent])
         if old is None:
@@ -244,44 +274,3 @@ class Output:
         except OSError as error:
             said = f"{self.target} is complete, but what it replaced cannot be removed"
             warnings.warn(f"{said}: {old} ({error.strerror or error})", stacklevel=4)
-
-
-def settle(target: Path) -> None:
-    """Put in order what a process left that died while it held an output.
-
-    Nothing where nothing is left, where a process still holds it, and where nobody may write.
-    """
-    if not os.path.lexists(lock_of(target)):
-        return
-    with suppress(InputError, OSError):
-        lock = Lock(target)
-        try:
-            _put_in_order(target, lock.stale)
-        except BaseException:
-            lock.release(keep=True)
-            raise
-        lock.release()
-
-
-def _put_in_order(target: Path, stale: dict[str, Any]) -> None:
-    """Remove or put back what a dead holder of the lock has left; its notes tell which that is."""
-    if "token" not in stale:
-        return
-    token, partial = stale["token"], partial_of(target)
-    for place, ending in ((target, "target"), (partial, "partial")):
-        aside = _temporary(target, token, ending)
-        if disk.identity(aside) is not None and disk.identity(place) is None:
-            os.rename(aside, place)
-        disk.remove(aside)
-    replaced = stale.get("replaces")
-    if replaced is not None and list(disk.identity(partial) or ()) == replaced:
-        disk.remove(partial)  # the new one is in its place, and this is the old one
-    disk.remove(_temporary(target, token))
-    disk.remove(_temporary(target, token, "draft"))
-    disk.sync_folders([target.parent])
-
-
-def _temporary(target: Path, token: str, ending: str = "") -> Path:
-    """A name beside the target that nobody else has: only one lock has this token."""
-    name = f".{target.name}.{token}"
-    return target.with_name(f"{name}.{ending}" if ending else name)

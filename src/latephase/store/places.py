@@ -10,6 +10,8 @@ from pathlib import Path
 
 from latephase.core.errors import InputError, LatephaseError, Words
 
+from .marker import read_marker
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path takes one of the slashes; C:/ is a drive
 _ENDING = 20  # bytes that our own names beside an output are longer than its own, at most
 
@@ -65,9 +67,23 @@ def _refuse_in_use(target: Path) -> None:
         raise InputError("a folder of its own as output", got, "name one inside this one")
 
 
+def refuse_inside(target: Path) -> None:
+    """Raise InputError on a place inside an output: it would be no output of latephase's then."""
+    for above in target.parents:
+        if read_marker(above) is not None:
+            got = Words(f"{target}, which is inside of {above}")
+            raise InputError("an output that is not inside another", got, "choose another output")
+
+
 def partial_of(target: Path) -> Path:
     """The sibling in which a folder is prepared."""
     return target.with_name(target.name + ".partial")
+
+
+def temporary_of(target: Path, token: str, ending: str = "") -> Path:
+    """A name beside the target that nobody else has: only one lock has this token."""
+    name = f".{target.name}.{token}"
+    return target.with_name(f"{name}.{ending}" if ending else name)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from latephase.core import InputError
 
 from . import disk
 from .marker import Marker, damaged, is_ours, read_marker, strangers
-from .output import Output, settle
+from .order import settle
+from .output import Output
 from .places import claiming, output_path, partial_of, writing
 
 Settings = dict[str, Any]
@@ -33,7 +34,7 @@ class Form(Protocol):
     """How the parts of a result lie in its folder.
 
     kind: what the result is, in messages;  trials, batch: of all, and of a part;  holds: patterns
-    of the names in the folder itself;  place: where the complete folder has its marker.  For
+    of the names of all its files;  place: where the complete folder has its marker.  For
     developers: implement these, and a result can be resumed.
     """
 
@@ -54,8 +55,8 @@ class Form(Protocol):
     def files(self, start: int) -> list[str]:
         """The names of the files of the part that begins with trial `start`."""
 
-    def write(self, folder: Path, start: int, part: Any) -> None:
-        """Write the files of a part.  Raises OSError."""
+    def made(self, folder: Path, start: int, part: Any) -> dict[str, bytes]:
+        """The content of the files of a part, by name; nothing is written.  Raises OSError."""
 
 
 class Work:
@@ -117,10 +118,8 @@ class Work:
         assert self._output is not None
         with writing(self.folder, "what it holds so far was kept"):
             self._output.check()
-            self.form.write(self.folder, start, part)
-            for name in self.form.files(start):
-                self._count(name, disk.sum_of(self.folder / name, sync=True))
-            disk.sync_folders((self.folder / n).parent for n in self.form.files(start))
+            files = self.form.made(self.folder, start, part)
+            self._files |= self._output.put_in(files)
             self._finish(start)
             self._output.mark(self._marker)
 
@@ -202,11 +201,6 @@ class Work:
             lost = marker.finished_trials - self.finished
             warnings.warn(f"{said}; {lost:,} trials are made again", stacklevel=5)
         return self._marker
-
-    def _count(self, name: str, known: disk.Sum | None) -> None:
-        if known is None:
-            raise FileNotFoundError(f"{name} is missing")
-        self._files[name] = known
 
     def _finish(self, start: int) -> None:
         """Count a part as finished."""
