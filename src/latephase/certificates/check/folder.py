@@ -157,14 +157,19 @@ def _starts(parts: list[Path], settings: Settings | None, found: Checked) -> lis
         return [None] * len(parts)
     named = {part: _PART_NAME.fullmatch(part.name) for part in parts}
     numbers = {part: int(name[1]) for part, name in named.items() if name}
+    # Of a number there is one name: -000001 would be a second part 1, counted for another.
+    numbers = {part: k for part, k in numbers.items() if part.name == _part_name(k)}
     due = -(-settings["trials"] // PART)
     missing = due - sum(number < due for number in numbers.values())
     if missing:
         there = set(numbers.values())
-        first = next(k for k in count() if k not in there)
-        line = f"{missing:,} of {due:,} parts are missing, the first certificates-{first:05d}.jsonl"
-        found.faults.append(line)
+        first = _part_name(next(k for k in count() if k not in there))
+        found.faults.append(f"{missing:,} of {due:,} parts are missing, the first {first}")
     return [numbers[part] * PART if part in numbers else None for part in parts]
+
+
+def _part_name(number: int) -> str:
+    return f"certificates-{number:05d}.jsonl"
 
 
 def _each(
