@@ -1,4 +1,4 @@
-"""What a command finds around it: the width of the terminal, and places for caches."""
+"""What a command finds around it and hands on: width of the terminal, caches, the environment."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def set_width() -> None:
     for name in ("LINES", "TERMINAL_WIDTH"):
         if not os.environ.get(name, "0").isdecimal():
             del os.environ[name]
+
+
+def hush_the_tracker() -> None:
+    """Let Python's tracker of semaphores, a process that outlives an interruption, clean up
+    without a word: what it finds then was left on purpose."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
 
 
 def prepare_drawing() -> None:
