@@ -174,6 +174,25 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
     assert "--traceback" in ended.err
 
 
+ADVICE = [
+    (changed("ensemble", ENSEMBLE, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (changed("predict", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (changed("ensemble", ENSEMBLE, {"--out": "theirs"}), "replace it with --force"),
+    (changed("run", {"--data": "theirs/notes.csv"}, {"--label": "y"}), "labels with --label"),
+    (changed("certify", DRAWN, {"--out": "theirs"}), "replace it with --force"),
+]
+
+
+@pytest.mark.parametrize(("words", "advice"), ADVICE)
+def test_what_to_do_is_said_in_flags(latephase, tmp_path, words, advice):
+    """Ground truth: the names of commands and flags in --help; it was in Python's words before."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "notes.csv").write_text("x,label\n1,1\n-1,-1\n")
+    ended = latephase(*words)
+    assert ended.code == 2
+    assert advice in ended.err
+
+
 @pytest.mark.parametrize("how", ["flag", "environment"])
 def test_the_traceback_can_be_seen(latephase, monkeypatch, how):
     """Ground truth: the name of the function in which the error was planted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -16,9 +17,14 @@ pytestmark = pytest.mark.slow
 def test_a_killed_process_is_told_in_one_line():
     """Ground truth: SIGKILL, as a system without memory sends it; it was "unforeseen" before."""
     told = "killed, for want of memory perhaps; half is kept: resume$"
-    with pytest.raises(LatephaseError, match=told), workers(1, "half is kept: resume") as pool:
-        os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
-        pool.submit(abs, -1).result()
+
+    def work() -> None:
+        with workers(1, "half is kept: resume") as pool:
+            os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
+            pool.submit(time.sleep, 60).result()
+
+    with pytest.raises(LatephaseError, match=told):
+        work()
 
 
 def test_errors_of_the_work_stay_what_they_are():

@@ -126,9 +126,7 @@ def certify_ensemble(
     return [row for start in plan.starts for row in parts[start]]
 
 
-def _done(
-    plan: Plan, starts: list[int], processes: int, go_on: str
-) -> Iterator[tuple[int, Part]]:
+def _done(plan: Plan, starts: list[int], processes: int, go_on: str) -> Iterator[tuple[int, Part]]:
     """The parts that begin with the trials `starts`, as they are finished."""
     if processes == 1:
         for start in starts:

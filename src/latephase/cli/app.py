@@ -109,4 +109,4 @@ def exit_code(arguments: Sequence[str] | None) -> int:
         return interrupt.exit_code()
     interrupt.on_interruption(lambda: "after all was done")
     lost = streams.lost()
-    return failures.tell_lost(lost) if lost and not code else code
+    return failures.tell_lost(lost, given) if lost and not code else code

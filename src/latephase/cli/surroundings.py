@@ -33,9 +33,11 @@ def prepare_drawing() -> None:
     """Find matplotlib a place for its caches where its own cannot be written on, without a word.
 
     A user without a name, as in containers, has no home, which matplotlib asks for; one whose home
-    is read-only reads a warning each time.
+    is read-only reads a warning each time.  MPLBACKEND is for windows, and a wrong one an error.
     """
     import logging
+
+    os.environ["MPLBACKEND"] = "agg"
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if not all(map(_can_be_written, _matplotlib_folders())):

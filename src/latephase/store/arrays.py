@@ -45,12 +45,12 @@ class Arrays:
             # zarr-python and xarray read both.
             warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
             warnings.filterwarnings("ignore", message="Consolidated metadata is currently not")
-            group = zarr.create_group(folder, attributes=attributes, overwrite=False)
+            group = zarr.create_group(folder, zarr_format=3, attributes=attributes, overwrite=False)
             for name, variable in self.empty.variables.items():
                 array = self._array(group, str(name), variable)
                 if "trial" not in variable.dims:
                     array[:] = variable.values
-            zarr.consolidate_metadata(folder)
+            zarr.consolidate_metadata(folder, zarr_format=3)
 
     def _array(self, group: zarr.Group, name: str, variable: xr.Variable) -> Any:
         lengths = {**variable.sizes, "trial": self.trials}
@@ -82,7 +82,7 @@ class Arrays:
 
         with _every_chunk():
             for name in map(str, self.empty.data_vars):
-                array = zarr.open_array(folder / name, mode="r+")
+                array = zarr.open_array(folder / name, mode="r+", zarr_format=3)
                 array[start : start + len(part[name])] = part[name]
 
     def read(self, folder: Path) -> xr.Dataset:
@@ -91,7 +91,9 @@ class Arrays:
 
         from .whole_store import WholeStore
 
-        found = xr.open_zarr(WholeStore(folder, read_only=True), chunks=None, consolidated=False)
+        found = xr.open_zarr(
+            WholeStore(folder, read_only=True), chunks=None, consolidated=False, zarr_format=3
+        )
         return found[list(self.empty.data_vars)]
 
 

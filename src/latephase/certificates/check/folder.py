@@ -8,6 +8,7 @@ runs" and "Limits".
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,13 +92,21 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
 def _parts(place: Path) -> list[Path] | None:
     """The files of a folder that should hold certificates; None of a file.  Raises InputError."""
     try:
+        if not os.path.lexists(place):
+            got = Words(f"{shown(str(place))}, which does not exist")
+            raise InputError("a certificate file or a folder of them", got, "check the path")
         if not place.is_dir():
             return None
+        if (place / "zarr.json").exists():
+            got = Words(f"{shown(str(place))}, a Zarr store of runs")
+            raise InputError("a certificate file or a folder of them", got, "use `certify --out`")
         names = [  # what a killed run had begun ends otherwise
             p
             for p in place.glob("[!.]*")
             if p.suffix in (".json", ".jsonl") and p.name != _SETTINGS
         ]
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         got = Words(f"{shown(str(place))} ({shown(str(error), 80)})")
         raise InputError("a certificate file, or a folder", got, "check the path") from None
