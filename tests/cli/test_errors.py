@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from latephase.cli.failures import as_flags
 from latephase.cli.problem import ProblemFlags
 
 RUN = {
@@ -191,6 +192,22 @@ def test_what_to_do_is_said_in_flags(latephase, tmp_path, words, advice):
     ended = latephase(*words)
     assert ended.code == 2
     assert advice in ended.err
+
+
+@pytest.mark.parametrize(
+    ("advice", "said"),
+    [
+        ("wait until it ends, or choose another output", None),
+        ("see --max-steps, --step-size and --at", None),
+        ("the forces that resumed", None),
+        ("raise until, or add `at`", "raise --until, or add --at"),
+        ("raise max_steps", "raise --max-steps"),
+        ("go on with resume", "go on with --resume"),
+    ],
+)
+def test_only_names_of_flags_become_flags(advice, said):
+    """Ground truth: the same words in English, and flags that are flags already."""
+    assert as_flags(advice) == (said or advice)
 
 
 @pytest.mark.parametrize("how", ["flag", "environment"])

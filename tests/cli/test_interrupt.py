@@ -241,3 +241,25 @@ def test_a_signal_to_the_whole_group_is_told_in_one_line(tmp_path, numbers):
     assert process.returncode == 128 + numbers[0]
     assert err.count("\n") == 1, err
     assert err.startswith("latephase: interrupted; ")
+
+
+WITHDRAWN = {
+    "network": ("latephase.runs", "simulate", "run", ["--until", "10", "--save", "net.npz"]),
+    "certificate": ("latephase.certificates", "certify", "certify", ["--out", "c.json"]),
+}
+
+
+@pytest.mark.parametrize("what", WITHDRAWN)
+def test_an_interrupted_file_leaves_no_lock_in_compiled_code(start, tmp_path, problem, what):
+    """Ground truth: the folder, empty before; the lock stayed, for Python never gets to unwind."""
+    room, name, command, flags = WITHDRAWN[what]
+    stuck = f"import {room}\n{room}.{name} = lambda *_, **__: endless()"
+    called = f"main({[command, *problem, *flags]!r})"
+    process = start([sys.executable, "-c", f"{ENDLESS}\n{stuck}\n{called}"])
+    assert process.stdout.readline() == "at work\n", process.stderr.read()
+    time.sleep(0.3)  # until the loop runs
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143
+    assert err.startswith(f"latephase: interrupted; no {what} was written and nothing was kept; ")
+    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,8 @@ from latephase.core.shown import LONGEST, shortened
 UNFORESEEN, BAD_INPUT = 1, 2
 SWITCH = "LATEPHASE_TRACEBACK"
 # What to do is said in the words of Python: here those are flags, and `simulate` is `run`.
-_FLAGS = "resume|force|max_steps|slide_tolerance|until|samples|dtype|`(?:at|label|positive|out)`"
+_FLAGS = "resume|force|max_steps|slide_tolerance|dtype|`(?:at|label|positive|out)`"
+_FLAGS += "|(?<=raise )(?:until|samples)"  # elsewhere these are English
 _IN_PYTHON = re.compile(rf"(?<![-\w])({_FLAGS}|simulate)(?![-\w])")
 
 
