@@ -145,7 +145,7 @@ def test_what_was_edited_in_a_folder_is_found(latephase, tmp_path):
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --trials 5", "--trials"),
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --resume", "--resume"),
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --claim best", "best"),
-        ("--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1", "two neurons"),
+        ("--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1", "two ReLU neurons"),
         ("--weights nan,1 --biases 0,0", "nan"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from latephase.cli.failures import as_flags
 from latephase.cli.problem import ProblemFlags
 
 RUN = {
@@ -85,7 +86,7 @@ BAD_ENSEMBLES = {
     "trials negative": ({"--trials": "-5"}, "--trials"),
     "unknown initializer": ({"--init": "glorot"}, "xavier_normal"),
     "one class": ({"--labels": "1,1"}, "classes"),
-    "three points": ({"--inputs": "1,-1,2", "--labels": "1,-1,1"}, "two points"),
+    "no output weights": ({"--width": "3"}, "alternating"),
     "until in words": ({"--until": "abc"}, "abc"),
     "at beyond until": ({"--at": "101"}, "101"),
     "seed negative": ({"--seed": "-1"}, "--seed"),
@@ -175,6 +176,41 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
     assert ended.err.count("\n") == 1
     assert "ArithmeticError: the sun went out" in ended.err
     assert "--traceback" in ended.err
+
+
+ADVICE = [
+    (changed("ensemble", ENSEMBLE, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (changed("predict", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (changed("ensemble", ENSEMBLE, {"--out": "theirs"}), "replace it with --force"),
+    (changed("run", {"--data": "theirs/notes.csv"}, {"--label": "y"}), "labels with --label"),
+    (changed("certify", DRAWN, {"--out": "theirs"}), "replace it with --force"),
+]
+
+
+@pytest.mark.parametrize(("words", "advice"), ADVICE)
+def test_what_to_do_is_said_in_flags(latephase, tmp_path, words, advice):
+    """Ground truth: the names of commands and flags in --help; it was in Python's words before."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "notes.csv").write_text("x,label\n1,1\n-1,-1\n")
+    ended = latephase(*words)
+    assert ended.code == 2
+    assert advice in ended.err
+
+
+@pytest.mark.parametrize(
+    ("advice", "said"),
+    [
+        ("wait until it ends, or choose another output", None),
+        ("see --max-steps, --step-size and --at", None),
+        ("the forces that resumed", None),
+        ("raise until, or add `at`", "raise --until, or add --at"),
+        ("raise max_steps", "raise --max-steps"),
+        ("go on with resume", "go on with --resume"),
+    ],
+)
+def test_only_names_of_flags_become_flags(advice, said):
+    """Ground truth: the same words in English, and flags that are flags already."""
+    assert as_flags(advice) == (said or advice)
 
 
 @pytest.mark.parametrize("how", ["flag", "environment"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -201,3 +202,64 @@ def test_nothing_is_raised_in_a_module_that_is_being_loaded(start, tmp_path):
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == ["latephase: interrupted; nothing was kept"]
+
+
+SHARED = """
+import time
+from latephase.cli import app, main
+from latephase.core.workers import workers
+
+def shared():
+    with workers(2) as pool:
+        for waiting in [pool.submit(time.sleep, 0.1) for _ in range(2)]:
+            waiting.result()
+        print("at work", flush=True)
+        pool.submit(time.sleep, 60).result()
+
+if __name__ == "__main__":
+    app.app.command("shared")(shared)
+    import sys; sys.argv = ["latephase", "shared"]
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    "numbers", [[signal.SIGHUP], [signal.SIGINT] * 2, [signal.SIGTERM, signal.SIGHUP]]
+)
+def test_a_signal_to_the_whole_group_is_told_in_one_line(tmp_path, numbers):
+    """Ground truth: what a closed terminal sends; it ended Python's tracker, with tracebacks."""
+    (tmp_path / "shared.py").write_text(SHARED)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    words = [sys.executable, "shared.py"]
+    ours = {"cwd": tmp_path, "start_new_session": True, "preexec_fn": ctrl_c_works}
+    with subprocess.Popen(words, **ours, **pipes) as process:
+        assert process.stdout.readline() == "at work\n", process.stderr.read()
+        for number in numbers:
+            os.killpg(process.pid, number)
+            time.sleep(0.02)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + numbers[0]
+    assert err.count("\n") == 1, err
+    assert err.startswith("latephase: interrupted; ")
+
+
+WITHDRAWN = {
+    "network": ("latephase.runs", "simulate", "run", ["--until", "10", "--save", "net.npz"]),
+    "certificate": ("latephase.certificates", "certify", "certify", ["--out", "c.json"]),
+}
+
+
+@pytest.mark.parametrize("what", WITHDRAWN)
+def test_an_interrupted_file_leaves_no_lock_in_compiled_code(start, tmp_path, problem, what):
+    """Ground truth: the folder, empty before; the lock stayed, for Python never gets to unwind."""
+    room, name, command, flags = WITHDRAWN[what]
+    stuck = f"import {room}\n{room}.{name} = lambda *_, **__: endless()"
+    called = f"main({[command, *problem, *flags]!r})"
+    process = start([sys.executable, "-c", f"{ENDLESS}\n{stuck}\n{called}"])
+    assert process.stdout.readline() == "at work\n", process.stderr.read()
+    time.sleep(0.3)  # until the loop runs
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143
+    assert err.startswith(f"latephase: interrupted; no {what} was written and nothing was kept; ")
+    assert list(tmp_path.iterdir()) == []

@@ -93,9 +93,10 @@ def test_without_any_descriptor_what_is_kept_is_complete(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
-def test_a_full_disk_below_stdout_is_told_and_loses_no_result(tmp_path):
+@pytest.mark.parametrize("flags", [["--save", "net.npz"], ["--save=net.npz"], []])
+def test_a_full_disk_below_stdout_is_told_and_loses_no_result(tmp_path, flags):
     """Ground truth: exit code 1, one line that says so, and the network that was to be saved."""
-    words = [sys.executable, "-m", "latephase", *DEAD.split(), "--save", "net.npz"]
+    words = [sys.executable, "-m", "latephase", *DEAD.split(), *flags]
     with open("/dev/full", "wb") as full:
         found = subprocess.run(
             words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
@@ -103,7 +104,9 @@ def test_a_full_disk_below_stdout_is_told_and_loses_no_result(tmp_path):
     assert found.returncode == 1
     assert found.stderr.startswith("latephase: expected a standard output that can be written on, ")
     assert found.stderr.count("\n") == 1
-    assert (tmp_path / "net.npz").stat().st_size > 0
+    assert ("(what --save names is complete)" in found.stderr) == bool(flags)
+    assert ("is complete" in found.stderr) == bool(flags)
+    assert (tmp_path / "net.npz").exists() == bool(flags)
 
 
 @pytest.mark.parametrize(("left", "code"), [("stdout", 1), ("stderr", 0)])

@@ -74,9 +74,50 @@ def test_a_working_directory_that_is_gone_is_no_failure(tmp_path):
     inside = (
         "import os, sys; from latephase.cli import main; os.rmdir(os.getcwd()); main(sys.argv[1:])"
     )
-    for more, code in ([], 0), (["--save", "net.npz"], 2):
+    absolute = ["--save", str(tmp_path / "net.npz")]
+    for more, code in ([], 0), (["--save", "net.npz"], 2), (absolute, 0):
         gone.mkdir()
         words = [sys.executable, "-c", inside, *DEAD.split(), *more]
         found = subprocess.run(words, cwd=gone, capture_output=True, text=True, timeout=60)
         assert found.returncode == code, found.stderr
         assert found.stderr.count("\n") == (code != 0)
+
+
+THREE = (
+    "run --inputs 1,-1,2 --labels 1,-1,1 --weights 0.7,-0.4 --biases 0.1,0.2 --step-size 0.1 "
+    "--until 10 --at 0"
+)
+
+
+@pytest.mark.parametrize(("name", "value"), [("JAX_PLATFORMS", "bogus"), ("JAX_ENABLE_X64", "no?")])
+def test_what_jax_cannot_read_is_told_by_its_name(monkeypatch, name, value):
+    """Ground truth: the variable that was set; it was "unforeseen" before."""
+    monkeypatch.setenv(name, value)
+    words = [sys.executable, "-m", "latephase", *THREE.split()]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(
+        f"latephase: expected an environment in which JAX starts, got {name}={value} ("
+    )
+
+
+def test_stores_and_figures_do_not_depend_on_the_environment(tmp_path):
+    """Ground truth: format 3 in zarr.json, and a module that loads; both failed before."""
+    code = """
+from latephase.cli import surroundings
+surroundings.prepare_drawing()
+import matplotlib, pathlib, sys, xarray
+from latephase.report.data import write_runs
+import latephase as lp
+lp.ensemble("he_normal", lp.Dataset([1.0, -1.0], [1, -1]), lp.GradientDescent(0.1), trials=2,
+            seed=0, until="1e3", at=["0"], out="runs.zarr")
+write_runs(xarray.Dataset({"a": ("x", [1.0])}), pathlib.Path("page.zarr"))
+"""
+    there = os.environ | {"ZARR_DEFAULT_ZARR_FORMAT": "2", "MPLBACKEND": "bogus"}
+    words = [sys.executable, "-c", code]
+    ended = subprocess.run(
+        words, cwd=tmp_path, env=there, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    for store in "runs.zarr", "page.zarr":
+        assert '"zarr_format": 3' in (tmp_path / store / "zarr.json").read_text()

@@ -40,3 +40,16 @@ def test_a_folder_that_does_not_tell_all_has_a_code_of_its_own(latephase, tmp_pa
         settings.write_text(text)
         ended = latephase("verify", "certs")
         assert (ended.code, "settings.json" in ended.out) == (1, True)
+
+
+def test_what_is_no_certificate_is_bad_input(latephase, tmp_path, monkeypatch):
+    """Ground truth: what stands there; a store was "invalid" and ~ a folder of that name before."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "runs.zarr").mkdir()
+    (tmp_path / "runs.zarr" / "zarr.json").write_text("{}")
+    for path, word in ("~/runs.zarr", "a Zarr store of runs"), ("none", "which does not exist"):
+        ended = latephase("verify", path)
+        assert ended.code == 2
+        assert "expected a certificate file or a folder of them, got" in ended.err
+        assert word in ended.err
+        assert ended.err.count("\n") == 1

@@ -331,7 +331,8 @@ HOSTILE_CSVS = {
     "many quoted lines": ('"a\n",' * 2**19, "in a line"),
     "huge exponents": (HEAD + f"1,2,1e{10**17}\n1,2,1e-{10**17}", "line 3"),
     "acting text": ("x\x1b[2K\u202e\0,label\n\x1b,1\n", r"\x1b[2K\u202e\x00"),
-    "nothing but line ends": ("\n" * 2**20, "empty"),
+    "nothing but line ends": ("\n" * 2**20, "at most 1,000 empty lines"),
+    "line ends behind points": (HEAD + "1,2,1\n3,4,-1\n" + "\r\n" * 1001, "line 1,005"),
     "nothing but commas": ("," * 2**19, "name for each column"),
 }
 

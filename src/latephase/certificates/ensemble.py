@@ -112,7 +112,10 @@ def certify_ensemble(
         if work is not None:
             kept = [start for start in plan.starts if start not in left]
             parts = {start: list(map(_counted_in, form.read(work.folder, start))) for start in kept}
-        for start, (rows, lines) in _done(plan, left, at_once):
+        go_on = "nothing was kept: start again"
+        if work is not None:
+            go_on = f"finished parts are kept in {work.folder}: go on with resume"
+        for start, (rows, lines) in _done(plan, left, at_once, go_on):
             parts[start] = rows
             if work is not None:
                 work.add(start, lines)
@@ -123,13 +126,13 @@ def certify_ensemble(
     return [row for start in plan.starts for row in parts[start]]
 
 
-def _done(plan: Plan, starts: list[int], processes: int) -> Iterator[tuple[int, Part]]:
+def _done(plan: Plan, starts: list[int], processes: int, go_on: str) -> Iterator[tuple[int, Part]]:
     """The parts that begin with the trials `starts`, as they are finished."""
     if processes == 1:
         for start in starts:
             yield start, run_part(plan, start)
         return
-    with workers(processes) as pool:
+    with workers(processes, go_on) as pool:
         waiting = {pool.submit(run_part, plan, start): start for start in starts}
         for future in as_completed(waiting):
             yield waiting.pop(future), future.result()

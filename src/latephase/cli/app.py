@@ -91,6 +91,7 @@ def exit_code(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     streams.prepare()
     surroundings.set_width()
+    surroundings.hush_the_tracker()
     try:
         with interrupt.raised():
             done: Any = app(args=given, prog_name="latephase", standalone_mode=False)
@@ -108,4 +109,4 @@ def exit_code(arguments: Sequence[str] | None) -> int:
         return interrupt.exit_code()
     interrupt.on_interruption(lambda: "after all was done")
     lost = streams.lost()
-    return failures.tell_lost(lost) if lost and not code else code
+    return failures.tell_lost(lost, given) if lost and not code else code

@@ -6,6 +6,7 @@ while the command line is parsed, so a command is called with values, or not at 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -56,6 +57,11 @@ def whole(text: str, flag: str) -> int:
 def words(text: str, flag: str) -> list[str]:
     """The parts between commas; none of an empty text."""
     return [word.strip() for word in text.split(",")] if text.strip() else []
+
+
+def path(text: str, flag: str) -> str:
+    """A path; behind = shells leave ~ as it is."""
+    return os.path.expanduser(text)
 
 
 def _option(
@@ -244,17 +250,28 @@ All = Annotated[
         "--all", "Also what goes beyond the paper: certificates, studies, remedies, arithmetic."
     ),
 ]
-Certificates = Annotated[str, typer.Argument(metavar="PATH", help="A file, or a folder of them.")]
+Certificates = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="A file, or a folder of them.", callback=os.path.expanduser
+    ),
+]
 
 # Where results go.
-Save = Annotated[str | None, _option("FILE.npz", "Write the network of the latest sample reached.")]
-ReportFolder = Annotated[str, _option("DIR", "Folder of the report; an earlier one is replaced.")]
-ComparisonFolder = Annotated[
-    str | None, _option("DIR", "Folder for page, tables, figures and runs.")
+Save = Annotated[
+    str | None, _option("FILE.npz", "Write the network of the latest sample reached.", path)
 ]
-RunStore = Annotated[str | None, _option("DIR", "Zarr store to write; renamed when complete.")]
+ReportFolder = Annotated[
+    str, _option("DIR", "Folder of the report; an earlier one is replaced.", path)
+]
+ComparisonFolder = Annotated[
+    str | None, _option("DIR", "Folder for page, tables, figures and runs.", path)
+]
+RunStore = Annotated[
+    str | None, _option("DIR", "Zarr store to write; renamed when complete.", path)
+]
 CertificatePath = Annotated[
-    str | None, _option("PATH", "File to write, or folder of files with --init.")
+    str | None, _option("PATH", "File to write, or folder of files with --init.", path)
 ]
 Resume = Annotated[bool, _switch("--resume", "Go on with an interrupted --out.")]
 Force = Annotated[bool, _switch("--force", "Replace --out even if latephase did not write it.")]

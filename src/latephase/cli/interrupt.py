@@ -181,12 +181,6 @@ def _last_words() -> None:
 
 
 def _leave() -> NoReturn:
-    if "multiprocessing.util" in sys.modules:  # else its tracker warns of semaphores, after us
-        from multiprocessing.util import _run_finalizers  # type: ignore[attr-defined]
-
-        tidying = threading.Thread(target=_run_finalizers, args=(0,), daemon=True)
-        tidying.start()
-        tidying.join(_PATIENCE)
     os._exit(exit_code())  # threads in compiled code would hold up any other way out
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from latephase.cli import interrupt
+from latephase.cli.failures import as_flags
 from latephase.cli.streams import say
 from latephase.core import InputError
 
@@ -53,7 +54,7 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
 def warnings_told() -> Iterator[None]:
     """Within, a warning is one line on stderr, like everything that is said there."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+        warnings.showwarning = lambda message, *_: say(f"warning: {as_flags(str(message))}")
         yield
 
 
@@ -70,14 +71,21 @@ def reserved(out: str | None, force: bool, what: str) -> Iterator[Output | None]
         yield None
         return
     with warnings_told(), Output(out, force=force) as output:
-
-        def withdrawn() -> str:
-            output.close()
-            return f"no {what} was written and nothing was kept; start again to make it"
-
-        # Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
-        interrupt.on_interruption(withdrawn)
+        withdraw_if_interrupted(output, what)
         yield output
+
+
+def withdraw_if_interrupted(output: Output, what: str) -> None:
+    """Let an interruption abandon a claimed output.
+
+    Where compiled code keeps Python from unwinding, the interruption is all that cleans up.
+    """
+
+    def withdrawn() -> str:
+        output.close()
+        return f"no {what} was written and nothing was kept; start again to make it"
+
+    interrupt.on_interruption(withdrawn)
 
 
 def command_line() -> str:

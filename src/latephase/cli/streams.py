@@ -52,7 +52,8 @@ def prepare() -> None:
 
     What an encoding lacks (ASCII, latin-1, cp437) is printed in plain characters.  A descriptor
     that is closed (`>&-`) is opened on nothing: the next file would get its number, and with it
-    what is printed.  A program that has streams of its own keeps them.
+    what is printed.  Who closes one wants nothing of it: that is no failure, as /dev/null is none,
+    and unlike a full disk.  A program that has streams of its own keeps them.
     """
     global _out, _err
     codecs.register_error(_NAME, _in_plain_characters)

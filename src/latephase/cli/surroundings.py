@@ -1,4 +1,4 @@
-"""What a command finds around it: the width of the terminal, and places for caches."""
+"""What a command finds around it and hands on: width of the terminal, caches, the environment."""
 
 from __future__ import annotations
 
@@ -22,13 +22,22 @@ def set_width() -> None:
             del os.environ[name]
 
 
+def hush_the_tracker() -> None:
+    """Let Python's tracker of semaphores, a process that outlives an interruption, clean up
+    without a word: what it finds then was left on purpose."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+
+
 def prepare_drawing() -> None:
     """Find matplotlib a place for its caches where its own cannot be written on, without a word.
 
     A user without a name, as in containers, has no home, which matplotlib asks for; one whose home
-    is read-only reads a warning each time.
+    is read-only reads a warning each time.  MPLBACKEND is for windows, and a wrong one an error.
     """
     import logging
+
+    os.environ["MPLBACKEND"] = "agg"
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if not all(map(_can_be_written, _matplotlib_folders())):

@@ -9,12 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from pathlib import Path
 from types import FrameType
 
 import numpy
+
+from latephase.core.errors import LatephaseError
 
 _SIGNALS = {
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -22,22 +25,31 @@ _SIGNALS = {
 
 
 @contextmanager
-def workers(processes: int) -> Iterator[ProcessPoolExecutor]:
+def workers(
+    processes: int, kept: str = "nothing was kept: start again"
+) -> Iterator[ProcessPoolExecutor]:
     """A pool of fresh interpreters; the main module must be one that can be imported.
 
     What a terminal or a service manager sends to all processes of a group is the parent's to
     answer: they stop at once if the block is left by an exception, and end when the parent ends,
-    however it does.
+    however it does.  kept: what is kept if one of them is killed, and how to go on; then the block
+    raises LatephaseError.
     """
+    with _signals_held_back(), _anywhere():
+        if os.name == "posix":  # the tracker of the pool's semaphores must outlive us all
+            resource_tracker.ensure_running()
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _start)
     try:
-        with _signals_held_back():  # inherited: not even their imports are interrupted
+        with _signals_held_back(), _anywhere():  # inherited: not even imports are interrupted
             for _ in range(processes):  # one is started for each task while none is idle yet
                 pool.submit(os.getpid)
         yield pool
-    except BaseException:
+    except BaseException as error:
         for process in list(pool._processes.values()):
             process.kill()
+        if isinstance(error, BrokenProcessPool):
+            said = "a process that shared the work was killed, for want of memory perhaps"
+            raise LatephaseError(f"{said}; {kept}") from error
         raise
     finally:
         pool.shutdown(cancel_futures=True)
@@ -85,6 +97,23 @@ def _signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _anywhere() -> Iterator[None]:
+    """Within, there is a working folder: nothing is started from one that was removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        here = os.open(".", os.O_RDONLY)
+        try:
+            os.chdir(os.sep)
+            yield
+        finally:
+            os.fchdir(here)
+            os.close(here)
+    else:
+        yield
 
 
 def _start() -> None:

@@ -23,6 +23,7 @@ from latephase.problem.checks import LABELS
 
 MOST_BYTES = 64 << 20
 MOST_POINTS = 10**6
+MOST_BLANK = 1000  # lines
 MOST_IN_LINE = 1 << 20  # characters: forty thousand columns of doubles
 MOST_IN_FIELD = 2000  # characters: a double has at most 1077 digits
 # float() reads more than this: 1_000, infinity, digits of other scripts.  Each text in one way
@@ -74,7 +75,7 @@ def labelled_points(path: object, label: str, positive: object) -> tuple[Floats,
 def _rows(raw: bytes) -> Iterator[Row]:
     """The lines that are not blank, fields without the space around them."""
     text = io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig", newline="")
-    line, taken = 1, 0
+    line, taken, blank = 1, 0, 0
 
     def lines() -> Iterator[str]:
         nonlocal taken
@@ -92,12 +93,22 @@ def _rows(raw: bytes) -> Iterator[Row]:
             if fields not in ([], [""]):
                 _check_lengths(fields, line)
                 yield Row(line, fields)
+            else:
+                blank = _counted(blank, line)
             line, taken = reader.line_num + 1, 0  # of a field over several lines the first is told
     except csv.Error as error:
         got = Words(f"line {line} ({error})")
         raise InputError("a CSV file", got, _MEND) from None
     except UnicodeDecodeError:
         raise _no_text(raw) from None
+
+
+def _counted(blank: int, line: int) -> int:
+    """One more blank line."""
+    if blank == MOST_BLANK:
+        got = Words(f"more up to line {line:,}")
+        raise InputError(f"at most {MOST_BLANK:,} empty lines", got, "remove them")
+    return blank + 1
 
 
 def _check_lengths(fields: list[str], line: int) -> None:

@@ -133,4 +133,11 @@ def write_runs(runs: xr.Dataset, path: Path) -> None:
 def _write(dataset: xr.Dataset, path: Path) -> None:
     """A Zarr group whose chunks carry checksums."""
     encoding = {name: {"compressors": compressors()} for name in dataset.variables}
-    dataset.to_zarr(path, mode="w", consolidated=False, encoding=encoding, write_empty_chunks=True)
+    dataset.to_zarr(
+        path,
+        mode="w",
+        zarr_format=3,
+        consolidated=False,
+        encoding=encoding,
+        write_empty_chunks=True,
+    )

@@ -139,7 +139,8 @@ def _stored(
     with Work(out, store, settings, resume=resume, force=force) as work:
         if work.complete:
             return store.read(work.folder)
-        for start, found in _batches(plan, work.left(), work.finished, most, progress):
+        kept = f"finished batches are kept in {work.folder}: resume"
+        for start, found in _batches(plan, work.left(), work.finished, most, progress, kept):
             work.add(start, found)
         return store.read(work.publish())
 
@@ -150,10 +151,12 @@ def _batches(
     finished: int,
     most: int | None,
     progress: Progress | None,
+    kept: str = "nothing was kept: start again",
 ) -> Iterator[tuple[int, Variables]]:
     """Run the batches that begin with the trials `starts`: (first trial, its variables).
 
-    finished: how many trials are finished already;  most: the processes that may be used.
+    finished: how many trials are finished already;  most: the processes that may be used;  kept:
+    what is said of the rest if one of these is killed.
     """
     count = _processes(plan, plan.trials - finished, most)
 
@@ -161,7 +164,7 @@ def _batches(
         if progress:
             progress(before + done, plan.trials)
 
-    with workers(count) if count > 1 else nullcontext() as pool:
+    with workers(count, kept) if count > 1 else nullcontext() as pool:
         run = run_batch if plan.all_at_once else partial(run_one_by_one, pool)
         for start in starts:
             yield start, run(plan, start, partial(told, finished))

@@ -35,6 +35,7 @@ ABOUT = {
     "margin_error": ("max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)", "1"),
     "rigour": ("how `error` and the values were obtained; empty where not reached", ""),
     # of `compare`
+    "fitted": ("whether both points are on their side at the last sample", ""),
     "limit_gap": (
         "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
         "input unit",
@@ -48,7 +49,7 @@ ABOUT = {
     ),
     "current_law_offset": ("offset of that law, on the clock of flow time", "1"),
 }
-"""Long name and units of every variable over time, whichever entrance it comes from."""
+"""Long name and units of every variable but `OF_TRIAL`, whichever entrance it comes from."""
 
 OF_TRIAL = {
     "regime": ("how the run ends", ""),
@@ -85,8 +86,7 @@ def dataset(
     data = {}
     for name, values in variables.items():
         dims = over.get(name, (*lead, "time", *_INNER.get(name, ())))
-        table = ABOUT if "time" in dims else OF_TRIAL
-        long_name, units = table.get(name, (name, ""))
+        long_name, units = (ABOUT | OF_TRIAL).get(name, (name, ""))
         data[name] = (dims, values, {"long_name": long_name, "units": units})
     coordinates = {
         "time": ("time", [t.text for t in samples], {"long_name": "time as given"}),

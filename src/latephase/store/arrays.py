@@ -50,12 +50,12 @@ class Arrays:
             # zarr-python and xarray read both.
             warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
             warnings.filterwarnings("ignore", message="Consolidated metadata is currently not")
-            group = zarr.create_group(folder, attributes=attributes, overwrite=False)
+            group = zarr.create_group(folder, zarr_format=3, attributes=attributes, overwrite=False)
             for name, variable in self.empty.variables.items():
                 array = self._array(group, str(name), variable)
                 if "trial" not in variable.dims:
                     array[:] = variable.values
-            zarr.consolidate_metadata(folder)
+            zarr.consolidate_metadata(folder, zarr_format=3)
 
     def _array(self, group: zarr.Group, name: str, variable: xr.Variable) -> Any:
         lengths = {**variable.sizes, "trial": self.trials}
@@ -90,7 +90,7 @@ class Arrays:
         store = Kept(folder)
         with _every_chunk():
             for name in map(str, self.empty.data_vars):
-                array = zarr.open_array(store, path=name, mode="r+")
+                array = zarr.open_array(store, path=name, mode="r+", zarr_format=3)
                 array[start : start + len(part[name])] = part[name]
         return store.made
 
@@ -100,7 +100,9 @@ class Arrays:
 
         from .zarr_stores import WholeStore
 
-        found = xr.open_zarr(WholeStore(folder, read_only=True), chunks=None, consolidated=False)
+        found = xr.open_zarr(
+            WholeStore(folder, read_only=True), chunks=None, consolidated=False, zarr_format=3
+        )
         return found[list(self.empty.data_vars)]
 
 

@@ -32,6 +32,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
 OLD_OR_NEW = os.O_RDWR | os.O_CREAT | _PLAIN
 _WINDOWS = os.name == "nt"
 _LARGEST = 2**28  # bytes: the marker of a million files has half of them
+_MARKS = 10**6  # of JSON, and one more for 32 bytes: a file in a marker has three, and over 100
 _UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -148,8 +149,11 @@ def content_of(path: Path) -> bytes | None:
 
 def object_in(found_bytes: bytes | None) -> dict[str, Any]:
     """The JSON object in bytes, whatever they are; empty where there is none."""
+    text = found_bytes or b""
+    if any(text.count(mark) > _MARKS + len(text) // 32 for mark in (b",", b"[", b"{")):
+        return {}  # before empty lists and the like take memory
     try:
-        found = json.loads(found_bytes or b"")
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -62,7 +62,7 @@ def _refuse_broken(named: Path) -> None:
 def _refuse_in_use(target: Path) -> None:
     """Raise InputError on what must stay, whatever is forced."""
     mounted = os.path.ismount(target) or str(target) in _mounts()
-    if mounted or any(target in (kept, *kept.parents) for kept in (Path.cwd(), *_homes())):
+    if mounted or any(target in (kept, *kept.parents) for kept in _places_in_use()):
         got = Words(f"{target}, {'a mount point' if mounted else 'a folder in use'}")
         raise InputError("a folder of its own as output", got, "name one inside this one")
 
@@ -109,8 +109,10 @@ def writing(place: Path, kept: str) -> Iterator[None]:
         raise LatephaseError(f"could not write {place} ({reason}); {kept}") from None
 
 
-def _homes() -> Iterator[Path]:
-    """The homes that are known: containers may run without any."""
+def _places_in_use() -> Iterator[Path]:
+    """The working folder, unless it is gone, and the homes: containers may run without any."""
+    with suppress(FileNotFoundError):
+        yield Path.cwd()
     with suppress(RuntimeError):
         yield Path.home().resolve()
     with suppress(ImportError):

@@ -199,7 +199,8 @@ class Work:
         if bad:
             said = f"{len(bad)} files of {source} are damaged or missing, {min(bad)} first"
             lost = marker.finished_trials - self.finished
-            warnings.warn(f"{said}; {lost:,} trials are made again", stacklevel=5)
+            again = f"{lost:,} trials are made again" if lost else "they are written anew"
+            warnings.warn(f"{said}; {again}", stacklevel=5)
         return self._marker
 
     def _finish(self, start: int) -> None:

@@ -86,6 +86,19 @@ def test_missing_parts_are_told(certs, part):
     assert "not about" not in faults
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("alike", [os.symlink, os.link])
+@pytest.mark.parametrize("digits", [6, 15])
+def test_a_part_under_a_second_name_stands_for_no_other(certs, number, alike, digits):
+    """Ground truth: the names that parts are written under; seen to pass as whole before."""
+    part = certs / PARTS[number]
+    again = certs / f"certificates-{number:0{digits}d}.jsonl"
+    alike(part, again)
+    assert f"{again.name}: not a part of what the settings describe" in told(certs)[1]
+    (certs / PARTS[1 - number]).unlink()
+    assert f"the first {PARTS[1 - number]}" in told(certs)[1]
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import tracemalloc
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from importlib.resources import files
@@ -69,6 +70,12 @@ def test_files_are_replaced_only_if_they_are_certificates(tmp_path):
     with pytest.raises(lp.InputError, match="something else"):
         save(found, place)
     assert place.read_text() == "my notes"
+    place.write_bytes(b'{"a":[' + b"[]," * 10**6 + b"[]]}")
+    tracemalloc.start()
+    with pytest.raises(lp.InputError, match="something else"):
+        save(found, place)
+    assert tracemalloc.get_traced_memory()[1] < 2**24  # a certificate has 2^20 bytes at most
+    tracemalloc.stop()
     save(found, place, force=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run.cert.json"]
 

@@ -8,6 +8,7 @@ runs" and "Limits".
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,13 +92,21 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
 def _parts(place: Path) -> list[Path] | None:
     """The files of a folder that should hold certificates; None of a file.  Raises InputError."""
     try:
+        if not os.path.lexists(place):
+            got = Words(f"{shown(str(place))}, which does not exist")
+            raise InputError("a certificate file or a folder of them", got, "check the path")
         if not place.is_dir():
             return None
+        if (place / "zarr.json").exists():
+            got = Words(f"{shown(str(place))}, a Zarr store of runs")
+            raise InputError("a certificate file or a folder of them", got, "use `certify --out`")
         names = [  # what a killed run had begun ends otherwise
             p
             for p in place.glob("[!.]*")
             if p.suffix in (".json", ".jsonl") and p.name != _SETTINGS
         ]
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         got = Words(f"{shown(str(place))} ({shown(str(error), 80)})")
         raise InputError("a certificate file, or a folder", got, "check the path") from None
@@ -157,14 +166,19 @@ def _starts(parts: list[Path], settings: Settings | None, found: Checked) -> lis
         return [None] * len(parts)
     named = {part: _PART_NAME.fullmatch(part.name) for part in parts}
     numbers = {part: int(name[1]) for part, name in named.items() if name}
+    # Of a number there is one name: -000001 would be a second part 1, counted for another.
+    numbers = {part: k for part, k in numbers.items() if part.name == _part_name(k)}
     due = -(-settings["trials"] // PART)
     missing = due - sum(number < due for number in numbers.values())
     if missing:
         there = set(numbers.values())
-        first = next(k for k in count() if k not in there)
-        line = f"{missing:,} of {due:,} parts are missing, the first certificates-{first:05d}.jsonl"
-        found.faults.append(line)
+        first = _part_name(next(k for k in count() if k not in there))
+        found.faults.append(f"{missing:,} of {due:,} parts are missing, the first {first}")
     return [numbers[part] * PART if part in numbers else None for part in parts]
+
+
+def _part_name(number: int) -> str:
+    return f"certificates-{number:05d}.jsonl"
 
 
 def _each(

@@ -21,13 +21,15 @@ from latephase.certificates.prove.walk.step import BOTH, Balls
 from latephase.certificates.verdict import Undecided, Verdict
 from latephase.core import LogTime
 from latephase.core.balls import exact, precision
+from latephase.core.errors import InputError
+from latephase.core.foreign import json_object
 from latephase.problem import Dataset, ShallowReLU
-from latephase.store import disk
 from latephase.store.output import Output
 
 from .numbers import at_least, at_most, interval, rational, text
 
 FORMAT = "latephase certificate 1"
+MOST_BYTES = 1 << 20  # of a certificate, as its checker has it
 TIMES = ("1e6", "1e100", "1e1000")
 Body = dict[str, Any]
 
@@ -101,7 +103,10 @@ def claimed(path: object, *, force: bool = False) -> Output:
 
 def _is_certificate(file: Path) -> bool:
     """Whether a file is a certificate as it was written."""
-    body = disk.object_in(disk.content_of(file))
+    try:
+        body = json_object(file, "certificate", MOST_BYTES)
+    except InputError:
+        return False
     return body.get("format") == FORMAT and body.get("digest") == digest(body)
 
 

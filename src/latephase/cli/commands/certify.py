@@ -67,6 +67,8 @@ def command(
         from latephase.certificates.file.record import claimed, save
 
         with nullcontext() if out is None else claimed(out, force=force) as place:
+            if place is not None:
+                kept.withdraw_if_interrupted(place, "certificate")
             found = certify(*problem, claim=claim, progress=shown)
             if place is not None:
                 save(found, place)

@@ -50,7 +50,7 @@ def command(
     until: flags.UntilStepped = "1e4",
     trials: flags.Trials = 200,
     seed: flags.Seed = 0,
-    samples: flags.Samples = 41,
+    samples: flags.Samples = 60,
     out: flags.ComparisonFolder = None,
     force: flags.Force = False,
 ) -> None:

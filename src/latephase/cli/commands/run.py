@@ -6,7 +6,7 @@ import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from latephase.cli import flags, hints, interrupt, printing
+from latephase.cli import flags, hints, interrupt, kept, printing
 from latephase.cli import samples as sampled
 from latephase.cli.failures import told_warnings
 from latephase.cli.problem import ProblemFlags, stated
@@ -57,6 +57,8 @@ def command(
         from latephase.runs import simulate
 
         with nullcontext() if save is None else claimed(save) as place:  # before the work
+            if place is not None:
+                kept.withdraw_if_interrupted(place, "network")
             run = simulate(
                 *problem,
                 until=until,
@@ -71,8 +73,8 @@ def command(
                 progress=shown,
             )
             saved = None if place is None else _save(run, place)
-    if saved is not None:
-        interrupt.on_interruption(lambda: f"the network is saved: {save}")
+            if saved is not None:
+                interrupt.on_interruption(lambda: f"the network is saved: {save}")
     if json:
         printing.print_json(_record(run))
         return

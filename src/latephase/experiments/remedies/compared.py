@@ -65,7 +65,7 @@ class MethodRow:
 
 
 def rows(found: xr.Dataset) -> list[MethodRow]:
-    """A row for every method of `ensembles.compare`'s result; the first is the yardstick."""
+    """A row for every method of `runs.compare`'s result; the first is the yardstick."""
     with np.errstate(all="ignore"):
         shifts = _shifts(found.current_law_constant.values[..., -1], found.fitted.values)
         return [_row(found.isel(algorithm=i), shift) for i, shift in enumerate(shifts)]

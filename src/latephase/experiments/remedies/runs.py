@@ -27,7 +27,7 @@ LATE = {"heavy_ball": "1e5"}  # held against the law later: at 10^4 it still lev
 
 @dataclass(frozen=True)
 class MethodRuns:
-    """One data set: the runs of `ensembles.compare` and a row for each method."""
+    """One data set: the runs of `runs.compare` and a row for each method."""
 
     data: Dataset
     found: xr.Dataset

@@ -39,7 +39,10 @@ def move_by_steps(
     task: ChainTask, state: ChainState, account: Account
 ) -> tuple[ChainState, Account]:
     """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
-    from .compiled_steps import compiled_steps  # imports JAX: only where steps are needed
+    try:  # imports JAX: only where steps are needed
+        from .compiled_steps import compiled_steps
+    except ValueError as error:  # of its environment; those of numbers end a run
+        raise ImportError(str(error)) from error
 
     counts, budget = state.counts, task.controls.max_steps
     if counts.steps >= budget:
