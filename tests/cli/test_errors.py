@@ -179,7 +179,6 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
 
 
 ADVICE = [
-    (changed("ensemble", ENSEMBLE, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
     (changed("predict", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
     (changed("ensemble", ENSEMBLE, {"--out": "theirs"}), "replace it with --force"),
     (changed("run", {"--data": "theirs/notes.csv"}, {"--label": "y"}), "labels with --label"),

@@ -21,6 +21,9 @@ from latephase.store.lock import Lock
 from latephase.store.marker import Marker
 from latephase.store.output import Output
 
+# An earlier test may have left JAX running in this process; a child that soon ends is safe.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork")
+
 REPORT = Marker("report", holds=("page.html",))
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links, FIFOs and locks")
 KINDS = pytest.mark.parametrize("folder", [True, False], ids=["folder", "file"])
