@@ -125,7 +125,7 @@ def test_a_trial_that_fails_does_not_take_the_others_along(monkeypatch: pytest.M
     assert (found.rigour[1] == "").all()
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_resumed_in_other_processes_it_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -162,6 +162,7 @@ def test_a_loss_that_stays_positive_never_gets_to_its_limit():
     assert float(run.at(t).log_loss) <= 0.1 < float(run.at(t.value - 1).log_loss)
 
 
+@pytest.mark.campaign
 def test_a_margin_whose_term_in_1_over_ln_t_vanishes():
     """Ground truth: the run: its deficit falls like 1.6e-3 / ln^2 t, as the law says by its 0."""
     data = lp.Dataset([[1, 0], [0, 1]], [1, -1])

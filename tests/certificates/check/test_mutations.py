@@ -188,6 +188,7 @@ def test_a_change_is_found_by_the_digest() -> None:
     assert seen > 1200
 
 
+@pytest.mark.campaign
 def test_a_change_with_a_new_digest_is_found_by_the_mathematics() -> None:
     """Ground truth: what the unchanged one proves; a change passes only if it is still true."""
     passed: Counter[str] = Counter()

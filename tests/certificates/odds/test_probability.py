@@ -316,6 +316,7 @@ def test_bounds_of_a_difference_hold_in_the_worst_case(distance):
     assert share((lower_ends, early), up) <= low
 
 
+@pytest.mark.campaign
 def test_precision_is_left_alone():
     """Ground truth: the precision before the call."""
     before = ctx.prec

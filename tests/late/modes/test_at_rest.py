@@ -32,6 +32,7 @@ def test_a_neuron_let_go_of_a_kink_keeps_its_status():
     assert end.distance < 0.01
 
 
+@pytest.mark.campaign
 def test_two_processes_change_nothing():
     """The run that is compared is the same one wherever it goes."""
     rng = np.random.default_rng(0)

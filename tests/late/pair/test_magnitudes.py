@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from helpers import relative_error
+from helpers import relative_error, shares
 from latephase.late.pair.response import response
 from latephase.late.pattern import pattern_code
 from latephase.problem import TwoPointGeometry
@@ -286,7 +286,7 @@ def test_one_kink_holds_where_the_other_takes_kicks_back_slowly(
         assert abs(got - expected) < 6e-5  # kicks of 2.5e-5 and 5.1e-5
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", shares(8))
 def test_descent_and_flow_leave_a_half_slide_together(seed):
     """Ground truth: gradient flow, which the general chain follows by a stiff solver.
 

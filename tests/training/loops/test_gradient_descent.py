@@ -122,6 +122,7 @@ def test_two_points(points: tuple[float, float], step_size: float) -> None:
         assert relative <= 1e-15 or step_size == 2.0, trial
 
 
+@pytest.mark.campaign
 def test_tiny_steps_are_not_lost() -> None:
     """Ground truth: 100,000 steps of size 1e-6 in 192-bit balls; uncompensated sums fail by far."""
     setting = two_points(1.5, -1.1)
