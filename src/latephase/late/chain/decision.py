@@ -14,7 +14,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import speed_of
+from latephase.late.modes.speed import speed_of
 from latephase.late.pattern import SLIDING, statuses
 
 from .kicks import Kicks

@@ -7,10 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.late.modes.guards import Guards
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import Field
-from latephase.late.modes.segment import follow
+from latephase.late.modes.segment import follow, goes_straight
 from latephase.late.pattern import SLIDING, Statuses, statuses
 
 from .decision import decide
@@ -56,7 +54,7 @@ def _last(mode: Mode) -> Mode | None:
         found = follow(mode, 0, np.zeros(0), FAR, _TOLERANCE)
         if found.failed or found.triggered.any():
             return None
-        theta = mode.parameters(found.beta)
+        theta = found.theta
         if not found.resting.any():
             return replace(mode, theta=theta)
         mode = Mode.of(mode.dynamics, theta, mode.status, mode.resting | found.resting)
@@ -68,11 +66,4 @@ def _is_straight(mode: Mode) -> bool:
 
     Both pre-activations and multipliers are then what they are at the two ends, or between them.
     """
-    if mode.live.size == 0:
-        return True
-    field = Field.of(mode, 0)
-    end = FAR - field.log_origin
-    first = field(0.0, np.zeros(mode.rank))
-    far = first * end
-    apart = np.abs(field(end, far) - first).max()
-    return bool(apart <= _STRAIGHT * np.abs(first).max() and (Guards(mode)(far) >= 0).all())
+    return mode.live.size == 0 or goes_straight(mode, FAR, _STRAIGHT)

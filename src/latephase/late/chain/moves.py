@@ -14,8 +14,8 @@ from latephase.core import Outcome
 from latephase.core.arrays import Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.mode import Mode
-from latephase.late.modes.modified import speed_of
 from latephase.late.modes.segment import BALANCED, Segment, follow
+from latephase.late.modes.speed import speed_of
 from latephase.late.pattern import SLIDING
 
 from .account import Account
@@ -86,7 +86,7 @@ def move_by_mode(
     found = follow(mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms)
 
     # Where it ended, unless the loss has risen where it cannot.
-    theta = mode.parameters(found.beta)
+    theta = found.theta
     finite = bool(np.isfinite(theta).all())
     before, after = _log_losses(state, mode, found, theta)
     if not discrete and finite:
@@ -95,8 +95,8 @@ def move_by_mode(
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)
-    for beta in found.sampled:
-        account.write(state.passed, mode.parameters(beta), state.rounding)
+    for sample in found.sampled:
+        account.write(state.passed, sample, state.rounding)
         state = replace(state, passed=state.passed + 1)
     state = _arrived(task, state, mode, found, theta, log_left)
     return state if finite else replace(state, outcome=Outcome.overflowed), account
@@ -142,7 +142,7 @@ def _log_losses(
     theta (m, k) has it, which is another one where digits are lost."""
     dynamics = mode.dynamics
     before = float(dynamics.loss.log_loss(mode.margins))
-    after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
+    after = float(dynamics.loss.log_loss(found.margins))
     if dynamics.method.discrete:
         return before, after
     seen = float(dynamics.log_loss(theta))

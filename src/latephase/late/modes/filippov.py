@@ -22,7 +22,6 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 from .dynamics import Dynamics
 from .linear_algebra import DEPENDENT
 from .mode import Mode
-from .modified import Field
 
 _VANISHED = 1e-290  # a pull below it holds nothing
 
@@ -111,9 +110,5 @@ def statuses_beyond_zero(mode: Mode, j: int) -> Statuses:
 
 
 def _motion(mode: Mode, status: Statuses) -> Floats:
-    """d theta / ds (m, k) with these statuses (m, n)."""
-    trial = Mode.of(mode.dynamics, mode.theta, status, mode.resting)
-    if trial.live.size == 0:
-        return np.zeros_like(mode.theta)
-    beta = Field.of(trial, 0)(0.0, np.zeros(trial.rank))
-    return np.asarray((trial.basis @ beta).reshape(mode.theta.shape))
+    """The direction in which theta (m, k) moves with these statuses (m, n)."""
+    return Mode.of(mode.dynamics, mode.theta, status, mode.resting).direction()

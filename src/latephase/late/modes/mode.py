@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -31,11 +30,13 @@ _SMALLEST = -1000  # binary exponent of a unit
 class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
-    status (m, n);  resting (n,): points at rest;  live: indices of the points that pull;
-    basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
-    pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
-    margins (n,) at entry;
-    slides: pairs (k, 2) whose multipliers may reach an end, multipliers (k, n) maps pulls to
+    status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
+    pull (r, L): beta' = exp(log_drive) pull @ l, where pull is of size 1: with output weights of
+    1e-120 pulls of 1e240 move something;  gram (L, L): its columns' inner products;
+    carrier (m k, c): theta moves by carrier @ beta, or where it is `indirect`, by carrier @ w with
+    pull @ w = beta: then it is made of the gradients, and no basis is needed;
+    serving (m, n): v_j y_i of active pairs;  margins (n,) at entry;
+    slides: pairs (S, 2) whose multipliers may reach an end, multipliers (S, n) maps pulls to
     multiplier * pull.
     """
 
@@ -44,9 +45,12 @@ class Mode:
     status: Statuses
     resting: Bools
     live: Ints
-    basis: Floats
     pull: Floats
+    gram: Floats
+    carrier: Floats
+    indirect: bool
     log_drive: float
+    serving: Floats
     margins: Floats
     slides: Ints
     multipliers: Floats
@@ -54,59 +58,61 @@ class Mode:
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode of statuses (m, n) entered at theta, with some points at rest (n,)."""
-        neurons = [dynamics.neuron(j, status[j], resting) for j in range(len(status))]
-        g = np.concatenate([neuron.gradients for neuron in neurons])
+        serving = dynamics.signs * (status == ACTIVE)
+        g = serving[:, None, :] * dynamics.points.T
+        slides, multipliers = [np.zeros((0, 2), np.int64)], [np.zeros((0, len(resting)))]
+        for j in map(int, np.flatnonzero((status == SLIDING).any(axis=1))):
+            neuron = dynamics.neuron(j, status[j], resting)
+            g[j] = neuron.gradients
+            slides.append(np.stack([np.full_like(neuron.slides, j), neuron.slides], axis=1))
+            multipliers.append(neuron.multipliers)
+        g = g.reshape(theta.size, -1)
         g, moving = off_columns(g, resting, dynamics.scale)
         live = np.flatnonzero(moving)
+        g = g if moving.all() else g[:, live]
         # A power of two next to the largest entry divides all without rounding.
-        largest = float(np.abs(g[:, live]).max(initial=0.0))
+        largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))
         power = max(math.frexp(largest)[1] - 1, _SMALLEST)
         unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        basis, pull = spanned(g[:, live] / unit)
-        slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
+        g = g / unit
+        basis, pull, gram = spanned(g)
         return cls(
             dynamics,
             theta,
             status,
             resting,
             live,
-            basis / unit,
             pull,
+            gram,
+            (g if basis is None else basis) / unit,
+            basis is None,
             2 * math.log(unit),
-            _margins(dynamics, theta, status),
-            slides.reshape(-1, 2),
-            np.concatenate([neuron.multipliers for neuron in neurons]),
+            serving,
+            _margins(dynamics, theta, serving),
+            np.concatenate(slides),
+            np.concatenate(multipliers),
         )
 
     def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
-        return replace(self, theta=theta, margins=_margins(self.dynamics, theta, self.status))
+        return replace(self, theta=theta, margins=_margins(self.dynamics, theta, self.serving))
 
-    def parameters(self, beta: Floats) -> Floats:
-        """theta (..., m, k) at beta (..., r)."""
-        moved = beta @ self.basis.T
-        return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
+    def parameters(self, w: Floats) -> Floats:
+        """theta (..., m, k) where the carrier is multiplied with w (..., c)."""
+        moved = w @ self.carrier.T
+        return np.asarray(self.theta + moved.reshape(*w.shape[:-1], *self.theta.shape))
 
-    def margins_at(self, beta: Floats) -> Floats:
-        """q_i (n,) at beta (r,)."""
-        q = self.margins.copy()
-        q[self.live] += beta @ self.pull
-        return q
-
-    @property
-    def rank(self) -> int:
-        """The dimension r of the motion."""
-        return self.basis.shape[1]
-
-    @cached_property
-    def neuron_basis(self) -> Floats:
-        """The basis by neuron and coordinate, (m, k, r)."""
-        return self.basis.reshape(*self.theta.shape, -1)
+    def direction(self) -> Floats:
+        """The way in which theta sets off (m, k), of any length."""
+        log = self.dynamics.log_pull(self.margins[self.live])
+        pulls = np.exp(log - log.max(initial=-np.inf))
+        moved = self.carrier @ (pulls if self.indirect else self.pull @ pulls)
+        return np.asarray(moved.reshape(self.theta.shape))
 
     @property
     def moving(self) -> Bools:
         """Neurons (m,) that move at all."""
-        return np.asarray(self.neuron_basis.any(axis=(1, 2)))
+        return np.asarray(self.carrier.any(axis=1).reshape(self.theta.shape).any(axis=1))
 
     @property
     def sliding(self) -> bool:
@@ -119,7 +125,6 @@ class Mode:
         return np.asarray((self.status[:, self.resting] == ACTIVE).any(axis=1))
 
 
-def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
+def _margins(dynamics: Dynamics, theta: Floats, serving: Floats) -> Floats:
     """q_i (n,) of the active pairs: what the mode sees, also an ulp beyond a kink."""
-    a = dynamics.preactivations(theta) * (status == ACTIVE)
-    return np.asarray((dynamics.signs * a).sum(axis=0))
+    return np.asarray((serving * dynamics.preactivations(theta)).sum(axis=0))

@@ -1,0 +1,137 @@
+"""One step of Radau IIA with five stages, of order nine, on the field of a mode; compiled.
+
+The stages are found by functional iteration while that contracts quickly, as it does while steps
+are cut short by events, and by simplified Newton steps with the Jacobian of the field where not.
+Nothing is built up over steps: a mode that ends within one step costs one, and samples and events
+are met by steps of their own, to full order.  Source: [hairer1996, Section IV.8]: transformation
+to three linear systems, error estimate by an embedded formula of order five, tolerances for it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.polynomial import legendre
+
+from latephase.core.arrays import Floats
+
+from .compiled import compiled
+from .modified import Motion, field, forces, jacobian
+
+STAGES = 5
+_MOST_PLAIN, _MOST_NEWTON = 20, 10  # iterations
+_FAST = 0.3  # contraction up to which functional iteration is kept
+_DONE = 0.03  # of the tolerance: what an iteration may leave
+_EXPONENT = (STAGES + 1) / (2 * STAGES)  # of the tolerance for an estimate of order five
+
+
+def _tableau() -> tuple[Floats, Floats]:
+    """Nodes c (5,) and matrix A (5, 5) of the method, by Legendre polynomials: to rounding."""
+    top = np.zeros(STAGES + 1)
+    top[-2:] = -1.0, 1.0
+    x = np.sort(legendre.legroots(top))
+    x[-1] = 1.0
+    basis = np.eye(STAGES)
+    values = np.stack([legendre.legval(x, p) for p in basis], axis=1)
+    areas = np.stack([legendre.legval(x, legendre.legint(p, lbnd=-1)) for p in basis], axis=1) / 2
+    return (1 + x) / 2, np.linalg.solve(values.T, areas.T).T
+
+
+NODES, _A = _tableau()
+_AT = np.ascontiguousarray(_A.T)
+_INVERSE_T = np.ascontiguousarray(np.linalg.inv(_A).T)
+_VALUES, _VECTORS = np.linalg.eig(np.linalg.inv(_A))
+_ORDER = [int(np.argmin(np.abs(_VALUES.imag))), *np.argsort(-_VALUES.imag)[:2]]
+_ROOTS = _VALUES[_ORDER].astype(np.complex128)
+_BACK = np.ascontiguousarray(_VECTORS[:, _ORDER].T) * np.array([[1.0], [2.0], [2.0]])
+_INTO = np.ascontiguousarray(np.linalg.inv(_VECTORS)[_ORDER].T).astype(np.complex128)
+_GAMMA = 1 / float(_ROOTS[0].real)
+_POWERS = np.arange(STAGES)
+_EMBEDDED = np.linalg.solve(
+    NODES[None] ** _POWERS[:, None], 1 / (_POWERS + 1.0) - _GAMMA * (_POWERS == 0)
+)
+_ERROR = _EMBEDDED - _A[-1]
+_THROUGH = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(STAGES + 1))
+_COLLOCATION = np.ascontiguousarray(_THROUGH.T[1:])  # powers of x to moves: 0 at 0
+
+
+@compiled
+def size(vector: Floats, weights: Floats) -> float:
+    """The root mean square of a vector (r,) or several (r, c) in units of 1 / weights (r,)."""
+    total = 0.0
+    for i in range(vector.shape[0]):
+        for c in range(vector.shape[1]):
+            total += (vector[i, c] * weights[i]) ** 2
+    return math.sqrt(total / max(vector.size, 1))
+
+
+@compiled
+def stages(
+    motion: Motion, s: float, beta: Floats, h: float, guess: Floats, tolerance: float, stiff: bool
+) -> tuple[Floats, float, int]:
+    """What beta moves to the stages of a step h (r, 5) from a guess of it; the estimated error in
+    units of what is tolerated; and iterations, 0 if they did not converge.
+
+    stiff: whether they are Newton's.
+    """
+    z, times = guess.copy(), s + h * NODES
+    weights = 1 / (tolerance * (np.abs(beta) + motion.scales))
+    start = field(motion, s, beta).reshape(-1, 1)
+    inverses = np.zeros((0, len(beta), len(beta)), np.complex128)
+    before, done, count, rate = np.inf, False, 0, 0.0
+    most = _MOST_NEWTON if stiff else _MOST_PLAIN
+    while count < most and not done:
+        f, _ = forces(motion, times, beta.reshape(-1, 1) + z)
+        speed = motion.pull @ f
+        if stiff:
+            if len(inverses) == 0:
+                inverses = _inverses(jacobian(motion, s, beta), h)
+            residual = (speed - z @ _INVERSE_T / h).astype(np.complex128) @ _INTO
+            change = np.zeros_like(z)
+            for k in range(3):
+                way = inverses[k] @ np.ascontiguousarray(residual[:, k])
+                change += (way.reshape(-1, 1) * _BACK[k].reshape(1, -1)).real
+        else:
+            change = h * (speed @ _AT) - z
+        z += change
+        count += 1
+        now = size(change, weights)
+        if not np.isfinite(now):
+            return z, np.inf, 0
+        rate = now / before if count > 1 else 0.0
+        done = now <= _DONE or (count > 1 and rate < 1 and now * rate / (1 - rate) <= _DONE)
+        if not done and count > 2 and rate > (1.0 if stiff else _FAST):
+            break
+        before = now
+    if not done:
+        return z, np.inf, 0
+    error = _GAMMA * h * start + (z @ _INVERSE_T) @ _ERROR.reshape(-1, 1)
+    if stiff:
+        error = (inverses[0] @ (error / (_GAMMA * h)).astype(np.complex128)).real
+    sizes = np.maximum(np.abs(beta), np.abs(beta + z[:, -1])) + motion.scales
+    return z, size(error, 1 / (0.1 * tolerance**_EXPONENT * sizes)), count
+
+
+@compiled
+def _inverses(jac: Floats, h: float) -> Floats:
+    """The inverses of root / h - J for the three roots that are not conjugate to one another."""
+    result = np.empty((3, *jac.shape), np.complex128)
+    for k in range(3):
+        matrix = (-jac).astype(np.complex128)
+        for i in range(len(jac)):
+            matrix[i, i] += _ROOTS[k] / h
+        result[k] = np.linalg.inv(matrix)
+    return result
+
+
+@compiled
+def along(z: Floats, share: Floats) -> Floats:
+    """What beta has moved (r, c) by the collocation polynomial at shares (c,) of the step, from its
+    moves to the stages (r, 5); beyond the step it is extrapolated."""
+    powers = np.empty((STAGES + 1, len(share)))
+    for c in range(len(share)):
+        powers[0, c] = 1.0
+        for k in range(STAGES):
+            powers[k + 1, c] = powers[k, c] * share[c]
+    return z @ (_COLLOCATION @ powers)

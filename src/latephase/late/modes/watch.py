@@ -1,0 +1,197 @@
+"""What must stay positive while a mode lasts, compiled: pre-activations and multipliers.
+
+Guards are pre-activations of watched pairs (positive: on their side), multipliers of slides and one
+minus these. A pair is looked at only once its neuron may have moved far enough to reach its kink.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from latephase.core.arrays import Floats, Ints
+
+from .compiled import compiled
+from .modified import Motion, weight
+from .radau import STAGES
+
+_REPRESENTABLE = 600.0  # spread of ln l_i below which all pulls are floats on one scale
+
+
+class Watch(NamedTuple):
+    """What the guards of a mode are made of.
+
+    theta (m, k) at entry;  carrier (m, k, c): what moves it, times beta, or where it is `indirect`
+    times the solution of pull @ w = beta;  norms (m, c): lengths of the carrier's columns;
+    points (n, k), lengths (n,);  sides (m, n): +1 and -1 of watched pairs, else 0;
+    slack (m, n): how far below 0 a pair may go;
+    slides (S, 2), multipliers (S, n): as a mode has them;  ends (S, 2): slack of either end;
+    margins (n,) at entry;  live (L,): the points that pull;
+    unsure: error of a multiplier per 1 + max |q|.
+    """
+
+    theta: Floats
+    carrier: Floats
+    indirect: bool
+    norms: Floats
+    points: Floats
+    lengths: Floats
+    sides: Floats
+    slack: Floats
+    slides: Ints
+    multipliers: Floats
+    ends: Floats
+    margins: Floats
+    live: Ints
+    unsure: float
+
+
+@compiled
+def carried(motion: Motion, watch: Watch, beta: Floats) -> Floats:
+    """What the carrier is multiplied with (c, columns) at beta (r, columns)."""
+    if not watch.indirect:
+        return beta
+    w = beta.copy()
+    for i in range(len(w) - 1, -1, -1):
+        for j in range(i + 1, len(w)):
+            w[i] -= motion.pull[i, j] * w[j]
+        w[i] /= motion.pull[i, i]
+    return w
+
+
+@compiled
+def margins_at(motion: Motion, watch: Watch, beta: Floats) -> Floats:
+    """q_i (n,) at beta (r,)."""
+    q = watch.margins.copy()
+    moved = motion.pull_t @ beta
+    for k in range(len(moved)):
+        q[watch.live[k]] += moved[k]
+    return q
+
+
+@compiled
+def multipliers(motion: Motion, watch: Watch, beta: Floats) -> tuple[Floats, float]:
+    """The multipliers of the slides (S,), each in [0, 1] while it slides, and how far they may be
+    off for what the margins are off."""
+    q = margins_at(motion, watch, beta)
+    log = np.empty_like(q)
+    for i in range(len(q)):
+        log[i] = weight(motion.logistic, q[i])[0]
+    found = np.empty(len(watch.slides))
+    one_scale = log.max() - log.min() < _REPRESENTABLE
+    for k in range(len(found)):
+        # Else far below the pull of a point that is never fitted.
+        top = log.max() if one_scale else -1e300
+        for i in range(len(q)):
+            if watch.multipliers[k, i] != 0:
+                top = max(top, log[i])
+        needed = 0.0
+        for i in range(len(q)):
+            if watch.multipliers[k, i] != 0:
+                needed += watch.multipliers[k, i] * math.exp(log[i] - top)
+        room = min(max(top - log[watch.slides[k, 1]], -1e4), 700.0)
+        found[k] = min(max(needed * math.exp(room), -1.0), 2.0)
+    return found, watch.unsure * (1 + np.abs(q).max())
+
+
+@compiled
+def end_guards(motion: Motion, watch: Watch, beta: Floats) -> Floats:
+    """The guards (S, 2) of the multipliers at beta (r,)."""
+    if len(watch.slides) == 0:
+        return np.zeros((0, 2))
+    found, error = multipliers(motion, watch, beta)
+    return np.stack((found, 1 - found), axis=1) + error + watch.ends
+
+
+@compiled
+def pair_guards(watch: Watch, w: Floats) -> Floats:
+    """The guards (m, n) of all watched pairs at w (c,), inf elsewhere."""
+    m, k, c = watch.carrier.shape
+    theta = watch.theta + (watch.carrier.reshape(m * k, c) @ w).reshape(m, k)
+    a = theta @ np.ascontiguousarray(watch.points.T)
+    return np.where(watch.sides != 0, watch.sides * a + watch.slack, np.inf)
+
+
+@compiled
+def rows_of(watch: Watch, pairs: Ints) -> Floats:
+    """The guards of some pairs (p, 2) as functions of (w, 1): rows (p, c + 1)."""
+    _, size, columns = watch.carrier.shape
+    found = np.zeros((len(pairs), columns + 1))
+    for p in range(len(pairs)):
+        j, i = pairs[p]
+        for k in range(size):
+            x = watch.sides[j, i] * watch.points[i, k]
+            for c in range(columns):
+                found[p, c] += x * watch.carrier[j, k, c]
+            found[p, columns] += x * watch.theta[j, k]
+        found[p, columns] += watch.slack[j, i]
+    return found
+
+
+class Suspects(NamedTuple):
+    """Guards that are below 0 somewhere: pairs (p, 2) with their rows (p, c + 1), and ends (e, 2)
+    of slides."""
+
+    pairs: Ints
+    rows: Floats
+    ends: Ints
+
+
+@compiled
+def no_suspects() -> Suspects:
+    """None."""
+    return Suspects(np.zeros((0, 2), np.int64), np.zeros((0, 1)), np.zeros((0, 2), np.int64))
+
+
+@compiled
+def least(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> float:
+    """The least guard among some at beta (r,)."""
+    w, found = carried(motion, watch, beta.reshape(-1, 1))[:, 0].copy(), np.inf
+    for p in range(len(some.pairs)):
+        at = some.rows[p, -1]
+        for c in range(len(w)):
+            at += some.rows[p, c] * w[c]
+        found = min(found, at)
+    if len(some.ends):
+        inside = end_guards(motion, watch, beta)
+        for e in range(len(some.ends)):
+            found = min(found, inside[some.ends[e, 0], some.ends[e, 1]])
+    return found
+
+
+@compiled
+def first_below(
+    motion: Motion, watch: Watch, far: Floats, beta: Floats, z: Floats
+) -> tuple[int, Suspects]:
+    """The first of the stages of a step (r, 5) from beta at which a guard is below 0, -1 if none
+    is, and those that are below it there.
+
+    far (m, n): what the guards are at least at beta, and in the end at the end of the step.
+    """
+    before = carried(motion, watch, beta.reshape(-1, 1))
+    at = carried(motion, watch, beta.reshape(-1, 1) + z)
+    way = np.abs(at[:, 0] - before[:, 0])
+    for k in range(1, STAGES):
+        way += np.abs(at[:, k] - at[:, k - 1])
+    moves = 1.000001 * (watch.norms @ way)
+    near = np.empty((far.size, 2), np.int64)
+    count = 0
+    for j in range(far.shape[0]):
+        for i in range(far.shape[1]):
+            far[j, i] -= moves[j] * watch.lengths[i]
+            if far[j, i] < 0:
+                near[count, 0], near[count, 1] = j, i
+                count += 1
+    near = near[:count]
+    rows = rows_of(watch, near)
+    values = rows[:, :-1].copy() @ at + rows[:, -1].copy().reshape(-1, 1)
+    for p in range(count):
+        far[near[p, 0], near[p, 1]] = values[p, STAGES - 1]
+    for k in range(STAGES):
+        below = values[:, k] < 0
+        inside = end_guards(motion, watch, beta + z[:, k])
+        if below.any() or (inside < 0).any():
+            return k, Suspects(near[below], rows[below], np.argwhere(inside < 0))
+    return -1, no_suspects()
