@@ -15,7 +15,7 @@ from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.speed import speed_of
-from latephase.late.pattern import SLIDING, statuses
+from latephase.late.pattern import ACTIVE, SLIDING, statuses
 
 from .kicks import Kicks
 from .state import ChainState, ChainTask
@@ -52,16 +52,17 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
     if last is None:
         found = kink_statuses(dynamics, statuses(task.signs), task.signs == 0, log_pull)
         return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
-    before = Mode.of(dynamics, theta, last.status, state.resting)
-    resting = before.serving_resting[:, None]
+    resting = (last.status[:, state.resting] == ACTIVE).any(axis=1)[:, None]
     near = last.on_kinks & last.switching[:, None] & ~resting
     found = kink_statuses(dynamics, last.status, near, log_pull)
     met = last.triggered & resting & (last.status != SLIDING)
     if met.any():
+        before = Mode.of(dynamics, theta, last.status, state.resting)
         found = np.where(resting, statuses_by_motion(before, met), found)
     found = np.where((found == SLIDING) & (last.released_to >= 0), last.released_to, found)
-    for j in np.flatnonzero(last.at_zero):
-        found[j] = statuses_beyond_zero(before, int(j))
+    for j in map(int, np.flatnonzero(last.at_zero)):
+        before = Mode.of(dynamics, theta, last.status, state.resting)
+        found[j] = statuses_beyond_zero(before, j)
     grazed = last.triggered & (found == last.status)  # the pair goes on as it was
     theta = np.where(last.at_zero[:, None], 0.0, theta)
     state = replace(state, theta=theta).counted(brief_ends=state.counts.brief_ends + grazed)

@@ -23,13 +23,14 @@ class Neuron:
     off (k, k - rank): orthonormal, spans what is left beside the points on whose kinks it slides;
     gradients (k, n): of the margins by its parameters, off the kinks;
     slides (s,): points whose multipliers may reach an end;
-    multipliers (s, n): maps pulls l (n,) to multiplier times pull.
+    needs, rooms (s, n): map pulls l (n,) to multiplier times room, and to the room: the pull.
     """
 
     off: Floats
     gradients: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
 
     @classmethod
     def of(cls, frame: Frame, signs: Floats, status: Statuses, resting: Bools) -> Neuron:
@@ -42,14 +43,15 @@ class Neuron:
         gradients = serving * frame.points.T
         slides = np.flatnonzero(status == SLIDING)
         if slides.size == 0:
-            return cls(np.eye(len(gradients)), gradients, slides, np.zeros((0, len(resting))))
+            none = np.zeros((0, len(resting)))
+            return cls(np.eye(len(gradients)), gradients, slides, none, none)
         off, inverse = complement(frame.points[slides].T, frame.scale)
-        multipliers = -(inverse @ gradients) / signs[slides, None]
+        needs, rooms = -(inverse @ gradients) / signs[slides, None], np.eye(len(signs))[slides]
         # What is left may be 1e-14 of a gradient (x = 2021, 2020): it is not found by subtraction.
         gradients = off @ (off.T @ gradients)
         if (serving[resting] != 0).any():
-            slides, multipliers = slides[:0], multipliers[:0]
-        return cls(off, gradients, slides, multipliers)
+            slides, needs, rooms = slides[:0], needs[:0], rooms[:0]
+        return cls(off, gradients, slides, needs, rooms)
 
 
 @dataclass(frozen=True)

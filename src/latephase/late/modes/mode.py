@@ -36,8 +36,8 @@ class Mode:
     carrier (m k, c): theta moves by carrier @ beta, or where it is `indirect`, by carrier @ w with
     pull @ w = beta: then it is made of the gradients, and no basis is needed;
     serving (m, n): v_j y_i of active pairs;  margins (n,) at entry;
-    slides: pairs (S, 2) whose multipliers may reach an end, multipliers (S, n) maps pulls to
-    multiplier * pull.
+    slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
+    multiplier * room, and to the room.
     """
 
     dynamics: Dynamics
@@ -53,19 +53,22 @@ class Mode:
     serving: Floats
     margins: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
 
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode of statuses (m, n) entered at theta, with some points at rest (n,)."""
         serving = dynamics.signs * (status == ACTIVE)
         g = serving[:, None, :] * dynamics.points.T
-        slides, multipliers = [np.zeros((0, 2), np.int64)], [np.zeros((0, len(resting)))]
+        slides, needs = [np.zeros((0, 2), np.int64)], [np.zeros((0, len(resting)))]
+        rooms = needs.copy()
         for j in map(int, np.flatnonzero((status == SLIDING).any(axis=1))):
             neuron = dynamics.neuron(j, status[j], resting)
             g[j] = neuron.gradients
             slides.append(np.stack([np.full_like(neuron.slides, j), neuron.slides], axis=1))
-            multipliers.append(neuron.multipliers)
+            needs.append(neuron.needs)
+            rooms.append(neuron.rooms)
         g = g.reshape(theta.size, -1)
         g, moving = off_columns(g, resting, dynamics.scale)
         live = np.flatnonzero(moving)
@@ -90,7 +93,8 @@ class Mode:
             serving,
             _margins(dynamics, theta, serving),
             np.concatenate(slides),
-            np.concatenate(multipliers),
+            np.concatenate(needs),
+            np.concatenate(rooms),
         )
 
     def entered(self, theta: Floats) -> Mode:
@@ -118,11 +122,6 @@ class Mode:
     def sliding(self) -> bool:
         """Whether a pair slides."""
         return bool((self.status == SLIDING).any())
-
-    @property
-    def serving_resting(self) -> Bools:
-        """Neurons (m,) that are active at a point at rest."""
-        return np.asarray((self.status[:, self.resting] == ACTIVE).any(axis=1))
 
 
 def _margins(dynamics: Dynamics, theta: Floats, serving: Floats) -> Floats:

@@ -56,9 +56,9 @@ def weight(logistic: bool, q: float) -> tuple[float, float, float]:
 
 
 @compiled
-def forces(motion: Motion, s: Floats, beta: Floats) -> tuple[Floats, Floats]:
-    """(t + c) F at the live points with what the order of the flow adds, and -F'/F, (L, c) each,
-    at times s (c,) and coordinates beta (r, c)."""
+def forces(motion: Motion, s: Floats, beta: Floats) -> Floats:
+    """(t + c) F at the live points with what the order of the flow adds, (L, c), at times s (c,)
+    and coordinates beta (r, c)."""
     q = motion.pull_t @ beta
     count, columns = q.shape
     f, first, second = np.empty_like(q), np.empty_like(q), np.empty_like(q)
@@ -68,20 +68,27 @@ def forces(motion: Motion, s: Floats, beta: Floats) -> tuple[Floats, Floats]:
             f[i, c] = math.exp(min(s[c] + motion.log_unit + (motion.log_step + log), LARGEST))
             first[i, c], second[i, c] = one, two
     if motion.order == 0:
-        return f, first
-    back = np.exp(np.minimum(-s - motion.log_origin, LARGEST))
-    u1 = back * (motion.pull_t @ (motion.pull @ f))
-    factor = 1 + first * u1 / 2
+        return f
+    u1 = motion.pull_t @ (motion.pull @ f)
+    u2 = np.zeros_like(u1)
+    for c in range(columns):
+        u1[:, c] *= math.exp(min(-s[c] - motion.log_origin, LARGEST))
     if motion.order > 1:
-        u2 = back * (motion.pull_t @ (motion.pull @ (f * first * u1)))
-        factor += first * u2 / 3 + second * u1**2 / 12
-    return f * factor, first
+        u2 = motion.pull_t @ (motion.pull @ (f * first * u1))
+    for c in range(columns):
+        back = math.exp(min(-s[c] - motion.log_origin, LARGEST))
+        for i in range(count):
+            factor = 1 + first[i, c] * u1[i, c] / 2
+            if motion.order > 1:
+                factor += first[i, c] * back * u2[i, c] / 3 + second[i, c] * u1[i, c] ** 2 / 12
+            f[i, c] *= factor
+    return f
 
 
 @compiled
 def field(motion: Motion, s: float, beta: Floats) -> Floats:
     """d beta / ds (r,)."""
-    f, _ = forces(motion, np.full(1, s), beta.reshape(-1, 1))
+    f = forces(motion, np.full(1, s), beta.reshape(-1, 1))
     return (motion.pull @ f)[:, 0].copy()
 
 

@@ -82,7 +82,7 @@ def stages(
     before, done, count, rate = np.inf, False, 0, 0.0
     most = _MOST_NEWTON if stiff else _MOST_PLAIN
     while count < most and not done:
-        f, _ = forces(motion, times, beta.reshape(-1, 1) + z)
+        f = forces(motion, times, beta.reshape(-1, 1) + z)
         speed = motion.pull @ f
         if stiff:
             if len(inverses) == 0:

@@ -18,7 +18,7 @@ from .watch import (
     carried,
     end_guards,
     first_below,
-    least,
+    guards,
     no_suspects,
     pair_guards,
 )
@@ -108,14 +108,14 @@ def root(motion: Motion, watch: Watch, some: Suspects, beta: Floats, z: Floats, 
     it is at stage k: by the collocation polynomial.  0 where it is below 0 at beta."""
     low, high = NODES[k - 1] if k > 0 else 0.0, NODES[k]
     share = np.empty(1)
-    above, below = 0.0, least(motion, watch, some, beta + z[:, k])
+    above, below = 0.0, guards(motion, watch, some, beta + z[:, k]).min()
     share[0] = low
-    above = least(motion, watch, some, beta + along(z, share)[:, 0])
+    above = guards(motion, watch, some, beta + along(z, share)[:, 0]).min()
     if above <= 0:  # at the stage before it was not: rounding
         return low
     for _ in range(60):  # the method of false position, Illinois variant
         share[0] = (low * below - high * above) / (below - above)
-        value = least(motion, watch, some, beta + along(z, share)[:, 0])
+        value = guards(motion, watch, some, beta + along(z, share)[:, 0]).min()
         if abs(value) < 1e-13 * abs(above) or high - low < 1e-12:
             break
         if value < 0:
@@ -129,14 +129,17 @@ def root(motion: Motion, watch: Watch, some: Suspects, beta: Floats, z: Floats, 
 def aimed(
     motion: Motion, watch: Watch, some: Suspects, s: float, beta: Floats, h: float
 ) -> tuple[float, Floats]:
-    """From near an event to it, by Newton: how far in s, and the field there; inf where the guard
-    does not fall."""
-    speed = field(motion, s, beta)
-    value, little = least(motion, watch, some, beta), 1e-4 * h
-    slope = (least(motion, watch, some, beta + little * speed) - value) / little
-    if slope < 0:
-        return -value / slope, speed
-    return 0.0 if value < 0 else np.inf, speed
+    """From near an event to it, by Newton: how far in s, and the field there; inf where the guards
+    do not fall."""
+    speed, little, first = field(motion, s, beta), 1e-4 * h, np.inf
+    now = guards(motion, watch, some, beta)
+    slopes = (guards(motion, watch, some, beta + little * speed) - now) / little
+    for p in range(len(now)):
+        if slopes[p] < 0:
+            first = min(first, -now[p] / slopes[p])
+        elif now[p] < 0:
+            first = 0.0
+    return first, speed
 
 
 class Step(NamedTuple):
@@ -188,17 +191,6 @@ def advance(
 
 
 @compiled
-def sample(
-    motion: Motion, s: float, beta: Floats, step: Step, at: float, tolerance: float
-) -> Floats:
-    """beta (r,) at a time within a step: by a step of its own, which is of full order."""
-    h = at - s
-    guess = along(step.z, NODES * h / step.h)
-    z, _, count = stages(motion, s, beta, h, guess, tolerance, step.stiff)
-    return beta + (z if count > 0 else guess)[:, -1]
-
-
-@compiled
 def noticed(motion: Motion, s: float) -> float:
     """When gradient descent sees what happens at s: at its next whole time, at the first at least."""
     return solver_time(motion, math.log(max(math.ceil(math.exp(log_time(motion, s))), 1.0)))
@@ -213,12 +205,13 @@ def below(motion: Motion, watch: Watch, beta: Floats) -> bool:
 
 class Landed(NamedTuple):
     """Where an event has been met, or was a false alarm: the step that leads there, and by how much
-    s and beta (r,) are off its end;  hit: whether it was met."""
+    s and beta (r,) are off its end;  hit: whether it was met;  work: attempts at steps."""
 
     step: Step
     distance: float
     shift: Floats
     hit: bool
+    work: int
 
 
 @compiled
@@ -239,7 +232,7 @@ def landed(
     whole: whether that is noticed at the next whole time only, and not at all if the guard has
     risen again by then.
     """
-    none, work = np.zeros(len(beta)), step.work
+    none, work = np.zeros(len(beta)), 0
     target, most = s + step.h * root(motion, watch, some, beta, step.z, k), s + step.h * NODES[k]
     waits = whole and log_time(motion, target) < _RESOLVED
     if waits:
@@ -253,14 +246,14 @@ def landed(
             break
         if waits:
             hit = below(motion, watch, ahead)
-            return Landed(step._replace(work=work), 0.0, none, hit)
+            return Landed(step, 0.0, none, hit, work)
         distance, speed = aimed(motion, watch, some, there, ahead, step.h)
         if not there + distance <= most + _ALIGHTS * step.h:
             break
         if abs(distance) <= _ALIGHTS * step.h:
-            return Landed(step._replace(work=work), distance, distance * speed, True)
+            return Landed(step, distance, distance * speed, True, work)
         target = there + distance
-    return Landed(step._replace(work=work), 0.0, none, False)
+    return Landed(step, 0.0, none, False, work)
 
 
 @compiled
@@ -292,15 +285,17 @@ def follow_mode(
             continue
         k, some = first_below(motion, watch, far, beta, step.z)
         h, distance, ahead = step.next_h, 0.0, beta + step.z[:, -1]
+        work += step.work
         if k >= 0:
             met = landed(motion, watch, some, s, beta, step, k, end, tolerance, whole)
-            step, distance = met.step, met.distance
+            step, distance, work = met.step, met.distance, work + met.work
             ahead = beta + step.z[:, -1] + met.shift
             why = TRIGGERED if met.hit else FAILED
             far = pair_guards(watch, carried(motion, watch, ahead.reshape(-1, 1))[:, 0].copy())
-        work, steps, there = work + step.work, steps + 1, s + step.h + distance
+        steps, there = steps + 1, s + step.h + distance
         while passed < len(times) and times[passed] <= there:
-            sampled[passed] = sample(motion, s, beta, step, times[passed], tolerance)
+            part = advance(motion, s, beta, max(times[passed] - s, _SMALLEST), step, False, tolerance)
+            sampled[passed] = beta + part.z[:, -1]
             passed += 1
         s, beta = there, ahead
         if why == FAILED:

@@ -25,9 +25,9 @@ class Watch(NamedTuple):
 
     theta (m, k) at entry;  carrier (m, k, c): what moves it, times beta, or where it is `indirect`
     times the solution of pull @ w = beta;  norms (m, c): lengths of the carrier's columns;
-    points (n, k), lengths (n,);  sides (m, n): +1 and -1 of watched pairs, else 0;
+    points (n, k), points_t its transpose, lengths (n,);  sides (m, n): +1 and -1 of watched pairs, else 0;
     slack (m, n): how far below 0 a pair may go;
-    slides (S, 2), multipliers (S, n): as a mode has them;  ends (S, 2): slack of either end;
+    slides (S, 2), needs, rooms (S, n): as a mode has them;  ends (S, 2): slack of either end;
     margins (n,) at entry;  live (L,): the points that pull;
     unsure: error of a multiplier per 1 + max |q|.
     """
@@ -37,11 +37,13 @@ class Watch(NamedTuple):
     indirect: bool
     norms: Floats
     points: Floats
+    points_t: Floats
     lengths: Floats
     sides: Floats
     slack: Floats
     slides: Ints
-    multipliers: Floats
+    needs: Floats
+    rooms: Floats
     ends: Floats
     margins: Floats
     live: Ints
@@ -72,6 +74,21 @@ def margins_at(motion: Motion, watch: Watch, beta: Floats) -> Floats:
 
 
 @compiled
+def scaled_sum(row: Floats, log: Floats, one_scale: bool) -> tuple[float, float]:
+    """row (n,) @ exp(log), and ln of what it is in units of: of all terms, or where these are not
+    floats on one scale, of those that count, far below a point that is never fitted."""
+    top = log.max() if one_scale else -1e300
+    total = 0.0
+    for i in range(len(row)):
+        if row[i] != 0:
+            top = max(top, log[i])
+    for i in range(len(row)):
+        if row[i] != 0:
+            total += row[i] * math.exp(log[i] - top)
+    return total, top
+
+
+@compiled
 def multipliers(motion: Motion, watch: Watch, beta: Floats) -> tuple[Floats, float]:
     """The multipliers of the slides (S,), each in [0, 1] while it slides, and how far they may be
     off for what the margins are off."""
@@ -82,17 +99,10 @@ def multipliers(motion: Motion, watch: Watch, beta: Floats) -> tuple[Floats, flo
     found = np.empty(len(watch.slides))
     one_scale = log.max() - log.min() < _REPRESENTABLE
     for k in range(len(found)):
-        # Else far below the pull of a point that is never fitted.
-        top = log.max() if one_scale else -1e300
-        for i in range(len(q)):
-            if watch.multipliers[k, i] != 0:
-                top = max(top, log[i])
-        needed = 0.0
-        for i in range(len(q)):
-            if watch.multipliers[k, i] != 0:
-                needed += watch.multipliers[k, i] * math.exp(log[i] - top)
-        room = min(max(top - log[watch.slides[k, 1]], -1e4), 700.0)
-        found[k] = min(max(needed * math.exp(room), -1.0), 2.0)
+        needed, top = scaled_sum(watch.needs[k], log, one_scale)
+        room, top_room = scaled_sum(watch.rooms[k], log, one_scale)
+        apart = min(max(top - top_room, -1e4), 700.0)
+        found[k] = min(max(needed * math.exp(apart) / room, -1.0), 2.0)
     return found, watch.unsure * (1 + np.abs(q).max())
 
 
@@ -110,8 +120,12 @@ def pair_guards(watch: Watch, w: Floats) -> Floats:
     """The guards (m, n) of all watched pairs at w (c,), inf elsewhere."""
     m, k, c = watch.carrier.shape
     theta = watch.theta + (watch.carrier.reshape(m * k, c) @ w).reshape(m, k)
-    a = theta @ np.ascontiguousarray(watch.points.T)
-    return np.where(watch.sides != 0, watch.sides * a + watch.slack, np.inf)
+    found = theta @ watch.points_t
+    for j in range(m):
+        for i in range(found.shape[1]):
+            inside = watch.sides[j, i] * found[j, i] + watch.slack[j, i]
+            found[j, i] = inside if watch.sides[j, i] != 0 else np.inf
+    return found
 
 
 @compiled
@@ -146,18 +160,18 @@ def no_suspects() -> Suspects:
 
 
 @compiled
-def least(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> float:
-    """The least guard among some at beta (r,)."""
-    w, found = carried(motion, watch, beta.reshape(-1, 1))[:, 0].copy(), np.inf
-    for p in range(len(some.pairs)):
-        at = some.rows[p, -1]
+def guards(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> Floats:
+    """Some guards (p + e,) at beta (r,)."""
+    w, count = carried(motion, watch, beta.reshape(-1, 1)), len(some.pairs)
+    found = np.empty(count + len(some.ends))
+    for p in range(count):
+        found[p] = some.rows[p, -1]
         for c in range(len(w)):
-            at += some.rows[p, c] * w[c]
-        found = min(found, at)
+            found[p] += some.rows[p, c] * w[c, 0]
     if len(some.ends):
         inside = end_guards(motion, watch, beta)
         for e in range(len(some.ends)):
-            found = min(found, inside[some.ends[e, 0], some.ends[e, 1]])
+            found[count + e] = inside[some.ends[e, 0], some.ends[e, 1]]
     return found
 
 
@@ -190,8 +204,26 @@ def first_below(
     for p in range(count):
         far[near[p, 0], near[p, 1]] = values[p, STAGES - 1]
     for k in range(STAGES):
-        below = values[:, k] < 0
         inside = end_guards(motion, watch, beta + z[:, k])
-        if below.any() or (inside < 0).any():
-            return k, Suspects(near[below], rows[below], np.argwhere(inside < 0))
+        some = suspects(near, rows, values[:, k], inside)
+        if len(some.pairs) or len(some.ends):
+            return k, some
     return -1, no_suspects()
+
+
+@compiled
+def suspects(pairs: Ints, rows: Floats, values: Floats, inside: Floats) -> Suspects:
+    """Those of some pairs (p, 2), of guards `values` (p,), and of the ends of slides, of guards
+    `inside` (S, 2), that are below 0."""
+    some, which, ends = np.empty_like(pairs), np.empty_like(rows), np.empty((inside.size, 2), np.int64)
+    found, count = 0, 0
+    for p in range(len(pairs)):
+        if values[p] < 0:
+            some[found], which[found] = pairs[p], rows[p]
+            found += 1
+    for k in range(len(inside)):
+        for end in range(2):
+            if inside[k, end] < 0:
+                ends[count, 0], ends[count, 1] = k, end
+                count += 1
+    return Suspects(some[:found], which[:found], ends[:count])
