@@ -86,6 +86,11 @@ class Dynamics:
         return self.frame.points
 
     @cached_property
+    def points_t(self) -> Floats:
+        """Their transpose (k, n), in rows."""
+        return np.ascontiguousarray(self.points.T)
+
+    @cached_property
     def signs(self) -> Floats:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.output_weights, self.labels)

@@ -93,17 +93,28 @@ def field(motion: Motion, s: float, beta: Floats) -> Floats:
 
 
 @compiled
-def jacobian(motion: Motion, s: float, beta: Floats) -> Floats:
-    """Its Jacobian (r, r) as it is near balance, M F = 0, which is where it is stiff."""
+def log_pulls(motion: Motion, s: float, beta: Floats) -> Floats:
+    """ln((t + c) F) at the live points, (L,)."""
     q = motion.pull_t @ beta
-    slopes = np.empty_like(q)
+    for i in range(len(q)):
+        log = weight(motion.logistic, motion.margins[i] + q[i])[0]
+        q[i] = s + motion.log_unit + (motion.log_step + log)
+    return q
+
+
+@compiled
+def rates(motion: Motion, s: float, beta: Floats) -> tuple[Floats, Floats]:
+    """Its Jacobian as it is near balance, M F = 0, which is where it is stiff: -V diag(rates) V^T,
+    rates (r,) and V (r, r). It is symmetric: powers of one matrix P D P^T."""
+    q, slopes = motion.pull_t @ beta, motion.pull.copy()
     for i in range(len(q)):
         log, one, _ = weight(motion.logistic, motion.margins[i] + q[i])
         log += motion.log_step
-        slopes[i] = one * math.exp(min(s + motion.log_unit + log, LARGEST))
-    slope = (motion.pull * slopes) @ motion.pull_t
-    if motion.order == 0:
-        return -slope
-    step = math.exp(min(-s - motion.log_origin, LARGEST)) * slope
-    series = slope + slope @ step / 2
-    return -(series + slope @ step @ step / 3) if motion.order > 1 else -series
+        slopes[:, i] *= one * math.exp(min(s + motion.log_unit + log, LARGEST))
+    found, vectors = np.linalg.eigh(slopes @ motion.pull_t)
+    back = math.exp(min(-s - motion.log_origin, LARGEST))
+    for k in range(len(found)):
+        step = back * found[k]
+        if motion.order > 0:
+            found[k] *= 1 + step / 2 + (step**2 / 3 if motion.order > 1 else 0.0)
+    return found, vectors

@@ -4,7 +4,7 @@ The stages are found by functional iteration while that contracts quickly, as it
 are cut short by events, and by simplified Newton steps with the Jacobian of the field where not.
 Nothing is built up over steps: a mode that ends within one step costs one, and samples and events
 are met by steps of their own, to full order.  Source: [hairer1996, Section IV.8]: transformation
-to three linear systems, error estimate by an embedded formula of order five, tolerances for it.
+to three linear systems, diagonal since the Jacobian is symmetric, error estimate by an embedded formula of order five, tolerances for it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from numpy.polynomial import legendre
 from latephase.core.arrays import Floats
 
 from .compiled import compiled
-from .modified import Motion, field, forces, jacobian
+from .modified import Motion, field, forces, rates
 
 STAGES = 5
-_MOST_PLAIN, _MOST_NEWTON = 20, 10  # iterations
-_FAST = 0.3  # contraction up to which functional iteration is kept
+_MOST_PLAIN, _MOST_NEWTON = 20, 10  # iterations, of plain ones more where Newton's cost more
 _DONE = 0.03  # of the tolerance: what an iteration may leave
 _EXPONENT = (STAGES + 1) / (2 * STAGES)  # of the tolerance for an estimate of order five
 
@@ -51,18 +50,18 @@ _POWERS = np.arange(STAGES)
 _EMBEDDED = np.linalg.solve(
     NODES[None] ** _POWERS[:, None], 1 / (_POWERS + 1.0) - _GAMMA * (_POWERS == 0)
 )
-_ERROR = _EMBEDDED - _A[-1]
+_ERROR = (_EMBEDDED - _A[-1]).reshape(-1, 1)
 _THROUGH = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(STAGES + 1))
 _COLLOCATION = np.ascontiguousarray(_THROUGH.T[1:])  # powers of x to moves: 0 at 0
 
 
 @compiled
-def size(vector: Floats, weights: Floats) -> float:
-    """The root mean square of a vector (r,) or several (r, c) in units of 1 / weights (r,)."""
+def size(vector: Floats, units: Floats) -> float:
+    """The root mean square of vectors (r, c) in units (r,)."""
     total = 0.0
     for i in range(vector.shape[0]):
         for c in range(vector.shape[1]):
-            total += (vector[i, c] * weights[i]) ** 2
+            total += (vector[i, c] / units[i]) ** 2
     return math.sqrt(total / max(vector.size, 1))
 
 
@@ -75,54 +74,53 @@ def stages(
 
     stiff: whether they are Newton's.
     """
-    z, times = guess.copy(), s + h * NODES
-    weights = 1 / (tolerance * (np.abs(beta) + motion.scales))
-    start = field(motion, s, beta).reshape(-1, 1)
-    inverses = np.zeros((0, len(beta), len(beta)), np.complex128)
-    before, done, count, rate = np.inf, False, 0, 0.0
-    most = _MOST_NEWTON if stiff else _MOST_PLAIN
-    while count < most and not done:
-        f = forces(motion, times, beta.reshape(-1, 1) + z)
-        speed = motion.pull @ f
+    z, times, units = guess.copy(), s + h * NODES, np.abs(beta) + motion.scales
+    values, vectors = rates(motion, s, beta) if stiff else (units[:0], z[:, :0].copy())
+    before, done, count = np.inf, False, 0
+    most = _MOST_NEWTON if stiff else _MOST_PLAIN + len(beta)
+    while not done:
+        speed = motion.pull @ forces(motion, times, beta.reshape(-1, 1) + z)
         if stiff:
-            if len(inverses) == 0:
-                inverses = _inverses(jacobian(motion, s, beta), h)
-            residual = (speed - z @ _INVERSE_T / h).astype(np.complex128) @ _INTO
-            change = np.zeros_like(z)
-            for k in range(3):
-                way = inverses[k] @ np.ascontiguousarray(residual[:, k])
-                change += (way.reshape(-1, 1) * _BACK[k].reshape(1, -1)).real
+            residual = vectors.T.copy() @ (speed - z @ _INVERSE_T / h)
+            change = vectors @ _eased(residual, values, h)
         else:
             change = h * (speed @ _AT) - z
         z += change
         count += 1
-        now = size(change, weights)
-        if not np.isfinite(now):
+        now = size(change, units) / tolerance
+        rate = now / before if count > 1 else 0.5
+        if not now < np.inf or (count > 1 and rate >= 1 and now > _DONE):
             return z, np.inf, 0
-        rate = now / before if count > 1 else 0.0
-        done = now <= _DONE or (count > 1 and rate < 1 and now * rate / (1 - rate) <= _DONE)
-        if not done and count > 2 and rate > (1.0 if stiff else _FAST):
-            break
+        left = now * rate / (1 - rate) if rate < 1 else now
+        done = left <= _DONE or now <= _DONE
+        if not done and count > 1 and count + math.log(_DONE / left) / math.log(rate) > most:
+            return z, np.inf, 0
         before = now
-    if not done:
-        return z, np.inf, 0
-    error = _GAMMA * h * start + (z @ _INVERSE_T) @ _ERROR.reshape(-1, 1)
+    error = _GAMMA * h * field(motion, s, beta).reshape(-1, 1) + (z @ _INVERSE_T) @ _ERROR
     if stiff:
-        error = (inverses[0] @ (error / (_GAMMA * h)).astype(np.complex128)).real
-    sizes = np.maximum(np.abs(beta), np.abs(beta + z[:, -1])) + motion.scales
-    return z, size(error, 1 / (0.1 * tolerance**_EXPONENT * sizes)), count
+        error = vectors.T.copy() @ error
+        for k in range(len(values)):
+            error[k] /= 1 + _GAMMA * h * values[k]
+        error = vectors @ error
+    for k in range(len(units)):
+        units[k] = max(units[k], abs(beta[k] + z[k, -1]) + motion.scales[k])
+    return z, size(error, units) / (0.1 * tolerance**_EXPONENT), count
 
 
 @compiled
-def _inverses(jac: Floats, h: float) -> Floats:
-    """The inverses of root / h - J for the three roots that are not conjugate to one another."""
-    result = np.empty((3, *jac.shape), np.complex128)
-    for k in range(3):
-        matrix = (-jac).astype(np.complex128)
-        for i in range(len(jac)):
-            matrix[i, i] += _ROOTS[k] / h
-        result[k] = np.linalg.inv(matrix)
-    return result
+def _eased(residual: Floats, values: Floats, h: float) -> Floats:
+    """The solution of a Newton step, residual and solution (r, 5) in eigenvectors of the Jacobian:
+    three systems, of which the conjugates of two are left out."""
+    found = np.zeros_like(residual)
+    for i in range(len(values)):
+        for k in range(3):
+            part = 0j
+            for c in range(STAGES):
+                part += residual[i, c] * _INTO[c, k]
+            part /= _ROOTS[k] / h + values[i]
+            for c in range(STAGES):
+                found[i, c] += (part * _BACK[k, c]).real
+    return found
 
 
 @compiled

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-
 from scipy.linalg.lapack import dtrtri
 
 from latephase.core.arrays import Bools, Floats
@@ -18,18 +17,16 @@ from .modified import Motion, field
 from .solver import (
     FAILED,
     REACHED,
-    TRIGGERED,
     Ended,
     Rest,
     at_once,
-    at_rest,
     below,
     follow_mode,
-    log_time,
+    opened,
     solver_time,
 )
 from .speed import Speed, speed_of
-from .watch import Watch, end_guards, multipliers, pair_guards
+from .watch import Watch
 
 BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
 _NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
@@ -94,10 +91,10 @@ def follow(
     times = np.array([solver_time(motion, log) for log in log_times])
     waits = mode.dynamics.method.discrete and not mode.sliding
     if end < _INSTANT:
-        ended = at_once(motion, watch, times, end)
+        ended = at_once(motion, watch, rest, times, end)
     else:
         ended = follow_mode(motion, watch, rest, times, end, tolerance, waits)
-    return _segment(mode, motion, watch, rest, ended, log_end)
+    return _segment(mode, ended, log_end)
 
 
 def goes_straight(mode: Mode, log_end: float, share: float) -> bool:
@@ -108,6 +105,7 @@ def goes_straight(mode: Mode, log_end: float, share: float) -> bool:
     end = log_end - motion.log_origin
     first = field(motion, 0.0, np.zeros(len(motion.pull)))
     far = first * end
+    opened(motion, watch)
     apart = np.abs(field(motion, end, far) - first).max()
     return bool(apart <= share * np.abs(first).max()) and not below(motion, watch, far)
 
@@ -143,9 +141,8 @@ def _kernels(
 ) -> tuple[Motion, Watch]:
     """What the kernels are told of a mode: of its field, and of its guards.
 
-    Rounding may leave a pair that has just passed its kink an ulp on the wrong side: every guard
-    is measured from where it starts. And on x = 2021 and 2020 a slide that lasts for ever has a
-    multiplier of 1 - 6e-14, which margins that are off do not tell from one that ends.
+    On x = 2021 and 2020 a slide that lasts for ever has a multiplier of 1 - 6e-14, which margins
+    that are off do not tell from one that ends.
     """
     dynamics, terms = mode.dynamics, mode.dynamics.terms(mode.theta)
     sizes, norms = np.maximum(terms, least_terms), _norms(mode)
@@ -161,16 +158,15 @@ def _kernels(
         _scales(mode, norms, sizes.max(axis=1)),
     )
     slack = np.zeros(terms.shape) if slack is None else slack
-    status, columns = mode.status, mode.carrier.shape[1]
-    sides = np.where(status == ACTIVE, 1.0, -1.0)
-    sides[(status == SLIDING) | ~norms.any(axis=1)[:, None]] = 0.0
+    sides = np.where(mode.status == ACTIVE, 1.0, -1.0)
+    sides[(mode.status == SLIDING) | ~norms.any(axis=1)[:, None]] = 0.0
     watch = Watch(
-        np.array(mode.theta),
+        mode.theta.copy(),
         np.ascontiguousarray(mode.carrier).reshape(*mode.theta.shape, -1),
         mode.indirect,
         np.ascontiguousarray(norms),
         dynamics.points,
-        np.ascontiguousarray(dynamics.points.T),
+        dynamics.points_t,
         dynamics.point_lengths,
         sides,
         _ROUNDING * terms + slack * sizes,
@@ -182,41 +178,24 @@ def _kernels(
         mode.live,
         _UNSURE * tolerance,
     )
-    at_entry = pair_guards(watch, np.zeros(columns))
-    ends = end_guards(motion, watch, np.zeros(mode.pull.shape[0]))
-    allowed, at_ends = (np.maximum(-start, 0.0) for start in (at_entry, ends))
-    return motion, watch._replace(slack=watch.slack + allowed, ends=watch.ends + at_ends)
+    return motion, watch
 
 
-def _segment(
-    mode: Mode, motion: Motion, watch: Watch, rest: Rest, ended: Ended, log_end: float
-) -> Segment:
+def _segment(mode: Mode, ended: Ended, log_end: float) -> Segment:
     """The segment of a mode that the kernels have left."""
-    shape, moved = mode.status.shape, ended.beta @ mode.pull
-    triggered, released_to = np.zeros(shape, bool), np.full(shape, -1)
-    margins = mode.margins.copy()
-    margins[mode.live] += moved
-    if ended.why == TRIGGERED:
-        pairs, ends = pair_guards(watch, ended.w), end_guards(motion, watch, ended.beta)
-        least = 0.0
-        if not ((pairs < 0).any() or (ends < 0).any()):  # rounding hides it at its root
-            among, within = (part[tuple(chosen.T)] for part, chosen in (
-                (pairs, ended.suspects.pairs), (ends, ended.suspects.ends)))
-            least = np.nextafter(min(among.min(initial=np.inf), within.min(initial=np.inf)), np.inf)
-        triggered |= pairs < least
-        triggered[tuple(mode.slides[(ends < least).any(axis=1)].T)] = True
-        found, _ = multipliers(motion, watch, ended.beta)
-        for (j, i), multiplier in zip(mode.slides, found, strict=True):
-            if triggered[j, i]:
-                released_to[j, i] = ACTIVE if multiplier > 0.5 else INACTIVE
-    resting = np.zeros(shape[1], bool)
-    resting[mode.live] = at_rest(motion, watch, rest, ended.s, ended.beta)
+    released_to = np.full(mode.status.shape, -1)
+    for (j, i), ends, multiplier in zip(mode.slides, ended.ends, ended.multipliers, strict=True):
+        if ends.any():
+            ended.met[j, i] = True
+            released_to[j, i] = ACTIVE if multiplier > 0.5 else INACTIVE
+    resting = np.zeros(mode.status.shape[1], bool)
+    resting[mode.live] = ended.resting
     return Segment(
-        log_end if ended.why == REACHED else log_time(motion, ended.s),
-        mode.parameters(ended.w),
-        margins,
-        mode.parameters(ended.sampled),
-        triggered,
+        log_end if ended.why == REACHED else ended.log_time,
+        ended.theta,
+        ended.margins,
+        ended.sampled,
+        ended.met,
         released_to,
         resting,
         ended.why == FAILED,

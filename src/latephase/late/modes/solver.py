@@ -10,7 +10,7 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats
 
 from .compiled import compiled
-from .modified import LARGEST, Motion, field, weight
+from .modified import LARGEST, Motion, field, log_pulls
 from .radau import NODES, STAGES, along, stages
 from .watch import (
     Suspects,
@@ -19,6 +19,8 @@ from .watch import (
     end_guards,
     first_below,
     guards,
+    margins_at,
+    multipliers,
     no_suspects,
     pair_guards,
 )
@@ -49,15 +51,23 @@ class Rest(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Where a mode was left, and why: s, beta (r,);  w (c,): what its carrier is multiplied with;
-    sampled (passed, c) as well;  why;  suspects: guards at which it ended, if any;  work: steps."""
+    """Where a mode was left, and why.
 
-    s: float
-    beta: Floats
-    w: Floats
+    log_time: ln of the time since entry;  theta (m, k), margins (n,) there;  sampled (passed, m, k):
+    theta at the samples;  why: one of the words above;  met (m, n): pairs below their guards, and
+    ends (S, 2) of slides that are, multipliers (S,): theirs;  resting (L,): live points at rest;
+    work: attempts at steps.
+    """
+
+    log_time: float
+    theta: Floats
+    margins: Floats
     sampled: Floats
     why: int
-    suspects: Suspects
+    met: Bools
+    ends: Bools
+    multipliers: Floats
+    resting: Bools
     work: int
 
 
@@ -72,15 +82,6 @@ def solver_time(motion: Motion, log_time: float) -> float:
     """The solver's variable s = ln(1 + t / c) at a time since entry."""
     x = log_time - motion.log_origin
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-@compiled
-def log_pulls(motion: Motion, s: float, beta: Floats) -> Floats:
-    """ln((t + c) F) at the live points, (L,)."""
-    q = motion.margins + motion.pull_t @ beta
-    for i in range(len(q)):
-        q[i] = s + motion.log_unit + (motion.log_step + weight(motion.logistic, q[i])[0])
-    return q
 
 
 @compiled
@@ -191,6 +192,22 @@ def advance(
 
 
 @compiled
+def opened(motion: Motion, watch: Watch) -> Floats:
+    """The guards of pairs at entry (m, n), once all are measured from where they start: rounding
+    may leave a pair that has just passed its kink an ulp on the wrong side."""
+    for _ in range(2):
+        pairs = pair_guards(watch, np.zeros(watch.carrier.shape[2]))
+        inside = end_guards(motion, watch, np.zeros(len(motion.pull)))
+        for j in range(len(pairs)):
+            for i in range(pairs.shape[1]):
+                watch.slack[j, i] += max(-pairs[j, i], 0.0)
+        for k in range(len(inside)):
+            for end in range(2):
+                watch.ends[k, end] += max(-inside[k, end], 0.0)
+    return pairs
+
+
+@compiled
 def noticed(motion: Motion, s: float) -> float:
     """When gradient descent sees what happens at s: at its next whole time, at the first at least."""
     return solver_time(motion, math.log(max(math.ceil(math.exp(log_time(motion, s))), 1.0)))
@@ -275,7 +292,7 @@ def follow_mode(
     step = Step(0.0, np.zeros((len(beta), STAGES)), h, False, 0)
     work, steps, loose, passed, some = 0, 0, 0, 0, no_suspects()
     sampled = np.empty((len(times), len(beta)))
-    far = pair_guards(watch, np.zeros(watch.carrier.shape[2]))
+    far = opened(motion, watch)
     while why == FAILED and work < _MOST_STEPS:
         step = advance(motion, s, beta, max(min(h, end - s), _SMALLEST), step, True, tolerance)
         if step.h == 0:  # rounding keeps the solver from its tolerance
@@ -300,19 +317,65 @@ def follow_mode(
         s, beta = there, ahead
         if why == FAILED:
             why = left(motion, watch, rest, s, beta, end, steps)
-    sampled = carried(motion, watch, sampled[:passed].T.copy()).T.copy()
-    w = carried(motion, watch, beta.reshape(-1, 1))[:, 0].copy()
-    return Ended(s, beta, w, sampled, why, some, work)
+    return ended(motion, watch, rest, s, beta, sampled[:passed], why, some, work)
 
 
 @compiled
-def at_once(motion: Motion, watch: Watch, times: Floats, end: float) -> Ended:
+def ended(
+    motion: Motion,
+    watch: Watch,
+    rest: Rest,
+    s: float,
+    beta: Floats,
+    sampled: Floats,
+    why: int,
+    some: Suspects,
+    work: int,
+) -> Ended:
+    """The end of a mode at s and beta (r,), sampled (passed, r), by `some` guards if any."""
+    (m, size, columns), count = watch.carrier.shape, len(sampled)
+    carrier = watch.carrier.reshape(m * size, columns)
+    ways = np.empty((len(beta), count + 1))
+    ways[:, :count], ways[:, count] = sampled.T, beta
+    ways = carried(motion, watch, ways)
+    thetas = np.empty((count + 1, m, size))
+    for row in range(count + 1):
+        thetas[row] = watch.theta + (carrier @ ways[:, row].copy()).reshape(m, size)
+    pairs, inside = pair_guards(watch, ways[:, count].copy()), end_guards(motion, watch, beta)
+    shares = multipliers(motion, watch, beta)[0] if len(inside) else inside[:, 0].copy()
+    met, ends = pairs < 0, inside < 0
+    if why != TRIGGERED:
+        met[:], ends[:] = False, False
+    elif not (met.any() or ends.any()):  # rounding hides it at its root
+        nearest = np.inf
+        for j, i in some.pairs:
+            nearest = min(nearest, pairs[j, i])
+        for k, e in some.ends:
+            nearest = min(nearest, inside[k, e])
+        for j, i in some.pairs:
+            met[j, i] = pairs[j, i] <= nearest
+        for k, e in some.ends:
+            ends[k, e] = inside[k, e] <= nearest
+    return Ended(
+        log_time(motion, s),
+        thetas[count],
+        margins_at(motion, watch, beta),
+        thetas[:count],
+        why,
+        met,
+        ends,
+        shares,
+        at_rest(motion, watch, rest, s, beta),
+        work,
+    )
+
+
+@compiled
+def at_once(motion: Motion, watch: Watch, rest: Rest, times: Floats, end: float) -> Ended:
     """A mode followed for so short a time that its field is constant."""
-    speed = field(motion, 0.0, np.zeros(len(motion.pull))).reshape(-1, 1)
-    passed = times[times <= end]
-    sampled = carried(motion, watch, speed * passed).T.copy()
-    w = carried(motion, watch, end * speed)[:, 0].copy()
-    return Ended(end, end * speed[:, 0], w, sampled, REACHED, no_suspects(), 0)
+    speed = field(motion, 0.0, np.zeros(len(motion.pull)))
+    sampled = np.outer(times[times <= end], speed)
+    return ended(motion, watch, rest, end, end * speed, sampled, REACHED, no_suspects(), 0)
 
 
 @compiled
