@@ -69,6 +69,9 @@ def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:
         return np.zeros(0)
     if len(points) == 1:
         return np.clip(points @ drive / (points[0] @ points[0]), 0.0, most)
+    found = np.linalg.lstsq(points.T, drive, rcond=None)[0]
+    if (found >= 0).all() and (found <= most).all():
+        return np.asarray(found)
     from scipy.optimize import lsq_linear
 
     wide = np.maximum(most, 1e-300)

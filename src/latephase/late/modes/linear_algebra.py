@@ -27,8 +27,11 @@ def complement(columns: Floats, scale: Floats) -> tuple[Floats, Floats]:
 
     order = np.argsort(-scale, kind="stable")
     q, r, places = qr(columns[order], pivoting=True)
-    values = np.linalg.svd(columns / scale[:, None], compute_uv=False)
-    rank = int((values > DEPENDENT * values.max(initial=0.0)).sum())
+    if columns.shape[1] == 1:
+        rank = int(columns.any())
+    else:
+        values = np.linalg.svd(columns / scale[:, None], compute_uv=False)
+        rank = int((values > DEPENDENT * values.max(initial=0.0)).sum())
     top = r[:rank]
     sizes = np.abs(top).max(axis=1, initial=0.0)[:, None]
     inverse = np.empty((columns.shape[1], len(columns)))

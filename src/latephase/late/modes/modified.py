@@ -117,4 +117,4 @@ def rates(motion: Motion, s: float, beta: Floats) -> tuple[Floats, Floats]:
         step = back * found[k]
         if motion.order > 0:
             found[k] *= 1 + step / 2 + (step**2 / 3 if motion.order > 1 else 0.0)
-    return found, vectors
+    return found, np.ascontiguousarray(vectors)

@@ -112,7 +112,7 @@ def goes_straight(mode: Mode, log_end: float, share: float) -> bool:
 
 def _norms(mode: Mode) -> Floats:
     """How far neurons move (m, c) per unit of what the carrier is multiplied with, at most."""
-    if not mode.indirect:
+    if not mode.indirect or mode.resting.any():  # off what rests, others move along
         return lengths(np.swapaxes(mode.carrier.reshape(*mode.theta.shape, -1), 1, 2))
     unit = math.exp(mode.log_drive / 2)
     return np.abs(mode.serving[:, mode.live]) * (mode.dynamics.point_lengths[mode.live] / unit) / unit

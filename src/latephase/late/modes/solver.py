@@ -249,7 +249,7 @@ def landed(
     whole: whether that is noticed at the next whole time only, and not at all if the guard has
     risen again by then.
     """
-    none, work = np.zeros(len(beta)), 0
+    none, work, reach = np.zeros(len(beta)), 0, step.h
     target, most = s + step.h * root(motion, watch, some, beta, step.z, k), s + step.h * NODES[k]
     waits = whole and log_time(motion, target) < _RESOLVED
     if waits:
@@ -264,13 +264,16 @@ def landed(
         if waits:
             hit = below(motion, watch, ahead)
             return Landed(step, 0.0, none, hit, work)
-        distance, speed = aimed(motion, watch, some, there, ahead, step.h)
-        if not there + distance <= most + _ALIGHTS * step.h:
+        distance, speed = aimed(motion, watch, some, there, ahead, reach)
+        if not there + distance <= most + _ALIGHTS * reach:
             break
-        if abs(distance) <= _ALIGHTS * step.h:
+        if abs(distance) <= _ALIGHTS * reach:
             return Landed(step, distance, distance * speed, True, work)
         target = there + distance
-    return Landed(step, 0.0, none, False, work)
+        if target <= s:
+            break
+    hit = not waits and guards(motion, watch, some, beta + step.z[:, -1]).min() < 0
+    return Landed(step, 0.0, none, hit, work)
 
 
 @compiled
@@ -311,8 +314,10 @@ def follow_mode(
             far = pair_guards(watch, carried(motion, watch, ahead.reshape(-1, 1))[:, 0].copy())
         steps, there = steps + 1, s + step.h + distance
         while passed < len(times) and times[passed] <= there:
-            part = advance(motion, s, beta, max(times[passed] - s, _SMALLEST), step, False, tolerance)
-            sampled[passed] = beta + part.z[:, -1]
+            asked = max(times[passed] - s, _SMALLEST)
+            part = advance(motion, s, beta, asked, step, False, tolerance)
+            way = part.z if part.h == asked else along(step.z, np.full(1, asked / step.h))
+            sampled[passed] = beta + way[:, -1]
             passed += 1
         s, beta = there, ahead
         if why == FAILED:
