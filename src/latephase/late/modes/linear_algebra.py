@@ -92,7 +92,7 @@ def _regular_factor(gram: Floats) -> Floats | None:
 
 
 def _reflected(g: Floats) -> tuple[Floats, Floats]:
-    """A basis of the columns of g (k, c), and g in it, by reflections of sorted rows and columns."""
+    """A basis of the columns of g (k, c), and g in it: reflections of sorted rows and columns."""
     from scipy.linalg import qr
 
     order = np.argsort(-np.abs(g).max(axis=1), kind="stable")

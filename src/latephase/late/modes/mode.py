@@ -116,7 +116,7 @@ class Mode:
     @property
     def moving(self) -> Bools:
         """Neurons (m,) that move at all."""
-        return np.asarray(self.carrier.any(axis=1).reshape(self.theta.shape).any(axis=1))
+        return np.asarray(np.any(self.carrier.reshape(*self.theta.shape, -1), axis=(1, 2)))
 
     @property
     def sliding(self) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 
 from latephase.core.arrays import Floats
 
-from .compiled import compiled
+from .compiled import compiled, inner
 
 LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 
@@ -30,8 +30,8 @@ class Motion(NamedTuple):
     """A mode as its kernels need it: d beta / ds = pull @ forces, L live points.
 
     pull (r, L), pull_t its transpose;  margins (L,) at entry;  order: of the modified flow;
-    logistic: the loss, else exponential;  log_origin: ln c;  log_unit: what ln(t + c) is summed with
-    first;  log_step: ln of the step size;  scales (r,): what tolerances are relative to.
+    logistic: the loss, else exponential;  log_origin: ln c;  log_unit: what s is summed with first;
+    log_step: ln of the step size;  scales (r,): what tolerances are relative to.
     """
 
     pull: Floats
@@ -55,7 +55,7 @@ def weight(logistic: bool, q: float) -> tuple[float, float, float]:
     return log, 1 - w, (1 - w) * (1 - 2 * w)
 
 
-@compiled
+@inner
 def forces(motion: Motion, s: Floats, beta: Floats) -> Floats:
     """(t + c) F at the live points with what the order of the flow adds, (L, c), at times s (c,)
     and coordinates beta (r, c)."""
@@ -69,19 +69,14 @@ def forces(motion: Motion, s: Floats, beta: Floats) -> Floats:
             first[i, c], second[i, c] = one, two
     if motion.order == 0:
         return f
-    u1 = motion.pull_t @ (motion.pull @ f)
-    u2 = np.zeros_like(u1)
-    for c in range(columns):
-        u1[:, c] *= math.exp(min(-s[c] - motion.log_origin, LARGEST))
-    if motion.order > 1:
-        u2 = motion.pull_t @ (motion.pull @ (f * first * u1))
-    for c in range(columns):
-        back = math.exp(min(-s[c] - motion.log_origin, LARGEST))
-        for i in range(count):
-            factor = 1 + first[i, c] * u1[i, c] / 2
-            if motion.order > 1:
-                factor += first[i, c] * back * u2[i, c] / 3 + second[i, c] * u1[i, c] ** 2 / 12
-            f[i, c] *= factor
+    back = np.exp(np.minimum(-s - motion.log_origin, LARGEST))
+    u1 = back * (motion.pull_t @ (motion.pull @ f))
+    u2 = back * (motion.pull_t @ (motion.pull @ (f * first * u1)))
+    more = 1.0 if motion.order > 1 else 0.0
+    for i in range(count):
+        for c in range(columns):
+            next_order = first[i, c] * u2[i, c] / 3 + second[i, c] * u1[i, c] ** 2 / 12
+            f[i, c] *= 1 + first[i, c] * u1[i, c] / 2 + more * next_order
     return f
 
 
@@ -92,7 +87,7 @@ def field(motion: Motion, s: float, beta: Floats) -> Floats:
     return (motion.pull @ f)[:, 0].copy()
 
 
-@compiled
+@inner
 def log_pulls(motion: Motion, s: float, beta: Floats) -> Floats:
     """ln((t + c) F) at the live points, (L,)."""
     q = motion.pull_t @ beta

@@ -3,8 +3,9 @@
 The stages are found by functional iteration while that contracts quickly, as it does while steps
 are cut short by events, and by simplified Newton steps with the Jacobian of the field where not.
 Nothing is built up over steps: a mode that ends within one step costs one, and samples and events
-are met by steps of their own, to full order.  Source: [hairer1996, Section IV.8]: transformation
-to three linear systems, diagonal since the Jacobian is symmetric, error estimate by an embedded formula of order five, tolerances for it.
+are met by steps of their own, to full order.  Source: [hairer1996, Section IV.8], where the three
+linear systems of a Newton step, the embedded formula of order five that estimates the error, and
+the tolerance for it stand; the Jacobian is symmetric, so here these systems are diagonal.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.polynomial import legendre
 
 from latephase.core.arrays import Floats
 
-from .compiled import compiled
+from .compiled import compiled, inner
 from .modified import Motion, field, forces, rates
 
 STAGES = 5
@@ -34,7 +35,7 @@ def _tableau() -> tuple[Floats, Floats]:
     basis = np.eye(STAGES)
     values = np.stack([legendre.legval(x, p) for p in basis], axis=1)
     areas = np.stack([legendre.legval(x, legendre.legint(p, lbnd=-1)) for p in basis], axis=1) / 2
-    return (1 + x) / 2, np.linalg.solve(values.T, areas.T).T
+    return (1 + x) / 2, np.asarray(np.linalg.solve(values.T, areas.T).T, float)
 
 
 NODES, _A = _tableau()
@@ -55,7 +56,7 @@ _THROUGH = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(ST
 _COLLOCATION = np.ascontiguousarray(_THROUGH.T[1:])  # powers of x to moves: 0 at 0
 
 
-@compiled
+@inner
 def size(vector: Floats, units: Floats) -> float:
     """The root mean square of vectors (r, c) in units (r,)."""
     total = 0.0
@@ -107,7 +108,7 @@ def stages(
     return z, size(error, units) / (0.1 * tolerance**_EXPONENT), count
 
 
-@compiled
+@inner
 def _eased(residual: Floats, values: Floats, h: float) -> Floats:
     """The solution of a Newton step, residual and solution (r, 5) in eigenvectors of the Jacobian:
     three systems, of which the conjugates of two are left out."""
@@ -123,7 +124,7 @@ def _eased(residual: Floats, values: Floats, h: float) -> Floats:
     return found
 
 
-@compiled
+@inner
 def along(z: Floats, share: Floats) -> Floats:
     """What beta has moved (r, c) by the collocation polynomial at shares (c,) of the step, from its
     moves to the stages (r, 5); beyond the step it is extrapolated."""

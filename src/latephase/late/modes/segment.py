@@ -79,14 +79,19 @@ def follow(
     if least_terms is None:
         least_terms = 1e-2 * mode.dynamics.terms(mode.theta)
     if mode.live.size == 0:
-        none, sampled = np.zeros(mode.status.shape, bool), np.tile(mode.theta, (len(log_times), 1, 1))
+        none, sampled = (
+            np.zeros(mode.status.shape, bool),
+            np.tile(mode.theta, (len(log_times), 1, 1)),
+        )
         nothing = np.full(none.shape, -1), none[0], False, 0
         return Segment(log_end, mode.theta, mode.margins, sampled, none, *nothing)
     speed = speed_of(mode)
     tolerance *= _NOISE if speed.slow else 1.0
     motion, watch = _kernels(mode, order, speed, least_terms, slack, tolerance)
     shape = mode.theta.shape
-    rest = Rest(np.sqrt(mode.gram.diagonal()), mode.dynamics.scale.reshape(shape), math.log(balanced))
+    rest = Rest(
+        np.sqrt(mode.gram.diagonal()), mode.dynamics.scale.reshape(shape), math.log(balanced)
+    )
     end = solver_time(motion, log_end)
     times = np.array([solver_time(motion, log) for log in log_times])
     waits = mode.dynamics.method.discrete and not mode.sliding
@@ -115,12 +120,14 @@ def _norms(mode: Mode) -> Floats:
     if not mode.indirect or mode.resting.any():  # off what rests, others move along
         return lengths(np.swapaxes(mode.carrier.reshape(*mode.theta.shape, -1), 1, 2))
     unit = math.exp(mode.log_drive / 2)
-    return np.abs(mode.serving[:, mode.live]) * (mode.dynamics.point_lengths[mode.live] / unit) / unit
+    return (
+        np.abs(mode.serving[:, mode.live]) * (mode.dynamics.point_lengths[mode.live] / unit) / unit
+    )
 
 
 def _scales(mode: Mode, norms: Floats, sizes: Floats) -> Floats:
     """How far each coordinate (r,) may move for a change of 1 of a margin, or of any moving
-    neuron's pre-activations by their own size (m,), about: what a solver's tolerance is relative to.
+    neuron's pre-activations by their own size (m,), about: what tolerances are relative to.
 
     Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
     """
@@ -159,7 +166,7 @@ def _kernels(
     )
     slack = np.zeros(terms.shape) if slack is None else slack
     sides = np.where(mode.status == ACTIVE, 1.0, -1.0)
-    sides[(mode.status == SLIDING) | ~norms.any(axis=1)[:, None]] = 0.0
+    sides[(mode.status == SLIDING) | ~norms.any(axis=1, keepdims=True)] = 0.0
     watch = Watch(
         mode.theta.copy(),
         np.ascontiguousarray(mode.carrier).reshape(*mode.theta.shape, -1),

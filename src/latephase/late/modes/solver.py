@@ -9,7 +9,7 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 
-from .compiled import compiled
+from .compiled import compiled, inner
 from .modified import LARGEST, Motion, field, log_pulls
 from .radau import NODES, STAGES, along, stages
 from .watch import (
@@ -53,10 +53,10 @@ class Rest(NamedTuple):
 class Ended(NamedTuple):
     """Where a mode was left, and why.
 
-    log_time: ln of the time since entry;  theta (m, k), margins (n,) there;  sampled (passed, m, k):
-    theta at the samples;  why: one of the words above;  met (m, n): pairs below their guards, and
-    ends (S, 2) of slides that are, multipliers (S,): theirs;  resting (L,): live points at rest;
-    work: attempts at steps.
+    log_time: ln of the time since entry;  theta (m, k), margins (n,) there;
+    sampled (passed, m, k): theta at the samples;  why: one of the words above;
+    met (m, n): pairs below their guards;  ends (S, 2): those of slides;  multipliers (S,): theirs;
+    resting (L,): live points at rest;  work: attempts at steps.
     """
 
     log_time: float
@@ -71,7 +71,7 @@ class Ended(NamedTuple):
     work: int
 
 
-@compiled
+@inner
 def log_time(motion: Motion, s: float) -> float:
     """ln of the time since entry at the solver's variable s."""
     return motion.log_origin + s + math.log(-math.expm1(-s)) if s > 0 else -1e6
@@ -84,7 +84,7 @@ def solver_time(motion: Motion, log_time: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@compiled
+@inner
 def at_rest(motion: Motion, watch: Watch, rest: Rest, s: float, beta: Floats) -> Bools:
     """Live points (L,) that have pulled for long without moving: they have come to rest.
 
@@ -103,7 +103,7 @@ def at_rest(motion: Motion, watch: Watch, rest: Rest, s: float, beta: Floats) ->
     return old & (np.sqrt((forces**2).sum(axis=0)) > left)
 
 
-@compiled
+@inner
 def root(motion: Motion, watch: Watch, some: Suspects, beta: Floats, z: Floats, k: int) -> float:
     """The share of a step (r, 5) from beta at which the least of some guards falls below 0, which
     it is at stage k: by the collocation polynomial.  0 where it is below 0 at beta."""
@@ -126,7 +126,7 @@ def root(motion: Motion, watch: Watch, some: Suspects, beta: Floats, z: Floats, 
     return share[0]
 
 
-@compiled
+@inner
 def aimed(
     motion: Motion, watch: Watch, some: Suspects, s: float, beta: Floats, h: float
 ) -> tuple[float, Floats]:
@@ -154,20 +154,25 @@ class Step(NamedTuple):
     work: int
 
 
-@compiled
-def guessed(
-    motion: Motion, s: float, beta: Floats, h: float, old: Step, goes_on: bool
-) -> Floats:
+@inner
+def guessed(motion: Motion, s: float, beta: Floats, h: float, old: Step, goes_on: bool) -> Floats:
     """What beta may move to the stages of a step h (r, 5), from one that began here or, if this one
     `goes_on`, ended here."""
+    z = np.empty((len(beta), STAGES))
     if old.h == 0 or h > 4 * old.h:
-        return np.outer(field(motion, s, beta), NODES * h)
+        speed = field(motion, s, beta)
+        for c in range(STAGES):
+            z[:, c] = h * NODES[c] * speed
+        return z
     if not goes_on:
         return along(old.z, NODES * h / old.h)
-    return along(old.z, 1 + NODES * h / old.h) - old.z[:, -1:].copy()
+    z[:] = along(old.z, 1 + NODES * h / old.h)
+    for c in range(STAGES):
+        z[:, c] -= old.z[:, -1]
+    return z
 
 
-@compiled
+@inner
 def advance(
     motion: Motion, s: float, beta: Floats, h: float, old: Step, goes_on: bool, tolerance: float
 ) -> Step:
@@ -187,7 +192,7 @@ def advance(
             h *= max(min(change, 0.9), 0.1)
         if h <= _SMALLEST * s:
             break
-        guess = np.outer(field(motion, s, beta), NODES * h)
+        guess = guessed(motion, s, beta, h, Step(0.0, z, h, stiff, 0), False)
     return Step(0.0, np.zeros((len(beta), STAGES)), h, stiff, work)
 
 
@@ -207,9 +212,9 @@ def opened(motion: Motion, watch: Watch) -> Floats:
     return pairs
 
 
-@compiled
+@inner
 def noticed(motion: Motion, s: float) -> float:
-    """When gradient descent sees what happens at s: at its next whole time, at the first at least."""
+    """When gradient descent sees what happens at s: at its next whole time, 1 at least."""
     return solver_time(motion, math.log(max(math.ceil(math.exp(log_time(motion, s))), 1.0)))
 
 
@@ -217,7 +222,8 @@ def noticed(motion: Motion, s: float) -> float:
 def below(motion: Motion, watch: Watch, beta: Floats) -> bool:
     """Whether a guard is below 0 at beta (r,)."""
     w = carried(motion, watch, beta.reshape(-1, 1))[:, 0].copy()
-    return (pair_guards(watch, w) < 0).any() or (end_guards(motion, watch, beta) < 0).any()
+    pairs, ends = pair_guards(watch, w), end_guards(motion, watch, beta)
+    return bool((pairs < 0).any() or (ends < 0).any())
 
 
 class Landed(NamedTuple):
@@ -231,7 +237,7 @@ class Landed(NamedTuple):
     work: int
 
 
-@compiled
+@inner
 def landed(
     motion: Motion,
     watch: Watch,
@@ -325,7 +331,7 @@ def follow_mode(
     return ended(motion, watch, rest, s, beta, sampled[:passed], why, some, work)
 
 
-@compiled
+@inner
 def ended(
     motion: Motion,
     watch: Watch,
@@ -383,7 +389,7 @@ def at_once(motion: Motion, watch: Watch, rest: Rest, times: Floats, end: float)
     return ended(motion, watch, rest, end, end * speed, sampled, REACHED, no_suspects(), 0)
 
 
-@compiled
+@inner
 def left(
     motion: Motion, watch: Watch, rest: Rest, s: float, beta: Floats, end: float, steps: int
 ) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from latephase.core.arrays import Floats, Ints
 
-from .compiled import compiled
+from .compiled import inner
 from .modified import Motion, weight
 from .radau import STAGES
 
@@ -25,7 +25,8 @@ class Watch(NamedTuple):
 
     theta (m, k) at entry;  carrier (m, k, c): what moves it, times beta, or where it is `indirect`
     times the solution of pull @ w = beta;  norms (m, c): lengths of the carrier's columns;
-    points (n, k), points_t its transpose, lengths (n,);  sides (m, n): +1 and -1 of watched pairs, else 0;
+    points (n, k), points_t its transpose, lengths (n,);
+    sides (m, n): +1 and -1 of watched pairs, else 0;
     slack (m, n): how far below 0 a pair may go;
     slides (S, 2), needs, rooms (S, n): as a mode has them;  ends (S, 2): slack of either end;
     margins (n,) at entry;  live (L,): the points that pull;
@@ -50,7 +51,7 @@ class Watch(NamedTuple):
     unsure: float
 
 
-@compiled
+@inner
 def carried(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     """What the carrier is multiplied with (c, columns) at beta (r, columns)."""
     if not watch.indirect:
@@ -63,7 +64,7 @@ def carried(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     return w
 
 
-@compiled
+@inner
 def margins_at(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     """q_i (n,) at beta (r,)."""
     q = watch.margins.copy()
@@ -73,7 +74,7 @@ def margins_at(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     return q
 
 
-@compiled
+@inner
 def scaled_sum(row: Floats, log: Floats, one_scale: bool) -> tuple[float, float]:
     """row (n,) @ exp(log), and ln of what it is in units of: of all terms, or where these are not
     floats on one scale, of those that count, far below a point that is never fitted."""
@@ -88,7 +89,7 @@ def scaled_sum(row: Floats, log: Floats, one_scale: bool) -> tuple[float, float]
     return total, top
 
 
-@compiled
+@inner
 def multipliers(motion: Motion, watch: Watch, beta: Floats) -> tuple[Floats, float]:
     """The multipliers of the slides (S,), each in [0, 1] while it slides, and how far they may be
     off for what the margins are off."""
@@ -106,7 +107,7 @@ def multipliers(motion: Motion, watch: Watch, beta: Floats) -> tuple[Floats, flo
     return found, watch.unsure * (1 + np.abs(q).max())
 
 
-@compiled
+@inner
 def end_guards(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     """The guards (S, 2) of the multipliers at beta (r,)."""
     if len(watch.slides) == 0:
@@ -115,7 +116,7 @@ def end_guards(motion: Motion, watch: Watch, beta: Floats) -> Floats:
     return np.stack((found, 1 - found), axis=1) + error + watch.ends
 
 
-@compiled
+@inner
 def pair_guards(watch: Watch, w: Floats) -> Floats:
     """The guards (m, n) of all watched pairs at w (c,), inf elsewhere."""
     m, k, c = watch.carrier.shape
@@ -128,7 +129,7 @@ def pair_guards(watch: Watch, w: Floats) -> Floats:
     return found
 
 
-@compiled
+@inner
 def rows_of(watch: Watch, pairs: Ints) -> Floats:
     """The guards of some pairs (p, 2) as functions of (w, 1): rows (p, c + 1)."""
     _, size, columns = watch.carrier.shape
@@ -153,13 +154,13 @@ class Suspects(NamedTuple):
     ends: Ints
 
 
-@compiled
+@inner
 def no_suspects() -> Suspects:
     """None."""
     return Suspects(np.zeros((0, 2), np.int64), np.zeros((0, 1)), np.zeros((0, 2), np.int64))
 
 
-@compiled
+@inner
 def guards(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> Floats:
     """Some guards (p + e,) at beta (r,)."""
     w, count = carried(motion, watch, beta.reshape(-1, 1)), len(some.pairs)
@@ -175,7 +176,7 @@ def guards(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> Floats
     return found
 
 
-@compiled
+@inner
 def first_below(
     motion: Motion, watch: Watch, far: Floats, beta: Floats, z: Floats
 ) -> tuple[int, Suspects]:
@@ -211,11 +212,15 @@ def first_below(
     return -1, no_suspects()
 
 
-@compiled
+@inner
 def suspects(pairs: Ints, rows: Floats, values: Floats, inside: Floats) -> Suspects:
     """Those of some pairs (p, 2), of guards `values` (p,), and of the ends of slides, of guards
     `inside` (S, 2), that are below 0."""
-    some, which, ends = np.empty_like(pairs), np.empty_like(rows), np.empty((inside.size, 2), np.int64)
+    some, which, ends = (
+        np.empty_like(pairs),
+        np.empty_like(rows),
+        np.empty((inside.size, 2), np.int64),
+    )
     found, count = 0, 0
     for p in range(len(pairs)):
         if values[p] < 0:
