@@ -83,7 +83,9 @@ def move_by_mode(
     doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
     slack = np.asarray(tolerance * (2.0**doublings - 1))
     balanced = BALANCED / controls.caution
-    found = follow(mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms)
+    log_last = math.inf if state.last is None else state.last.log_time
+    told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
+    found = follow(*told)
 
     # Where it ended, unless the loss has risen where it cannot.
     theta = found.theta
@@ -183,6 +185,7 @@ def _arrived(
         if found.log_time >= log_left
         else state.now.later(found.log_time, whole=task.dynamics.method.discrete),
         last=ModeEnd(
+            log_time=found.log_time,
             status=mode.status,
             on_kinks=(mode.status == SLIDING) | found.triggered,
             triggered=found.triggered,

@@ -12,7 +12,6 @@ decide: so they are fractions of the given doubles wherever that is quick.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from latephase.core.arrays import Floats
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import Dataset
 
-from .exact import Vector, is_small, off_span, rational, rounded
+from .exact import ZERO, Vector, fraction, is_small, off_span, rational, rounded
 
 Pattern = NDArray[np.integer]
 
@@ -60,7 +59,7 @@ class LinearMode:
             kinks = self.points[status == SLIDING]
             felt = off_span(self.points, kinks) if len(kinks) else rational(self.points)
             for i, vector in enumerate(felt):
-                factor = Fraction(float(signs[i])) if status[i] == ACTIVE else Fraction(0)
+                factor = fraction(signs[i]) if status[i] == ACTIVE else ZERO
                 rows[i] += [factor * x for x in vector]
         return rows
 

@@ -32,6 +32,8 @@ BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against ot
 _NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
 _INSTANT = 1e-12  # in s: over less than this the field is constant
 _LOGISTIC = {"exponential": False, "logistic": True}  # the losses that the kernels have
+_AS_LONG = 4.0  # times the time that the last mode has lasted: a first step
+_SHORTEST = 1e-3  # in s: a first step
 _UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
@@ -68,13 +70,15 @@ def follow(
     balanced: float = BALANCED,
     slack: Floats | None = None,
     least_terms: Floats | None = None,
+    log_last: float = math.inf,
 ) -> Segment:
     """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
 
     order: of the modified flow;  balanced: share of its pull that may be left of a point that
     counts as at rest;  slack (m, n): of the guards: how far below 0 a pair's guards may go, as a
     share of the terms of its pre-activation (at least `least_terms` (m, n)), and of 1 for its
-    multiplier;  least_terms: also the size below which no more digits are asked for.
+    multiplier;  least_terms: also the size below which no more digits are asked for;
+    log_last: ln of the time that the mode before this one has lasted, as this one may.
     """
     if least_terms is None:
         least_terms = 1e-2 * mode.dynamics.terms(mode.theta)
@@ -98,7 +102,8 @@ def follow(
     if end < _INSTANT:
         ended = at_once(motion, watch, rest, times, end)
     else:
-        ended = follow_mode(motion, watch, rest, times, end, tolerance, waits)
+        first = max(_AS_LONG * solver_time(motion, log_last), _SHORTEST)
+        ended = follow_mode(motion, watch, rest, times, end, first, tolerance, waits)
     return _segment(mode, ended, log_end)
 
 

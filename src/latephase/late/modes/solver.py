@@ -114,10 +114,10 @@ def root(motion: Motion, watch: Watch, some: Suspects, beta: Floats, z: Floats, 
     above = guards(motion, watch, some, beta + along(z, share)[:, 0]).min()
     if above <= 0:  # at the stage before it was not: rounding
         return low
-    for _ in range(60):  # the method of false position, Illinois variant
+    for _ in range(30):  # the method of false position, Illinois variant
         share[0] = (low * below - high * above) / (below - above)
         value = guards(motion, watch, some, beta + along(z, share)[:, 0]).min()
-        if abs(value) < 1e-13 * abs(above) or high - low < 1e-12:
+        if abs(value) < 1e-9 * abs(above) or high - low < 1e-9 * high:
             break
         if value < 0:
             high, below, above = share[0], value, above / 2 if below < 0 else above
@@ -289,15 +289,17 @@ def follow_mode(
     rest: Rest,
     times: Floats,
     end: float,
+    first: float,
     tolerance: float,
     whole: bool,
 ) -> Ended:
     """Follow a mode from s = 0 to `end`, or where a guard falls below 0, or all that is fast has
     relaxed, or points have come to rest.
 
-    times (T,): sorted, of samples;  whole: whether events wait for whole times.
+    times (T,): sorted, of samples;  first: the length of the first step, if that is not too long;
+    whole: whether events wait for whole times.
     """
-    s, beta, h, why = 0.0, np.zeros(len(motion.pull)), _FIRST, FAILED
+    s, beta, h, why = 0.0, np.zeros(len(motion.pull)), min(first, _FIRST), FAILED
     step = Step(0.0, np.zeros((len(beta), STAGES)), h, False, 0)
     work, steps, loose, passed, some = 0, 0, 0, 0, no_suspects()
     sampled = np.empty((len(times), len(beta)))
