@@ -23,7 +23,8 @@ from .modified import Motion, field, forces, rates
 STAGES = 5
 _MOST_PLAIN, _MOST_NEWTON = 20, 10  # iterations, of plain ones more where Newton's cost more
 _DONE = 0.03  # of the tolerance: what an iteration may leave
-_EXPONENT = (STAGES + 1) / (2 * STAGES)  # of the tolerance for an estimate of order five
+# Of the tolerance for an estimate of order five; at a tenth, errors were a hundred tolerances.
+_SHARE, _EXPONENT = 0.01, (STAGES + 1) / (2 * STAGES)
 
 
 def _tableau() -> tuple[Floats, Floats]:
@@ -105,7 +106,7 @@ def stages(
         error = vectors @ error
     for k in range(len(units)):
         units[k] = max(units[k], abs(beta[k] + z[k, -1]) + motion.scales[k])
-    return z, size(error, units) / (0.1 * tolerance**_EXPONENT), count
+    return z, size(error, units) / (_SHARE * tolerance**_EXPONENT), count
 
 
 @inner

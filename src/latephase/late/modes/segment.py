@@ -29,7 +29,7 @@ from .speed import Speed, speed_of
 from .watch import Watch
 
 BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
-_NOISE = 30.0  # times the tolerance, for what rounding leaves of forces that hold one another
+_NOISE = 1.0  # times the tolerance, for what rounding leaves of forces that hold one another
 _INSTANT = 1e-12  # in s: over less than this the field is constant
 _LOGISTIC = {"exponential": False, "logistic": True}  # the losses that the kernels have
 _AS_LONG = 4.0  # times the time that the last mode has lasted: a first step

@@ -25,8 +25,8 @@ from .watch import (
     pair_guards,
 )
 
-_FIRST = 0.25  # in s: a mode relaxes in a time of 1
-_SAFE, _MOST_GROWTH = 0.9, 6.0
+_FIRST = 0.1  # in s, the power of the tolerance: a mode relaxes in a time of 1
+_SAFE, _MOST_GROWTH = 0.9, 4.0
 _MOST_TRIES = 40  # of a step
 _MOST_STEPS = 3_000
 _SMALLEST = 1e-15  # in s, absolute and relative
@@ -299,7 +299,7 @@ def follow_mode(
     times (T,): sorted, of samples;  first: the length of the first step, if that is not too long;
     whole: whether events wait for whole times.
     """
-    s, beta, h, why = 0.0, np.zeros(len(motion.pull)), min(first, _FIRST), FAILED
+    s, beta, h, why = 0.0, np.zeros(len(motion.pull)), min(first, tolerance**_FIRST), FAILED
     step = Step(0.0, np.zeros((len(beta), STAGES)), h, False, 0)
     work, steps, loose, passed, some = 0, 0, 0, 0, no_suspects()
     sampled = np.empty((len(times), len(beta)))
@@ -309,7 +309,12 @@ def follow_mode(
         if step.h == 0:  # rounding keeps the solver from its tolerance
             if loose == _MOST_LOOSE:
                 break
-            tolerance, loose, h, work = tolerance * _LOOSER, loose + 1, _FIRST, work + step.work
+            tolerance, loose, h, work = (
+                tolerance * _LOOSER,
+                loose + 1,
+                tolerance**_FIRST,
+                work + step.work,
+            )
             continue
         k, some = first_below(motion, watch, far, beta, step.z)
         h, distance, ahead = step.next_h, 0.0, beta + step.z[:, -1]
