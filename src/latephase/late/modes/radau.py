@@ -76,7 +76,7 @@ def stages(
 
     stiff: whether they are Newton's.
     """
-    z, times, units = guess.copy(), s + h * NODES, np.abs(beta) + motion.scales
+    z, times, units = guess.copy(), s + h * NODES, np.empty(len(beta))
     values, vectors = rates(motion, s, beta) if stiff else (units[:0], z[:, :0].copy())
     before, done, count = np.inf, False, 0
     most = _MOST_NEWTON if stiff else _MOST_PLAIN + len(beta)
@@ -89,6 +89,8 @@ def stages(
             change = h * (speed @ _AT) - z
         z += change
         count += 1
+        for k in range(len(units)):
+            units[k] = max(abs(beta[k]), abs(beta[k] + z[k, -1])) + motion.scales[k]
         now = size(change, units) / tolerance
         rate = now / before if count > 1 else 0.5
         if not now < np.inf or (count > 1 and rate >= 1 and now > _DONE):
@@ -104,8 +106,6 @@ def stages(
         for k in range(len(values)):
             error[k] /= 1 + _GAMMA * h * values[k]
         error = vectors @ error
-    for k in range(len(units)):
-        units[k] = max(units[k], abs(beta[k] + z[k, -1]) + motion.scales[k])
     return z, size(error, units) / (_SHARE * tolerance**_EXPONENT), count
 
 

@@ -29,12 +29,13 @@ from .speed import Speed, speed_of
 from .watch import Watch
 
 BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
-_NOISE = 1.0  # times the tolerance, for what rounding leaves of forces that hold one another
+_UNSURE = 10.0  # tolerances by which a solver may be off
+_NOISE = 30.0  # times that, for what rounding leaves of forces that hold one another
+_FINE = 3e-11  # the loosest tolerance there: what is left of the forces moves all
 _INSTANT = 1e-12  # in s: over less than this the field is constant
 _LOGISTIC = {"exponential": False, "logistic": True}  # the losses that the kernels have
 _AS_LONG = 4.0  # times the time that the last mode has lasted: a first step
 _SHORTEST = 1e-3  # in s: a first step
-_UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
 
@@ -90,8 +91,10 @@ def follow(
         nothing = np.full(none.shape, -1), none[0], False, 0
         return Segment(log_end, mode.theta, mode.margins, sampled, none, *nothing)
     speed = speed_of(mode)
-    tolerance *= _NOISE if speed.slow else 1.0
-    motion, watch = _kernels(mode, order, speed, least_terms, slack, tolerance)
+    unsure = _UNSURE * tolerance * (_NOISE if speed.slow else 1.0)
+    if speed.slow:
+        tolerance = min(tolerance, _FINE)
+    motion, watch = _kernels(mode, order, speed, least_terms, slack, unsure)
     shape = mode.theta.shape
     rest = Rest(
         np.sqrt(mode.gram.diagonal()), mode.dynamics.scale.reshape(shape), math.log(balanced)
@@ -149,7 +152,7 @@ def _kernels(
     speed: Speed,
     least_terms: Floats,
     slack: Floats | None,
-    tolerance: float,
+    unsure: float,
 ) -> tuple[Motion, Watch]:
     """What the kernels are told of a mode: of its field, and of its guards.
 
@@ -188,7 +191,7 @@ def _kernels(
         np.repeat(slack[mode.slides[:, 0], mode.slides[:, 1], None], 2, axis=1),
         mode.margins,
         mode.live,
-        _UNSURE * tolerance,
+        unsure,
     )
     return motion, watch
 
