@@ -9,10 +9,11 @@ Read in this order; each file needs only those before it.
     mode            all neurons of a pattern: how the network moves while it stands
     speed           how fast a mode moves at entry
     filippov        at a kink: pass or slide, which pattern comes next
-    compiled        how the four kernels that follow are compiled
+    compiled        how the kernels that follow are compiled
       modified      gradient descent in a mode as a flow, in ln t
       radau         one step of the solver
       watch         what must stay positive while a mode lasts
+      landing       a step within the tolerance, and one that ends on a guard
       solver        from step to step, to where something ends the mode
     segment         a mode followed to its end: what the kernels are told, what they found
 

@@ -11,7 +11,7 @@ from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-KERNELS = ("compiled", "modified", "radau", "watch", "solver")
+KERNELS = ("compiled", "modified", "radau", "watch", "landing", "solver")
 # Numba forgets code whose own file has changed, but not what it has taken from other files.
 _STAMP = sha256(
     b"".join(Path(__file__).with_name(f"{k}.py").read_bytes() for k in KERNELS)

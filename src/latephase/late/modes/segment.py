@@ -12,6 +12,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 
 from .dynamics import lengths
+from .landing import below, solver_time
 from .mode import Mode
 from .modified import Motion, field
 from .solver import (
@@ -20,10 +21,8 @@ from .solver import (
     Ended,
     Rest,
     at_once,
-    below,
     follow_mode,
     opened,
-    solver_time,
 )
 from .speed import Speed, speed_of
 from .watch import Watch
@@ -179,10 +178,8 @@ def _kernels(
         mode.theta.copy(),
         np.ascontiguousarray(mode.carrier).reshape(*mode.theta.shape, -1),
         mode.indirect,
-        np.ascontiguousarray(norms),
         dynamics.points,
         dynamics.points_t,
-        dynamics.point_lengths,
         sides,
         _ROUNDING * terms + slack * sizes,
         mode.slides,

@@ -1,7 +1,7 @@
 """What must stay positive while a mode lasts, compiled: pre-activations and multipliers.
 
 Guards are pre-activations of watched pairs (positive: on their side), multipliers of slides and one
-minus these. A pair is looked at only once its neuron may have moved far enough to reach its kink.
+minus these.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Watch(NamedTuple):
     """What the guards of a mode are made of.
 
     theta (m, k) at entry;  carrier (m, k, c): what moves it, times beta, or where it is `indirect`
-    times the solution of pull @ w = beta;  norms (m, c): lengths of the carrier's columns;
-    points (n, k), points_t its transpose, lengths (n,);
+    times the solution of pull @ w = beta;  points (n, k), points_t its transpose;
     sides (m, n): +1 and -1 of watched pairs, else 0;
     slack (m, n): how far below 0 a pair may go;
     slides (S, 2), needs, rooms (S, n): as a mode has them;  ends (S, 2): slack of either end;
@@ -36,10 +35,8 @@ class Watch(NamedTuple):
     theta: Floats
     carrier: Floats
     indirect: bool
-    norms: Floats
     points: Floats
     points_t: Floats
-    lengths: Floats
     sides: Floats
     slack: Floats
     slides: Ints
@@ -177,58 +174,26 @@ def guards(motion: Motion, watch: Watch, some: Suspects, beta: Floats) -> Floats
 
 
 @inner
-def first_below(
-    motion: Motion, watch: Watch, far: Floats, beta: Floats, z: Floats
-) -> tuple[int, Suspects]:
+def first_below(motion: Motion, watch: Watch, beta: Floats, z: Floats) -> tuple[int, Suspects]:
     """The first of the stages of a step (r, 5) from beta at which a guard is below 0, -1 if none
-    is, and those that are below it there.
-
-    far (m, n): what the guards are at least at beta, and in the end at the end of the step.
-    """
-    before = carried(motion, watch, beta.reshape(-1, 1))
+    is, and those that are below it there."""
     at = carried(motion, watch, beta.reshape(-1, 1) + z)
-    way = np.abs(at[:, 0] - before[:, 0])
-    for k in range(1, STAGES):
-        way += np.abs(at[:, k] - at[:, k - 1])
-    moves = 1.000001 * (watch.norms @ way)
-    near = np.empty((far.size, 2), np.int64)
-    count = 0
-    for j in range(far.shape[0]):
-        for i in range(far.shape[1]):
-            far[j, i] -= moves[j] * watch.lengths[i]
-            if far[j, i] < 0:
-                near[count, 0], near[count, 1] = j, i
-                count += 1
-    near = near[:count]
-    rows = rows_of(watch, near)
-    values = rows[:, :-1].copy() @ at + rows[:, -1].copy().reshape(-1, 1)
-    for p in range(count):
-        far[near[p, 0], near[p, 1]] = values[p, STAGES - 1]
     for k in range(STAGES):
-        inside = end_guards(motion, watch, beta + z[:, k])
-        some = suspects(near, rows, values[:, k], inside)
-        if len(some.pairs) or len(some.ends):
-            return k, some
+        pairs = pair_guards(watch, at[:, k].copy())
+        ends = end_guards(motion, watch, beta + z[:, k])
+        if pairs.min() < 0 or (ends < 0).any():
+            below = below_zero(pairs)
+            return k, Suspects(below, rows_of(watch, below), below_zero(ends))
     return -1, no_suspects()
 
 
 @inner
-def suspects(pairs: Ints, rows: Floats, values: Floats, inside: Floats) -> Suspects:
-    """Those of some pairs (p, 2), of guards `values` (p,), and of the ends of slides, of guards
-    `inside` (S, 2), that are below 0."""
-    some, which, ends = (
-        np.empty_like(pairs),
-        np.empty_like(rows),
-        np.empty((inside.size, 2), np.int64),
-    )
-    found, count = 0, 0
-    for p in range(len(pairs)):
-        if values[p] < 0:
-            some[found], which[found] = pairs[p], rows[p]
-            found += 1
-    for k in range(len(inside)):
-        for end in range(2):
-            if inside[k, end] < 0:
-                ends[count, 0], ends[count, 1] = k, end
+def below_zero(guards: Floats) -> Ints:
+    """Where guards (., .) are below 0, (p, 2)."""
+    found, count = np.empty((guards.size, 2), np.int64), 0
+    for j in range(guards.shape[0]):
+        for i in range(guards.shape[1]):
+            if guards[j, i] < 0:
+                found[count, 0], found[count, 1] = j, i
                 count += 1
-    return Suspects(some[:found], which[:found], ends[:count])
+    return found[:count]
