@@ -55,9 +55,11 @@ def carried(motion: Motion, watch: Watch, beta: Floats) -> Floats:
         return beta
     w = beta.copy()
     for i in range(len(w) - 1, -1, -1):
-        for j in range(i + 1, len(w)):
-            w[i] -= motion.pull[i, j] * w[j]
-        w[i] /= motion.pull[i, i]
+        for c in range(w.shape[1]):
+            left = w[i, c]
+            for j in range(i + 1, len(w)):
+                left -= motion.pull[i, j] * w[j, c]
+            w[i, c] = left / motion.pull[i, i]
     return w
 
 
