@@ -105,3 +105,18 @@ def test_kernels_are_all_of_those_that_call_one_another():
         if "from .compiled import" in p.read_text()
     }
     assert using | {"compiled"} == set(compiled.KERNELS)
+
+
+def test_kernels_do_without_a_place_to_keep_them(monkeypatch):
+    """Ground truth: Numba raises RuntimeError where it finds no folder to write to."""
+    njit, refused = compiled.njit, []
+
+    def nowhere(**flags):
+        if flags.pop("cache", False):
+            refused.append(flags)
+            raise RuntimeError("no locator available")
+        return njit(**flags)
+
+    monkeypatch.setattr(compiled, "njit", nowhere)
+    assert compiled.compiled(lambda x: 2 * x)(1.5) == 3.0
+    assert refused

@@ -1,4 +1,18 @@
-"""A segment: one mode followed by a stiff solver until a guard breaks, or to a given time."""
+"""A segment: one mode followed by a stiff solver until a guard breaks, or to a given time.
+
+A run of any network is some dozens to thousands of segments, most of which end at an event after a
+step or two. Why the solver is our own, of a kind that has nothing to build up and is compiled: a
+mode of six coordinates to s = 0.5, 2, 10 and 230 at a tolerance of 1e-11 takes CVODE (SUNDIALS, by
+scikit-sundae 1.2, with callbacks compiled by Numba, without guards) 1.0, 1.7, 2.8 and 3.7 ms;
+SciPy's LSODA takes some fifty steps a segment, of 70 us each, guards included. Here a segment takes
+0.15 to 0.3 ms on 6 coordinates and 48 guards as on 50 and 1600, guards, samples and its end
+included. Whole flows to 10^100, made twice, medians in ms of processor time:
+
+    neurons, points, features     LSODA    here
+    8, 6, 2                         250      52
+    16, 20, 2                      1770     400
+    32, 50, 5                    > 15000    3400
+"""
 
 from __future__ import annotations
 
