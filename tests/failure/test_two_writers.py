@@ -68,13 +68,17 @@ def overlap(lab: Lab, output: Output, number: int, how: str, meddle: Callable) -
 
 
 def _told(first: Ended, second: Ended, holder: str) -> list[str]:
-    """What is wrong with what the two have said."""
+    """What is wrong with what the two have said.
+
+    Whoever asks to resume what stands there with other settings may be told so, whoever holds it.
+    """
     found = [
         f"the {which} ended with {one.code}: {one.err.strip()[-300:]!r}"
         for which, one in (("first", first), ("second", second))
         if not (quiet(one) or in_one_line(one))
     ]
-    if in_one_line(second) and holder not in second.err:
+    other_settings = " to resume, " in second.err
+    if in_one_line(second) and holder not in second.err and not other_settings:
         found.append(f"the second is not told who holds it: {second.err.strip()!r}")
     if holder and second.code != 0 and first.code != 0:
         found.append(f"both failed: {first.err.strip()!r}, {second.err.strip()!r}")
