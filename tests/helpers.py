@@ -66,6 +66,11 @@ def same_bits(one: ShallowReLU, other: ShallowReLU) -> bool:
     return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
 
 
+def augmented(inputs: np.ndarray) -> np.ndarray:
+    """The points (x_i, 1), (n, d + 1)."""
+    return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+
+
 def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
     """0, ..., count - 1: the parts of a campaign, of which `make test` does the everyday ones.
 

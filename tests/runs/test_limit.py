@@ -10,10 +10,10 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
 import latephase as lp
-from helpers import message_is_one_line, norm_error, relative_error
+from helpers import augmented, message_is_one_line, norm_error, relative_error
 from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import Direction, largest_margin
-from latephase.late.limits.gradients import LinearMode, augmented, mode_gradients
+from latephase.late.limits.gradients import LinearMode, mode_gradients
 from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.offset import convergence_rate, offset
 from latephase.late.limits.settled import settled

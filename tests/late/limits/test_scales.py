@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from helpers import relative_error
+from helpers import augmented, relative_error
 from latephase.late.limits.direction import largest_margin
 from latephase.late.limits.exact import least_distance, rational
-from latephase.late.limits.gradients import augmented, mode_gradients, off_kinks
+from latephase.late.limits.gradients import mode_gradients, off_kinks
 from latephase.late.limits.mode import mode_limit
 
 pytestmark = pytest.mark.quick

@@ -91,11 +91,6 @@ class LinearMode:
         return held
 
 
-def augmented(inputs: Floats) -> Floats:
-    """The points (x_i, 1), (n, d + 1)."""
-    return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
-
-
 def mode_gradients(
     pattern: Pattern,
     points: Floats,
