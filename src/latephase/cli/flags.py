@@ -134,7 +134,13 @@ NoBiases = Annotated[
 ]
 OutputWeights = Annotated[
     Sequence[float] | None,
-    _problem("V1,V2", "Output weights, fixed in training; 1,-1 for two neurons.", numbers),
+    _problem("V1,V2", "Output weights; 1,-1 for two neurons.", numbers),
+]
+TrainOutput = Annotated[
+    bool,
+    typer.Option(
+        "--train-output", help="Train the output weights, too.", rich_help_panel="The problem"
+    ),
 ]
 OutputWeightsOfAll = Annotated[
     Any,

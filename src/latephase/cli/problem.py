@@ -79,6 +79,7 @@ class Start(Flags):
     biases: flags.Biases = None
     no_biases: flags.NoBiases = False
     output_weights: flags.OutputWeights = None
+    train_output: flags.TrainOutput = False
     negative_slope: flags.NegativeSlope = None
     network: flags.Network = None
 
@@ -90,8 +91,11 @@ class Start(Flags):
             raise InputError("--biases or --no-biases", Words("both"), "leave one of them out")
         biases = "no_biases" if self.no_biases else "biases"
         if self.in_file("network", ("weights", biases), ("output_weights", "negative_slope")):
-            return ShallowReLU.load(self.network)
-        kind = {"negative_slope": self.negative_slope or 0.0}
+            found = ShallowReLU.load(self.network)
+            kind: Any = {"negative_slope": found.negative_slope}
+            kind["train_output"] = found.train_output or self.train_output
+            return ShallowReLU(found.weights, found.biases, found.output_weights, **kind)
+        kind = {"negative_slope": self.negative_slope or 0.0, "train_output": self.train_output}
         typed = None if self.no_biases else self.biases or []
         return ShallowReLU(self.weights or [], typed, self.output_weights, **kind)
 

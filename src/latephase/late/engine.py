@@ -3,8 +3,8 @@
 | engine | takes | options |
 |---|---|---|
 | exact pieces | two neurons on two points, exponential loss, GD and GF | slide_tolerance |
-| modes | any network, GD and GF | tolerance, slide_tolerance |
-| single steps | any network, every other method | |
+| modes | any network of fixed output weights, GD and GF | tolerance, slide_tolerance |
+| single steps | any network, every other method; GD of both layers | |
 | rounded steps | any network, GD, where a dtype is asked for | dtype, accumulate, rounding |
 
 Exact pieces leave some runs before their end (gradient flow with x1 * x2 != -1, long chatter):
@@ -88,6 +88,7 @@ class Record:
     """What an engine found; neurons and points in the user's order, S samples in that of the times.
 
     parameters (S, m, d + 1): (w_j, b_j), NaN where a sample was not reached;
+    output_weights (S, m): those of a network that trains them, None of others;
     error (S,): max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, margin_error (S,): max_i |Delta q_i| /
     (1 + |q_i|), NaN where not known;  rigour (S,): its name;
     outcome: why the run stopped;  regime, entry: how it ends, and from which time on, None while
@@ -108,11 +109,15 @@ class Record:
     pattern: Ints | None = None
     observed: Mapping[str, Floats] = field(default_factory=dict)
     clocks: Mapping[str, Floats] = field(default_factory=dict)
+    output_weights: Floats | None = None
 
     @property
     def reached(self) -> Bools:
         """Which samples there are, (S,)."""
-        return np.asarray(np.isfinite(self.parameters).all(axis=(1, 2)))
+        there = np.isfinite(self.parameters).all(axis=(1, 2))
+        if self.output_weights is not None:
+            there &= np.isfinite(self.output_weights).all(axis=1)
+        return np.asarray(there)
 
     @property
     def weakest(self) -> Rigour | None:

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, losses
@@ -87,6 +88,9 @@ def log_sharpness(network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss
 
     NaN where a parameter is NaN.
     """
+    if network.train_output:
+        got, do = Words("train_output=True"), "look at the one of fixed output weights"
+        raise InputError("fixed output weights for a sharpness", got, do)
     inputs, labels, outer = data.inputs, data.labels, network.output_weights
     # Squares of 1e200 overflow: directions and sizes apart.
     points, largest = network.points(inputs), np.abs(outer).max()

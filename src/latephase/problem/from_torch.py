@@ -50,6 +50,28 @@ def parameters(
     return weights, biases, head[0], slope or 0.0
 
 
+def trains_output(source: object) -> bool:
+    """Whether the output layer of a module that `parameters` reads is trained; a state dict does
+    not say.  Raises InputError on what is trained in part or alone."""
+    named = getattr(source, "named_parameters", None)
+    if not callable(named):
+        return False
+    wanted = {name: bool(one.requires_grad) for name, one in named(remove_duplicate=False)}
+    hidden, output = _two_layers(_layers(source.state_dict()))  # type: ignore[attr-defined]
+    inner, outer = (
+        [wanted.get(name, False) for name, _ in part.values()] for part in (hidden, output)
+    )
+    if len({*inner}) > 1 or len({*outer}) > 1 or (outer[0] and not inner[0]):
+        frozen = ", ".join(name for name, trained in wanted.items() if not trained)
+        do = "set requires_grad of whole layers, the hidden one first, or pass train_output"
+        raise InputError("a module whose layers are trained", Words(f"{frozen} frozen"), do)
+    if outer[0] and "bias" in output:
+        got = Words(f"{output['bias'][0]}, which requires a gradient")
+        do = "train with Linear(m, 1, bias=False), or pass train_output"
+        raise InputError("no output bias that is trained", got, do)
+    return outer[0]
+
+
 def _check_layers(module: Any) -> None:
     """Refuse a module that is seen to compute something else; its `forward` cannot be seen."""
     kinds = _kinds(module)

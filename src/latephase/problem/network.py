@@ -1,4 +1,4 @@
-"""ShallowReLU: a network of one hidden layer, ReLU or leaky, with fixed output weights."""
+"""ShallowReLU: a network of one hidden layer, ReLU or leaky, and which of its layers is trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
 from latephase.problem.activation import activated
-from latephase.problem.checks import finite_array, real_number
+from latephase.problem.checks import finite_array, flag, real_number
 from latephase.problem.dataset import Dataset
 
 
@@ -30,8 +30,10 @@ class ShallowReLU:
     biases : array (m,) or None
         b.  None: a network without biases; they are no parameters then, and are not trained.
     output_weights : array (m,)
-        v, fixed in training; (+1, -1) for two neurons, the setting of [smorodinsky2026], and to be
-        given otherwise: there is no honest default.
+        v; (+1, -1) for two neurons, the setting of [smorodinsky2026], and to be given otherwise:
+        there is no honest default.
+    train_output : bool
+        Whether the output weights are trained, too; else they are fixed.
     negative_slope : float in [0, 1]
         s of sigma(a) = a where a > 0, s a elsewhere: 0 is ReLU, 1 the linear model.
 
@@ -49,6 +51,7 @@ class ShallowReLU:
     biases: Floats | None
     output_weights: Floats
     negative_slope: float
+    train_output: bool
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class ShallowReLU:
         biases: ArrayLike | None = None,
         output_weights: ArrayLike | None = None,
         *,
+        train_output: bool = False,
         negative_slope: float = 0.0,
     ) -> None:
         w = finite_array(weights, "weights", "(m,) or (m, d)")
@@ -72,9 +76,16 @@ class ShallowReLU:
         object.__setattr__(self, "biases", b)
         object.__setattr__(self, "output_weights", v)
         object.__setattr__(self, "negative_slope", _slope(negative_slope))
+        object.__setattr__(self, "train_output", flag(train_output, "train_output"))
 
     @classmethod
-    def from_torch(cls, source: object, *, negative_slope: float | None = None) -> ShallowReLU:
+    def from_torch(
+        cls,
+        source: object,
+        *,
+        train_output: bool | None = None,
+        negative_slope: float | None = None,
+    ) -> ShallowReLU:
         """The network of a torch module or its state_dict: Linear, ReLU, Linear with one output.
 
         Parameters
@@ -83,6 +94,9 @@ class ShallowReLU:
             Layers are as listed, unless only the reverse order fits their shapes; two layers of
             shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias
             must be 0: N has none.  A LeakyReLU may stand in the place of the ReLU.
+        train_output : bool
+            Whether the output weights are trained, too; default: whether those of a module require
+            a gradient, and False of a state_dict, which does not say.
         negative_slope : float in [0, 1]
             Where the activation cannot be seen (below), what it is; default 0, ReLU.
 
@@ -102,12 +116,13 @@ class ShallowReLU:
         -----
         In a module other layers are seen and refused (Tanh, convolutions); in a state_dict, and in
         a `forward` of one's own, the activation cannot be seen: what it is is the caller's word.
-        Where torch trained the output layer too, that is another training than the one here,
-        which keeps it fixed.  Does not import torch.
+        Does not import torch.
         """
         slope = None if negative_slope is None else _slope(negative_slope)
+        trains = None if train_output is None else flag(train_output, "train_output")
         weights, biases, outer, slope = from_torch.parameters(source, slope)
-        return cls(weights, biases, outer, negative_slope=slope)
+        trains = from_torch.trains_output(source) if trains is None else trains
+        return cls(weights, biases, outer, train_output=trains, negative_slope=slope)
 
     @classmethod
     def load(cls, path: object) -> ShallowReLU:
@@ -119,6 +134,8 @@ class ShallowReLU:
             As the constructor, and if the file cannot be read; pickled objects are not.
         """
         arrays: dict[str, Any] = npz_file.read(path)
+        if "train_output" in arrays and arrays["train_output"].ndim == 0:
+            arrays["train_output"] = arrays["train_output"][()]
         return cls(**arrays)
 
     def save(self, path: object, *, force: bool = False) -> Path:
@@ -140,6 +157,8 @@ class ShallowReLU:
             arrays["biases"] = self.biases
         if self.negative_slope:
             arrays["negative_slope"] = np.array(self.negative_slope)
+        if self.train_output:
+            arrays["train_output"] = np.array(True)
         arrays = {name: arrays[name] for name in npz_file.NAMES if name in arrays}
         return npz_file.write(path, arrays, force=force)
 
@@ -155,13 +174,17 @@ class ShallowReLU:
 
     @property
     def parameters(self) -> Floats:
-        """theta (m, k): rows (w_j, b_j) of k = d + 1 numbers, or w_j alone without biases."""
+        """theta (m, k): rows (w_j, b_j) of k = d + 1 numbers, or w_j alone without biases; the
+        output weights are apart from it, trained or not."""
         return _joined(self.weights, self.biases)
 
-    def with_parameters(self, parameters: ArrayLike) -> ShallowReLU:
-        """The network of this kind with other parameters (m, k)."""
-        kind = {"negative_slope": self.negative_slope}
-        return ShallowReLU(*self.parted(np.asarray(parameters)), self.output_weights, **kind)
+    def with_parameters(
+        self, parameters: ArrayLike, output_weights: ArrayLike | None = None
+    ) -> ShallowReLU:
+        """The network of this kind with other parameters (m, k), and other output weights (m,)."""
+        outer = self.output_weights if output_weights is None else output_weights
+        kind: Any = {"train_output": self.train_output, "negative_slope": self.negative_slope}
+        return ShallowReLU(*self.parted(np.asarray(parameters)), outer, **kind)
 
     def parted(self, parameters: Floats) -> tuple[Floats, Floats | None]:
         """Weights (..., m, d) and biases (..., m), None without, of parameters (..., m, k)."""
@@ -184,8 +207,10 @@ class ShallowReLU:
 
     @property
     def is_plain(self) -> bool:
-        """Whether this is a ReLU network with biases: what closed forms are about."""
-        return self.biases is not None and self.negative_slope == 0.0
+        """Whether this is a ReLU network with biases and fixed output weights: what closed forms of
+        the paper are about."""
+        fixed = self.biases is not None and not self.train_output
+        return fixed and self.negative_slope == 0.0
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """Outputs (k,) at inputs (k, d); (k,) is read as (k, 1) if d = 1.

@@ -36,9 +36,15 @@ class Problem:
 
     @property
     def is_pair(self) -> bool:
-        """Two ReLU neurons with biases, output weights +1 and -1, on two points in dimension 1."""
+        """Two ReLU neurons with biases, fixed output weights +1 and -1, on two points in dimension
+        1."""
         outer = sorted(self.network.output_weights)
         return self.network.is_plain and is_two_point(self.data) and outer == [-1.0, 1.0]
+
+    @property
+    def has_late_phase(self) -> bool:
+        """Whether it is known how this moves for ever; what has no late phase is stepped."""
+        return bool(self.method.has_late_phase) and not self.network.train_output
 
     @property
     def has_closed_form(self) -> bool:
@@ -56,18 +62,27 @@ class Problem:
         """Which canonical neuron (0: output weight +1) each of a pair's is, and the other way."""
         return (0, 1) if self.network.output_weights[0] > 0 else (1, 0)
 
+    def refuse_trained_output(self, what: str) -> None:
+        """Check that the output weights are fixed, which `what` needs.  Raises InputError."""
+        if self.network.train_output:
+            got = Words("train_output=True")
+            raise InputError(
+                f"fixed output weights for {what}", got, "simulate follows both layers"
+            )
+
     def refuse_all_but_pairs(self) -> None:
         """Check that this is a pair under gradient descent or flow.  Raises InputError."""
         followed_method(self.method)
         if not self.is_pair:
             network = self.network
             kinds = ["without biases"] if network.biases is None else []
+            if network.train_output:
+                kinds.append("of trained output weights")
             if network.negative_slope:
                 kinds.append(f"of negative slope {network.negative_slope:g}")
             kind = "".join(f" {words}" for words in kinds)
             sizes = f"{network.m} neurons{kind} on {self.data.n} points in dimension {self.data.d}"
-            raise InputError(
-                "two ReLU neurons with biases, output weights +1, -1, on two points in dimension 1",
-                Words(sizes),
-                "use simulate, which follows any network",
+            wanted = (
+                "two ReLU neurons with biases, output weights +1, -1, on two points in dimension 1"
             )
+            raise InputError(wanted, Words(sizes), "use simulate, which follows any network")

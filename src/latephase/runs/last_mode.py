@@ -25,6 +25,7 @@ _LATE = "1e100"  # where a run is looked at that settled and has no sample after
 
 def pattern_of(run: Run) -> Ints:
     """The pattern at the end of a run of gradient descent or flow.  Raises InputError."""
+    run.problem.refuse_trained_output("the limit of a run")
     if run.outcome is Outcome.overflowed:
         raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     dtype = run.options.get("dtype")

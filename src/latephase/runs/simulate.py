@@ -50,7 +50,8 @@ def simulate(
         A ShallowReLU and a Dataset of as many features each.
     method
         GradientDescent or GradientFlow, followed to any horizon; or what is stepped, to max_steps:
-        of `latephase.training`, any `optax.GradientTransformation`, GradientDescent of a schedule.
+        of `latephase.training`, any `optax.GradientTransformation`, GradientDescent of a schedule
+        or of a network whose output weights are trained.
     {times}
     {loss}
     {steps}
@@ -80,7 +81,8 @@ def simulate(
     """
     problem = Problem.of(network, data, _ours(method), loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
-    times = sample_times(problem.method, until, at, samples, budget)
+    ahead = None if problem.has_late_phase else budget
+    times = sample_times(problem.method, until, at, samples, ahead)
     check_length(problem, len(times.given))
     wishes = (tolerance, slide_tolerance, dtype, accumulate, rounding)
     return _followed(problem, times, Goal(times.until, budget, processes, progress, *wishes))

@@ -109,6 +109,7 @@ def stall(
 
     form = format_of(dtype)
     problem = Problem.of(network, data, method, more.pop("loss", "exponential"))
+    problem.refuse_trained_output("a stall that is predicted")
     if not (problem.method.has_late_phase and problem.method.discrete):
         raise InputError("GradientDescent(step_size)", method, "only its stall is predicted")
     own = {"until", "at", "samples"} & set(more)

@@ -37,13 +37,13 @@ def sample_times(
 ) -> Times:
     """Check the horizon and the sample times.  Raises InputError.
 
-    max_steps: those of a method that is stepped: its default times end there.
+    max_steps: of what is stepped: default times end there.
     """
     flow = not method.discrete
     horizon = LogTime.parse(until, flow=flow, name="until")
     if at is None:
         count = whole_number(samples, "samples", 2, MOST_SAMPLES)
-        end = horizon if method.has_late_phase or max_steps is None else LogTime.parse(max_steps)
+        end = horizon if max_steps is None else LogTime.parse(max_steps)
         given = log_times(min(horizon, end), count, flow=flow)
     elif not _is_list(at):
         raise InputError("a list of times as `at`", at, 'pass for example ["0", "1", "1e1000"]')

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latephase.core import LogTime, Rigour
 from latephase.core.arrays import Floats
 from latephase.late.pair.observe import PairSamples
-from latephase.problem import Dataset
+from latephase.problem import Dataset, ShallowReLU
 from latephase.store.provenance import provenance
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ABOUT = {
     "weights": ("weights w_j", "1 / input unit"),
     "biases": ("biases b_j", "1"),
+    "output_weights": ("output weights v_j, where they are trained", "1"),
     "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
     "robustness_margin": (
         "distance from the inputs to N = 0; 0 if one is misclassified",
@@ -66,7 +67,11 @@ OF_TRIAL = {
 }
 """Those of `ensemble` and `compare` that each trial has one of."""
 
-_INNER = {"weights": ("neuron", "feature"), "biases": ("neuron",)}
+_INNER = {
+    "weights": ("neuron", "feature"),
+    "biases": ("neuron",),
+    "output_weights": ("neuron",),
+}
 
 
 def dataset(
@@ -101,6 +106,11 @@ def parameters_of(samples: Mapping[Any, Any]) -> Floats:
     if "biases" not in samples:
         return w
     return np.concatenate([w, np.asarray(samples["biases"])[..., None]], axis=-1)
+
+
+def output_weights_of(samples: Mapping[Any, Any], network: ShallowReLU) -> Floats:
+    """Output weights (..., neuron) of samples, or (neuron,) of a network that has them fixed."""
+    return np.asarray(samples["output_weights"]) if network.train_output else network.output_weights
 
 
 def settings_of(data: Dataset, loss: str, until: LogTime, **more: Any) -> dict[str, Any]:

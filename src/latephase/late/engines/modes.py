@@ -29,8 +29,8 @@ class Modes:
     options = frozenset({"tolerance", "slide_tolerance"})
 
     def takes(self, problem: Problem) -> bool:
-        """Any network, under gradient descent or flow."""
-        return problem.method.has_late_phase
+        """Any network of fixed output weights, under gradient descent or flow."""
+        return problem.has_late_phase
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; goal.until must be a horizon."""

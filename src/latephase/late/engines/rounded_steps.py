@@ -23,8 +23,8 @@ class RoundedSteps:
     options = frozenset({"dtype", "accumulate", "rounding"})
 
     def takes(self, problem: Problem) -> bool:
-        """Any network under gradient descent."""
-        return problem.method.has_late_phase and problem.method.discrete
+        """Any network of fixed output weights under gradient descent."""
+        return problem.has_late_phase and problem.method.discrete
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; warns where it stalls before its end.

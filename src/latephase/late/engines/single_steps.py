@@ -25,7 +25,8 @@ class SingleSteps:
         """Any network, and any method of `training` or gradient descent of a schedule."""
         from latephase.training.method import SteppedMethod  # imports JAX
 
-        return isinstance(problem.method, SteppedMethod | GradientDescent)
+        fixed = not problem.network.train_output
+        return fixed and isinstance(problem.method, SteppedMethod | GradientDescent)
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; how far it is from exact arithmetic is not known after the start."""

@@ -1,0 +1,50 @@
+"""Networks whose output weights are trained, too: the record, its file, and who refuses it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import latephase as lp
+from helpers import refusal
+
+DATA = lp.Dataset([1.0, -1.0], [1, -1])
+NET = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], [0.5, -2.0], train_output=True)
+GD = lp.GradientDescent(0.1)
+
+
+def test_the_record_keeps_it(tmp_path):
+    """Ground truth: the constructor's arguments, and a file of 0.1, which has no such array."""
+    assert NET.train_output
+    assert not lp.ShallowReLU([0.7, -0.4]).train_output
+    assert "train_output=True" in repr(NET)
+    moved = NET.with_parameters(2 * NET.parameters, [3.0, 4.0])
+    assert moved.train_output
+    assert moved.output_weights.tolist() == [3.0, 4.0]
+    assert NET.with_parameters(NET.parameters).output_weights.tolist() == [0.5, -2.0]
+    again = lp.ShallowReLU.load(NET.save(tmp_path / "net.npz"))
+    assert again.train_output
+    assert np.array_equal(again.output_weights, NET.output_weights)
+    np.savez(tmp_path / "old.npz", weights=[[1.0], [2.0]], output_weights=[1.0, -1.0])
+    assert not lp.ShallowReLU.load(tmp_path / "old.npz").train_output
+
+
+@pytest.mark.parametrize("value", [1, "yes", None, np.array([True])])
+def test_other_than_a_flag_is_refused(value):
+    """Ground truth: the contract."""
+    assert "train_output" in refusal(lp.ShallowReLU, [0.7, -0.4], train_output=value)
+
+
+REFUSING = {
+    "flow": lambda: lp.simulate(NET, DATA, lp.GradientFlow()),
+    "dtype": lambda: lp.simulate(NET, DATA, GD, dtype="float32", until=10),
+    "predict": lambda: lp.predict(NET, DATA, GD),
+    "stall": lambda: lp.stall(NET, DATA, GD),
+    "certify": lambda: lp.certify(NET, DATA, GD),
+}
+
+
+@pytest.mark.parametrize("verb", REFUSING)
+def test_what_cannot_follow_it_says_so(verb):
+    """Ground truth: one line that names it."""
+    assert "output weights" in refusal(REFUSING[verb])
