@@ -23,7 +23,7 @@ from latephase.training import advance
 REPEATS = 3
 TRIALS = (10_000, 100_000, 1_000_000)
 PAIR, NETWORK = (2, 2, 1), (32, 50, 5)  # neurons, points, features
-SHOWN = 5  # trials whose weights are compared
+SHOWN = 200  # trials whose numbers are compared
 
 
 @dataclass(frozen=True)
