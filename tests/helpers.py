@@ -71,6 +71,15 @@ def augmented(inputs: np.ndarray) -> np.ndarray:
     return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
 
 
+def often(cases: Collection[Any], everyday: Collection[Any]) -> list[Any]:
+    """The cases of a test that compiles for each: `make test` does the everyday ones."""
+    marks = {True: pytest.mark.everyday, False: pytest.mark.campaign}
+    each = [
+        (case if isinstance(case, tuple) else (case,), marks[case in everyday]) for case in cases
+    ]
+    return [pytest.param(*values, marks=mark) for values, mark in each]
+
+
 def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
     """0, ..., count - 1: the parts of a campaign, of which `make test` does the everyday ones.
 

@@ -20,30 +20,44 @@ Vector = list[Decimal]
 class Problem:
     """Points x, labels y, output weights v; theta is [w_1, b_1, w_2, b_2, ...].
 
-    slope: of inactive neurons;  not biased: every b is 0 and stays so.
+    slope: of inactive neurons;  not biased: every b is 0 and stays so;  v None: output weights are
+    trained, and theta is [w_1, b_1, v_1, w_2, ...].
     """
 
     def __init__(
         self, x: Any, y: Any, v: Any, loss: str, slope: float = 0.0, biased: bool = True
     ) -> None:
+        self.both = v is None
+        v = [] if v is None else v
         self.x, self.y, self.v = ([Decimal(float(e)) for e in part] for part in (x, y, v))
         self.loss, self.slope, self.biased = loss, Decimal(slope), biased
 
     def gradient(self, theta: Vector, keep: int | None = None) -> tuple[Decimal, Vector]:
         """Loss and gradient, of all points or of one."""
         total, gradient = Decimal(0), [Decimal(0)] * len(theta)
+        (w, b), outer = self._parts(theta), self._outer(theta)
+        k = len(theta) // len(outer)
         for i, (x, y) in enumerate(zip(self.x, self.y)):
             if keep not in (None, i):
                 continue
-            a = [theta[2 * j] * x + theta[2 * j + 1] for j in range(len(self.v))]
-            q = y * sum(v * (e if e > 0 else self.slope * e) for v, e in zip(self.v, a))
+            a = [p * x + q for p, q in zip(w, b)]
+            q = y * sum(v * (e if e > 0 else self.slope * e) for v, e in zip(outer, a))
             loss, slope = self._loss(q)
             total += loss
-            for j, v in enumerate(self.v):
+            for j, v in enumerate(outer):
                 gain = 1 if a[j] > KINK else self.slope
-                gradient[2 * j] += gain * slope * y * v * x
-                gradient[2 * j + 1] += gain * slope * y * v * self.biased
+                gradient[k * j] += gain * slope * y * v * x
+                gradient[k * j + 1] += gain * slope * y * v * self.biased
+                if self.both:
+                    gradient[k * j + 2] += gain * slope * y * a[j]
         return total, gradient
+
+    def _parts(self, theta: Vector) -> tuple[Vector, Vector]:
+        k = 3 if self.both else 2
+        return theta[::k], theta[1::k]
+
+    def _outer(self, theta: Vector) -> Vector:
+        return theta[2::3] if self.both else self.v
 
     def _loss(self, q: Decimal) -> tuple[Decimal, Decimal]:
         """loss(q) and its derivative."""
@@ -53,13 +67,12 @@ class Problem:
 
     def project(self, theta: Vector) -> Vector:
         """Each neuron on the span of its active (x_i, 1): the identity with two of them."""
-        result = list(theta)
-        for j in range(len(self.v)):
-            w, b = theta[2 * j], theta[2 * j + 1]
+        result, k = list(theta), 3 if self.both else 2
+        for j, (w, b) in enumerate(zip(*self._parts(theta))):
             active = [x for x in self.x if w * x + b > KINK or self.slope]
             if len(active) == 1 and self.biased:
                 c = (w * active[0] + b) / (active[0] ** 2 + 1)
-                result[2 * j], result[2 * j + 1] = c * active[0], c
+                result[k * j], result[k * j + 1] = c * active[0], c
         return result
 
 
@@ -256,7 +269,7 @@ def stochastic(eta: Decimal, order: list[int]) -> Method:
 
 
 def after(method: Method, problem: Problem, theta: np.ndarray, steps: int) -> np.ndarray:
-    """Parameters (m, 2) after the steps, rounded to float64."""
+    """Parameters (m, 2) or (m, 3) after the steps, rounded to float64."""
     getcontext().prec = DIGITS
     runs = method(problem, [Decimal(float(e)) for e in theta.ravel()])
     *_, last = (now for _, now in zip(range(steps), runs))

@@ -2,12 +2,12 @@
 
 At margins of 10^6 the loss is e^(-10^6); its logarithm and the direction of its gradient are plain
 numbers. Arrays have the trial as their last axis; parameters are (neuron, feature, trial), the
-bias being the last feature.
+bias being the last feature, or the one before the output weight where that is trained.
 """
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -15,7 +15,15 @@ from jax.scipy.special import logsumexp
 
 from latephase.problem import LOSSES, Loss
 from latephase.problem.activation import activated
-from latephase.training.parameters import Array, Data, pulled
+from latephase.training.parameters import Array, Data, DoubleDouble, in_units, outer_of, pulled
+
+
+class Forward(NamedTuple):
+    """What a gradient depends on: pre-activations (neuron, point, trial), and output weights
+    (neuron, trial), or (neuron, 1) where all trials have the same."""
+
+    preactivation: Array
+    outer: Array
 
 
 class Gradient(NamedTuple):
@@ -72,51 +80,75 @@ def _relative(margins: Array, loss: Loss) -> tuple[Array, Array]:
     return top + jnp.log(whole), each / whole
 
 
-def neuron_directions(preactivation: Array, data: Data, loss: str) -> Array:
+def neuron_directions(here: Forward, data: Data, loss: str) -> Array:
     """The gradient with each neuron's rows divided by its largest weight, (neuron, feature, trial).
 
     For what depends on signs only: where margins differ by more than 745, the point of the larger
     one has no weight left in grad L / L, though its sign still moves the neuron that serves it.
     """
-    log_weights = LOSSES[loss].log_weights(data.labels[:, None] * _outputs(preactivation, data))
-    served = (preactivation > 0.0) | (data.slope is not None)
+    log_weights = LOSSES[loss].log_weights(data.labels[:, None] * _outputs(here, data))
+    served = (here.preactivation > 0.0) | (data.slope is not None)
     top = jnp.where(served, log_weights, -jnp.inf).max(axis=1, keepdims=True)
     top = jnp.where(jnp.isfinite(top), top, 0.0)
-    signs = data.output_weights[:, None, None] * data.labels[:, None]
-    pull = signs * jnp.exp(jnp.minimum(log_weights - top, 0.0))
-    pull = pulled(preactivation, pull, data.slope)
-    return -_collected(pull, data)
+    return -_collected(jnp.exp(jnp.minimum(log_weights - top, 0.0)), here, data)
 
 
-def gradient(preactivation: Array, data: Data, loss: str, keep: Array | None = None) -> Gradient:
-    """The gradient at pre-activations (neuron, point, trial), summed over points; relu'(0) = 0.
+def gradient(here: Forward, data: Data, loss: str, keep: Array | None = None) -> Gradient:
+    """The gradient there, summed over points; relu'(0) = 0.
 
     keep (point, trial): of these points only.
     """
-    margins = data.labels[:, None] * _outputs(preactivation, data)
+    margins = data.labels[:, None] * _outputs(here, data)
     if keep is not None:
         margins = jnp.where(keep, margins, jnp.inf)
     log_loss, weights = _relative(margins, LOSSES[loss])
-    signs = data.output_weights[:, None, None] * data.labels[:, None]
-    pull = pulled(preactivation, signs * weights, data.slope)
-    return Gradient(log_loss, -_collected(pull, data))
+    return Gradient(log_loss, -_collected(weights, here, data))
+
+
+def forward(parameters: DoubleDouble, data: Data, unit: Array | None = None) -> Forward:
+    """What the gradient at parameters depends on; unit: what they are multiplied by."""
+    a = in_units(parameters, unit, partial(preactivations, data=data))
+    if data.output_weights is not None:
+        return Forward(a, outer_of(parameters.high, data))
+    return Forward(a, in_units(parameters, unit, partial(outer_of, data=data)))
+
+
+def shifted(here: Forward, shift: Array, data: Data) -> Forward:
+    """The same with parameters moved by `shift`."""
+    outer = here.outer if data.output_weights is not None else here.outer + outer_of(shift, data)
+    return Forward(here.preactivation + preactivations(shift, data), outer)
 
 
 def preactivations(parameters: Array, data: Data) -> Array:
     """a_ji = w_j . x_i + b_j, (neuron, point, trial)."""
-    if data.points.shape[1] > _FEW:
-        return jnp.einsum("jkt,ik->jit", parameters, data.points)
+    k = data.points.shape[1]
+    if k > _FEW:
+        return jnp.einsum("jkt,ik->jit", parameters[:, :k], data.points)
     features = enumerate(data.points.T)
     return reduce(jnp.add, [parameters[:, k, None] * x[:, None] for k, x in features])
 
 
-def _outputs(preactivation: Array, data: Data) -> Array:
+def _outputs(here: Forward, data: Data) -> Array:
     """N(x_i), (point, trial)."""
-    active = activated(preactivation, data.slope)
-    return total(data.output_weights[:, None, None] * active)
+    active = activated(here.preactivation, data.slope)
+    return total(here.outer[:, None] * active)
 
 
-def _collected(pull: Array, data: Data) -> Array:
+def _collected(weights: Array, here: Forward, data: Data) -> Array:
+    """sum_i weights_i grad q_i, (neuron, feature, trial).
+
+    weights (point, trial), or (neuron, point, trial) where each neuron has its own.
+    """
+    a = here.preactivation
+    pull = pulled(a, here.outer[:, None] * data.labels[:, None] * weights, data.slope)
+    moved = _over_points(pull, data)
+    if data.output_weights is not None:
+        return moved
+    outward = data.labels[:, None] * weights * activated(a, data.slope)
+    return jnp.concatenate([moved, outward.sum(axis=1, keepdims=True)], axis=1)
+
+
+def _over_points(pull: Array, data: Data) -> Array:
     """sum_i pull_ji (x_i, 1), (neuron, feature, trial)."""
     if len(data.points) > _FEW:
         return jnp.einsum("jit,ik->jkt", pull, data.points)

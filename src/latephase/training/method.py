@@ -56,8 +56,9 @@ class At(Protocol):
 class View(NamedTuple):
     """What a step sees.
 
-    pair: the parameters as high + low, each (neuron, feature, trial), bias last, times `unit` where
-    some are too small for XLA;  time: updates done, a float64;  gradient: where asked for;
+    pair: the parameters as high + low, each (neuron, feature, trial), bias last, or before the
+    output weight where that is trained, times `unit` where some are too small for XLA;
+    time: updates done, a float64;  gradient: where asked for;
     neuron_directions: the gradient with each neuron's rows scaled by themselves;  data: points,
     labels, output weights;
     trials (trial,): their numbers in the ensemble;  elsewhere: the gradient at other parameters,
@@ -129,9 +130,9 @@ class SteppedMethod(methods.Method):
         """One update."""
         raise NotImplementedError
 
-    def ahead(self, updates: int, biases: bool) -> SteppedMethod:
-        """The method for so many updates of networks with biases, or without; what is no function
-        of arrays is done here."""
+    def ahead(self, updates: int, biases: bool, output: bool) -> SteppedMethod:
+        """The method for so many updates of networks with biases or without, whose output weights
+        are trained or not; what is no function of arrays is done here."""
         return self
 
     def check(self, memory: Any) -> None:

@@ -2,7 +2,9 @@
 
 The trial axis is the last one everywhere, so that the short loops over neurons, points and features
 stay outside and every operation is one vector operation over trials. Parameters are one array
-(neuron, feature, trial) whose last feature is the bias, if there is one: its input is 1. They are
+(neuron, feature, trial) whose last feature is the bias, if there is one: its input is 1. Where the
+output weights are trained, they are one more feature behind it, which no point has: so whatever
+moves, measures or remembers parameters has them too; the gradient alone tells them apart. They are
 carried as unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of
 the parameter it is added to, and 10^5 of them must not be lost.
 
@@ -40,13 +42,14 @@ class DoubleDouble(NamedTuple):
 class Data(NamedTuple):
     """Points (x_i, 1) (point, feature), labels (point,), output weights (neuron,); float64.
 
-    Without biases points are the inputs x_i.  slope: the negative slope (), None for ReLU, whose
-    compiled steps know of none.
+    Without biases points are the inputs x_i.  output_weights: None where they are trained: the
+    parameters have them.  slope: the negative slope (), None for ReLU, whose compiled steps know of
+    none.
     """
 
     points: Array
     labels: Array
-    output_weights: Array
+    output_weights: Any
     slope: Array | None = None
 
     @classmethod
@@ -54,26 +57,35 @@ class Data(NamedTuple):
         cls,
         inputs: Floats,
         labels: NDArray[Any],
-        output_weights: Floats,
+        output_weights: Floats | None,
         biases: bool = True,
         negative_slope: float = 0.0,
     ) -> Any:
-        """As NumPy arrays, of inputs (n, d), labels (n,) and output weights (m,)."""
-        points = _with_bias(inputs, np.ones(len(inputs))) if biases else inputs
+        """As NumPy arrays, of inputs (n, d), labels (n,) and output weights (m,) or None."""
+        points = _with_last(inputs, np.ones(len(inputs))) if biases else inputs
         parts: Any = (points, labels, output_weights, *([negative_slope] if negative_slope else []))
-        return cls(*(np.asarray(part, np.float64) for part in parts))  # type: ignore[arg-type]
+        return cls(*(None if part is None else np.asarray(part, np.float64) for part in parts))  # type: ignore[arg-type]
 
 
-def joined(weights: Floats, biases: Floats | None) -> Floats:
-    """Parameters (m, k, T) of weights (T, m, d) and biases (T, m) or None."""
-    whole = np.asarray(weights, np.float64) if biases is None else _with_bias(weights, biases)
+def joined(weights: Floats, biases: Floats | None, output_weights: Floats | None = None) -> Floats:
+    """Parameters (m, k, T) of weights (T, m, d), biases (T, m) or None, and output weights (T, m)
+    where they are trained."""
+    whole = np.asarray(weights, np.float64)
+    for last in (biases, output_weights):
+        whole = whole if last is None else _with_last(whole, last)
     return np.moveaxis(whole, 0, -1)
 
 
 def parted(parameters: Floats, biases: bool = True) -> tuple[Floats, Any]:
-    """Weights (..., T, m, d) and biases (..., T, m), None without, of parameters (..., m, k, T)."""
+    """Weights (..., T, m, d) and biases (..., T, m), None without, of parameters (..., m, k, T) of
+    networks of fixed output weights."""
     theta = np.moveaxis(parameters, -1, -3)
     return (theta[..., :-1], theta[..., -1]) if biases else (theta, None)
+
+
+def outer_of(parameters: Array, data: Data) -> Array:
+    """The output weights (neuron, trial), or (neuron, 1) where all trials have the same."""
+    return parameters[:, -1] if data.output_weights is None else data.output_weights[:, None]
 
 
 def pulled(preactivation: Array, pull: Array, slope: Array | None) -> Array:
@@ -81,8 +93,8 @@ def pulled(preactivation: Array, pull: Array, slope: Array | None) -> Array:
     return jnp.where(preactivation > 0.0, pull, 0.0 if slope is None else slope * pull)
 
 
-def _with_bias(weights: Floats, biases: Floats) -> Floats:
-    return np.concatenate([weights, np.asarray(biases)[..., None]], axis=-1, dtype=np.float64)
+def _with_last(features: Floats, last: Floats) -> Floats:
+    return np.concatenate([features, np.asarray(last)[..., None]], axis=-1, dtype=np.float64)
 
 
 def add(pair: DoubleDouble, change: Array) -> DoubleDouble:
@@ -121,12 +133,13 @@ def freed(values: Any, unit: Any) -> Any:
 def in_units(
     pair: tuple[Array, Array], unit: Array | None, plain: Callable[[Array], Array]
 ) -> Array:
-    """Pre-activations at high + low, kept in units, by `plain`, which maps parameters to them;
-    where XLA would say 0 of a positive one, the smallest normal number."""
+    """Pre-activations at high + low, kept in units, by `plain`, which maps parameters to them, or
+    what else is linear in these; where XLA would say 0 of one, the smallest normal number of its
+    sign."""
     high, low = pair
     if unit is None:
         return plain(high) + plain(low)
     here = plain(high / unit) + plain(low / unit)
     finer = _SMALLER / unit
     near = plain(high * finer) + plain(low * finer)
-    return jnp.where((here == 0) & (near > 0), SMALLEST_NORMAL, here)
+    return jnp.where((here == 0) & (near != 0), jnp.copysign(SMALLEST_NORMAL, near), here)

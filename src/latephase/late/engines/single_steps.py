@@ -22,11 +22,10 @@ class SingleSteps:
     options: frozenset[str] = frozenset()
 
     def takes(self, problem: Problem) -> bool:
-        """Any network, and any method of `training` or gradient descent of a schedule."""
+        """Any network, and any method of `training` or gradient descent."""
         from latephase.training.method import SteppedMethod  # imports JAX
 
-        fixed = not problem.network.train_output
-        return fixed and isinstance(problem.method, SteppedMethod | GradientDescent)
+        return isinstance(problem.method, SteppedMethod | GradientDescent)
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; how far it is from exact arithmetic is not known after the start."""
@@ -34,6 +33,7 @@ class SingleSteps:
         from latephase.training.methods.table import stepped
 
         network, data = problem.network, problem.data
+        trained = network.train_output
         reached = [t for t in times if t <= LogTime.parse(goal.max_steps)]
         found = follow(
             network.weights[None],
@@ -41,7 +41,7 @@ class SingleSteps:
             [_whole(t) for t in reached],
             inputs=data.inputs,
             labels=data.labels,
-            output_weights=network.output_weights,
+            output_weights=network.output_weights[None] if trained else network.output_weights,
             method=stepped(problem.method),
             loss=problem.loss.name,
             progress=goal.progress,
@@ -49,12 +49,15 @@ class SingleSteps:
         )
         missing = len(times) - len(reached)
         biases = None if found.biases is None else found.biases[:, 0]
-        theta = network_path(found.weights[:, 0], biases)
+        theta, outer = network_path(found.weights[:, 0], biases), None
+        if trained:
+            whole = network_path(theta, found.output_weights[:, 0])
+            theta, outer = whole[..., :-1], _padded(whole[..., -1], missing)
         short = goal.until is not None and goal.until > LogTime.parse(goal.max_steps)
         outcome = Outcome.budget_exhausted if short else Outcome.transient
         if np.isnan(theta).any():
             outcome = Outcome.overflowed
-        record = stepped_record(problem, _padded(theta, missing), outcome)
+        record = stepped_record(problem, _padded(theta, missing), outcome, outer)
         start = np.array([t == LogTime.parse(0) for t in times])
         return replace(
             record,

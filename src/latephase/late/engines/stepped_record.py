@@ -20,21 +20,29 @@ def network_path(weights: Floats, biases: Floats | None) -> Floats:
 
 
 @np.errstate(all="ignore")
-def evaluation_error(network: ShallowReLU, theta: Floats, inputs: Floats) -> Floats:
+def evaluation_error(
+    network: ShallowReLU, theta: Floats, inputs: Floats, output_weights: Floats | None = None
+) -> Floats:
     """Bounds (...) of max_i |Delta q_i| / (1 + |q_i|) by evaluating the q_i of networks of a kind,
     theta (..., m, k), in float64: as many roundings as there are terms, each of the sizes of all.
+
+    output_weights (..., m): theirs, where these are trained.
     """
-    a, outer = network.preactivations(theta, inputs), network.output_weights
-    q = activated(a, network.negative_slope).swapaxes(-2, -1) @ outer
+    outer = (network.output_weights if output_weights is None else output_weights)[..., None]
+    a = activated(network.preactivations(theta, inputs), network.negative_slope)
+    q = (a.swapaxes(-2, -1) @ outer)[..., 0]
     terms = network.preactivations(np.abs(theta), np.abs(inputs))
-    size = terms.swapaxes(-2, -1) @ np.abs(outer)
+    size = (terms.swapaxes(-2, -1) @ np.abs(outer))[..., 0]
     roundings = network.m + network.d + 3
     return np.asarray((2.0**-53 * roundings * size / (1 + np.abs(q))).max(axis=-1))
 
 
-def stepped_record(problem: Problem, theta: Floats, outcome: Outcome) -> Record:
-    """The record of theta (S, m, k), NaN where not reached; how far it is from exact arithmetic is
-    not known, margin_error that of evaluation alone.
+def stepped_record(
+    problem: Problem, theta: Floats, outcome: Outcome, output_weights: Floats | None = None
+) -> Record:
+    """The record of theta (S, m, k), and of output weights (S, m) where they are trained, NaN where
+    not reached; how far it is from exact arithmetic is not known, margin_error that of evaluation
+    alone.
     """
     network, inputs = problem.network, problem.data.inputs
     reached = np.isfinite(theta).all(axis=(1, 2))
@@ -43,8 +51,11 @@ def stepped_record(problem: Problem, theta: Floats, outcome: Outcome) -> Record:
     return Record(
         parameters=theta,
         error=np.full(len(theta), np.nan),
-        margin_error=np.where(reached, evaluation_error(network, theta, inputs), np.nan),
+        margin_error=np.where(
+            reached, evaluation_error(network, theta, inputs, output_weights), np.nan
+        ),
         rigour=np.full(len(theta), Rigour.measured.name),
         outcome=outcome,
         pattern=statuses(a[reached][-1]) if reached.any() else None,
+        output_weights=output_weights,
     )

@@ -10,14 +10,13 @@ import numpy as np
 
 from latephase.core.arrays import Floats
 from latephase.problem import Problem
-from latephase.training.gradient import gradient, preactivations
+from latephase.training.gradient import forward, gradient
 from latephase.training.parameters import (
     Array,
     Data,
     DoubleDouble,
     add,
     freed,
-    in_units,
     joined,
     kept,
     parameter_units,
@@ -52,10 +51,8 @@ def every_step(problem: Problem, count: int) -> Floats:
 def _steps(
     state: DoubleDouble, step_size: Array, data: Any, unit: Any, loss: str
 ) -> tuple[DoubleDouble, Array]:
-    plain = partial(preactivations, data=data)
-
     def one(state: DoubleDouble, _: None) -> tuple[DoubleDouble, Array]:
-        here = gradient(in_units(state, unit, plain), data, loss)
+        here = gradient(forward(state, data, unit), data, loss)
         after = add(state, kept(-step_size * here.unscaled, unit))
         return after, after.high
 

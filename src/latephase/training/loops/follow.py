@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from latephase.core.arrays import Floats
 from latephase.training.gradient import (
     Gradient,
+    forward,
     gradient,
     neuron_directions,
-    preactivations,
+    shifted,
     squares,
 )
 from latephase.training.loops.blocks import BLOCK, Stretch, compiled
@@ -27,7 +28,6 @@ from latephase.training.parameters import (
     Data,
     DoubleDouble,
     freed,
-    in_units,
     joined,
     kept,
     parameter_units,
@@ -37,7 +37,8 @@ from latephase.training.user_code import began, made
 
 
 class Followed(NamedTuple):
-    """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, log_flow_time (S, T).
+    """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, log_flow_time (S, T),
+    and output_weights (S, T, m) where they are trained, else None.
 
     evaluations (S,): of the gradient of the whole loss; log_flow_time: ln of the sum of effective
     step sizes |update| / |grad L|, -inf where nothing has moved.
@@ -47,6 +48,7 @@ class Followed(NamedTuple):
     biases: Any
     evaluations: Floats
     log_flow_time: Floats
+    output_weights: Any = None
 
 
 class FlowTime(NamedTuple):
@@ -98,19 +100,19 @@ def follow(
     """Step T networks to each of the ascending `times` (updates done).
 
     weights (T, m, d), biases (T, m) or None, inputs (n, d), labels (n,) of +-1,
-    output_weights (m,), fixed;
+    output_weights (m,), fixed, or (T, m), trained;
     first_trial: number of the first network, for methods that draw;  progress: called with the
     updates done and their number, about every 0.3 s.  A network that overflows becomes NaN and
     stays so.  Raises InputError where a method's own code fails.
     Rigour: measured (float64, parameters as compensated sums).
     """
-    has = biases is not None
-    method = method.ahead(times[-1], has) if len(times) else method
-    theta = joined(weights, biases)
-    data = Data.of(inputs, labels, output_weights, has, negative_slope)
+    has, trained = biases is not None, np.ndim(output_weights) > 1
+    method = method.ahead(times[-1], has, trained) if len(times) else method
+    theta = joined(weights, biases, output_weights if trained else None)
+    data = Data.of(inputs, labels, None if trained else output_weights, has, negative_slope)
     if len(times) == 0:
         nothing = np.empty((0, *theta.shape))
-        return Followed(*parted(nothing, has), np.empty(0), nothing[:, 0, 0])
+        return _samples(nothing, np.empty(0), nothing[:, 0, 0], has, trained)
     starts = range(0, theta.shape[-1], BLOCK)
     blocks = []
     with jax.enable_x64(True):
@@ -124,7 +126,16 @@ def follow(
             blocks.append(_block(part, start + first_trial, times, data, method, loss, told))
     high, evaluations, log_flow = zip(*blocks, strict=True)
     whole, flow_time = (np.concatenate(part, axis=-1) for part in (high, log_flow))
-    return Followed(*parted(whole, has), evaluations[0], flow_time)
+    return _samples(whole, evaluations[0], flow_time, has, trained)
+
+
+def _samples(
+    theta: Floats, evaluations: Floats, log_flow_time: Floats, has: bool, trained: bool
+) -> Followed:
+    """Samples of parameters (S, m, k, T), with biases and trained output weights or without."""
+    outer = np.moveaxis(theta[:, :, -1], -1, -2) if trained else None
+    weights, biases = parted(theta[:, :, :-1] if trained else theta, has)
+    return Followed(weights, biases, evaluations, log_flow_time, outer)
 
 
 def _block(
@@ -192,15 +203,15 @@ def _steps(
 
 def _view(parameters: DoubleDouble, time: Array, problem: Any, loss: str) -> View:
     trials, data, unit = problem
-    plain = partial(preactivations, data=data)
-    here = in_units(parameters, unit, plain)
+    here = forward(parameters, data, unit)
 
     def at(shift: Array | None = None, keep: Array | None = None) -> Gradient:
-        moved = here if shift is None else here + plain(shift)
+        moved = here if shift is None else shifted(here, shift, data)
         return gradient(moved, data, loss, keep)
 
     def elsewhere(parameters: Array) -> Gradient:
-        return gradient(plain(parameters), data, loss)
+        plain = DoubleDouble(parameters, jnp.zeros_like(parameters))
+        return gradient(forward(plain, data), data, loss)
 
     apart = partial(neuron_directions, here, data, loss)
     return View(parameters, time, at, apart, data, trials, unit, elsewhere)

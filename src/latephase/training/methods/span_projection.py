@@ -51,12 +51,13 @@ class SpanProjection(SteppedMethod):
 
 
 def _projected(view: View) -> DoubleDouble:
-    """The parameters (neuron, feature, trial) after the projection.
+    """The parameters (neuron, feature, trial) after the projection; output weights stay.
 
     Gram-Schmidt rather than a pseudo-inverse: on one active point it ends at an exact multiple of
     (x_i, 1), whose pre-activation at an orthogonal point is 0 and not a rounding error above it.
     """
-    parameters, data = view.parameters, view.data
+    data = view.data
+    parameters, outer = jnp.split(view.parameters, [data.points.shape[1]], axis=1)
     active = jnp.einsum("jkt,ik->jit", parameters, data.points) > 0.0
     active |= data.slope is not None  # then every point moves every neuron
     squares = (data.points**2).sum(axis=1)
@@ -74,5 +75,5 @@ def _projected(view: View) -> DoubleDouble:
     left = active[:, :, None, :] * data.points[None, :, :, None]
     kept, _ = jax.lax.fori_loop(0, len(squares), one, (jnp.zeros_like(parameters), left))
     some = active.any(axis=1)[:, None]
-    new = view.placed(kept)
+    new = view.placed(jnp.concatenate([kept, outer], axis=1))
     return DoubleDouble(*(jnp.where(some, *parts) for parts in zip(new, view.pair, strict=True)))

@@ -54,7 +54,7 @@ class Scheduled(SteppedMethod):
     def __post_init__(self) -> None:
         """The sizes are checked where they are made."""
 
-    def ahead(self, updates: int, biases: bool) -> Scheduled:
+    def ahead(self, updates: int, biases: bool, output: bool) -> Scheduled:
         """With the sizes of so many steps, and without the schedule: its program is any other's."""
         return Scheduled(None, tabulated(self.schedule, updates))
 

@@ -1,8 +1,9 @@
 """Any optax.GradientTransformation as a stepped method: what a user brings from elsewhere.
 
 optax sees one trial at a time, as {"weights": (neuron, input), "biases": (neuron,)} of float64, and
-so norms, clips and trust ratios are those of one network. It is handed the gradient itself, which
-underflows to 0 at losses below 1e-308, as it would in optax's own loop; `optax_steps` has ours.
+"output_weights": (neuron,) where these are trained, so that norms, clips and trust ratios are those
+of one network. It is handed the gradient itself, which underflows to 0 at losses below 1e-308, as
+it would in optax's own loop; `optax_steps` has ours.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Transformation(SteppedMethod):
     spans: ClassVar[bool] = False
     transformation: Any = field(metadata={"static": True})
     biases: bool = static(True)
+    output: bool = static(False)
 
     def __post_init__(self) -> None:
         """Raises InputError on what is no transformation, or cannot be told from others."""
@@ -55,9 +57,9 @@ class Transformation(SteppedMethod):
     def __repr__(self) -> str:
         return f"optax({written(self.transformation)})"
 
-    def ahead(self, updates: int, biases: bool) -> Transformation:
-        """For networks with biases or without, which optax sees apart from the weights."""
-        return Transformation(self.transformation, biases)
+    def ahead(self, updates: int, biases: bool, output: bool) -> Transformation:
+        """For networks of these parts, which optax sees apart."""
+        return Transformation(self.transformation, biases, output)
 
     def init(self, view: View) -> Remembered:
         """The state of each trial."""
@@ -115,15 +117,20 @@ class Transformation(SteppedMethod):
 
     def _tree(self, parameters: Array) -> dict[str, Array]:
         """What optax sees of (neuron, feature, ...)."""
-        if not self.biases:
-            return {"weights": parameters}
-        return {"weights": parameters[:, :-1], "biases": parameters[:, -1]}
+        apart = self._apart
+        inputs = parameters.shape[1] - len(apart)
+        columns = {name: parameters[:, inputs + k] for k, name in enumerate(apart)}
+        return {"weights": parameters[:, :inputs], **columns}
 
     def _joined(self, tree: dict[str, Array]) -> Array:
         """(neuron, feature) of what optax sees."""
-        if not self.biases:
-            return tree["weights"]
-        return jnp.concatenate([tree["weights"], tree["biases"][:, None]], axis=1)
+        columns = [tree[name][:, None] for name in self._apart]
+        return jnp.concatenate([tree["weights"], *columns], axis=1)
+
+    @property
+    def _apart(self) -> list[str]:
+        """What there is behind the weights, one per neuron each."""
+        return ["biases"] * self.biases + ["output_weights"] * self.output
 
 
 def _taken(update: Any, extra: dict[str, Any]) -> dict[str, Any]:
