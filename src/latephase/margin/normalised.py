@@ -19,21 +19,30 @@ def normalised_margin(
     inputs: ArrayLike,
     labels: ArrayLike,
     negative_slope: float = 0.0,
+    train_output: bool = False,
 ) -> Floats:
     """min_i y_i N(x_i) / |theta|, theta = all weights and biases; dimensionless, NaN at theta = 0.
 
-    weights (..., m, d), biases (..., m) or None, output_weights (m,), inputs (n, d), labels (n,);
-    shape (...).  Negative if a point is misclassified.  The network is homogeneous of degree 1 in
-    theta, as the output weights are fixed [lyuli2020].  Rigour: exact up to the rounding of N.
+    weights (..., m, d), biases (..., m) or None, output_weights (m,) or (..., m), inputs (n, d),
+    labels (n,); shape (...).  Negative if a point is misclassified.  With fixed output weights the
+    network is homogeneous of degree 1 in theta; where they are trained, it is of degree 2 in theta
+    and v together, and their squared length stands below [lyuli2020].  Rigour: exact up to the
+    rounding of N.
     """
-    w = np.asarray(weights, float)
+    w, v = np.asarray(weights, float), np.asarray(output_weights, float)
     b = biases_of(w, biases)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Divided by the largest parameter first: the squares of 1e200 overflow.
         size = np.maximum(np.abs(w).max(axis=(-2, -1)), np.abs(b).max(axis=-1))
+        size = np.maximum(size, np.abs(v).max(axis=-1)) if train_output else size
         w, b = w / size[..., None, None], b / size[..., None]
-        norm = np.sqrt((w**2).sum(axis=(-2, -1)) + (b**2).sum(axis=-1))
-        q = margins(w, b, output_weights, inputs, labels, negative_slope)
+        squares = (w**2).sum(axis=(-2, -1)) + (b**2).sum(axis=-1)
+        if train_output:
+            v = v / size[..., None]
+            norm = squares + (v**2).sum(axis=-1)
+        else:
+            norm = np.sqrt(squares)
+        q = margins(w, b, v, inputs, labels, negative_slope)
         return np.asarray(q.min(axis=-1) / norm)
 
 
@@ -64,5 +73,6 @@ def margins(
 ) -> Floats:
     """y_i N(x_i), shape (..., n); arguments as for `normalised_margin`."""
     active = activated(preactivations(weights, biases, inputs), negative_slope)
-    signs = np.asarray(labels, float)
-    return signs * np.einsum("m,...mn->...n", np.asarray(output_weights, float), active)
+    signs, outer = np.asarray(labels, float), np.asarray(output_weights, float)
+    each = "m,...mn->...n" if outer.ndim == 1 else "...m,...mn->...n"
+    return signs * np.einsum(each, outer, active)

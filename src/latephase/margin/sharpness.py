@@ -1,23 +1,26 @@
-"""Sharpness: the largest eigenvalue of the Hessian of the loss, in weights and biases.
+"""Sharpness: the largest eigenvalue of the Hessian of the loss, in what is trained.
 
-With fixed output weights the network is linear in them as long as no sign of a pre-activation
-changes. The Hessian is then J^T diag(loss''(q_i)) J, J the gradients of the margins q_i, and its
-largest eigenvalue is that of a matrix of points: exact, without a difference quotient.
+With fixed output weights (for others see `curvature`) the network is linear in them as long as no
+sign of a pre-activation changes. The Hessian is then J^T diag(loss''(q_i)) J, J the gradients of
+the margins q_i, and its largest eigenvalue is that of a matrix of points: exact, without a
+difference quotient.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, losses
 from latephase.problem.activation import activated
 from latephase.problem.losses import Loss
 from latephase.problem.network import matching
+
+from .curvature import Hessian
 
 
 @public
@@ -47,11 +50,13 @@ def sharpness(
 
     Notes
     -----
-    In weights and biases.  On a kink that of the inactive side, as relu'(0) = 0.
+    In weights and biases, and in output weights where these are trained.  On a kink that of the
+    inactive side, as relu'(0) = 0.
     Rigour: exact up to rounding.
     """
     network, data = matching(network, data)
-    found = float(log_sharpness(network, network.parameters, data, losses.named(loss)))
+    kind, outer = losses.named(loss), network.output_weights
+    found = float(log_sharpness(network, network.parameters, data, kind, outer))
     return found if log else float(np.exp(found))
 
 
@@ -83,14 +88,33 @@ def max_stable_step(network: ShallowReLU, data: Dataset, loss: str = "exponentia
 
 
 @np.errstate(all="ignore")
-def log_sharpness(network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss) -> Floats:
-    """ln of the sharpness (...) of networks of a kind with parameters theta (..., m, k).
+def log_sharpness(
+    network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss, output_weights: Floats
+) -> Floats:
+    """ln of the sharpness (...) of networks of a kind with parameters theta (..., m, k) and output
+    weights (m,), or (..., m) where these are trained.
 
     NaN where a parameter is NaN.
     """
+    outer = np.broadcast_to(output_weights, theta.shape[:-1])
+    flat = zip(theta.reshape(-1, *theta.shape[-2:]), outer.reshape(-1, network.m), strict=True)
     if network.train_output:
-        got, do = Words("train_output=True"), "look at the one of fixed output weights"
-        raise InputError("fixed output weights for a sharpness", got, do)
+        found = [
+            Hessian.of(network, *one, data, loss).log_largest() if _is_there(*one) else np.nan
+            for one in flat
+        ]
+    else:
+        known = _of_hidden_layer(network, data, loss)
+        found = [known(rows) if _is_there(rows, v) else np.nan for rows, v in flat]
+    return np.array(found).reshape(theta.shape[:-2])
+
+
+def _is_there(*parts: Floats) -> bool:
+    return all(np.isfinite(part).all() for part in parts)
+
+
+def _of_hidden_layer(network: ShallowReLU, data: Dataset, loss: Loss) -> Callable[[Floats], float]:
+    """ln of the sharpness in theta (m, k) alone, as a function of it."""
     inputs, labels, outer = data.inputs, data.labels, network.output_weights
     # Squares of 1e200 overflow: directions and sizes apart.
     points, largest = network.points(inputs), np.abs(outer).max()
@@ -113,6 +137,4 @@ def log_sharpness(network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss
         matrix = share * kernel * share[:, None]
         return float(2 * top + np.log(np.linalg.eigvalsh(matrix)[-1]))
 
-    flat = theta.reshape(-1, *theta.shape[-2:])
-    found = [one(row) if np.isfinite(row).all() else np.nan for row in flat]
-    return np.array(found).reshape(theta.shape[:-2])
+    return one

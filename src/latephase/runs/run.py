@@ -184,7 +184,7 @@ class Run(Told):
         return when(self, {name: bound for name, bound in asked.items() if bound is not None})
 
     def sharpness(self, *, log: bool = False) -> xr.DataArray:
-        """The largest eigenvalue of the loss's Hessian in weights and biases, at each sample.
+        """The largest eigenvalue of the loss's Hessian in what is trained, at each sample.
 
         Parameters
         ----------
@@ -207,7 +207,8 @@ class Run(Told):
         Rigour: that of the samples.
         """
         theta = parameters_of(self.trajectory)
-        found = log_sharpness(self.network, theta, self.data, self.problem.loss)
+        outer = output_weights_of(self.trajectory, self.network)
+        found = log_sharpness(self.network, theta, self.data, self.problem.loss, outer)
         times = self.trajectory.time
         name = "log_sharpness" if log else "sharpness"
         seen = times.copy(data=found if log else np.exp(found)).rename(name)
