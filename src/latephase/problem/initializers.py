@@ -94,25 +94,55 @@ class Initializer:
         network of `ensemble`: ``ShallowReLU(weights[k], biases[k], output_weights)``.
         """
         with_biases = flag(bias, "bias")
+        shape = (whole_number(width, "width", 1), whole_number(d, "d", 1))
+        weights, biases = self._trials(self.name, self._block, shape, trials, seed, start)
+        return weights, biases if with_biases else None
+
+    def output_weights(self, *, trials: int, seed: int, width: int = 2, start: int = 0) -> Floats:
+        """Draw the output weights of the trials from `start` on: fan_in = width, fan_out = 1.
+
+        Returns
+        -------
+        array (trials, width)
+            Independent of the weights that the same seed gives.
+
+        Raises
+        ------
+        InputError
+            As for the networks.
+        """
+        shape = (whole_number(width, "width", 1), 1)
+        key = f"{self.name}, output layer"
+        return self._trials(key, self._output_block, shape, trials, seed, start)[0]
+
+    def _trials(
+        self,
+        name: str,
+        block: Callable[[Generator, int, int], tuple[Floats, ...]],
+        shape: tuple[int, int],
+        trials: object,
+        seed: object,
+        start: object,
+    ) -> tuple[Floats, ...]:
+        """The arrays of the trials, drawn block by block, always whole ones: a trial never depends
+        on how many are wanted."""
         first = whole_number(start, "start", 0, MOST)
         last = first + whole_number(trials, "trials", 1, MOST)
-        key = (seed_number(seed), zlib.crc32(self.name.encode()))
-        shape = (whole_number(width, "width", 1), whole_number(d, "d", 1))
+        key = np.array([seed_number(seed), zlib.crc32(name.encode())], dtype=np.uint64)
         if (last - first + BLOCK) * shape[0] * shape[1] > _MOST_AT_ONCE:
             got = Words(f"{last - first} networks of {shape[0]} x {shape[1]}")
             raise InputError(f"at most {_MOST_AT_ONCE} weights at a time", got, "draw parts: start")
-        blocks = [self._block(key, k, shape) for k in range(first // BLOCK, -(-last // BLOCK))]
+        blocks = []
+        for k in range(first // BLOCK, -(-last // BLOCK)):
+            counter = np.array([0, 0, 0, k], dtype=np.uint64)  # 2^192 draws before blocks meet
+            blocks.append(block(Generator(Philox(key=key, counter=counter)), *shape))
         kept = slice(first % BLOCK, first % BLOCK + last - first)
-        weights, biases = (np.concatenate(part)[kept] for part in zip(*blocks, strict=True))
-        return weights, biases if with_biases else None
+        return tuple(np.concatenate(part)[kept] for part in zip(*blocks, strict=True))
 
-    def _block(
-        self, key: tuple[int, int], block: int, shape: tuple[int, int]
-    ) -> tuple[Floats, Floats]:
-        """One block of trials, always drawn whole: a trial never depends on how many are wanted."""
-        width, d = shape
-        counter = np.array([0, 0, 0, block], dtype=np.uint64)  # 2^192 draws before blocks meet
-        generator = Generator(Philox(key=np.array(key, dtype=np.uint64), counter=counter))
+    def _output_block(self, generator: Generator, width: int, _: int) -> tuple[Floats]:
+        return (self.scale(width, 1) * self.draw(generator, (BLOCK, width)),)
+
+    def _block(self, generator: Generator, width: int, d: int) -> tuple[Floats, Floats]:
         scale = self.scale(d, width)
         weights = scale * self.draw(generator, (BLOCK, width, d))
         if self.zero_bias:
