@@ -62,8 +62,9 @@ def refusal(call: Callable[..., Any], *arguments: Any, **options: Any) -> str:
 
 def same_bits(one: ShallowReLU, other: ShallowReLU) -> bool:
     """Whether two networks have the same doubles, signs of zeros included."""
-    names = ("weights", "biases", "output_weights")
-    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
+    names = ("weights", "biases", "output_weights", "output_bias")
+    each = ((getattr(one, name), getattr(other, name)) for name in names)
+    return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in each)
 
 
 def augmented(inputs: np.ndarray) -> np.ndarray:

@@ -228,15 +228,17 @@ def modules(torch) -> dict[str, tuple[object, str | None]]:
     def chain(*inner: object, inputs: int = 2, outputs: int = 1, bias: bool = False) -> object:
         return nn.Sequential(nn.Linear(inputs, 3), *inner, nn.Linear(3, outputs, bias=bias))
 
-    zero = chain(relu, bias=True)
+    zero, fixed = chain(relu, bias=True), chain(relu, bias=True)
     nn.init.zeros_(zero[2].bias)
+    fixed[2].requires_grad_(False)
     return {
         "plain": (chain(relu), None),
         "output bias 0": (zero, None),
         "nested": (nn.Sequential(nn.Flatten(), chain(relu), nn.Identity()), None),
         "own": (Own(), None),
         "own with ReLU": (Own(relu), None),
-        "output bias": (chain(relu, bias=True), "2.bias"),
+        "output bias": (fixed, "2.bias"),
+        "output bias that is trained": (chain(relu, bias=True), None),
         "two logits": (chain(relu, outputs=2), "shape (2, 3)"),
         "Tanh": (chain(nn.Tanh()), "Tanh"),
         "LeakyReLU": (chain(nn.LeakyReLU()), "LeakyReLU"),

@@ -85,10 +85,10 @@ def test_parameters_are_copied_and_read_only():
 PARTS = {"weights": [0.7, -0.4], "biases": [0.1, 0.2], "output_weights": [1.0, -1.0]}
 
 
-@pytest.mark.parametrize("more", ["output_bias", "weights2", "Weights", "b2", "x/weights"])
+@pytest.mark.parametrize("more", ["output_biases", "weights2", "Weights", "b2", "x/weights"])
 @pytest.mark.parametrize("given", [2, 3])
 def test_a_file_with_other_arrays_is_another_network(tmp_path, more, given):
-    """Ground truth: N has no output bias; unknown names are named, beside the known ones."""
+    """Ground truth: unknown names are named, beside the known ones."""
     np.savez(tmp_path / "net.npz", **dict(list(PARTS.items())[:given]), **{more: [0.5]})
     with pytest.raises(InputError) as caught:
         ShallowReLU.load(tmp_path / "net.npz")

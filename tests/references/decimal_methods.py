@@ -21,13 +21,20 @@ class Problem:
     """Points x, labels y, output weights v; theta is [w_1, b_1, w_2, b_2, ...].
 
     slope: of inactive neurons;  not biased: every b is 0 and stays so;  v None: output weights are
-    trained, and theta is [w_1, b_1, v_1, w_2, ...].
+    trained, and theta is [w_1, b_1, v_1, w_2, ...];  constant: its last entry is an output bias.
     """
 
     def __init__(
-        self, x: Any, y: Any, v: Any, loss: str, slope: float = 0.0, biased: bool = True
+        self,
+        x: Any,
+        y: Any,
+        v: Any,
+        loss: str,
+        slope: float = 0.0,
+        biased: bool = True,
+        constant: bool = False,
     ) -> None:
-        self.both = v is None
+        self.both, self.constant = v is None, constant
         v = [] if v is None else v
         self.x, self.y, self.v = ([Decimal(float(e)) for e in part] for part in (x, y, v))
         self.loss, self.slope, self.biased = loss, Decimal(slope), biased
@@ -42,7 +49,9 @@ class Problem:
                 continue
             a = [p * x + q for p, q in zip(w, b)]
             q = y * sum(v * (e if e > 0 else self.slope * e) for v, e in zip(outer, a))
+            q += y * theta[-1] * self.constant
             loss, slope = self._loss(q)
+            gradient[-1] += slope * y * self.constant
             total += loss
             for j, v in enumerate(outer):
                 gain = 1 if a[j] > KINK else self.slope
@@ -54,6 +63,7 @@ class Problem:
 
     def _parts(self, theta: Vector) -> tuple[Vector, Vector]:
         k = 3 if self.both else 2
+        theta = theta[: len(theta) - self.constant]
         return theta[::k], theta[1::k]
 
     def _outer(self, theta: Vector) -> Vector:

@@ -94,7 +94,8 @@ class Start(Flags):
             found = ShallowReLU.load(self.network)
             kind: Any = {"negative_slope": found.negative_slope}
             kind["train_output"] = found.train_output or self.train_output
-            return ShallowReLU(found.weights, found.biases, found.output_weights, **kind)
+            parts = found.weights, found.biases, found.output_weights
+            return ShallowReLU(*parts, output_bias=found.output_bias, **kind)
         kind = {"negative_slope": self.negative_slope or 0.0, "train_output": self.train_output}
         typed = None if self.no_biases else self.biases or []
         return ShallowReLU(self.weights or [], typed, self.output_weights, **kind)

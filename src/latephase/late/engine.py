@@ -88,7 +88,7 @@ class Record:
     """What an engine found; neurons and points in the user's order, S samples in that of the times.
 
     parameters (S, m, d + 1): (w_j, b_j), NaN where a sample was not reached;
-    output_weights (S, m): those of a network that trains them, None of others;
+    output_weights (S, m), output_bias (S,): those of a network that trains them, None of others;
     error (S,): max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, margin_error (S,): max_i |Delta q_i| /
     (1 + |q_i|), NaN where not known;  rigour (S,): its name;
     outcome: why the run stopped;  regime, entry: how it ends, and from which time on, None while
@@ -110,6 +110,7 @@ class Record:
     observed: Mapping[str, Floats] = field(default_factory=dict)
     clocks: Mapping[str, Floats] = field(default_factory=dict)
     output_weights: Floats | None = None
+    output_bias: Floats | None = None
 
     @property
     def reached(self) -> Bools:

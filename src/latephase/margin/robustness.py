@@ -50,8 +50,7 @@ def robustness_margin(net: ShallowReLU, data: Dataset, norm: object = 2) -> Marg
     in doubt is decided in integers. Source: docs/theory.md, "The system".
     """
     net, data = matching(net, data)
-    parts = (net.weights, net.biases_or_zeros, net.output_weights, data.inputs, data.labels)
-    return margin_of(*parts, norm, net.negative_slope)
+    return margin_of(*net.summed, data.inputs, data.labels, norm, net.negative_slope)
 
 
 def margin_of(

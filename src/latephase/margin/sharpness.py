@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, losses
@@ -97,6 +98,9 @@ def log_sharpness(
     NaN where a parameter is NaN.
     """
     outer = np.broadcast_to(output_weights, theta.shape[:-1])
+    if network.output_bias is not None:
+        got = Words("an output bias")
+        raise InputError("a network without output bias for a sharpness", got, "leave it out")
     flat = zip(theta.reshape(-1, *theta.shape[-2:]), outer.reshape(-1, network.m), strict=True)
     if network.train_output:
         found = [

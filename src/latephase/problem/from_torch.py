@@ -29,9 +29,10 @@ _NOTHING = ("Identity", "Flatten")  # layers that change no value
 
 
 def parameters(
-    source: object, slope: float | None = None
-) -> tuple[Floats, Floats | None, Floats, float]:
-    """Weights (m, d), biases (m,) or None, output weights (m,), slope of a module or a state dict.
+    source: object, slope: float | None, trains_output: bool
+) -> tuple[Floats, Floats | None, Floats, float, float | None]:
+    """Weights (m, d), biases (m,) or None, output weights (m,), slope and, where that is trained,
+    output bias of a module or a state dict.
 
     slope: the negative slope, where the caller says it.
     Raises InputError; see `ShallowReLU.from_torch` for what is accepted.
@@ -44,10 +45,10 @@ def parameters(
     if not isinstance(state, Mapping):
         raise InputError("a torch module or its state_dict", source, _TO_LOAD)
     hidden, output = _two_layers(_layers(state))
-    _refuse_output_bias(output)
+    last = _output_bias(output, trains_output)
     (_, weights), (_, head) = hidden["weight"], output["weight"]
     biases = hidden["bias"][1] if "bias" in hidden else None
-    return weights, biases, head[0], slope or 0.0
+    return weights, biases, head[0], slope or 0.0, last
 
 
 def trains_output(source: object) -> bool:
@@ -65,10 +66,6 @@ def trains_output(source: object) -> bool:
         frozen = ", ".join(name for name, trained in wanted.items() if not trained)
         do = "set requires_grad of whole layers, the hidden one first, or pass train_output"
         raise InputError("a module whose layers are trained", Words(f"{frozen} frozen"), do)
-    if outer[0] and "bias" in output:
-        got = Words(f"{output['bias'][0]}, which requires a gradient")
-        do = "train with Linear(m, 1, bias=False), or pass train_output"
-        raise InputError("no output bias that is trained", got, do)
     return outer[0]
 
 
@@ -189,10 +186,11 @@ def _wrong_head(hidden: tuple[str, Floats], output: tuple[str, Floats]) -> Input
     return InputError(f"an output weight of shape (1, {len(w)})", got, do)
 
 
-def _refuse_output_bias(output: Layer) -> None:
-    """N(x) has no output bias: one that is not 0 would be another network."""
+def _output_bias(output: Layer, trained: bool) -> float | None:
+    """The output bias, None without; one that is neither trained nor 0 would be another network."""
     name, bias = output.get("bias", ("", np.zeros(1)))
-    if bias.shape != (1,) or bias[0] != 0:
+    if bias.shape != (1,) or not (trained or bias[0] == 0):
         got = Words(f"{name} = {bias.tolist()}")
-        do = "train with Linear(m, 1, bias=False), or set it to 0"
+        do = "train it, too (train_output), use Linear(m, 1, bias=False), or set it to 0"
         raise InputError("an output layer without bias, or with bias 0", got, do)
+    return float(bias[0]) if trained and "bias" in output else None

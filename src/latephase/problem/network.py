@@ -13,15 +13,18 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import from_torch, npz_file
-from latephase.problem.activation import activated
+from latephase.problem.activation import activated, with_constant
 from latephase.problem.checks import finite_array, flag, real_number
 from latephase.problem.dataset import Dataset
+
+_ABSENT = {"biases": None, "negative_slope": 0.0, "train_output": False, "output_bias": None}
+"""What a file does not say of a network."""
 
 
 @public
 @dataclass(frozen=True, init=False, eq=False)
 class ShallowReLU:
-    """N(x) = sum_j v_j sigma(w_j . x + b_j), of m neurons on d features.
+    """N(x) = sum_j v_j sigma(w_j . x + b_j) + c, of m neurons on d features.
 
     Parameters
     ----------
@@ -33,14 +36,17 @@ class ShallowReLU:
         v; (+1, -1) for two neurons, the setting of [smorodinsky2026], and to be given otherwise:
         there is no honest default.
     train_output : bool
-        Whether the output weights are trained, too; else they are fixed.
+        Whether the output layer is trained, too; else its weights are fixed.
+    output_bias : float or None
+        c, of an output layer that is trained.  None: there is none.
     negative_slope : float in [0, 1]
         s of sigma(a) = a where a > 0, s a elsewhere: 0 is ReLU, 1 the linear model.
 
     Raises
     ------
     InputError
-        On NaN, infinities, empty or ragged input, shapes that do not match and other slopes.
+        On NaN, infinities, empty or ragged input, shapes that do not match, other slopes, and an
+        output bias that would not be trained.
 
     Notes
     -----
@@ -52,6 +58,7 @@ class ShallowReLU:
     output_weights: Floats
     negative_slope: float
     train_output: bool
+    output_bias: float | None
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class ShallowReLU:
         *,
         train_output: bool = False,
         negative_slope: float = 0.0,
+        output_bias: float | None = None,
     ) -> None:
         w = finite_array(weights, "weights", "(m,) or (m, d)")
         if w.ndim not in (1, 2):
@@ -77,6 +85,12 @@ class ShallowReLU:
         object.__setattr__(self, "output_weights", v)
         object.__setattr__(self, "negative_slope", _slope(negative_slope))
         object.__setattr__(self, "train_output", flag(train_output, "train_output"))
+        if output_bias is not None:
+            output_bias = real_number(output_bias, "output_bias", "a finite number, or None")
+        object.__setattr__(self, "output_bias", output_bias)
+        if output_bias is not None and not self.train_output:
+            do = "pass train_output=True, or leave it out"
+            raise InputError("no output bias that is not trained", output_bias, do)
 
     @classmethod
     def from_torch(
@@ -93,10 +107,10 @@ class ShallowReLU:
         source : torch.nn.Module or state_dict
             Layers are as listed, unless only the reverse order fits their shapes; two layers of
             shape (1, 1) are refused unless they are numbered as in a Sequential.  An output bias
-            must be 0: N has none.  A LeakyReLU may stand in the place of the ReLU.
+            that is not trained must be 0.  A LeakyReLU may stand in the place of the ReLU.
         train_output : bool
-            Whether the output weights are trained, too; default: whether those of a module require
-            a gradient, and False of a state_dict, which does not say.
+            Whether the output layer is trained, too; default: whether that of a module requires a
+            gradient, and False of a state_dict, which does not say.
         negative_slope : float in [0, 1]
             Where the activation cannot be seen (below), what it is; default 0, ReLU.
 
@@ -120,9 +134,10 @@ class ShallowReLU:
         """
         slope = None if negative_slope is None else _slope(negative_slope)
         trains = None if train_output is None else flag(train_output, "train_output")
-        weights, biases, outer, slope = from_torch.parameters(source, slope)
         trains = from_torch.trains_output(source) if trains is None else trains
-        return cls(weights, biases, outer, train_output=trains, negative_slope=slope)
+        weights, biases, outer, slope, last = from_torch.parameters(source, slope, trains)
+        kind: Any = {"train_output": trains, "negative_slope": slope, "output_bias": last}
+        return cls(weights, biases, outer, **kind)
 
     @classmethod
     def load(cls, path: object) -> ShallowReLU:
@@ -134,9 +149,8 @@ class ShallowReLU:
             As the constructor, and if the file cannot be read; pickled objects are not.
         """
         arrays: dict[str, Any] = npz_file.read(path)
-        if "train_output" in arrays and arrays["train_output"].ndim == 0:
-            arrays["train_output"] = arrays["train_output"][()]
-        return cls(**arrays)
+        numbers = {"train_output", "output_bias"} & set(arrays)
+        return cls(**arrays | {name: arrays[name][()] for name in numbers})
 
     def save(self, path: object, *, force: bool = False) -> Path:
         """Write an .npz file, complete or not at all; `load` gives the same doubles.
@@ -152,14 +166,8 @@ class ShallowReLU:
             Where the file cannot be written, and where one stands that is no network (unless
             `force`).
         """
-        arrays = {"weights": self.weights, "output_weights": self.output_weights}
-        if self.biases is not None:
-            arrays["biases"] = self.biases
-        if self.negative_slope:
-            arrays["negative_slope"] = np.array(self.negative_slope)
-        if self.train_output:
-            arrays["train_output"] = np.array(True)
-        arrays = {name: arrays[name] for name in npz_file.NAMES if name in arrays}
+        values = {name: getattr(self, name) for name in npz_file.NAMES}
+        arrays = {name: v for name, v in values.items() if np.ndim(v) or v != _ABSENT[name]}
         return npz_file.write(path, arrays, force=force)
 
     @property
@@ -179,12 +187,23 @@ class ShallowReLU:
         return _joined(self.weights, self.biases)
 
     def with_parameters(
-        self, parameters: ArrayLike, output_weights: ArrayLike | None = None
+        self,
+        parameters: ArrayLike,
+        output_weights: ArrayLike | None = None,
+        output_bias: float | None = None,
     ) -> ShallowReLU:
-        """The network of this kind with other parameters (m, k), and other output weights (m,)."""
+        """The network of this kind with other parameters (m, k), and another output layer."""
         outer = self.output_weights if output_weights is None else output_weights
+        last = self.output_bias if output_bias is None else output_bias
         kind: Any = {"train_output": self.train_output, "negative_slope": self.negative_slope}
-        return ShallowReLU(*self.parted(np.asarray(parameters)), outer, **kind)
+        return ShallowReLU(*self.parted(np.asarray(parameters)), outer, output_bias=last, **kind)
+
+    @property
+    def summed(self) -> tuple[Floats, Floats, Floats]:
+        """Weights (m, d), biases (m,) and output weights (m,) of a sum over neurons that is N: an
+        output bias is the output weight of one more, whose activation is 1."""
+        parts = self.weights, self.biases_or_zeros, self.output_weights
+        return parts if self.output_bias is None else with_constant(*parts, self.output_bias)
 
     def parted(self, parameters: Floats) -> tuple[Floats, Floats | None]:
         """Weights (..., m, d) and biases (..., m), None without, of parameters (..., m, k)."""
@@ -230,7 +249,8 @@ class ShallowReLU:
         if points.ndim != 2 or points.shape[1] != self.d:
             raise InputError(f"inputs of shape (k, {self.d})", inputs, "give one row per input")
         a = points @ self.weights.T + self.biases_or_zeros
-        return np.asarray(activated(a, self.negative_slope) @ self.output_weights)
+        found = activated(a, self.negative_slope) @ self.output_weights
+        return np.asarray(found if self.output_bias is None else found + self.output_bias)
 
 
 def matching(network: object, data: object) -> tuple[ShallowReLU, Dataset]:

@@ -21,7 +21,14 @@ from latephase.core.foreign import content
 from latephase.core.shown import quoted, shown
 from latephase.store.output import Output
 
-NAMES = ("weights", "biases", "output_weights", "negative_slope", "train_output")
+NAMES = (
+    "weights",
+    "biases",
+    "output_weights",
+    "negative_slope",
+    "train_output",
+    "output_bias",
+)
 WRITTEN = {"weights", "output_weights"}  # of every network; the others where it has them
 MOST_BYTES = 64 << 20  # of the file, and of what it holds unpacked: eight million weights
 MOST_DIRECTORY = 64 << 10  # of the list of its members, where numpy.savez needs 60 bytes for each

@@ -10,7 +10,7 @@ from latephase.core.arrays import Floats
 from latephase.late.engine import Record
 from latephase.margin import boundary, margin_of, margin_on_line, zeros_on_line
 from latephase.problem import Problem
-from latephase.problem.activation import activated
+from latephase.problem.activation import activated, with_constant
 
 
 def observed(problem: Problem, record: Record) -> dict[str, Any]:
@@ -18,13 +18,13 @@ def observed(problem: Problem, record: Record) -> dict[str, Any]:
     theta = record.parameters
     known = dict(record.observed)
     if "boundary" not in known:
-        known = measured(problem, theta, record.output_weights) | known
+        known = measured(problem, theta, record.output_weights, record.output_bias) | known
     weights, biases = problem.network.parted(theta)
-    outer = record.output_weights
+    layer = {"output_weights": record.output_weights, "output_bias": record.output_bias}
     return {
         "weights": weights,
         **({} if biases is None else {"biases": biases}),
-        **({} if outer is None else {"output_weights": outer}),
+        **{name: values for name, values in layer.items() if values is not None},
         **known,
         **record.clocks,
         "error": record.error,
@@ -35,11 +35,14 @@ def observed(problem: Problem, record: Record) -> dict[str, Any]:
 
 @np.errstate(over="ignore", invalid="ignore")
 def measured(
-    problem: Problem, theta: Floats, output_weights: Floats | None = None
+    problem: Problem,
+    theta: Floats,
+    output_weights: Floats | None = None,
+    output_bias: Floats | None = None,
 ) -> dict[str, Floats]:
     """What networks of parameters theta (S, m, k) are seen to do; NaN where theta is.
 
-    output_weights (S, m): theirs, where these are trained.
+    output_weights (S, m), output_bias (S,): theirs, where these are trained.
     By the float64 parameters of any network; `late.pair.observe` has it from pre-activations, which
     know a pair's boundary and deficit to digits that its parameters have lost.
     """
@@ -48,10 +51,13 @@ def measured(
     reached = np.isfinite(theta).all(axis=(1, 2)) & np.isfinite(v).all(axis=-1)
     a = activated(network.preactivations(theta, data.inputs), network.negative_slope)
     q = np.einsum("sni,i->sn" if v.ndim == 1 else "sni,si->sn", a.swapaxes(1, 2), v)
+    q = q if output_bias is None else q + output_bias[:, None]
     rho, crossing = np.full((2, len(theta)), np.nan)
     if reached.any():
-        seen = theta[reached], v if v.ndim == 1 else v[reached]
-        rho[reached], crossing[reached] = _margins(problem, *seen), _crossings(problem, *seen)
+        w, b = network.parted(theta[reached])
+        parts = (w, np.zeros(w.shape[:-1]) if b is None else b, v if v.ndim == 1 else v[reached])
+        parts = parts if output_bias is None else with_constant(*parts, output_bias[reached])
+        rho[reached], crossing[reached] = _margins(problem, *parts), _crossings(problem, *parts)
     deficit = data.optimal_margin - rho
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
@@ -63,40 +69,33 @@ def measured(
         }
 
 
-def _margins(problem: Problem, theta: Floats, v: Floats) -> Floats:
-    """Robustness margins (S,) of networks theta (S, m, k), v (m,) or (S, m); NaN where there are
-    more than two features, as they take their time."""
-    network, data = problem.network, problem.data
-    w, b = network.parted(theta)
-    b = np.zeros(w.shape[:-1]) if b is None else b
-    points, slope = (data.inputs, data.labels), network.negative_slope
-    if network.d == 1 and v.ndim == 1:
+def _margins(problem: Problem, w: Floats, b: Floats, v: Floats) -> Floats:
+    """Robustness margins (S,) of networks of v (m,) or (S, m); NaN where there are more than two
+    features, as they take their time."""
+    data = problem.data
+    points, slope = (data.inputs, data.labels), problem.network.negative_slope
+    if data.d == 1 and v.ndim == 1:
         return margin_on_line(w, b, v, *points, slope)
-    if network.d > 2:
-        return np.full(len(theta), np.nan)
+    if data.d > 2:  # those of one and two are measured in milliseconds
+        return np.full(len(w), np.nan)
     each = zip(w, b, np.broadcast_to(v, b.shape), strict=True)
     return np.array([float(margin_of(*parts, *points, 2, slope)) for parts in each])
 
 
-def _crossings(problem: Problem, theta: Floats, v: Floats) -> Floats:
-    """x* (S,) of networks theta (S, m, k), v (m,) or (S, m): the zero of a leaky network, if it is
-    the only one, and that of two neurons that pull apart where both are active; else NaN."""
-    network = problem.network
-    none = np.full(len(theta), np.nan)
+def _crossings(problem: Problem, w: Floats, b: Floats, v: Floats) -> Floats:
+    """x* (S,) of networks of v (m,) or (S, m): the zero of a leaky network, if it is the only one,
+    and that of two neurons that pull apart where both are active; else NaN."""
+    network, outer = problem.network, np.broadcast_to(v, b.shape)
     if network.d > 1:
-        return none
-    w, b = network.parted(theta)
-    w, b = w[..., 0], np.zeros(w.shape[:-1]) if b is None else b
-    outer = np.broadcast_to(v, b.shape)
-    if network.negative_slope > 0:
-        each = zip(w, b, outer, strict=True)
+        return np.full(len(w), np.nan)
+    if network.negative_slope > 0 or network.output_bias is not None:
+        each = zip(w[..., 0], b, outer, strict=True)
         zeros = (zeros_on_line(*parts, network.negative_slope) for parts in each)
         return np.array([found[0] if len(found) == 1 else np.nan for found in zeros])
-    apart = network.m == 2 and (v.ndim > 1 or sorted(v) == [-1.0, 1.0])
-    if not apart:
-        return none
+    if network.m != 2 or (v.ndim == 1 and sorted(v) != [-1.0, 1.0]):
+        return np.full(len(w), np.nan)
     # |v| is part of what is in front of the ReLU: the neuron of the positive one comes first.
     first = np.argsort(-outer, axis=1)
-    w, b = (np.take_along_axis(np.abs(outer) * part, first, axis=1) for part in (w, b))
+    w, b = (np.take_along_axis(np.abs(outer) * p, first, axis=1) for p in (w[..., 0], b))
     pulls_apart = (outer.min(axis=1) < 0) & (outer.max(axis=1) > 0)
     return np.where(pulls_apart, boundary(w.T, b.T), np.nan)

@@ -15,7 +15,7 @@ from latephase.core.records import Told
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
-from .trajectory import output_weights_of, parameters_of
+from .trajectory import network_of, output_weights_of, parameters_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -125,7 +125,7 @@ class Run(Told):
         Returns
         -------
         ShallowReLU
-            With the weights and biases of the sample at t, and its output weights if trained.
+            With the weights and biases of the sample at t, and its output layer if trained.
 
         Raises
         ------
@@ -137,11 +137,10 @@ class Run(Told):
         `Limit.network_at` is another thing: the asymptotic network.
         """
         sample = self.at(t)
-        parameters = parameters_of(sample)
-        if not np.isfinite(parameters).all():
+        if not np.isfinite(parameters_of(sample)).all():
             got = Words(f"t = {t}, and the run ended as {self.outcome.name}")
             raise InputError("a time that the run reaches", got, "ask for an earlier one")
-        return self.network.with_parameters(parameters, output_weights_of(sample, self.network))
+        return network_of(sample, self.network)
 
     def when(
         self,

@@ -22,6 +22,7 @@ ABOUT = {
     "weights": ("weights w_j", "1 / input unit"),
     "biases": ("biases b_j", "1"),
     "output_weights": ("output weights v_j, where they are trained", "1"),
+    "output_bias": ("output bias, where there is one", "1"),
     "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
     "robustness_margin": (
         "distance from the inputs to N = 0; 0 if one is misclassified",
@@ -111,6 +112,21 @@ def parameters_of(samples: Mapping[Any, Any]) -> Floats:
 def output_weights_of(samples: Mapping[Any, Any], network: ShallowReLU) -> Floats:
     """Output weights (..., neuron) of samples, or (neuron,) of a network that has them fixed."""
     return np.asarray(samples["output_weights"]) if network.train_output else network.output_weights
+
+
+def network_of(sample: Mapping[Any, Any], network: ShallowReLU) -> ShallowReLU:
+    """The network of this kind that a single sample has."""
+    last = None if network.output_bias is None else float(sample["output_bias"])
+    return network.with_parameters(parameters_of(sample), output_weights_of(sample, network), last)
+
+
+def networks_of(samples: Mapping[Any, Any], network: ShallowReLU) -> list[ShallowReLU]:
+    """Those that samples (S, ...) have."""
+    names = ("weights", "biases", "output_weights", "output_bias")
+    parts = {name: np.asarray(samples[name]) for name in names if name in samples}
+    count = len(parts["weights"])
+    each = ({name: part[k] for name, part in parts.items()} for k in range(count))
+    return [network_of(one, network) for one in each]
 
 
 def settings_of(data: Dataset, loss: str, until: LogTime, **more: Any) -> dict[str, Any]:

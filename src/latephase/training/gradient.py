@@ -88,6 +88,7 @@ def neuron_directions(here: Forward, data: Data, loss: str) -> Array:
     """
     log_weights = LOSSES[loss].log_weights(data.labels[:, None] * _outputs(here, data))
     served = (here.preactivation > 0.0) | (data.slope is not None)
+    served = served if data.constant is None else served | data.constant
     top = jnp.where(served, log_weights, -jnp.inf).max(axis=1, keepdims=True)
     top = jnp.where(jnp.isfinite(top), top, 0.0)
     return -_collected(jnp.exp(jnp.minimum(log_weights - top, 0.0)), here, data)
@@ -130,8 +131,13 @@ def preactivations(parameters: Array, data: Data) -> Array:
 
 def _outputs(here: Forward, data: Data) -> Array:
     """N(x_i), (point, trial)."""
+    return total(here.outer[:, None] * _activations(here, data))
+
+
+def _activations(here: Forward, data: Data) -> Array:
+    """(neuron, point, trial)."""
     active = activated(here.preactivation, data.slope)
-    return total(here.outer[:, None] * active)
+    return active if data.constant is None else jnp.where(data.constant, 1.0, active)
 
 
 def _collected(weights: Array, here: Forward, data: Data) -> Array:
@@ -144,8 +150,10 @@ def _collected(weights: Array, here: Forward, data: Data) -> Array:
     moved = _over_points(pull, data)
     if data.output_weights is not None:
         return moved
-    outward = data.labels[:, None] * weights * activated(a, data.slope)
-    return jnp.concatenate([moved, outward.sum(axis=1, keepdims=True)], axis=1)
+    if data.constant is not None:  # a leaky neuron would feel its points
+        moved = jnp.where(data.constant, 0.0, moved)
+    outward = (data.labels[:, None] * weights * _activations(here, data)).sum(axis=1, keepdims=True)
+    return jnp.concatenate([moved, outward], axis=1)
 
 
 def _over_points(pull: Array, data: Data) -> Array:

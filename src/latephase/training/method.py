@@ -23,7 +23,15 @@ from latephase.core import InputError, Words
 from latephase.problem import methods
 from latephase.problem.checks import real_number, whole_number
 from latephase.training.gradient import Gradient
-from latephase.training.parameters import SMALLEST_NORMAL, Array, Data, DoubleDouble, add, kept
+from latephase.training.parameters import (
+    SMALLEST_NORMAL,
+    Array,
+    Data,
+    DoubleDouble,
+    Parts,
+    add,
+    kept,
+)
 
 RANGES: dict[str, Callable[[float], bool]] = {
     "> 0": lambda value: value > 0,
@@ -57,7 +65,8 @@ class View(NamedTuple):
     """What a step sees.
 
     pair: the parameters as high + low, each (neuron, feature, trial), bias last, or before the
-    output weight where that is trained, times `unit` where some are too small for XLA;
+    output weight where that is trained (a last row has an output bias), times `unit` where some are
+    too small for XLA;
     time: updates done, a float64;  gradient: where asked for;
     neuron_directions: the gradient with each neuron's rows scaled by themselves;  data: points,
     labels, output weights;
@@ -130,9 +139,9 @@ class SteppedMethod(methods.Method):
         """One update."""
         raise NotImplementedError
 
-    def ahead(self, updates: int, biases: bool, output: bool) -> SteppedMethod:
-        """The method for so many updates of networks with biases or without, whose output weights
-        are trained or not; what is no function of arrays is done here."""
+    def ahead(self, updates: int, parts: Parts) -> SteppedMethod:
+        """The method for so many updates of networks of these parts; what is no function of arrays
+        is done here."""
         return self
 
     def check(self, memory: Any) -> None:

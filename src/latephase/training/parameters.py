@@ -4,9 +4,10 @@ The trial axis is the last one everywhere, so that the short loops over neurons,
 stay outside and every operation is one vector operation over trials. Parameters are one array
 (neuron, feature, trial) whose last feature is the bias, if there is one: its input is 1. Where the
 output weights are trained, they are one more feature behind it, which no point has: so whatever
-moves, measures or remembers parameters has them too; the gradient alone tells them apart. They are
-carried as unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of
-the parameter it is added to, and 10^5 of them must not be lost.
+moves, measures or remembers parameters has them too; the gradient alone tells them apart. An output
+bias is that of one more neuron, of features 0 and activation 1. Parameters are carried as
+unevaluated sums high + low (compensated summation [dekker1971]): a step may be 2^-53 of the
+parameter it is added to, and 10^5 of them must not be lost.
 
 XLA flushes subnormal numbers to 0. From weights of 1e-308 a network trains like from 1e-300: all
 that counts is the signs of its first pre-activations, but XLA would take its neurons for dead. So
@@ -39,18 +40,27 @@ class DoubleDouble(NamedTuple):
     low: Array
 
 
+class Parts(NamedTuple):
+    """Which parameters there are besides the weights: biases, output weights, an output bias."""
+
+    biases: bool = True
+    output_weights: bool = False
+    output_bias: bool = False
+
+
 class Data(NamedTuple):
     """Points (x_i, 1) (point, feature), labels (point,), output weights (neuron,); float64.
 
     Without biases points are the inputs x_i.  output_weights: None where they are trained: the
     parameters have them.  slope: the negative slope (), None for ReLU, whose compiled steps know of
-    none.
+    none.  constant (neuron, 1, 1): which neuron has the activation 1, None for none.
     """
 
     points: Array
     labels: Array
     output_weights: Any
     slope: Array | None = None
+    constant: Any = None
 
     @classmethod
     def of(
@@ -60,19 +70,30 @@ class Data(NamedTuple):
         output_weights: Floats | None,
         biases: bool = True,
         negative_slope: float = 0.0,
+        constant: NDArray[np.bool_] | None = None,
     ) -> Any:
         """As NumPy arrays, of inputs (n, d), labels (n,) and output weights (m,) or None."""
         points = _with_last(inputs, np.ones(len(inputs))) if biases else inputs
         parts: Any = (points, labels, output_weights, *([negative_slope] if negative_slope else []))
-        return cls(*(None if part is None else np.asarray(part, np.float64) for part in parts))  # type: ignore[arg-type]
+        found = (None if part is None else np.asarray(part, np.float64) for part in parts)
+        return cls(*found)._replace(constant=constant)  # type: ignore[arg-type]
 
 
-def joined(weights: Floats, biases: Floats | None, output_weights: Floats | None = None) -> Floats:
-    """Parameters (m, k, T) of weights (T, m, d), biases (T, m) or None, and output weights (T, m)
-    where they are trained."""
+def joined(
+    weights: Floats,
+    biases: Floats | None,
+    output_weights: Floats | None = None,
+    output_bias: Floats | None = None,
+) -> Floats:
+    """Parameters (m, k, T) of weights (T, m, d), biases (T, m) or None, and, where they are
+    trained, output weights (T, m) and output bias (T,)."""
     whole = np.asarray(weights, np.float64)
     for last in (biases, output_weights):
         whole = whole if last is None else _with_last(whole, last)
+    if output_bias is not None:
+        row = np.zeros_like(whole[:, :1])
+        row[:, 0, -1] = output_bias
+        whole = np.concatenate([whole, row], axis=1)
     return np.moveaxis(whole, 0, -1)
 
 

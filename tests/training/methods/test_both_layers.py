@@ -25,6 +25,7 @@ def followed(method: Any, kind: str, steps: int = STEPS, **more: Any) -> tuple[A
     weights, biases = start(len(outer), seed=3)
     trained = outer * np.linspace(0.5, 1.25, 3)[:, None]
     has = more.pop("biased", True)
+    last = more.get("output_bias")
     found = follow(
         weights,
         biases if has else None,
@@ -36,9 +37,14 @@ def followed(method: Any, kind: str, steps: int = STEPS, **more: Any) -> tuple[A
         **more,
     )
     before = [weights[..., 0], biases if has else 0 * biases, trained]
-    last = found.biases[0] if has else 0 * biases
-    after = [found.weights[0, ..., 0], last, found.output_weights[0]]
-    return np.stack(before, axis=-1), np.stack(after, axis=-1)
+    after = [found.weights[0, ..., 0], 0 * biases, found.output_weights[0]]
+    after[1] = found.biases[0] if has else after[1]
+    if last is None:
+        return np.stack(before, axis=-1), np.stack(after, axis=-1)
+    ends = (before, last), (after, found.output_bias[0])
+    flat = [np.stack(part, axis=-1).reshape(len(last), -1) for part, _ in ends]
+    both = zip(flat, ends, strict=True)
+    return tuple(np.column_stack([part, end]) for part, (_, end) in both)  # type: ignore[return-value]
 
 
 def far(got: np.ndarray, want: np.ndarray) -> float:
@@ -82,6 +88,25 @@ def test_other_kinds_of_networks(text: str, biased: bool, slope: float) -> None:
         assert far(got, want) <= 1e-11
 
 
+BIASED = ["gd", "adam", "sign_descent", "sam", "prgd:warmup=20:period=5:ratio=1.25"]
+
+
+LAST = [(text, slope) for text in BIASED for slope in (0.0, 0.25)]
+
+
+@pytest.mark.parametrize(("text", "slope"), often(LAST, [("gd", 0.25), ("sam", 0.0)]))
+def test_an_output_bias_too(text: str, slope: float) -> None:
+    """Ground truth: the same with a bias of the output layer, in 60 digits."""
+    steps, bias = GROWING.get(text.partition(":")[0], STEPS), np.array([0.25, -0.5, 0.0])
+    more = {"negative_slope": slope, "output_bias": bias}
+    before, after = followed(stepped(named(text, float(ETA))), "three points", steps, **more)
+    x, y, _ = PROBLEMS["three points"]
+    reference = exact.Problem(x, y, None, "exponential", slope, constant=True)
+    for one, got in zip(before, after, strict=True):
+        want = exact.after(EXPECTED[text], reference, one, steps)
+        assert far(got, want) <= 1e-11
+
+
 def test_stochastic_descent_too() -> None:
     """Ground truth: 60-digit arithmetic with the same order of points."""
     before, after = followed(stepped(named("sgd", float(ETA))), "three points")
@@ -93,10 +118,11 @@ def test_stochastic_descent_too() -> None:
 
 
 def test_optax_sees_three_groups() -> None:
-    """Ground truth: our Adam, and a transformation that moves the output weights alone."""
-    ours = stepped(named("adam", 0.25))
-    theirs = stepped(optax.adam(0.25))
-    assert far(followed(theirs, "three points")[1], followed(ours, "three points")[1]) < 1e-6
+    """Ground truth: our descent, and a transformation that moves the output weights alone."""
+    ours, theirs = stepped(named("gd", 0.25)), stepped(optax.sgd(0.25))
+    bias = {"output_bias": np.array([0.25, -0.5, 0.0])}
+    both = (followed(one, "three points", **bias)[1] for one in (ours, theirs))
+    assert far(*both) < 1e-14
     only = optax.masked(
         optax.sgd(0.25), {"weights": False, "biases": False, "output_weights": True}
     )

@@ -102,7 +102,7 @@ def _save(run: Run, place: Output) -> str:
     are.
     """
     from latephase.core import InputError, Words
-    from latephase.runs.trajectory import output_weights_of, parameters_of
+    from latephase.runs.trajectory import network_of
 
     reached = run.trajectory.weights.notnull().all(("neuron", "feature")).values
     if not reached.any():
@@ -110,8 +110,7 @@ def _save(run: Run, place: Output) -> str:
         raise InputError("a sample that was reached, to save", got, do)
     found = run.trajectory.isel(time=reached)
     at = found.isel(time=found.log10_t.values.argmax())
-    outer = output_weights_of(at, run.network)
-    run.network.with_parameters(parameters_of(at), outer).save(place)
+    network_of(at, run.network).save(place)
     return str(at.time.values)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from latephase.core import LogTime, Outcome
-from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Record
 from latephase.problem import Problem
 
-from .stepped_record import network_path, stepped_record
+from .stepped_record import Path, stepped_record
 
 
 class RoundedSteps:
@@ -53,11 +52,11 @@ class RoundedSteps:
             negative_slope=network.negative_slope,
         )
         biases = None if found.biases is None else found.biases[:, 0]
-        theta = network_path(found.weights[:, 0], biases)
-        return stepped_record(problem, theta, _ending(found, theta, dtype))
+        path = Path.of(found.weights[:, 0], biases)
+        return stepped_record(problem, path, _ending(found, path, dtype))
 
 
-def _ending(found: Any, theta: Floats, dtype: str) -> Outcome:
+def _ending(found: Any, path: Path, dtype: str) -> Outcome:
     """How it ended; the stall is also told as a warning, for what follows it is no descent."""
     if not np.isnan(found.stalled[0]):
         text = (
@@ -68,4 +67,4 @@ def _ending(found: Any, theta: Floats, dtype: str) -> Outcome:
         return Outcome.stalled
     if found.exhausted[0]:
         return Outcome.budget_exhausted
-    return Outcome.transient if np.isfinite(theta).all() else Outcome.overflowed
+    return Outcome.transient if path.reached.all() else Outcome.overflowed

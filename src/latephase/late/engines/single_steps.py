@@ -12,7 +12,7 @@ from latephase.core.arrays import Floats
 from latephase.late.engine import Goal, Record
 from latephase.problem import GradientDescent, Problem
 
-from .stepped_record import network_path, stepped_record
+from .stepped_record import Path, stepped_record
 
 
 class SingleSteps:
@@ -33,7 +33,7 @@ class SingleSteps:
         from latephase.training.methods.table import stepped
 
         network, data = problem.network, problem.data
-        trained = network.train_output
+        outer, last = network.output_weights, network.output_bias
         reached = [t for t in times if t <= LogTime.parse(goal.max_steps)]
         found = follow(
             network.weights[None],
@@ -41,23 +41,22 @@ class SingleSteps:
             [_whole(t) for t in reached],
             inputs=data.inputs,
             labels=data.labels,
-            output_weights=network.output_weights[None] if trained else network.output_weights,
+            output_weights=outer[None] if network.train_output else outer,
             method=stepped(problem.method),
             loss=problem.loss.name,
             progress=goal.progress,
             negative_slope=network.negative_slope,
+            output_bias=None if last is None else np.array([last]),
         )
         missing = len(times) - len(reached)
-        biases = None if found.biases is None else found.biases[:, 0]
-        theta, outer = network_path(found.weights[:, 0], biases), None
-        if trained:
-            whole = network_path(theta, found.output_weights[:, 0])
-            theta, outer = whole[..., :-1], _padded(whole[..., -1], missing)
+        more = (found.biases, found.output_weights, found.output_bias)
+        first = (None if part is None else part[:, 0] for part in more)
+        path = Path.of(found.weights[:, 0], *first, missing=missing)
         short = goal.until is not None and goal.until > LogTime.parse(goal.max_steps)
         outcome = Outcome.budget_exhausted if short else Outcome.transient
-        if np.isnan(theta).any():
+        if not path.reached[: len(reached)].all():
             outcome = Outcome.overflowed
-        record = stepped_record(problem, _padded(theta, missing), outcome, outer)
+        record = stepped_record(problem, path, outcome)
         start = np.array([t == LogTime.parse(0) for t in times])
         return replace(
             record,

@@ -14,7 +14,7 @@ from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
 from latephase.margin import zeros_on_line
 from latephase.runs.run import Run
-from latephase.runs.trajectory import output_weights_of, parameters_of
+from latephase.runs.trajectory import networks_of, parameters_of
 
 from .last_passage import FARTHEST, RESOLVED, Steps, last_passage
 from .stepped import FEW, MANY, stepped
@@ -99,10 +99,8 @@ def margins_of(path: Mapping[Any, Any], run: Run) -> Floats:
     """Robustness margins (S,) of samples of a run."""
     if run.data.d <= 2:
         return np.asarray(path["robustness_margin"])
-    theta = parameters_of(path)
-    outer = np.broadcast_to(output_weights_of(path, run.network), theta.shape[:2])
-    networks = map(run.network.with_parameters, theta, outer)  # left out by `simulate`,
-    return np.array([margin_or_nan(n, run.data) for n in networks])  # as they take their time
+    networks = networks_of(path, run.network)  # left out by `simulate`, as they take their time
+    return np.array([margin_or_nan(n, run.data) for n in networks])
 
 
 def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:

@@ -197,7 +197,7 @@ def _alike(
 
 def _update(ends: AnyArray, data: Data, step_size: AnyArray, do: _Operations) -> AnyArray:
     """step_size times the descent direction at parameters (ends, neuron, feature, trial)."""
-    points, labels, outer, slope = data
+    points, labels, outer, slope, _ = data
     features = [do.times(ends[:, :, k, None], x[:, None]) for k, x in enumerate(points.T)]
     preactivation = do.total(features)
     on, active = preactivation > 0, do.xp.maximum(preactivation, 0.0)

@@ -27,6 +27,7 @@ from latephase.training.parameters import (
     Array,
     Data,
     DoubleDouble,
+    Parts,
     freed,
     joined,
     kept,
@@ -38,7 +39,7 @@ from latephase.training.user_code import began, made
 
 class Followed(NamedTuple):
     """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, log_flow_time (S, T),
-    and output_weights (S, T, m) where they are trained, else None.
+    and output_weights (S, T, m) and output_bias (S, T) where they are trained, else None.
 
     evaluations (S,): of the gradient of the whole loss; log_flow_time: ln of the sum of effective
     step sizes |update| / |grad L|, -inf where nothing has moved.
@@ -49,6 +50,7 @@ class Followed(NamedTuple):
     evaluations: Floats
     log_flow_time: Floats
     output_weights: Any = None
+    output_bias: Any = None
 
 
 class FlowTime(NamedTuple):
@@ -96,23 +98,27 @@ def follow(
     first_trial: int = 0,
     progress: Callable[[int, int], None] | None = None,
     negative_slope: float = 0.0,
+    output_bias: Floats | None = None,
 ) -> Followed:
     """Step T networks to each of the ascending `times` (updates done).
 
     weights (T, m, d), biases (T, m) or None, inputs (n, d), labels (n,) of +-1,
-    output_weights (m,), fixed, or (T, m), trained;
+    output_weights (m,), fixed, or (T, m), trained, and then output_bias (T,) or None;
     first_trial: number of the first network, for methods that draw;  progress: called with the
     updates done and their number, about every 0.3 s.  A network that overflows becomes NaN and
     stays so.  Raises InputError where a method's own code fails.
     Rigour: measured (float64, parameters as compensated sums).
     """
-    has, trained = biases is not None, np.ndim(output_weights) > 1
-    method = method.ahead(times[-1], has, trained) if len(times) else method
-    theta = joined(weights, biases, output_weights if trained else None)
-    data = Data.of(inputs, labels, None if trained else output_weights, has, negative_slope)
+    trained = np.ndim(output_weights) > 1
+    parts = Parts(biases is not None, trained, output_bias is not None)
+    method = method.ahead(times[-1], parts) if len(times) else method
+    theta = joined(weights, biases, output_weights if trained else None, output_bias)
+    last = (np.arange(len(theta)) == len(theta) - 1)[:, None, None] if parts.output_bias else None
+    fixed = None if trained else output_weights
+    data = Data.of(inputs, labels, fixed, parts.biases, negative_slope, last)
     if len(times) == 0:
         nothing = np.empty((0, *theta.shape))
-        return _samples(nothing, np.empty(0), nothing[:, 0, 0], has, trained)
+        return _samples(nothing, np.empty(0), nothing[:, 0, 0], parts)
     starts = range(0, theta.shape[-1], BLOCK)
     blocks = []
     with jax.enable_x64(True):
@@ -126,16 +132,18 @@ def follow(
             blocks.append(_block(part, start + first_trial, times, data, method, loss, told))
     high, evaluations, log_flow = zip(*blocks, strict=True)
     whole, flow_time = (np.concatenate(part, axis=-1) for part in (high, log_flow))
-    return _samples(whole, evaluations[0], flow_time, has, trained)
+    return _samples(whole, evaluations[0], flow_time, parts)
 
 
-def _samples(
-    theta: Floats, evaluations: Floats, log_flow_time: Floats, has: bool, trained: bool
-) -> Followed:
-    """Samples of parameters (S, m, k, T), with biases and trained output weights or without."""
-    outer = np.moveaxis(theta[:, :, -1], -1, -2) if trained else None
-    weights, biases = parted(theta[:, :, :-1] if trained else theta, has)
-    return Followed(weights, biases, evaluations, log_flow_time, outer)
+def _samples(theta: Floats, evaluations: Floats, log_flow_time: Floats, parts: Parts) -> Followed:
+    """Samples of parameters (S, m, k, T)."""
+    outer = last = None
+    if parts.output_bias:
+        theta, last = theta[:, :-1], theta[:, -1, -1]
+    if parts.output_weights:
+        theta, outer = theta[:, :, :-1], np.moveaxis(theta[:, :, -1], -1, -2)
+    weights, biases = parted(theta, parts.biases)
+    return Followed(weights, biases, evaluations, log_flow_time, outer, last)
 
 
 def _block(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from latephase.training.gradient import Gradient, squares
 from latephase.training.method import Step, SteppedMethod, View, parameter
-from latephase.training.parameters import Array
+from latephase.training.parameters import Array, Parts
 from latephase.training.schedule import tabulated
 
 
@@ -54,7 +54,7 @@ class Scheduled(SteppedMethod):
     def __post_init__(self) -> None:
         """The sizes are checked where they are made."""
 
-    def ahead(self, updates: int, biases: bool, output: bool) -> Scheduled:
+    def ahead(self, updates: int, parts: Parts) -> Scheduled:
         """With the sizes of so many steps, and without the schedule: its program is any other's."""
         return Scheduled(None, tabulated(self.schedule, updates))
 

@@ -1,9 +1,9 @@
 """Any optax.GradientTransformation as a stepped method: what a user brings from elsewhere.
 
 optax sees one trial at a time, as {"weights": (neuron, input), "biases": (neuron,)} of float64, and
-"output_weights": (neuron,) where these are trained, so that norms, clips and trust ratios are those
-of one network. It is handed the gradient itself, which underflows to 0 at losses below 1e-308, as
-it would in optax's own loop; `optax_steps` has ours.
+"output_weights": (neuron,) and "output_bias": () where these are trained, so that norms, clips and
+trust ratios are those of one network. It is handed the gradient itself, which underflows to 0 at
+losses below 1e-308, as it would in optax's own loop; `optax_steps` has ours.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import jax.numpy as jnp
 from latephase.core import InputError, Words
 from latephase.core.closures import written
 from latephase.problem.methods import is_transformation
-from latephase.training.method import Step, SteppedMethod, View, static
+from latephase.training.method import Step, SteppedMethod, View
 from latephase.training.methods.optax_steps import with_extra_arguments
-from latephase.training.parameters import Array
+from latephase.training.parameters import Array, Parts
 
 
 class Remembered(NamedTuple):
@@ -43,8 +43,7 @@ class Transformation(SteppedMethod):
     name: ClassVar[str] = "optax"
     spans: ClassVar[bool] = False
     transformation: Any = field(metadata={"static": True})
-    biases: bool = static(True)
-    output: bool = static(False)
+    parts: Parts = field(default=Parts(), metadata={"static": True})
 
     def __post_init__(self) -> None:
         """Raises InputError on what is no transformation, or cannot be told from others."""
@@ -57,9 +56,9 @@ class Transformation(SteppedMethod):
     def __repr__(self) -> str:
         return f"optax({written(self.transformation)})"
 
-    def ahead(self, updates: int, biases: bool, output: bool) -> Transformation:
+    def ahead(self, updates: int, parts: Parts) -> Transformation:
         """For networks of these parts, which optax sees apart."""
-        return Transformation(self.transformation, biases, output)
+        return Transformation(self.transformation, parts)
 
     def init(self, view: View) -> Remembered:
         """The state of each trial."""
@@ -117,20 +116,26 @@ class Transformation(SteppedMethod):
 
     def _tree(self, parameters: Array) -> dict[str, Array]:
         """What optax sees of (neuron, feature, ...)."""
-        apart = self._apart
-        inputs = parameters.shape[1] - len(apart)
-        columns = {name: parameters[:, inputs + k] for k, name in enumerate(apart)}
-        return {"weights": parameters[:, :inputs], **columns}
+        columns, last = self._columns, {}
+        if self.parts.output_bias:
+            parameters, last = parameters[:-1], {"output_bias": parameters[-1, -1]}
+        inputs = parameters.shape[1] - len(columns)
+        apart = {name: parameters[:, inputs + k] for k, name in enumerate(columns)}
+        return {"weights": parameters[:, :inputs], **apart, **last}
 
     def _joined(self, tree: dict[str, Array]) -> Array:
         """(neuron, feature) of what optax sees."""
-        columns = [tree[name][:, None] for name in self._apart]
-        return jnp.concatenate([tree["weights"], *columns], axis=1)
+        columns = [tree[name][:, None] for name in self._columns]
+        whole = jnp.concatenate([tree["weights"], *columns], axis=1)
+        if not self.parts.output_bias:
+            return whole
+        row = jnp.zeros_like(whole[:1]).at[0, -1].set(tree["output_bias"])
+        return jnp.concatenate([whole, row])
 
     @property
-    def _apart(self) -> list[str]:
+    def _columns(self) -> list[str]:
         """What there is behind the weights, one per neuron each."""
-        return ["biases"] * self.biases + ["output_weights"] * self.output
+        return ["biases"] * self.parts.biases + ["output_weights"] * self.parts.output_weights
 
 
 def _taken(update: Any, extra: dict[str, Any]) -> dict[str, Any]:
