@@ -241,7 +241,7 @@ def modules(torch) -> dict[str, tuple[object, str | None]]:
         "output bias that is trained": (chain(relu, bias=True), None),
         "two logits": (chain(relu, outputs=2), "shape (2, 3)"),
         "Tanh": (chain(nn.Tanh()), "Tanh"),
-        "LeakyReLU": (chain(nn.LeakyReLU()), "LeakyReLU"),
+        "LeakyReLU": (chain(nn.LeakyReLU()), None),
         "no activation": (chain(), "Linear, Linear"),
         "ReLU behind": (chain(relu).append(nn.ReLU()), "Linear, ReLU, Linear, ReLU"),
         "the same ReLU behind": (chain(relu).append(relu), "Linear, ReLU, Linear, ReLU"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -116,6 +117,26 @@ def test_sizes_at_the_ends_of_float64() -> None:
         assert relative_error(run.at(1).output_weights, [0.125 * 0.8, -0.125 * 0.6]) < 1e-15
     assert relative_error(seen[0], seen[1]) < 1e-14
     assert relative_error(seen[2], seen[1]) < 1e-14
+
+
+def test_what_flow_keeps() -> None:
+    """Ground truth: the normal of the one point that each neuron is active on, and squares; steps
+    of half the size change the imbalance half as much, and null parts not at all."""
+    drifts = []
+    for p in (PAIR, replace(PAIR, step_size=PAIR.step_size / 2)):
+        last = round(400 / p.step_size)
+        run = run_of(p, [0, last // 10, last])
+        kept, (theta, outer) = run.conserved(), parameters(run)
+        normals = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
+        assert relative_error(kept.null_part, np.abs((theta * normals).sum(axis=-1))) < 1e-13
+        assert relative_error(kept.null_part[1:], kept.null_part[:1].values.repeat(2, 0)) < 1e-14
+        assert relative_error(kept.imbalance, (theta**2).sum(axis=-1) - outer**2) < 1e-13
+        drifts.append((kept.imbalance[-1] - kept.imbalance[0]).values)
+    assert (np.abs(drifts[0] / drifts[1] - 2) < 0.2).all()
+    fixed = lp.ShallowReLU(PAIR.weights, PAIR.biases)
+    found = lp.simulate(fixed, run.data, lp.GradientDescent(0.125), at=["0", "1e1000"]).conserved()
+    assert "imbalance" not in found
+    assert relative_error(found.null_part[1], found.null_part[0]) < 1e-12
 
 
 def test_the_budget_ends_a_run() -> None:

@@ -60,12 +60,13 @@ def records(run: Run) -> list[dict[str, Any]]:
     """The samples as JSON objects, as the contract of `run --json` states them."""
     shown = rounded(run)
     weights = shown.weights.values
-    numbers = ("log10_t", "biases", *_SCALARS)  # a list for each, for xarray takes its time
+    layers = ("biases", "output_weights", "output_bias")
+    numbers = ("log10_t", *layers, *_SCALARS)  # a list for each, for xarray takes its time
     columns = {name: shown[name].values.tolist() for name in numbers if name in shown}
     columns["weights"] = (weights[..., 0] if weights.shape[-1] == 1 else weights).tolist()
     columns["t"] = list(map(str, shown.time.values))
     columns["rigour"] = [one or None for one in shown.rigour.values.tolist()]
-    order = ("t", "log10_t", "weights", "biases", *_SCALARS, "rigour")
+    order = ("t", "log10_t", "weights", *layers, *_SCALARS, "rigour")
     present = [name for name in order if name in columns]
     rows = zip(*(columns[name] for name in present), strict=True)
     return [dict(zip(present, row, strict=True)) for row in rows]

@@ -6,7 +6,7 @@ PyTorch itself is not imported: what is asked of a module and of a tensor is nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,13 +28,25 @@ _REMOVALS = {  # what a layer that computes its weight leaves in a state dict, a
 _NOTHING = ("Identity", "Flatten")  # layers that change no value
 
 
-def parameters(
-    source: object, slope: float | None, trains_output: bool
-) -> tuple[Floats, Floats | None, Floats, float, float | None]:
-    """Weights (m, d), biases (m,) or None, output weights (m,), slope and, where that is trained,
-    output bias of a module or a state dict.
+class Read(NamedTuple):
+    """Weights (m, d), biases (m,) or None, output weights (m,), the negative slope, whether the
+    output layer is trained, and its bias if it is."""
 
-    slope: the negative slope, where the caller says it.
+    weights: Floats
+    biases: Floats | None
+    output_weights: Floats
+    negative_slope: float
+    train_output: bool
+    output_bias: float | None
+
+
+def parameters(
+    source: object, slope: float | None = None, train_output: bool | None = None
+) -> Read:
+    """What a module or a state dict holds.
+
+    slope, train_output: the negative slope and whether the output layer is trained, where the
+    caller says it.
     Raises InputError; see `ShallowReLU.from_torch` for what is accepted.
     """
     state = source
@@ -45,28 +57,26 @@ def parameters(
     if not isinstance(state, Mapping):
         raise InputError("a torch module or its state_dict", source, _TO_LOAD)
     hidden, output = _two_layers(_layers(state))
-    last = _output_bias(output, trains_output)
+    trained = _trains_output(source, hidden, output) if train_output is None else train_output
+    last = _output_bias(output, trained)
     (_, weights), (_, head) = hidden["weight"], output["weight"]
     biases = hidden["bias"][1] if "bias" in hidden else None
-    return weights, biases, head[0], slope or 0.0, last
+    return Read(weights, biases, head[0], slope or 0.0, trained, last)
 
 
-def trains_output(source: object) -> bool:
-    """Whether the output layer of a module that `parameters` reads is trained; a state dict does
-    not say.  Raises InputError on what is trained in part or alone."""
-    named = getattr(source, "named_parameters", None)
+def _trains_output(module: object, hidden: Layer, output: Layer) -> bool:
+    """Whether the output layer of a module is trained; a state dict does not say.  Raises
+    InputError on what is trained in part, or alone."""
+    named = getattr(module, "named_parameters", None)
     if not callable(named):
         return False
     wanted = {name: bool(one.requires_grad) for name, one in named(remove_duplicate=False)}
-    hidden, output = _two_layers(_layers(source.state_dict()))  # type: ignore[attr-defined]
-    inner, outer = (
-        [wanted.get(name, False) for name, _ in part.values()] for part in (hidden, output)
-    )
-    if len({*inner}) > 1 or len({*outer}) > 1 or (outer[0] and not inner[0]):
+    inner, outer = ({wanted.get(name, False) for name, _ in p.values()} for p in (hidden, output))
+    if len(inner) > 1 or len(outer) > 1 or (True in outer and False in inner):
         frozen = ", ".join(name for name, trained in wanted.items() if not trained)
         do = "set requires_grad of whole layers, the hidden one first, or pass train_output"
         raise InputError("a module whose layers are trained", Words(f"{frozen} frozen"), do)
-    return outer[0]
+    return True in outer
 
 
 def _check_layers(module: Any) -> None:

@@ -134,10 +134,7 @@ class ShallowReLU:
         """
         slope = None if negative_slope is None else _slope(negative_slope)
         trains = None if train_output is None else flag(train_output, "train_output")
-        trains = from_torch.trains_output(source) if trains is None else trains
-        weights, biases, outer, slope, last = from_torch.parameters(source, slope, trains)
-        kind: Any = {"train_output": trains, "negative_slope": slope, "output_bias": last}
-        return cls(weights, biases, outer, **kind)
+        return cls(**from_torch.parameters(source, slope, trains)._asdict())
 
     @classmethod
     def load(cls, path: object) -> ShallowReLU:

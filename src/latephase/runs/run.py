@@ -213,6 +213,32 @@ class Run(Told):
         seen = times.copy(data=found if log else np.exp(found)).rename(name)
         return seen.assign_attrs(long_name=name.replace("_", " "), units="1")
 
+    def conserved(self) -> xr.Dataset:
+        r"""What gradient flow keeps of each neuron in the last pattern, at each sample.
+
+        Returns
+        -------
+        xarray.Dataset
+            Over (time, neuron): null_part, the length of the part of (w_j, b_j) that no point moves
+            in `pattern`; and imbalance, \|(w_j, b_j)\|^2 - v_j^2, where the output weights are
+            trained.  NaN where a sample was not reached; no null_part without a pattern.
+
+        Raises
+        ------
+        InputError
+            On a call with arguments.
+
+        Notes
+        -----
+        Once the pattern stays, a null part does not change, by whatever moves along gradients; the
+        imbalance, which gradient flow keeps from t = 0 on, is changed by steps, in the order of
+        step size times loss.  Rigour: that of the samples.
+        Source: docs/theory.md.
+        """
+        from .conserved import conserved
+
+        return conserved(self)
+
     def followed(self, times: list[LogTime]) -> xr.Dataset:
         """The samples of this run at other times, ascending: it is made again."""
         from .simulate import simulate
