@@ -23,15 +23,16 @@ def by_differences(net: lp.ShallowReLU, loss: str) -> float:
         context.prec, step = 60, Decimal(10) ** -15
         points = [[Decimal(e) for e in z] for z in net.points(DATA.inputs)]
         rows = np.concatenate([net.parameters, net.output_weights[:, None]], axis=1)
-        start, slope = [Decimal(e) for e in rows.ravel()], Decimal(net.negative_slope)
+        last = [] if net.output_bias is None else [net.output_bias]
+        start, slope = [Decimal(e) for e in (*rows.ravel(), *last)], Decimal(net.negative_slope)
 
         def total(*moved: tuple[int, int]) -> Decimal:
             now, loss_of_all = list(start), Decimal(0)
             for k, sign in moved:
                 now[k] += sign * step
             for z, y in zip(points, DATA.labels, strict=True):
-                q = Decimal(0)
-                for j in range(0, len(now), rows.shape[1]):
+                q = int(y) * (now[-1] if last else Decimal(0))
+                for j in range(0, rows.size, rows.shape[1]):
                     a = sum(w * x for w, x in zip(now[j:], z, strict=False))
                     q += int(y) * now[j + len(z)] * (a if a > 0 else slope * a)
                 loss_of_all += (-q).exp() if loss == "exponential" else (1 + (-q).exp()).ln()
@@ -45,23 +46,26 @@ def by_differences(net: lp.ShallowReLU, loss: str) -> float:
     return float(np.linalg.eigvalsh(hessian)[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("biased", "slope", "loss", "dense"),
+    ("biased", "slope", "loss", "dense", "last"),
     [
-        (True, 0.0, "exponential", 1000),
-        (False, 0.25, "logistic", 1000),
-        (True, 1.0, "logistic", 3),
+        (True, 0.0, "exponential", 1000, None),
+        (False, 0.25, "logistic", 1000, -0.5),
+        (True, 1.0, "logistic", 3, 0.25),
     ],
 )
-def test_it_is_the_largest_eigenvalue(biased, slope, loss, dense, monkeypatch) -> None:
+def test_it_is_the_largest_eigenvalue(biased, slope, loss, dense, last, monkeypatch) -> None:
     """Ground truth: differences in 60 digits, and NumPy's eigenvalues of all parameters."""
     monkeypatch.setattr("latephase.margin.curvature._DENSE", dense)
     biases = DRAW(size=3) if biased else None
-    kind = {"negative_slope": slope, "train_output": True}
+    kind = {"negative_slope": slope, "train_output": True, "output_bias": last}
     net = lp.ShallowReLU(DRAW(size=(3, 2)), biases, DRAW(size=3), **kind)
     want = by_differences(net, loss)
     assert relative_error(lp.sharpness(net, DATA, loss), want) <= 1e-12
     assert relative_error(lp.max_stable_step(net, DATA, loss), 2 / want) <= 1e-12
+    run = lp.simulate(net, DATA, lp.GradientDescent(0.1), until=0, at=[0], loss=loss)
+    assert relative_error(run.sharpness().values, [want]) <= 1e-12
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-150, 1e150])

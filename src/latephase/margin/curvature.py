@@ -31,22 +31,35 @@ class Hessian:
 
     @classmethod
     def of(
-        cls, network: ShallowReLU, theta: Floats, outer: Floats, data: Dataset, loss: Loss
+        cls,
+        network: ShallowReLU,
+        theta: Floats,
+        outer: Floats,
+        last: float | None,
+        data: Dataset,
+        loss: Loss,
     ) -> Hessian:
-        """At parameters theta (m, k) and output weights (m,) of networks of a kind."""
+        """At theta (m, k), output weights (m,) and output bias or None of networks of a kind.
+
+        An output bias is the output weight of one more neuron, of activation 1, with a theta that
+        moves nothing.
+        """
         z, slope = network.points(data.inputs)[:, None], network.negative_slope  # (n, 1, k)
         a = network.preactivations(theta, data.inputs)
-        q = data.labels * (outer @ activated(a, slope))
+        q = data.labels * (outer @ activated(a, slope) + (last or 0.0))
+        if last is not None:
+            a, outer = np.vstack([a, np.ones_like(q)]), np.append(outer, 0.0)
         gains = (data.labels * np.where(a > 0, 1.0, slope)).T[..., None]  # (n, m, 1)
         heights = loss.log_curvatures(q)[:, None, None] / 2 + _log(gains)
         pulls = loss.log_weights(q)[:, None, None] + _log(gains) + _log(z)
+        pulls[:, network.m :] = -np.inf
         # As logarithm and sign: squares of 1e200 overflow, and e^-q underflows.
         a, v = a.T[..., None], outer[:, None]
         logs = heights + np.concatenate([_log(v) + _log(z), _log(a)], axis=2)
         signs = np.sign(gains) * np.concatenate([np.sign(v) * np.sign(z), np.sign(a)], axis=2)
         scale = float(max(2 * logs.max(), pulls.max()))
         if not np.isfinite(scale):
-            return cls(scale, np.zeros(logs.shape), np.zeros(theta.shape))
+            return cls(scale, np.zeros(logs.shape), np.zeros(pulls.shape[1:]))
         coupling = (np.sign(gains) * np.sign(z) * np.exp(pulls - scale)).sum(axis=0)
         return cls(scale, signs * np.exp(logs - scale / 2), coupling)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, losses
@@ -57,7 +57,8 @@ def sharpness(
     """
     network, data = matching(network, data)
     kind, outer = losses.named(loss), network.output_weights
-    found = float(log_sharpness(network, network.parameters, data, kind, outer))
+    parts = (network.parameters, data, kind, outer, network.output_bias)
+    found = float(log_sharpness(network, *parts))
     return found if log else float(np.exp(found))
 
 
@@ -90,31 +91,32 @@ def max_stable_step(network: ShallowReLU, data: Dataset, loss: str = "exponentia
 
 @np.errstate(all="ignore")
 def log_sharpness(
-    network: ShallowReLU, theta: Floats, data: Dataset, loss: Loss, output_weights: Floats
+    network: ShallowReLU,
+    theta: Floats,
+    data: Dataset,
+    loss: Loss,
+    output_weights: Floats,
+    output_bias: Any = None,
 ) -> Floats:
     """ln of the sharpness (...) of networks of a kind with parameters theta (..., m, k) and output
-    weights (m,), or (..., m) where these are trained.
+    weights (m,), or (..., m) where these are trained, as is an output bias (...).
 
     NaN where a parameter is NaN.
     """
     outer = np.broadcast_to(output_weights, theta.shape[:-1])
-    if network.output_bias is not None:
-        got = Words("an output bias")
-        raise InputError("a network without output bias for a sharpness", got, "leave it out")
-    flat = zip(theta.reshape(-1, *theta.shape[-2:]), outer.reshape(-1, network.m), strict=True)
-    if network.train_output:
-        found = [
-            Hessian.of(network, *one, data, loss).log_largest() if _is_there(*one) else np.nan
-            for one in flat
-        ]
-    else:
-        known = _of_hidden_layer(network, data, loss)
-        found = [known(rows) if _is_there(rows, v) else np.nan for rows, v in flat]
+    last = np.full(theta.shape[:-2], None) if output_bias is None else np.asarray(output_bias)
+    rows, outer = theta.reshape(-1, *theta.shape[-2:]), outer.reshape(-1, network.m)
+    hidden = None if network.train_output else _of_hidden_layer(network, data, loss)
+
+    def one(rows: Floats, outer: Floats, last: float | None) -> float:
+        if not (np.isfinite(rows).all() and np.isfinite(outer).all()):
+            return np.nan
+        if hidden is not None:
+            return hidden(rows)
+        return Hessian.of(network, rows, outer, last, data, loss).log_largest()
+
+    found = [one(*parts) for parts in zip(rows, outer, last.ravel(), strict=True)]
     return np.array(found).reshape(theta.shape[:-2])
-
-
-def _is_there(*parts: Floats) -> bool:
-    return all(np.isfinite(part).all() for part in parts)
 
 
 def _of_hidden_layer(network: ShallowReLU, data: Dataset, loss: Loss) -> Callable[[Floats], float]:

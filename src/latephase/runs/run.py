@@ -206,8 +206,10 @@ class Run(Told):
         Rigour: that of the samples.
         """
         theta = parameters_of(self.trajectory)
-        outer = output_weights_of(self.trajectory, self.network)
-        found = log_sharpness(self.network, theta, self.data, self.problem.loss, outer)
+        outer, last = output_weights_of(self.trajectory, self.network), None
+        if self.network.output_bias is not None:
+            last = self.trajectory.output_bias.values
+        found = log_sharpness(self.network, theta, self.data, self.problem.loss, outer, last)
         times = self.trajectory.time
         name = "log_sharpness" if log else "sharpness"
         seen = times.copy(data=found if log else np.exp(found)).rename(name)
