@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured
+from latephase.core.records import Told, few
 from latephase.problem import from_torch, npz_file
 from latephase.problem.activation import activated
 from latephase.problem.checks import finite_array, flag, real_number
@@ -19,8 +21,8 @@ from latephase.problem.dataset import Dataset
 
 
 @public
-@dataclass(frozen=True, init=False, eq=False)
-class ShallowReLU:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class ShallowReLU(Told, Pictured):
     """N(x) = sum_j v_j sigma(w_j . x + b_j), of m neurons on d features.
 
     Parameters
@@ -52,6 +54,7 @@ class ShallowReLU:
     output_weights: Floats
     negative_slope: float
     train_output: bool
+    _card = "cards.network"
 
     def __init__(
         self,
@@ -161,6 +164,16 @@ class ShallowReLU:
             arrays["train_output"] = np.array(True)
         arrays = {name: arrays[name] for name in npz_file.NAMES if name in arrays}
         return npz_file.write(path, arrays, force=force)
+
+    def lines(self) -> list[str]:
+        """Its sizes and kind, and its parameters where they are few."""
+        biases = "no biases" if self.biases is None else "biases"
+        kind = f"train_output={self.train_output}, negative_slope={self.negative_slope}"
+        inputs = "1 feature" if self.d == 1 else f"{self.d} features"
+        head = f"{self.m} neurons on {inputs}, {biases}, {kind}"
+        biases_too = [] if self.biases is None else [f"biases {few(self.biases)}"]
+        outer = f"output weights {few(self.output_weights)}"
+        return [head, f"weights {few(self.weights)}", *biases_too, outer]
 
     @property
     def m(self) -> int:
