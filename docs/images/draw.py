@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latephase.draw.canvas import plot_style
+from latephase.draw.palette import THEME
 from latephase.experiments import Bench
 from latephase.experiments.bench.finding import Figure
 from latephase.experiments.paper import he_initialisation
-from latephase.report.figures import panel_svgs, plot_style
-from latephase.report.palette import THEME
+from latephase.report.figures import panel_svgs
 
 HERE = Path(__file__).parent
 LOST_AND_REGAINED = slice(1, 3)  # the panels to 10^20 and to 10^1000

@@ -13,6 +13,8 @@ from .core import Outcome as Outcome
 from .core import Regime as Regime
 from .core import Rigour as Rigour
 from .core import log_times as log_times
+from .draw.comparison import plot_comparison as plot_comparison
+from .draw.ensemble import plot_ensemble as plot_ensemble
 from .margin import max_stable_step as max_stable_step
 from .margin import robustness_margin as robustness_margin
 from .margin import sharpness as sharpness

@@ -151,7 +151,8 @@ FORBIDDEN = {
     "margin uses JAX": ("jax", "margin/planted.py", "def f():\n    import jax.numpy\n"),
     "flint outside balls": ("flint", "core/planted.py", "import flint"),
     "matplotlib in late": ("drawing", "late/planted.py", "from matplotlib import pyplot"),
-    "rich in experiments": ("drawing", "experiments/planted.py", "import rich.progress"),
+    "rich in experiments": ("printing", "experiments/planted.py", "import rich.progress"),
+    "a run knows its picture": ("rooms", "runs/planted.py", "import latephase.draw.run"),
 }
 
 

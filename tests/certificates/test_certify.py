@@ -107,7 +107,9 @@ def test_save_writes_what_verify_reads(tmp_path):
     """Ground truth: the checker, on the name of the file as text."""
     lp.certify(TRAINED, PM1, GD).save(tmp_path / "run.cert.json")
     assert lp.verify(str(tmp_path / "run.cert.json")).valid
-    assert repr(lp.certify(TRAINED, PM1, GD)).startswith("Certificate(settled: PROVED, specialised")
+    assert repr(lp.certify(TRAINED, PM1, GD)).startswith(
+        "<Certificate: settled: PROVED, specialised"
+    )
 
 
 @pytest.mark.parametrize("t", ["1e1000000000000", "-1", "abc", 0.5, "10**10**10", 1e400, True])

@@ -15,10 +15,10 @@ import pytest
 
 import samples.report as sample
 from latephase.core import InputError
+from latephase.draw.palette import THEME
+from latephase.draw.typeset import html, number, plain
 from latephase.report import write_report
-from latephase.report.palette import THEME
 from latephase.report.references import bibliography, cited
-from latephase.report.typeset import html, number, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "link", "br", "hr", "img", "input"}

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from latephase.certificates.file.numbers import Bounds, outward
+from latephase.certificates.file.numbers import Bounds, outward, rounded_outward
 from latephase.certificates.file.record import save
 from latephase.certificates.prove.proof import CERTIFICATE_CLAIMS, Proof, prove
 from latephase.certificates.prove.system import System
@@ -18,6 +18,9 @@ from latephase.certificates.prove.walk.arrival import MAX_STEPS, Progress
 from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured
+from latephase.core.records import Told
+from latephase.core.shown import time_up
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
 from latephase.problem.methods import Method
@@ -32,7 +35,7 @@ LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of 
 
 @public
 @dataclass(frozen=True, repr=False)
-class Certificate:
+class Certificate(Told, Pictured):
     """What is proved about one run; see `latephase.certify`.
 
     Attributes
@@ -56,10 +59,25 @@ class Certificate:
     verdict: Verdict
     reason: str
     proof: Proof | None
+    _card = "cards.certificate"
 
     def __repr__(self) -> str:
         regime = self.regime.name if self.regime else "no regime"
-        return f"Certificate({self.claim}: {self.verdict}, {regime}; {self.reason})"
+        return f"<Certificate: {self.claim}: {self.verdict}, {regime}; {self.reason}>"
+
+    def lines(self) -> list[str]:
+        """The verdict and why; entry, constant and rate where they are proved."""
+        head = repr(self).removeprefix("<Certificate: ").removesuffix(">")
+        lines, constant, rate = [head], self.constant, self.rate
+        if self.entry_step is not None:
+            lines.append(f"in it from t = {time_up(LogTime.parse(self.entry_step).text)} on")
+        if constant is not None:
+            lines.append("{} <= C <= {}".format(*rounded_outward(*constant, 10)))
+        if rate is not None:
+            least, most = rounded_outward(*rate[:2], 6)
+            bounds = f"{least} <= |x*(t) - limit| * {rate[3]} <= {most}"
+            lines.append(f"{bounds} for all t >= {time_up(rate[2].text)}")
+        return lines
 
     @cached_property
     def system(self) -> System:

@@ -64,6 +64,14 @@ def path(text: str, flag: str) -> str:
     return os.path.expanduser(text)
 
 
+def picture(text: str, flag: str) -> str:
+    """The path of a picture, which says by its ending what it is to be."""
+    from latephase.draw.files import kind_of
+
+    kind_of(named := path(text, flag))
+    return named
+
+
 def _option(
     metavar: str, text: str, read: Callable[[str, str], Any] | None = None, **more: Any
 ) -> Any:
@@ -266,6 +274,9 @@ Certificates = Annotated[
 # Where results go.
 Save = Annotated[
     str | None, _option("FILE.npz", "Write the network of the latest sample reached.", path)
+]
+Plot = Annotated[
+    str | None, _option("FILE", "Draw it, too: FILE.svg, FILE.png or FILE.pdf.", picture)
 ]
 ReportFolder = Annotated[
     str, _option("DIR", "Folder of the report; an earlier one is replaced.", path)

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,7 +41,7 @@ class _Interruption:
     """The signal that came first, 0 until one has, and what becomes of it.
 
     raises: whether it is raised as KeyboardInterrupt, else it ends the process at once;  told:
-    whether its line is printed.
+    whether its line is printed;  given_up: what else is closed first.
     """
 
     received: int = 0
@@ -49,6 +49,7 @@ class _Interruption:
     told: bool = False
     consequence: Consequence = _nothing_kept
     installed: ExitStack | None = None
+    given_up: list[Callable[[], None]] = field(default_factory=list)
 
 
 _now = _Interruption()
@@ -74,12 +75,20 @@ def on_interruption(consequence: Consequence) -> None:
     _now.consequence = consequence
 
 
+def given_up(close: Callable[[], None]) -> None:
+    """Call this too, if interrupted: it gives up an output beside the one that is told of."""
+    _now.given_up.append(close)
+
+
 def tell() -> None:
     """Print the one line of an interruption, once."""
     with _telling:
         consequence, _now.consequence = _now.consequence, _cut_short
         if _now.told:
             return
+        for close in _now.given_up:
+            with suppress(Exception):
+                close()
         try:
             text = consequence()
         except Exception as error:  # a folder that has gone: the line matters more

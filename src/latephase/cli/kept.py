@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latephase.cli import interrupt
 from latephase.cli.failures import as_flags
@@ -86,6 +86,32 @@ def withdraw_if_interrupted(output: Output, what: str) -> None:
         return f"no {what} was written and nothing was kept; start again to make it"
 
     interrupt.on_interruption(withdrawn)
+
+
+Draw = Callable[[Callable[[], Any]], None]
+
+
+@contextmanager
+def picture(path: str | None) -> Iterator[Draw]:
+    """Claim the file of a picture before the work; what draws it, called with what makes a figure.
+
+    Without a path that does nothing.
+    """
+    if path is None:
+        yield lambda make: None
+        return
+    from latephase.cli import surroundings
+    from latephase.draw import files
+
+    with warnings_told(), files.claimed(path) as place:
+        interrupt.given_up(place.close)
+
+        def draw(make: Callable[[], Any]) -> None:
+            surroundings.prepare_drawing()
+            files.write(make(), place)
+            interrupt.on_interruption(lambda: f"the picture is drawn: {path}")
+
+        yield draw
 
 
 def command_line() -> str:

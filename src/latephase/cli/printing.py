@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, Context, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.shown import escaped
@@ -54,17 +54,6 @@ def print_table(filled: Table) -> None:
 def show(value: float, digits: int = 6) -> str:
     """A number for readers; a dash for one that is undefined."""
     return NOTHING if math.isnan(value) else f"{value:.{digits}g}"
-
-
-def short(text: str, longest: int = 12) -> str:
-    """A time of bounded length, rounded up: integers may be written out with all their digits."""
-    if len(text) <= longest:
-        return text
-    up = Context(prec=5, rounding=ROUND_CEILING, Emax=MAX_EMAX, Emin=MIN_EMIN)
-    try:
-        return f"{up.create_decimal(text):e}".replace("e+", "e")
-    except InvalidOperation:  # a power, 10**123456
-        return f"{text[: longest - 3]}..."
 
 
 def whole(n: int) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import printing
+from latephase.core.shown import time_up
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -118,7 +119,7 @@ def table(trajectory: xr.Dataset) -> Any:
     columns = [trajectory[name].values.tolist() for name in names]
     for t, *values, error in zip(trajectory.time.values, *columns, strict=True):
         cells = map(printing.show, values)
-        shown.add_row(printing.short(str(t)), *cells, printing.show(error, 2))
+        shown.add_row(time_up(str(t)), *cells, printing.show(error, 2))
     return shown
 
 

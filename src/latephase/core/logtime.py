@@ -18,6 +18,7 @@ EXACT_DIGITS = 10_000
 EXACT_UP_TO = 10**EXACT_DIGITS
 _MAX_TEXT = EXACT_DIGITS + 100  # an exact integer written out, with room for sign and exponent
 _MAX_EXPONENT_DIGITS = 308  # ln t must itself be a float64
+_LONGEST_SHOWN = 24  # characters of a text that is shown as it is
 _SMALLEST_EXPONENT = -400  # below every float64, and a fraction that still fits on a page
 _DECIMAL = re.compile(r"\+?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
 _POWER = re.compile(r"\+?(\d+)\*\*\+?(\d+)", re.ASCII)
@@ -38,7 +39,8 @@ class LogTime:
     log, log10 : float
         Natural and decimal logarithm, correctly rounded from 50 digits; -inf at 0.
     text : str
-        The time as it was given; it takes no part in comparisons.
+        The time as it was given; it takes no part in comparisons.  `str` and `repr` shorten one
+        of more than 24 characters to two digits.
 
     Notes
     -----
@@ -146,10 +148,15 @@ class LogTime:
         return hash(self._key)
 
     def __repr__(self) -> str:
+        if len(self.text) > _LONGEST_SHOWN:
+            return f"<LogTime {self}>"
         return f"LogTime.parse({self.text!r}{'' if self.is_integral else ', flow=True'})"
 
     def __str__(self) -> str:
-        return self.text
+        """The text, or a short one that stands for it: `text` has all 619 digits of 8.8e618."""
+        if len(self.text) <= _LONGEST_SHOWN or self.value == 0:
+            return self.text
+        return rounded_text(Decimal(self.log10), 2, flow=not self.is_integral)
 
 
 def rounded_text(log10: Decimal, digits: int, flow: bool) -> str:

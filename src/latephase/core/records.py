@@ -30,6 +30,20 @@ def distance(eps: object, name: str = "eps") -> float:
     return float(number)  # type: ignore[arg-type]
 
 
+def few(values: Any, most: int = 6) -> str:
+    """An array in one line: its first rows, to six digits."""
+    rows = (values.ravel() if values.shape[1:] == (1,) else values)[:most].tolist()
+    shown = [f"({', '.join(_short(row, most))})" if isinstance(row, list) else row for row in rows]
+    more = [] if len(values) <= most else [f"... ({len(values):,} in all)"]
+    texts = [one if isinstance(one, str) else f"{one:.6g}" for one in shown]
+    return ", ".join([*texts, *more])
+
+
+def _short(row: list[float], most: int) -> list[str]:
+    texts = [f"{value:.6g}" for value in row[:most]]
+    return texts if len(row) <= most else [*texts, "..."]
+
+
 class Told:
     """A record whose repr is one line, its headline; `print` shows all of its lines."""
 

@@ -6,6 +6,8 @@ or a lone surrogate.  Printed as they stand they could write a line of their own
 
 from __future__ import annotations
 
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, Context, InvalidOperation
+
 LONGEST = 200  # characters of foreign text in a message
 _GAP = "..."
 
@@ -38,6 +40,17 @@ def shown(text: str, longest: int = LONGEST) -> str:
 def quoted(text: str, longest: int = 80) -> str:
     """Foreign text in quotes, for the middle of a sentence."""
     return shortened(repr(shortened(text, 2 * longest)), longest)
+
+
+def time_up(text: str, longest: int = 12) -> str:
+    """A time of bounded length, rounded up: integers may be written out with all their digits."""
+    if len(text) <= longest:
+        return text
+    up = Context(prec=5, rounding=ROUND_CEILING, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    try:
+        return f"{up.create_decimal(text):e}".replace("e+", "e")
+    except InvalidOperation:  # a power, 10**123456
+        return shortened(text, longest)
 
 
 def _written_out(character: str) -> str:

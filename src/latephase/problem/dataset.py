@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured
+from latephase.core.records import Told, few
 from latephase.problem import csv_file
 from latephase.problem.checks import LABELS, finite_array
 
 
 @public
-@dataclass(frozen=True, init=False, eq=False)
-class Dataset:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Dataset(Told, Pictured):
     """Labelled points, in the order given; inputs are the exact binary doubles given.
 
     Parameters
@@ -35,6 +37,7 @@ class Dataset:
 
     inputs: Floats
     labels: Ints
+    _card = "cards.dataset"
 
     def __init__(self, inputs: ArrayLike, labels: ArrayLike) -> None:
         points = finite_array(inputs, "inputs", "(n,) or (n, d)")
@@ -78,6 +81,13 @@ class Dataset:
             labels, and whatever the constructor refuses.
         """
         return cls(*csv_file.labelled_points(path, label, positive))
+
+    def lines(self) -> list[str]:
+        """Its sizes, and the points where they are few."""
+        positive = int((self.labels == 1).sum())
+        inputs = "1 feature" if self.d == 1 else f"{self.d} features"
+        head = f"{self.n:,} points of {inputs}, {positive:,} of label 1"
+        return [head, f"inputs {few(self.inputs)}", f"labels {few(self.labels)}"]
 
     @property
     def n(self) -> int:

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured
+from latephase.core.records import Told, few
 from latephase.problem import from_torch, npz_file
 from latephase.problem.activation import activated, with_constant
 from latephase.problem.checks import finite_array, flag, real_number
@@ -22,8 +24,8 @@ _ABSENT = {"biases": None, "negative_slope": 0.0, "train_output": False, "output
 
 
 @public
-@dataclass(frozen=True, init=False, eq=False)
-class ShallowReLU:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class ShallowReLU(Told, Pictured):
     """N(x) = sum_j v_j sigma(w_j . x + b_j) + c, of m neurons on d features.
 
     Parameters
@@ -59,6 +61,8 @@ class ShallowReLU:
     negative_slope: float
     train_output: bool
     output_bias: float | None
+
+    _card = "cards.network"
 
     def __init__(
         self,
@@ -166,6 +170,17 @@ class ShallowReLU:
         values = {name: getattr(self, name) for name in npz_file.NAMES}
         arrays = {name: v for name, v in values.items() if np.ndim(v) or v != _ABSENT[name]}
         return npz_file.write(path, arrays, force=force)
+
+    def lines(self) -> list[str]:
+        """Its sizes and kind, and its parameters where they are few."""
+        biases = "no biases" if self.biases is None else "biases"
+        kind = f"train_output={self.train_output}, negative_slope={self.negative_slope}"
+        kind += "" if self.output_bias is None else f", output_bias={self.output_bias}"
+        inputs = "1 feature" if self.d == 1 else f"{self.d} features"
+        head = f"{self.m} neurons on {inputs}, {biases}, {kind}"
+        biases_too = [] if self.biases is None else [f"biases {few(self.biases)}"]
+        outer = f"output weights {few(self.output_weights)}"
+        return [head, f"weights {few(self.weights)}", *biases_too, outer]
 
     @property
     def m(self) -> int:

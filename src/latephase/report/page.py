@@ -11,12 +11,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
+from latephase.draw import typeset
+from latephase.draw.palette import THEME
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.bench.finding import Support, Table
-from latephase.report import references, typeset
+from latephase.report import references
 from latephase.report.data import Examined, place
 from latephase.report.figures import panel_svgs
-from latephase.report.palette import THEME
 
 LEAD = (
     "What two ReLU neurons learn from two points: every statement tested by its own numbers, on "

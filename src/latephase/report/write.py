@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.workers import workers
+from latephase.draw.canvas import plot_style
 from latephase.experiments.bench.finding import Figure
 from latephase.report import data, figures
 from latephase.report.data import Examined
@@ -65,7 +66,7 @@ def _fill(
     for name in data.FOLDERS.values():
         (folder / name).mkdir()
     drawn = [figure for _, finding in findings for figure in finding.figures]
-    with _beside(processes, folder, drawn), figures.plot_style():
+    with _beside(processes, folder, drawn), plot_style():
         (folder / PAGE).write_text(page(findings, provenance, lead), encoding="utf-8")
     for _, finding in findings:
         for table in finding.tables:
@@ -91,7 +92,7 @@ def _beside(processes: int, folder: Path, drawn: list[Figure]) -> Iterator[None]
 
 def _write_figures(folder: Path, drawn: list[Figure]) -> None:
     """PDF and Zarr of each figure."""
-    with figures.plot_style():
+    with plot_style():
         for figure in drawn:
             (folder / data.place(figure, "pdf")).write_bytes(figures.pdf(figure))
             data.write_zarr(figure, folder / data.place(figure, "zarr"))

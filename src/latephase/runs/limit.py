@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latephase.core import InputError, Law, LogTime, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured, drawing
 from latephase.core.records import Told, distance
 from latephase.late.engine import Goal
 from latephase.late.engines.exact_pieces import ExactPieces
@@ -29,13 +31,16 @@ from .passage.deviation import Deviation
 from .passage.pair_deviation import PairDeviation
 from .run import Run
 
+if TYPE_CHECKING:
+    from latephase.core.pictures import Figure
+
 _ULP = 2.0**-52
 _SHARP = 1e-6  # of a constant, to which the curve must know it
 
 
 @public
 @dataclass(frozen=True, repr=False)
-class Limit(Told):
+class Limit(Told, Pictured):
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
 
     Attributes
@@ -100,6 +105,7 @@ class Limit(Told):
     _curve: Curve
     _run: Run
     _log_last: float
+    _card = "cards.limit"
 
     def lines(self) -> list[str]:
         """Whether it is the limit, how large its margin is, and the law."""
@@ -163,6 +169,14 @@ class Limit(Told):
             raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
         theta = self.network.parameters * time.log + self.offset.parameters
         return self.network.with_parameters(theta)
+
+    def plot(self, ax: Any = None) -> Figure:
+        """The limit network as in `Run.plot_boundary`, and the points whose losses decide it.
+
+        Of more than two features the margins y N(x) of all points.  ax and result: as there.
+        """
+        found: Figure = drawing("limit.plot")(self, ax)
+        return found
 
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|margin(t) - robustness_margin\\| <= eps.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured
 from latephase.core.records import Told, distance
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.exact_pieces import ExactPieces
@@ -16,7 +17,7 @@ from .passage.pair_deviation import PairDeviation
 
 @public
 @dataclass(frozen=True, repr=False)
-class Prediction(Told):
+class Prediction(Told, Pictured):
     """How a run ends, read off its entry into its regime.
 
     Attributes
@@ -41,6 +42,7 @@ class Prediction(Told):
     outcome: Outcome
     entry: LogTime | None
     _max_steps: int = MAX_STEPS
+    _card = "cards.prediction"
 
     def lines(self) -> list[str]:
         """How it ends, and the law."""

@@ -11,6 +11,7 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured, drawing
 from latephase.core.records import Told
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
@@ -20,10 +21,12 @@ from .trajectory import network_of, output_weights_of, parameters_of
 if TYPE_CHECKING:
     import xarray as xr
 
+    from latephase.core.pictures import Figure
+
 
 @public
 @dataclass(frozen=True, repr=False)
-class Run(Told):
+class Run(Told, Pictured):
     """What `simulate` found.
 
     Attributes
@@ -62,6 +65,7 @@ class Run(Told):
     pattern: Ints | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     until: LogTime | None = None
+    _card = "cards.run"
 
     def lines(self) -> list[str]:
         """How it ended, its law, and the last sample."""
@@ -240,6 +244,58 @@ class Run(Told):
         from .conserved import conserved
 
         return conserved(self)
+
+    def plot(self, ax: Any = None) -> Figure:
+        """The margin and the margin deficit over log10 t, with the law beside them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or list of two, optional
+            Where to draw: one gets the margin alone.  Default: a new figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The margins in units of the inputs.  A notebook shows it; ``.savefig("run.pdf")``.
+
+        Raises
+        ------
+        InputError
+            If ax is something else.
+
+        Notes
+        -----
+        A run of fewer than 100 samples is made again for more of them, and for two neurons on two
+        points once more wherever the margin turns: that takes as long as the run did.
+        """
+        found: Figure = drawing("run.plot")(self, ax)
+        return found
+
+    def plot_boundary(self, t: object, ax: Any = None) -> Figure:
+        """The network at time t as a function of the input, with its boundary and the points.
+
+        On the line N(x) with its kinks and zeros; in the plane the regions where N > 0 and N < 0,
+        kinks, and circles whose radius is the margin.  Dashed: the boundary of the limit.
+
+        Parameters
+        ----------
+        t : int, str or LogTime
+            A time, as in `at`.
+        ax : matplotlib Axes, optional
+            Where to draw.  Default: a new figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InputError
+            If t is no time or not reached, for inputs of more than two features, and if ax is
+            something else.
+        """
+        found: Figure = drawing("boundary.plot")(self, t, ax)
+        return found
 
     def followed(self, times: list[LogTime]) -> xr.Dataset:
         """The samples of this run at other times, ascending: it is made again."""

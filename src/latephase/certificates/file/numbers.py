@@ -38,6 +38,13 @@ def outward(ball: arb, digits: int = DIGITS) -> Bounds:
     )
 
 
+def rounded_outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
+    """Both to that many digits, rounded away from each other."""
+    down = Context(prec=digits, rounding=ROUND_FLOOR, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    up = Context(prec=digits, rounding=ROUND_CEILING, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    return str(down.plus(lower)), str(up.plus(upper))
+
+
 def decimal(mantissa: int, exponent: int, digits: int, rounding: str) -> Decimal:
     """mantissa * 2^exponent to that many digits, rounded in the given direction."""
     context = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)

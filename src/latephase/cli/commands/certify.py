@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,6 +14,7 @@ from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import ProblemFlags, Start, given, names_of, refuse_beside, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError, LogTime, Words
+from latephase.core.shown import time_up
 
 if TYPE_CHECKING:
     from latephase.certificates import Certificate
@@ -97,10 +97,12 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
     entry = printing.whole(found.entry_step or 0)
     printing.line("entry", f"t = {entry}; every sign up to there is decided")
     _print_law(found)
+    from latephase.certificates.file.numbers import rounded_outward
+
     printing.console().print()
     table = printing.table("t", ">margin deficit, at least", ">at most")
     for t in at:
-        table.add_row(t, *_outward(*found.deficit(t), 18))
+        table.add_row(t, *rounded_outward(*found.deficit(t), 18))
     printing.print_table(table)
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
@@ -110,6 +112,8 @@ def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence
 
 
 def _print_law(found: Certificate) -> None:
+    from latephase.certificates.file.numbers import rounded_outward
+
     if found.constant is None or found.rate is None or found.limit_boundary is None:
         entry = printing.whole(found.entry_step or 0)
         printing.line("margin", f"0 for all t >= {entry}: a point is not on its side")
@@ -120,22 +124,15 @@ def _print_law(found: Certificate) -> None:
     for rate in (found.rate, found.rate_from(_LATE) if later else None):
         if rate is not None:
             lower, upper, since, clock = rate
-            least, most = _outward(lower, upper, 6)
+            least, most = rounded_outward(lower, upper, 6)
             bounds = f"{least} <= |x*(t) - limit| * {clock} <= {most}"
-            printing.line("rate", f"{bounds} for all t >= {printing.short(since.text)}")
+            printing.line("rate", f"{bounds} for all t >= {time_up(since.text)}")
 
 
 def _both(ends: Any) -> str:
     """An enclosure by the digits that both of its ends share."""
     lower, upper = ends
     return f"{lower:.20g}" if lower == upper else f"{lower:.20g} (within {upper - lower:.1e})"
-
-
-def _outward(lower: Decimal, upper: Decimal, digits: int) -> tuple[str, str]:
-    """Both to that many digits, rounded away from each other."""
-    down = Context(prec=digits, rounding=ROUND_FLOOR, Emin=MIN_EMIN, Emax=MAX_EMAX)
-    up = Context(prec=digits, rounding=ROUND_CEILING, Emin=MIN_EMIN, Emax=MAX_EMAX)
-    return str(down.plus(lower)), str(up.plus(upper))
 
 
 def _ensemble(

@@ -10,6 +10,7 @@ from latephase.cli.failures import told_warnings
 from latephase.cli.problem import Points, names_of, stated
 from latephase.cli.progress import progress
 from latephase.core import InputError
+from latephase.core.pictures import drawing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,6 +54,7 @@ def command(
     samples: flags.Samples = 60,
     out: flags.ComparisonFolder = None,
     force: flags.Force = False,
+    plot: flags.Plot = None,
 ) -> None:
     """Compare the methods and print the table."""
     if out is None and force:
@@ -63,7 +65,7 @@ def command(
         from latephase.training.methods.table import named
 
         chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
-    with kept.reserved(out, force, "comparison") as place:
+    with kept.picture(plot) as draw, kept.reserved(out, force, "comparison") as place:
         with progress("compare", "updates") as shown:
             from latephase.experiments.remedies.comparison import comparison
             from latephase.runs.compare import compare
@@ -80,6 +82,9 @@ def command(
             )
             statement, finding, rows = comparison(data, found)
         _print(data, rows)  # before the report: a full disk must not take what was computed
+        draw(lambda: drawing("comparison.plot_comparison")(found))
+        if plot is not None:
+            printing.line("picture", plot)
         if place is None:
             printing.line("next", "keep table, figures and runs: add --out comparison")
             return

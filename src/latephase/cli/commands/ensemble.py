@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from latephase.cli import flags, interrupt, kept, printing
 from latephase.cli.problem import Task, stated
 from latephase.cli.progress import progress
+from latephase.core.pictures import drawing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,36 +48,41 @@ def command(
     force: flags.Force = False,
     batch: flags.Batch = None,
     max_steps: flags.MaxSteps = 1_000_000,
+    plot: flags.Plot = None,
 ) -> None:
     """Run the ensemble and print how its trials end."""
     kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, trials))
-    with kept.warnings_told(), progress(f"ensemble {init}", "trials") as shown:
-        from latephase.runs import ensemble
+    with kept.picture(plot) as draw:
+        with kept.warnings_told(), progress(f"ensemble {init}", "trials") as shown:
+            from latephase.runs import ensemble
 
-        found = ensemble(
-            init,
-            data,
-            trained,
-            width=width,
-            output_weights=output_weights,
-            bias=not no_biases,
-            negative_slope=negative_slope or 0.0,
-            loss=loss,
-            trials=trials,
-            seed=seed,
-            until=until,
-            at=at,
-            samples=samples,
-            out=out,
-            resume=resume,
-            force=force,
-            batch=batch,
-            max_steps=max_steps,
-            progress=shown,
-        )
-    _print(found, out)
+            found = ensemble(
+                init,
+                data,
+                trained,
+                width=width,
+                output_weights=output_weights,
+                bias=not no_biases,
+                negative_slope=negative_slope or 0.0,
+                loss=loss,
+                trials=trials,
+                seed=seed,
+                until=until,
+                at=at,
+                samples=samples,
+                out=out,
+                resume=resume,
+                force=force,
+                batch=batch,
+                max_steps=max_steps,
+                progress=shown,
+            )
+        _print(found, out)
+        draw(lambda: drawing("ensemble.plot_ensemble")(found))
+    if plot is not None:
+        printing.line("picture", plot)
 
 
 def _print(found: xr.Dataset, out: str | None) -> None:

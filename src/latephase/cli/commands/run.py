@@ -48,9 +48,30 @@ def command(
     slide_tolerance: flags.SlideTolerance = None,
     dtype: flags.Dtype = None,
     save: flags.Save = None,
+    plot: flags.Plot = None,
     json: flags.Json = False,
 ) -> None:
     """Simulate and print."""
+    goal: dict[str, Any] = {"until": until, "at": at, "samples": samples, "loss": loss}
+    goal |= {"max_steps": max_steps, "tolerance": tolerance, "slide_tolerance": slide_tolerance}
+    with kept.picture(plot) as draw:
+        run, saved = _made(asked, {**goal, "dtype": dtype}, save)
+        if json:
+            printing.print_json(_record(run))
+        else:
+            _print(run, every=at is not None)
+        draw(run.plot)
+    if json:
+        return
+    if saved is not None:
+        printing.line("saved", f"the network at t = {saved}: {save}")
+    if plot is not None:
+        printing.line("picture", plot)
+    printing.line("next", _next(run, asked.again()))
+
+
+def _made(asked: ProblemFlags, goal: dict[str, Any], save: str | None) -> tuple[Run, str | None]:
+    """The run, and the time of its network that was saved."""
     with progress("training", "", lines=False) as shown, told_warnings():
         problem = asked.read()
         from latephase.problem.npz_file import claimed
@@ -59,29 +80,11 @@ def command(
         with nullcontext() if save is None else claimed(save) as place:  # before the work
             if place is not None:
                 kept.withdraw_if_interrupted(place, "network")
-            run = simulate(
-                *problem,
-                until=until,
-                at=at,
-                samples=samples,
-                loss=loss,
-                max_steps=max_steps,
-                tolerance=tolerance,
-                slide_tolerance=slide_tolerance,
-                dtype=dtype,
-                processes=os.cpu_count() or 1,
-                progress=shown,
-            )
+            run = simulate(*problem, **goal, processes=os.cpu_count() or 1, progress=shown)
             saved = None if place is None else _save(run, place)
             if saved is not None:
                 interrupt.on_interruption(lambda: f"the network is saved: {save}")
-    if json:
-        printing.print_json(_record(run))
-        return
-    _print(run, every=at is not None)
-    if saved is not None:
-        printing.line("saved", f"the network at t = {saved}: {save}")
-    printing.line("next", _next(run, asked.again()))
+    return run, saved
 
 
 def _record(run: Run) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class Table:
         )
 
 
+Role = Literal["data", "prediction", "outline", "reference", "sample"]
+
+
 @dataclass(frozen=True)
 class Series:
     """One curve, cloud, band, row of bars or ranges, or map of a panel.
@@ -91,7 +94,7 @@ class Series:
     y2 (2, k) ends; on a log scale, which has no 0 for bars to stand on), steps (histogram: x edges
     (k + 1,), y (k,)), map (x (nx,), y (ny,), z (ny, nx) values or category indices).
     role: what it is, which decides its looks: data (accent colours in order), prediction (dashed),
-    reference (thin grey), sample (thin, faint).
+    outline (dark), reference (thin grey), sample (thin, faint).
     """
 
     kind: Literal["line", "points", "band", "bars", "ranges", "steps", "map"]
@@ -100,24 +103,29 @@ class Series:
     label: str = ""
     y2: ArrayLike | None = None
     z: ArrayLike | None = None
-    role: Literal["data", "prediction", "reference", "sample"] = "data"
+    role: Role = "data"
     categories: Sequence[str] = ()  # names of the category indices of a map
     colour: int | None = None  # index of the accent colour; None: the next one
+    marker: Literal["o", "s"] = "o"  # of points: round or square
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes.  Labels carry units.  Times are plotted as log10 t on a linear axis."""
+    """One set of axes.  Labels carry units.  Times are plotted as log10 t on a linear axis, or on
+    one of "late" times: even in log10 t to 10^6 and in ln ln t beyond, as `log_times` are.
+    """
 
     series: Sequence[Series]
     x_label: str
     y_label: str
     title: str = ""
-    x_scale: Literal["linear", "log"] = "linear"
+    x_scale: Literal["linear", "log", "late"] = "linear"
     y_scale: Literal["linear", "log", "symlog"] = "linear"
     x_limits: tuple[float, float] | None = None
     y_limits: tuple[float, float] | None = None
     colour_label: str = ""  # of a map's colour bar
+    equal: bool = False  # whether a unit is as long on both axes
+    start: float | None = None  # where on an axis of late times t = 0 stands, which has no log10
 
 
 @dataclass(frozen=True)

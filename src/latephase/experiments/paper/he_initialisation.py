@@ -9,6 +9,7 @@ import numpy as np
 from latephase.core import LogTime
 from latephase.core.arrays import Bools, Floats
 
+from ..bench.bands import quantile_band
 from ..bench.base import PAPER_DATA, Bench, Claim, Evidence
 from ..bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
 from ..bench.paper_runs import Trained, settings, trained
@@ -153,11 +154,7 @@ def _figure(runs: Trained) -> Figure:
 
 
 def _paths(values: Floats, x: Floats, kept: Bools) -> list[Series]:
-    values, x = values[:, kept], x[kept]
-    low, middle, high = np.array([quantiles(column, 0.05, 0.5, 0.95) for column in values.T]).T
-    samples = [Series("line", x, path, role="sample") for path in values[:PATHS]]
-    band = Series("band", x, low, "5 % to 95 %", y2=high, colour=0)
-    return [band, *samples, Series("line", x, middle, "median", colour=0)]
+    return quantile_band(x[kept], values[:, kept], PATHS)
 
 
 CLAIM = Claim(

@@ -123,17 +123,26 @@ def figures(
 
 
 def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: str) -> Panel:
+    if len(methods) > _MOST:
+        methods = [method for method in methods if method not in _ALIKE]
+    series = over_clock(found, methods, key)
+    return Panel(series, label, "gap (input units)", title, y_scale="log")
+
+
+def over_clock(
+    found: xr.Dataset, methods: Sequence[str], key: str, gap: str = "limit_gap"
+) -> list[Series]:
+    """A curve for each method: the median of the variable `gap` over that of a clock."""
+
     def medians(values: Floats) -> Floats:  # over trials (S,), NaN where none is finite
         return np.array([middle(column) for column in values.T])
 
-    if len(methods) > _MOST:
-        methods = [method for method in methods if method not in _ALIKE]
     series = []
     with np.errstate(all="ignore"):
         for method in methods:
             one = found.sel(algorithm=method)
             chosen = one.isel(trial=np.flatnonzero(one.fitted.values))
-            gap = medians(chosen.limit_gap.values)
+            left = medians(chosen[gap].values)
             clocks = {
                 "steps": 10.0**chosen.log10_t.values,
                 "evaluations": chosen.gradient_evaluations.values,
@@ -142,6 +151,6 @@ def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: s
                 "norm": medians(chosen.norm.values),
             }
             x = np.log10(clocks[key])
-            shown = np.isfinite(x) & (gap > 1e-13) & (x >= _EARLIEST)
-            series.append(Series("line", x[shown], gap[shown], method))
-    return Panel(series, label, "gap (input units)", title, y_scale="log")
+            shown = np.isfinite(x) & (left > 1e-13) & (x >= _EARLIEST)
+            series.append(Series("line", x[shown], left[shown], method))
+    return series

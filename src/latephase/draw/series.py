@@ -17,9 +17,9 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
+from latephase.draw import typeset
+from latephase.draw.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
 from latephase.experiments.bench.finding import Series
-from latephase.report import typeset
-from latephase.report.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
 
 SIDE_BY_SIDE = ("bars", "ranges")  # kinds of which several share the place of a category
 _LIGHTEST_CLOUD = 300  # from this many points on, dots of one path instead of a marker each
@@ -74,6 +74,7 @@ _LOOKS: dict[str, tuple[float, str, float, float]] = {
     "reference": (0.9, "-", 1.0, 1.0),
     "sample": (0.7, "-", 0.4, 2.0),
     "data": (1.6, "-", 1.0, 3.0),
+    "outline": (1.6, "-", 1.0, 3.5),
     "prediction": (1.2, "--", 1.0, 4.0),
 }
 
@@ -104,7 +105,7 @@ def _colour(series: Series, free: Any) -> tuple[str, int]:
     index = series.colour
     if index is None:
         if series.role != "data" or series.kind == "map":
-            return (INK if series.role == "prediction" else MUTED), 0
+            return (INK if series.role in ("prediction", "outline") else MUTED), 0
         index = next(free)
     return ACCENTS[index % len(ACCENTS)], index // len(ACCENTS)
 
@@ -125,7 +126,9 @@ def draw_points(axes: Axes, series: Series, brush: Brush) -> None:
         return
 
     # Thousands of dots as one path of zero-length round strokes: a tenth of the markers' bytes.
+    # (Of nearly no length: Agg leaves out strokes of none.)
     vertices = np.repeat(np.column_stack([x, y]), 2, axis=0)
+    vertices[1::2, 0] += 1e-9 * np.where(x == 0, np.ptp(x), x)
     path = Path(vertices, np.tile([Path.MOVETO, Path.LINETO], len(x)).astype(Path.code_type))
     path.should_simplify = False  # simplifying would drop strokes of no length
     pen: dict[str, Any] = {"linewidth": 2.2 if len(x) < 2000 else 1.5, "capstyle": "round"}
@@ -210,14 +213,15 @@ def _label(series: Series) -> str:
 
 
 def _stroke(series: Series, brush: Brush) -> dict[str, Any]:
-    halo = [withStroke(linewidth=brush.width + 1.8, foreground=_HALO)] if brush.over_map else None
+    faint = series.role == "sample"  # a halo would be what one sees of it
+    halo = [withStroke(linewidth=brush.width + 1.8, foreground=_HALO)]
     return {
         "color": brush.colour,
         "linewidth": brush.width,
         "alpha": brush.opacity,
         "zorder": brush.order,
         "label": _label(series),
-        "path_effects": halo,
+        "path_effects": halo if brush.over_map and not faint else None,
     }
 
 
@@ -225,7 +229,7 @@ def _marker(series: Series, brush: Brush, size: float) -> dict[str, Any]:
     hollow = series.role == "prediction"
     return _stroke(series, brush) | {
         "linestyle": "none",
-        "marker": "o",
+        "marker": series.marker,
         "markersize": size + 1.5 if hollow else size,
         "markerfacecolor": "none" if hollow else brush.colour,
         "markeredgewidth": 1.1 if hollow else 0.0,

@@ -1,0 +1,130 @@
+"""An ensemble: margins as quantile bands, how trials end, and constants against their law."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.core.calls import public
+from latephase.draw import times
+from latephase.draw.canvas import picture
+from latephase.draw.checks import dataset_with
+from latephase.experiments.bench.bands import quantile_band
+from latephase.experiments.bench.finding import Panel, Series
+from latephase.experiments.bench.statistics import wilson
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+_LN10 = math.log(10)
+_LEVEL = 0.95
+_PATHS = 5  # single trials in a band
+_SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
+
+
+@public
+def plot_ensemble(found: xr.Dataset, ax: Any = None) -> Figure:
+    """An ensemble: margins and deficits as quantile bands, how trials end, constants and law.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        What `ensemble` returned, or its store.
+    ax : matplotlib Axes or list of up to four, optional
+        Where to draw; one gets the margins alone.  Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Of the trials whose loss tends to 0 the median margin and deficit over log10 t (input
+        units), the band of 5 to 95 % and some single trials; the share of each regime, or outcome
+        where networks have no regime, with its 95 % interval (Wilson); and the constant that the
+        last sample shows, (limit - margin) (ln t + offset)^exponent, against the law's own.
+
+    Raises
+    ------
+    InputError
+        If this is no ensemble, or ax is something else.
+
+    Notes
+    -----
+    Rigour: that of the trials, and measured for the intervals [wilson1927].
+    """
+    dataset_with(found, ("trial", "time"), "what lp.ensemble returned")
+    seen = found.isel(time=np.argsort(found.log10_t.values, kind="stable"))
+    x, start = times.placed(seen.log10_t.values)
+    across: dict[str, Any] = {"x_label": "log10 t", "x_scale": "late", "start": start}
+    deficits: dict[str, Any] = {**across, "y_label": "deficit (input units)", "y_scale": "log"}
+    fitted = np.isfinite(seen.limit_margin.values)
+    rows = fitted if fitted.any() else np.ones_like(fitted)
+    margin = seen.robustness_margin.values[rows]
+    deficit = np.exp(seen.log_margin_deficit.values[rows])
+    who = f"{rows.sum():,} of {len(rows):,} trials"
+    levels = [*quantile_band(x, margin, _PATHS), *_optimum(seen, x)]
+    left = quantile_band(x, np.where(deficit > 0, deficit, np.nan), _PATHS)
+    return picture(
+        [
+            Panel(levels, y_label="margin (input units)", title=f"Margin, {who}", **across),
+            Panel(left, title="Margin deficit", **deficits),
+            _ends(seen),
+            _constants(seen, rows),
+        ],
+        ax,
+    )
+
+
+def _optimum(seen: xr.Dataset, x: Floats) -> list[Series]:
+    """The largest possible margin, which margin and deficit make together."""
+    total = (seen.robustness_margin + seen.margin_deficit).values
+    finite = total[np.isfinite(total)]
+    if not len(finite):
+        return []
+    return [Series("line", x[[0, -1]], np.full(2, finite[0]), "largest possible", role="reference")]
+
+
+def _ends(seen: xr.Dataset) -> Panel:
+    """The shares of regimes, or of outcomes where what has settled has no name."""
+    ends = np.where(seen.regime.values == "", seen.outcome.values, seen.regime.values)
+    names, counts = np.unique(ends, return_counts=True)
+    order = np.argsort(-counts)
+    share = wilson(counts[order], len(ends), _LEVEL)
+    bars = Series(
+        "bars",
+        [str(name).replace("_", " ") for name in names[order]],
+        share.estimate,
+        y2=np.array([share.lower, share.upper]),
+        colour=0,
+    )
+    return Panel([bars], "", "share of trials", "How trials end (95 % interval)")
+
+
+def _constants(seen: xr.Dataset, rows: Bools) -> Panel:
+    """The constant of the margin's law in the last sample against the predicted one."""
+    last = seen.isel(time=-1, trial=np.flatnonzero(rows))
+    law, shown = np.abs(last.margin_constant.values), np.abs(shown_constants(last))
+    kept = np.isfinite(law) & np.isfinite(shown) & (law > 0) & (shown > 0)
+    points = Series("points", law[kept], shown[kept], "trials", colour=0)
+    ends = np.array([law[kept].min(), law[kept].max()]) if kept.any() else np.array([0.1, 1.0])
+    line = Series("line", ends, ends, "equal", role="prediction")
+    labels = ("|C| predicted (input units)", f"|C| at t = {_time(last)}")
+    return Panel([points, line], *labels, "Constant of the law", x_scale="log", y_scale="log")
+
+
+def _time(last: xr.Dataset) -> str:
+    return f"10^{float(last.log10_t):.4g}"
+
+
+def shown_constants(last: xr.Dataset) -> Floats:
+    """(limit_margin - margin) (ln t + offset)^exponent (trial,) of one sample of an ensemble."""
+    margin, deficit = last.robustness_margin.values, last.margin_deficit.values
+    limit, best = last.limit_margin.values, margin + deficit
+    exact = np.exp(last.log_margin_deficit.values)  # the digits of a difference of equal numbers
+    gap = np.where(np.abs(limit - best) <= _SAME * best, exact, limit - margin)
+    offset = np.nan_to_num(last.law_offset.values)
+    clock = _LN10 * last.log10_t.values + offset
+    with np.errstate(all="ignore"):
+        return np.asarray(gap * np.where(clock > 0, clock, np.nan) ** last.law_exponent.values)

@@ -1,0 +1,152 @@
+"""A run over time: its margin and how much of it is missing, with the law beside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latephase.core import Law
+from latephase.core.arrays import Bools, Floats
+from latephase.draw import times
+from latephase.draw.canvas import picture
+from latephase.draw.resolved import ascending, resolved
+from latephase.experiments.bench.finding import Panel, Series
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from latephase.runs import Prediction, Run
+
+_MARKED = 30  # samples up to which each gets a dot
+_SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
+_BEYOND = 0.1  # of what the run covers: how far outside of it a law is shown
+_DIGITS = 14.0  # of the optimum: what is left of a difference below is rounding
+_SMALLEST = -290.0  # log10 of the smallest number on an axis of numbers
+_LAST = 1000.0  # log10 t up to which a law is shown by itself
+_MARGIN, _DEFICIT = "Robustness margin", "Margin deficit"
+_UNIT = "margin (input units)"
+_LN10 = math.log(10)
+
+
+def plot(run: Run, ax: Any = None) -> Figure:
+    """The picture of `Run.plot`."""
+    return picture(panels(run, resolved(run), run.law), ax)
+
+
+def panels(run: Run, samples: xr.Dataset, law: Law | None) -> list[Panel]:
+    """Margin and deficit of the run at these samples, and what the law says of both."""
+    seen = ascending(samples)
+    x, start = times.placed(seen.log10_t.values)
+    own = np.isin(seen.log10_t.values, run.trajectory.log10_t.values)
+    marked = own if own.sum() <= _MARKED else np.zeros_like(own)
+    view = View(x, _LN10 * seen.log10_t.values, marked, run.data.optimal_margin, law)
+    across = {"x_label": _time(run.flow), "x_scale": "late", "start": start}
+    reached = np.isfinite(seen.robustness_margin.values).any()
+    title = _MARGIN if reached else f"No sample was reached: {run.outcome.name}"
+    margins = _margins(seen.robustness_margin.values, view)
+    return [
+        Panel(margins, y_label=_UNIT, title=title, **across),  # type: ignore[arg-type]
+        _deficits(seen, view, across),
+    ]
+
+
+def law_panel(found: Prediction) -> Panel:
+    """The margin by the law of a prediction, from the entry into the regime on."""
+    entry = 0.0 if found.entry is None else max(found.entry.log10, 0.0)
+    x = np.sinh(np.linspace(np.arcsinh(entry), np.arcsinh(max(_LAST, 2 * entry)), 200))
+    view = View(x, _LN10 * x, np.zeros(len(x), bool), found.data.optimal_margin, found.law)
+    margin = view.margin_of_law()
+    series = [*view.levels(), *view.curve(np.where(margin < 0, np.nan, margin), "law", 0)]
+    label = _time(not found.method.discrete)
+    return Panel(series, label, _UNIT, f"{_MARGIN} by the law", x_scale="late")
+
+
+def _time(flow: bool) -> str:
+    return f"log10 t (t in {'units of flow time' if flow else 'updates'})"
+
+
+@dataclass(frozen=True)
+class View:
+    """Where samples (T,) stand, on the axis and in ln t, and which get a dot; what is known of the
+    margin: its largest possible value, and its law."""
+
+    x: Floats
+    log_t: Floats
+    marked: Bools
+    best: float
+    law: Law | None
+
+    @property
+    def limit(self) -> float:
+        """The limit of the margin, NaN where it is not known."""
+        known = None if self.law is None else self.law.limit_margin
+        return math.nan if known is None else known
+
+    @property
+    def another(self) -> bool:
+        """Whether the limit is known and is not the largest possible margin."""
+        return abs(self.best - self.limit) > _SAME * self.best
+
+    def margin_of_law(self) -> Floats:
+        """What the law says of the margin."""
+        return self.limit - law_term(self.law, self.log_t)
+
+    def curve(self, values: Floats, label: str, colour: int) -> list[Series]:
+        """A quantity over time, with dots."""
+        line = Series("line", self.x, values, label, colour=colour)
+        dots = Series("points", self.x[self.marked], values[self.marked], colour=colour)
+        return [line, dots] if self.marked.any() else [line]
+
+    def levels(self) -> list[Series]:
+        """The margins that are the same for all times."""
+        ends = self.x[[0, -1]] if len(self.x) else np.array([0.0, 1.0])
+        best = Series("line", ends, np.full(2, self.best), "largest possible", role="reference")
+        limit = Series("line", ends, np.full(2, self.limit), "limit", role="reference", colour=2)
+        return [best, limit] if self.another else [best]
+
+    def shown(self, law: Floats) -> list[Series]:
+        """What a law says, if it says anything here."""
+        line = Series("line", self.x, law, "law", role="prediction")
+        return [line] if np.isfinite(law).any() else []
+
+
+def law_term(law: Law | None, log_t: Floats) -> Floats:
+    """limit_margin - margin by the law at ln t (...); NaN where the law has no such term."""
+    constant = None if law is None else law.margin_constant
+    if law is None or constant is None or not abs(constant) > 0:
+        return np.full(np.shape(log_t), np.nan)
+    clock = log_t + (0.0 if math.isnan(law.offset) else law.offset)
+    return np.asarray(constant / np.where(clock > 0, clock, np.nan) ** law.exponent)
+
+
+def _margins(margin: Floats, view: View) -> list[Series]:
+    law, best = view.margin_of_law(), view.best
+    lowest = np.min(margin, initial=best, where=np.isfinite(margin))
+    law[(law < lowest - _BEYOND * (best - lowest)) | (law > (1 + _BEYOND) * best)] = np.nan
+    return [*view.levels(), *view.curve(margin, "margin", 0), *view.shown(law)]
+
+
+def _deficits(seen: xr.Dataset, view: View, across: dict[str, Any]) -> Panel:
+    """The deficit; and the distance from the limit, where that is another thing.
+
+    In decimal logarithms first, which do not underflow: they are shown where deficits would.
+    """
+    log10 = seen.log_margin_deficit.values / _LN10
+    series = view.curve(log10, "deficit", 0)
+    with np.errstate(all="ignore"):
+        if view.another:
+            gap = np.log10(np.abs(view.limit - seen.robustness_margin.values))
+            gap[gap < math.log10(view.best) - _DIGITS] = np.nan
+            series += view.curve(gap, "|limit - margin|", 2)
+        law = np.log10(np.abs(law_term(view.law, view.log_t)))
+    law[law > np.max(log10, initial=-np.inf, where=np.isfinite(log10)) + _BEYOND] = np.nan
+    series += view.shown(law)
+    finite = log10[np.isfinite(log10)]
+    if len(finite) and not _SMALLEST < finite.min() <= finite.max() < -_SMALLEST:
+        return Panel(series, y_label="log10 of the deficit (input units)", title=_DEFICIT, **across)
+    values = [replace(one, y=10.0 ** np.asarray(one.y, float)) for one in series]
+    return Panel(values, y_label="deficit (input units)", title=_DEFICIT, y_scale="log", **across)

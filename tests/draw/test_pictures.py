@@ -1,0 +1,209 @@
+"""Pictures show the numbers: what is drawn, read back from the axes, against what was computed."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import latephase as lp
+from helpers import message_is_one_line, relative_error
+from latephase.core import InputError
+
+GD = lp.GradientDescent(0.1)
+PAIR = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+LEAN = lp.Dataset([-2.0, 1.5], [-1, 1])  # whose limit is not the largest possible margin
+PLANE = lp.Dataset([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [1, 1, -1])
+THREE = lp.ShallowReLU([[1.0, 0.5], [-0.5, -1.0], [0.3, 0.9]], [0.0, 0.0, 0.1], [1, -1, 1])
+LN10 = np.log(10)
+
+
+@pytest.fixture(scope="module")
+def run() -> lp.Run:
+    """Three samples, in no order."""
+    return lp.simulate(PAIR, LEAN, GD, at=["1e100", "0", "100"])
+
+
+@pytest.fixture(scope="module")
+def plane_run() -> lp.Run:
+    return lp.simulate(THREE, PLANE, GD, at=["1e3", "1e1000"])
+
+
+def curve(axes: Axes, label: str) -> np.ndarray:
+    """(x, y) of the line with this label, as (2, k)."""
+    (line,) = [line for line in axes.get_lines() if line.get_label() == label]
+    return np.array(line.get_data(), float)
+
+
+def test_run_shows_margin_deficit_and_law(run: lp.Run):
+    """Ground truth: single samples of the run, and the law written out."""
+    margins, deficits = run.plot().get_axes()
+    x, margin = curve(margins, "margin")
+    assert len(x) > 200
+    assert (np.diff(x) > 0).all()
+    for k in (1, 40, len(x) // 2, len(x) - 1):
+        time = lp.LogTime.from_log(LN10 * x[k])
+        assert relative_error(margin[k], run.at(time).robustness_margin) < 1e-12
+    assert relative_error(curve(deficits, "deficit")[1], LEAN.optimal_margin - margin) < 1e-9
+    law, (x, drawn) = run.law, curve(margins, "law")
+    seen = np.isfinite(drawn)
+    said = law.limit_margin - law.margin_constant / (LN10 * x[seen] + law.offset)
+    assert relative_error(drawn[seen], said) < 1e-14
+    assert seen[x >= 3].all()
+    assert margins.get_xlabel() == deficits.get_xlabel() == "log₁₀ t (t in updates)"
+    assert margins.get_ylabel() == "margin (input units)"
+
+
+def test_run_is_resolved_where_it_turns():
+    """Ground truth: every single step of a margin that is lost and won back between two samples."""
+    he, net = lp.Dataset([1.0, -1.0], [1, -1]), lp.ShallowReLU([2.0, -0.4], [0.0, 0.0])
+    x, margin = curve(lp.simulate(net, he, GD, at=["0", "1e100"]).plot().get_axes()[0], "margin")
+    steps = lp.simulate(net, he, GD, until=1000, at=range(1001)).trajectory.robustness_margin
+    assert relative_error(margin.min(), steps.min()) < 1e-4
+    later = margin[x > 1.5]  # before, updates are taken one by one
+    assert np.abs(np.diff(later)).max() < 0.02 * np.ptp(margin)
+
+
+def test_pictures_go_on_axes_that_are_given(run: lp.Run):
+    """Ground truth: the caller's figure; and its message for what are no axes."""
+    figure = Figure()
+    axes = figure.subplots(1, 3)
+    assert run.plot(ax=axes[:2]) is figure
+    assert run.plot_boundary("1e3", ax=axes[2]) is figure
+    assert all(one.has_data() for one in axes)
+    for wrong in (3, "ax", list(axes), []):
+        with pytest.raises(InputError) as caught:
+            run.plot(ax=wrong)
+        assert message_is_one_line(caught.value)
+
+
+def test_boundary_on_the_line(run: lp.Run):
+    """Ground truth: N of the run's own network, its x*, and the limit of its law."""
+    (axes,) = run.plot_boundary(100).get_axes()
+    net, sample = run.network_at(100), run.at(100)
+    x, values = curve(axes, "N(x)")
+    inner = np.abs(net(x)) > 1e-9  # not at the boundary, which is 0 on the picture
+    assert relative_error(values[inner], net(x)[inner]) < 1e-12
+    assert relative_error(curve(axes, "boundary")[0][0], sample.boundary) < 1e-12
+    assert (
+        relative_error(curve(axes, "boundary of the limit")[0][0], run.law.limit_boundary) < 1e-12
+    )
+    kinks = np.sort(-net.biases / net.weights[:, 0])
+    assert relative_error(np.sort(curve(axes, "kinks")[0]), kinks) < 1e-15
+    ends = curve(axes, f"margin {float(sample.robustness_margin):.4g}")[0]
+    assert relative_error(np.ptp(ends), sample.robustness_margin) < 1e-12
+
+
+def test_boundary_in_the_plane(plane_run: lp.Run):
+    """Ground truth: N at what is drawn, and the margin of the sample."""
+    (axes,) = plane_run.plot_boundary("1e3").get_axes()
+    net, sample = plane_run.network_at("1e3"), plane_run.at("1e3")
+    edge = curve(axes, "boundary").T
+    edge = edge[np.isfinite(edge).all(axis=1)]
+    size = np.abs(net(np.array([axes.get_xlim(), axes.get_ylim()]).T)).max()
+    assert len(edge) > 50
+    assert np.abs(net(edge)).max() < 1e-2 * size
+    margin = float(sample.robustness_margin)
+    circles = curve(axes, f"margin {margin:.4g}").T
+    circles = circles[np.isfinite(circles).all(axis=1)].reshape(3, -1, 2)
+    radii = np.linalg.norm(circles - PLANE.inputs[:, None], axis=-1)
+    assert relative_error(radii, np.full_like(radii, margin)) < 1e-12
+    apart = np.linalg.norm(edge[:, None] - PLANE.inputs, axis=-1).min()
+    assert relative_error(apart, margin) < 1e-2  # they touch
+    assert axes.get_aspect() == 1.0
+
+
+def test_limits(plane_run: lp.Run, run: lp.Run):
+    """Ground truth: zeros of the limit network, and the points with a multiplier."""
+    (axes,) = lp.limit(run).plot().get_axes()
+    assert relative_error(curve(axes, "boundary")[0][0], run.law.limit_boundary) < 1e-12
+    (axes,) = lp.limit(plane_run).plot().get_axes()
+    assert len(curve(axes, "decide the limit")[0]) == (lp.limit(plane_run).multipliers > 1e-6).sum()
+
+
+def test_wide_inputs_have_no_boundary_but_a_limit():
+    """Ground truth: the message, and y N(x) of each point."""
+    data = lp.Dataset([[1.0, 0.0, 0.0], [0.0, 1.0, 0.3], [-1.0, -1.0, 0.1]], [1, 1, -1])
+    net = lp.ShallowReLU([[1.0, 0.5, 0.0], [-0.5, -1.0, 0.1]], [0.0, 0.1])
+    run = lp.simulate(net, data, GD, at=["1e100"])
+    with pytest.raises(InputError, match="3 features; draw the margin over time"):
+        run.plot_boundary(10)
+    limit = lp.limit(run)
+    (axes,) = limit.plot().get_axes()
+    drawn = [curve(axes, name)[1] for name in ("decide the limit", "other points")]
+    assert (
+        relative_error(
+            np.sort(np.concatenate(drawn)), np.sort(data.labels * limit.network(data.inputs))
+        )
+        < 1e-15
+    )
+
+
+def test_ensemble():
+    """Ground truth: NumPy's quantiles, the counts of regimes, and constants that meet their law."""
+    found = lp.ensemble("he_normal", LEAN, GD, trials=60, seed=0, samples=20)
+    margins, deficits, ends, constants = lp.plot_ensemble(found).get_axes()
+    kept = found.isel(trial=np.isfinite(found.limit_margin.values))
+    wanted = np.quantile(kept.robustness_margin.values, 0.5, axis=0)
+    assert relative_error(curve(margins, "median")[1], wanted) < 1e-12
+    assert f"{kept.sizes['trial']} of 60" in margins.get_title(loc="left")
+    assert deficits.get_yscale() == "log"
+    share = np.unique(found.regime.values, return_counts=True)[1] / 60
+    heights = sorted(patch.get_height() for patch in ends.patches)
+    assert relative_error(heights, np.sort(share)) < 1e-15
+    law, shown = curve(constants, "trials")
+    assert len(law) == kept.sizes["trial"]
+    assert relative_error(shown, law) < 1e-6
+    with pytest.raises(InputError, match=r"pass what lp\.ensemble returned"):
+        lp.plot_ensemble(found.robustness_margin)
+
+
+def test_comparison():
+    """Ground truth: the medians of the trials that each method fits."""
+    from latephase.training.methods.table import named
+
+    methods = [named(name, 0.1) for name in ("gd", "nesterov")]
+    found = lp.compare("he_normal", LEAN, methods, trials=8, seed=0, until=100, samples=6)
+    (axes,) = lp.plot_comparison(found, clock="norm").get_axes()
+    for name in found.algorithm.values:
+        one = found.sel(algorithm=name)
+        one = one.isel(trial=one.fitted.values)
+        x, gap = curve(axes, name)
+        assert relative_error(gap, np.median(one.limit_gap, axis=0)) < 1e-12
+        assert relative_error(x, np.log10(np.median(one.norm, axis=0))) < 1e-12
+    with pytest.raises(InputError, match="steps, evaluations, flow_time, loss, norm"):
+        lp.plot_comparison(found, clock="hours")
+
+
+def test_cards_are_small_closed_and_escaped(run: lp.Run, plane_run: lp.Run):
+    """Ground truth: an XML parser, and names that would act in a page; no pyplot is loaded."""
+    from xml.etree import ElementTree
+
+    rng = np.random.default_rng(0)
+    crowd = lp.Dataset(rng.normal(size=(5000, 2)), np.where(rng.random(5000) < 0.5, 1, -1))
+    wide = lp.Dataset(rng.normal(size=(4, 9)), [1, 1, -1, -1])
+    pair = lp.Dataset([1.0, -1.0], [1, -1])
+    results = [run, plane_run, lp.limit(run), lp.limit(plane_run), PAIR, THREE, LEAN, PLANE, crowd]
+    results += [wide, lp.predict(PAIR, pair, GD), lp.certify(PAIR, pair, GD)]
+    pyplot = "matplotlib.pyplot" in sys.modules
+    for result in results:
+        card = result._repr_html_()
+        assert len(card.encode()) < 60_000
+        ElementTree.fromstring(re.sub(r"<(br|img)([^>]*)>", r"<\1\2/>", card))
+        assert type(result).__name__ in card
+        assert ("<svg" in card or "<img" in card) == (result is not wide)
+        assert not re.search(r"url\((?!#)|https?:|<script", card)
+        assert len(repr(result)) < 120
+    assert ("matplotlib.pyplot" in sys.modules) == pyplot
+
+
+def test_long_steps_are_short_in_print():
+    """Ground truth: 8.8e618 by hand; the text keeps all digits."""
+    step = lp.LogTime.parse(88 * 10**617 + 1)
+    assert f"{step}" == "8.8e618"
+    assert "8.8e618" in repr(step)
+    assert lp.LogTime.parse(step.text) == step
