@@ -13,9 +13,10 @@ import numpy as np
 from latephase.core import Outcome
 from latephase.core.arrays import Floats
 from latephase.late.modes.dynamics import lengths
+from latephase.late.modes.follow import BALANCED, follow
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
-from latephase.late.modes.segment import BALANCED, Segment, follow
+from latephase.late.modes.segment import Segment
 from latephase.late.pattern import SLIDING
 
 from .account import Account
@@ -104,10 +105,12 @@ def move_by_mode(
     doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
     slack = np.asarray(tolerance * (2.0**doublings - 1))
     balanced = BALANCED / controls.caution
-    found = follow(mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms)
+    log_last = math.inf if state.last is None else state.last.log_time
+    told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
+    found = follow(*told)
 
     # Where it ended, unless the loss has risen where it cannot.
-    theta = mode.parameters(found.beta)
+    theta = found.theta
     finite = bool(np.isfinite(theta).all())
     before, after = _log_losses(state, mode, found, theta)
     if not discrete and finite:
@@ -116,8 +119,8 @@ def move_by_mode(
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)
-    for beta in found.sampled:
-        account.write(state.passed, mode.parameters(beta), state.rounding)
+    for sample in found.sampled:
+        account.write(state.passed, sample, state.rounding)
         state = replace(state, passed=state.passed + 1)
     state = _arrived(task, state, mode, found, theta, log_left)
     return state if finite else replace(state, outcome=Outcome.overflowed), account
@@ -163,7 +166,7 @@ def _log_losses(
     theta (m, k) has it, which is another one where digits are lost."""
     dynamics = mode.dynamics
     before = float(dynamics.loss.log_loss(mode.margins))
-    after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
+    after = float(dynamics.loss.log_loss(found.margins))
     if dynamics.method.discrete:
         return before, after
     seen = float(dynamics.log_loss(theta))
@@ -204,6 +207,7 @@ def _arrived(
         if found.log_time >= log_left
         else state.now.later(found.log_time, whole=task.dynamics.method.discrete),
         last=ModeEnd(
+            log_time=found.log_time,
             status=mode.status,
             on_kinks=(mode.status == SLIDING) | found.triggered,
             triggered=found.triggered,

@@ -59,11 +59,14 @@ class ChainTask:
 class ModeEnd:
     """How the last mode ended.
 
-    status (m, n): its statuses;  on_kinks (m, n): pairs that were on their kinks then;
-    triggered (m, n): pairs at whose guards it ended;  released_to (m, n): the status to which a
-    slide that ended goes over, else -1;  at_zero (m,): neurons that it has brought to length 0.
+    log_time: ln of the time that it has lasted;  status (m, n): its statuses;
+    on_kinks (m, n): pairs that were on their kinks then;
+    triggered (m, n): pairs at whose guards it ended;
+    released_to (m, n): the status to which a slide that ended goes over, else -1;
+    at_zero (m,): neurons that it has brought to length 0.
     """
 
+    log_time: float
     status: Statuses
     on_kinks: Bools
     triggered: Bools

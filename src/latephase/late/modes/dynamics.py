@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,8 @@ class Dynamics:
     frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k), x_i alone without
     biases;  labels (n,);  output_weights (m,);  slope: the negative slope;  shared_kinks: which
     points share their kinks, None for none;  parameters are arrays theta (m, k) in these
-    coordinates, which are (w, b) itself unless that would lose digits.
+    coordinates, which are (w, b) itself unless that would lose digits;  modes: those made so far,
+    by their statuses and resting points: the second run of two goes through them again.
     """
 
     frame: Frame
@@ -86,6 +88,7 @@ class Dynamics:
     loss: Loss
     slope: float = 0.0
     shared_kinks: Kinks | None = None
+    modes: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
     _neurons: dict[int, tuple[bytes, Neuron]] = field(
         default_factory=dict, repr=False, compare=False
     )

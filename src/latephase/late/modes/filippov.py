@@ -22,7 +22,6 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 from .dynamics import Dynamics
 from .linear_algebra import DEPENDENT
 from .mode import Mode
-from .modified import Field
 
 _VANISHED = 1e-290  # a pull below it holds nothing
 
@@ -80,6 +79,9 @@ def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:
         return np.zeros(0)
     if len(points) == 1:
         return np.clip(points @ drive / (points[0] @ points[0]), 0.0, most)
+    found = np.linalg.lstsq(points.T, drive, rcond=None)[0]
+    if (found >= 0).all() and (found <= most).all():
+        return np.asarray(found)
     from scipy.optimize import lsq_linear
 
     wide = np.maximum(most, 1e-300)
@@ -125,9 +127,5 @@ def statuses_beyond_zero(mode: Mode, j: int) -> Statuses:
 
 
 def _motion(mode: Mode, status: Statuses) -> Floats:
-    """d theta / ds (m, k) with these statuses (m, n)."""
-    trial = Mode.of(mode.dynamics, mode.theta, status, mode.resting)
-    if trial.live.size == 0:
-        return np.zeros_like(mode.theta)
-    beta = Field.of(trial, 0)(0.0, np.zeros(trial.rank))
-    return np.asarray((trial.basis @ beta).reshape(mode.theta.shape))
+    """The way in which theta (m, k) sets off with these statuses (m, n), of any length."""
+    return Mode.of(mode.dynamics, mode.theta, status, mode.resting).direction()

@@ -21,21 +21,24 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import SLIDING, Statuses
 
-from .dynamics import Dynamics
+from .dynamics import Dynamics, lengths
 from .linear_algebra import off_columns, spanned
 
 _SMALLEST = -1000  # binary exponent of a unit
+_REMEMBERED = 10_000_000  # numbers in the ways of modes that are remembered
 
 
 @dataclass(frozen=True)
 class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
-    status (m, n);  resting (n,): points at rest;  live: indices of the points that pull;
-    basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
-    pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
-    margins (n,) at entry;
-    slides: pairs (k, 2) whose multipliers may reach an end, needs and rooms (k, n) map pulls to
+    status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
+    pull (r, L): beta' = exp(log_drive) pull @ l, where pull is of size 1: with output weights of
+    1e-120 pulls of 1e240 move something;  gram (L, L): its columns' inner products;
+    ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
+    triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
+    reach (m, r): how far neurons move per unit of beta, at most;  margins (n,) at entry;
+    slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
     multiplier * room, and to the room.
     """
 
@@ -44,8 +47,11 @@ class Mode:
     status: Statuses
     resting: Bools
     live: Ints
-    basis: Floats
     pull: Floats
+    gram: Floats
+    ways: Floats
+    factor: Floats | None
+    reach: Floats
     log_drive: float
     margins: Floats
     slides: Ints
@@ -55,36 +61,50 @@ class Mode:
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode of statuses (m, n) entered at theta, with some points at rest (n,)."""
-        neurons = [dynamics.neuron(j, status[j], resting) for j in range(len(status))]
-        g = np.concatenate([neuron.gradients for neuron in neurons])
-        g, moving = off_columns(g, resting, dynamics.scale)
+        key = status.tobytes() + resting.tobytes()
+        made = dynamics.modes.get(key)
+        if made is None:
+            made = cls._made(dynamics, theta, status, resting)
+            if len(dynamics.modes) * made.ways.size < _REMEMBERED:
+                dynamics.modes[key] = made
+        return made.entered(theta)
+
+    @classmethod
+    def _made(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
+        """The mode made anew."""
+        gains, neurons = dynamics.gains(status), {}
+        serving = dynamics.signs * gains
+        g = serving[:, None, :] * dynamics.points.T
+        for j in map(int, np.flatnonzero((status == SLIDING).any(axis=1))):
+            neurons[j] = dynamics.neuron(j, status[j], resting)
+            g[j] = neurons[j].gradients
+        g, moving = off_columns(g.reshape(theta.size, -1), resting, dynamics.scale)
         live = np.flatnonzero(moving)
+        g = g if moving.all() else g[:, live]
         # A power of two next to the largest entry divides all without rounding.
-        largest = float(np.abs(g[:, live]).max(initial=0.0))
+        largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))
         power = max(math.frexp(largest)[1] - 1, _SMALLEST)
         unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        if dynamics.kinks.shared:  # of points on one ray one is enough, the others add rounding
-            place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
-            leads = np.flatnonzero(place == np.arange(len(live)))
-            basis, inside = spanned(g[:, live[leads]] / unit)
-            signs = dynamics.labels[live] * dynamics.labels[live[place]]
-            pull = inside[:, np.searchsorted(leads, place)] * (ratio * signs)
-        else:
-            basis, pull = spanned(g[:, live] / unit)
-        slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
+        ways, factor, pull = _spanned(dynamics, g / unit, live)
+        ways = ways / unit
+        slides = [(j, i) for j, one in neurons.items() for i in one.slides]
+        none = np.zeros((0, len(resting)))
         return cls(
-            dynamics,
-            theta,
-            status,
-            resting,
-            live,
-            basis / unit,
-            pull,
-            2 * math.log(unit),
-            _margins(dynamics, theta, status),
-            slides.reshape(-1, 2),
-            np.concatenate([neuron.needs for neuron in neurons]),
-            np.concatenate([neuron.rooms for neuron in neurons]),
+            dynamics=dynamics,
+            theta=theta,
+            status=status,
+            resting=resting,
+            live=live,
+            pull=np.ascontiguousarray(pull),
+            gram=pull.T @ pull,
+            ways=ways,
+            factor=factor,
+            reach=_reach(ways.reshape(len(ways), *theta.shape), factor),
+            log_drive=2 * math.log(unit),
+            margins=np.zeros(0),
+            slides=np.array(slides, np.int64).reshape(-1, 2),
+            needs=np.concatenate([none, *(one.needs for one in neurons.values())]),
+            rooms=np.concatenate([none, *(one.rooms for one in neurons.values())]),
         )
 
     def entered(self, theta: Floats) -> Mode:
@@ -93,8 +113,19 @@ class Mode:
 
     def parameters(self, beta: Floats) -> Floats:
         """theta (..., m, k) at beta (..., r)."""
-        moved = beta @ self.basis.T
+        moved = self._coefficients(beta) @ self.ways
         return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
+
+    def _coefficients(self, beta: Floats) -> Floats:
+        """What the ways are multiplied with (..., r) at beta (..., r)."""
+        return beta if self.factor is None else np.linalg.solve(self.factor, beta.T).T
+
+    def direction(self) -> Floats:
+        """The way in which theta sets off (m, k), of any length."""
+        log = self.dynamics.log_pull(self.margins[self.live])
+        pulls = np.exp(log - log.max(initial=-np.inf))
+        moved = self._coefficients(self.pull @ pulls) @ self.ways
+        return np.asarray(moved.reshape(self.theta.shape))
 
     def margins_at(self, beta: Floats) -> Floats:
         """q_i (n,) at beta (r,)."""
@@ -105,7 +136,12 @@ class Mode:
     @property
     def rank(self) -> int:
         """The dimension r of the motion."""
-        return self.basis.shape[1]
+        return len(self.pull)
+
+    @cached_property
+    def basis(self) -> Floats:
+        """Orthogonal, (m k, r): theta moves by basis @ beta."""
+        return np.asarray(self._coefficients(np.eye(self.rank)) @ self.ways).T
 
     @cached_property
     def neuron_basis(self) -> Floats:
@@ -115,7 +151,7 @@ class Mode:
     @property
     def moving(self) -> Bools:
         """Neurons (m,) that move at all."""
-        return np.asarray(self.neuron_basis.any(axis=(1, 2)))
+        return np.asarray(self.reach.any(axis=1))
 
     @property
     def sliding(self) -> bool:
@@ -132,3 +168,34 @@ def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
     """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
     a = dynamics.preactivations(theta) * dynamics.gains(status)
     return np.asarray((dynamics.signs * a).sum(axis=0))
+
+
+def _spanned(
+    dynamics: Dynamics, g: Floats, live: Ints
+) -> tuple[Floats, Floats | None, Floats]:
+    """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (m k, L) of live points.
+
+    Of points on one ray one is enough, the others add rounding.
+    """
+    leads, place, ratio = None, None, None
+    if dynamics.kinks.shared:
+        place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
+        leads = np.flatnonzero(place == np.arange(len(live)))
+        g = g[:, leads]
+    basis, inside = spanned(g, g.T @ g)
+    ways = np.ascontiguousarray((g if basis is None else basis).T)
+    factor = inside if basis is None else None
+    if leads is None:
+        return ways, factor, inside
+    signs = dynamics.labels[live] * dynamics.labels[live[place]]
+    return ways, factor, inside[:, np.searchsorted(leads, place)] * (ratio * signs)
+
+
+def _reach(ways: Floats, factor: Floats | None) -> Floats:
+    """How far neurons move (m, r) per unit of beta, at most; ways (r, m, k)."""
+    from scipy.linalg.lapack import dtrtri
+
+    norms = lengths(ways).T
+    if factor is None:
+        return norms
+    return np.asarray(norms @ np.abs(dtrtri(factor)[0]))

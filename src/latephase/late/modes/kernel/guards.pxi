@@ -1,0 +1,240 @@
+# What must stay positive while a mode lasts: pre-activations of watched pairs, multipliers of slides
+# and one minus these, as `guards.py` has them in NumPy.
+
+cdef double REPRESENTABLE = 600.0  # spread of ln l_i below which pulls are floats on one scale
+
+
+cdef class Guards:
+    """The guards of a mode of m neurons with k coordinates on n points, S slides.
+
+    factor (c, c): upper triangular, NULL if none;  ways (c, m k): theta moves by w @ ways, w being
+    beta, or where there is a factor the solution of factor @ w = beta;  theta (m, k) at entry;
+    sides (m, n): +1 and -1 of watched pairs, else 0;  slack (m, n), ends (S, 2): how far below 0 a
+    guard may go;  needs, rooms (S, n): as a mode has them;  margins (n,) at entry;  live (L,): the
+    points that pull;  unsure: error of a multiplier per 1 + max |q|.
+    """
+
+    cdef Field field
+    cdef Py_ssize_t m, k, n, S, c
+    cdef double unsure
+    cdef double* factor
+    cdef double* factor_t
+    cdef double* ways
+    cdef double* theta
+    cdef double* points_t
+    cdef double* sides
+    cdef double* slack
+    cdef double* ends
+    cdef double* needs
+    cdef double* rooms
+    cdef double* margins
+    cdef const long long[::1] live
+    cdef double* w
+    cdef double* at
+    cdef double* pairs
+    cdef double* inside
+    cdef double* multipliers
+    cdef double* q
+    cdef double* log
+    cdef Arena arena
+
+    def __init__(self, Field field, factor, const double[:, ::1] ways, const double[:, ::1] theta,
+                 const double[:, ::1] points, const double[:, ::1] sides, const double[:, ::1] slack,
+                 const double[:, ::1] ends, const double[:, ::1] needs, const double[:, ::1] rooms,
+                 const double[::1] margins, const long long[::1] live, double unsure):
+        cdef Py_ssize_t i, j, n = points.shape[0]
+        cdef Arena arena = Arena()
+        self.field, self.arena, self.live, self.unsure = field, arena, live, unsure
+        self.m, self.k, self.n, self.c = theta.shape[0], theta.shape[1], n, ways.shape[0]
+        self.S = needs.shape[0]
+        self.factor = self.factor_t = NULL
+        if factor is not None:
+            self.factor = arena.copy(factor)
+            self.factor_t = arena.take(self.c * self.c)
+            for i in range(self.c):
+                for j in range(self.c):
+                    self.factor_t[i * self.c + j] = self.factor[j * self.c + i]
+        self.ways, self.theta = arena.copy(ways), arena.copy(theta)
+        self.sides, self.slack = arena.copy(sides), arena.copy(slack)
+        self.ends, self.needs, self.rooms = arena.copy(ends), arena.copy(needs), arena.copy(rooms)
+        self.points_t, self.margins = arena.take(n * self.k), arena.take(n)
+        for i in range(n):
+            self.margins[i] = margins[i]
+            for j in range(self.k):
+                self.points_t[j * n + i] = points[i, j]
+        self.w, self.at = arena.take(self.c), arena.take(self.m * self.k)
+        self.pairs, self.inside = arena.take(self.m * n), arena.take(2 * self.S)
+        self.multipliers, self.q, self.log = arena.take(self.S), arena.take(n), arena.take(n)
+        self.open()
+
+    cdef void open(self) noexcept:
+        """Have all guards measured from where they start: rounding may leave a pair that has just
+        passed its kink an ulp on the wrong side."""
+        cdef Py_ssize_t p
+        cdef double* none = self.arena.take(self.field.r)
+        self.below(none)
+        for p in range(self.m * self.n):
+            self.slack[p] += fmax(-self.pairs[p], 0.0)
+        for p in range(2 * self.S):
+            self.ends[p] += fmax(-self.inside[p], 0.0)
+
+    cdef void carry(self, const double* beta) noexcept:
+        """w (c,) at beta (r,)."""
+        cdef Py_ssize_t i
+        memcpy(self.w, beta, self.c * sizeof(double))
+        if self.factor != NULL:
+            for i in range(self.c - 1, -1, -1):
+                self.w[i] /= self.factor[i * self.c + i]
+                add(self.w, -self.w[i], self.factor_t + i * self.c, i)
+
+    cdef void parameters(self, const double* beta, double* theta) noexcept:
+        """theta (m, k) at beta (r,)."""
+        cdef Py_ssize_t i, size = self.m * self.k
+        self.carry(beta)
+        memcpy(theta, self.theta, size * sizeof(double))
+        for i in range(self.c):
+            add(theta, self.w[i], self.ways + i * size, size)
+
+    cdef void margins_at(self, const double* beta, double* q) noexcept:
+        """q_i (n,) at beta (r,)."""
+        cdef Py_ssize_t i
+        memcpy(q, self.margins, self.n * sizeof(double))
+        fill(self.field.v, 0.0, self.field.L)
+        self.field.gather(beta, self.field.v)
+        for i in range(self.field.L):
+            q[self.live[i]] += self.field.v[i]
+
+    cdef bint below(self, const double* beta) noexcept:
+        """Whether a guard is below 0 at beta (r,); all are left in `pairs` (m, n), 0 where nothing
+        is watched, and `inside` (S, 2)."""
+        cdef Py_ssize_t j, l, p, n = self.n
+        cdef bint found = False
+        self.parameters(beta, self.at)
+        fill(self.pairs, 0.0, self.m * n)
+        for j in range(self.m):
+            for l in range(self.k):
+                add(self.pairs + j * n, self.at[j * self.k + l], self.points_t + l * n, n)
+        for p in range(self.m * n):
+            self.pairs[p] = self.sides[p] * (self.pairs[p] + self.sides[p] * self.slack[p])
+            found |= self.pairs[p] < 0
+        self.multiply(beta)
+        for p in range(2 * self.S):
+            found |= self.inside[p] < 0
+        return found
+
+    cdef double scaled_sum(self, const double* row, bint one_scale, double* top) noexcept:
+        """row (n,) @ exp(log), and ln of what it is in units of: of all terms, or where these are
+        not floats on one scale, of those that count, far below a point that is never fitted."""
+        cdef double total = 0.0
+        cdef Py_ssize_t i
+        top[0] = -1e300
+        for i in range(self.n):
+            if row[i] != 0 or one_scale:
+                top[0] = fmax(top[0], self.log[i])
+        for i in range(self.n):
+            if row[i] != 0:
+                total += row[i] * exp(self.log[i] - top[0])
+        return total
+
+    cdef void multiply(self, const double* beta) noexcept:
+        """The multipliers of the slides (S,), each in [0, 1] while it slides, and their guards."""
+        cdef double one, two, low = INFINITY, high = -INFINITY, off, needed, room, up = 0, down = 0
+        cdef Py_ssize_t i
+        if self.S == 0:
+            return
+        self.margins_at(beta, self.q)
+        for i in range(self.n):
+            self.log[i] = self.field.weight(self.q[i], &one, &two)
+            low, high = fmin(low, self.log[i]), fmax(high, self.log[i])
+        off = self.unsure * (1 + largest(self.q, self.n))
+        for i in range(self.S):
+            needed = self.scaled_sum(self.needs + i * self.n, high - low < REPRESENTABLE, &up)
+            room = self.scaled_sum(self.rooms + i * self.n, high - low < REPRESENTABLE, &down)
+            needed *= exp(fmin(fmax(up - down, -1e4), 700.0))
+            one = fmin(fmax(needed / room, -1.0), 2.0)
+            self.multipliers[i] = one
+            self.inside[2 * i] = one + off + self.ends[2 * i]
+            self.inside[2 * i + 1] = 1 - one + off + self.ends[2 * i + 1]
+
+    cdef thetas(self, double[:, ::1] betas):
+        """theta (T, m, k) at beta (T, r)."""
+        cdef double[:, :, ::1] found = np.empty((len(betas), self.m, self.k))
+        cdef Py_ssize_t row
+        for row in range(len(betas)):
+            self.parameters(&betas[row, 0], &found[row, 0, 0])
+        return np.asarray(found)
+
+    cdef forces(self):
+        """How the points that pull move theta, (L, m k)."""
+        cdef Py_ssize_t i, l, size = self.m * self.k
+        cdef double[:, ::1] found = np.zeros((self.field.L, size))
+        for i in range(self.field.L):
+            self.carry(self.field.pull_t + i * self.field.r)
+            for l in range(self.c):
+                add(&found[i, 0], self.w[l], self.ways + l * size, size)
+        return np.asarray(found)
+
+    cdef seen(self):
+        """The guards (m, n) and (S, 2) and the multipliers (S,) where they were last asked for."""
+        return (array(self.pairs, self.m, self.n), array(self.inside, self.S, 2),
+                array(self.multipliers, 1, self.S)[0])
+
+    cdef margins_seen(self, const double* beta):
+        """q_i (n,) at beta (r,)."""
+        self.margins_at(beta, self.q)
+        return array(self.q, 1, self.n)[0]
+
+    cdef Suspects suspects(self):
+        """The guards that are below 0 where they were last asked for."""
+        cdef Py_ssize_t p
+        return Suspects(
+            self,
+            [p for p in range(self.m * self.n) if self.pairs[p] < 0],
+            [p for p in range(2 * self.S) if self.inside[p] < 0],
+        )
+
+
+cdef class Suspects:
+    """Some guards: pairs (p,), places in (m, n), as functions rows (p, c + 1) of (w, 1), and ends
+    (e,) of slides, places in (S, 2);  values (p + e,)."""
+
+    cdef Guards guards
+    cdef list pairs, ends
+    cdef Py_ssize_t count
+    cdef double* rows
+    cdef double* values
+    cdef double* before
+    cdef Arena arena
+
+    def __init__(self, Guards guards, list pairs, list ends):
+        cdef Py_ssize_t p, i, l, j, place, c = guards.c, k = guards.k, size = guards.m * guards.k
+        cdef double x
+        self.guards, self.pairs, self.ends, self.arena = guards, pairs, ends, Arena()
+        self.count = len(pairs) + len(ends)
+        self.rows = self.arena.take(len(pairs) * (c + 1))
+        self.values = self.arena.take(self.count)
+        self.before = self.arena.take(self.count)
+        for p, place in enumerate(pairs):
+            j = place // guards.n
+            for l in range(k):
+                x = guards.sides[place] * guards.points_t[l * guards.n + place % guards.n]
+                for i in range(c):
+                    self.rows[p * (c + 1) + i] += x * guards.ways[i * size + j * k + l]
+                self.rows[p * (c + 1) + c] += x * guards.theta[j * k + l]
+            self.rows[p * (c + 1) + c] += guards.slack[place]
+
+    cdef double least(self, const double* beta) noexcept:
+        """The least of these guards at beta (r,); all are left in `values`."""
+        cdef Guards guards = self.guards
+        cdef Py_ssize_t p, c = guards.c, watched = self.count - len(self.ends)
+        cdef double found = INFINITY
+        guards.carry(beta)
+        for p in range(watched):
+            self.values[p] = dot(self.rows + p * (c + 1), guards.w, c) + self.rows[p * (c + 1) + c]
+        if self.ends:
+            guards.multiply(beta)
+            for p in range(watched, self.count):
+                self.values[p] = guards.inside[<Py_ssize_t> self.ends[p - watched]]
+        for p in range(self.count):
+            found = fmin(found, self.values[p])
+        return found

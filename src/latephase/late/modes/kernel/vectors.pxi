@@ -1,0 +1,74 @@
+# Vectors of doubles, and the memory that they lie in.
+
+cdef class Arena:
+    """Memory that lives as long as the arena."""
+
+    cdef void** blocks
+    cdef Py_ssize_t count, room
+
+    def __cinit__(self):
+        self.count, self.room = 0, 32
+        self.blocks = <void**> malloc(self.room * sizeof(void*))
+
+    def __dealloc__(self):
+        for i in range(self.count):
+            free(self.blocks[i])
+        free(self.blocks)
+
+    cdef double* take(self, Py_ssize_t size) except NULL:
+        """Memory for some doubles, all 0."""
+        if self.count == self.room:
+            self.room *= 2
+            self.blocks = <void**> realloc(self.blocks, self.room * sizeof(void*))
+        cdef double* found = <double*> calloc(max(size, 1), sizeof(double))
+        if found == NULL:
+            raise MemoryError
+        self.blocks[self.count] = found
+        self.count += 1
+        return found
+
+    cdef double* copy(self, const double[:, ::1] rows) except NULL:
+        """A copy of a matrix."""
+        cdef Py_ssize_t size = rows.shape[0] * rows.shape[1]
+        cdef double* found = self.take(size)
+        if size:
+            memcpy(found, &rows[0, 0], size * sizeof(double))
+        return found
+
+
+cdef inline void add(double* y, double a, const double* x, Py_ssize_t n) noexcept:
+    """y += a x."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] += a * x[i]
+
+
+cdef inline void fill(double* y, double a, Py_ssize_t n) noexcept:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = a
+
+
+cdef inline double dot(const double* x, const double* y, Py_ssize_t n) noexcept:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += x[i] * y[i]
+    return total
+
+
+cdef inline double largest(const double* x, Py_ssize_t n) noexcept:
+    """max |x_i|."""
+    cdef double top = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        top = fmax(top, fabs(x[i]))
+    return top
+
+
+cdef array(const double* rows, Py_ssize_t count, Py_ssize_t size):
+    """A copy (count, size) for NumPy."""
+    cdef double[:, ::1] found = np.empty((count, size))
+    if count * size:
+        memcpy(&found[0, 0], rows, count * size * sizeof(double))
+    return np.asarray(found)
