@@ -23,7 +23,8 @@ from .segment import Segment
 
 BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
 COMPILED = find_spec("latephase.late.modes.kernel.follower") is not None
-_KNOWN = {"exponential", "logistic"}  # losses that the kernel has
+if COMPILED:
+    from .by_kernel import LOGISTIC, follow_by_kernel
 
 
 def follow(
@@ -47,12 +48,12 @@ def follow(
     """
     if least_terms is None:
         least_terms = 1e-2 * mode.dynamics.terms(mode.theta)
+    if slack is None:
+        slack = np.zeros(mode.status.shape)
     if mode.live.size == 0:
         return _at_rest(mode, log_times, log_end)
     told = mode, order, log_times, log_end, tolerance, balanced, slack, least_terms
-    if COMPILED and mode.dynamics.loss.name in _KNOWN:
-        from .by_kernel import follow_by_kernel
-
+    if COMPILED and mode.dynamics.loss.name in LOGISTIC:
         return follow_by_kernel(*told, log_last)
     return follow_by_scipy(*told)
 

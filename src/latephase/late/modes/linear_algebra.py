@@ -87,7 +87,7 @@ def _regular_factor(gram: Floats) -> Floats | None:
     except np.linalg.LinAlgError:  # not positive definite: columns that nearly depend on others
         return None
     ends = factor.diagonal()
-    return np.ascontiguousarray(factor * lengths) if ends.min(initial=1.0) >= _REGULAR else None
+    return np.asarray(factor * lengths) if ends.min(initial=1.0) >= _REGULAR else None
 
 
 def _reflected(g: Floats) -> tuple[Floats, Floats]:

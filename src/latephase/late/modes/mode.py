@@ -95,7 +95,7 @@ class Mode:
             status=status,
             resting=resting,
             live=live,
-            pull=np.ascontiguousarray(pull),
+            pull=pull,
             gram=pull.T @ pull,
             ways=ways,
             factor=factor,
@@ -183,7 +183,7 @@ def _spanned(
         leads = np.flatnonzero(place == np.arange(len(live)))
         g = g[:, leads]
     basis, inside = spanned(g, g.T @ g)
-    ways = np.ascontiguousarray((g if basis is None else basis).T)
+    ways = np.asarray((g if basis is None else basis).T)
     factor = inside if basis is None else None
     if leads is None:
         return ways, factor, inside

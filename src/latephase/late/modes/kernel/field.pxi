@@ -1,18 +1,23 @@
 # The modified flow of a mode: d beta / ds = P forces, as `modified.py` has it in NumPy.
 
+cdef double SLOW = 1e-3  # of the rate of relaxation: a motion below it is slow
 cdef double LARGEST = 500.0  # exponents are cut here: trial points may be anywhere
 
 
 cdef class Field:
     """The field of a mode with L live points and r coordinates.
 
-    pull (r, L), pull_t its transpose;  margins (L,) at entry;  order: of the modified flow;
-    logistic: the loss, else exponential;  log_origin: ln c;  log_unit: what s is summed with first;
-    log_step: ln of the step size.
+    pull (r, L), pull_t its transpose;  gram (L, L): of the pull's columns;  margins (L,) of the
+    live points at entry, every (n,) of all;  order: of the modified flow;  logistic: the loss, else
+    exponential;  log_origin: ln c;  log_unit: what s is summed with first;  log_step: ln of the
+    step size;  slow: whether c is a time in which the mode moves, not relaxes.
     """
 
-    cdef Py_ssize_t r, L
+    cdef Py_ssize_t r, L, n
     cdef int order
+    cdef readonly bint slow
+    cdef const long long[:] live
+    cdef double* every
     cdef bint logistic
     cdef double log_origin, log_unit, log_step
     cdef double* pull
@@ -25,29 +30,64 @@ cdef class Field:
     cdef double* moved
     cdef Arena arena
 
-    def __init__(self, const double[:, ::1] pull, const double[::1] margins, int order, bint logistic,
-                 double log_origin, double log_unit, double log_step):
+    def __init__(self, const double[:, :] pull, const double[:, :] gram,
+                 const double[:] margins, const long long[:] live, int order, bint logistic,
+                 double log_drive, double log_step):
         cdef Py_ssize_t i, k
         self.arena = Arena()
-        self.r, self.L = pull.shape[0], pull.shape[1]
-        self.order, self.logistic = order, logistic
-        self.log_origin, self.log_unit, self.log_step = log_origin, log_unit, log_step
-        self.pull = self.arena.copy(pull)
+        self.r, self.L, self.n = pull.shape[0], pull.shape[1], margins.shape[0]
+        self.order, self.logistic, self.log_step = order, logistic, log_step
+        self.live = live
+        self.pull, self.every = self.arena.copy(pull), self.arena.take(self.n)
         self.pull_t = self.arena.take(self.r * self.L)
         self.margins = self.arena.take(self.L)
+        for i in range(self.n):
+            self.every[i] = margins[i]
         for i in range(self.L):
-            self.margins[i] = margins[i]
+            self.margins[i] = margins[live[i]]
             for k in range(self.r):
                 self.pull_t[i * self.r + k] = pull[k, i]
         self.first, self.second = self.arena.take(self.L), self.arena.take(self.L)
         self.u, self.v = self.arena.take(self.L), self.arena.take(self.L)
         self.moved = self.arena.take(self.r)
+        self.log_origin = self.own_time(gram, log_drive)
+        self.log_unit = self.log_origin + log_drive
+
+    cdef double own_time(self, const double[:, :] gram, double log_drive):
+        """ln of the mode's own time at entry, as `modified.Speed` has it; sets `slow`."""
+        cdef Py_ssize_t i, k
+        cdef double top = -INFINITY, rate = 0.0, move, total
+        for i in range(self.L):
+            self.u[i] = self.log_step + self.weight(self.margins[i], &self.v[i], &self.v[i])
+            top = fmax(top, self.u[i])
+        for i in range(self.L):
+            self.u[i] = exp(self.u[i] - top)
+        for i in range(self.L):
+            total = 0.0
+            for k in range(self.L):
+                total += fabs(gram[i, k]) * self.u[k]
+            rate = fmax(rate, total)
+        self.spread(self.u, self.moved)
+        fill(self.v, 0.0, self.L)
+        self.gather(self.moved, self.v)
+        move = largest(self.v, self.L)
+        self.slow = log(move) < log(rate) + log(SLOW)
+        return -(top + log_drive + log(move if self.slow else rate))
 
     cdef void gather(self, const double* beta, double* q) noexcept:
         """q (L,) += P^T beta."""
         cdef Py_ssize_t k
         for k in range(self.r):
             add(q, beta[k], self.pull + k * self.L, self.L)
+
+    cdef void margins_at(self, const double* beta, double* q) noexcept:
+        """q_i (n,) of all points at beta (r,)."""
+        cdef Py_ssize_t i
+        memcpy(q, self.every, self.n * sizeof(double))
+        fill(self.v, 0.0, self.L)
+        self.gather(beta, self.v)
+        for i in range(self.L):
+            q[self.live[i]] += self.v[i]
 
     cdef void spread(self, const double* f, double* speed) noexcept:
         """speed (r,) = P f."""

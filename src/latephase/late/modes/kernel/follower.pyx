@@ -7,7 +7,7 @@
     guards   what must stay positive while the mode lasts
 """
 
-from libc.math cimport INFINITY, ceil, exp, expm1, fabs, fmax, fmin, log, log1p, sqrt
+from libc.math cimport INFINITY, ceil, exp, expm1, fabs, fmax, fmin, hypot, log, log1p, sqrt
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
@@ -31,7 +31,6 @@ cdef double AS_LONG = 4.0  # times the time that the last mode has lasted: a fir
 cdef double SHORTEST = 1e-3  # in s: a first step
 cdef double INSTANT = 1e-12  # in s: over less than this the field is constant
 cdef double PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls for nothing
-cdef double SLOW = 1e-3  # of the rate of relaxation: a motion below it is slow
 
 REACHED, TRIGGERED, RESTS, RELAXED, FAILED = range(5)
 cdef enum Why:
@@ -41,9 +40,8 @@ cdef enum Why:
 cdef class Follower:
     """A mode on its way, at the solver's variable s and beta (r,).
 
-    scales (r,): of the solver;  scale (m k,): sizes of the coordinates;  log_balanced: ln of the
-    share of its pull that may be left of a point at rest;  whole: whether events wait for whole
-    times.
+    scale (m k,): sizes of the coordinates;  log_balanced: ln of the share of its pull that may be
+    left of a point at rest;  whole: whether events wait for whole times.
     """
 
     cdef Field field
@@ -59,13 +57,14 @@ cdef class Follower:
     cdef double* log
     cdef double* speed
     cdef double* sizes
-    cdef const double[::1] scale
+    cdef const double[:] scale
 
-    def __init__(self, Field field, Guards guards, const double[::1] scales, const double[::1] scale,
-                 double log_balanced, bint whole):
+    def __init__(self, Field field, Guards guards, const double[:] scale, double log_balanced,
+                 bint whole):
         cdef Py_ssize_t i
         cdef Arena arena = field.arena
-        self.field, self.guards, self.radau = field, guards, Radau(field, scales)
+        self.field, self.guards, self.radau = field, guards, Radau()
+        self.radau.open(field, guards.scales)
         self.landing = Landing(guards, self.radau, whole)
         self.now, self.part = self.radau.step(), self.radau.step()
         self.r, self.L, self.steps, self.work, self.s = field.r, field.L, 0, 0, 0.0
@@ -76,7 +75,7 @@ cdef class Follower:
         for i in range(self.L):
             self.sizes[i] = sqrt(dot(field.pull_t + i * self.r, field.pull_t + i * self.r, self.r))
 
-    def follow(self, const double[::1] times, double log_end, double log_last, double tolerance):
+    def follow(self, const double[:] times, double log_end, double log_last, double tolerance):
         """Follow the mode for a time exp(log_end), or until a guard falls below 0, or all that is
         fast has relaxed, or points have come to rest; then what `ended` returns.
 
@@ -112,7 +111,7 @@ cdef class Follower:
                 why = self.left()
         return self.ended(np.asarray(sampled)[:passed], why)
 
-    cdef at_once(self, const double[::1] times, double[:, ::1] sampled):
+    cdef at_once(self, const double[:] times, double[:, ::1] sampled):
         """A mode followed for so short a time that its field is constant."""
         cdef Py_ssize_t passed = 0, k
         self.field.speed(0.0, self.beta, self.log, self.speed)
@@ -134,7 +133,7 @@ cdef class Follower:
         for k in range(STAGES):
             landing.end_of(self.beta, self.now.z + k * self.r)
             if self.guards.below(self.ahead):
-                landing.some = self.guards.suspects()
+                landing.some = Suspects(self.guards, *self.guards.below_zero())
                 landing.land(self.s, self.beta, self.now, k, self.end, self.tolerance)
                 self.work += landing.work
                 why = _TRIGGERED if landing.hit else _FAILED
@@ -142,7 +141,7 @@ cdef class Follower:
         self.there = self.s + self.now.h + landing.distance
         return why
 
-    cdef Py_ssize_t sample(self, const double[::1] times, double[:, ::1] sampled, Py_ssize_t passed):
+    cdef Py_ssize_t sample(self, const double[:] times, double[:, ::1] sampled, Py_ssize_t passed):
         """Record the samples on the way to `there` by steps of their own; how many have passed."""
         cdef double at, asked
         cdef Py_ssize_t k
@@ -166,7 +165,7 @@ cdef class Follower:
         cdef double moves
         if self.s >= self.end:
             return _REACHED
-        if self.at_rest().any():
+        if self.may_rest() and self.resting().any():
             return _RESTS
         if self.steps % GLANCE == 0:
             self.field.speed(self.s, self.beta, self.log, self.speed)
@@ -177,50 +176,47 @@ cdef class Follower:
                 return _RELAXED
         return _FAILED
 
-    cdef at_rest(self):
-        """Live points (L,) that have pulled for long without moving: they have come to rest.
+    cdef bint may_rest(self):
+        """Whether any live point has pulled for long; `log` (L,) is ln(t l) of each."""
+        cdef double unit = self.field.log_time(self.s) - self.s - self.field.log_origin
+        cdef Py_ssize_t i
+        cdef bint found = False
+        self.field.log_pulls(self.s, self.beta, self.log)
+        for i in range(self.L):
+            self.log[i] += unit
+            found |= self.log[i] + 2 * log(self.sizes[i]) > PULLS
+        return found
+
+    cdef resting(self):
+        """Points (n,) that have pulled for long without moving: they have come to rest.
 
         Forces count in units of their coordinates: where x = 10001 and 10000 hold one another,
         what moves both is 1e-8 of what they pull with, and is all that matters.
         """
-        cdef Py_ssize_t i
-        cdef double top = self.field.log_pulls(self.s, self.beta, self.log)
-        cdef double unit = self.field.log_time(self.s) - self.s - self.field.log_origin
-        found = np.zeros(self.L, bool)
-        cdef bint old = False
-        for i in range(self.L):
-            old |= self.log[i] + unit + 2 * log(self.sizes[i]) > PULLS
-        if not old:
+        found = np.zeros(self.field.n, bool)
+        if not self.may_rest():
             return found
-        forces = self.guards.forces() / np.asarray(self.scale)
-        for i in range(self.L):
-            forces[i] *= exp(self.log[i] - top)
-        left = sqrt((forces.sum(axis=0) ** 2).sum()) / exp(self.log_balanced)
-        pulls = np.sqrt((forces ** 2).sum(axis=1)) > left
-        for i in range(self.L):
-            found[i] = pulls[i] and self.log[i] + unit + 2 * log(self.sizes[i]) > PULLS
+        log = array(self.log, 1, self.L)[0]
+        forces = self.guards.forces() / np.asarray(self.scale) * np.exp(log - log.max())[:, None]
+        left = np.linalg.norm(forces.sum(axis=0)) / exp(self.log_balanced)
+        old = log + 2 * np.log(array(self.sizes, 1, self.L)[0]) > PULLS
+        found[self.field.live] = old & (np.linalg.norm(forces, axis=1) > left)
         return found
 
     cdef ended(self, sampled, Why why):
         """Where the mode was left, and why: ln of the time since entry, theta (m, k) and margins
-        (n,) there, theta at the samples (passed, m, k), one of the words above, pairs (m, n) and
-        ends of slides (S, 2) below their guards, multipliers (S,), live points (L,) at rest, and
-        attempts at steps."""
+        (n,) there, theta at the samples (passed, m, k), one of the words above, pairs (m, n) below
+        their guards, statuses (m, n) that slides go over to, points (n,) at rest, and attempts at
+        steps."""
         cdef Guards guards = self.guards
-        cdef Suspects some = self.landing.some
-        thetas = guards.thetas(np.concatenate([sampled, [[self.beta[k] for k in range(self.r)]]]))
-        guards.below(self.beta)
-        pairs, inside, multipliers = guards.seen()
-        met, ends = pairs < 0, inside < 0
-        if why != _TRIGGERED:
-            met[:], ends[:] = False, False
-        elif not (met.any() or ends.any()):  # rounding hides it at its root
-            nearest = some.least(self.beta)
-            for p, place in enumerate(some.pairs):
-                met.flat[place] = some.values[p] <= nearest
-            for p, place in enumerate(some.ends):
-                ends.flat[place] = some.values[len(some.pairs) + p] <= nearest
-        margins = guards.margins_seen(self.beta)
-        count = len(sampled)
-        return (self.field.log_time(self.s), thetas[count], margins, thetas[:count], int(why), met,
-                ends, multipliers, self.at_rest(), self.work)
+        cdef Py_ssize_t count = len(sampled)
+        thetas = guards.thetas(np.concatenate([sampled, array(self.beta, 1, self.r)]))
+        pairs, ends = [], []
+        if why == _TRIGGERED:
+            guards.below(self.beta)
+            pairs, ends = guards.below_zero()
+            if not pairs and not ends:  # rounding hides it at its root
+                pairs, ends = self.landing.some.nearest(self.beta)
+        met, released_to = guards.triggered(pairs, ends)
+        return (self.field.log_time(self.s), thetas[count], guards.margins_seen(self.beta),
+                thetas[:count], int(why), met, released_to, self.resting(), self.work)

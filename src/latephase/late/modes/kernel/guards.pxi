@@ -1,21 +1,30 @@
 # What must stay positive while a mode lasts: pre-activations of watched pairs, multipliers of slides
 # and one minus these, as `guards.py` has them in NumPy.
 
+cdef enum:
+    INACTIVE, ACTIVE, SLIDING  # as `late/pattern.py` has them
+cdef double ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 cdef double REPRESENTABLE = 600.0  # spread of ln l_i below which pulls are floats on one scale
 
 
 cdef class Guards:
     """The guards of a mode of m neurons with k coordinates on n points, S slides.
 
-    factor (c, c): upper triangular, NULL if none;  ways (c, m k): theta moves by w @ ways, w being
+    factor (r, r): upper triangular, None if none;  ways (r, m k): theta moves by w @ ways, w being
     beta, or where there is a factor the solution of factor @ w = beta;  theta (m, k) at entry;
+    status (m, n): INACTIVE, ACTIVE or SLIDING;  slides (S, 2), needs, rooms (S, n), reach (m, r): as
+    a mode has them;  loose (m, n): how far below 0 guards may go, as shares;  sizes (m, n): of the
+    terms of pre-activations, at least;  unsure: error of a multiplier per 1 + max |q|;  bends:
+    whether there are kinks.
+
     sides (m, n): +1 and -1 of watched pairs, else 0;  slack (m, n), ends (S, 2): how far below 0 a
-    guard may go;  needs, rooms (S, n): as a mode has them;  margins (n,) at entry;  live (L,): the
-    points that pull;  unsure: error of a multiplier per 1 + max |q|.
+    guard may go;  scales (r,): how far coordinates may move for a change of 1 of a margin, or of
+    any moving neuron's pre-activations by their own size, about: what tolerances are relative to.
+    Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
     """
 
     cdef Field field
-    cdef Py_ssize_t m, k, n, S, c
+    cdef Py_ssize_t m, k, n, S, r
     cdef double unsure
     cdef double* factor
     cdef double* factor_t
@@ -27,8 +36,8 @@ cdef class Guards:
     cdef double* ends
     cdef double* needs
     cdef double* rooms
-    cdef double* margins
-    cdef const long long[::1] live
+    cdef double* scales
+    cdef const long long[:, :] slides
     cdef double* w
     cdef double* at
     cdef double* pairs
@@ -38,34 +47,70 @@ cdef class Guards:
     cdef double* log
     cdef Arena arena
 
-    def __init__(self, Field field, factor, const double[:, ::1] ways, const double[:, ::1] theta,
-                 const double[:, ::1] points, const double[:, ::1] sides, const double[:, ::1] slack,
-                 const double[:, ::1] ends, const double[:, ::1] needs, const double[:, ::1] rooms,
-                 const double[::1] margins, const long long[::1] live, double unsure):
-        cdef Py_ssize_t i, j, n = points.shape[0]
+    def __init__(self, Field field, factor, const double[:, :] ways,
+                 const double[:, :] theta, const double[:, :] points,
+                 const long long[:, :] status, const long long[:, :] slides,
+                 const double[:, :] needs, const double[:, :] rooms,
+                 const double[:, :] reach, const double[:, :] loose,
+                 const double[:, :] sizes, double unsure, bint bends):
+        cdef Py_ssize_t i, j, n = points.shape[0], r = field.r
         cdef Arena arena = Arena()
-        self.field, self.arena, self.live, self.unsure = field, arena, live, unsure
-        self.m, self.k, self.n, self.c = theta.shape[0], theta.shape[1], n, ways.shape[0]
+        self.field, self.arena, self.slides, self.unsure = field, arena, slides, unsure
+        self.m, self.k, self.n, self.r = theta.shape[0], theta.shape[1], n, r
         self.S = needs.shape[0]
         self.factor = self.factor_t = NULL
         if factor is not None:
-            self.factor = arena.copy(factor)
-            self.factor_t = arena.take(self.c * self.c)
-            for i in range(self.c):
-                for j in range(self.c):
-                    self.factor_t[i * self.c + j] = self.factor[j * self.c + i]
+            self.factor, self.factor_t = arena.copy(factor), arena.take(r * r)
+            for i in range(r):
+                for j in range(r):
+                    self.factor_t[i * r + j] = self.factor[j * r + i]
         self.ways, self.theta = arena.copy(ways), arena.copy(theta)
-        self.sides, self.slack = arena.copy(sides), arena.copy(slack)
-        self.ends, self.needs, self.rooms = arena.copy(ends), arena.copy(needs), arena.copy(rooms)
-        self.points_t, self.margins = arena.take(n * self.k), arena.take(n)
+        self.needs, self.rooms = arena.copy(needs), arena.copy(rooms)
+        self.points_t, self.log = arena.take(n * self.k), arena.take(n)
         for i in range(n):
-            self.margins[i] = margins[i]
             for j in range(self.k):
                 self.points_t[j * n + i] = points[i, j]
-        self.w, self.at = arena.take(self.c), arena.take(self.m * self.k)
+        self.w, self.at, self.q = arena.take(r), arena.take(self.m * self.k), arena.take(n)
         self.pairs, self.inside = arena.take(self.m * n), arena.take(2 * self.S)
-        self.multipliers, self.q, self.log = arena.take(self.S), arena.take(n), arena.take(n)
+        self.sides, self.slack = arena.take(self.m * n), arena.take(self.m * n)
+        self.ends, self.multipliers = arena.take(2 * self.S), arena.take(self.S)
+        self.scales = arena.take(r)
+        self.set_slack(status, reach, loose, sizes, bends)
         self.open()
+
+    cdef void set_slack(self, const long long[:, :] status, const double[:, :] reach,
+                        const double[:, :] loose, const double[:, :] sizes, bint bends):
+        """Set sides, slack, ends and scales."""
+        cdef Py_ssize_t i, j, l, p, n = self.n
+        cdef double term, size, own, longest = 0.0
+        cdef bint moves
+        for l in range(self.r):
+            self.scales[l] = largest(self.field.pull + l * self.field.L, self.field.L)
+        for i in range(n):
+            size = 0.0
+            for l in range(self.k):
+                size = hypot(size, self.points_t[l * n + i])
+            longest = fmax(longest, size)
+        for j in range(self.m):
+            own, moves = 0.0, False
+            for l in range(self.r):
+                moves |= reach[j, l] != 0
+            for i in range(n):
+                term, p = 0.0, j * n + i
+                for l in range(self.k):
+                    term += fabs(self.theta[j * self.k + l] * self.points_t[l * n + i])
+                size = fmax(term, sizes[j, i])
+                own = fmax(own, size)
+                self.slack[p] = ROUNDING * term + loose[j, i] * size
+                if moves and bends and status[j, i] != SLIDING:
+                    self.sides[p] = 1.0 if status[j, i] == ACTIVE else -1.0
+            if own > 0:
+                for l in range(self.r):
+                    self.scales[l] = fmax(self.scales[l], reach[j, l] * longest / own)
+        for l in range(self.r):
+            self.scales[l] = 1 / self.scales[l] if self.scales[l] > 0 else 1.0
+        for p in range(self.S):
+            self.ends[2 * p] = self.ends[2 * p + 1] = loose[self.slides[p, 0], self.slides[p, 1]]
 
     cdef void open(self) noexcept:
         """Have all guards measured from where they start: rounding may leave a pair that has just
@@ -81,28 +126,19 @@ cdef class Guards:
     cdef void carry(self, const double* beta) noexcept:
         """w (c,) at beta (r,)."""
         cdef Py_ssize_t i
-        memcpy(self.w, beta, self.c * sizeof(double))
+        memcpy(self.w, beta, self.r * sizeof(double))
         if self.factor != NULL:
-            for i in range(self.c - 1, -1, -1):
-                self.w[i] /= self.factor[i * self.c + i]
-                add(self.w, -self.w[i], self.factor_t + i * self.c, i)
+            for i in range(self.r - 1, -1, -1):
+                self.w[i] /= self.factor[i * self.r + i]
+                add(self.w, -self.w[i], self.factor_t + i * self.r, i)
 
     cdef void parameters(self, const double* beta, double* theta) noexcept:
         """theta (m, k) at beta (r,)."""
         cdef Py_ssize_t i, size = self.m * self.k
         self.carry(beta)
         memcpy(theta, self.theta, size * sizeof(double))
-        for i in range(self.c):
+        for i in range(self.r):
             add(theta, self.w[i], self.ways + i * size, size)
-
-    cdef void margins_at(self, const double* beta, double* q) noexcept:
-        """q_i (n,) at beta (r,)."""
-        cdef Py_ssize_t i
-        memcpy(q, self.margins, self.n * sizeof(double))
-        fill(self.field.v, 0.0, self.field.L)
-        self.field.gather(beta, self.field.v)
-        for i in range(self.field.L):
-            q[self.live[i]] += self.field.v[i]
 
     cdef bint below(self, const double* beta) noexcept:
         """Whether a guard is below 0 at beta (r,); all are left in `pairs` (m, n), 0 where nothing
@@ -142,7 +178,7 @@ cdef class Guards:
         cdef Py_ssize_t i
         if self.S == 0:
             return
-        self.margins_at(beta, self.q)
+        self.field.margins_at(beta, self.q)
         for i in range(self.n):
             self.log[i] = self.field.weight(self.q[i], &one, &two)
             low, high = fmin(low, self.log[i]), fmax(high, self.log[i])
@@ -170,28 +206,35 @@ cdef class Guards:
         cdef double[:, ::1] found = np.zeros((self.field.L, size))
         for i in range(self.field.L):
             self.carry(self.field.pull_t + i * self.field.r)
-            for l in range(self.c):
+            for l in range(self.r):
                 add(&found[i, 0], self.w[l], self.ways + l * size, size)
         return np.asarray(found)
 
-    cdef seen(self):
-        """The guards (m, n) and (S, 2) and the multipliers (S,) where they were last asked for."""
-        return (array(self.pairs, self.m, self.n), array(self.inside, self.S, 2),
-                array(self.multipliers, 1, self.S)[0])
-
     cdef margins_seen(self, const double* beta):
         """q_i (n,) at beta (r,)."""
-        self.margins_at(beta, self.q)
+        self.field.margins_at(beta, self.q)
         return array(self.q, 1, self.n)[0]
 
-    cdef Suspects suspects(self):
-        """The guards that are below 0 where they were last asked for."""
+    cdef tuple below_zero(self):
+        """The guards that are below 0 where they were last asked for: as in `Suspects`."""
         cdef Py_ssize_t p
-        return Suspects(
-            self,
+        return (
             [p for p in range(self.m * self.n) if self.pairs[p] < 0],
             [p for p in range(2 * self.S) if self.inside[p] < 0],
         )
+
+    cdef tuple triggered(self, list pairs, list ends):
+        """Which pairs (m, n) these guards are of, and the statuses (m, n) to which slides among
+        them go over, -1 elsewhere."""
+        cdef Py_ssize_t place
+        met, turned = np.zeros(self.m * self.n, bool), np.full(self.m * self.n, -1)
+        for place in pairs:
+            met[place] = True
+        for place in ends:
+            pair = self.slides[place // 2, 0] * self.n + self.slides[place // 2, 1]
+            met[pair] = True
+            turned[pair] = ACTIVE if self.multipliers[place // 2] > 0.5 else INACTIVE
+        return met.reshape(self.m, self.n), turned.reshape(self.m, self.n)
 
 
 cdef class Suspects:
@@ -207,7 +250,7 @@ cdef class Suspects:
     cdef Arena arena
 
     def __init__(self, Guards guards, list pairs, list ends):
-        cdef Py_ssize_t p, i, l, j, place, c = guards.c, k = guards.k, size = guards.m * guards.k
+        cdef Py_ssize_t p, i, l, j, place, c = guards.r, k = guards.k, size = guards.m * guards.k
         cdef double x
         self.guards, self.pairs, self.ends, self.arena = guards, pairs, ends, Arena()
         self.count = len(pairs) + len(ends)
@@ -226,7 +269,7 @@ cdef class Suspects:
     cdef double least(self, const double* beta) noexcept:
         """The least of these guards at beta (r,); all are left in `values`."""
         cdef Guards guards = self.guards
-        cdef Py_ssize_t p, c = guards.c, watched = self.count - len(self.ends)
+        cdef Py_ssize_t p, c = guards.r, watched = self.count - len(self.ends)
         cdef double found = INFINITY
         guards.carry(beta)
         for p in range(watched):
@@ -238,3 +281,12 @@ cdef class Suspects:
         for p in range(self.count):
             found = fmin(found, self.values[p])
         return found
+
+    cdef tuple nearest(self, const double* beta):
+        """Those that are least at beta (r,): pairs and ends."""
+        cdef double least = self.least(beta)
+        cdef Py_ssize_t p, watched = len(self.pairs)
+        return (
+            [self.pairs[p] for p in range(watched) if self.values[p] <= least],
+            [self.ends[p - watched] for p in range(watched, self.count) if self.values[p] <= least],
+        )

@@ -72,12 +72,13 @@ cdef class Radau:
     cdef double* guess
     cdef Arena arena
 
-    def __init__(self, Field field, const double[::1] scales):
-        cdef Py_ssize_t r = field.r, k
-        self.field, self.r, self.arena = field, r, Arena()
-        self.scales, self.f = self.arena.take(r), self.arena.take(field.L)
-        for k in range(r):
-            self.scales[k] = scales[k]
+    def __cinit__(self):
+        self.arena = Arena()
+
+    cdef void open(self, Field field, double* scales):
+        cdef Py_ssize_t r = field.r
+        self.field, self.r, self.scales = field, r, scales
+        self.f = self.arena.take(field.L)
         self.start, self.at, self.units = (
             self.arena.take(r), self.arena.take(r), self.arena.take(r))
         self.speeds, self.change, self.guess = (

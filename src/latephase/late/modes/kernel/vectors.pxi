@@ -27,12 +27,13 @@ cdef class Arena:
         self.count += 1
         return found
 
-    cdef double* copy(self, const double[:, ::1] rows) except NULL:
+    cdef double* copy(self, const double[:, :] rows) except NULL:
         """A copy of a matrix."""
-        cdef Py_ssize_t size = rows.shape[0] * rows.shape[1]
-        cdef double* found = self.take(size)
-        if size:
-            memcpy(found, &rows[0, 0], size * sizeof(double))
+        cdef Py_ssize_t i, j, size = rows.shape[1]
+        cdef double* found = self.take(rows.shape[0] * size)
+        for i in range(rows.shape[0]):
+            for j in range(size):
+                found[i * size + j] = rows[i, j]
         return found
 
 
