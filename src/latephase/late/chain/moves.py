@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.follow import BALANCED, follow
 from latephase.late.modes.mode import Mode
@@ -93,16 +93,17 @@ def move_by_mode(
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
     controls, dynamics, discrete = task.controls, task.dynamics, task.dynamics.method.discrete
     # Where it is entered: sliding pairs on their kinks.
-    account = account.charged(dynamics, _entry_error(task, state, mode))
+    if discrete:
+        account = account.charged(dynamics, _entry_error(task, state, mode))
     if mode.sliding:
         mode = _on_kinks(mode)
 
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
-    logs = np.array([state.now.log_until(t) for t in task.times[state.passed :]])
+    logs = state.now.logs_until(task.clock.after(state.passed))
     log_left = state.now.log_until(task.until)
     order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
-    doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
+    doublings = np.minimum(np.maximum(state.counts.brief_ends - _GRACE, 0), _LOOSEST)
     slack = np.asarray(tolerance * (2.0**doublings - 1))
     balanced = BALANCED / controls.caution
     log_last = math.inf if state.last is None else state.last.log_time
@@ -129,8 +130,6 @@ def move_by_mode(
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
     to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
-    if not task.dynamics.method.discrete:
-        return np.zeros(len(state.theta))
     a = task.dynamics.preactivations(state.theta)
     kicks = Kicks.of(task.dynamics, state.theta, a)
     if not mode.sliding:
@@ -165,13 +164,13 @@ def _log_losses(
     """ln L before a mode, above which it cannot be after it, and after it; that of a flow also as
     theta (m, k) has it, which is another one where digits are lost."""
     dynamics = mode.dynamics
-    before = float(dynamics.loss.log_loss(mode.margins))
     after = float(dynamics.loss.log_loss(found.margins))
     if dynamics.method.discrete:
-        return before, after
+        return float(dynamics.loss.log_loss(mode.margins)), after
     seen = float(dynamics.log_loss(theta))
-    after = max(after, seen) if np.isfinite(seen) else math.nan
-    return min(before, state.lowest_log_loss), after
+    after = max(after, seen) if math.isfinite(seen) else math.nan
+    before = state.lowest_log_loss
+    return before if before < math.inf else float(dynamics.loss.log_loss(mode.margins)), after
 
 
 def _arrived(
@@ -196,7 +195,6 @@ def _arrived(
         or counts.brief_modes > _MOST_BRIEF + mode.status.size
         or counts.solver_steps > _MOST_WORK
     )
-    was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, theta))
     return replace(
         state,
         theta=theta,
@@ -212,7 +210,18 @@ def _arrived(
             on_kinks=(mode.status == SLIDING) | found.triggered,
             triggered=found.triggered,
             released_to=found.released_to,
-            at_zero=found.triggered.any(axis=1) & is_zero & ~was_zero,
+            at_zero=_come_to_zero(task, mode, found),
         ),
         outcome=Outcome.budget_exhausted if unresolved else None,
     )
+
+
+def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:
+    """Neurons (m,) that a segment has brought to length 0 and that have ended it."""
+    result = found.triggered.any(axis=1)
+    there = np.flatnonzero(result)
+    was_zero, is_zero = (
+        lengths(theta[there]) <= task.zero_length[there] for theta in (mode.theta, found.theta)
+    )
+    result[there] = is_zero & ~was_zero
+    return np.asarray(result)

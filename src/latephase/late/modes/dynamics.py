@@ -131,6 +131,10 @@ class Dynamics:
         """What part of each point's pull a neuron feels, (m, n)."""
         return gains(status, self.slope)
 
+    def serves(self, status: Statuses, points: Bools) -> Bools:
+        """Neurons (m,) that feel the pull of one of some points (n,)."""
+        return np.asarray((self.gains(status)[:, points] > 0).any(axis=1))
+
     @cached_property
     def signs(self) -> Floats:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""

@@ -46,24 +46,19 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
     points, kinks = dynamics.points, dynamics.kinks
     jumps = kinks.totals((1 - dynamics.slope) * pulls)
     leads = near & kinks.leads
-    up, down = leads & (jumps >= 0), np.flatnonzero(leads & (jumps < 0))
-    held, most = near & (jumps < 0)[kinks.first], -jumps[down]
-    below = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
-    result = np.where(near, below, status)
-    for _ in range(2 * near.sum() + 1):
-        drive = (pulls * dynamics.gains(np.where(held, below, result))) @ points
-        multipliers = _shortest(points[down], drive, most)
-        velocity = drive - multipliers @ points[down]
-        # Active where a multiplier is 1, inactive where it is 0, sliding between; a solver may stop
-        # an ulp short of a bound, at a velocity that says on which side it is.
-        ends = np.where(multipliers >= most, ACTIVE, SLIDING)
-        ends = np.where(multipliers <= 0, INACTIVE, ends)
-        rises = points[down] @ velocity
-        passed = np.where(rises > 0, ACTIVE, INACTIVE)
-        lengths = dynamics.point_lengths[down]
-        still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
-        moves = (ends == SLIDING) & (np.abs(rises) > still)
-        result[down] = np.where((most <= _VANISHED) | moves, passed, ends)
+    up, down = np.flatnonzero(leads & (jumps >= 0)), np.flatnonzero(leads & (jumps < 0))
+    held, most, below = near & (jumps < 0)[kinks.first], -jumps[down], points[down]
+    inside = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
+    result = np.where(near, inside, status)
+    for _ in range(2 * len(up) + 1):
+        drive = (pulls * dynamics.gains(np.where(held, inside, result))) @ points
+        velocity = drive
+        if len(down):
+            multipliers = _shortest(below, drive, most)
+            velocity = drive - multipliers @ below
+            lengths = dynamics.point_lengths[down]
+            still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
+            result[down] = _held(multipliers, most, below @ velocity, still)
         risen = np.where(points[up] @ velocity > 0, ACTIVE, INACTIVE)
         settled = (result[up] == risen).all()
         result[up] = risen
@@ -71,6 +66,16 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
         if settled:
             break
     return result
+
+
+def _held(multipliers: Floats, most: Floats, rises: Floats, still: Floats) -> Statuses:
+    """Statuses (h,) of kinks that are held by multipliers of at most so much, while their
+    pre-activations rise: active where a multiplier is 1, inactive where it is 0, sliding between; a
+    solver may stop an ulp short of a bound, at a velocity that says on which side it is."""
+    ends = np.where(multipliers >= most, ACTIVE, SLIDING)
+    ends = np.where(multipliers <= 0, INACTIVE, ends)
+    moves = (ends == SLIDING) & (np.abs(rises) > still)
+    return np.where((most <= _VANISHED) | moves, np.where(rises > 0, ACTIVE, INACTIVE), ends)
 
 
 def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:

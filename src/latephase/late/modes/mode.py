@@ -158,11 +158,6 @@ class Mode:
         """Whether a pair slides."""
         return bool((self.status == SLIDING).any())
 
-    @property
-    def serving_resting(self) -> Bools:
-        """Neurons (m,) that a point at rest pulls."""
-        return np.asarray((self.dynamics.gains(self.status)[:, self.resting] > 0).any(axis=1))
-
 
 def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
     """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
