@@ -96,7 +96,7 @@ def move_by_mode(
     if discrete:
         account = account.charged(dynamics, _entry_error(task, state, mode))
     if mode.sliding:
-        mode = _on_kinks(mode)
+        mode = mode.on_kinks()
 
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
     logs = state.now.logs_until(task.clock.after(state.passed))
@@ -138,15 +138,6 @@ def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     if state.last is not None:
         begins &= state.last.status != SLIDING
     return np.asarray((KICKS * kicks.kick * begins).max(axis=1))
-
-
-def _on_kinks(mode: Mode) -> Mode:
-    """The mode with sliding pairs on their kinks, along the way that their points kick them."""
-    theta = mode.theta.copy()
-    for j in map(int, np.flatnonzero((mode.status == SLIDING).any(axis=1))):
-        off = mode.dynamics.neuron(j, mode.status[j], mode.resting).off
-        theta[j] = off @ (off.T @ theta[j])
-    return mode.entered(theta)
 
 
 def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
@@ -219,9 +210,8 @@ def _arrived(
 def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:
     """Neurons (m,) that a segment has brought to length 0 and that have ended it."""
     result = found.triggered.any(axis=1)
-    there = np.flatnonzero(result)
-    was_zero, is_zero = (
-        lengths(theta[there]) <= task.zero_length[there] for theta in (mode.theta, found.theta)
-    )
-    result[there] = is_zero & ~was_zero
+    result &= np.abs(found.theta).max(axis=1) <= task.zero_length  # hardly ever
+    if result.any():
+        was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, found.theta))
+        result &= is_zero & ~was_zero
     return np.asarray(result)

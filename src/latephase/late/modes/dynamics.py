@@ -71,6 +71,17 @@ class Neuron:
 
 
 @dataclass(frozen=True)
+class Gradients:
+    """Gradients g (m, k, n) of the margins with some statuses (m, n) and points at rest (n,), and
+    the neurons that slide."""
+
+    status: Statuses
+    resting: Bools
+    g: Floats
+    neurons: dict[int, Neuron]
+
+
+@dataclass(frozen=True)
 class Dynamics:
     """What stays fixed while m neurons are trained on n points of d features.
 
@@ -89,9 +100,7 @@ class Dynamics:
     slope: float = 0.0
     shared_kinks: Kinks | None = None
     modes: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
-    _neurons: dict[int, tuple[bytes, Neuron]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _last: dict[str, Gradients] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, problem: Problem) -> Dynamics:
@@ -140,14 +149,27 @@ class Dynamics:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.output_weights, self.labels)
 
-    def neuron(self, j: int, status: Statuses, resting: Bools) -> Neuron:
-        """Neuron j in a mode of statuses (n,) with points at rest (n,); the last one asked for is
-        remembered, since most modes differ in one neuron."""
-        key = status.tobytes() + resting.tobytes()
-        if self._neurons.get(j, (b"",))[0] != key:
-            kind = self.slope, self.kinks
-            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, resting, *kind)
-        return self._neurons[j][1]
+    def gradients(self, status: Statuses, resting: Bools) -> Gradients:
+        """The gradients of margins with statuses (m, n) and points at rest (n,), made from the last
+        ones asked for: most modes differ in one neuron."""
+        last = self._last.get("gradients")
+        known = last is not None and np.array_equal(last.resting, resting)
+        if last is not None and known:
+            changed = np.flatnonzero((status != last.status).any(axis=1))
+            g, neurons = last.g.copy(), last.neurons.copy()
+        else:
+            changed, neurons = np.arange(len(status)), {}
+            g = np.empty((*status.shape[:1], *self.points.T.shape))
+        serving, slides = self.signs * self.gains(status), status == SLIDING
+        for j in changed.tolist():
+            neurons.pop(j, None)
+            g[j] = serving[j] * self.points.T
+            if slides[j].any():
+                told = self.frame, self.signs[j], status[j], resting, self.slope, self.kinks
+                neurons[j] = Neuron.of(*told)
+                g[j] = neurons[j].gradients
+        self._last["gradients"] = found = Gradients(status, resting, g, neurons)
+        return found
 
     def preactivations(self, theta: Floats) -> Floats:
         """a_ji (..., m, n)."""

@@ -8,6 +8,8 @@ forms for two points.)
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
@@ -25,19 +27,29 @@ def complement(columns: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """
     from scipy.linalg import qr
 
+    if columns.shape[1] == 1 and columns.any():
+        return _off_column(columns[:, 0], scale)
     order = np.argsort(-scale, kind="stable")
     q, r, places = qr(columns[order], pivoting=True)
-    if columns.shape[1] == 1:
-        rank = int(columns.any())
-    else:
-        values = np.linalg.svd(columns / scale[:, None], compute_uv=False)
-        rank = int((values > DEPENDENT * values.max(initial=0.0)).sum())
+    values = np.linalg.svd(columns / scale[:, None], compute_uv=False)
+    rank = int((values > DEPENDENT * values.max(initial=0.0)).sum())
     top = r[:rank]
     sizes = np.abs(top).max(axis=1, initial=0.0)[:, None]
     inverse = np.empty((columns.shape[1], len(columns)))
     inverse[places] = (np.linalg.pinv(top / sizes) / sizes.T) @ q[:, :rank].T
     back = np.argsort(order)
     return q[back][:, rank:], inverse[:, back]
+
+
+def _off_column(column: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """The same of one column (k,) other than 0: one reflection, of the row of largest scale."""
+    unit = np.abs(column).max()
+    way, first = column / unit, int(scale.argmax())
+    length = math.sqrt(way @ way)
+    mirror = way.copy()
+    mirror[first] += math.copysign(length, way[first])
+    q = np.eye(len(way)) - np.outer(mirror, mirror / (length * abs(mirror[first])))
+    return np.delete(q, first, axis=1), (way / length**2 / unit)[None]
 
 
 def off_columns(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]:

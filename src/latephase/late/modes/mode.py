@@ -19,9 +19,9 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import SLIDING, Statuses
+from latephase.late.pattern import Statuses
 
-from .dynamics import Dynamics, lengths
+from .dynamics import Dynamics
 from .linear_algebra import off_columns, spanned
 
 _SMALLEST = -1000  # binary exponent of a unit
@@ -37,7 +37,8 @@ class Mode:
     1e-120 pulls of 1e240 move something;  gram (L, L): its columns' inner products;
     ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
     triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
-    reach (m, r): how far neurons move per unit of beta, at most;  margins (n,) at entry;
+    held (h,): neurons that slide, offs (h, k, k): orthonormal bases of how they may, with columns
+    of 0;  reach (m, r): how far neurons move per unit of beta, at most;  margins (n,) at entry;
     slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
     multiplier * room, and to the room.
     """
@@ -51,6 +52,8 @@ class Mode:
     gram: Floats
     ways: Floats
     factor: Floats | None
+    held: Ints
+    offs: Floats
     reach: Floats
     log_drive: float
     margins: Floats
@@ -72,13 +75,9 @@ class Mode:
     @classmethod
     def _made(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode made anew."""
-        gains, neurons = dynamics.gains(status), {}
-        serving = dynamics.signs * gains
-        g = serving[:, None, :] * dynamics.points.T
-        for j in map(int, np.flatnonzero((status == SLIDING).any(axis=1))):
-            neurons[j] = dynamics.neuron(j, status[j], resting)
-            g[j] = neurons[j].gradients
-        g, moving = off_columns(g.reshape(theta.size, -1), resting, dynamics.scale)
+        found = dynamics.gradients(status, resting)
+        neurons = dict(sorted(found.neurons.items()))
+        g, moving = off_columns(found.g.reshape(theta.size, -1), resting, dynamics.scale)
         live = np.flatnonzero(moving)
         g = g if moving.all() else g[:, live]
         # A power of two next to the largest entry divides all without rounding.
@@ -99,6 +98,8 @@ class Mode:
             gram=pull.T @ pull,
             ways=ways,
             factor=factor,
+            held=np.array(list(neurons), np.int64),
+            offs=_padded([one.off for one in neurons.values()], theta.shape[1]),
             reach=_reach(ways.reshape(len(ways), *theta.shape), factor),
             log_drive=2 * math.log(unit),
             margins=np.zeros(0),
@@ -110,6 +111,14 @@ class Mode:
     def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
         return replace(self, theta=theta, margins=_margins(self.dynamics, theta, self.status))
+
+    def on_kinks(self) -> Mode:
+        """The same mode with sliding pairs on their kinks, along the way that their points kick
+        them."""
+        theta = self.theta.copy()
+        along = np.einsum("hkr,hk->hr", self.offs, theta[self.held])
+        theta[self.held] = np.einsum("hkr,hr->hk", self.offs, along)
+        return self.entered(theta)
 
     def parameters(self, beta: Floats) -> Floats:
         """theta (..., m, k) at beta (..., r)."""
@@ -156,7 +165,7 @@ class Mode:
     @property
     def sliding(self) -> bool:
         """Whether a pair slides."""
-        return bool((self.status == SLIDING).any())
+        return self.held.size > 0
 
 
 def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
@@ -190,7 +199,15 @@ def _reach(ways: Floats, factor: Floats | None) -> Floats:
     """How far neurons move (m, r) per unit of beta, at most; ways (r, m, k)."""
     from scipy.linalg.lapack import dtrtri
 
-    norms = lengths(ways).T
+    norms = math.sqrt(ways.shape[2]) * np.abs(ways).max(axis=2, initial=0.0).T
     if factor is None:
         return norms
     return np.asarray(norms @ np.abs(dtrtri(factor)[0]))
+
+
+def _padded(offs: list[Floats], k: int) -> Floats:
+    """Matrices (k, .) with columns of 0 behind, (h, k, k)."""
+    found = np.zeros((len(offs), k, k))
+    for one, off in zip(found, offs, strict=True):
+        one[:, : off.shape[1]] = off
+    return found

@@ -76,9 +76,7 @@ cdef class Field:
 
     cdef void gather(self, const double* beta, double* q) noexcept:
         """q (L,) += P^T beta."""
-        cdef Py_ssize_t k
-        for k in range(self.r):
-            add(q, beta[k], self.pull + k * self.L, self.L)
+        combine(q, beta, self.pull, self.r, self.L)
 
     cdef void margins_at(self, const double* beta, double* q) noexcept:
         """q_i (n,) of all points at beta (r,)."""
@@ -91,10 +89,8 @@ cdef class Field:
 
     cdef void spread(self, const double* f, double* speed) noexcept:
         """speed (r,) = P f."""
-        cdef Py_ssize_t i
         fill(speed, 0.0, self.r)
-        for i in range(self.L):
-            add(speed, f[i], self.pull_t + i * self.r, self.r)
+        combine(speed, f, self.pull_t, self.L, self.r)
 
     cdef double weight(self, double q, double* one, double* two) noexcept:
         """ln w, with -w'/w and w''/w, of the weight w = -loss'(q), as the table of losses has it."""

@@ -134,22 +134,20 @@ cdef class Guards:
 
     cdef void parameters(self, const double* beta, double* theta) noexcept:
         """theta (m, k) at beta (r,)."""
-        cdef Py_ssize_t i, size = self.m * self.k
+        cdef Py_ssize_t size = self.m * self.k
         self.carry(beta)
         memcpy(theta, self.theta, size * sizeof(double))
-        for i in range(self.r):
-            add(theta, self.w[i], self.ways + i * size, size)
+        combine(theta, self.w, self.ways, self.r, size)
 
     cdef bint below(self, const double* beta) noexcept:
         """Whether a guard is below 0 at beta (r,); all are left in `pairs` (m, n), 0 where nothing
         is watched, and `inside` (S, 2)."""
-        cdef Py_ssize_t j, l, p, n = self.n
+        cdef Py_ssize_t j, p, n = self.n
         cdef bint found = False
         self.parameters(beta, self.at)
         fill(self.pairs, 0.0, self.m * n)
         for j in range(self.m):
-            for l in range(self.k):
-                add(self.pairs + j * n, self.at[j * self.k + l], self.points_t + l * n, n)
+            combine(self.pairs + j * n, self.at + j * self.k, self.points_t, self.k, n)
         for p in range(self.m * n):
             self.pairs[p] = self.sides[p] * (self.pairs[p] + self.sides[p] * self.slack[p])
             found |= self.pairs[p] < 0
@@ -202,12 +200,11 @@ cdef class Guards:
 
     cdef forces(self):
         """How the points that pull move theta, (L, m k)."""
-        cdef Py_ssize_t i, l, size = self.m * self.k
+        cdef Py_ssize_t i, size = self.m * self.k
         cdef double[:, ::1] found = np.zeros((self.field.L, size))
         for i in range(self.field.L):
             self.carry(self.field.pull_t + i * self.field.r)
-            for l in range(self.r):
-                add(&found[i, 0], self.w[l], self.ways + l * size, size)
+            combine(&found[i, 0], self.w, self.ways, self.r, size)
         return np.asarray(found)
 
     cdef margins_seen(self, const double* beta):

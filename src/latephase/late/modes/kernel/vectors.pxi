@@ -44,6 +44,21 @@ cdef inline void add(double* y, double a, const double* x, Py_ssize_t n) noexcep
         y[i] += a * x[i]
 
 
+cdef void combine(double* y, const double* a, const double* rows, Py_ssize_t count,
+                  Py_ssize_t n) noexcept:
+    """y (n,) += a (count,) @ rows (count, n): four rows at a time, since memory is what it takes."""
+    cdef Py_ssize_t i, l
+    cdef double a0, a1, a2, a3
+    cdef const double *x
+    for i in range(0, count - 3, 4):
+        a0, a1, a2, a3 = a[i], a[i + 1], a[i + 2], a[i + 3]
+        x = rows + i * n
+        for l in range(n):
+            y[l] += (a0 * x[l] + a1 * x[n + l]) + (a2 * x[2 * n + l] + a3 * x[3 * n + l])
+    for i in range(count - count % 4, count):
+        add(y, a[i], rows + i * n, n)
+
+
 cdef inline void fill(double* y, double a, Py_ssize_t n) noexcept:
     cdef Py_ssize_t i
     for i in range(n):
