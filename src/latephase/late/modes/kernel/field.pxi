@@ -59,14 +59,14 @@ cdef class Field:
         cdef double top = -INFINITY, rate = 0.0, move, total
         for i in range(self.L):
             self.u[i] = self.log_step + self.weight(self.margins[i], &self.v[i], &self.v[i])
-            top = fmax(top, self.u[i])
+            top = larger(top, self.u[i])
         for i in range(self.L):
             self.u[i] = exp(self.u[i] - top)
         for i in range(self.L):
             total = 0.0
             for k in range(self.L):
                 total += fabs(gram[i, k]) * self.u[k]
-            rate = fmax(rate, total)
+            rate = larger(rate, total)
         self.spread(self.u, self.moved)
         fill(self.v, 0.0, self.L)
         self.gather(self.moved, self.v)
@@ -98,7 +98,7 @@ cdef class Field:
         if not self.logistic:
             one[0] = two[0] = 1.0
             return -q
-        log = -(fmax(q, 0.0) + log1p(exp(-fabs(q))))
+        log = -(larger(q, 0.0) + log1p(exp(-fabs(q))))
         w = exp(log)
         one[0], two[0] = 1 - w, (1 - w) * (1 - 2 * w)
         return log
@@ -111,12 +111,12 @@ cdef class Field:
         self.gather(beta, f)
         for i in range(self.L):
             log = self.weight(f[i], &self.first[i], &self.second[i])
-            f[i] = exp(fmin(unit + (self.log_step + log), LARGEST))
+            f[i] = exp(smaller(unit + (self.log_step + log), LARGEST))
 
     cdef void back(self, double s, const double* f, double* u) noexcept:
         """u (L,) = P^T P f / (t + c)."""
         cdef Py_ssize_t i
-        cdef double shrink = exp(fmin(-s - self.log_origin, LARGEST))
+        cdef double shrink = exp(smaller(-s - self.log_origin, LARGEST))
         self.spread(f, self.moved)
         fill(u, 0.0, self.L)
         self.gather(self.moved, u)
@@ -168,4 +168,4 @@ cdef class Field:
     cdef double solver_time(self, double log_time) noexcept:
         """The solver's variable s = ln(1 + t / c) at a time since entry."""
         cdef double x = log_time - self.log_origin
-        return fmax(x, 0.0) + log1p(exp(-fabs(x)))
+        return larger(x, 0.0) + log1p(exp(-fabs(x)))

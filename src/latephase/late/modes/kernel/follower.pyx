@@ -7,7 +7,7 @@
     guards   what must stay positive while the mode lasts
 """
 
-from libc.math cimport INFINITY, ceil, exp, expm1, fabs, fmax, fmin, hypot, log, log1p, sqrt
+from libc.math cimport INFINITY, ceil, exp, expm1, fabs, hypot, log, log1p, sqrt
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
@@ -90,10 +90,10 @@ cdef class Follower:
         self.end, self.tolerance = self.field.solver_time(log_end), tolerance
         if self.end < INSTANT:
             return self.at_once(times, sampled)
-        h = fmax(AS_LONG * self.field.solver_time(log_last), SHORTEST)
-        h = fmin(h, tolerance ** FIRST)
+        h = larger(AS_LONG * self.field.solver_time(log_last), SHORTEST)
+        h = smaller(h, tolerance ** FIRST)
         while why == _FAILED and self.work < MOST_STEPS:
-            h = fmax(fmin(h, self.end - self.s), SMALLEST)
+            h = larger(smaller(h, self.end - self.s), SMALLEST)
             self.radau.advance(self.s, self.beta, h, self.now, True, self.tolerance, self.now)
             self.work += self.now.work
             if self.now.h == 0:  # rounding keeps the solver from its tolerance
@@ -149,7 +149,7 @@ cdef class Follower:
             at = self.field.solver_time(times[passed])
             if at > self.there:
                 break
-            asked = fmax(at - self.s, SMALLEST)
+            asked = larger(at - self.s, SMALLEST)
             self.radau.advance(self.s, self.beta, asked, self.now, False, self.tolerance, self.part)
             if self.part.h < asked:
                 self.radau.along(self.now.z, asked / self.now.h, self.speed)

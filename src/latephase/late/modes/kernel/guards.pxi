@@ -90,7 +90,7 @@ cdef class Guards:
             size = 0.0
             for l in range(self.k):
                 size = hypot(size, self.points_t[l * n + i])
-            longest = fmax(longest, size)
+            longest = larger(longest, size)
         for j in range(self.m):
             own, moves = 0.0, False
             for l in range(self.r):
@@ -99,14 +99,14 @@ cdef class Guards:
                 term, p = 0.0, j * n + i
                 for l in range(self.k):
                     term += fabs(self.theta[j * self.k + l] * self.points_t[l * n + i])
-                size = fmax(term, sizes[j, i])
-                own = fmax(own, size)
+                size = larger(term, sizes[j, i])
+                own = larger(own, size)
                 self.slack[p] = ROUNDING * term + loose[j, i] * size
                 if moves and bends and status[j, i] != SLIDING:
                     self.sides[p] = 1.0 if status[j, i] == ACTIVE else -1.0
             if own > 0:
                 for l in range(self.r):
-                    self.scales[l] = fmax(self.scales[l], reach[j, l] * longest / own)
+                    self.scales[l] = larger(self.scales[l], reach[j, l] * longest / own)
         for l in range(self.r):
             self.scales[l] = 1 / self.scales[l] if self.scales[l] > 0 else 1.0
         for p in range(self.S):
@@ -119,9 +119,9 @@ cdef class Guards:
         cdef double* none = self.arena.take(self.field.r)
         self.below(none)
         for p in range(self.m * self.n):
-            self.slack[p] += fmax(-self.pairs[p], 0.0)
+            self.slack[p] += larger(-self.pairs[p], 0.0)
         for p in range(2 * self.S):
-            self.ends[p] += fmax(-self.inside[p], 0.0)
+            self.ends[p] += larger(-self.inside[p], 0.0)
 
     cdef void carry(self, const double* beta) noexcept:
         """w (c,) at beta (r,)."""
@@ -156,39 +156,44 @@ cdef class Guards:
             found |= self.inside[p] < 0
         return found
 
-    cdef double scaled_sum(self, const double* row, bint one_scale, double* top) noexcept:
-        """row (n,) @ exp(log), and ln of what it is in units of: of all terms, or where these are
-        not floats on one scale, of those that count, far below a point that is never fitted."""
-        cdef double total = 0.0
-        cdef Py_ssize_t i
-        top[0] = -1e300
-        for i in range(self.n):
-            if row[i] != 0 or one_scale:
-                top[0] = fmax(top[0], self.log[i])
-        for i in range(self.n):
-            if row[i] != 0:
-                total += row[i] * exp(self.log[i] - top[0])
-        return total
-
     cdef void multiply(self, const double* beta) noexcept:
         """The multipliers of the slides (S,), each in [0, 1] while it slides, and their guards."""
-        cdef double one, two, low = INFINITY, high = -INFINITY, off, needed, room, up = 0, down = 0
-        cdef Py_ssize_t i
+        cdef double one, two, low = INFINITY, high = -INFINITY, off, apart
+        cdef Py_ssize_t i, p, n = self.n
         if self.S == 0:
             return
         self.field.margins_at(beta, self.q)
-        for i in range(self.n):
+        for i in range(n):
             self.log[i] = self.field.weight(self.q[i], &one, &two)
-            low, high = fmin(low, self.log[i]), fmax(high, self.log[i])
-        off = self.unsure * (1 + largest(self.q, self.n))
-        for i in range(self.S):
-            needed = self.scaled_sum(self.needs + i * self.n, high - low < REPRESENTABLE, &up)
-            room = self.scaled_sum(self.rooms + i * self.n, high - low < REPRESENTABLE, &down)
-            needed *= exp(fmin(fmax(up - down, -1e4), 700.0))
-            one = fmin(fmax(needed / room, -1.0), 2.0)
-            self.multipliers[i] = one
-            self.inside[2 * i] = one + off + self.ends[2 * i]
-            self.inside[2 * i + 1] = 1 - one + off + self.ends[2 * i + 1]
+            low, high = smaller(low, self.log[i]), larger(high, self.log[i])
+        off = self.unsure * (1 + largest(self.q, n))
+        if high - low < REPRESENTABLE:
+            for i in range(n):
+                self.q[i] = exp(self.log[i] - high)
+        for p in range(self.S):
+            if high - low < REPRESENTABLE:
+                one = dot(self.needs + p * n, self.q, n) / dot(self.rooms + p * n, self.q, n)
+            else:
+                one = self.far_apart(p)
+            one = smaller(larger(one, -1.0), 2.0)
+            self.multipliers[p] = one
+            self.inside[2 * p] = one + off + self.ends[2 * p]
+            self.inside[2 * p + 1] = 1 - one + off + self.ends[2 * p + 1]
+
+    cdef double far_apart(self, Py_ssize_t p) noexcept:
+        """A multiplier where pulls are not floats on one scale: each sum in units of its largest
+        term, far below the pull of a point that is never fitted."""
+        cdef double up = -1e300, down = -1e300, needed = 0.0, room = 0.0
+        cdef double* needs = self.needs + p * self.n
+        cdef double* rooms = self.rooms + p * self.n
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            up = larger(up, self.log[i] if needs[i] != 0 else -1e300)
+            down = larger(down, self.log[i] if rooms[i] != 0 else -1e300)
+        for i in range(self.n):
+            needed += needs[i] * exp(self.log[i] - up) if needs[i] != 0 else 0.0
+            room += rooms[i] * exp(self.log[i] - down) if rooms[i] != 0 else 0.0
+        return needed * exp(smaller(larger(up - down, -1e4), 700.0)) / room
 
     cdef thetas(self, double[:, ::1] betas):
         """theta (T, m, k) at beta (T, r)."""
@@ -276,7 +281,7 @@ cdef class Suspects:
             for p in range(watched, self.count):
                 self.values[p] = guards.inside[<Py_ssize_t> self.ends[p - watched]]
         for p in range(self.count):
-            found = fmin(found, self.values[p])
+            found = smaller(found, self.values[p])
         return found
 
     cdef tuple nearest(self, const double* beta):

@@ -77,7 +77,7 @@ cdef class Landing:
         for p in range(some.count):
             fall = (some.before[p] - some.values[p]) / little
             if fall > 0:
-                first = fmin(first, some.before[p] / fall)
+                first = smaller(first, some.before[p] / fall)
             elif some.before[p] < 0:
                 first = 0.0
         return first
@@ -85,7 +85,7 @@ cdef class Landing:
     cdef double noticed(self, double s) noexcept:
         """When gradient descent sees what happens at s: at its next whole time, 1 at least."""
         cdef double time = exp(self.field.log_time(s))
-        return self.field.solver_time(log(fmax(ceil(time), 1.0)))
+        return self.field.solver_time(log(larger(ceil(time), 1.0)))
 
     cdef void land(self, double s, const double* beta, Step step, Py_ssize_t k, double end,
                    double tolerance) noexcept:
@@ -98,10 +98,10 @@ cdef class Landing:
         target = s + step.h * self.root(beta, step, k)
         waits = self.whole and self.field.log_time(target) < RESOLVED
         if waits:
-            target = fmin(self.noticed(target), end)
+            target = smaller(self.noticed(target), end)
         self.work, self.hit = 0, False
         for _ in range(MOST_AIMS):
-            asked = fmax(target - s, SMALLEST)
+            asked = larger(target - s, SMALLEST)
             self.radau.advance(s, beta, asked, step, False, tolerance, step)
             self.work += step.work
             self.distance = 0.0

@@ -202,7 +202,7 @@ cdef class Radau:
             add(z, 1.0, self.change, STAGES * r)
             count += 1
             for k in range(r):
-                self.units[k] = self.scales[k] + fmax(
+                self.units[k] = self.scales[k] + larger(
                     fabs(beta[k]), fabs(beta[k] + z[(STAGES - 1) * r + k]))
             now = self.size(self.change, STAGES) / tolerance
             rate = now / before if count > 1 else 0.5
@@ -279,11 +279,11 @@ cdef class Radau:
             elif count == 0 or self.overflows(s + h, beta, step.z):
                 h /= 4
             else:
-                change = SAFE * fmax(error, 1e-9) ** (-1.0 / (STAGES + 1))
+                change = SAFE * larger(error, 1e-9) ** (-1.0 / (STAGES + 1))
                 if error <= 1:
-                    step.next_h = h * fmin(change, MOST_GROWTH)
+                    step.next_h = h * smaller(change, MOST_GROWTH)
                     return
-                h *= fmax(fmin(change, 0.9), 0.1)
+                h *= larger(smaller(change, 0.9), 0.1)
             if h <= SMALLEST * s:
                 break
             if count == 0:

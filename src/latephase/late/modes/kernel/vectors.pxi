@@ -37,6 +37,14 @@ cdef class Arena:
         return found
 
 
+cdef inline double larger(double a, double b) noexcept:
+    return a if a > b else b
+
+
+cdef inline double smaller(double a, double b) noexcept:
+    return a if a < b else b
+
+
 cdef inline void add(double* y, double a, const double* x, Py_ssize_t n) noexcept:
     """y += a x."""
     cdef Py_ssize_t i
@@ -78,7 +86,7 @@ cdef inline double largest(const double* x, Py_ssize_t n) noexcept:
     cdef double top = 0.0
     cdef Py_ssize_t i
     for i in range(n):
-        top = fmax(top, fabs(x[i]))
+        top = larger(top, fabs(x[i]))
     return top
 
 
