@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, ctx, fmpq, fmpz
+from flint import arb, ctx, fmpq, fmpq_mat, fmpz
 
 from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
@@ -22,6 +22,7 @@ from latephase.core.errors import InputError
 __all__ = [
     "arb",
     "Rational",
+    "RationalMatrix",
     "precision",
     "bits",
     "exact",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+RationalMatrix = fmpq_mat
 Rational = fmpq  # five times as fast as the fractions of the standard library
 
 _LARGEST_WHOLE = arb((fmpz(1), fmpz(1 << 20)))

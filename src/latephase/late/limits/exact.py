@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.core.balls import Rational
+from latephase.core.balls import Rational, RationalMatrix
 
 Vector = list[Any]
 """Entries are of the type Rational."""
@@ -47,31 +47,32 @@ def dot(a: Vector, b: Vector) -> Any:
     return sum((x * y for x, y in zip(a, b, strict=True) if x and y), ZERO)
 
 
+def _matrix(rows: Sequence[Vector]) -> Any:
+    return RationalMatrix(len(rows), len(rows[0]), [x for row in rows for x in row])
+
+
 def combined(coefficients: Vector, rows: list[Vector]) -> Vector:
     """sum_i coefficient_i row_i, (p,)."""
-    used = [(c, row) for c, row in zip(coefficients, rows, strict=True) if c]
-    return [sum((c * row[k] for c, row in used), ZERO) for k in range(len(rows[0]))]
+    return list((_matrix([coefficients]) * _matrix(rows)).tolist()[0])
 
 
 def solved(matrix: list[Vector], right: Vector) -> Vector | None:
     """The solution of a symmetric semi-definite system, None if it is singular."""
-    rows, n = [[*row, r] for row, r in zip(matrix, right, strict=True)], len(matrix)
-    for k in range(n):
-        if rows[k][k] == 0:  # a semi-definite matrix has no other pivot in this row either
-            return None
-        for i in range(k + 1, n):
-            factor = rows[i][k] / rows[k][k]
-            if factor:
-                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
-    x = [ZERO] * n
-    for k in reversed(range(n)):
-        x[k] = (rows[k][n] - sum(rows[k][j] * x[j] for j in range(k + 1, n))) / rows[k][k]
-    return x
+    if not matrix:
+        return []
+    try:
+        found = _matrix(matrix).solve(_matrix([[x] for x in right]))
+    except ZeroDivisionError:
+        return None
+    return [x for (x,) in found.tolist()]
 
 
 def gram(rows: list[Vector]) -> list[Vector]:
     """The inner products of all rows."""
-    return [[dot(a, b) for b in rows] for a in rows]
+    if not rows:
+        return []
+    matrix = _matrix(rows)
+    return list((matrix * matrix.transpose()).tolist())
 
 
 def in_span(rows: list[Vector], images: Vector) -> Vector:
@@ -87,13 +88,19 @@ def off_span(vectors: Floats, rows: Floats) -> list[Vector]:
     for row in rational(rows):
         if solved(gram([*independent, row]), [ZERO] * (len(independent) + 1)) is not None:
             independent.append(row)
-    return [off_rows(vector, independent) for vector in rational(vectors)]
+    return _off_rows(rational(vectors), independent) if independent else rational(vectors)
 
 
 def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
     """A vector (p,) less its component in the span of independent rows."""
-    within = in_span(rows, [dot(row, vector) for row in rows])
-    return [x - y for x, y in zip(vector, within, strict=True)]
+    return _off_rows([vector], rows)[0]
+
+
+def _off_rows(vectors: list[Vector], rows: list[Vector]) -> list[Vector]:
+    """Vectors (k, p) less their component in the span of independent rows (r, p)."""
+    given, span = _matrix(vectors), _matrix(rows)
+    across = span.transpose()
+    return list((given - given * across * (span * across).inv() * span).tolist())
 
 
 def needed(kinks: Floats, serving: Floats, multipliers: Vector) -> Vector | None:
@@ -111,10 +118,8 @@ def slowest(rows: list[Vector], multipliers: Floats) -> float:
 
     From the inverse, of which it is the largest: beside eigenvalues of 1e28 float64 loses one of 1.
     """
-    n = len(rows)
-    unit = [[Rational(int(i == j)) for j in range(n)] for i in range(n)]
-    matrix = gram(rows)
-    inverse = np.array([rounded(solved(matrix, e) or []) for e in unit])
+    matrix = _matrix(rows)
+    inverse = np.array([rounded(row) for row in (matrix * matrix.transpose()).inv().tolist()])
     roots = np.sqrt(multipliers)
     return 1 / float(np.linalg.eigvalsh(inverse / np.outer(roots, roots)).max())
 

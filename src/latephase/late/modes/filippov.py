@@ -14,6 +14,8 @@ Source: docs/theory.md, "Any shallow network".
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
@@ -35,10 +37,26 @@ def kink_statuses(dynamics: Dynamics, status: Statuses, near: Bools, log_pull: F
     for j in np.flatnonzero(near.any(axis=1) & dynamics.bends):
         # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
         serving = (dynamics.gains(status[j]) > 0) | (near[j] & (dynamics.signs[j] > 0))
-        top = log_pull[serving].max(initial=-np.inf)
-        pull = np.exp(np.minimum(log_pull - (top if np.isfinite(top) else log_pull.max()), 700.0))
-        result[j] = _of_neuron(dynamics, dynamics.signs[j] * pull, status[j], near[j])
+        top = float(log_pull[serving].max(initial=-np.inf))
+        top = top if math.isfinite(top) else float(log_pull.max())
+        pull = np.exp(np.minimum(log_pull - top, 700.0))
+        pulls, places = dynamics.signs[j] * pull, np.flatnonzero(near[j])
+        if len(places) == 1:
+            result[j, places] = _at_one_kink(dynamics, pulls, status[j], int(places[0]))
+        else:
+            result[j] = _of_neuron(dynamics, pulls, status[j], near[j])
     return result
+
+
+def _at_one_kink(dynamics: Dynamics, pulls: Floats, status: Statuses, i: int) -> int:
+    """What `_of_neuron` says of point i where a neuron is near that kink alone."""
+    felt, most = pulls * dynamics.gains(status), -(1 - dynamics.slope) * float(pulls[i])
+    felt[i] = dynamics.slope * pulls[i]
+    rise = float(felt @ dynamics.points @ dynamics.points[i])  # seen from its inactive side
+    if rise <= 0:
+        return INACTIVE
+    held = most > _VANISHED and rise < most * float(dynamics.point_lengths[i]) ** 2
+    return SLIDING if held else ACTIVE
 
 
 def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools) -> Statuses:
