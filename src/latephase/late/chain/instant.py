@@ -12,7 +12,7 @@ import numpy as np
 from latephase.core import LogTime
 from latephase.core.arrays import Floats
 
-_EXACT = 2.0**53
+_EXACT = 2**53
 _FAR = 40.0  # in ln t: less than a later time's rounding is then what lies before
 
 
@@ -52,6 +52,8 @@ class Instant:
 
     def is_past(self, time: LogTime) -> bool:
         """Whether the time is not later."""
+        if time.log > self.log + _FAR:
+            return False
         if self.value is not None and time.value is not None:
             return bool(time.value <= self.value)
         return time.log <= self.log

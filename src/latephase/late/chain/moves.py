@@ -103,8 +103,7 @@ def move_by_mode(
     log_left = state.now.log_until(task.until)
     order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
-    doublings = np.minimum(np.maximum(state.counts.brief_ends - _GRACE, 0), _LOOSEST)
-    slack = np.asarray(tolerance * (2.0**doublings - 1))
+    slack = _slack(state, tolerance)
     balanced = BALANCED / controls.caution
     log_last = math.inf if state.last is None else state.last.log_time
     told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
@@ -125,6 +124,14 @@ def move_by_mode(
         state = replace(state, passed=state.passed + 1)
     state = _arrived(task, state, mode, found, theta, log_left)
     return state if finite else replace(state, outcome=Outcome.overflowed), account
+
+
+def _slack(state: ChainState, tolerance: float) -> Floats:
+    """How far guards (m, n) are loosened."""
+    brief = state.counts.brief_ends
+    if brief.max() <= _GRACE:
+        return np.zeros(brief.shape)
+    return np.asarray(tolerance * (2.0 ** np.clip(brief - _GRACE, 0, _LOOSEST) - 1))
 
 
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:

@@ -142,6 +142,8 @@ class Dynamics:
 
     def serves(self, status: Statuses, points: Bools) -> Bools:
         """Neurons (m,) that feel the pull of one of some points (n,)."""
+        if not points.any():
+            return np.zeros(len(status), bool)
         return np.asarray((self.gains(status)[:, points] > 0).any(axis=1))
 
     @cached_property

@@ -13,7 +13,8 @@ another size, their difference. Source: docs/theory.md, "Any shallow network".
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -33,7 +34,7 @@ class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
     status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
-    pull (r, L): beta' = exp(log_drive) pull @ l, where pull is of size 1: with output weights of
+    serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull is of size 1: with output weights of
     1e-120 pulls of 1e240 move something;  gram (L, L): its columns' inner products;
     ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
     triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
@@ -48,6 +49,7 @@ class Mode:
     status: Statuses
     resting: Bools
     live: Ints
+    serving: Floats
     pull: Floats
     gram: Floats
     ways: Floats
@@ -94,6 +96,7 @@ class Mode:
             status=status,
             resting=resting,
             live=live,
+            serving=dynamics.signs * dynamics.gains(status),
             pull=pull,
             gram=pull.T @ pull,
             ways=ways,
@@ -110,7 +113,10 @@ class Mode:
 
     def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
-        return replace(self, theta=theta, margins=_margins(self.dynamics, theta, self.status))
+        made = copy(self)
+        margins = (self.serving * self.dynamics.preactivations(theta)).sum(axis=0)
+        vars(made).update(theta=theta, margins=margins)
+        return made
 
     def on_kinks(self) -> Mode:
         """The same mode with sliding pairs on their kinks, along the way that their points kick
@@ -166,12 +172,6 @@ class Mode:
     def sliding(self) -> bool:
         """Whether a pair slides."""
         return self.held.size > 0
-
-
-def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
-    """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
-    a = dynamics.preactivations(theta) * dynamics.gains(status)
-    return np.asarray((dynamics.signs * a).sum(axis=0))
 
 
 def _spanned(

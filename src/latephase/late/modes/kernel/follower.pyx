@@ -86,7 +86,7 @@ cdef class Follower:
         cdef int loose = 0
         cdef Py_ssize_t passed = 0
         cdef Why why = _FAILED
-        cdef double[:, ::1] sampled = np.empty((len(times), self.r))
+        cdef double[:, ::1] sampled = np.empty((len(times) + 1, self.r))  # and where it ends
         self.end, self.tolerance = self.field.solver_time(log_end), tolerance
         if self.end < INSTANT:
             return self.at_once(times, sampled)
@@ -109,7 +109,7 @@ cdef class Follower:
             memcpy(self.beta, self.ahead, self.r * sizeof(double))
             if why == _FAILED:
                 why = self.left()
-        return self.ended(np.asarray(sampled)[:passed], why)
+        return self.ended(sampled, passed, why)
 
     cdef at_once(self, const double[:] times, double[:, ::1] sampled):
         """A mode followed for so short a time that its field is constant."""
@@ -121,7 +121,7 @@ cdef class Follower:
             passed += 1
         add(self.beta, self.end, self.speed, self.r)
         self.s = self.end
-        return self.ended(np.asarray(sampled)[:passed], _REACHED)
+        return self.ended(sampled, passed, _REACHED)
 
     cdef Why stepped(self):
         """To where the step leads (`there`, `ahead`), or the first event on it."""
@@ -203,14 +203,14 @@ cdef class Follower:
         found[self.field.live] = old & (np.linalg.norm(forces, axis=1) > left)
         return found
 
-    cdef ended(self, sampled, Why why):
+    cdef ended(self, double[:, ::1] sampled, Py_ssize_t count, Why why):
         """Where the mode was left, and why: ln of the time since entry, theta (m, k) and margins
         (n,) there, theta at the samples (passed, m, k), one of the words above, pairs (m, n) below
         their guards, statuses (m, n) that slides go over to, points (n,) at rest, and attempts at
         steps."""
         cdef Guards guards = self.guards
-        cdef Py_ssize_t count = len(sampled)
-        thetas = guards.thetas(np.concatenate([sampled, array(self.beta, 1, self.r)]))
+        memcpy(&sampled[count, 0], self.beta, self.r * sizeof(double))
+        thetas = guards.thetas(sampled, count + 1)
         pairs, ends = [], []
         if why == _TRIGGERED:
             guards.below(self.beta)

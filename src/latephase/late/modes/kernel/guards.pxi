@@ -195,13 +195,14 @@ cdef class Guards:
             room += rooms[i] * exp(self.log[i] - down) if rooms[i] != 0 else 0.0
         return needed * exp(smaller(larger(up - down, -1e4), 700.0)) / room
 
-    cdef thetas(self, double[:, ::1] betas):
-        """theta (T, m, k) at beta (T, r)."""
-        cdef double[:, :, ::1] found = np.empty((len(betas), self.m, self.k))
+    cdef thetas(self, double[:, ::1] betas, Py_ssize_t count):
+        """theta (count, m, k) at the first rows of beta (T, r)."""
+        found = np.empty((count, self.m, self.k))
+        cdef double[:, :, ::1] into = found
         cdef Py_ssize_t row
-        for row in range(len(betas)):
-            self.parameters(&betas[row, 0], &found[row, 0, 0])
-        return np.asarray(found)
+        for row in range(count):
+            self.parameters(&betas[row, 0], &into[row, 0, 0])
+        return found
 
     cdef forces(self):
         """How the points that pull move theta, (L, m k)."""
@@ -229,14 +230,14 @@ cdef class Guards:
         """Which pairs (m, n) these guards are of, and the statuses (m, n) to which slides among
         them go over, -1 elsewhere."""
         cdef Py_ssize_t place
-        met, turned = np.zeros(self.m * self.n, bool), np.full(self.m * self.n, -1)
+        met, turned = np.zeros((self.m, self.n), bool), np.full((self.m, self.n), -1)
         for place in pairs:
-            met[place] = True
+            met[place // self.n, place % self.n] = True
         for place in ends:
-            pair = self.slides[place // 2, 0] * self.n + self.slides[place // 2, 1]
+            pair = self.slides[place // 2, 0], self.slides[place // 2, 1]
             met[pair] = True
             turned[pair] = ACTIVE if self.multipliers[place // 2] > 0.5 else INACTIVE
-        return met.reshape(self.m, self.n), turned.reshape(self.m, self.n)
+        return met, turned
 
 
 cdef class Suspects:

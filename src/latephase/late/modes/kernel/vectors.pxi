@@ -92,7 +92,8 @@ cdef inline double largest(const double* x, Py_ssize_t n) noexcept:
 
 cdef array(const double* rows, Py_ssize_t count, Py_ssize_t size):
     """A copy (count, size) for NumPy."""
-    cdef double[:, ::1] found = np.empty((count, size))
+    found = np.empty((count, size))
+    cdef double[:, ::1] into = found
     if count * size:
-        memcpy(&found[0, 0], rows, count * size * sizeof(double))
-    return np.asarray(found)
+        memcpy(&into[0, 0], rows, count * size * sizeof(double))
+    return found
