@@ -41,9 +41,9 @@ class Controls:
 class ChainTask:
     """What is asked of a run and stays fixed.
 
-    times: sorted, of the samples, clock: as arrays;  until: the horizon;  signs (m, n): the exact ones of the first
-    pre-activations;  least_terms (m, n): sizes of pre-activations below which a solver is not asked
-    for more digits;  zero_length (m,): below it a neuron counts as being at 0.
+    times: sorted, of the samples, clock: as arrays;  until: the horizon;  signs (m, n): the exact
+    ones of the first pre-activations;  least_terms (m, n): sizes of pre-activations below which a
+    solver is not asked for more digits;  zero_length (m,): below it a neuron counts as being at 0.
     """
 
     dynamics: Dynamics
@@ -144,5 +144,7 @@ def start(
     rounding = float(np.abs(placed - theta_in_frame).sum())
     least_terms = _LEAST * dynamics.terms(theta_in_frame)
     zero_length = DEPENDENT * lengths(theta_in_frame)
-    task = ChainTask(dynamics, controls, times, Times.of(times), until, signs, least_terms, zero_length)
+    task = ChainTask(
+        dynamics, controls, times, Times.of(times), until, signs, least_terms, zero_length
+    )
     return task, ChainState(placed, low, rounding, np.zeros(n, bool), Counts(np.zeros((m, n), int)))

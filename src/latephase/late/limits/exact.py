@@ -107,9 +107,7 @@ def needed(kinks: Floats, serving: Floats, multipliers: Vector) -> Vector | None
     """What multiples of the kinks (h, k) hold a neuron against the points (a, k) that it serves,
     both times v_j y_i; multipliers (a,) of these.  None if the kinks are dependent."""
     rows = rational(kinks)
-    force = (
-        combined(multipliers, rational(serving)) if multipliers else [ZERO] * len(rows[0])
-    )
+    force = combined(multipliers, rational(serving)) if multipliers else [ZERO] * len(rows[0])
     return solved(gram(rows), [-dot(row, force) for row in rows])
 
 

@@ -3,9 +3,10 @@
 A run of any network is some dozens to thousands of segments, most of which end at an event after a
 step or two. So the solver is our own (`kernel`), of a kind that has nothing to build up, and it is
 compiled, at installation: with Numba it took 50 s at the first run instead. A mode of six
-coordinates to s = 0.5, 2, 10 and 230 at a tolerance of 1e-11 takes CVODE (SUNDIALS, by scikit-sundae
-1.2, with compiled callbacks, without guards) 1.0, 1.7, 2.8 and 3.7 ms. Where there was no compiler
-SciPy does it, many times as slowly, to the same tolerances; tests hold one against the other.
+coordinates to s = 0.5, 2, 10 and 230 at a tolerance of 1e-11 takes CVODE (SUNDIALS, by
+scikit-sundae 1.2, with compiled callbacks, without guards) 1.0, 1.7, 2.8 and 3.7 ms. Where there
+was no compiler SciPy does it, many times as slowly, to the same tolerances; tests hold one against
+the other.
 """
 
 from __future__ import annotations

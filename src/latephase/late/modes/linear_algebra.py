@@ -68,27 +68,27 @@ def off_columns(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]
     return off, ~chosen & (np.linalg.norm(off / scale[:, None], axis=0) > DEPENDENT * lengths)
 
 
-def spanned(g: Floats, gram: Floats) -> tuple[Floats | None, Floats]:
-    """An orthonormal basis (k, r) of the span of g (k, c), and g in it (r, c); gram: g^T g.
+def spanned(g: Floats) -> tuple[Floats, Floats | None, Floats]:
+    """An orthonormal basis of the span of g (k, c) as rows (r, k), and g in it (r, c).
 
-    None for the basis where g is regular: then it is g times the inverse of what g is in it, which
-    is triangular. It is orthonormal up to rounding times the condition. Columns may be of any sizes
-    (output weights of 1 and 1e-8); where rows are, reflections of sorted rows and columns keep the
-    digits of the small ones. Rows of g that are 0 are exactly 0 in the basis too, where rounding
-    would set them off.
+    Where g is regular the rows are those of g^T and need a factor (r, r) to be divided by, upper
+    triangular: factor^-T @ rows is the basis. It is orthonormal up to rounding times the condition.
+    Columns may be of any sizes (output weights of 1 and 1e-8); where rows are, reflections of
+    sorted rows and columns keep the digits of the small ones. Rows of g that are 0 are exactly 0
+    in the basis too, where rounding would set them off.
     """
     moved = g.any(axis=1)
     rank = int(moved.sum())
     if rank > g.shape[1]:
-        factor = _regular_factor(gram)
+        factor = _regular_factor(g.T @ g)
         if factor is not None:
-            return None, factor
+            return g.T, factor, factor
         inner, inside = _reflected(g[moved])
     else:  # every direction is one of motion
         inner, inside = np.eye(rank), g[moved]
-    basis = np.zeros((len(g), inner.shape[1]))
-    basis[moved] = inner
-    return basis, inside
+    basis = np.zeros((inner.shape[1], len(g)))
+    basis[:, moved] = inner.T
+    return basis, None, inside
 
 
 def _regular_factor(gram: Floats) -> Floats | None:

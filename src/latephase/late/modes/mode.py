@@ -34,8 +34,9 @@ class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
     status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
-    serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull is of size 1: with output weights of
-    1e-120 pulls of 1e240 move something;  gram (L, L): its columns' inner products;
+    serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull
+    is of size 1: with output weights of 1e-120 pulls of 1e240 move something;  gram (L, L): its
+    columns' inner products;
     ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
     triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
     held (h,): neurons that slide, offs (h, k, k): orthonormal bases of how they may, with columns
@@ -128,19 +129,14 @@ class Mode:
 
     def parameters(self, beta: Floats) -> Floats:
         """theta (..., m, k) at beta (..., r)."""
-        moved = self._coefficients(beta) @ self.ways
+        moved = beta @ self.basis.T
         return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
-
-    def _coefficients(self, beta: Floats) -> Floats:
-        """What the ways are multiplied with (..., r) at beta (..., r)."""
-        return beta if self.factor is None else np.linalg.solve(self.factor, beta.T).T
 
     def direction(self) -> Floats:
         """The way in which theta sets off (m, k), of any length."""
         log = self.dynamics.log_pull(self.margins[self.live])
         pulls = np.exp(log - log.max(initial=-np.inf))
-        moved = self._coefficients(self.pull @ pulls) @ self.ways
-        return np.asarray(moved.reshape(self.theta.shape))
+        return np.asarray((self.basis @ (self.pull @ pulls)).reshape(self.theta.shape))
 
     def margins_at(self, beta: Floats) -> Floats:
         """q_i (n,) at beta (r,)."""
@@ -156,7 +152,11 @@ class Mode:
     @cached_property
     def basis(self) -> Floats:
         """Orthogonal, (m k, r): theta moves by basis @ beta."""
-        return np.asarray(self._coefficients(np.eye(self.rank)) @ self.ways).T
+        from scipy.linalg import solve_triangular
+
+        if self.factor is None:
+            return self.ways.T
+        return np.asarray(solve_triangular(self.factor, self.ways, trans="T")).T
 
     @cached_property
     def neuron_basis(self) -> Floats:
@@ -174,23 +174,16 @@ class Mode:
         return self.held.size > 0
 
 
-def _spanned(
-    dynamics: Dynamics, g: Floats, live: Ints
-) -> tuple[Floats, Floats | None, Floats]:
+def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats | None, Floats]:
     """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (m k, L) of live points.
 
     Of points on one ray one is enough, the others add rounding.
     """
-    leads, place, ratio = None, None, None
-    if dynamics.kinks.shared:
-        place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
-        leads = np.flatnonzero(place == np.arange(len(live)))
-        g = g[:, leads]
-    basis, inside = spanned(g, g.T @ g)
-    ways = np.asarray((g if basis is None else basis).T)
-    factor = inside if basis is None else None
-    if leads is None:
-        return ways, factor, inside
+    if not dynamics.kinks.shared:
+        return spanned(g)
+    place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
+    leads = np.flatnonzero(place == np.arange(len(live)))
+    ways, factor, inside = spanned(g[:, leads])
     signs = dynamics.labels[live] * dynamics.labels[live[place]]
     return ways, factor, inside[:, np.searchsorted(leads, place)] * (ratio * signs)
 

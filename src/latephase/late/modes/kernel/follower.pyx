@@ -1,10 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """A mode followed from its entry to where something ends it, compiled: one call for a segment.
 
-    vectors  memory, and what is done with vectors of doubles
-    field    the modified flow of a mode
-    radau    a step of the solver
-    guards   what must stay positive while the mode lasts
+    vectors   memory, and what is done with vectors of doubles
+    field     the modified flow of a mode
+    tableau   constants of the method
+    systems   its linear systems
+    radau     a step
+    guards    what must stay positive while the mode lasts
+    suspects  guards that a step has passed
+    landing   where such a step has to end
+
+Shapes stand in parentheses; all matrices are in C order.
 """
 
 from libc.math cimport INFINITY, ceil, exp, expm1, fabs, hypot, log, log1p, sqrt
@@ -17,8 +23,11 @@ from latephase.late.modes.kernel import tableau
 
 include "vectors.pxi"
 include "field.pxi"
+include "tableau.pxi"
+include "systems.pxi"
 include "radau.pxi"
 include "guards.pxi"
+include "suspects.pxi"
 include "landing.pxi"
 
 cdef enum:

@@ -7,7 +7,6 @@
 # step, the embedded formula of order five that estimates the error, and the tolerance for it stand.
 
 cdef enum:
-    STAGES = 5
     MOST_PLAIN = 20  # iterations, of plain ones one more for each coordinate: Newton's cost more
     MOST_NEWTON = 10
     MOST_TRIES = 40  # of a step
@@ -16,30 +15,6 @@ cdef double DONE = 0.03  # of the tolerance: what an iteration may leave
 cdef double SHARE = 0.01, EXPONENT = (STAGES + 1) / (2.0 * STAGES)
 cdef double SAFE = 0.9, MOST_GROWTH = 4.0
 cdef double SMALLEST = 1e-15  # a step in s, absolute and relative
-
-cdef double[5] NODES
-cdef double[5][5] MATRIX, INVERSE, COLLOCATION
-cdef double[5] ERROR
-cdef double[3] ROOTS_RE, ROOTS_IM
-cdef double[3][5] INTO_RE, INTO_IM, BACK_RE, BACK_IM
-cdef double GAMMA = tableau.GAMMA
-
-
-cdef void read_tableau():
-    for c in range(STAGES):
-        NODES[c], ERROR[c] = tableau.NODES[c], tableau.ERROR[c]
-        for d in range(STAGES):
-            MATRIX[c][d], INVERSE[c][d] = tableau.MATRIX[c, d], tableau.INVERSE[c, d]
-            COLLOCATION[c][d] = tableau.COLLOCATION[c, d]
-    for k in range(3):
-        ROOTS_RE[k], ROOTS_IM[k] = tableau.ROOTS[k].real, tableau.ROOTS[k].imag
-        for c in range(STAGES):
-            INTO_RE[k][c], INTO_IM[k][c] = tableau.INTO[k, c].real, tableau.INTO[k, c].imag
-            BACK_RE[k][c], BACK_IM[k][c] = tableau.BACK[c, k].real, tableau.BACK[c, k].imag
-
-
-read_tableau()
-
 
 cdef class Step:
     """A step that may be accepted: its length h, 0 if all attempts failed;  z (5, r): what beta
@@ -65,8 +40,7 @@ cdef class Radau:
     cdef double* change
     cdef double* units
     cdef double* slope
-    cdef double* system_re
-    cdef double* system_im
+    cdef Systems systems
     cdef double* right_re
     cdef double* right_im
     cdef double* guess
@@ -84,7 +58,7 @@ cdef class Radau:
         self.speeds, self.change, self.guess = (
             self.arena.take(STAGES * r), self.arena.take(STAGES * r), self.arena.take(STAGES * r))
         self.slope = self.arena.take(r * r)
-        self.system_re, self.system_im = self.arena.take(3 * r * r), self.arena.take(3 * r * r)
+        self.systems = Systems(r, self.arena)
         self.right_re, self.right_im = self.arena.take(r), self.arena.take(r)
 
     cdef Step step(self):
@@ -93,55 +67,6 @@ cdef class Radau:
         made.z = self.arena.take(STAGES * self.r)
         made.h, made.next_h, made.stiff, made.work = 0.0, 0.0, False, 0
         return made
-
-    cdef void factorise(self, double h) noexcept:
-        """The systems root / h + slope as U^T diag(U)^-1 U: real parts are positive definite, so
-        that no pivoting is needed."""
-        cdef Py_ssize_t r = self.r, i, j, k, which
-        cdef double a, b, size, lr, li
-        cdef double *re
-        cdef double *im
-        for which in range(3):
-            re, im = self.system_re + which * r * r, self.system_im + which * r * r
-            memcpy(re, self.slope, r * r * sizeof(double))
-            fill(im, 0.0, r * r)
-            for k in range(r):
-                re[k * r + k] += ROOTS_RE[which] / h
-                im[k * r + k] += ROOTS_IM[which] / h
-            for k in range(r):
-                a, b = re[k * r + k], im[k * r + k]
-                size = a * a + b * b
-                for i in range(k + 1, r):
-                    lr = (re[k * r + i] * a + im[k * r + i] * b) / size
-                    li = (im[k * r + i] * a - re[k * r + i] * b) / size
-                    if which == 0:
-                        add(re + i * r + i, -lr, re + k * r + i, r - i)
-                        continue
-                    for j in range(i, r):
-                        re[i * r + j] -= lr * re[k * r + j] - li * im[k * r + j]
-                        im[i * r + j] -= lr * im[k * r + j] + li * re[k * r + j]
-
-    cdef void solve(self, Py_ssize_t which, double* x, double* y) noexcept:
-        """Solve one of these systems in place, x and y (r,) the real and imaginary parts."""
-        cdef Py_ssize_t r = self.r, k, j
-        cdef double a, b, size, lr, li
-        cdef double *re = self.system_re + which * r * r
-        cdef double *im = self.system_im + which * r * r
-        for k in range(r):
-            a, b = re[k * r + k], im[k * r + k]
-            size = a * a + b * b
-            lr, li = (x[k] * a + y[k] * b) / size, (y[k] * a - x[k] * b) / size
-            for j in range(k + 1, r):
-                x[j] -= lr * re[k * r + j] - li * im[k * r + j]
-                y[j] -= lr * im[k * r + j] + li * re[k * r + j]
-        for k in range(r - 1, -1, -1):
-            lr, li = x[k], y[k]
-            for j in range(k + 1, r):
-                lr -= re[k * r + j] * x[j] - im[k * r + j] * y[j]
-                li -= re[k * r + j] * y[j] + im[k * r + j] * x[j]
-            a, b = re[k * r + k], im[k * r + k]
-            size = a * a + b * b
-            x[k], y[k] = (lr * a + li * b) / size, (li * a - lr * b) / size
 
     cdef void newton(self, double h, const double* z) noexcept:
         """The change (5, r) of a Newton step, from the speeds at stages that have moved z (5, r)."""
@@ -156,7 +81,7 @@ cdef class Radau:
             for c in range(STAGES):
                 add(self.right_re, INTO_RE[which][c], self.speeds + c * r, r)
                 add(self.right_im, INTO_IM[which][c], self.speeds + c * r, r)
-            self.solve(which, self.right_re, self.right_im)
+            self.systems.solve(which, self.right_re, self.right_im)
             for c in range(STAGES):
                 add(self.change + c * r, BACK_RE[which][c], self.right_re, r)
                 add(self.change + c * r, -BACK_IM[which][c], self.right_im, r)
@@ -189,7 +114,7 @@ cdef class Radau:
         cdef double before = INFINITY, now, rate, left
         cdef bint done = False
         if stiff:
-            self.factorise(h)
+            self.systems.factorise(self.slope, h)
         while not done:
             for c in range(STAGES):
                 for k in range(r):
@@ -225,7 +150,7 @@ cdef class Radau:
             add(self.at, ERROR[c], z + c * self.r, self.r)
         if stiff:
             fill(self.right_im, 0.0, self.r)
-            self.solve(0, self.at, self.right_im)
+            self.systems.solve(0, self.at, self.right_im)
             for k in range(self.r):
                 self.at[k] *= ROOTS_RE[0] / h
         return self.size(self.at, 1)
