@@ -181,3 +181,18 @@ def test_one_column_is_reflected(size):
         assert relative_error((inverse @ column)[0, 0], 1.0) < 1e-14
         twice, _ = complement(np.hstack([column, column]), scale * size)
         assert np.abs(off @ off.T - twice @ twice.T).max(initial=0.0) < 1e-13
+
+
+def test_a_mode_is_not_what_is_written_into_its_statuses():
+    """Ground truth: the same mode made before; whoever asked for it goes on with the array."""
+    dynamics = drawn(1, KINDS[0], lp.GradientFlow(), "exponential")
+    theta, resting = np.random.default_rng(1).normal(size=(4, 3)), np.zeros(6, bool)
+    status = dynamics.statuses(dynamics.preactivations(theta))
+    before, asked = Mode.of(dynamics, theta, status.copy(), resting).pull, 1 - status
+    Mode.of(dynamics, theta, asked, resting)
+    asked[:2] = status[:2]
+    Mode.of(dynamics, theta, asked, resting)
+    asked[:] = status
+    assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()
+    dynamics.modes.clear()
+    assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()

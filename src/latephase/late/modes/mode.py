@@ -70,7 +70,8 @@ class Mode:
         key = status.tobytes() + resting.tobytes()
         made = dynamics.modes.get(key)
         if made is None:
-            made = cls._made(dynamics, theta, status, resting)
+            # Copies: whoever asks may go on to write into its arrays.
+            made = cls._made(dynamics, theta, status.copy(), resting.copy())
             if len(dynamics.modes) * made.ways.size < _REMEMBERED:
                 dynamics.modes[key] = made
         return made.entered(theta)
