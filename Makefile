@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_BENCH := $(VENV)/.ready-bench
+KERNEL := $(wildcard src/latephase/late/modes/kernel/*.p*x*)
 # What meets every library that pyproject.toml names, and leaves most of the mathematics to the other tests.
 LIBRARIES := -m "not campaign" tests/core tests/problem tests/store tests/report tests/cli \
   tests/runs/test_simulate.py tests/runs/test_ensemble.py tests/runs/test_compare.py \
@@ -59,10 +60,11 @@ bench: $(READY_BENCH) ## speed as ratios, measured in one run (adds PyTorch to .
 
 clean: ## remove .venv, caches and builds (never reports or stores)
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -f $(addprefix src/latephase/late/modes/kernel/*.,c so pyd)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are written last, so an interrupted set-up is made again and a finished one is not.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(KERNEL)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "latephase needs Python 3.11 or later, got: $$($(PYTHON) --version 2>&1); name one with: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "setting up $(VENV) (a minute or two, once)"

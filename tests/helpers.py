@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from numpy.typing import ArrayLike
 
 from latephase.core import InputError
+from latephase.late.modes.follow import follow
+from latephase.late.modes.mode import Mode
+from latephase.late.modes.segment import Segment
 from latephase.problem import ShallowReLU
 
 
@@ -43,6 +47,13 @@ def ratio(distance: ArrayLike, size: ArrayLike) -> float:
     with np.errstate(all="ignore"):
         error = np.where(far == 0.0, 0.0, far / near)
     return float(np.max(np.where(np.isnan(error), np.inf, error), initial=0.0))
+
+
+def uphill(mode: Mode, *told: Any) -> Segment:
+    """`follow` of a mode to where it would have come had it moved the other way."""
+    found = follow(mode, *told)
+    there = {"theta": mode.theta, "margins": mode.margins, "sampled": mode.theta}
+    return replace(found, **{name: 2 * at - getattr(found, name) for name, at in there.items()})
 
 
 def message_is_one_line(error: BaseException) -> bool:

@@ -84,7 +84,8 @@ def margins(run: lp.Run) -> np.ndarray:
 )
 def test_margin_without_a_point_of_the_line(m, n, d, seed):
     """Ground truth: exact margins of the run to 10^1000: with constant and offset the law leaves
-    out 1 / ln^2 t, so that what it is off by, times ln^2 t, stays what it is."""
+    out 1 / ln^2 t, so that what it is off by, times ln^2 t, stays what it is, up to
+    what parameters that are off by 2e-13 add."""
     run = drawn_run(m, n, d, seed)
     law = run.law
     assert run.outcome is lp.Outcome.settled
@@ -93,7 +94,8 @@ def test_margin_without_a_point_of_the_line(m, n, d, seed):
     gap = law.margin_constant / (logs(run) + law.offset)
     off = ((law.limit_margin - margins(run)) / gap - 1) * logs(run) ** 2
     assert abs(off[2]) < 500
-    assert abs(off[1] - off[2]) < 0.05 * abs(off[2]) + 0.05
+    unsure = 2e-13 * law.limit_margin / gap * logs(run) ** 2
+    assert abs(off[1] - off[2]) < 0.05 * abs(off[2]) + unsure[2]
     assert relative_error(law.shares.sum(), 1.0) < 1e-14
     assert law.shares.shape == (m,)
     assert relative_error(lp.limit(run).margin_constant, law.margin_constant) < 1e-8

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from helpers import relative_error
-from latephase.late.modes import modified
+from helpers import relative_error, uphill
+from latephase.late.chain import moves
 
 PLUS_MINUS, GD = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
 SETTLED = lp.Outcome.settled
@@ -107,10 +107,10 @@ def stalled() -> lp.Run:
 
 def inaccurate() -> lp.Run:
     """A flow whose field is turned uphill: no honest input of a sensible size rises any more."""
-    downhill, net = modified.Field.__call__, from_preactivations((0.9, -0.4), 1, -0.1, 0.1, 1)
+    net = from_preactivations((0.9, -0.4), 1, -0.1, 0.1, 1)
     data = lp.Dataset([0.9, -0.4], [1, -1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(modified.Field, "__call__", lambda *a: -downhill(*a))
+        patch.setattr(moves, "follow", uphill)
         return lp.simulate(net, data, lp.GradientFlow(), until="1e6", at=["1e6"])
 
 

@@ -1,4 +1,4 @@
-"""Ball arithmetic: the only module that imports python-flint.
+"""Ball arithmetic, and exact fractions: the only module that imports python-flint.
 
 A ball encloses the true value; its width says how well it is known.  Traps of python-flint that
 every user of this module must avoid: `==`, `min`, `max`, `sorted` and `if ball:` are meaningless on
@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, ctx, fmpz
+from flint import arb, ctx, fmpq, fmpq_mat, fmpz
 
 from latephase.core.arrays import Floats
 from latephase.core.errors import InputError
 
 __all__ = [
     "arb",
+    "Rational",
+    "RationalMatrix",
     "precision",
     "bits",
     "exact",
@@ -33,6 +35,9 @@ __all__ = [
     "relative_error_upper",
 ]
 
+
+RationalMatrix = fmpq_mat
+Rational = fmpq  # five times as fast as the fractions of the standard library
 
 _LARGEST_WHOLE = arb((fmpz(1), fmpz(1 << 20)))
 

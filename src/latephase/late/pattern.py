@@ -24,7 +24,8 @@ def gains(status: NDArray[np.integer], slope: float) -> Floats:
 
     0 where it slides: its motion is then projected off the point, whatever the point's share.
     """
-    return np.where(status == ACTIVE, 1.0, np.where(status == INACTIVE, slope, 0.0))
+    felt = (status == ACTIVE).astype(np.float64)
+    return felt if slope == 0 else felt + slope * (status == INACTIVE)
 
 
 def statuses(preactivations: Floats | Ints) -> Statuses:

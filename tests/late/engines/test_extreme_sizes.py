@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from latephase.late.modes import modified
+from helpers import uphill
+from latephase.late.chain import moves
 from references.ball_descent import ball_descend, ball_distance
 from references.brute import descend, distance
 from references.problems import Problem
@@ -162,10 +163,8 @@ def test_flow_far_from_the_origin(centre):
 def test_a_loss_that_rises_ends_the_run(monkeypatch, method):
     """Ground truth: no flow gains energy; a field that points uphill is planted from t = 1 on."""
     p = problem([0.9, -0.4], [1, -1], [0.7, -0.4, 0.2], [0.1, 0.2, 0.3], [1, -1, 1], 1e-4)
-    downhill, jacobian = modified.Field.__call__, modified.Field.jacobian
     assert np.isfinite(run(p, method, ["1e4", "1e6"]).trajectory.log_loss.values).all()
-    monkeypatch.setattr(modified.Field, "__call__", lambda *a: -downhill(*a))
-    monkeypatch.setattr(modified.Field, "jacobian", lambda *a: -jacobian(*a))
+    monkeypatch.setattr(moves, "follow", uphill)
     found = run(p, method, ["0", "1e4", "1e6"])
     assert found.outcome is lp.Outcome.inaccurate
     for name in ("weights", "log_loss", "robustness_margin", "margin_error"):

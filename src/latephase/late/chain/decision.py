@@ -53,19 +53,23 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
         near = (task.signs == 0) & dynamics.alive(task.signs)
         found = kink_statuses(dynamics, dynamics.statuses(task.signs), near, log_pull)
         return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
-    before = Mode.of(dynamics, theta, last.status, state.resting)
-    resting = before.serving_resting[:, None]
-    near = last.on_kinks & last.switching[:, None] & ~resting
+    resting = dynamics.serves(last.status, state.resting)[:, None]
+    near = last.on_kinks & (last.switching[:, None] & ~resting)
     found = kink_statuses(dynamics, last.status, near, log_pull)
-    met = last.triggered & resting & (last.status != SLIDING)
-    if met.any():
+    if resting.any() and (met := last.triggered & resting & (last.status != SLIDING)).any():
+        before = Mode.of(dynamics, theta, last.status, state.resting)
         found = np.where(resting, statuses_by_motion(before, met), found)
     found = np.where((found == SLIDING) & (last.released_to >= 0), last.released_to, found)
-    for j in np.flatnonzero(last.at_zero):
-        found[j] = statuses_beyond_zero(before, int(j))
     grazed = last.triggered & (found == last.status)  # the pair goes on as it was
-    theta = np.where(last.at_zero[:, None], 0.0, theta)
-    state = replace(state, theta=theta).counted(brief_ends=state.counts.brief_ends + grazed)
+    if last.at_zero.any():
+        before = Mode.of(dynamics, theta, last.status, state.resting)
+        for j in map(int, np.flatnonzero(last.at_zero)):
+            found[j] = statuses_beyond_zero(before, j)
+        grazed = last.triggered & (found == last.status)
+        theta = np.where(last.at_zero[:, None], 0.0, theta)
+        state = replace(state, theta=theta)
+    if grazed.any():
+        state = state.counted(brief_ends=state.counts.brief_ends + grazed)
     return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
 
 

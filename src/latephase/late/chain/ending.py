@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from latephase.core import Outcome
+from latephase.late.modes.follow import follow
 from latephase.late.modes.guards import Guards
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import Field
-from latephase.late.modes.segment import follow
 from latephase.late.pattern import SLIDING, Statuses, statuses
 
 from .decision import decide
@@ -56,7 +56,7 @@ def _last(mode: Mode) -> Mode | None:
         found = follow(mode, 0, np.zeros(0), FAR, _TOLERANCE)
         if found.failed or found.triggered.any():
             return None
-        theta = mode.parameters(found.beta)
+        theta = found.theta
         if not found.resting.any():
             return replace(mode, theta=theta)
         mode = Mode.of(mode.dynamics, theta, mode.status, mode.resting | found.resting)

@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
+from latephase.late.modes.follow import BALANCED, follow
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
-from latephase.late.modes.segment import BALANCED, Segment, follow
+from latephase.late.modes.segment import Segment
 from latephase.late.pattern import SLIDING
 
 from .account import Account
@@ -92,22 +93,24 @@ def move_by_mode(
     """Follow the mode to its end or to the horizon, recording the samples on the way."""
     controls, dynamics, discrete = task.controls, task.dynamics, task.dynamics.method.discrete
     # Where it is entered: sliding pairs on their kinks.
-    account = account.charged(dynamics, _entry_error(task, state, mode))
+    if discrete:
+        account = account.charged(dynamics, _entry_error(task, state, mode))
     if mode.sliding:
-        mode = _on_kinks(mode)
+        mode = mode.on_kinks()
 
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
-    logs = np.array([state.now.log_until(t) for t in task.times[state.passed :]])
+    logs = state.now.logs_until(task.clock.after(state.passed))
     log_left = state.now.log_until(task.until)
     order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
-    doublings = np.clip(state.counts.brief_ends - _GRACE, 0, _LOOSEST)
-    slack = np.asarray(tolerance * (2.0**doublings - 1))
+    slack = _slack(state, tolerance)
     balanced = BALANCED / controls.caution
-    found = follow(mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms)
+    log_last = math.inf if state.last is None else state.last.log_time
+    told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
+    found = follow(*told)
 
     # Where it ended, unless the loss has risen where it cannot.
-    theta = mode.parameters(found.beta)
+    theta = found.theta
     finite = bool(np.isfinite(theta).all())
     before, after = _log_losses(state, mode, found, theta)
     if not discrete and finite:
@@ -116,18 +119,24 @@ def move_by_mode(
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
         return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
     account = replace(account, by_flow=True, entry=state.now)
-    for beta in found.sampled:
-        account.write(state.passed, mode.parameters(beta), state.rounding)
+    for sample in found.sampled:
+        account.write(state.passed, sample, state.rounding)
         state = replace(state, passed=state.passed + 1)
     state = _arrived(task, state, mode, found, theta, log_left)
     return state if finite else replace(state, outcome=Outcome.overflowed), account
 
 
+def _slack(state: ChainState, tolerance: float) -> Floats:
+    """How far guards (m, n) are loosened."""
+    brief = state.counts.brief_ends
+    if brief.max() <= _GRACE:
+        return np.zeros(brief.shape)
+    return np.asarray(tolerance * (2.0 ** np.clip(brief - _GRACE, 0, _LOOSEST) - 1))
+
+
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     """How far the mode of descent may take neurons (m,) off from its entry on: where pairs begin
     to slide, or where no steps are left for a pair in chatter that soon meets its kink."""
-    if not task.dynamics.method.discrete:
-        return np.zeros(len(state.theta))
     a = task.dynamics.preactivations(state.theta)
     kicks = Kicks.of(task.dynamics, state.theta, a)
     if not mode.sliding:
@@ -136,15 +145,6 @@ def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
     if state.last is not None:
         begins &= state.last.status != SLIDING
     return np.asarray((KICKS * kicks.kick * begins).max(axis=1))
-
-
-def _on_kinks(mode: Mode) -> Mode:
-    """The mode with sliding pairs on their kinks, along the way that their points kick them."""
-    theta = mode.theta.copy()
-    for j in map(int, np.flatnonzero((mode.status == SLIDING).any(axis=1))):
-        off = mode.dynamics.neuron(j, mode.status[j], mode.resting).off
-        theta[j] = off @ (off.T @ theta[j])
-    return mode.entered(theta)
 
 
 def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
@@ -162,13 +162,13 @@ def _log_losses(
     """ln L before a mode, above which it cannot be after it, and after it; that of a flow also as
     theta (m, k) has it, which is another one where digits are lost."""
     dynamics = mode.dynamics
-    before = float(dynamics.loss.log_loss(mode.margins))
-    after = float(dynamics.loss.log_loss(mode.margins_at(found.beta)))
+    after = float(dynamics.loss.log_loss(found.margins))
     if dynamics.method.discrete:
-        return before, after
+        return float(dynamics.loss.log_loss(mode.margins)), after
     seen = float(dynamics.log_loss(theta))
-    after = max(after, seen) if np.isfinite(seen) else math.nan
-    return min(before, state.lowest_log_loss), after
+    after = max(after, seen) if math.isfinite(seen) else math.nan
+    before = state.lowest_log_loss
+    return before if before < math.inf else float(dynamics.loss.log_loss(mode.margins)), after
 
 
 def _arrived(
@@ -193,7 +193,6 @@ def _arrived(
         or counts.brief_modes > _MOST_BRIEF + mode.status.size
         or counts.solver_steps > _MOST_WORK
     )
-    was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, theta))
     return replace(
         state,
         theta=theta,
@@ -204,11 +203,22 @@ def _arrived(
         if found.log_time >= log_left
         else state.now.later(found.log_time, whole=task.dynamics.method.discrete),
         last=ModeEnd(
+            log_time=found.log_time,
             status=mode.status,
             on_kinks=(mode.status == SLIDING) | found.triggered,
             triggered=found.triggered,
             released_to=found.released_to,
-            at_zero=found.triggered.any(axis=1) & is_zero & ~was_zero,
+            at_zero=_come_to_zero(task, mode, found),
         ),
         outcome=Outcome.budget_exhausted if unresolved else None,
     )
+
+
+def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:
+    """Neurons (m,) that a segment has brought to length 0 and that have ended it."""
+    result = found.triggered.any(axis=1)
+    result &= np.abs(found.theta).max(axis=1) <= task.zero_length  # hardly ever
+    if result.any():
+        was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, found.theta))
+        result &= is_zero & ~was_zero
+    return np.asarray(result)

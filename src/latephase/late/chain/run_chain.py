@@ -7,7 +7,6 @@ with a more cautious one to see how far it may be off.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -61,7 +60,7 @@ def run_chain(
             state = _recorded_here(task, state, account)
             if tell:
                 tell(float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0)
-            if state.outcome is not None or state.now.log_until(until) == -math.inf:
+            if state.outcome is not None or state.now.is_past(until):
                 break
             try:
                 decision = decide(task, state)
@@ -80,7 +79,7 @@ def run_chain(
 def _recorded_here(task: ChainTask, state: ChainState, account: Account) -> ChainState:
     """The state once the samples that it stands at are written to the account."""
     while state.passed < len(task.times):
-        if state.now.log_until(task.times[state.passed]) > -math.inf:
+        if not state.now.is_past(task.times[state.passed]):
             break
         account.write(state.passed, state.theta, state.rounding)
         state = replace(state, passed=state.passed + 1)

@@ -14,7 +14,7 @@ from latephase.late.modes.dynamics import Dynamics, lengths
 from latephase.late.modes.linear_algebra import DEPENDENT
 from latephase.late.pattern import Statuses
 
-from .instant import AT_START, Instant
+from .instant import AT_START, Instant, Times
 
 _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
@@ -41,14 +41,15 @@ class Controls:
 class ChainTask:
     """What is asked of a run and stays fixed.
 
-    times: sorted, of the samples;  until: the horizon;  signs (m, n): the exact ones of the first
-    pre-activations;  least_terms (m, n): sizes of pre-activations below which a solver is not asked
-    for more digits;  zero_length (m,): below it a neuron counts as being at 0.
+    times: sorted, of the samples, clock: as arrays;  until: the horizon;  signs (m, n): the exact
+    ones of the first pre-activations;  least_terms (m, n): sizes of pre-activations below which a
+    solver is not asked for more digits;  zero_length (m,): below it a neuron counts as being at 0.
     """
 
     dynamics: Dynamics
     controls: Controls
     times: list[LogTime]
+    clock: Times
     until: LogTime
     signs: Ints
     least_terms: Floats
@@ -59,11 +60,14 @@ class ChainTask:
 class ModeEnd:
     """How the last mode ended.
 
-    status (m, n): its statuses;  on_kinks (m, n): pairs that were on their kinks then;
-    triggered (m, n): pairs at whose guards it ended;  released_to (m, n): the status to which a
-    slide that ended goes over, else -1;  at_zero (m,): neurons that it has brought to length 0.
+    log_time: ln of the time that it has lasted;  status (m, n): its statuses;
+    on_kinks (m, n): pairs that were on their kinks then;
+    triggered (m, n): pairs at whose guards it ended;
+    released_to (m, n): the status to which a slide that ended goes over, else -1;
+    at_zero (m,): neurons that it has brought to length 0.
     """
 
+    log_time: float
     status: Statuses
     on_kinks: Bools
     triggered: Bools
@@ -140,5 +144,7 @@ def start(
     rounding = float(np.abs(placed - theta_in_frame).sum())
     least_terms = _LEAST * dynamics.terms(theta_in_frame)
     zero_length = DEPENDENT * lengths(theta_in_frame)
-    task = ChainTask(dynamics, controls, times, until, signs, least_terms, zero_length)
+    task = ChainTask(
+        dynamics, controls, times, Times.of(times), until, signs, least_terms, zero_length
+    )
     return task, ChainState(placed, low, rounding, np.zeros(n, bool), Counts(np.zeros((m, n), int)))

@@ -7,13 +7,17 @@ margin is 1e-10 of the longest gradient, and float64 cannot tell it from none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.core.balls import Rational, RationalMatrix
 
-Vector = list[Fraction]
+Vector = list[Any]
+"""Entries are of the type Rational."""
+
+ZERO, ONE = Rational(0), Rational(1)
 
 _MOST_POINTS, _MOST_PRODUCTS = 12, 20_000  # up to which this takes milliseconds
 
@@ -25,44 +29,50 @@ def is_small(rows: Floats) -> bool:
 
 def rational(rows: Floats) -> list[Vector]:
     """Rows (n, p) as fractions."""
-    return [[Fraction(float(x)) for x in row] for row in rows]
+    return [[fraction(x) for x in row] for row in rows]
 
 
-def rounded(values: Sequence[Fraction]) -> Floats:
+def fraction(x: float) -> Any:
+    """A double as a fraction."""
+    return Rational(*float(x).as_integer_ratio())
+
+
+def rounded(values: Sequence[Any]) -> Floats:
     """Fractions, each rounded once."""
-    return np.array([float(x) for x in values])
+    return np.array([int(x.p) / int(x.q) for x in values])
 
 
-def dot(a: Vector, b: Vector) -> Fraction:
+def dot(a: Vector, b: Vector) -> Any:
     """The inner product."""
-    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), Fraction(0))
+    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), ZERO)
+
+
+def _matrix(rows: Sequence[Vector]) -> Any:
+    return RationalMatrix(len(rows), len(rows[0]), [x for row in rows for x in row])
 
 
 def combined(coefficients: Vector, rows: list[Vector]) -> Vector:
     """sum_i coefficient_i row_i, (p,)."""
-    used = [(c, row) for c, row in zip(coefficients, rows, strict=True) if c]
-    return [sum((c * row[k] for c, row in used), Fraction(0)) for k in range(len(rows[0]))]
+    return list((_matrix([coefficients]) * _matrix(rows)).tolist()[0])
 
 
 def solved(matrix: list[Vector], right: Vector) -> Vector | None:
     """The solution of a symmetric semi-definite system, None if it is singular."""
-    rows, n = [[*row, r] for row, r in zip(matrix, right, strict=True)], len(matrix)
-    for k in range(n):
-        if rows[k][k] == 0:  # a semi-definite matrix has no other pivot in this row either
-            return None
-        for i in range(k + 1, n):
-            factor = rows[i][k] / rows[k][k]
-            if factor:
-                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
-    x = [Fraction(0)] * n
-    for k in reversed(range(n)):
-        x[k] = (rows[k][n] - sum(rows[k][j] * x[j] for j in range(k + 1, n))) / rows[k][k]
-    return x
+    if not matrix:
+        return []
+    try:
+        found = _matrix(matrix).solve(_matrix([[x] for x in right]))
+    except ZeroDivisionError:
+        return None
+    return [x for (x,) in found.tolist()]
 
 
 def gram(rows: list[Vector]) -> list[Vector]:
     """The inner products of all rows."""
-    return [[dot(a, b) for b in rows] for a in rows]
+    if not rows:
+        return []
+    matrix = _matrix(rows)
+    return list((matrix * matrix.transpose()).tolist())
 
 
 def in_span(rows: list[Vector], images: Vector) -> Vector:
@@ -76,24 +86,28 @@ def off_span(vectors: Floats, rows: Floats) -> list[Vector]:
     """Vectors (k, p) less their component in the span of rows (r, p)."""
     independent: list[Vector] = []
     for row in rational(rows):
-        if solved(gram([*independent, row]), [Fraction(0)] * (len(independent) + 1)) is not None:
+        if solved(gram([*independent, row]), [ZERO] * (len(independent) + 1)) is not None:
             independent.append(row)
-    return [off_rows(vector, independent) for vector in rational(vectors)]
+    return _off_rows(rational(vectors), independent) if independent else rational(vectors)
 
 
 def off_rows(vector: Vector, rows: list[Vector]) -> Vector:
     """A vector (p,) less its component in the span of independent rows."""
-    within = in_span(rows, [dot(row, vector) for row in rows])
-    return [x - y for x, y in zip(vector, within, strict=True)]
+    return _off_rows([vector], rows)[0]
+
+
+def _off_rows(vectors: list[Vector], rows: list[Vector]) -> list[Vector]:
+    """Vectors (k, p) less their component in the span of independent rows (r, p)."""
+    given, span = _matrix(vectors), _matrix(rows)
+    across = span.transpose()
+    return list((given - given * across * (span * across).inv() * span).tolist())
 
 
 def needed(kinks: Floats, serving: Floats, multipliers: Vector) -> Vector | None:
     """What multiples of the kinks (h, k) hold a neuron against the points (a, k) that it serves,
     both times v_j y_i; multipliers (a,) of these.  None if the kinks are dependent."""
     rows = rational(kinks)
-    force = (
-        combined(multipliers, rational(serving)) if multipliers else [Fraction(0)] * len(rows[0])
-    )
+    force = combined(multipliers, rational(serving)) if multipliers else [ZERO] * len(rows[0])
     return solved(gram(rows), [-dot(row, force) for row in rows])
 
 
@@ -102,10 +116,8 @@ def slowest(rows: list[Vector], multipliers: Floats) -> float:
 
     From the inverse, of which it is the largest: beside eigenvalues of 1e28 float64 loses one of 1.
     """
-    n = len(rows)
-    unit = [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
-    matrix = gram(rows)
-    inverse = np.array([rounded(solved(matrix, e) or []) for e in unit])
+    matrix = _matrix(rows)
+    inverse = np.array([rounded(row) for row in (matrix * matrix.transpose()).inv().tolist()])
     roots = np.sqrt(multipliers)
     return 1 / float(np.linalg.eigvalsh(inverse / np.outer(roots, roots)).max())
 
@@ -119,7 +131,7 @@ def least_distance(rows: list[Vector]) -> Vector | None:
     matrix, n = gram(rows), len(rows)
     if any(matrix[i][i] == 0 for i in range(n)):
         return None
-    multipliers: Vector = [Fraction(0)] * n
+    multipliers: Vector = [ZERO] * n
     while True:
         margins = [dot(row, multipliers) for row in matrix]
         short = {i: (1 - s) ** 2 / matrix[i][i] for i, s in enumerate(margins) if s < 1}
@@ -141,7 +153,7 @@ def _entered(matrix: list[Vector], multipliers: Vector, new: int) -> Vector | No
         longest = min(steps.values(), default=None)
         if longest is None and not bounded:
             return None
-        step = Fraction(1) if longest is None or (bounded and longest >= 1) else longest
+        step = ONE if longest is None or (bounded and longest >= 1) else longest
         now = [x + step * y for x, y in zip(now, way, strict=True)]
         if step != longest:
             return now
@@ -152,9 +164,9 @@ def _entered(matrix: list[Vector], multipliers: Vector, new: int) -> Vector | No
 
 def _way(matrix: list[Vector], now: Vector, active: list[int], new: int) -> tuple[Vector, bool]:
     """The way to the optimum on the active set, or one up which the dual rises for ever."""
-    way: Vector = [Fraction(0)] * len(now)
+    way: Vector = [ZERO] * len(now)
     part = [[matrix[i][j] for j in active] for i in active]
-    goal = solved(part, [Fraction(1)] * len(active))
+    goal = solved(part, [ONE] * len(active))
     if goal is not None:
         for i, x in zip(active, goal, strict=True):
             way[i] = x - now[i]
@@ -164,5 +176,5 @@ def _way(matrix: list[Vector], now: Vector, active: list[int], new: int) -> tupl
     held = solved(inner, [-matrix[i][new] for i in others])
     for i, x in zip(others, held or [], strict=True):
         way[i] = x
-    way[new] = Fraction(1)
+    way[new] = ONE
     return way, False

@@ -12,7 +12,6 @@ decide: so they are fractions of the given doubles wherever that is quick.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +22,7 @@ from latephase.late.modes.kinks import Kinks
 from latephase.late.pattern import SLIDING, gains
 from latephase.problem import Dataset, ShallowReLU
 
-from .exact import Vector, is_small, off_span, rational, rounded
+from .exact import Vector, fraction, is_small, off_span, rational, rounded
 
 Pattern = NDArray[np.integer]
 
@@ -79,7 +78,7 @@ class LinearMode:
             kinks = self.points[status == SLIDING]
             felt = off_span(self.points, kinks) if len(kinks) else rational(self.points)
             for i, vector in enumerate(felt):
-                factor = Fraction(float(signs[i])) * Fraction(float(felt_share[i]))
+                factor = fraction(signs[i]) * fraction(felt_share[i])
                 rows[i] += [factor * x for x in vector]
         return rows
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .direction import TIGHT, Direction
-from .exact import dot, needed, rational, rounded
+from .exact import ZERO, dot, fraction, needed, rational, rounded
 from .gradients import LinearMode
 
 Pair = tuple[int, int]  # neuron, point
@@ -153,19 +153,19 @@ def _exact_shares(
     mode: LinearMode, j: int, direction: Direction
 ) -> tuple[dict[Pair, float], bool] | None:
     """`_shares` in rational arithmetic, where all points that neuron j feels keep pace with 1/t."""
-    slides, slope = mode.pattern[j] == SLIDING, Fraction(mode.slope)
+    slides, slope = mode.pattern[j] == SLIDING, fraction(mode.slope)
     if direction.exact is None or not direction.support[slides | (mode.gains[j] > 0)].all():
         return None
     multipliers, pulls = direction.exact.multipliers, mode.signs[j][:, None] * mode.points
     leads, serving = np.flatnonzero(slides & mode.kinks.leads), np.flatnonzero(mode.gains[j])
-    felt = [multipliers[i] * Fraction(float(mode.gains[j, i])) for i in serving]
+    felt = [multipliers[i] * fraction(mode.gains[j, i]) for i in serving]
     need = needed(pulls[leads], pulls[serving], felt)
     if need is None:
         return None
     found, on_bound = dict[Pair, float](), False
     for i, x in zip(leads, need, strict=True):
         shared = np.flatnonzero(mode.kinks.members(np.array([i]))[0])
-        base = room = Fraction(0)
+        base = room = ZERO
         for k in shared:
             ratio = _ratio(mode.points[k], mode.points[i])
             part = multipliers[k] * _ratio(mode.signs[j, [k]], mode.signs[j, [i]])
@@ -175,14 +175,14 @@ def _exact_shares(
             return None
         share = (x - base) / room
         on_bound |= share in (0, 1) and serving.size > 0
-        found |= _by_pair(mode, j, shared, float(share))
+        found |= _by_pair(mode, j, shared, float(rounded([share])[0]))
     return found, on_bound
 
 
-def _ratio(point: Floats, first: Floats) -> Fraction:
+def _ratio(point: Floats, first: Floats) -> Any:
     """A point on one line with another one, in units of that."""
     place = int(np.argmax(np.abs(first)))
-    return Fraction(float(point[place])) / Fraction(float(first[place]))
+    return fraction(point[place]) / fraction(first[place])
 
 
 def _share(need: float, base: float, room: float, slower: float, log_room: float) -> float:

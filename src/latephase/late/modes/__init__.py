@@ -11,7 +11,10 @@ Read in this order; each file needs only those before it.
     modified        gradient descent in a mode as a flow, in ln t
     filippov        at a kink: pass or slide, which pattern comes next
     guards          what must stay positive while a mode lasts
-    segment         a mode followed by a stiff solver to its end
+    segment         what became of a mode that was followed to its end
+    by_scipy        followed by a solver of SciPy
+    by_kernel       followed in machine code, by what is in `kernel`
+    follow          which of the two does it
 
 Everywhere m neurons, n points, k coordinates of a neuron, r of the motion; pairs are (neuron,
 point).

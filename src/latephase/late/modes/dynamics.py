@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -70,13 +71,25 @@ class Neuron:
 
 
 @dataclass(frozen=True)
+class Gradients:
+    """Gradients g (m, k, n) of the margins with some statuses (m, n) and points at rest (n,), and
+    the neurons that slide."""
+
+    status: Statuses
+    resting: Bools
+    g: Floats
+    neurons: dict[int, Neuron]
+
+
+@dataclass(frozen=True)
 class Dynamics:
     """What stays fixed while m neurons are trained on n points of d features.
 
     frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k), x_i alone without
     biases;  labels (n,);  output_weights (m,);  slope: the negative slope;  shared_kinks: which
     points share their kinks, None for none;  parameters are arrays theta (m, k) in these
-    coordinates, which are (w, b) itself unless that would lose digits.
+    coordinates, which are (w, b) itself unless that would lose digits;  modes: those made so far,
+    by their statuses and resting points: the second run of two goes through them again.
     """
 
     frame: Frame
@@ -86,9 +99,8 @@ class Dynamics:
     loss: Loss
     slope: float = 0.0
     shared_kinks: Kinks | None = None
-    _neurons: dict[int, tuple[bytes, Neuron]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    modes: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
+    _last: dict[str, Gradients] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, problem: Problem) -> Dynamics:
@@ -128,19 +140,38 @@ class Dynamics:
         """What part of each point's pull a neuron feels, (m, n)."""
         return gains(status, self.slope)
 
+    def serves(self, status: Statuses, points: Bools) -> Bools:
+        """Neurons (m,) that feel the pull of one of some points (n,)."""
+        if not points.any():
+            return np.zeros(len(status), bool)
+        return np.asarray((self.gains(status)[:, points] > 0).any(axis=1))
+
     @cached_property
     def signs(self) -> Floats:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.output_weights, self.labels)
 
-    def neuron(self, j: int, status: Statuses, resting: Bools) -> Neuron:
-        """Neuron j in a mode of statuses (n,) with points at rest (n,); the last one asked for is
-        remembered, since most modes differ in one neuron."""
-        key = status.tobytes() + resting.tobytes()
-        if self._neurons.get(j, (b"",))[0] != key:
-            kind = self.slope, self.kinks
-            self._neurons[j] = key, Neuron.of(self.frame, self.signs[j], status, resting, *kind)
-        return self._neurons[j][1]
+    def gradients(self, status: Statuses, resting: Bools) -> Gradients:
+        """The gradients of margins with statuses (m, n) and points at rest (n,), made from the last
+        ones asked for: most modes differ in one neuron."""
+        last = self._last.get("gradients")
+        known = last is not None and np.array_equal(last.resting, resting)
+        if last is not None and known:
+            changed = np.flatnonzero((status != last.status).any(axis=1))
+            g, neurons = last.g.copy(), last.neurons.copy()
+        else:
+            changed, neurons = np.arange(len(status)), {}
+            g = np.empty((*status.shape[:1], *self.points.T.shape))
+        serving, slides = self.signs * self.gains(status), status == SLIDING
+        for j in changed.tolist():
+            neurons.pop(j, None)
+            g[j] = serving[j] * self.points.T
+            if slides[j].any():
+                told = self.frame, self.signs[j], status[j], resting, self.slope, self.kinks
+                neurons[j] = Neuron.of(*told)
+                g[j] = neurons[j].gradients
+        self._last["gradients"] = found = Gradients(status, resting, g, neurons)
+        return found
 
     def preactivations(self, theta: Floats) -> Floats:
         """a_ji (..., m, n)."""

@@ -14,6 +14,8 @@ Source: docs/theory.md, "Any shallow network".
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
@@ -22,7 +24,6 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 from .dynamics import Dynamics
 from .linear_algebra import DEPENDENT
 from .mode import Mode
-from .modified import Field
 
 _VANISHED = 1e-290  # a pull below it holds nothing
 
@@ -36,10 +37,26 @@ def kink_statuses(dynamics: Dynamics, status: Statuses, near: Bools, log_pull: F
     for j in np.flatnonzero(near.any(axis=1) & dynamics.bends):
         # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
         serving = (dynamics.gains(status[j]) > 0) | (near[j] & (dynamics.signs[j] > 0))
-        top = log_pull[serving].max(initial=-np.inf)
-        pull = np.exp(np.minimum(log_pull - (top if np.isfinite(top) else log_pull.max()), 700.0))
-        result[j] = _of_neuron(dynamics, dynamics.signs[j] * pull, status[j], near[j])
+        top = float(log_pull[serving].max(initial=-np.inf))
+        top = top if math.isfinite(top) else float(log_pull.max())
+        pull = np.exp(np.minimum(log_pull - top, 700.0))
+        pulls, places = dynamics.signs[j] * pull, np.flatnonzero(near[j])
+        if len(places) == 1:
+            result[j, places] = _at_one_kink(dynamics, pulls, status[j], int(places[0]))
+        else:
+            result[j] = _of_neuron(dynamics, pulls, status[j], near[j])
     return result
+
+
+def _at_one_kink(dynamics: Dynamics, pulls: Floats, status: Statuses, i: int) -> int:
+    """What `_of_neuron` says of point i where a neuron is near that kink alone."""
+    felt, most = pulls * dynamics.gains(status), -(1 - dynamics.slope) * float(pulls[i])
+    felt[i] = dynamics.slope * pulls[i]
+    rise = float(felt @ dynamics.points @ dynamics.points[i])  # seen from its inactive side
+    if rise <= 0:
+        return INACTIVE
+    held = most > _VANISHED and rise < most * float(dynamics.point_lengths[i]) ** 2
+    return SLIDING if held else ACTIVE
 
 
 def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools) -> Statuses:
@@ -47,24 +64,19 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
     points, kinks = dynamics.points, dynamics.kinks
     jumps = kinks.totals((1 - dynamics.slope) * pulls)
     leads = near & kinks.leads
-    up, down = leads & (jumps >= 0), np.flatnonzero(leads & (jumps < 0))
-    held, most = near & (jumps < 0)[kinks.first], -jumps[down]
-    below = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
-    result = np.where(near, below, status)
-    for _ in range(2 * near.sum() + 1):
-        drive = (pulls * dynamics.gains(np.where(held, below, result))) @ points
-        multipliers = _shortest(points[down], drive, most)
-        velocity = drive - multipliers @ points[down]
-        # Active where a multiplier is 1, inactive where it is 0, sliding between; a solver may stop
-        # an ulp short of a bound, at a velocity that says on which side it is.
-        ends = np.where(multipliers >= most, ACTIVE, SLIDING)
-        ends = np.where(multipliers <= 0, INACTIVE, ends)
-        rises = points[down] @ velocity
-        passed = np.where(rises > 0, ACTIVE, INACTIVE)
-        lengths = dynamics.point_lengths[down]
-        still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
-        moves = (ends == SLIDING) & (np.abs(rises) > still)
-        result[down] = np.where((most <= _VANISHED) | moves, passed, ends)
+    up, down = np.flatnonzero(leads & (jumps >= 0)), np.flatnonzero(leads & (jumps < 0))
+    held, most, below = near & (jumps < 0)[kinks.first], -jumps[down], points[down]
+    inside = np.where(kinks.ratio > 0, INACTIVE, ACTIVE)  # each kink seen from its inactive side
+    result = np.where(near, inside, status)
+    for _ in range(2 * len(up) + 1):
+        drive = (pulls * dynamics.gains(np.where(held, inside, result))) @ points
+        velocity = drive
+        if len(down):
+            multipliers = _shortest(below, drive, most)
+            velocity = drive - multipliers @ below
+            lengths = dynamics.point_lengths[down]
+            still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
+            result[down] = _held(multipliers, most, below @ velocity, still)
         risen = np.where(points[up] @ velocity > 0, ACTIVE, INACTIVE)
         settled = (result[up] == risen).all()
         result[up] = risen
@@ -74,12 +86,25 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
     return result
 
 
+def _held(multipliers: Floats, most: Floats, rises: Floats, still: Floats) -> Statuses:
+    """Statuses (h,) of kinks that are held by multipliers of at most so much, while their
+    pre-activations rise: active where a multiplier is 1, inactive where it is 0, sliding between; a
+    solver may stop an ulp short of a bound, at a velocity that says on which side it is."""
+    ends = np.where(multipliers >= most, ACTIVE, SLIDING)
+    ends = np.where(multipliers <= 0, INACTIVE, ends)
+    moves = (ends == SLIDING) & (np.abs(rises) > still)
+    return np.where((most <= _VANISHED) | moves, np.where(rises > 0, ACTIVE, INACTIVE), ends)
+
+
 def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:
     """argmin |drive - x @ points| over 0 <= x <= most, (k,)."""
     if len(points) == 0:
         return np.zeros(0)
     if len(points) == 1:
         return np.clip(points @ drive / (points[0] @ points[0]), 0.0, most)
+    found = np.linalg.lstsq(points.T, drive, rcond=None)[0]
+    if (found >= 0).all() and (found <= most).all():
+        return np.asarray(found)
     from scipy.optimize import lsq_linear
 
     wide = np.maximum(most, 1e-300)
@@ -125,9 +150,5 @@ def statuses_beyond_zero(mode: Mode, j: int) -> Statuses:
 
 
 def _motion(mode: Mode, status: Statuses) -> Floats:
-    """d theta / ds (m, k) with these statuses (m, n)."""
-    trial = Mode.of(mode.dynamics, mode.theta, status, mode.resting)
-    if trial.live.size == 0:
-        return np.zeros_like(mode.theta)
-    beta = Field.of(trial, 0)(0.0, np.zeros(trial.rank))
-    return np.asarray((trial.basis @ beta).reshape(mode.theta.shape))
+    """The way in which theta (m, k) sets off with these statuses (m, n), of any length."""
+    return Mode.of(mode.dynamics, mode.theta, status, mode.resting).direction()

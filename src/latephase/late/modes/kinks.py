@@ -51,7 +51,7 @@ class Kinks:
                 ratio[i] = points[i, place] / points[first[i], place]
         return cls(first, ratio, lies)
 
-    @property
+    @cached_property
     def leads(self) -> Bools:
         """Points (n,) that are the first with their kink."""
         return self.lies & (self.first == np.arange(len(self.first)))
@@ -89,6 +89,8 @@ class Kinks:
     def totals(self, pulls: Floats) -> Floats:
         """What points add to their pull (n,) on the active side of their kink, at the first point
         of each, (n,)."""
+        if not self.shared:
+            return pulls
         return np.asarray(np.bincount(self.first, pulls * np.abs(self.ratio), len(pulls)), float)
 
     def turned(self, status: Statuses, j: int, i: int, side: int) -> Statuses:

@@ -8,6 +8,8 @@ forms for two points.)
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
@@ -25,6 +27,8 @@ def complement(columns: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """
     from scipy.linalg import qr
 
+    if columns.shape[1] == 1 and columns.any():
+        return _off_column(columns[:, 0], scale)
     order = np.argsort(-scale, kind="stable")
     q, r, places = qr(columns[order], pivoting=True)
     values = np.linalg.svd(columns / scale[:, None], compute_uv=False)
@@ -35,6 +39,17 @@ def complement(columns: Floats, scale: Floats) -> tuple[Floats, Floats]:
     inverse[places] = (np.linalg.pinv(top / sizes) / sizes.T) @ q[:, :rank].T
     back = np.argsort(order)
     return q[back][:, rank:], inverse[:, back]
+
+
+def _off_column(column: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """The same of one column (k,) other than 0: one reflection, of the row of largest scale."""
+    unit = np.abs(column).max()
+    way, first = column / unit, int(scale.argmax())
+    length = math.sqrt(way @ way)
+    mirror = way.copy()
+    mirror[first] += math.copysign(length, way[first])
+    q = np.eye(len(way)) - np.outer(mirror, mirror / (length * abs(mirror[first])))
+    return np.delete(q, first, axis=1), (way / length**2 / unit)[None]
 
 
 def off_columns(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]:
@@ -53,38 +68,44 @@ def off_columns(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]
     return off, ~chosen & (np.linalg.norm(off / scale[:, None], axis=0) > DEPENDENT * lengths)
 
 
-def spanned(g: Floats) -> tuple[Floats, Floats]:
-    """An orthonormal basis (k, r) of the span of g (k, c), and g in it (r, c); rows of g that are 0
-    are exactly 0 in the basis too, where rounding would set them off."""
-    moved = g.any(axis=1)
-    wide = g.shape[1] >= moved.sum()  # then every direction is one of motion
-    inner, inside = (np.eye(moved.sum()), g[moved]) if wide else _orthogonal(g[moved])
-    if moved.all():
-        return inner, inside
-    basis = np.zeros((len(g), inner.shape[1]))
-    basis[moved] = inner
-    return basis, inside
+def spanned(g: Floats) -> tuple[Floats, Floats | None, Floats]:
+    """An orthonormal basis of the span of g (k, c) as rows (r, k), and g in it (r, c).
 
-
-def _orthogonal(g: Floats) -> tuple[Floats, Floats]:
-    """A basis of the columns of g (k, c), orthonormal up to rounding times their condition, and g
-    in it: by Cholesky's factor of the Gram matrix where that is regular, at a third of the time.
-
-    Columns may be of any sizes (output weights of 1 and 1e-8). Where rows are, reflections of
-    sorted rows and columns keep the digits of the small ones.
+    Where g is regular the rows are those of g^T and need a factor (r, r) to be divided by, upper
+    triangular: factor^-T @ rows is the basis. It is orthonormal up to rounding times the condition.
+    Columns may be of any sizes (output weights of 1 and 1e-8); where rows are, reflections of
+    sorted rows and columns keep the digits of the small ones. Rows of g that are 0 are exactly 0
+    in the basis too, where rounding would set them off.
     """
-    from scipy.linalg import qr
-    from scipy.linalg.blas import dtrsm
+    moved = g.any(axis=1)
+    rank = int(moved.sum())
+    if rank > g.shape[1]:
+        factor = _regular_factor(g.T @ g)
+        if factor is not None:
+            return g.T, factor, factor
+        inner, inside = _reflected(g[moved])
+    else:  # every direction is one of motion
+        inner, inside = np.eye(rank), g[moved]
+    basis = np.zeros((inner.shape[1], len(g)))
+    basis[:, moved] = inner.T
+    return basis, None, inside
 
-    lengths = np.linalg.norm(g, axis=0)
-    scaled = g / lengths
+
+def _regular_factor(gram: Floats) -> Floats | None:
+    """The upper triangular factor of a Gram matrix; None where it is not regular."""
+    lengths = np.sqrt(gram.diagonal())
     try:
-        factor = np.linalg.cholesky(scaled.T @ scaled).T
-        ends = np.abs(np.diag(factor))
-        if ends.min() >= _REGULAR * ends.max():
-            return np.asarray(dtrsm(1.0, factor, scaled, side=1)), np.asarray(factor * lengths)
-    except np.linalg.LinAlgError:
-        pass  # not positive definite: columns that nearly depend on one another
+        factor = np.linalg.cholesky(gram / np.outer(lengths, lengths)).T
+    except np.linalg.LinAlgError:  # not positive definite: columns that nearly depend on others
+        return None
+    ends = factor.diagonal()
+    return np.asarray(factor * lengths) if ends.min(initial=1.0) >= _REGULAR else None
+
+
+def _reflected(g: Floats) -> tuple[Floats, Floats]:
+    """A basis of the columns of g (k, c), and g in it: reflections of sorted rows and columns."""
+    from scipy.linalg import qr
+
     order = np.argsort(-np.abs(g).max(axis=1), kind="stable")
     q, r, places = qr(g[order], mode="economic", pivoting=True)
     basis, inside = np.empty_like(q), np.empty_like(r)

@@ -13,29 +13,35 @@ another size, their difference. Source: docs/theory.md, "Any shallow network".
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
-from latephase.late.pattern import SLIDING, Statuses
+from latephase.late.pattern import Statuses
 
 from .dynamics import Dynamics
 from .linear_algebra import off_columns, spanned
 
 _SMALLEST = -1000  # binary exponent of a unit
+_REMEMBERED = 10_000_000  # numbers in the ways of modes that are remembered
 
 
 @dataclass(frozen=True)
 class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
-    status (m, n);  resting (n,): points at rest;  live: indices of the points that pull;
-    basis (m k, r), orthogonal, and pull (r, live points): beta' = exp(log_drive) pull @ l, where
-    pull is of size 1: with output weights of 1e-120 pulls of 1e240 move something;
-    margins (n,) at entry;
-    slides: pairs (k, 2) whose multipliers may reach an end, needs and rooms (k, n) map pulls to
+    status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
+    serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull
+    is of size 1: with output weights of 1e-120 pulls of 1e240 move something;  gram (L, L): its
+    columns' inner products;
+    ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
+    triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
+    held (h,): neurons that slide, offs (h, k, k): orthonormal bases of how they may, with columns
+    of 0;  reach (m, r): how far neurons move per unit of beta, at most;  margins (n,) at entry;
+    slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
     multiplier * room, and to the room.
     """
 
@@ -44,8 +50,14 @@ class Mode:
     status: Statuses
     resting: Bools
     live: Ints
-    basis: Floats
+    serving: Floats
     pull: Floats
+    gram: Floats
+    ways: Floats
+    factor: Floats | None
+    held: Ints
+    offs: Floats
+    reach: Floats
     log_drive: float
     margins: Floats
     slides: Ints
@@ -55,46 +67,77 @@ class Mode:
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode of statuses (m, n) entered at theta, with some points at rest (n,)."""
-        neurons = [dynamics.neuron(j, status[j], resting) for j in range(len(status))]
-        g = np.concatenate([neuron.gradients for neuron in neurons])
-        g, moving = off_columns(g, resting, dynamics.scale)
+        key = status.tobytes() + resting.tobytes()
+        made = dynamics.modes.get(key)
+        if made is None:
+            # Copies: whoever asks may go on to write into its arrays.
+            made = cls._made(dynamics, theta, status.copy(), resting.copy())
+            if len(dynamics.modes) * made.ways.size < _REMEMBERED:
+                dynamics.modes[key] = made
+        return made.entered(theta)
+
+    @classmethod
+    def _made(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
+        """The mode made anew."""
+        found = dynamics.gradients(status, resting)
+        neurons = dict(sorted(found.neurons.items()))
+        g, moving = off_columns(found.g.reshape(theta.size, -1), resting, dynamics.scale)
         live = np.flatnonzero(moving)
+        g = g if moving.all() else g[:, live]
         # A power of two next to the largest entry divides all without rounding.
-        largest = float(np.abs(g[:, live]).max(initial=0.0))
+        largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))
         power = max(math.frexp(largest)[1] - 1, _SMALLEST)
         unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        if dynamics.kinks.shared:  # of points on one ray one is enough, the others add rounding
-            place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
-            leads = np.flatnonzero(place == np.arange(len(live)))
-            basis, inside = spanned(g[:, live[leads]] / unit)
-            signs = dynamics.labels[live] * dynamics.labels[live[place]]
-            pull = inside[:, np.searchsorted(leads, place)] * (ratio * signs)
-        else:
-            basis, pull = spanned(g[:, live] / unit)
-        slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
+        ways, factor, pull = _spanned(dynamics, g / unit, live)
+        ways = ways / unit
+        slides = [(j, i) for j, one in neurons.items() for i in one.slides]
+        none = np.zeros((0, len(resting)))
         return cls(
-            dynamics,
-            theta,
-            status,
-            resting,
-            live,
-            basis / unit,
-            pull,
-            2 * math.log(unit),
-            _margins(dynamics, theta, status),
-            slides.reshape(-1, 2),
-            np.concatenate([neuron.needs for neuron in neurons]),
-            np.concatenate([neuron.rooms for neuron in neurons]),
+            dynamics=dynamics,
+            theta=theta,
+            status=status,
+            resting=resting,
+            live=live,
+            serving=dynamics.signs * dynamics.gains(status),
+            pull=pull,
+            gram=pull.T @ pull,
+            ways=ways,
+            factor=factor,
+            held=np.array(list(neurons), np.int64),
+            offs=_padded([one.off for one in neurons.values()], theta.shape[1]),
+            reach=_reach(ways.reshape(len(ways), *theta.shape), factor),
+            log_drive=2 * math.log(unit),
+            margins=np.zeros(0),
+            slides=np.array(slides, np.int64).reshape(-1, 2),
+            needs=np.concatenate([none, *(one.needs for one in neurons.values())]),
+            rooms=np.concatenate([none, *(one.rooms for one in neurons.values())]),
         )
 
     def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
-        return replace(self, theta=theta, margins=_margins(self.dynamics, theta, self.status))
+        made = copy(self)
+        margins = (self.serving * self.dynamics.preactivations(theta)).sum(axis=0)
+        vars(made).update(theta=theta, margins=margins)
+        return made
+
+    def on_kinks(self) -> Mode:
+        """The same mode with sliding pairs on their kinks, along the way that their points kick
+        them."""
+        theta = self.theta.copy()
+        along = np.einsum("hkr,hk->hr", self.offs, theta[self.held])
+        theta[self.held] = np.einsum("hkr,hr->hk", self.offs, along)
+        return self.entered(theta)
 
     def parameters(self, beta: Floats) -> Floats:
         """theta (..., m, k) at beta (..., r)."""
         moved = beta @ self.basis.T
         return np.asarray(self.theta + moved.reshape(*beta.shape[:-1], *self.theta.shape))
+
+    def direction(self) -> Floats:
+        """The way in which theta sets off (m, k), of any length."""
+        log = self.dynamics.log_pull(self.margins[self.live])
+        pulls = np.exp(log - log.max(initial=-np.inf))
+        return np.asarray((self.basis @ (self.pull @ pulls)).reshape(self.theta.shape))
 
     def margins_at(self, beta: Floats) -> Floats:
         """q_i (n,) at beta (r,)."""
@@ -105,7 +148,16 @@ class Mode:
     @property
     def rank(self) -> int:
         """The dimension r of the motion."""
-        return self.basis.shape[1]
+        return len(self.pull)
+
+    @cached_property
+    def basis(self) -> Floats:
+        """Orthogonal, (m k, r): theta moves by basis @ beta."""
+        from scipy.linalg import solve_triangular
+
+        if self.factor is None:
+            return self.ways.T
+        return np.asarray(solve_triangular(self.factor, self.ways, trans="T")).T
 
     @cached_property
     def neuron_basis(self) -> Floats:
@@ -115,20 +167,41 @@ class Mode:
     @property
     def moving(self) -> Bools:
         """Neurons (m,) that move at all."""
-        return np.asarray(self.neuron_basis.any(axis=(1, 2)))
+        return np.asarray(self.reach.any(axis=1))
 
     @property
     def sliding(self) -> bool:
         """Whether a pair slides."""
-        return bool((self.status == SLIDING).any())
-
-    @property
-    def serving_resting(self) -> Bools:
-        """Neurons (m,) that a point at rest pulls."""
-        return np.asarray((self.dynamics.gains(self.status)[:, self.resting] > 0).any(axis=1))
+        return self.held.size > 0
 
 
-def _margins(dynamics: Dynamics, theta: Floats, status: Statuses) -> Floats:
-    """q_i (n,) with the gains of the mode: what it sees, also an ulp beyond a kink."""
-    a = dynamics.preactivations(theta) * dynamics.gains(status)
-    return np.asarray((dynamics.signs * a).sum(axis=0))
+def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats | None, Floats]:
+    """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (m k, L) of live points.
+
+    Of points on one ray one is enough, the others add rounding.
+    """
+    if not dynamics.kinks.shared:
+        return spanned(g)
+    place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
+    leads = np.flatnonzero(place == np.arange(len(live)))
+    ways, factor, inside = spanned(g[:, leads])
+    signs = dynamics.labels[live] * dynamics.labels[live[place]]
+    return ways, factor, inside[:, np.searchsorted(leads, place)] * (ratio * signs)
+
+
+def _reach(ways: Floats, factor: Floats | None) -> Floats:
+    """How far neurons move (m, r) per unit of beta, at most; ways (r, m, k)."""
+    from scipy.linalg.lapack import dtrtri
+
+    norms = math.sqrt(ways.shape[2]) * np.abs(ways).max(axis=2, initial=0.0).T
+    if factor is None:
+        return norms
+    return np.asarray(norms @ np.abs(dtrtri(factor)[0]))
+
+
+def _padded(offs: list[Floats], k: int) -> Floats:
+    """Matrices (k, .) with columns of 0 behind, (h, k, k)."""
+    found = np.zeros((len(offs), k, k))
+    for one, off in zip(found, offs, strict=True):
+        one[:, : off.shape[1]] = off
+    return found
