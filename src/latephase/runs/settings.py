@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
+from latephase.core.workers import main_can_be_imported
 from latephase.late.engine import Goal
 from latephase.late.engines.choice import MOST_NEURONS, engine_for
 from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
@@ -135,6 +137,7 @@ _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a tri
 MOST_TRIALS = 10**9  # of an ensemble: hours of work, and with 200 samples a store of 25 TB
 _MOST_AT_WORK = 8 * 10**9  # bytes of a batch
 _PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured on pairs
+_WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
 _OF_A_PAIR = 4  # parameters, which are in _PER_SAMPLE
 
 
@@ -168,13 +171,14 @@ class Settings:
     ) -> Settings:
         """Checked.  Raises InputError."""
         count = whole_number(trials, "trials", 1, MOST_TRIALS)
+        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
         plan = cls(
             initializers.get(initializer),
             problem,
             count,
             seed_number(seed),
             times,
-            checked_batch(batch, count, len(times.given), problem),
+            checked_batch(batch, count, len(times.given), problem.network, usual),
             whole_number(max_steps, "max_steps", 1, MOST),
             positive_number(slide_tolerance, "slide_tolerance"),
         )
@@ -193,15 +197,12 @@ class Settings:
 
     def attributes(self) -> dict[str, Any]:
         """Settings as plain JSON values: text, numbers, lists of them."""
-        problem, network = self.problem, self.problem.network
+        problem = self.problem
         step = {"step_size": problem.method.step_size} if problem.method.discrete else {}
         drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
         return {
             **settings_of(problem.data, problem.loss.name, self.times.until, **drawn),
-            "width": network.m,
-            "output_weights": network.output_weights.tolist(),
-            "bias": network.biases is not None,
-            "negative_slope": network.negative_slope,
+            **network_settings(problem.network),
             "method": type(problem.method).__name__,
             **step,
             "max_steps": self.max_steps,
@@ -236,18 +237,31 @@ def problem_of(
     return Problem.of(network, data, method, loss)
 
 
+def network_settings(network: ShallowReLU) -> dict[str, Any]:
+    """What is not drawn of the networks of many trials, as plain JSON values."""
+    return {
+        "width": network.m,
+        "output_weights": network.output_weights.tolist(),
+        "bias": network.biases is not None,
+        "negative_slope": network.negative_slope,
+    }
+
+
 def batch_size(samples: int, most: int = BATCH, per_sample: int = _PER_SAMPLE) -> int:
     """Trials per batch: at most so many, fewer where each has very many samples or parameters."""
     return int(np.clip(_SAMPLES_PER_BATCH * _PER_SAMPLE // (samples * per_sample), 1, most))
 
 
-def checked_batch(batch: object, trials: int, samples: int, problem: Problem) -> int:
-    """Trials per batch as given, or the usual ones.  Raises InputError on too many."""
-    network = problem.network
+def checked_batch(
+    batch: object, trials: int, samples: int, network: ShallowReLU, usual: int
+) -> int:
+    """Trials per batch as given, or the usual ones.  Raises InputError on too many.
+
+    samples: of each trial;  network: one of the kind.
+    """
     parameters = network.m * (network.d + 1)
     per_sample = _PER_SAMPLE + 8 * max(parameters - _OF_A_PAIR, 0)
     if batch is None:
-        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
         return batch_size(samples, usual, per_sample)
     size = whole_number(batch, "batch", 1, MOST)
     most = _MOST_AT_WORK // (_PER_TRIAL + per_sample * samples)
@@ -256,3 +270,17 @@ def checked_batch(batch: object, trials: int, samples: int, problem: Problem) ->
         expected = f"a batch of at most {most:,} trials (8 GB at work)"
         raise InputError(expected, got, "lower batch, or ask for fewer samples")
     return size
+
+
+def checked_processes(processes: object) -> int | None:
+    """The most processes to use, None where nothing is said.  Raises InputError."""
+    return None if processes is None else whole_number(processes, "processes", 1, MOST)
+
+
+def processes_for(trials: int, most: int | None) -> int:
+    """How many processes share so many trials that go one by one, at most as many as asked for."""
+    if not main_can_be_imported():
+        return 1
+    if most is not None:
+        return min(most, trials)
+    return max(1, min(os.cpu_count() or 1, trials // _WORTH_A_PROCESS))
