@@ -51,7 +51,8 @@ def ensemble(
     force: bool = False,
     batch: int | None = None,
     max_steps: int = MAX_STEPS,
-    slide_tolerance: float = SLIDE_TOLERANCE,
+    tolerance: float | None = None,
+    slide_tolerance: float | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -66,6 +67,7 @@ def ensemble(
     {loss}
     {times}
     {steps}
+    {tolerance}
     {store}
     {processes}
     progress
@@ -96,7 +98,8 @@ def ensemble(
     times = sample_times(followed_method(method), until, at, samples)
     problem = problem_of(data, method, loss, width, output_weights, bias, negative_slope)
     check_length(problem, len(times.given))
-    numbers = (trials, seed, max_steps, slide_tolerance)
+    slide = SLIDE_TOLERANCE if slide_tolerance is None else slide_tolerance
+    numbers = (trials, seed, max_steps, slide, tolerance)
     plan = Settings.of(initializer, problem, times, batch, *numbers)
     most = checked_processes(processes)
     made = partial(_batches, plan, most, progress)

@@ -39,10 +39,12 @@ LOSS = """
 loss : str
     "exponential" or "logistic".
 """
-OPTIONS = """
+TOLERANCE = """
 tolerance : float, default 1e-10
     Of modes only: the relative error to aim at in smooth phases, which sets when steps give way
     to the modified flow; the error reached is reported.
+"""
+OPTIONS = """
 dtype : any name of float64, float32, float16 or bfloat16
     Gradient descent in this arithmetic; a run that stalls says so in a warning.  Without it,
     the mathematics, not the arithmetic, is followed.
@@ -111,6 +113,7 @@ _SHARED = {
     "times": TIMES,
     "steps": STEPS,
     "loss": LOSS,
+    "tolerance": TOLERANCE,
     "options": OPTIONS,
     "drawn": DRAWN,
     "of_trials": OF_TRIALS,
@@ -156,6 +159,7 @@ class Settings:
     batch: int
     max_steps: int
     slide_tolerance: float
+    tolerance: float | None = None
 
     @classmethod
     def of(
@@ -168,6 +172,7 @@ class Settings:
         seed: object,
         max_steps: object,
         slide_tolerance: object,
+        tolerance: object = None,
     ) -> Settings:
         """Checked.  Raises InputError."""
         count = whole_number(trials, "trials", 1, MOST_TRIALS)
@@ -181,6 +186,7 @@ class Settings:
             checked_batch(batch, count, len(times.given), problem.network, usual),
             whole_number(max_steps, "max_steps", 1, MOST),
             positive_number(slide_tolerance, "slide_tolerance"),
+            None if tolerance is None else positive_number(tolerance, "tolerance"),
         )
         engine_for(problem, plan.goal)  # refuses what none can carry
         return plan
@@ -193,7 +199,8 @@ class Settings:
     @property
     def goal(self) -> Goal:
         """What is asked of an engine for each trial."""
-        return Goal(self.times.until, self.max_steps, slide_tolerance=self.slide_tolerance)
+        tolerances = self.tolerance, self.slide_tolerance
+        return Goal(self.times.until, self.max_steps, 1, None, *tolerances)
 
     def attributes(self) -> dict[str, Any]:
         """Settings as plain JSON values: text, numbers, lists of them."""
@@ -207,6 +214,7 @@ class Settings:
             **step,
             "max_steps": self.max_steps,
             "slide_tolerance": self.slide_tolerance,
+            **({} if self.tolerance is None else {"tolerance": self.tolerance}),
             "batch": self.batch,
         }
 
@@ -224,17 +232,24 @@ def problem_of(
     if not isinstance(data, Dataset):
         raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
     m = whole_number(width, "width", 1, MOST_NEURONS)
-    do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
-    if output_weights is None and m != 2:
-        raise InputError("output_weights with other than 2 neurons", Words(f"none for {m}"), do)
-    if isinstance(output_weights, str):
-        if output_weights != ALTERNATING:
-            raise InputError(f"output_weights of shape ({m},)", output_weights, do)
-        output_weights = np.where(np.arange(m) % 2, -1.0, 1.0)
     biases = np.zeros(m) if flag(bias, "bias") else None
-    kind: Any = {"output_weights": output_weights, "negative_slope": negative_slope}
+    outer = output_weights_of(output_weights, m)
+    kind: Any = {"output_weights": outer, "negative_slope": negative_slope}
     network = ShallowReLU(np.zeros((m, data.d)), biases, **kind)
     return Problem.of(network, data, method, loss)
+
+
+def output_weights_of(given: Any, neurons: int) -> Any:
+    """Output weights as given to so many neurons, "alternating" written out.  Raises InputError."""
+    do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
+    if given is None and neurons != 2:
+        got = Words(f"none for {neurons}")
+        raise InputError("output_weights with other than 2 neurons", got, do)
+    if not isinstance(given, str):
+        return given
+    if given != ALTERNATING:
+        raise InputError(f"output_weights of shape ({neurons},)", given, do)
+    return np.where(np.arange(neurons) % 2, -1.0, 1.0)
 
 
 def network_settings(network: ShallowReLU) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def simulate(
     {times}
     {loss}
     {steps}
+    {tolerance}
     {options}
     processes : int
         With 2, the two runs of a wide network go side by side, from a main module that imports.
