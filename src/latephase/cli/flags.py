@@ -289,7 +289,8 @@ ReportFolder = Annotated[
     str, _option("DIR", "Folder of the report; an earlier one is replaced.", path)
 ]
 ComparisonFolder = Annotated[
-    str | None, _option("DIR", "Folder for page, tables, figures and runs.", path)
+    str | None,
+    _option("DIR", "Folder for page, tables, figures and runs, or Zarr store of the runs.", path),
 ]
 RunStore = Annotated[
     str | None, _option("DIR", "Zarr store to write; renamed when complete.", path)

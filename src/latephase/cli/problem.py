@@ -207,6 +207,19 @@ class Task(Training, Networks, Points):
 class ComparedTask(Networks, Points):
     """Data, for networks that are drawn."""
 
+    def is_pair(self, data: Dataset) -> bool:
+        """Whether the networks are two neurons as those of the paper, on two points.
+
+        Raises InputError.
+        """
+        from latephase.problem import GradientFlow
+        from latephase.runs.settings import problem_of
+
+        shape = self.shape()
+        loss, width, outer = (shape[name] for name in ("loss", "width", "output_weights"))
+        kind = (shape["bias"], shape["negative_slope"])
+        return problem_of(data, GradientFlow(), loss, width, outer, *kind).is_pair
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemFlags(Training, Start, Points):
