@@ -100,9 +100,9 @@ class Start(Flags):
         typed = None if self.no_biases else self.biases or []
         outer = self.output_weights
         if isinstance(outer, str):
-            from latephase.runs.settings import output_weights_of
+            from latephase.runs.settings import full_output_weights
 
-            outer = output_weights_of(outer, len(self.weights or []))
+            outer = full_output_weights(outer, len(self.weights or []))
         return ShallowReLU(self.weights or [], typed, outer, **kind)
 
 
@@ -117,7 +117,7 @@ class AnyStart(Start):
     def initial(self, features: int) -> ShallowReLU:
         """The network that the flags state, on so many features.  Raises InputError."""
         from latephase.problem import ShallowReLU, initializers
-        from latephase.runs.settings import output_weights_of
+        from latephase.runs.settings import full_output_weights
 
         if self.init is None:
             if lone := self.given("width", "seed"):
@@ -129,7 +129,7 @@ class AnyStart(Start):
         drawn = initializers.get(self.init)
         weights, biases = drawn(trials=1, seed=self.seed or 0, bias=not self.no_biases, **shape)
         start = None if biases is None else biases[0]
-        outer = output_weights_of(self.output_weights, len(weights[0]))
+        outer = full_output_weights(self.output_weights, len(weights[0]))
         kind: Any = {"negative_slope": self.negative_slope or 0.0}
         return ShallowReLU(weights[0], start, outer, train_output=self.train_output, **kind)
 

@@ -171,6 +171,7 @@ def predict(
     docs/theory.md.
     """
     problem = Problem.of(network, data, followed_method(method), loss)
+    problem.refuse_trained_output("a prediction")
     goal = Goal(None, max_steps, processes, progress)
     what = (problem.network, problem.data, problem.method)
     asked = (problem.loss.name, goal.max_steps)

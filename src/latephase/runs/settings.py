@@ -233,13 +233,13 @@ def problem_of(
         raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
     m = whole_number(width, "width", 1, MOST_NEURONS)
     biases = np.zeros(m) if flag(bias, "bias") else None
-    outer = output_weights_of(output_weights, m)
+    outer = full_output_weights(output_weights, m)
     kind: Any = {"output_weights": outer, "negative_slope": negative_slope}
     network = ShallowReLU(np.zeros((m, data.d)), biases, **kind)
     return Problem.of(network, data, method, loss)
 
 
-def output_weights_of(given: Any, neurons: int) -> Any:
+def full_output_weights(given: Any, neurons: int) -> Any:
     """Output weights as given to so many neurons, "alternating" written out.  Raises InputError."""
     do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
     if given is None and neurons != 2:

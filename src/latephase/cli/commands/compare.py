@@ -39,9 +39,10 @@ latephase compare --methods gd,heavy_ball:momentum=0.5,adam:eps=0 \
 Methods: gd, power_step, heavy_ball, nesterov, loss_scaled, normalized_gd,
 polyak_step, loss_based, dual_acceleration, prgd, adam, sign_descent, sam,
 weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
-colons, and an unknown one is answered with those that a method has. Of two
-neurons on two points --out is a folder with a page, of other networks, or if it
-ends in .zarr, a store of the runs, which --resume goes on with.
+colons, and an unknown one is answered with those that a method has.
+
+Of two neurons on two points --out is a folder with a page; of other networks,
+or if it ends in .zarr, a store of the runs, which --resume goes on with.
 """
 # The paper's data, where the flags state none.
 _STORE = ".zarr"

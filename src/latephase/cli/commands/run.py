@@ -155,7 +155,7 @@ def _next(run: Run, problem_flags: str) -> str:
     if blocked:
         return blocked
     predict = f"latephase predict {problem_flags}"
-    known = run.method.has_late_phase and "dtype" not in run.options
+    known = run.problem.has_late_phase and "dtype" not in run.options
     if run.outcome is Outcome.transient:
         return "a later --until" + (f", or: {predict}" if known else "")
     if known:
