@@ -17,7 +17,7 @@ from .limit import limit
 from .passage.pair_deviation import PairDeviation
 from .run import Run
 from .settings import told
-from .simulate import run_of
+from .simulate import run_of, warn_of_a_long_step
 from .times import Times
 
 _HORIZONS = ("1e1000", "1e434000")  # a mode that lasts beyond counts as one that lasts for ever
@@ -172,6 +172,7 @@ def predict(
     """
     problem = Problem.of(network, data, followed_method(method), loss)
     problem.refuse_trained_output("a prediction")
+    warn_of_a_long_step(problem)
     goal = Goal(None, max_steps, processes, progress)
     what = (problem.network, problem.data, problem.method)
     asked = (problem.loss.name, goal.max_steps)

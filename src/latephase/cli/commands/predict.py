@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
+from latephase.cli.failures import told_warnings
 from latephase.cli.problem import AnyProblem, stated
 from latephase.cli.progress import progress
 
@@ -50,7 +51,7 @@ def command(
     json: flags.Json = False,
 ) -> None:
     """Predict and print."""
-    with progress("predicting", "", lines=False) as shown:
+    with progress("predicting", "", lines=False) as shown, told_warnings():
         network, data, method = asked.read()
         from latephase.runs import predict, stall
 
