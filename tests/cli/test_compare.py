@@ -36,6 +36,28 @@ def test_a_folder_with_page_table_figures_and_runs(latephase, tmp_path):
         assert row["effect"].split(",")[0] in ended.out
 
 
+def test_any_network_goes_into_a_store(latephase, tmp_path):
+    """Ground truth: lp.compare with the same settings; resumed, it is there already."""
+    flags = "--inputs 2,1,-1 --labels 1,1,-1 --width 3 --output-weights alternating --no-biases"
+    words = [*flags.split(), "--negative-slope", "0.1", "--loss", "logistic", "--init", "he_normal"]
+    words += ["--methods", "heavy_ball", "--trials", "6", "--until", "50", "--at", "0,50"]
+    ended = latephase("compare", *words, "--batch", "4", "--out", "runs")
+    assert ended.code == 0
+    assert "heavy_ball" in ended.out
+    data = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1])
+    kind = {"output_weights": "alternating", "bias": False, "negative_slope": 0.1}
+    asked = {"trials": 6, "seed": 0, "until": 50, "at": ["0", "50"], "loss": "logistic"}
+    known = lp.compare("he_normal", data, [lp.HeavyBall(0.1)], width=3, **kind, **asked)
+    stored = xr.open_zarr(tmp_path / "runs", consolidated=False)
+    np.testing.assert_array_equal(stored.weights.values[:, 0], known.weights.values[0])
+    assert stored.algorithm.values.tolist() == ["heavy_ball"]
+    again = latephase("compare", *words, "--batch", "4", "--out", "runs", "--resume")
+    assert (again.code, again.out) == (0, ended.out)
+    other = latephase("compare", *words, "--batch", "4", "--out", "runs", "--resume", "--seed", "1")
+    assert other.code == 2
+    assert "the seed of the comparison to resume" in other.err
+
+
 def test_without_out_nothing_is_written(latephase, tmp_path):
     """Ground truth: the folder, which was empty."""
     ended = latephase("compare", *QUICK)
@@ -70,6 +92,10 @@ def test_another_data_set_and_step_size(latephase):
         (["--init", "kaiming"], "expected the name of an initializer"),
         (["--inputs", "1,-1"], "--labels"),
         (["--force"], "--out"),
+        (["--resume"], "--out"),
+        (["--resume", "--out", "comparison"], "--out NAME.zarr"),
+        (["--width", "3"], "alternating"),
+        (["--width", "0"], "width"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(latephase, flags, said):

@@ -102,7 +102,9 @@ BAD_ENSEMBLES = {
 BAD_PREDICTIONS = {
     "eps negative": ({"--eps": "-0.1"}, "eps"),
     "eps in words": ({"--eps": "small"}, "--eps"),
-    "three points": ({"--inputs": "1,-1,2", "--labels": "1,-1,1"}, "two points"),
+    "a deficit in words": ({"--deficit": "small"}, "--deficit"),
+    "an unknown dtype": ({"--dtype": "float8"}, "float8"),
+    "a method that is stepped": ({"--method": "adam"}, "GradientFlow()"),
     "until is no flag of it": ({"--until": "5"}, "--until"),
 }
 BAD_LINES = {
@@ -179,7 +181,7 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
 
 
 ADVICE = [
-    (changed("predict", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (changed("certify", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
     (changed("ensemble", ENSEMBLE, {"--out": "theirs"}), "replace it with --force"),
     (changed("run", {"--data": "theirs/notes.csv"}, {"--label": "y"}), "labels with --label"),
     (changed("certify", DRAWN, {"--out": "theirs"}), "replace it with --force"),

@@ -32,7 +32,7 @@ STARTS = {
     "fitted": (f"{LINE} {GD} --weights 0.7,-0.4 --biases 0.1,0.2", "latephase predict"),
     "fitted, logistic": (
         f"{LINE} {GD} --loss logistic --weights 0.7,-0.4 --biases 0.1,0.2",
-        "latephase.limit(run)",
+        "latephase predict",
     ),
 }
 

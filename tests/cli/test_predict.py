@@ -35,6 +35,28 @@ def test_text_tells_regime_law_entry_and_three_distances(latephase, problem):
         assert expected.steps_within(eps).text in out
 
 
+def test_any_network_and_when_its_deficit_is_small(latephase):
+    """Ground truth: lp.predict, lp.simulate(...).when and lp.stall of the network drawn by hand."""
+    flags = "--inputs 2,1,-1 --labels 1,1,-1 --output-weights alternating --negative-slope 0.1"
+    flags += " --init he_normal --width 4 --seed 1 --step-size 0.1 --loss logistic"
+    flags += " --deficit 0.01 --eps 0.02"
+    found = json.loads(latephase("predict", *flags.split(), "--dtype", "bfloat16", "--json").out)
+    data, gd = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1]), lp.GradientDescent(0.1)
+    weights, biases = lp.initializers.he_normal(trials=1, seed=1, width=4)
+    network = lp.ShallowReLU(weights[0], biases[0], [1, -1, 1, -1], negative_slope=0.1)
+    run = lp.simulate(network, data, gd, loss="logistic", at=["1e1000"])
+    assert (found["outcome"], found["regime"]) == ("settled", None)
+    assert found["law"]["margin_constant"] == run.law.margin_constant
+    assert found["within"][0]["t"] == lp.limit(run).steps_within(0.02).text
+    assert found["deficits"] == [
+        {"deficit": 0.01, "t": (t := run.when(deficit=0.01)).text, "log10_t": t.log10}
+    ]
+    assert found["stall"]["t"] == lp.stall(network, data, gd, "bfloat16", loss="logistic").step.text
+    told = latephase("predict", *flags.split()).out
+    assert "margin deficit <=" in told
+    assert f"follow it: latephase run {flags.split(' --deficit')[0]}" in " ".join(told.split())
+
+
 def test_early_steps_are_those_of_the_run(latephase, problem):
     """Ground truth: the run itself, which comes within 0.08 of its limit before the law does."""
     out = latephase("predict", *problem, "--eps", "0.08").out

@@ -248,6 +248,12 @@ def test_networks_without_biases_and_with_a_slope(latephase, tmp_path):
         ("--weights 1,2 --no-biases --negative-slope 2", "from 0 to 1"),
         ("--weights 1,2 --no-biases --negative-slope nan", "from 0 to 1"),
         ("--weights 1,2,3 --no-biases", "output_weights"),
+        ("--init he_normal --weights 1,2", "--weights beside it"),
+        ("--weights 1,2 --biases 1,2 --seed 0", "--init with --width and --seed"),
+        ("--init he_normal --width 3", "alternating"),
+        ("--init he_normal --width 0", "width"),
+        ("--init kaiming", "the name of an initializer"),
+        ("--weights 1,2 --biases 1,2 --output-weights random", "--output-weights"),
     ],
 )
 def test_kinds_that_do_not_fit_are_refused(latephase, flags, words):
@@ -257,13 +263,29 @@ def test_kinds_that_do_not_fit_are_refused(latephase, flags, words):
     assert words in ended.err
 
 
-@pytest.mark.parametrize("command", ["predict", "certify"])
-def test_closed_forms_refuse_other_kinds(latephase, command):
+def test_proofs_refuse_other_kinds(latephase):
     """Ground truth: the contract: they are of ReLU networks with biases."""
     flags = "--weights 0.7,-0.4 --biases 0.1,0.2 --negative-slope 0.1"
-    ended = latephase(command, *DATA.split(), *flags.split())
+    ended = latephase("certify", *DATA.split(), *flags.split())
     assert ended.code == 2
     assert "two ReLU neurons with biases" in ended.err
+
+
+def test_a_network_is_drawn_as_an_ensemble_draws_it(latephase):
+    """Ground truth: the initializer called by hand, and the first trial of an ensemble."""
+    flags = "--inputs 1,0;0,1;-1,-1 --labels 1,1,-1 --init he_uniform --seed 3 --width 4"
+    flags += " --output-weights alternating --no-biases --negative-slope 0.1 --method gf --until 1"
+    (found,) = parsed(latephase("run", *flags.split(), "--at", "0", "--json").out)["samples"]
+    weights, _ = lp.initializers.he_uniform(trials=1, seed=3, width=4, d=2)
+    assert found["weights"] == weights[0].tolist()
+    assert "biases" not in found
+    data = lp.Dataset([[1, 0], [0, 1], [-1, -1]], [1, 1, -1])
+    options = {"output_weights": "alternating", "bias": False, "negative_slope": 0.1, "at": [0]}
+    many = lp.ensemble(
+        "he_uniform", data, lp.GradientFlow(), width=4, trials=1, seed=3, until=1, **options
+    )
+    assert many.weights.values[0, 0].tolist() == found["weights"]
+    assert many.log_loss.values.item() == found["log_loss"]
 
 
 @pytest.mark.slow

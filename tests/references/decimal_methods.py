@@ -268,11 +268,12 @@ def span_projection(at: int, then: Method) -> Method:
     return run
 
 
-def stochastic(eta: Decimal, order: list[int]) -> Method:
+def stochastic(eta: Decimal, order: list[list[int]]) -> Method:
     def run(p: Problem, theta: Vector) -> Steps:
-        for i in order:
-            _, g = p.gradient(theta, keep=i)
-            theta = plus(theta, g, -eta)
+        for batch in order:
+            gradients = [p.gradient(theta, keep=i)[1] for i in batch]
+            for g in gradients:
+                theta = plus(theta, g, -eta)
             yield theta
 
     return run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from helpers import message_is_one_line, relative_error
 from latephase.problem import Problem, initializers
 from latephase.runs import batches, settings
 from latephase.runs.times import sample_times
+from latephase.runs.trials import result
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)
@@ -162,7 +162,7 @@ def test_batches_are_smaller_where_trials_have_many_samples():
 def test_a_large_result_goes_into_a_temporary_store(monkeypatch: pytest.MonkeyPatch):
     """Ground truth: the same ensemble in memory."""
     expected = ensemble(20, batch=7)
-    monkeypatch.setattr(sys.modules["latephase.runs.ensemble"], "IN_MEMORY", 100)
+    monkeypatch.setattr(result, "IN_MEMORY", 100)
     lazy = ensemble(20, batch=7)
     assert not lazy.variables["weights"]._in_memory
     xr.testing.assert_identical(lazy.load(), expected)
@@ -175,7 +175,7 @@ def test_size_of_a_trial_is_that_of_the_result():
     times = sample_times(METHOD, "1e1000", None, 12)
     problem = Problem.of(lp.ShallowReLU([0, 0], [0, 0]), SYMMETRIC, METHOD)
     plan = settings.Settings(lp.initializers.he_normal, problem, 64, 3, times, 64, 10, 1e-4)
-    assert 64 * batches.bytes_per_trial(batches.template(plan)) == found.nbytes - coordinates
+    assert 64 * result.bytes_per_trial(batches.template(plan)) == found.nbytes - coordinates
 
 
 def test_progress_rises_to_the_number_of_trials():

@@ -256,10 +256,51 @@ def test_bad_eps_is_refused(eps):
     assert message_is_one_line(caught.value)
 
 
-def test_networks_without_a_late_phase_are_refused():
-    """Ground truth: the contract: three neurons have no known late phase."""
+@pytest.mark.parametrize("method", [lp.Adam(0.1), lp.GradientDescent(lambda t: 0.1)], ids=str)
+def test_methods_without_a_late_phase_are_refused(method):
+    """Ground truth: the contract: it is not known how they go on."""
     with pytest.raises(lp.InputError) as caught:
-        lp.predict(
-            lp.ShallowReLU([1, 2, 3], [0, 0, 0], [1, -1, 1]), PLUS_MINUS, lp.GradientDescent(1)
-        )
+        lp.predict(NET, PLUS_MINUS, method)
     assert message_is_one_line(caught.value)
+    assert "GradientFlow()" in str(caught.value)
+
+
+PLANE = lp.Dataset([[2.0, 0.5], [1.5, -1.0], [-2.0, 0.3], [-1.2, -1.0]], [1, 1, -1, -1])
+LINE = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1])
+# data, width, negative slope, biases, method, loss
+KINDS = {
+    "plane": (PLANE, 4, 0.0, True, lp.GradientDescent(0.1), "exponential"),
+    "leaky": (LINE, 4, 0.1, True, lp.GradientFlow(), "logistic"),
+    "linear": (PLANE, 3, 1.0, True, lp.GradientFlow(), "exponential"),
+    "no biases": (PLANE, 4, 0.0, False, lp.GradientFlow(), "exponential"),
+    "logistic pair": (PLUS_MINUS, 2, 0.0, True, lp.GradientDescent(0.1), "logistic"),
+}
+
+
+EVERYDAY = ("leaky", "logistic pair")
+
+
+@pytest.mark.parametrize(
+    "kind", [k if k in EVERYDAY else pytest.param(k, marks=pytest.mark.campaign) for k in KINDS]
+)
+def test_any_network_is_predicted(kind):
+    """Ground truth: the run itself, its law, and its margins just before and at the time told."""
+    data, m, slope, biased, method, loss = KINDS[kind]
+    rng = np.random.default_rng(5)
+    weights, biases = rng.normal(size=(m, data.d)), rng.normal(size=m)
+    weights, biases = (NET.weights, NET.biases) if m == 2 else (weights, biases)
+    outer = np.where(np.arange(m) % 2, -1.0, 1.0)
+    net = lp.ShallowReLU(weights, biases if biased else None, outer, negative_slope=slope)
+    found = lp.predict(net, data, method, loss=loss)
+    assert found.outcome is lp.Outcome.settled
+    run = lp.simulate(net, data, method, loss=loss, at=["1e1000"])
+    assert (found.law, found.regime, found.outcome) == (run.law, run.regime, run.outcome)
+    eps = 2e-3 * data.optimal_margin
+    there = found.steps_within(eps)
+    log = there.log
+    times = [lp.LogTime.from_log(x, flow=run.flow) for x in (log * (1 - 1e-6), log * (1 + 1e-6))]
+    around = lp.simulate(net, data, method, loss=loss, until=times[1], at=times).trajectory
+    off = np.abs(around.robustness_margin.values - run.law.limit_margin)
+    assert off[0] > eps > off[1]
+    deficit = data.optimal_margin - run.law.limit_margin + eps
+    assert found.when(deficit=deficit) == run.when(deficit=deficit)

@@ -99,7 +99,7 @@ def typed(value: Any) -> str:
     """A value of a flag as it is typed: what `number`, `numbers` and `matrix` read as the same."""
     if isinstance(value, str):
         return value
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return repr(value).removesuffix(".0")
     return (";" if any(isinstance(row, list) for row in value) else ",").join(map(typed, value))
 
@@ -140,10 +140,6 @@ NoBiases = Annotated[
         rich_help_panel="The problem",
     ),
 ]
-OutputWeights = Annotated[
-    Sequence[float] | None,
-    _problem("V1,V2", "Output weights; 1,-1 for two neurons.", numbers),
-]
 TrainOutput = Annotated[
     bool,
     typer.Option(
@@ -154,7 +150,7 @@ OutputWeightsOfAll = Annotated[
     Any,
     _problem(
         "V1,V2,...|alternating",
-        "Output weights, fixed in training; alternating is 1,-1,1,... \\[default: 1,-1 for two]",
+        "Output weights; alternating is 1,-1,1,... \\[default: 1,-1 for two]",
         lambda text, flag: text if text == "alternating" else numbers(text, flag),
     ),
 ]
@@ -192,6 +188,16 @@ SharedStepSize = Annotated[
 Loss = Annotated[str, _problem("NAME", "exponential or logistic.")]
 Init = Annotated[
     str, _problem("NAME", "Initializer: he_normal, xavier_uniform, pytorch_default, ...")
+]
+InitOfOne = Annotated[
+    str | None,
+    _problem("NAME", "Instead of weights and biases: draw the network from this initializer."),
+]
+WidthOfOne = Annotated[
+    int | None, _problem("M", "With --init: neurons of the network. \\[default: 2]", whole)
+]
+SeedOfOne = Annotated[
+    int | None, _problem("N", "With --init: seed of the drawing. \\[default: 0]", whole)
 ]
 InitInstead = Annotated[
     str | None,
@@ -258,6 +264,18 @@ Eps = Annotated[
         lambda texts, flag: numbers(",".join(texts), flag),
     ),
 ]
+Deficits = Annotated[
+    list[float] | None,
+    _option(
+        "EPS,...",
+        "Also from when on the margin deficit stays within these; may be repeated.",
+        lambda texts, flag: numbers(",".join(texts), flag),
+    ),
+]
+StallsIn = Annotated[
+    str | None,
+    _option("NAME", "Also when it stops in this arithmetic: float32, float16, bfloat16, ..."),
+]
 All = Annotated[
     bool,
     _switch(
@@ -282,7 +300,8 @@ ReportFolder = Annotated[
     str, _option("DIR", "Folder of the report; an earlier one is replaced.", path)
 ]
 ComparisonFolder = Annotated[
-    str | None, _option("DIR", "Folder for page, tables, figures and runs.", path)
+    str | None,
+    _option("DIR", "Folder for page, tables, figures and runs, or Zarr store of the runs.", path),
 ]
 RunStore = Annotated[
     str | None, _option("DIR", "Zarr store to write; renamed when complete.", path)

@@ -32,7 +32,8 @@ class Flags:
 
     def given(self, *names: str) -> list[str]:
         """Those of the flags that were given."""
-        return [flag_of(name) for name in names if getattr(self, name) not in (None, False)]
+        values = ((name, getattr(self, name)) for name in names)
+        return [flag_of(name) for name, value in values if value is not None and value is not False]
 
     def in_file(self, file: str, typed: tuple[str, str], more: tuple[str, ...] = ()) -> bool:
         """Whether the file is given, and not the typed flags, all of them (`more` may be missing).
@@ -78,12 +79,12 @@ class Start(Flags):
     weights: flags.Weights = None
     biases: flags.Biases = None
     no_biases: flags.NoBiases = False
-    output_weights: flags.OutputWeights = None
+    output_weights: flags.OutputWeightsOfAll = None
     train_output: flags.TrainOutput = False
     negative_slope: flags.NegativeSlope = None
     network: flags.Network = None
 
-    def initial(self) -> ShallowReLU:
+    def initial(self, features: int) -> ShallowReLU:
         """The network that the flags state.  Raises InputError."""
         from latephase.problem import ShallowReLU
 
@@ -98,7 +99,40 @@ class Start(Flags):
             return ShallowReLU(*parts, output_bias=found.output_bias, **kind)
         kind = {"negative_slope": self.negative_slope or 0.0, "train_output": self.train_output}
         typed = None if self.no_biases else self.biases or []
-        return ShallowReLU(self.weights or [], typed, self.output_weights, **kind)
+        outer = self.output_weights
+        if isinstance(outer, str):
+            from latephase.runs.settings import full_output_weights
+
+            outer = full_output_weights(outer, len(self.weights or []))
+        return ShallowReLU(self.weights or [], typed, outer, **kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyStart(Start):
+    """The initial network: typed, in a file, or drawn."""
+
+    init: flags.InitOfOne = None
+    width: flags.WidthOfOne = None
+    seed: flags.SeedOfOne = None
+
+    def initial(self, features: int) -> ShallowReLU:
+        """The network that the flags state, on so many features.  Raises InputError."""
+        from latephase.problem import ShallowReLU, initializers
+        from latephase.runs.settings import full_output_weights
+
+        if self.init is None:
+            if lone := self.given("width", "seed"):
+                got = Words(" and ".join(lone))
+                raise InputError("--init with --width and --seed", got, "add --init he_normal")
+            return super().initial(features)
+        refuse_beside("--init", self.given("weights", "biases", "network"))
+        shape = {"width": 2 if self.width is None else self.width, "d": features}
+        drawn = initializers.get(self.init)
+        weights, biases = drawn(trials=1, seed=self.seed or 0, bias=not self.no_biases, **shape)
+        start = None if biases is None else biases[0]
+        outer = full_output_weights(self.output_weights, len(weights[0]))
+        kind: Any = {"negative_slope": self.negative_slope or 0.0}
+        return ShallowReLU(weights[0], start, outer, train_output=self.train_output, **kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +180,46 @@ class Training(Flags):
         return named(self.method, self.step_size)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Networks(Flags):
+    """Networks that are drawn: what of them is not."""
+
+    width: flags.Width = 2
+    output_weights: flags.OutputWeightsOfAll = None
+    no_biases: flags.WithoutBiases = False
+    negative_slope: flags.NegativeSlope = None
+    loss: flags.Loss = "exponential"
+
+    def shape(self) -> dict[str, Any]:
+        """What `ensemble` and `compare` are told of them."""
+        fixed = {"bias": not self.no_biases, "negative_slope": self.negative_slope or 0.0}
+        return {"width": self.width, "output_weights": self.output_weights, "loss": self.loss} | (
+            fixed
+        )
+
+
 # A dataclass has the fields of its last base first.
 @dataclass(frozen=True, kw_only=True)
-class Task(Training, Points):
+class Task(Training, Networks, Points):
     """Data and method, for networks that are drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedTask(Networks, Points):
+    """Data, for networks that are drawn."""
+
+    def is_pair(self, data: Dataset) -> bool:
+        """Whether the networks are two neurons as those of the paper, on two points.
+
+        Raises InputError.
+        """
+        from latephase.problem import GradientFlow
+        from latephase.runs.settings import problem_of
+
+        shape = self.shape()
+        loss, width, outer = (shape[name] for name in ("loss", "width", "output_weights"))
+        kind = (shape["bias"], shape["negative_slope"])
+        return problem_of(data, GradientFlow(), loss, width, outer, *kind).is_pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +229,12 @@ class ProblemFlags(Training, Start, Points):
     def read(self) -> tuple[ShallowReLU, Dataset, Method]:
         """What the flags state.  Raises InputError."""
         data = self.dataset()
-        return self.initial(), data, self.trained()
+        return self.initial(data.d), data, self.trained()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyProblem(ProblemFlags, AnyStart):
+    """Data, initial network, drawn too, and method."""
 
 
 def names_of(group: type[Flags]) -> list[str]:

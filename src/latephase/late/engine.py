@@ -91,8 +91,9 @@ class Record:
     output_weights (S, m), output_bias (S,): those of a network that trains them, None of others;
     error (S,): max_j |Delta(w_j, b_j)| / |(w_j, b_j)|, margin_error (S,): max_i |Delta q_i| /
     (1 + |q_i|), NaN where not known;  rigour (S,): its name;
-    outcome: why the run stopped;  regime, entry: how it ends, and from which time on, None while
-    it is unsettled or has no name;  law: None unless the loss tends to 0 in a way that is known;
+    outcome: why the run stopped;  regime: how it ends, None while it is unsettled or has no name;
+    entry: from which time on, None while unsettled; by modes, of the last one;
+    law: None unless the loss tends to 0 in a way that is known;
     pattern (m, n): statuses at the last time reached, None if there is none;
     observed: variables (S,) that the engine knows better than the parameters tell;
     clocks: variables (S,) that count what time does not: a method's evaluations and flow time.

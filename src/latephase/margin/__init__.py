@@ -10,13 +10,15 @@ any number, any dimension  `search`: `scene` rules out points, `nearest_zero` go
 what float64 cannot tell   `exact`: the same in integers and fractions
 
 `robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin, the
-`kkt` residual and the `sharpness` of the loss are measured beside it.
+`kkt` residual and the `sharpness` of the loss are measured beside it; `best` has the largest
+normalised margin that networks of a kind can have.
 """
 
 from __future__ import annotations
 
 from .accurate_sums import rescaled
 from .activation import activation_pattern, is_active, preactivations
+from .best import best_normalised_margin, normalised_margin_bound
 from .kkt import kkt_residual
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
@@ -30,6 +32,7 @@ __all__ = [
     "Margin",
     "MarginBounds",
     "activation_pattern",
+    "best_normalised_margin",
     "boundary",
     "boundary_offset",
     "is_active",
@@ -43,6 +46,7 @@ __all__ = [
     "margins",
     "max_stable_step",
     "normalised_margin",
+    "normalised_margin_bound",
     "optimal_margin",
     "preactivations",
     "rescaled",

@@ -36,11 +36,11 @@ from .settings import Settings
 from .simulate import run_of
 from .times import Times
 from .trajectory import OF_TRIAL, dataset, parameters_of, variables
+from .trials.result import Variables
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Variables = dict[str, NDArray[Any]]
 Row = tuple[Variables, dict[str, Any], str]
 """Of one trial: its variables over time, those it has one of, and the error that has ended it."""
 
@@ -53,10 +53,14 @@ NAMELESS = ""
 FAILED = "failed"
 """The outcome of a trial that an error has ended; a warning says which."""
 
+_CALLER = 9  # frames up to who called `ensemble` or `compare`
 _LAW = ("law_constant", "law_offset", "law_exponent")
 _LIMIT = ("limit_boundary", "limit_margin", "margin_constant")
-_MORE = ("limit_normalised_margin", "entry_log10_t")
-_NAME = f"<U{max(len(member.name) for member in (*Outcome, *Regime))}"  # one for every batch
+NUMBERS = (*_LAW, *_LIMIT, "limit_normalised_margin", "entry_log10_t")
+"""What each trial has one of besides names; NaN where there is none."""
+
+NAME = f"<U{max(len(member.name) for member in (*Outcome, *Regime))}"  # one for every batch
+RIGOUR = f"<U{max(len(member.name) for member in Rigour)}"
 
 
 def run_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
@@ -76,32 +80,57 @@ def run_one_by_one(
     pool: Executor | None, s: Settings, start: int, progress: Progress | None = None
 ) -> Variables:
     """The same of any network, a trial at a time, in the processes of the pool if there is one."""
-    trials, kind = min(s.batch, s.trials - start), s.problem.network
-    size = {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
-    weights, biases = s.initializer(trials=trials, seed=s.seed, start=start, **size)
+    trials = min(s.batch, s.trials - start)
+    weights, biases = s.initializer(trials=trials, seed=s.seed, start=start, **sizes(s.problem))
+    problems = problems_of(s.problem, weights, biases)
+    return _stacked(rows_of(problems, s.times, s.goal, pool, start, progress))
+
+
+def sizes(problem: Problem) -> dict[str, Any]:
+    """What an initializer has to know of the networks of a problem."""
+    kind = problem.network
+    return {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
+
+
+def problems_of(problem: Problem, weights: Floats, biases: Floats | None) -> list[Problem]:
+    """The problem of each of the networks drawn."""
     drawn = {"weights": weights} if biases is None else {"weights": weights, "biases": biases}
-    networks = map(kind.with_parameters, parameters_of(drawn))
-    problems = [replace(s.problem, network=network) for network in networks]
+    networks = map(problem.network.with_parameters, parameters_of(drawn))
+    return [replace(problem, network=network) for network in networks]
+
+
+def rows_of(
+    problems: list[Problem],
+    times: Times,
+    goal: Goal,
+    pool: Executor | None,
+    first: int,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """The rows of problems, in the processes of the pool if there is one; warns of what fails.
+
+    first: number of the first trial.
+    """
     rows: dict[int, Row] = {}
-    for k, row in _rows(s, problems, pool):
+    for k, row in _finished(problems, times, goal, pool):
         rows[k] = row
         if progress is not None:
-            progress(len(rows), trials)
-    for k in range(trials):
+            progress(len(rows), len(problems))
+    for k in range(len(problems)):
         if said := rows[k][2]:
-            warnings.warn(
-                f"trial {start + k} has failed: {said}", stacklevel=6
-            )  # as ensemble is called
-    return _stacked([rows[k] for k in range(trials)])
+            warnings.warn(f"trial {first + k} has failed: {said}", stacklevel=_CALLER)
+    return [rows[k] for k in range(len(problems))]
 
 
-def _rows(s: Settings, problems: list[Problem], pool: Executor | None) -> Iterator[tuple[int, Row]]:
+def _finished(
+    problems: list[Problem], times: Times, goal: Goal, pool: Executor | None
+) -> Iterator[tuple[int, Row]]:
     """The problems' rows by their numbers, as they are finished."""
     if pool is None:
         for k, problem in enumerate(problems):
-            yield k, run_trial(problem, s.times, s.goal)
+            yield k, run_trial(problem, times, goal)
         return
-    waiting = {pool.submit(run_trial, one, s.times, s.goal): k for k, one in enumerate(problems)}
+    waiting = {pool.submit(run_trial, one, times, goal): k for k, one in enumerate(problems)}
     for future in as_completed(waiting):
         yield waiting.pop(future), future.result()
 
@@ -122,17 +151,23 @@ def _failed(problem: Problem, times: Times, said: str) -> Row:
     unknown = np.full(len(times.given), np.nan)
     theta = np.full((unknown.size, *problem.network.parameters.shape), np.nan)
     record = Record(theta, unknown, unknown, np.full(unknown.size, ""), Outcome.transient)
-    numbers = dict.fromkeys((*_LAW, *_LIMIT, *_MORE), math.nan)
+    numbers = dict.fromkeys(NUMBERS, math.nan)
     return observed(problem, record), {"regime": UNSETTLED, "outcome": FAILED, **numbers}, said
 
 
 def _stacked(rows: list[Row]) -> Variables:
     """The variables of several trials, trial axis first."""
-    over_time, ends, _ = zip(*rows, strict=True)
+    over_time = [row[0] for row in rows]
     found = {name: np.stack([one[name] for one in over_time]) for name in over_time[0]}
-    found["rigour"] = found["rigour"].astype(f"<U{max(len(member.name) for member in Rigour)}")
+    found["rigour"] = found["rigour"].astype(RIGOUR)
+    return found | stacked_ends(rows)
+
+
+def stacked_ends(rows: list[Row]) -> Variables:
+    """What each trial has one of."""
+    ends, found = [row[1] for row in rows], {}
     for name, value in ends[0].items():
-        kind = _NAME if isinstance(value, str) else np.float64
+        kind = NAME if isinstance(value, str) else np.float64
         found[name] = np.array([one[name] for one in ends], dtype=kind)
     return found
 
@@ -174,14 +209,6 @@ def template(s: Settings) -> xr.Dataset:
     return label(s, {**sampled, **ends})
 
 
-def bytes_per_trial(empty: xr.Dataset) -> int:
-    """Memory that one trial takes, from the dataset of no trials."""
-    lengths = {**empty.sizes, "trial": 1}
-    return sum(
-        v.dtype.itemsize * math.prod(lengths[d] for d in v.dims) for v in empty.data_vars.values()
-    )
-
-
 def _sampled(s: Settings, record: PairSamples) -> Variables:
     """The variables over time, samples in the order they were asked for."""
     found = variables(record, s.problem.neuron_order)
@@ -216,4 +243,4 @@ def of_trials(
 
 
 def _names(members: Iterable[Enum | None]) -> NDArray[np.str_]:
-    return np.array([m.name if m else UNSETTLED for m in members], dtype=_NAME)
+    return np.array([m.name if m else UNSETTLED for m in members], dtype=NAME)

@@ -22,6 +22,7 @@ from latephase.late.limits.direction import TIGHT, not_separated
 from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
 from latephase.late.limits.mode import mode_limit
+from latephase.late.limits.parts import constant_parts
 from latephase.late.limits.settled import Pair
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
@@ -136,6 +137,14 @@ class Limit(Told, Pictured):
         """Estimated error of margin_constant: of its extrapolation, and of rounding in `offset`."""
         size = float(np.abs(self.data.inputs).max())
         return self._curve.slope[1] + 16 * _ULP * self._log_last * size
+
+    @cached_property
+    def constant_shares(self) -> Floats | None:
+        """What each neuron gives to law.constant, (m,), to which they add up; None without a law.
+
+        NaN where they do not add up: two points are equally near, or the nearest zero is on a kink.
+        """
+        return None if self.law is None else constant_parts(self._curve, self.law)
 
     @cached_property
     def boundary(self) -> Floats | None:

@@ -1,37 +1,48 @@
-"""`predict`: how a run will end and how fast, without following it there."""
+"""`predict`: how a run will end and how fast, without sampling it on the way there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Told, distance
 from latephase.late.engine import MAX_STEPS, Goal, Progress
-from latephase.late.engines.exact_pieces import ExactPieces
+from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
+from latephase.problem.methods import followed_method
 
+from .limit import limit
 from .passage.pair_deviation import PairDeviation
+from .run import Run
+from .settings import told
+from .simulate import run_of, warn_of_a_long_step
+from .times import Times
+
+_HORIZONS = ("1e1000", "1e434000")  # a mode that lasts beyond counts as one that lasts for ever
 
 
 @public
 @dataclass(frozen=True, repr=False)
 class Prediction(Told, Pictured):
-    """How a run ends, read off its entry into its regime.
+    """How a run ends, read off its entry into its regime, or its last mode.
 
     Attributes
     ----------
-    network, data, method
+    network, data, method, loss
         What was asked about.
     regime : Regime or None
-        How the run ends; None if it does not settle within the step budget.
+        How a run of two neurons on two points ends; None of others, and of one that does not settle
+        within the step budget.
     law : Law or None
         How boundary and margin come to their limits; None where the loss does not tend to 0.
     outcome : Outcome
         Why the prediction stopped, and what it found.
     entry : LogTime or None
-        The time at which the run enters its regime; None if it never settles.
+        The time at which the run enters its regime, or from which on its last mode is followed;
+        None if it does not settle.
     """
 
     network: ShallowReLU
@@ -41,7 +52,9 @@ class Prediction(Told, Pictured):
     law: Law | None
     outcome: Outcome
     entry: LogTime | None
+    loss: str = "exponential"
     _max_steps: int = MAX_STEPS
+    _found: Run | None = field(default=None, compare=False)
     _card = "cards.prediction"
 
     def lines(self) -> list[str]:
@@ -82,35 +95,64 @@ class Prediction(Told, Pictured):
     def boundary_steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|x* - limit_boundary\\| <= eps; all else as in `steps_within`.
 
-        Where the limit is the midpoint and x* is defined, it is the same time.
+        Where the limit is the midpoint and x* is defined, it is the same time.  None too where the
+        limit is no point of the line.
         """
         return self._within(distance(eps), boundary=True)
+
+    def when(
+        self,
+        *,
+        deficit: float | None = None,
+        boundary: float | None = None,
+        log_loss: float | None = None,
+    ) -> LogTime | None:
+        """The time from which on a quantity stays within a bound, as in `Run.when`."""
+        return self._run.when(deficit=deficit, boundary=boundary, log_loss=log_loss)
 
     def _within(self, eps: float, boundary: bool) -> LogTime | None:
         if self.law is None or self.entry is None:
             return None
-        problem = Problem.of(self.network, self.data, self.method)
-        options = {"max_steps": self._max_steps}
-        return PairDeviation(problem, self.law, self.entry, options, boundary).within(eps)
+        if self._problem.has_closed_form:
+            options = {"max_steps": self._max_steps}
+            return PairDeviation(self._problem, self.law, self.entry, options, boundary).within(eps)
+        found = limit(self._run)
+        return found.boundary_steps_within(eps) if boundary else found.steps_within(eps)
+
+    @property
+    def _problem(self) -> Problem:
+        return Problem.of(self.network, self.data, self.method, self.loss)
+
+    @cached_property
+    def _run(self) -> Run:
+        """The run to the far end of its last mode, with a sample there."""
+        if self._found is not None:
+            return self._found
+        return _followed(self._problem, Goal(None, self._max_steps), _HORIZONS[0])[0]
 
 
 @public
+@told
 def predict(
     network: ShallowReLU,
     data: Dataset,
     method: Method,
     *,
+    loss: str = "exponential",
     max_steps: int = MAX_STEPS,
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Prediction:
-    """Regime, law and pace of a run, stepping no further than the entry into the regime.
+    """Regime, law and pace of a run, without its samples on the way.
 
     Parameters
     ----------
-    network, data, method
-        Two neurons of output weights +1 and -1 on two points in dimension 1, by GradientDescent or
-        GradientFlow; the loss is the exponential one.
-    max_steps, progress
+    network, data
+        A ShallowReLU and a Dataset of as many features each.
+    method
+        GradientDescent of a constant step size, or GradientFlow.
+    {loss}
+    max_steps, processes, progress
         As in `simulate`.
 
     Returns
@@ -120,15 +162,41 @@ def predict(
     Raises
     ------
     InputError
-        For problems whose late phase has no closed form.
+        On bad arguments, and for methods that are stepped: they have no late phase that is known.
 
     Notes
     -----
-    Rigour: the law is exact where the regime was entered by exact pieces.  Source: docs/theory.md.
+    Two neurons of output weights +1 and -1 on two points in dimension 1 with the exponential loss
+    are stepped no further than the entry into their regime; any others are followed until their
+    mode lasts for ever, and their law is that of `simulate` to 10^1000.
+    Rigour: as in `simulate`; the law is exact where a regime was entered by exact pieces.  Source:
+    docs/theory.md.
     """
-    problem = Problem.of(network, data, method)
-    problem.refuse_all_but_pairs()
-    goal = Goal(until=None, max_steps=max_steps, progress=progress)
-    found = ExactPieces().run(problem, [], goal)
-    ends = (found.regime, found.law, found.outcome, found.entry)
-    return Prediction(problem.network, problem.data, problem.method, *ends, goal.max_steps)
+    problem = Problem.of(network, data, followed_method(method), loss)
+    problem.refuse_trained_output("a prediction")
+    warn_of_a_long_step(problem)
+    goal = Goal(None, max_steps, processes, progress)
+    what = (problem.network, problem.data, problem.method)
+    asked = (problem.loss.name, goal.max_steps)
+    if problem.has_closed_form:
+        found = engine_for(problem, goal).run(problem, [], goal)
+        return Prediction(*what, found.regime, found.law, found.outcome, found.entry, *asked)
+    run, entry = _settled(problem, goal)
+    return Prediction(*what, run.regime, run.law, run.outcome, entry, *asked, run)
+
+
+def _settled(problem: Problem, goal: Goal) -> tuple[Run, LogTime | None]:
+    """The run to where it has settled, and when it entered its last mode."""
+    near, far = _HORIZONS
+    run, entry = _followed(problem, goal, near)
+    if run.outcome is Outcome.transient:  # progress has been told that all is done
+        run, entry = _followed(problem, replace(goal, progress=None), far)
+    return run, entry
+
+
+def _followed(problem: Problem, goal: Goal, horizon: str) -> tuple[Run, LogTime | None]:
+    """The run to a horizon, sampled there, and when it entered its last mode."""
+    until = LogTime.parse(horizon, flow=not problem.method.discrete)
+    asked = replace(goal, until=until)
+    record = engine_for(problem, asked).run(problem, [until], asked)
+    return run_of(problem, Times([until], [until], until), asked, record), record.entry

@@ -299,14 +299,6 @@ class Run(Told, Pictured):
 
     def followed(self, times: list[LogTime]) -> xr.Dataset:
         """The samples of this run at other times, ascending: it is made again."""
-        from .simulate import simulate
+        from .simulate import again
 
-        return simulate(
-            self.network,
-            self.data,
-            self.method,
-            until=times[-1],
-            at=times,
-            loss=self.loss,
-            **self.options,
-        ).trajectory
+        return again(self.problem, times, self.options).trajectory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
+from latephase.core.workers import main_can_be_imported
 from latephase.late.engine import Goal
 from latephase.late.engines.choice import MOST_NEURONS, engine_for
 from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
@@ -37,10 +39,12 @@ LOSS = """
 loss : str
     "exponential" or "logistic".
 """
-OPTIONS = """
+TOLERANCE = """
 tolerance : float, default 1e-10
     Of modes only: the relative error to aim at in smooth phases, which sets when steps give way
     to the modified flow; the error reached is reported.
+"""
+OPTIONS = """
 dtype : any name of float64, float32, float16 or bfloat16
     Gradient descent in this arithmetic; a run that stalls says so in a warning.  Without it,
     the mathematics, not the arithmetic, is followed.
@@ -109,6 +113,7 @@ _SHARED = {
     "times": TIMES,
     "steps": STEPS,
     "loss": LOSS,
+    "tolerance": TOLERANCE,
     "options": OPTIONS,
     "drawn": DRAWN,
     "of_trials": OF_TRIALS,
@@ -135,6 +140,7 @@ _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a tri
 MOST_TRIALS = 10**9  # of an ensemble: hours of work, and with 200 samples a store of 25 TB
 _MOST_AT_WORK = 8 * 10**9  # bytes of a batch
 _PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured on pairs
+_WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
 _OF_A_PAIR = 4  # parameters, which are in _PER_SAMPLE
 
 
@@ -153,6 +159,7 @@ class Settings:
     batch: int
     max_steps: int
     slide_tolerance: float
+    tolerance: float | None = None
 
     @classmethod
     def of(
@@ -165,18 +172,21 @@ class Settings:
         seed: object,
         max_steps: object,
         slide_tolerance: object,
+        tolerance: object = None,
     ) -> Settings:
         """Checked.  Raises InputError."""
         count = whole_number(trials, "trials", 1, MOST_TRIALS)
+        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
         plan = cls(
             initializers.get(initializer),
             problem,
             count,
             seed_number(seed),
             times,
-            checked_batch(batch, count, len(times.given), problem),
+            checked_batch(batch, count, len(times.given), problem.network, usual),
             whole_number(max_steps, "max_steps", 1, MOST),
             positive_number(slide_tolerance, "slide_tolerance"),
+            None if tolerance is None else positive_number(tolerance, "tolerance"),
         )
         engine_for(problem, plan.goal)  # refuses what none can carry
         return plan
@@ -189,23 +199,22 @@ class Settings:
     @property
     def goal(self) -> Goal:
         """What is asked of an engine for each trial."""
-        return Goal(self.times.until, self.max_steps, slide_tolerance=self.slide_tolerance)
+        tolerances = self.tolerance, self.slide_tolerance
+        return Goal(self.times.until, self.max_steps, 1, None, *tolerances)
 
     def attributes(self) -> dict[str, Any]:
         """Settings as plain JSON values: text, numbers, lists of them."""
-        problem, network = self.problem, self.problem.network
+        problem = self.problem
         step = {"step_size": problem.method.step_size} if problem.method.discrete else {}
         drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
         return {
             **settings_of(problem.data, problem.loss.name, self.times.until, **drawn),
-            "width": network.m,
-            "output_weights": network.output_weights.tolist(),
-            "bias": network.biases is not None,
-            "negative_slope": network.negative_slope,
+            **network_settings(problem.network),
             "method": type(problem.method).__name__,
             **step,
             "max_steps": self.max_steps,
             "slide_tolerance": self.slide_tolerance,
+            **({} if self.tolerance is None else {"tolerance": self.tolerance}),
             "batch": self.batch,
         }
 
@@ -223,17 +232,34 @@ def problem_of(
     if not isinstance(data, Dataset):
         raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
     m = whole_number(width, "width", 1, MOST_NEURONS)
-    do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
-    if output_weights is None and m != 2:
-        raise InputError("output_weights with other than 2 neurons", Words(f"none for {m}"), do)
-    if isinstance(output_weights, str):
-        if output_weights != ALTERNATING:
-            raise InputError(f"output_weights of shape ({m},)", output_weights, do)
-        output_weights = np.where(np.arange(m) % 2, -1.0, 1.0)
     biases = np.zeros(m) if flag(bias, "bias") else None
-    kind: Any = {"output_weights": output_weights, "negative_slope": negative_slope}
+    outer = full_output_weights(output_weights, m)
+    kind: Any = {"output_weights": outer, "negative_slope": negative_slope}
     network = ShallowReLU(np.zeros((m, data.d)), biases, **kind)
     return Problem.of(network, data, method, loss)
+
+
+def full_output_weights(given: Any, neurons: int) -> Any:
+    """Output weights as given to so many neurons, "alternating" written out.  Raises InputError."""
+    do = 'pass "alternating", which is 1, -1, 1, ..., or an array'
+    if given is None and neurons != 2:
+        got = Words(f"none for {neurons}")
+        raise InputError("output_weights with other than 2 neurons", got, do)
+    if not isinstance(given, str):
+        return given
+    if given != ALTERNATING:
+        raise InputError(f"output_weights of shape ({neurons},)", given, do)
+    return np.where(np.arange(neurons) % 2, -1.0, 1.0)
+
+
+def network_settings(network: ShallowReLU) -> dict[str, Any]:
+    """What is not drawn of the networks of many trials, as plain JSON values."""
+    return {
+        "width": network.m,
+        "output_weights": network.output_weights.tolist(),
+        "bias": network.biases is not None,
+        "negative_slope": network.negative_slope,
+    }
 
 
 def batch_size(samples: int, most: int = BATCH, per_sample: int = _PER_SAMPLE) -> int:
@@ -241,13 +267,16 @@ def batch_size(samples: int, most: int = BATCH, per_sample: int = _PER_SAMPLE) -
     return int(np.clip(_SAMPLES_PER_BATCH * _PER_SAMPLE // (samples * per_sample), 1, most))
 
 
-def checked_batch(batch: object, trials: int, samples: int, problem: Problem) -> int:
-    """Trials per batch as given, or the usual ones.  Raises InputError on too many."""
-    network = problem.network
+def checked_batch(
+    batch: object, trials: int, samples: int, network: ShallowReLU, usual: int
+) -> int:
+    """Trials per batch as given, or the usual ones.  Raises InputError on too many.
+
+    samples: of each trial;  network: one of the kind.
+    """
     parameters = network.m * (network.d + 1)
     per_sample = _PER_SAMPLE + 8 * max(parameters - _OF_A_PAIR, 0)
     if batch is None:
-        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
         return batch_size(samples, usual, per_sample)
     size = whole_number(batch, "batch", 1, MOST)
     most = _MOST_AT_WORK // (_PER_TRIAL + per_sample * samples)
@@ -256,3 +285,17 @@ def checked_batch(batch: object, trials: int, samples: int, problem: Problem) ->
         expected = f"a batch of at most {most:,} trials (8 GB at work)"
         raise InputError(expected, got, "lower batch, or ask for fewer samples")
     return size
+
+
+def checked_processes(processes: object) -> int | None:
+    """The most processes to use, None where nothing is said.  Raises InputError."""
+    return None if processes is None else whole_number(processes, "processes", 1, MOST)
+
+
+def processes_for(trials: int, most: int | None) -> int:
+    """How many processes share so many trials that go one by one, at most as many as asked for."""
+    if not main_can_be_imported():
+        return 1
+    if most is not None:
+        return min(most, trials)
+    return max(1, min(os.cpu_count() or 1, trials // _WORTH_A_PROCESS))

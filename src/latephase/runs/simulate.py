@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from latephase.core import InputError, Words
+from latephase.core import InputError, LogTime, Words
 from latephase.core.calls import public
 from latephase.late.engine import MAX_STEPS, Goal, Progress, Record
 from latephase.late.engines.choice import engine_for
-from latephase.problem import Dataset, Method, Problem, ShallowReLU
+from latephase.margin import log_sharpness
+from latephase.problem import Dataset, GradientDescent, Method, Problem, ShallowReLU
 from latephase.problem.checks import MOST, whole_number
 from latephase.problem.methods import is_transformation
 
@@ -19,6 +22,7 @@ from .settings import told
 from .times import Times, sample_times
 from .trajectory import dataset, settings_of
 
+_MOST_LOOKED_AT = 1000  # points: a matrix of them is decomposed
 _MOST_NUMBERS = 2**28  # parameters of all samples: 2 GB
 
 
@@ -55,6 +59,7 @@ def simulate(
     {times}
     {loss}
     {steps}
+    {tolerance}
     {options}
     processes : int
         With 2, the two runs of a wide network go side by side, from a main module that imports.
@@ -72,6 +77,11 @@ def simulate(
     InputError
         On bad arguments, and on options that this problem's engine has not.
 
+    Warns
+    -----
+    UserWarning
+        Of a step of gradient descent above `max_stable_step` of the start.
+
     Notes
     -----
     Two neurons with output weights +1 and -1 on two points in dimension 1 and the exponential loss
@@ -84,8 +94,31 @@ def simulate(
     ahead = None if problem.has_late_phase else budget
     times = sample_times(problem.method, until, at, samples, ahead)
     check_length(problem, len(times.given))
+    warn_of_a_long_step(problem)
     wishes = (tolerance, slide_tolerance, dtype, accumulate, rounding)
     return _followed(problem, times, Goal(times.until, budget, processes, progress, *wishes))
+
+
+def again(problem: Problem, times: list[LogTime], options: Mapping[str, Any]) -> Run:
+    """A run that was checked, at other times, ascending."""
+    return _followed(problem, Times(times, times, times[-1]), Goal(times[-1], **options))
+
+
+def warn_of_a_long_step(problem: Problem) -> None:
+    """Warn of gradient descent whose step is not stable at its start, where that is cheap to see.
+
+    To be called by what a user calls.
+    """
+    method, network, data = problem.method, problem.network, problem.data
+    descent = isinstance(method, GradientDescent) and method.has_late_phase
+    if not descent or network.train_output or data.n > _MOST_LOOKED_AT:
+        return
+    log_sharp = float(log_sharpness(network, network.parameters, data, problem.loss))
+    if method.log_step > math.log(2) - log_sharp:
+        longest = math.exp(math.log(2) - log_sharp)
+        text = f"step_size {method.step_size:g} is above {longest:.4g}, 2 / sharpness of the start"
+        text += ", which is stable to first order: the loss may rise (latephase.max_stable_step)"
+        warnings.warn(text, stacklevel=4)  # the caller's caller, which is wrapped
 
 
 def _followed(problem: Problem, times: Times, goal: Goal) -> Run:

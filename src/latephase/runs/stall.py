@@ -12,7 +12,7 @@ from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools
 from latephase.core.calls import public
 from latephase.core.records import Told
-from latephase.problem import Dataset, GradientDescent, Problem, ShallowReLU
+from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.activation import activated
 
 from .run import Run
@@ -72,7 +72,7 @@ class Stall(Told):
 def stall(
     network: ShallowReLU,
     data: Dataset,
-    method: GradientDescent,
+    method: Method,
     dtype: object = "float32",
     **more: Any,
 ) -> Stall:

@@ -27,11 +27,12 @@ class Arrays:
     is told.
     """
 
-    kind, place = "ensemble", GROUP
+    place = GROUP
 
-    def __init__(self, empty: xr.Dataset, trials: int, batch: int) -> None:
-        """empty: the dataset of no trials, with the settings as attributes;  batch: of a chunk."""
-        self.empty, self.trials, self.batch = empty, trials, batch
+    def __init__(self, empty: xr.Dataset, trials: int, batch: int, kind: str = "ensemble") -> None:
+        """empty: the dataset of no trials, with the settings as attributes;  batch: of a chunk;
+        kind: what the result is, in messages."""
+        self.empty, self.trials, self.batch, self.kind = empty, trials, batch, kind
         chunks = [
             f"{name}/c" + pattern + ".0" * (variable.ndim - 1)
             for name, variable in empty.variables.items()
@@ -43,8 +44,9 @@ class Arrays:
         """Arrays of their full size without numbers; what has no dim `trial` is written already."""
         import zarr
 
-        # The attribute tells xarray (and others) that log10_t is a coordinate of `time`.
-        attributes = {**self.empty.attrs, "coordinates": "log10_t"}
+        # The attribute tells xarray (and others) that log10_t, say, is a coordinate of `time`.
+        beside = [str(name) for name in self.empty.coords if name not in self.empty.dims]
+        attributes = {**self.empty.attrs, "coordinates": " ".join(beside)}
         with _every_chunk(), warnings.catch_warnings():
             # Text of fixed width has no Zarr specification yet, nor has all metadata in one place;
             # zarr-python and xarray read both.
@@ -65,7 +67,7 @@ class Arrays:
             shape=tuple(lengths[d] for d in variable.dims),
             chunks=tuple(chunks[d] for d in variable.dims),
             dtype=variable.dtype,
-            fill_value=np.nan if variable.dtype.kind == "f" else "",
+            fill_value={"f": np.nan, "b": False}.get(variable.dtype.kind, ""),
             compressors=compressors(),
             dimension_names=[str(d) for d in variable.dims],
             attributes=dict(variable.attrs),

@@ -52,7 +52,7 @@ class Step(NamedTuple):
     parameters: DoubleDouble
     memory: Any
     gradient: Gradient
-    evaluations: float = 1.0
+    evaluations: float | Array = 1.0
 
 
 class At(Protocol):

@@ -7,12 +7,12 @@ import pytest
 
 from helpers import relative_error
 from latephase.experiments import BEYOND, Bench, Support
-from latephase.experiments.beyond import digits, transition, wider
+from latephase.experiments.beyond import digits, share_of_best, transition, wider
 
 
 def test_the_studies_go_beyond_the_paper():
     """Ground truth: the issue's list; numbers go on from the certificates."""
-    assert [claim.number for claim in BEYOND] == list(range(11, 23))
+    assert [claim.number for claim in BEYOND] == list(range(11, 24))
     assert {c.key for c in BEYOND[1:4]} == {"transition", "wider", "digits"}
 
 
@@ -40,6 +40,29 @@ def test_decisions():
     assert wider.decide([good] * 30) is Support.SUPPORTED
     assert wider.decide([good] * 20 + [bad] * 10) is Support.NOT_SUPPORTED
     assert wider.decide([good] * 5) is Support.UNDECIDED
+
+
+def test_shares_of_the_best():
+    """Ground truth: the criterion of claim 23, on made-up runs: none is above the best."""
+
+    def ended(neurons, share, exact=True):
+        return share_of_best.Ended(3, neurons, "gf", 2 * share, 2.0, exact)
+
+    narrow, wide = [ended(4, 0.8)] * 5, [ended(6, 0.7)] * 5
+    assert share_of_best.decide(narrow + wide) is Support.SUPPORTED
+    assert share_of_best.decide([*narrow, *wide, ended(12, 1.1, exact=False)]) is (
+        Support.NOT_SUPPORTED
+    )
+    assert share_of_best.decide(narrow + [ended(6, 0.9)] * 5) is Support.NOT_SUPPORTED
+    assert share_of_best.decide(narrow[1:] + wide + [ended(4, np.nan)]) is Support.UNDECIDED
+
+
+def test_no_run_is_better_than_the_best():
+    """Ground truth: the enumeration, of a run that fits three points."""
+    found = share_of_best.runs_of(3, 4, share_of_best.FRESH, 0, 2, True)
+    shares = [one.share for one in found if np.isfinite(one.share)]
+    assert shares
+    assert max(shares) <= 1 + 1e-12
 
 
 def test_digits_are_scaled_principal_components():

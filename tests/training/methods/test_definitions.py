@@ -12,6 +12,7 @@ import pytest
 
 import references.decimal_methods as exact
 from helpers import often
+from latephase.core import InputError
 from latephase.training.loops.follow import follow
 from latephase.training.method import View
 from latephase.training.methods.table import METHODS, named, stepped
@@ -150,7 +151,7 @@ def test_every_method_is_checked() -> None:
 
 
 def chosen(text: str, points: int) -> np.ndarray:
-    """Which point stochastic descent takes at each step, (STEPS, 3 trials)."""
+    """Which points stochastic descent takes at each step, (STEPS, point, 3 trials)."""
     method: Any = named(text, float(ETA))
     with jax.enable_x64(True):
         empty = jnp.zeros((2, 2, 3))
@@ -164,23 +165,41 @@ def chosen(text: str, points: int) -> np.ndarray:
         return np.asarray(jax.jit(lambda times: jax.lax.map(at, times))(jnp.arange(float(STEPS))))
 
 
-@pytest.mark.parametrize("text", often(["sgd", "sgd:replacement=0", "sgd:seed=7"], ["sgd:seed=7"]))
+SGD = ["sgd", "sgd:replacement=0", "sgd:seed=7", "sgd:batch=2", "sgd:batch=2:replacement=0"]
+
+
+@pytest.mark.parametrize("text", often(SGD, ["sgd:seed=7", "sgd:batch=2"]))
 def test_stochastic_descent_is_its_definition_for_the_points_that_it_draws(text: str) -> None:
     """Ground truth: 60-digit arithmetic with the same order of points."""
     theta, ended, _ = run(text, "three points")
     reference = exact.Problem(*PROBLEMS["three points"], loss="exponential")
-    for order, one, got in zip(chosen(text, 3).T, theta, ended):
-        want = exact.after(exact.stochastic(ETA, order.tolist()), reference, one, STEPS)
+    for taken, one, got in zip(chosen(text, 3).T, theta, ended):
+        order = [np.flatnonzero(points).tolist() for points in taken.T]
+        want = exact.after(exact.stochastic(ETA, order), reference, one, STEPS)
         assert np.abs(got - want).max() <= 1e-11 * np.abs(want).max()
 
 
 def test_without_replacement_every_epoch_has_every_point() -> None:
-    order = chosen("sgd:replacement=0", 3)[:, 1]
+    order = chosen("sgd:replacement=0", 3).argmax(axis=1)[:, 1]
     epochs = [tuple(order[k : k + 3]) for k in range(0, 198, 3)]
     assert all(sorted(epoch) == [0, 1, 2] for epoch in epochs)
     assert len(set(epochs)) == 6  # in every order
-    drawn = np.bincount(chosen("sgd", 3)[:, 1])
+    drawn = np.bincount(chosen("sgd", 3).argmax(axis=1)[:, 1])
     assert drawn.min() > 40  # 200 draws of three: 67 expected, 40 is four deviations away
+
+
+def test_batches_are_of_different_points_and_an_epoch_has_each_once() -> None:
+    """Ground truth: the definition; of five points in batches of two the last has one."""
+    anew, epochs = (chosen(f"sgd:batch=2:replacement={yes}", 5) for yes in (1, 0))
+    assert (anew.sum(axis=1) == 2).all()
+    assert abs(anew[:, :, 1].mean(axis=0) - 0.4).max() < 0.14  # four deviations of 200 steps
+    sizes = epochs[:198].sum(axis=1).reshape(66, 3, 3)
+    assert (sizes == np.array([2, 2, 1])[:, None]).all()
+    assert (epochs[:198].reshape(66, 3, 5, 3).sum(axis=1) == 1).all()
+    with pytest.raises(InputError, match="batch"):
+        named("sgd:batch=0", 0.1)
+    with pytest.raises(InputError, match="a batch of at most 2 points"):
+        run("sgd:batch=3", "paper")
 
 
 def test_margins_of_a_million_have_a_finite_loss() -> None:
@@ -223,5 +242,6 @@ def test_flow_time_is_the_sum_of_step_sizes() -> None:
 
 def test_evaluations_are_counted() -> None:
     """Ground truth: two for sharpness-aware steps, one point of three for stochastic ones."""
-    counts = {text: run(text, "three points")[2].evaluations[0] for text in ("gd", "sam", "sgd")}
-    np.testing.assert_allclose([counts[t] for t in counts], [200, 400, 200 / 3], rtol=1e-12)
+    texts = ("gd", "sam", "sgd", "sgd:batch=2", "sgd:batch=2:replacement=0")
+    counts = [run(text, "three points")[2].evaluations[0] for text in texts]
+    np.testing.assert_allclose(counts, [200, 400, 200 / 3, 400 / 3, 100], rtol=1e-12)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, interrupt, kept, printing, surroundings
 from latephase.cli.failures import told_warnings
-from latephase.cli.problem import Points, names_of, stated
+from latephase.cli.problem import ComparedTask, Points, names_of, stated
 from latephase.cli.progress import progress
-from latephase.core import InputError
+from latephase.core import InputError, Words
 from latephase.core.pictures import drawing
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ latephase compare
 latephase compare --methods gd,loss_scaled,nesterov --init he_normal \
   --trials 1000 --until 1e5 --out comparison
 
+latephase compare --inputs "1,0;0,1;-1,-1" --labels 1,1,-1 --width 4 \
+  --output-weights alternating --methods gd,adam --trials 100 --out runs.zarr
+
 latephase compare --methods gd,heavy_ball:momentum=0.5,adam:eps=0 \
   --inputs 3,-1 --labels 1,-1 --step-size 0.5
 
@@ -37,62 +42,86 @@ Methods: gd, power_step, heavy_ball, nesterov, loss_scaled, normalized_gd,
 polyak_step, loss_based, dual_acceleration, prgd, adam, sign_descent, sam,
 weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
 colons, and an unknown one is answered with those that a method has.
+
+Of two neurons on two points --out is a folder with a page; of other networks,
+or if it ends in .zarr, a store of the runs, which --resume goes on with.
 """
 # The paper's data, where the flags state none.
+_STORE = ".zarr"
 _PAPER = Points(inputs=[1.0, -1.0], labels=[1.0, -1.0])
 
 
 @stated
 def command(
-    asked: Points,
+    asked: ComparedTask,
     methods: flags.Methods = "all",
     init: flags.Init = "standard_normal",
     step_size: flags.SharedStepSize = 0.1,
     until: flags.UntilStepped = "1e4",
     trials: flags.Trials = 200,
     seed: flags.Seed = 0,
+    at: flags.At = None,
     samples: flags.Samples = 60,
     out: flags.ComparisonFolder = None,
+    resume: flags.Resume = False,
     force: flags.Force = False,
+    batch: flags.Batch = None,
     plot: flags.Plot = None,
 ) -> None:
     """Compare the methods and print the table."""
-    if out is None and force:
-        raise InputError("--out with --force", None, "name the folder: --out comparison")
+    kept.needs_out(out, resume or force, "name the folder: --out comparison")
     data = (asked if asked.given(*names_of(Points)) else _PAPER).dataset()
     with told_warnings():
         from latephase.experiments.remedies.compared import ALL
         from latephase.training.methods.table import named
 
         chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
-    with kept.picture(plot) as draw, kept.reserved(out, force, "comparison") as place:
-        with progress("compare", "updates") as shown:
-            from latephase.experiments.remedies.comparison import comparison
-            from latephase.runs.compare import compare
-
-            found = compare(
-                init,
-                data,
-                chosen,
-                trials=trials,
-                seed=seed,
-                until=until,
-                samples=samples,
-                progress=shown,
-            )
-            statement, finding, rows = comparison(data, found)
-        _print(data, rows)  # before the report: a full disk must not take what was computed
+    drawn = {"trials": trials, "seed": seed, "until": until, "at": at, "samples": samples}
+    compared = partial(_compared, init, data, chosen, batch=batch, **drawn, **asked.shape())
+    in_store = out is not None and (out.endswith(_STORE) or not asked.is_pair(data))
+    if not in_store and (resume or (out is not None and batch is not None)):
+        got = Words(f"--out {out}")
+        raise InputError(f"--out NAME{_STORE} with --resume and --batch", got, "keep a store first")
+    with kept.picture(plot) as draw:
+        if in_store:
+            interrupt.on_interruption(kept.trials_in(str(out), trials))
+            with kept.warnings_told():
+                found = compared(out=out, resume=resume, force=force)
+            _print(data, found)
+            printing.line("store", str(out))
+            printing.line("next", f"in Python: xarray.open_zarr({out!r}, consolidated=False)")
+        else:
+            found = _with_page(data, compared, out, force)
         draw(lambda: drawing("comparison.plot_comparison")(found))
-        if plot is not None:
-            printing.line("picture", plot)
+    if plot is not None:
+        printing.line("picture", plot)
+
+
+def _with_page(
+    data: Dataset, compared: Callable[[], xr.Dataset], out: str | None, force: bool
+) -> xr.Dataset:
+    """The comparison, its table printed and with `out` its page written."""
+    with kept.reserved(out, force, "comparison") as place:
+        found = compared()
+        finding = _print(data, found)  # before the report: a full disk must not take what was done
         if place is None:
-            printing.line("next", "keep table, figures and runs: add --out comparison")
-            return
-        page = _reported(statement, finding, found, place)
+            end = " comparison" if finding else f" runs{_STORE}"
+            printing.line("next", f"keep table, figures and runs: add --out{end}")
+            return found
+        assert finding is not None
+        page = _reported(*finding, found, place)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
     printing.line("page", str(page))
     runs = str(page.parent / "data/runs.zarr")
     printing.line("runs", f"in Python: xarray.open_zarr({runs!r}, consolidated=False)")
+    return found
+
+
+def _compared(init: str, data: Dataset, methods: list[Any], **more: Any) -> xr.Dataset:
+    with progress("compare", "updates") as shown:
+        from latephase.runs.compare import compare
+
+        return compare(init, data, methods, **more, progress=shown)
 
 
 def _reported(statement: Statement, finding: Finding, found: xr.Dataset, place: Output) -> Path:
@@ -105,7 +134,40 @@ def _reported(statement: Statement, finding: Finding, found: xr.Dataset, place: 
     return write_report([(statement, finding)], place, made, lead=finding.summary, runs=found)
 
 
-def _print(data: Dataset, rows: list[MethodRow]) -> None:
+def _print(data: Dataset, found: xr.Dataset) -> tuple[Statement, Finding] | None:
+    """The table, and for two neurons on two points what a report says of it."""
+    if "limit_gap" not in found:
+        _print_any(found)
+        return None
+    from latephase.experiments.remedies.comparison import comparison
+
+    statement, finding, rows = comparison(data, found)
+    _print_pairs(data, rows)
+    return statement, finding
+
+
+def _print_any(found: xr.Dataset) -> None:
+    """Medians over the trials that a method fits, at the end."""
+    import numpy as np
+
+    from latephase.experiments.bench.statistics import quantiles
+
+    columns = ("robustness_margin", "margin_deficit", "normalised_margin", "log_loss", "norm")
+    table = printing.table("method", ">fitted", *(f">{name.replace('_', ' ')}" for name in columns))
+    end = found.isel(time=int(found.log10_t.values.argmax()))
+    for k, name in enumerate(found.algorithm.values):
+        fitted = found.fitted.values[k]
+        cells = []
+        for column in columns:
+            values = end[column].values[k][fitted]
+            (middle,) = quantiles(values[np.isfinite(values)], 0.5)
+            cells.append(printing.show(middle, 4))
+        table.add_row(str(name), printing.show(float(fitted.mean()), 3), *cells)
+    printing.print_table(table)
+    printing.line("medians", f"of fitted trials, at t = {end.time.values}")
+
+
+def _print_pairs(data: Dataset, rows: list[MethodRow]) -> None:
     from latephase.experiments.bench.decay import FLOOR
     from latephase.experiments.remedies.compared import effect
 

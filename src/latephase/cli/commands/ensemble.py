@@ -33,11 +33,6 @@ _LEVEL = 0.95
 def command(
     asked: Task,
     init: flags.Init,
-    width: flags.Width = 2,
-    output_weights: flags.OutputWeightsOfAll = None,
-    no_biases: flags.WithoutBiases = False,
-    negative_slope: flags.NegativeSlope = None,
-    loss: flags.Loss = "exponential",
     until: flags.Until = "1e1000",
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
@@ -48,6 +43,8 @@ def command(
     force: flags.Force = False,
     batch: flags.Batch = None,
     max_steps: flags.MaxSteps = 1_000_000,
+    tolerance: flags.Tolerance = None,
+    slide_tolerance: flags.SlideTolerance = None,
     plot: flags.Plot = None,
 ) -> None:
     """Run the ensemble and print how its trials end."""
@@ -62,11 +59,7 @@ def command(
                 init,
                 data,
                 trained,
-                width=width,
-                output_weights=output_weights,
-                bias=not no_biases,
-                negative_slope=negative_slope or 0.0,
-                loss=loss,
+                **asked.shape(),
                 trials=trials,
                 seed=seed,
                 until=until,
@@ -77,6 +70,8 @@ def command(
                 force=force,
                 batch=batch,
                 max_steps=max_steps,
+                tolerance=tolerance,
+                slide_tolerance=slide_tolerance,
                 progress=shown,
             )
         _print(found, out)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
-from latephase.cli.problem import ProblemFlags, stated
+from latephase.cli.failures import told_warnings
+from latephase.cli.problem import AnyProblem, stated
 from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
     from latephase.core import Law, LogTime
-    from latephase.runs import Prediction
+    from latephase.runs import Prediction, Stall
 
 NAME = "predict"
 HELP = (
@@ -22,70 +24,106 @@ EXAMPLES = r"""Examples
 latephase predict --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --step-size 0.1 --eps 0.1,0.001
 
+latephase predict --inputs 2,1,-1 --labels 1,1,-1 --init he_normal --width 4 \
+  --output-weights alternating --negative-slope 0.1 --method gf --deficit 1e-3
+
 From that step on the margin stays so close; it may have been so before, on
 its way. Late steps are the law's; where that still leaves something out,
-O(ln t / t), the run itself is followed, from its start on.
+O(ln t / t), the run itself is followed, from its start on. --deficit counts
+from the largest possible margin instead of the limit; --dtype float32 also
+tells when gradient descent stops in that arithmetic.
 """
 
 
 _DISTANCES = (0.1, 0.01, 0.001)
+_NEVER = {"t": None, "log10_t": None}
 Within = list[tuple[float, "LogTime | None"]]
 
 
 @stated
 def command(
-    asked: ProblemFlags,
+    asked: AnyProblem,
+    loss: flags.Loss = "exponential",
     eps: flags.Eps = None,
+    deficit: flags.Deficits = None,
+    dtype: flags.StallsIn = None,
     max_steps: flags.MaxSteps = 1_000_000,
     json: flags.Json = False,
 ) -> None:
     """Predict and print."""
-    with progress("predicting", "", lines=False) as shown:
-        problem = asked.read()
-        from latephase.runs import predict
+    with progress("predicting", "", lines=False) as shown, told_warnings():
+        network, data, method = asked.read()
+        from latephase.runs import predict, stall
 
-        found = predict(*problem, max_steps=max_steps, progress=shown)
-        within = [(distance, found.steps_within(distance)) for distance in eps or _DISTANCES]
+        budget: dict[str, Any] = {"loss": loss, "max_steps": max_steps}
+        cores = os.cpu_count() or 1
+        found = predict(network, data, method, **budget, processes=cores, progress=shown)
+        within = [(one, found.steps_within(one)) for one in eps or _DISTANCES]
+        below = [(one, found.when(deficit=one)) for one in deficit or []]
+        still = None if dtype is None else stall(network, data, method, dtype, **budget)
     if json:
-        printing.print_json(_record(found, within))
+        printing.print_json(_record(found, within, below, still))
     else:
-        _print(found, within, asked.again())
+        _print(found, within, below, still, asked.again())
 
 
-def _record(found: Prediction, within: Within) -> dict[str, Any]:
-    return {
+def _record(
+    found: Prediction, within: Within, below: Within, still: Stall | None
+) -> dict[str, Any]:
+    record = {
         "outcome": found.outcome.name,
         "regime": found.regime.name if found.regime else None,
         "law": printing.law_record(found.law),
         "entry": _time(found.entry),
-        "within": [{"eps": eps, **(_time(t) or {"t": None, "log10_t": None})} for eps, t in within],
+        "within": [{"eps": eps, **(_time(t) or _NEVER)} for eps, t in within],
     }
+    if below:
+        record["deficits"] = [{"deficit": one, **(_time(t) or _NEVER)} for one, t in below]
+    if still is not None:
+        ends = {"dtype": still.dtype, "deficit": still.deficit}
+        record["stall"] = {**ends, **(_time(still.step) or _NEVER)}
+    return record
 
 
 def _time(t: LogTime | None) -> dict[str, Any] | None:
     return None if t is None else {"t": t.text, "log10_t": t.log10}
 
 
-def _print(found: Prediction, within: Within, problem_flags: str) -> None:
+def _print(
+    found: Prediction, within: Within, below: Within, still: Stall | None, problem_flags: str
+) -> None:
     blocked = hints.what_blocks(found.outcome, found.regime, found.method.discrete)
-    if found.regime is None:
+    if found.regime is not None:
+        printing.line("regime", f"{found.regime.name}: {found.regime.value}")
+    else:
         printing.line("outcome", f"{found.outcome.name}: {found.outcome.value}")
-        printing.line("next", blocked or hints.NEVER_FITTED)
-        return
-    printing.line("regime", f"{found.regime.name}: {found.regime.value}")
-    printing.line("entry", f"t = {found.entry}")
-    if found.law is None:
+    if found.entry is not None:
+        printing.line("entry", f"t = {found.entry}")
+    if found.law is not None:
+        _print_law(found.law, within)
+    elif found.entry is not None:
         printing.line("law", "none: the loss does not tend to 0")
+    if below:
+        printing.print_table(_table("margin deficit", below))
+    if still is not None:
+        printing.line("stall", "; ".join(still.lines()))
+    if found.law is None:
         printing.line("next", blocked or hints.NEVER_FITTED)
         return
-    printing.line("law", printing.law_text(found.law))
-    printing.line("limit", f"x* -> {found.law.limit_boundary!r}")
-    printing.line("constant", repr(found.law.constant))
-    printing.line("offset", repr(found.law.offset))
-    printing.console().print()
-    printing.print_table(_table(within))
     printing.line("rigour", _rigour(found.law))
-    printing.line("next", f"follow it: latephase run {problem_flags} --until 1e1000")
+    same = "" if found.loss == "exponential" else f" --loss {found.loss}"
+    printing.line("next", f"follow it: latephase run {problem_flags}{same} --until 1e1000")
+
+
+def _print_law(law: Law, within: Within) -> None:
+    printing.line("law", printing.law_text(law))
+    on_line = law.limit_boundary is not None
+    limit = f"x* -> {law.limit_boundary!r}" if on_line else f"margin -> {law.limit_margin!r}"
+    printing.line("limit", limit)
+    printing.line("constant", repr(law.constant))
+    printing.line("offset", repr(law.offset))
+    printing.console().print()
+    printing.print_table(_table("|margin - limit|", within))
 
 
 def _rigour(law: Law) -> str:
@@ -98,8 +136,8 @@ def _rigour(law: Law) -> str:
     return f"{Rigour.estimated.name}: {known}"
 
 
-def _table(within: Within) -> Any:
-    table = printing.table(">|margin - limit| <=", "from t =", ">log10 t")
+def _table(what: str, within: Within) -> Any:
+    table = printing.table(f">{what} <=", "from t =", ">log10 t")
     for eps, t in within:
         time = printing.NOTHING if t is None else t.text
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))

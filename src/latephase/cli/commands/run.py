@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from latephase.cli import flags, hints, interrupt, kept, printing
 from latephase.cli import samples as sampled
 from latephase.cli.failures import told_warnings
-from latephase.cli.problem import ProblemFlags, stated
+from latephase.cli.problem import AnyProblem, stated
 from latephase.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -29,16 +29,19 @@ latephase run --network net.npz --data points.csv --label class \
 latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --method adam:beta1=0.5 --step-size 0.001 --until 1e4
 
+latephase run --inputs "1,0;0,1;-1,-1" --labels 1,1,-1 --init he_normal \
+  --seed 3 --width 4 --output-weights alternating --no-biases --method gf
+
 With --json a program can read it; --method gf is gradient flow and takes no
 --step-size. Other methods, listed by the help of compare, are made step by
-step, up to --max-steps.
+step, up to --max-steps; sgd:batch=2 takes two points a step.
 """
 _EXACT = 1e-12  # up to here a sample is called exact, and its error needs no words
 
 
 @stated
 def command(
-    asked: ProblemFlags,
+    asked: AnyProblem,
     until: flags.Until = "1e1000",
     loss: flags.Loss = "exponential",
     at: flags.At = None,
@@ -67,7 +70,7 @@ def command(
         printing.line("saved", f"the network at t = {saved}: {save}")
     if plot is not None:
         printing.line("picture", plot)
-    printing.line("next", _next(run, asked.again()))
+    printing.line("next", _next(run, _stated(asked.again(), loss)))
 
 
 def _made(asked: ProblemFlags, goal: dict[str, Any], save: str | None) -> tuple[Run, str | None]:
@@ -141,6 +144,11 @@ def _print(run: Run, every: bool) -> None:
         printing.line("error", f"of a neuron's parameters, relative to them; {off}")
 
 
+def _stated(problem_flags: str, loss: str) -> str:
+    """The flags of the problem with its loss, where that is not the default."""
+    return problem_flags if loss == "exponential" else f"{problem_flags} --loss {loss}"
+
+
 def _next(run: Run, problem_flags: str) -> str:
     """What to do with what was found."""
     from latephase.core import Outcome
@@ -149,9 +157,9 @@ def _next(run: Run, problem_flags: str) -> str:
     if blocked:
         return blocked
     predict = f"latephase predict {problem_flags}"
-    known = run.problem.has_closed_form
+    known = run.problem.has_late_phase and "dtype" not in run.options
     if run.outcome is Outcome.transient:
         return "a later --until" + (f", or: {predict}" if known else "")
     if known:
         return f"steps to any distance from the limit: {predict}"
-    return "what it converges to, in Python: latephase.limit(run)"
+    return "what the other methods do to the same network: latephase compare"

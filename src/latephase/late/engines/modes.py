@@ -50,6 +50,7 @@ class Modes:
         regime, entry = _regime(problem, outcome, statuses), None
         if regime is not None:
             outcome = Outcome.settled
+        if outcome in (Outcome.settled, Outcome.unfitted):
             entry = entry_time(fine.entry.as_float, fine.entry.log, method.discrete)
         law = law_of(network, data, method, outcome, statuses, found.end, fine.state.now.log)
         return Record(

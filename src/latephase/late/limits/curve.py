@@ -150,18 +150,25 @@ def boundary_law(curve: Curve, log_t: float) -> tuple[float, float, float] | Non
     if len(zeros) != 1:
         return None
     zero = float(zeros[0])
-    point = np.array([zero, 1.0])
-    height = direction @ point
-    active = np.where((direction == 0).all(axis=1), offset @ point, height) > 0
-    gains = np.where(active, 1.0, slope_below)
-    slope, _ = (outer * gains) @ direction
-    turn, lift = (outer * gains) @ offset
+    weighted, point, height = gains_at(curve, zero)
+    slope, _ = weighted @ direction
+    turn, lift = weighted @ offset
     at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
     if slope == 0 or (at_kink.any() and slope_below < 1):
         return None
     sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
-    doubt = _ROUNDING * float(np.abs(outer * gains) @ sizes @ np.abs(point)) / abs(slope)
+    doubt = _ROUNDING * float(np.abs(weighted) @ sizes @ np.abs(point)) / abs(slope)
     constant = -float(lift + turn * zero) / slope
     if doubt > max(1e-9 * curve.data.optimal_margin, 1e-6 * abs(constant)):
         return zero, math.nan, math.nan
     return zero, 0.0 if abs(constant) <= doubt else float(constant), float(turn / slope)
+
+
+def gains_at(curve: Curve, zero: float) -> tuple[Floats, Floats, Floats]:
+    """Of networks near their limit, output weights times gains (m,) at a point x of the line, the
+    point (x, 1), and the pre-activations (m,) that the direction has there."""
+    direction, point = curve.direction, np.array([zero, 1.0])
+    height = direction @ point
+    active = np.where((direction == 0).all(axis=1), curve.offset @ point, height) > 0
+    gains = np.where(active, 1.0, curve.network.negative_slope)
+    return curve.network.output_weights * gains, point, height

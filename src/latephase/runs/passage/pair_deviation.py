@@ -13,7 +13,7 @@ import numpy as np
 from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.problem import Problem
-from latephase.runs.simulate import simulate
+from latephase.runs.simulate import again
 
 from .last_passage import RESOLVED, Steps, last_passage
 from .stepped import MANY, stepped
@@ -148,6 +148,4 @@ class PairDeviation:
             return np.asarray(np.log(np.abs(found - limit)))
 
     def _simulated(self, times: list[LogTime]) -> xr.Dataset:
-        p, loss = self.problem, self.problem.loss.name
-        asked = {"until": times[-1], "at": times, "loss": loss, **self.options}
-        return simulate(p.network, p.data, p.method, **asked).trajectory
+        return again(self.problem, times, self.options).trajectory

@@ -136,7 +136,7 @@ def _number(key: str, text: str) -> float | int:
         value = float(text)
     except ValueError:
         raise InputError(f"a number as {key}", text, f"write for example {key}=0.5") from None
-    return int(value) if value.is_integer() and key in ("seed", "replacement") else value
+    return int(value) if value.is_integer() and key in ("seed", "replacement", "batch") else value
 
 
 def texts_of(methods: Sequence[Any]) -> tuple[list[str], float | None]:

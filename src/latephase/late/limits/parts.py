@@ -1,0 +1,51 @@
+"""What each neuron gives to the constant of a law."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latephase.core import Law
+from latephase.core.arrays import Floats
+
+from .curve import Curve, gains_at, margin_or_nan
+
+_SUM = 1e-6  # of the parts' sizes, up to which their sum must be the constant
+_NEAR = 1e-3  # of the e at which the offset is as long as the direction: the run is that late
+_STEP = 1e-3  # of e, by which a neuron's share of the offset is varied there
+
+
+def constant_parts(curve: Curve, law: Law) -> Floats:
+    """The part (m,) of each neuron in law.constant, to which they add up; NaN where they do not.
+
+    Its null part moves the zero, and so does by how much it is ahead or behind: on the line -v_j
+    gain_j (offset_j . (x*, 1)) / N'(x*).  Of a margin, its derivative along the offset of that
+    neuron alone, late in the run, where one point is nearest; they do not add up where the nearest
+    zero is on a kink for ever.
+    Rigour: as the law's.
+    """
+    if law.limit_boundary is not None:
+        weighted, point, _ = gains_at(curve, law.limit_boundary)
+        parts = -weighted * (curve.offset @ point) / float((weighted @ curve.direction)[0])
+    else:
+        e = _NEAR * curve.scale
+        coarse, middle, fine = (_slopes(curve, e / k) for k in (1, 2, 4))
+        parts = (coarse - 6 * middle + 8 * fine) / 3  # Richardson: without e and e^2
+    off = abs(float(parts.sum()) - law.constant)
+    added = off <= _SUM * float(np.abs(parts).sum())
+    return parts if added else np.full(len(parts), np.nan)
+
+
+def _slopes(curve: Curve, e: float) -> Floats:
+    """The derivatives (m,) of the margin at e along the offset of each neuron."""
+    theta, step = curve.direction + curve.offset * e, _STEP * e
+    found = np.zeros(len(theta))
+    for j in np.flatnonzero(curve.offset.any(axis=1)):
+        moved = np.zeros_like(theta)
+        moved[j] = step * curve.offset[j]
+        ends = (
+            margin_or_nan(curve.network.with_parameters(t), curve.data)
+            for t in (theta + moved, theta - moved)
+        )
+        above, below = ends
+        found[j] = (above - below) / (2 * step)
+    return found

@@ -1,0 +1,3 @@
+"""What many networks come to: `result` puts it together batch by batch, in memory or in a store;
+`one_method` and `ends` measure a batch of networks that a method has stepped.
+"""
