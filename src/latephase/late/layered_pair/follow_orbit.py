@@ -61,7 +61,7 @@ def to_late(
     y = np.stack([start.margin, np.zeros_like(start.margin)])
     s, length = np.zeros_like(start.margin), np.full(start.margin.shape, _FIRST)
     log_time = start.log_time.copy()
-    open_rows = np.flatnonzero(~start.is_late(discrete))
+    open_rows = np.flatnonzero(~start.is_late(discrete) & (column < len(log_times)))
     slope = np.zeros_like(y)
     slope[:, open_rows] = _field(start[open_rows], log_rate[open_rows], discrete)(
         s[open_rows], y[:, open_rows]
@@ -86,7 +86,8 @@ def to_late(
         column[hit] += 1
         now = _now(start[good], log_rate[good], s[good], y[:, good])
         log_time[good] = now.log_time
-        open_rows = np.concatenate([r[~made.accepted], good[~now.is_late(discrete)]])
+        on = ~now.is_late(discrete) & (column[good] < len(log_times))
+        open_rows = np.concatenate([r[~made.accepted], good[on]])
     moved = Orbits(start.log_tau, y[0], start.spread * np.exp(y[1] / 2), log_time)
     return moved, column
 
