@@ -105,7 +105,7 @@ def test_order_of_the_hand_over():
     off = []
     for small in (2.0**-3.5, 2.0**-4.5, 2.0**-5.5):
         _, start = stepped(p, m, length, eta, small)
-        q, _ = follow_orbits(start, np.log([1000.0]), np.zeros(1, int), True)
+        q, _, _ = follow_orbits(start, np.log([1000.0]), np.zeros(1, int), True)
         off.append(abs(float(q[0, 0]) - want))
     slopes = np.log2(np.array(off[:-1]) / off[1:])
     assert (slopes > 4).all(), slopes
@@ -130,6 +130,6 @@ def test_flow_to_the_end(spread):
             limit=200,
         )
         logs.append(math.log(part) + level)
-    q, spreads = follow_orbits(start, np.array(logs), np.zeros(1, int), False)
+    q, spreads, _ = follow_orbits(start, np.array(logs), np.zeros(1, int), False)
     assert relative_error(q[0], levels) < 2e-12
     assert relative_error(spreads[0], np.full(levels.size, spread)) < 1e-15

@@ -14,7 +14,7 @@ from latephase.late.layered_pair.law import EXPONENT, layered_laws, shares
 from latephase.late.layered_pair.pieces import run_pieces
 from latephase.late.layered_pair.samples import LayeredSamples, Seen, seen
 from latephase.late.layered_pair.state import LayeredState
-from latephase.late.layered_pair.task import LayeredJourney, LayeredTask, serving
+from latephase.late.layered_pair.task import LayeredJourney, LayeredTask, alone
 from latephase.late.limits.law import margin_law
 from latephase.late.pair.law import Laws
 from latephase.late.pair.task import SampleTimes
@@ -110,8 +110,8 @@ def layered_law(geometry: TwoPointGeometry, found: LayeredPhase, trial: int = 0)
         float(v[trial]) for v in (laws.limit_boundary, laws.constant, laws.offset)
     )
     state = journey.state[np.array([trial])]
-    serves, _ = serving(state.preactivations(geometry) > 0, state.output_weights)
+    single, _ = alone(state.preactivations(geometry) > 0)
     margin, lost = map(float, margin_law([geometry.x1, geometry.x2], limit, constant))
-    parts = shares(geometry, int(serves[1, 0, 0]))
+    parts = shares(geometry, int(single[1, 0, 0]))
     return Law(limit, constant, offset, EXPONENT, margin, lost, np.array(parts))
 

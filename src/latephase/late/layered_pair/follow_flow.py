@@ -14,9 +14,9 @@ from .flow import Motion
 from .follow_orbit import log_expm1, log_since
 from .runge_kutta import Field, step
 from .state import LayeredState, rises, sizes
-from .task import LayeredJourney, LayeredTask, serving
+from .task import LayeredJourney, LayeredTask
 
-SLOW = 2.0**-12  # relaxation in one step, from which on descent is followed as a flow
+SLOW = 2.0**-11  # relaxation in one step, from which on descent is followed as a flow
 TOLERANCE = 1e-13  # of what a neuron has, in one step of the solver
 _ON_KINK = 1e-13  # of what a neuron has: how far beyond its kink a step may end
 _FIRST, _SHORTEST = 0.1, 1e-3  # length of the first step; share of a step tried before a kink
@@ -25,7 +25,7 @@ _FASTER = np.log(4.0)  # growth of the relaxation at which descent is stepped ag
 
 
 def follow_flow(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
-    """Follow trials (R,) until each has crossed a kink, is final, or has reached the horizon."""
+    """Follow trials (R,) until each has crossed a kink or has reached the horizon."""
     s = journey.state[rows]
     active = s.preactivations(task.geometry) > 0
     flow = _Flow(task, s, active)
@@ -45,6 +45,7 @@ def follow_flow(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
         journey.outcome[rows[r[over]]] = Outcome.transient
         open_rows = r[~(over | flow.has_ended(r))]
     journey.state[rows] = flow.state(np.arange(rows.size))
+    journey.log_entry[rows] = np.where(flow.crossed, flow.log_time, journey.log_entry[rows])
 
 
 class _Flow:
@@ -57,7 +58,7 @@ class _Flow:
         everyone = np.arange(s.error.size)
         self._log_rate = self._motion(everyone, self.z).log_rate()
         self._slope = self._field(everyone)(self._s, self.z)
-        self._crossed = np.zeros(s.error.size, bool)
+        self.crossed = np.zeros(s.error.size, bool)
         self._error = s.error + _left_out(self._log_rate, task.discrete)
 
     def _motion(self, r: Ints, z: Floats) -> Motion:
@@ -99,7 +100,7 @@ class _Flow:
         self._length[r] = np.where(keeps, self._length[r], h * growth)
         self._s[good] = np.where(lands, goal, self._s[r] + h)[accepted]
         self.z[:, good], self._slope[:, good] = made.y[:, accepted], made.slope[:, accepted]
-        self._crossed[good] = crossed[accepted]
+        self.crossed[good] = crossed[accepted]
         since = log_expm1(self._s[good]) - self._log_rate[good]
         self.log_time[good] = np.logaddexp(self._start.log_time[good], since)
         return keeps
@@ -110,18 +111,16 @@ class _Flow:
         return np.concatenate([(unit[:, None] / lengths).reshape(4, -1), unit])
 
     def has_ended(self, r: Ints) -> Bools:
-        """Whether trials have crossed a kink, are final, or move too fast for a flow, (R,)."""
-        z = self.z[:, r]
-        _, final = serving(self._active[..., r], z[4:])
+        """Whether trials have crossed a kink or move too fast for a flow, (R,)."""
         fast = np.zeros(r.size, bool)
         if self._task.discrete:
-            fast = self._motion(r, z).log_rate() > np.log(SLOW) + _FASTER
-        return np.asarray(self._crossed[r] | final | fast)
+            fast = self._motion(r, self.z[:, r]).log_rate() > np.log(SLOW) + _FASTER
+        return np.asarray(self.crossed[r] | fast)
 
     def state(self, r: Ints) -> LayeredState:
         """Where trials stand."""
         s, z = self._start[r], self.z[:, r]
-        kick = np.where(self._crossed[r], np.exp(self._motion(r, z).log_rate()), 0.0)
+        kick = np.where(self.crossed[r], np.exp(self._motion(r, z).log_rate()), 0.0)
         error = self._error[r] + kick * self._task.discrete
         return LayeredState(s.start, s.first, z, s.low * 0.0, self.log_time[r], error)
 

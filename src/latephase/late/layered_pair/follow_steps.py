@@ -8,7 +8,7 @@ from latephase.core import Outcome
 from latephase.core.arrays import Ints
 
 from .steps import one_step
-from .task import LayeredJourney, LayeredTask, serving
+from .task import LayeredJourney, LayeredTask
 
 _CHUNK = 16  # steps until it is asked again which piece is due
 
@@ -18,15 +18,16 @@ def follow_steps(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_ste
     s = journey.state[rows]
     time = np.rint(np.exp(s.log_time))
     column = task.next_sample(s.log_time)
+    active = s.preactivations(task.geometry) > 0
     ends = np.append(task.times.time, np.inf)
     chunk = int(min(_CHUNK, max(1, max_steps - journey.steps[rows].max())))
     for _ in range(chunk):
         s = one_step(task.geometry, s, task.log_step)
         time += 1
         s.log_time = np.log(time)
-        entry = np.isnan(journey.log_entry[rows])
-        entry &= serving(s.preactivations(task.geometry) > 0, s.output_weights)[1]
-        journey.log_entry[rows[entry]] = s.log_time[entry]
+        now = s.preactivations(task.geometry) > 0
+        turned = (now != active).any(axis=(0, 1))
+        journey.log_entry[rows[turned]], active = s.log_time[turned], now
         due = time == ends[column]
         if due.any():
             task.samples.write(rows[due], column[due], s[due], journey.exact[rows[due]])

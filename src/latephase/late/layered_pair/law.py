@@ -20,11 +20,10 @@ from latephase.core.arrays import Floats, Ints
 from latephase.late.pair.law import Laws
 from latephase.problem import TwoPointGeometry
 
-from .follow_orbit import follow_orbits
 from .samples import observe
-from .serve import grown, orbits_of
+from .serve import Served
 from .state import LayeredState, parameters_of, rises
-from .task import LayeredTask, serving
+from .task import LayeredTask, alone
 
 EXPONENT = 0.5
 LOG_REFERENCE = 1000 * math.log(10)
@@ -65,10 +64,10 @@ def shares(g: TwoPointGeometry, serves_first: int) -> tuple[float, float]:
 def _constants(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
     """Constants (R,) and how large one may be by rounding alone."""
     g = task.geometry
-    serves, _ = serving(s.preactivations(g) > 0, s.output_weights)
+    single, _ = alone(s.preactivations(g) > 0)
     constant, doubt = np.zeros((2, s.error.size))
     for i, (x, other, sign) in enumerate(((g.x1, g.x2, -1.0), (g.x2, g.x1, 1.0))):
-        j = serves[1, i].astype(int)  # which neuron serves it
+        j = single[1, i].astype(int)  # which neuron serves it
         pick = np.arange(j.size)
         w, b = s.start[j, 0, pick], s.start[j, 1, pick]
         got = (1.0 if i else -1.0) * s.gained[j, 1 - i, pick]  # y of the other point
@@ -84,12 +83,11 @@ def _constants(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
 def _boundaries(task: LayeredTask, s: LayeredState, log_t: float) -> Floats:
     """x* (R,) at exp(log_t), later than all of the states."""
     g, moved = task.geometry, s.moved.copy()
-    serves, _ = serving(s.preactivations(g) > 0, s.output_weights)
+    single, _ = alone(s.preactivations(g) > 0)
     for i in (0, 1):
-        start = orbits_of(task, s, serves[:, i], i)
         first = np.zeros(s.error.size, np.int64)
-        orbit = follow_orbits(start, np.array([log_t]), first, task.discrete)
-        gained, outer = grown(task, s, serves[:, i], i, start, *orbit)
+        part = Served(task, s, single[:, i], i)
+        gained, outer, _ = part.follow(np.array([log_t]), first)
         moved[i : 4 : 2] += gained[..., 0]
         moved[4:] += outer[..., 0]
     gained = moved[:4].reshape(2, 2, -1)

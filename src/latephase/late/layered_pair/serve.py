@@ -1,95 +1,132 @@
-"""Neurons that serve their point alone for ever: their orbits, and the samples these make."""
+"""Piece: neurons that are active on one point each; two orbits, until a neuron leaves its point."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from latephase.core import Outcome
 from latephase.core.arrays import Bools, Floats, Ints
 
 from .follow_orbit import TOLERANCE, follow_orbits
+from .leaving import Leaving
 from .orbit import Orbits
 from .state import LABELS, LayeredState
-from .task import LayeredJourney, LayeredTask, serving
+from .task import LayeredJourney, LayeredTask, alone, ending
 
 _SOLVED = 4 * TOLERANCE  # relative error that following an orbit leaves in a margin
 _BLOCK = 1 << 18  # (orbit, time) pairs followed at once
+_WHOLE = 2.0**52  # time up to which a step is a whole number
 
 
-def halves(s: LayeredState, a: Floats, length: float, i: int) -> tuple[Floats, Floats]:
-    """p and m (2 neurons, R) at point i, whose length is given."""
-    u, w = a[:, i] / length, LABELS[i] * s.output_weights
-    return u + w, u - w
+class Served:
+    """The orbit of point i in trials (R,) whose neurons single (2, R) are active on it alone.
+
+    p = u + w, m = u - w (2, R), u = a / length, w = y v.
+    """
+
+    def __init__(self, task: LayeredTask, s: LayeredState, single: Bools, i: int) -> None:
+        self.point, self._g = i, task.geometry
+        self.length = float(np.sqrt(self._g.squares[i]))
+        a = s.preactivations(self._g)
+        u, w = a[:, i] / self.length, LABELS[i] * s.output_weights
+        self.p, self.m = np.where(single, u + w, 0.0), np.where(single, u - w, 0.0)
+        self._other = a[:, 1 - i]
+        with np.errstate(over="ignore", under="ignore"):
+            margin = self.length * np.where(single, u * w, 0.0).sum(axis=0)
+            spread = self.length / 2 * np.hypot(*self.p) * np.hypot(*self.m)
+        log_tau = np.full(margin.shape, task.log_step + np.log(self.length))
+        self.orbits = Orbits(log_tau, margin, spread, s.log_time)
+        self._discrete = task.discrete
+
+    def follow(
+        self, log_times: Floats, first: Ints, leaves: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
+        """What its neurons have gained from it at times (S,) or (R, S), and the change of their
+        output weights, (2, R, S), and ln of the time when one leaves (R,), as `follow_orbits`.
+
+        All p have grown by one factor, `up`, and all m by one, fallen / up.
+        """
+        start = self.orbits
+        leaving = None
+        if leaves:
+            leaving = Leaving.of(self.p, self.m, self._other, self.length, self._g.k12)
+        q, spread, left = follow_orbits(start, log_times, first, self._discrete, leaving)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            up = np.sqrt(_sum(q, spread) / _sum(start.margin, start.spread)[:, None])
+            fallen = np.where(start.spread[:, None] > 0, spread / start.spread[:, None], 1.0)
+            risen = self.p[..., None] * (up - 1)
+            shrunk = self.m[..., None] * (fallen / up - 1)
+        u, w = (risen + shrunk) / 2, (risen - shrunk) / 2
+        return LABELS[self.point] * u / self.length, LABELS[self.point] * w, left
 
 
-def orbits_of(task: LayeredTask, s: LayeredState, serves: Bools, i: int) -> Orbits:
-    """The orbits of point i under neurons serves (2, R)."""
-    length = float(np.sqrt(task.geometry.squares[i]))
-    p, m = halves(s, s.preactivations(task.geometry), length, i)
-    with np.errstate(over="ignore", under="ignore"):
-        u, w = np.where(serves, (p + m) / 2, 0.0), np.where(serves, (p - m) / 2, 0.0)
-        margin = length * (u * w).sum(axis=0)
-        p, m = np.where(serves, p, 0.0), np.where(serves, m, 0.0)
-        spread = length / 2 * np.hypot(*p) * np.hypot(*m)
-    log_tau = np.full(margin.shape, task.log_step + np.log(length))
-    return Orbits(log_tau, margin, spread, s.log_time)
+def _sum(margin: Floats, spread: Floats) -> Floats:
+    """margin + rho, which is spread^2 / (rho - margin) where the margin is negative."""
+    rho = np.hypot(margin, spread)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small = spread * (spread / (rho - margin))
+    return np.asarray(np.where(margin >= 0, rho + margin, small))
 
 
-def fill_served(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
-    """Record what trials (R,), which serve their points alone for ever, are at all later samples."""
+def serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
+    """Follow decoupled trials (R,) until a neuron leaves its point, or for ever."""
     size = max(1, _BLOCK // max(1, len(task.times.log)))
     for k in range(0, rows.size, size):
-        _fill(task, journey, rows[k : k + size])
+        _serve(task, journey, rows[k : k + size])
 
 
-def _fill(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
-    s, samples = journey.state[rows], task.samples
-    serves, _ = serving(s.preactivations(task.geometry) > 0, s.output_weights)
+def _serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
+    s, samples, log_times = journey.state[rows], task.samples, task.times.log
+    single, _ = alone(s.preactivations(task.geometry) > 0)
     first = task.next_sample(s.log_time)
-    columns = np.arange(len(task.times.log))
-    later = columns >= first[:, None]
-    moved = np.repeat(s.moved[:, :, None], columns.size, axis=2)
-    for i in (0, 1):
-        here = np.flatnonzero(serves[:, i].any(axis=0))
+    moved = np.repeat(s.moved[:, :, None], log_times.size, axis=2)
+    left = np.full(rows.size, np.inf)
+    both = [np.flatnonzero(single[:, i].any(axis=0)) for i in (0, 1)]
+    parts = [Served(task, s[here], single[:, i, here], i) for i, here in enumerate(both)]
+    horizon = np.append(log_times, np.inf)  # a neuron may leave after the last sample
+    for part, here in zip(parts, both, strict=True):
         if here.size:
-            change = _changes(task, s[here], serves[:, i, here], i, first[here])
-            moved[i : 4 : 2, here] += change[0]  # gained by neuron 0 and 1 from point i
-            moved[4:, here] += change[1]
+            gained, outer, then = part.follow(horizon, first[here], leaves=True)
+            moved[part.point : 4 : 2, here] += gained[..., :-1]
+            moved[4:, here] += outer[..., :-1]
+            left[here] = np.minimum(left[here], then)
+    columns = np.arange(log_times.size)
+    later = (columns >= first[:, None]) & (log_times <= left[:, None])
     samples.moved[:, rows] = np.where(later, moved, samples.moved[:, rows])
-    error = np.where(serves.any(axis=(0, 1)), s.error + _SOLVED, s.error)
+    error = np.where(single.any(axis=(0, 1)), s.error + _SOLVED, s.error)
     samples.error[rows] = np.where(later, error[:, None], samples.error[rows])
     samples.exact[rows] |= later & journey.exact[rows][:, None]
+    goes = np.isfinite(left)
+    for k in np.flatnonzero(~goes):
+        journey.outcome[rows[k]], journey.regime[rows[k]] = ending(single[..., k])
+    over = goes & (left >= task.times.log_horizon)
+    journey.outcome[rows[over]] = Outcome.transient
+    if goes.any():
+        s.error = error
+        _leave(task, journey, rows, s, left, goes, parts, both)
 
 
-def _changes(
-    task: LayeredTask, s: LayeredState, serves: Bools, i: int, first: Ints
-) -> tuple[Floats, Floats]:
-    """What neurons gain from point i, and their output weights, (2, R, S) each, at later samples."""
-    start = orbits_of(task, s, serves, i)
-    orbit = follow_orbits(start, task.times.log, first, task.discrete)
-    return grown(task, s, serves, i, start, *orbit)
-
-
-def grown(
+def _leave(
     task: LayeredTask,
+    journey: LayeredJourney,
+    rows: Ints,
     s: LayeredState,
-    serves: Bools,
-    i: int,
-    start: Orbits,
-    q: Floats,
-    spread: Floats,
-) -> tuple[Floats, Floats]:
-    """What neurons have gained from point i, and their output weights, (2, R, S) each, when the
-    orbits `start` have come to margins q and spreads (R, S).
-
-    All p have grown by one factor, up, and all m by one, fallen / up.
-    """
-    length = float(np.sqrt(task.geometry.squares[i]))
-    before = np.hypot(start.margin, start.spread) + start.margin
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        up = np.sqrt((np.hypot(q, spread) + q) / before[:, None])
-        fallen = np.where(start.spread[:, None] > 0, spread / start.spread[:, None], 1.0)
-        p, m = halves(s, s.preactivations(task.geometry), length, i)
-        risen = np.where(serves, p, 0.0)[..., None] * (up - 1)
-        shrunk = np.where(serves, m, 0.0)[..., None] * (fallen / up - 1)
-    u, w = (risen + shrunk) / 2, (risen - shrunk) / 2
-    return LABELS[i] * u / length, LABELS[i] * w
+    left: Floats,
+    goes: Bools,
+    parts: list[Served],
+    both: list[Ints],
+) -> None:
+    """Put trials where a neuron has left: descent at the first step after that."""
+    if task.discrete:
+        whole = np.ceil(np.exp(np.minimum(left, 700.0)))
+        left = np.where(whole < _WHOLE, np.log(whole), left)
+    for part, here in zip(parts, both, strict=True):
+        on = goes[here]
+        if on.any():
+            then = np.where(on, left[here], np.maximum(s.log_time[here], 0.0))[:, None]
+            gained, outer, _ = part.follow(then, np.zeros(here.size, np.int64))
+            s.moved[part.point : 4 : 2, here[on]] += gained[:, on, 0]
+            s.moved[4:, here[on]] += outer[:, on, 0]
+    s.low[:, goes] = 0.0
+    s.log_time = np.where(goes, left, s.log_time)
+    journey.state[rows[goes]], journey.log_entry[rows[goes]] = s[goes], left[goes]

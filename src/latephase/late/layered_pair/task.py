@@ -43,8 +43,7 @@ class LayeredTask:
 @dataclass
 class LayeredJourney:
     """How far every trial has come: state, outcome and regime (T,) objects, None while under way,
-    ln of the entry into it (T,), steps taken (T,), exact (T,): nothing but rounding has entered,
-    served (T,): whether every neuron serves a point alone or is dead, for ever."""
+    ln of the time since which the pattern stands (T,), steps taken (T,), exact (T,): nothing but rounding has entered."""
 
     state: LayeredState
     outcome: NDArray[np.object_]
@@ -52,15 +51,14 @@ class LayeredJourney:
     log_entry: Floats
     steps: Ints
     exact: Bools
-    served: Bools
 
     @classmethod
     def begun(cls, state: LayeredState) -> LayeredJourney:
         """At the start."""
         trials = state.log_time.size
         nothing = np.full(trials, None, object)
-        entry, steps = np.full(trials, np.nan), np.zeros(trials, np.int64)
-        return cls(state, nothing, nothing.copy(), entry, steps, np.ones(trials, bool), np.zeros(trials, bool))
+        entry, steps = np.full(trials, -np.inf), np.zeros(trials, np.int64)
+        return cls(state, nothing, nothing.copy(), entry, steps, np.ones(trials, bool))
 
     @property
     def under_way(self) -> Ints:
@@ -68,21 +66,16 @@ class LayeredJourney:
         return np.flatnonzero([outcome is None for outcome in self.outcome])
 
 
-def serving(active: Bools, v: Floats) -> tuple[Bools, Bools]:
-    """Which neuron serves which point alone, (2, 2, T), and which trials stay so for ever, (T,).
-
-    For k12 <= 0: a neuron that is active on one point only, with an output weight of its label's
-    sign, grows there and can only fall at the other one; a neuron active nowhere is dead.
-    """
-    right = np.stack([v > 0, v < 0], axis=1)
-    serves = active & ~active[:, ::-1] & right
-    final = serves.any(axis=1) | ~active.any(axis=1)
-    return serves, np.asarray(final.all(axis=0))
+def alone(active: Bools) -> tuple[Bools, Bools]:
+    """Which neuron is active on which point alone, (2, 2, T), and which trials are decoupled, (T,):
+    no neuron is active on both points."""
+    single = active & ~active[:, ::-1]
+    return single, np.asarray((single == active).all(axis=(0, 1)))
 
 
-def ending(serves: Bools) -> tuple[Outcome, Regime | None]:
-    """How a trial ends in which these neurons (2, 2) serve points alone for ever."""
-    alive = int(serves.sum())
-    if alive == 2 and not serves.any(axis=0).all():
+def ending(single: Bools) -> tuple[Outcome, Regime | None]:
+    """How a trial ends in which these neurons (2, 2) are active alone for ever."""
+    alive = int(single.sum())
+    if alive == 2 and not single.any(axis=0).all():
         return Outcome.unfitted, None  # both on one point
     return Outcome.settled, (Regime.both_dead, Regime.one_dead, Regime.specialised)[alive]
