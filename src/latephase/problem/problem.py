@@ -55,8 +55,8 @@ class Problem:
 
     @property
     def has_layered_form(self) -> bool:
-        """A pair whose layers are both trained, on points with x1 * x2 <= -1, which its neurons come
-        to serve alone: the exponential loss, GD or GF."""
+        """A pair with both layers trained whose late phase is known in closed form: x1 * x2 <= -1,
+        the exponential loss, GD or GF."""
         network = self.network
         relu = network.biases is not None and network.negative_slope == 0.0
         pair = network.train_output and relu and network.m == 2

@@ -1,4 +1,4 @@
-"""Orbits of a point that is served alone, both layers trained: steps, modified flow, late series."""
+"""Orbits of a point that is served alone: steps, modified flow, the series of late times."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from latephase.late.layered_pair import orbit as module
 from latephase.late.layered_pair.follow_orbit import follow_orbits
 from latephase.late.layered_pair.orbit import (
     HIGH,
+    MOST,
     Orbits,
     late_margin,
     log_waiting,
@@ -53,14 +54,11 @@ def test_the_modified_flow_is_of_order_six(q, spread):
         log_tau = np.array([math.log(x) + q])
 
         def field(_, y, log_tau=log_tau):
-            rise, fall = modified_flow(
-                log_tau, y[:1], spread * np.exp(y[1:] / 2), np.zeros(1), True
-            )
-            return [rise[0], fall[0]]
+            return np.concatenate(modified_flow(log_tau, y[:1], y[1:], np.zeros(1), MOST))
 
-        found = solve_ivp(field, (0, 1), [q, 0.0], rtol=1e-13, atol=1e-16, method="DOP853")
+        found = solve_ivp(field, (0, 1), [q, spread], rtol=1e-13, atol=1e-16, method="DOP853")
         want = one_step(q, spread, x)
-        got = found.y[0, -1], spread * math.exp(found.y[1, -1] / 2)
+        got = found.y[:, -1]
         off.append(np.abs(np.subtract(got, want)))
     assert 6.5 < np.log2(off[0][0] / off[1][0]) < 7.5
     assert off[0][1] == 0 if spread == 0 else 6.5 < np.log2(off[0][1] / off[1][1]) < 7.5
@@ -99,7 +97,7 @@ def test_descent_against_decimals(p, m, length, eta):
 
 
 def test_order_of_the_hand_over():
-    """Ground truth: 60 digits; the time is off like the fifth power of the push at the hand-over."""
+    """Ground truth: 60 digits; the time is off like the fifth power of the push there."""
     p, m, length, eta = STARTS[0]
     ((want, _),) = iterates(p, m, length, eta, [1000], digits=30)
     off = []

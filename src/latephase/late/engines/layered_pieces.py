@@ -114,4 +114,3 @@ def layered_law(geometry: TwoPointGeometry, found: LayeredPhase, trial: int = 0)
     margin, lost = map(float, margin_law([geometry.x1, geometry.x2], limit, constant))
     parts = shares(geometry, int(single[1, 0, 0]))
     return Law(limit, constant, offset, EXPONENT, margin, lost, np.array(parts))
-

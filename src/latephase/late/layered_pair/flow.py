@@ -14,6 +14,7 @@ from latephase.problem import TwoPointGeometry
 from .state import LABELS, margins, rises
 
 _SIGN = LABELS[:, None]
+_NEAR = 16.0  # steps before a kink that are made one by one
 
 
 class Motion:
@@ -23,7 +24,7 @@ class Motion:
     def __init__(
         self, g: TwoPointGeometry, a: Floats, v: Floats, active: Bools, log_step: float
     ) -> None:
-        self._g, self._active, self._v = g, active, v
+        self._g, self._a, self._v, self._active = g, a, v, active
         self._felt = np.where(active, a, 0.0)
         felt = active.any(axis=0)  # what pulls nobody may be pulled as hard as it likes
         self.log_pulls = np.where(felt, log_step - margins(active, a, v), -np.inf)
@@ -45,6 +46,13 @@ class Motion:
         twice = self._derivative(once, pulls)
         second = self._second(self.field(pulls), scaled)
         return np.asarray(field - once / 2 + twice / 3 + second / 12)
+
+    def nears_kink(self) -> Bools:
+        """Whether some pre-activation may change its sign within the next steps, (T,)."""
+        with np.errstate(under="ignore"):
+            moves = rises(self._g, self.field(np.exp(self.log_pulls))[:4].reshape(2, 2, -1))
+        near = (np.abs(self._a) <= _NEAR * np.abs(moves)) & ((self._a > 0) == (moves < 0))
+        return np.asarray(near.any(axis=(0, 1)))
 
     def _along(self, d: Floats) -> tuple[Floats, Floats, Floats]:
         """Along a direction d (6, T): of felt pre-activations, output weights and margins."""

@@ -21,6 +21,7 @@ TOLERANCE = 1e-13  # of what a neuron has, in one step of the solver
 _ON_KINK = 1e-13  # of what a neuron has: how far beyond its kink a step may end
 _FIRST, _SHORTEST = 0.1, 1e-3  # length of the first step; share of a step tried before a kink
 _FAR = 1e6  # ln t at which a trial without a horizon is under way for ever
+_WHOLE = 2.0**50  # time up to which descent is put at whole numbers of updates
 _FASTER = np.log(4.0)  # growth of the relaxation at which descent is stepped again
 
 
@@ -63,7 +64,11 @@ class _Flow:
 
     def _motion(self, r: Ints, z: Floats) -> Motion:
         return Motion(
-            self._task.geometry, self._heights(r, z), z[4:], self._active[..., r], self._task.log_step
+            self._task.geometry,
+            self._heights(r, z),
+            z[4:],
+            self._active[..., r],
+            self._task.log_step,
         )
 
     def _heights(self, r: Ints, z: Floats) -> Floats:
@@ -87,7 +92,7 @@ class _Flow:
         """One step of each trial, at most to its goal; whether it has got there."""
         ahead = goal - self._s[r]
         lands = ahead <= self._length[r]
-        h = np.where(lands, ahead, self._length[r])
+        h = np.where(lands, ahead, self._whole(r, self._length[r]))
         z = self.z[:, r]
         before = self._heights(r, z)
         size = sizes(before, z[4:], self._task.geometry)
@@ -95,7 +100,9 @@ class _Flow:
         share, crossed = _crossing(before, self._heights(r, made.y), self._active[..., r], size)
         accepted = made.accepted & (share >= 1)
         good = r[accepted]
-        growth = np.where(made.accepted, np.minimum(made.growth, np.where(share < 1, share, np.inf)), made.growth)
+        growth = np.where(
+            made.accepted, np.minimum(made.growth, np.where(share < 1, share, np.inf)), made.growth
+        )
         keeps = lands & accepted
         self._length[r] = np.where(keeps, self._length[r], h * growth)
         self._s[good] = np.where(lands, goal, self._s[r] + h)[accepted]
@@ -105,17 +112,29 @@ class _Flow:
         self.log_time[good] = np.logaddexp(self._start.log_time[good], since)
         return keeps
 
+    def _whole(self, r: Ints, length: Floats) -> Floats:
+        """Lengths (R,) of steps of descent that end at a whole number of updates."""
+        if not self._task.discrete:
+            return length
+        s, rate, start = self._s[r], self._log_rate[r], self._start.log_time[r]
+        end = np.exp(np.minimum(np.logaddexp(start, log_expm1(s + length) - rate), 700.0))
+        after = np.maximum(np.floor(end), np.rint(np.exp(np.minimum(self.log_time[r], 700.0))) + 1)
+        whole = self.clock(np.log(after), r) - s
+        return np.where(after < _WHOLE, whole, length)
+
     def _scale(self, size: Floats) -> Floats:
         lengths = np.sqrt(self._task.geometry.squares)[:, None]
         unit = TOLERANCE * np.maximum(size, np.finfo(float).tiny)
         return np.concatenate([(unit[:, None] / lengths).reshape(4, -1), unit])
 
     def has_ended(self, r: Ints) -> Bools:
-        """Whether trials have crossed a kink or move too fast for a flow, (R,)."""
-        fast = np.zeros(r.size, bool)
+        """Whether trials have crossed a kink or must be stepped, (R,)."""
+        steps = np.zeros(r.size, bool)
         if self._task.discrete:
-            fast = self._motion(r, self.z[:, r]).log_rate() > np.log(SLOW) + _FASTER
-        return np.asarray(self.crossed[r] | fast)
+            motion, whole = self._motion(r, self.z[:, r]), self.log_time[r] < np.log(_WHOLE)
+            steps = motion.log_rate() > np.log(SLOW) + _FASTER
+            steps |= motion.nears_kink() & whole
+        return np.asarray(self.crossed[r] | steps)
 
     def state(self, r: Ints) -> LayeredState:
         """Where trials stand."""

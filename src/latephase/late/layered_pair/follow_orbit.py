@@ -1,18 +1,19 @@
-"""Orbits over sample times: the modified flow in a logarithmic clock, then the series of the time."""
+"""Orbits over sample times: the modified flow in a logarithmic clock, then a series."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from latephase.core.arrays import Floats, Ints
 
 from .leaving import Leaving
-from .orbit import Orbits, late_margin, log_waiting, modified_flow
+from .orbit import Orbits, late_margin, log_waiting, modified_flow, order_for
 from .runge_kutta import Field, step
 
-TOLERANCE = 1e-13  # of a margin, in one step of the solver
+TOLERANCE = 3e-14  # of a margin, in one step of the solver
 _FIRST = 0.1  # length of the first step, in e-folds of time
 _SHORTEST, _ON_TIME = 1e-3, 1e-13  # share of a step tried before a neuron leaves; how near counts
 
@@ -75,7 +76,7 @@ def _fallen(spread: Floats, before: Floats) -> Floats:
 
 @dataclass
 class _Way:
-    """Orbits on their way in s = ln(1 + push (t - start)), y = (margin, ln of spread^2 lost)."""
+    """Orbits on their way in s = ln(1 + push (t - start)), y = (margin, spread)."""
 
     start: Orbits
     times: Floats
@@ -96,20 +97,18 @@ class _Way:
     ) -> _Way:
         """At the start."""
         zeros = np.zeros_like(start.margin)
-        y = np.stack([start.margin, zeros])
+        y = np.stack([start.margin, start.spread])
         length, left = np.full(zeros.shape, _FIRST), np.zeros(zeros.shape, bool)
         nothing = np.full((2, *times.shape), np.nan)
         state = (start.log_push, zeros, y, length, first.copy(), left, *nothing)
         return cls(start, times, discrete, leaving, *state)
 
-    def now(self, r: Ints | slice = slice(None)) -> Orbits:
+    def now(self, r: Any = slice(None)) -> Orbits:
         """Where orbits stand."""
         begun = self.start[r]
         since = log_expm1(self.s[r]) - self.log_rate[r]
-        spread = begun.spread * np.exp(self.y[1, r] / 2)
-        return Orbits(
-            begun.log_tau, self.y[0, r], spread, np.logaddexp(begun.log_time, since)
-        )
+        log_time = np.logaddexp(begun.log_time, since)
+        return Orbits(begun.log_tau, self.y[0, r], self.y[1, r], log_time)
 
     def go(self) -> None:
         """Until each is late, has left, or has passed all of its times; fills in the samples."""
@@ -125,11 +124,11 @@ class _Way:
         return r[on & (self.column[r] < self.times.shape[1])]
 
     def _field(self, r: Ints) -> Field:
-        start, rate, discrete = self.start[r], self.log_rate[r], self.discrete
+        now, rate = self.now(r), self.log_rate[r]
+        order = order_for(float(now.log_push.max(initial=-np.inf))) if self.discrete else 1
 
         def field(s: Floats, y: Floats) -> Floats:
-            spread = start.spread * np.exp(y[1] / 2)
-            return np.stack(modified_flow(start.log_tau, y[0], spread, s - rate, discrete))
+            return np.stack(modified_flow(now.log_tau, y[0], y[1], s - rate, order))
 
         return field
 
@@ -142,7 +141,7 @@ class _Way:
         ahead = goal - self.s[r]
         lands = ahead <= self.length[r]
         h = np.where(lands, ahead, self.length[r])
-        scale = TOLERANCE * np.stack([np.abs(self.y[0, r]), np.ones(r.size)])
+        scale = TOLERANCE * np.maximum(np.abs(self.y[:, r]), np.finfo(float).tiny)
         made = step(self._field(r), self.s[r], self.y[:, r], slope, h, scale)
         share, leaves = self._departure(r, made.y)
         taken = made.accepted & (share >= 1)
@@ -154,7 +153,7 @@ class _Way:
         self.left[r] = leaves & taken
         hit = r[lands]
         self.margins[hit, self.column[hit]] = self.y[0, hit]
-        self.spreads[hit, self.column[hit]] = self.start.spread[hit] * np.exp(self.y[1, hit] / 2)
+        self.spreads[hit, self.column[hit]] = self.y[1, hit]
         self.column[hit] += 1
         return r, np.where(taken, made.slope, slope)
 
@@ -163,7 +162,8 @@ class _Way:
         ends just there."""
         if self.leaving is None:
             return np.full(r.size, np.inf), np.zeros(r.size, bool)
-        goal, before = self.leaving[r].margin(np.exp(y[1] / 2)), self.y[0, r]
+        goal = self.leaving[r].margin(_fallen(y[1], self.start.spread[r]))
+        before = self.y[0, r]
         beyond = y[0] >= goal
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.clip((goal - before) / (y[0] - before), _SHORTEST, 0.999)

@@ -88,7 +88,7 @@ def _boundaries(task: LayeredTask, s: LayeredState, log_t: float) -> Floats:
         first = np.zeros(s.error.size, np.int64)
         part = Served(task, s, single[:, i], i)
         gained, outer, _ = part.follow(np.array([log_t]), first)
-        moved[i : 4 : 2] += gained[..., 0]
+        moved[i:4:2] += gained[..., 0]
         moved[4:] += outer[..., 0]
     gained = moved[:4].reshape(2, 2, -1)
     theta, a = parameters_of(g, s.start, gained), s.first + rises(g, gained)

@@ -26,14 +26,15 @@ SMALL = 2.0**-7  # change of a margin and of ln p in one step, from which on the
 a hundredth of that)."""
 
 HIGH = 40.0  # rho from which on the asymptotic series of the time is exact: its error is exp(-rho)
+MOST = 6  # order of the modified flow
+_LOG_NOTHING = np.log(1e-17)
 _NEGLIGIBLE = 1e-15  # share of a time that what distinguishes descent from flow may make
 _PRECISE = 1e-17
 
 
 @dataclass(frozen=True)
 class Orbits:
-    """Where orbits stand, (R,): log_tau = ln tau, margin q, spread, ln t;  log_fall: ln of what the
-    spread has lost since the start, squared."""
+    """Where orbits stand, (R,): log_tau = ln tau, margin q, spread, ln t."""
 
     log_tau: Floats
     margin: Floats
@@ -56,36 +57,54 @@ class Orbits:
 
 
 def modified_flow(
-    log_tau: Floats, margin: Floats, spread: Floats, log_scale: Floats, discrete: bool
+    log_tau: Floats, margin: Floats, spread: Floats, log_scale: Floats, order: int
 ) -> tuple[Floats, Floats]:
-    """exp(log_scale) times (dq/dt, d ln spread^2/dt) of the flow that steps follow to order 6.
+    """exp(log_scale) times (dq/dt, d spread/dt) of the flow that steps follow to an order up to
+    MOST, which is gradient flow for order 1.
 
-    The first terms of the vector field whose unit-time flow is the map; tests derive them again.
+    The first terms of the vector field whose unit-time flow is the map.
     """
     log_x = log_tau - margin
-    rho = np.hypot(margin, spread)
+    rho = np.sqrt(margin * margin + spread * spread)
     with np.errstate(over="ignore"):  # of a step that is then made shorter
         scaled = np.exp(log_x + log_scale)
-    if not discrete:
+    if order == 1:
         return 2 * scaled * rho, np.zeros_like(margin)
     x = np.exp(log_x)
-    rise, fall = _beyond_first_order(margin, rho, x)
-    return scaled * (2 * rho + x * rise), scaled * x * fall
+    rises, falls = _terms(margin, rho, order)
+    return scaled * (2 * rho + x * _horner(rises, x)), scaled * x * _horner(falls, x) * spread
 
 
-def _beyond_first_order(q: Floats, rho: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """What orders 2 to 6 add to (2 rho, 0), over x."""
+def _terms(q: Floats, rho: Floats, order: int) -> tuple[list[Any], list[Any]]:
+    """Coefficients of x^2, x^3, ... in dq/dt and in d ln spread/dt."""
     s = rho * rho
-    rise3 = rho * (10 * s - 11 * q + 2) / 3
-    rise4 = (s * (40 * s - 68 * q + 20) + q * (10 * q - 3)) / 6
-    rise5 = rho * (s * (428 * s - 972 * q + 352) + q * (349 * q - 182) + 12) / 30
-    rise6 = s * (s * (1384 * s - 3864 * q + 1554) + q * (2304 * q - 1545) + 189) / 45
-    rise6 -= q * (q * (165 * q - 123) + 15) / 45
-    fall4 = (10 * q - 24 * s - 3) / 3
-    fall5 = 4 * rho * (12 * q - 12 * s - 5) / 3
-    fall6 = -2 * (s * (700 * s - 1158 * q + 570) + q * (165 * q - 123) + 15) / 45
-    rise = 2 * s - q + x * (rise3 + x * (rise4 + x * (rise5 + x * rise6)))
-    return rise, -2 + x * (-4 * rho + x * (fall4 + x * (fall5 + x * fall6)))
+    rises: list[Any] = [2 * s - q]
+    falls: list[Any] = [-1.0]
+    if order > 2:
+        rises.append(rho * (10 * s - 11 * q + 2) / 3)
+        falls.append(-2 * rho)
+    if order > 3:
+        rises.append((s * (40 * s - 68 * q + 20) + q * (10 * q - 3)) / 6)
+        falls.append((10 * q - 24 * s - 3) / 6)
+    if order > 4:
+        rises.append(rho * (s * (428 * s - 972 * q + 352) + q * (349 * q - 182) + 12) / 30)
+        falls.append(2 * rho * (12 * q - 12 * s - 5) / 3)
+        high = s * (s * (1384 * s - 3864 * q + 1554) + q * (2304 * q - 1545) + 189)
+        rises.append((high - q * (q * (165 * q - 123) + 15)) / 45)
+        falls.append(-(s * (700 * s - 1158 * q + 570) + q * (165 * q - 123) + 15) / 45)
+    return rises, falls
+
+
+def _horner(coefficients: list[Any], x: Floats) -> Any:
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
+
+
+def order_for(log_push: float) -> int:
+    """The order from which on nothing is left of pushes of this size or less."""
+    return min(max(2, 1 + int(np.ceil(_LOG_NOTHING / min(log_push, -1.0)))), MOST)
 
 
 def log_waiting(log_tau: Floats, margin: Floats, spread: Floats) -> tuple[Floats, Floats]:

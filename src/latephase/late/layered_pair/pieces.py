@@ -43,8 +43,8 @@ def _round(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: in
     single, decoupled = alone(a > 0)
     fast = np.zeros(rows.size, bool)
     if task.discrete:
-        rate = Motion(task.geometry, a, s.output_weights, a > 0, task.log_step).log_rate()
-        fast = ~decoupled & (rate > np.log(SLOW))
+        motion = Motion(task.geometry, a, s.output_weights, a > 0, task.log_step)
+        fast = ~decoupled & ((motion.log_rate() > np.log(SLOW)) | motion.nears_kink())
         fast[decoupled] = _pushes(task, s[decoupled], single[..., decoupled]) > np.log(SMALL)
     if fast.any():
         follow_steps(task, journey, rows[fast], max_steps)

@@ -1,7 +1,7 @@
 """One step of an explicit Runge-Kutta pair of order 8, of many trials at once, each its own length.
 
 SciPy's solvers carry one system with one step length; ten thousand networks that turn at different
-times would all take the shortest.  The coefficients are SciPy's (DOP853 of [hairer1993]).
+times would all take the shortest.  The coefficients are SciPy's (DOP853 of [hairerode1993]).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from .orbit import Orbits
 from .state import LABELS, LayeredState
 from .task import LayeredJourney, LayeredTask, alone, ending
 
-_SOLVED = 4 * TOLERANCE  # relative error that following an orbit leaves in a margin
-_BLOCK = 1 << 18  # (orbit, time) pairs followed at once
+_SOLVED = 16 * TOLERANCE  # relative error that following an orbit leaves in a margin
+_BLOCK = 1 << 20  # (orbit, time) pairs followed at once
 _WHOLE = 2.0**52  # time up to which a step is a whole number
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latephase.core.arrays import Bools, Floats
 from latephase.problem import TwoPointGeometry
@@ -38,10 +37,10 @@ class LayeredState:
     log_time: Floats
     error: Floats
 
-    def __getitem__(self, rows: NDArray[Any]) -> LayeredState:
+    def __getitem__(self, rows: Any) -> LayeredState:
         return LayeredState(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
-    def __setitem__(self, rows: NDArray[Any], other: LayeredState) -> None:
+    def __setitem__(self, rows: Any, other: LayeredState) -> None:
         for f in fields(self):
             getattr(self, f.name)[..., rows] = getattr(other, f.name)
 

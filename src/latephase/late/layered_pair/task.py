@@ -43,7 +43,8 @@ class LayeredTask:
 @dataclass
 class LayeredJourney:
     """How far every trial has come: state, outcome and regime (T,) objects, None while under way,
-    ln of the time since which the pattern stands (T,), steps taken (T,), exact (T,): nothing but rounding has entered."""
+    ln of the time since which the pattern stands (T,), steps taken (T,),
+    exact (T,): nothing but rounding has entered."""
 
     state: LayeredState
     outcome: NDArray[np.object_]
