@@ -44,13 +44,25 @@ class Problem:
     @property
     def has_late_phase(self) -> bool:
         """Whether it is known how this moves for ever; what has no late phase is stepped."""
-        return bool(self.method.has_late_phase) and not self.network.train_output
+        known = not self.network.train_output or self.has_layered_form
+        return bool(self.method.has_late_phase) and known
 
     @property
     def has_closed_form(self) -> bool:
         """A pair whose late phase is known in closed form: the exponential loss, GD or GF."""
         exponential = self.loss.name == "exponential"
         return exponential and self.is_pair and self.method.has_late_phase
+
+    @property
+    def has_layered_form(self) -> bool:
+        """A pair with both layers trained whose late phase is known in closed form: x1 * x2 <= -1,
+        the exponential loss, GD or GF."""
+        network = self.network
+        relu = network.biases is not None and network.negative_slope == 0.0
+        pair = network.train_output and relu and network.m == 2
+        exponential = self.loss.name == "exponential"
+        known = pair and exponential and bool(self.method.has_late_phase)
+        return known and is_two_point(self.data) and self.geometry.gram_sign <= 0
 
     @cached_property
     def geometry(self) -> TwoPointGeometry:

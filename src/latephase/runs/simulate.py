@@ -111,9 +111,10 @@ def warn_of_a_long_step(problem: Problem) -> None:
     """
     method, network, data = problem.method, problem.network, problem.data
     descent = isinstance(method, GradientDescent) and method.has_late_phase
-    if not descent or network.train_output or data.n > _MOST_LOOKED_AT:
+    if not descent or data.n > _MOST_LOOKED_AT:
         return
-    log_sharp = float(log_sharpness(network, network.parameters, data, problem.loss))
+    outer, last = network.output_weights, network.output_bias
+    log_sharp = float(log_sharpness(network, network.parameters, data, problem.loss, outer, last))
     if method.log_step > math.log(2) - log_sharp:
         longest = math.exp(math.log(2) - log_sharp)
         text = f"step_size {method.step_size:g} is above {longest:.4g}, 2 / sharpness of the start"

@@ -73,7 +73,7 @@ def command(
     printing.line("next", _next(run, _stated(asked.again(), loss)))
 
 
-def _made(asked: ProblemFlags, goal: dict[str, Any], save: str | None) -> tuple[Run, str | None]:
+def _made(asked: AnyProblem, goal: dict[str, Any], save: str | None) -> tuple[Run, str | None]:
     """The run, and the time of its network that was saved."""
     with progress("training", "", lines=False) as shown, told_warnings():
         problem = asked.read()

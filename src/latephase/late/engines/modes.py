@@ -30,7 +30,7 @@ class Modes:
 
     def takes(self, problem: Problem) -> bool:
         """Any network of fixed output weights, under gradient descent or flow."""
-        return problem.has_late_phase
+        return problem.has_late_phase and not problem.network.train_output
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; goal.until must be a horizon."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from latephase.core import Regime, Rigour
 from latephase.core.arrays import Floats
-from latephase.late.engines.stepped_record import evaluation_error, network_path
+from latephase.late.engines.stepped_record import Path, evaluation_error
 from latephase.late.pair.law import laws
 from latephase.late.pair.observe import observe_pair
 from latephase.margin import largest_normalised_margin, normalised_margin
@@ -33,7 +33,7 @@ def variables_of(problem: Problem, times: Times, found: Followed) -> Variables:
     network, data = problem.network, problem.data
     biases = found.biases
     theta = found.weights if biases is None else np.append(found.weights, biases[..., None], -1)
-    samples = network_path(theta.reshape(-1, *theta.shape[2:]), None).reshape(theta.shape)
+    samples = Path.of(theta.reshape(-1, *theta.shape[2:]), None).theta.reshape(theta.shape)
     seen = measured(problem, samples.reshape(-1, *theta.shape[2:]))
     seen = {name: values.reshape(theta.shape[:2]) for name, values in seen.items()}
     gamma = normalised_margin(

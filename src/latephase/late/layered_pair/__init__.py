@@ -1,0 +1,1 @@
+"""Two neurons on two points, both layers trained: exact pieces, many trials at once."""

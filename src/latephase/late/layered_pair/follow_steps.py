@@ -1,0 +1,40 @@
+"""Piece: ordinary steps, until trials serve their points alone or slowly enough for a flow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latephase.core import Outcome
+from latephase.core.arrays import Ints
+
+from .steps import one_step
+from .task import LayeredJourney, LayeredTask
+
+_CHUNK = 16  # steps until it is asked again which piece is due
+
+
+def follow_steps(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: int) -> None:
+    """Step rows on, and retire those that overflow, reach the horizon or use up the budget."""
+    s = journey.state[rows]
+    time = np.rint(np.exp(s.log_time))
+    column = task.next_sample(s.log_time)
+    active = s.preactivations(task.geometry) > 0
+    ends = np.append(task.times.time, np.inf)
+    chunk = int(min(_CHUNK, max(1, max_steps - journey.steps[rows].max())))
+    for _ in range(chunk):
+        s = one_step(task.geometry, s, task.log_step)
+        time += 1
+        s.log_time = np.log(time)
+        now = s.preactivations(task.geometry) > 0
+        turned = (now != active).any(axis=(0, 1))
+        journey.log_entry[rows[turned]], active = s.log_time[turned], now
+        due = time == ends[column]
+        if due.any():
+            task.samples.write(rows[due], column[due], s[due], journey.exact[rows[due]])
+            column += due
+    journey.steps[rows] += chunk
+    journey.state[rows] = s
+    finite = np.isfinite(s.moved).all(axis=0)
+    journey.outcome[rows[journey.steps[rows] >= max_steps]] = Outcome.budget_exhausted
+    journey.outcome[rows[time >= task.times.horizon]] = Outcome.transient
+    journey.outcome[rows[~finite]] = Outcome.overflowed
