@@ -44,7 +44,7 @@ class Problem:
     @property
     def has_late_phase(self) -> bool:
         """Whether it is known how this moves for ever; what has no late phase is stepped."""
-        return bool(self.method.has_late_phase) and not self.network.train_output
+        return bool(self.method.has_late_phase)
 
     @property
     def has_closed_form(self) -> bool:

@@ -24,7 +24,8 @@ class RoundedSteps:
 
     def takes(self, problem: Problem) -> bool:
         """Any network of fixed output weights under gradient descent."""
-        return problem.has_late_phase and problem.method.discrete
+        fixed = not problem.network.train_output
+        return fixed and problem.has_late_phase and problem.method.discrete
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; warns where it stalls before its end.

@@ -209,11 +209,14 @@ def begun(
     times: list[LogTime],
     until: LogTime,
     controls: LayeredControls,
+    nudge: Floats | float = 0.0,
 ) -> LayeredChain:
-    """A run at t = 0 at a state (m, d + 2) in the user's coordinates."""
+    """A run at t = 0 at a state (m, d + 2) in the user's coordinates, moved by `nudge` of itself but
+    for the signs of its pre-activations."""
     frame = dynamics.frame
-    theta, low = frame.coordinates(start[:, :-1])
     signs = frame.signs(start[:, :-1])
+    start = start * (1 + nudge)
+    theta, low = frame.coordinates(start[:, :-1])
     if dynamics.method.discrete:  # a flow looks at signs only once
         theta = frame.on_their_sides(theta, signs)
     state = np.concatenate([theta, start[:, -1:]], axis=1)

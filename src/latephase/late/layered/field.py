@@ -132,6 +132,14 @@ class LayeredField:
         clock = np.minimum(s, self.clocks[:, None])
         return np.asarray(self.mode.dynamics.log_pull(q) + (clock + self.log_origin))
 
+    def rounding(self, s: float, y: Floats, h: float) -> float:
+        """What rounding leaves in a move of length h, in ulp of the coordinates: of margins in the
+        pulls, and of pulls that hold one another."""
+        at = self._forms(y[:, None])
+        log = np.minimum(self.log_pulls(np.array([s]), at.q)[:, 0], LARGEST)
+        reach = math.sqrt(float(np.exp(2 * log).sum() * (self.mode.forms**2).sum()))
+        return float(np.abs(at.q).max()) + h * reach
+
     @cached_property
     def _columns(self) -> Floats:
         """G_ji as columns, (M r, L)."""

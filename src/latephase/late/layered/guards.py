@@ -15,6 +15,7 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 
 from .mode import LayeredMode
 
+_UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
 
@@ -34,11 +35,13 @@ class LayeredGuards:
     start: Floats
     rows: Floats
     slack: Floats
+    tolerance: float
 
     @classmethod
-    def of(cls, mode: LayeredMode, loose: Floats) -> LayeredGuards:
+    def of(cls, mode: LayeredMode, loose: Floats, tolerance: float) -> LayeredGuards:
         """Those of a mode;  loose (m, n): how far below 0 a pair's guards may go, as a share of the
-        terms of its pre-activation and of 1 for its multiplier."""
+        terms of its pre-activation and of 1 for its multiplier;  tolerance: of margins, which
+        multipliers follow from."""
         points, moving = mode.dynamics.points, mode.moving
         watched = np.zeros(mode.status.shape, bool)
         watched[moving] = (mode.status[moving] != SLIDING) & mode.dynamics.bends
@@ -54,9 +57,9 @@ class LayeredGuards:
         sides = np.where(mode.status[j, i] == ACTIVE, 1.0, -1.0)
         slack = (_ROUNDING + loose[j, i]) * terms
         ends = np.concatenate([np.tile(loose[tuple(mode.slides.T)], 2), np.zeros(len(mode.slides))])
-        guards = cls(mode, pairs, sides, a, rows, np.concatenate([slack, ends]))
+        guards = cls(mode, pairs, sides, a, rows, np.concatenate([slack, ends]), tolerance)
         below = np.maximum(-guards(mode.start[:, None])[:, 0], 0.0)
-        return cls(mode, pairs, sides, a, rows, guards.slack + below)
+        return cls(mode, pairs, sides, a, rows, guards.slack + below, tolerance)
 
     def __call__(self, y: Floats) -> Floats:
         """The guards (P + 3 s, S) at coordinates (D, S); one below 0 ends the mode."""
@@ -64,7 +67,10 @@ class LayeredGuards:
         if len(self.mode.slides) == 0:
             return np.asarray(a + self.slack[:, None])
         shares, holds = self._slides(y)
-        return np.concatenate([a, shares, 1 - shares, holds]) + self.slack[:, None]
+        margins = np.abs(self.mode.margins_at(y[:, 0])).max(initial=0.0)
+        unsure = _UNSURE * self.tolerance * (1 + float(margins))
+        ends = np.concatenate([shares, 1 - shares]) + unsure
+        return np.concatenate([a, ends, holds]) + self.slack[:, None]
 
     def triggered(self, y: Floats, some: Bools) -> Bools:
         """The pairs (m, n) of which a guard is below 0 at y (D,); if there is none, the one of the

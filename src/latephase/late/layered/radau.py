@@ -95,12 +95,15 @@ def stages(
     tolerance: float,
     spectrum: Spectrum | None,
     guess: Floats | None = None,
+    noise: float = 0.0,
 ) -> Stages:
     """The stages of a step h from y (D,) at s; units (D,): what tolerances are relative to;
-    spectrum: None for functional iteration;  guess (D, 5): of the moves."""
+    spectrum: None for functional iteration;  guess (D, 5): of the moves;  noise: of the moves, as a
+    share of the units, which rounding leaves and no iteration takes away."""
     z = np.zeros((len(y), STAGES)) if guess is None else guess.copy()
     times, before, rate, count = s + h * NODES, math.inf, 0.5, 0
     most = _MOST_PLAIN if spectrum is None else _MOST_NEWTON
+    least = max(_DONE, noise / tolerance)
     scale = 1 / (units[:, None] * tolerance * math.sqrt(z.size))
     while True:
         speed = field(times, y[:, None] + z)
@@ -109,12 +112,12 @@ def stages(
         count += 1
         now = float(np.linalg.norm(change * scale))
         rate = now / before if count > 1 else 0.5
-        if not now < math.inf or (count > 1 and rate >= 1 and now > _DONE):
+        if not now < math.inf or (count > 1 and rate >= 1 and now > least):
             return Stages(h, z, math.inf, count, 1.0)
         left = now * rate / (1 - rate) if rate < 1 else now
-        if left <= _DONE or now <= _DONE:
+        if left <= least or now <= least:
             break
-        if count > 1 and count + math.log(_DONE / left) / math.log(rate) > most:
+        if count > 1 and count + math.log(least / left) / math.log(rate) > most:
             return Stages(h, z, math.inf, count, rate)
         before = now
     error = _GAMMA * h * field(np.array([s]), y[:, None])[:, 0] + z @ (_INVERSE_T @ _ERROR)

@@ -16,12 +16,16 @@ from .mode import LayeredMode
 from .radau import NODES, Spectrum, Stages, stages
 
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
-AT_REST = 14.0  # ln of the pull at which points that get nowhere are at rest
+AT_REST = 12.0  # ln of the pull at which points that get nowhere are at rest
 _MOST_STEPS = 3_000
+_NOISE = 32 * 2.0**-52  # of a margin, what rounding leaves in the pull of its point
 _SMALLEST_LOG = -1e6
 _QUICK = 0.2  # contraction below which functional iteration is as good as Newton's
 _FRESH = 1e-3  # and one of Newton's below which its Jacobian is kept
 _SMALLEST = 1e-13  # of a step, in s
+_GROWTH = 3.0  # of steps, at most: beyond it the last one is no guess of the next
+_SHORTENED, _EASED = 0.4, 1.2  # of a step that was not found, and of the longest one from there on
+_SHRUNK = 1e-8  # of its size at entry: a neuron on its way to 0 is not followed below it
 _REFINED = 4  # steps by which a root is found
 _LOOSER, _MOST_LOOSE = 100.0, 2  # times the tolerance, where rounding keeps a solver from it
 
@@ -63,7 +67,7 @@ def follow(
         still = [mode.state] * len(log_times)
         never = np.full(mode.status.shape, -1)
         return LayeredSegment(log_end, mode.state, still, nothing > 0, never, False, 0)
-    guards = LayeredGuards.of(mode, nothing if loose is None else loose)
+    guards = LayeredGuards.of(mode, nothing if loose is None else loose, tolerance)
     return _Follower(mode, field, guards, log_times, log_end, tolerance, cap).run()
 
 
@@ -83,10 +87,13 @@ class _Follower:
     sampled: list[Floats] = given(default_factory=list)
     spectrum: Spectrum | None = None
     stale: bool = True
+    most: float = math.inf
     work: int = 0
 
     def __post_init__(self) -> None:
         self.y = self.mode.start.copy()
+        self.least = np.zeros(len(self.y))
+        self.least = _SHRUNK * self._units()
         self.units = self._units()
 
     def run(self) -> LayeredSegment:
@@ -95,13 +102,14 @@ class _Follower:
         while self.s < end:
             if self.work > _MOST_STEPS:
                 return self._ended(failed=True)
-            step = self._advance(min(h, end - self.s), last, beyond=True)
+            step = self._advance(min(h, self.most, end - self.s), last, beyond=True)
             if step is None:  # rounding keeps the solver from its tolerance
                 if loose == _MOST_LOOSE:
                     return self._ended(failed=True)
                 self.tolerance, loose, h = self.tolerance * _LOOSER, loose + 1, 0.01
                 continue
-            h = step.h * min(max(0.9 * max(step.error, 1e-12) ** (-1 / 6), 0.2), 6.0)
+            h = step.h * min(max(0.9 * max(step.error, 1e-12) ** (-1 / 6), 0.2), _GROWTH)
+            self.most *= _EASED
             below = self.guards(self.y[:, None] + step.moves) < 0
             if below.any():
                 met = self._up_to_guard(step, below)
@@ -131,25 +139,30 @@ class _Follower:
             step = self._tried(h, None if like is None else _guess(like, h, beyond))
             if step.error <= 1 or (like is not None and not beyond and step.error < math.inf):
                 return step
-            like = like if beyond and step.error < math.inf else None
-            h *= 0.3 if step.error == math.inf else max(0.9 * step.error ** (-1 / 6), 0.1)
+            like = like if beyond else None
+            if step.error == math.inf:
+                h *= _SHORTENED
+                self.most = h
+            else:
+                h *= max(0.9 * step.error ** (-1 / 6), 0.1)
         return None
 
     def _tried(self, h: float, guess: Floats | None) -> Stages:
         """The stages of a step, by the cheaper iteration that finds them."""
-        given = (self.field, self.s, self.y, h, self.units, self.tolerance)
+        noise = _NOISE * self.field.rounding(self.s, self.y, h)
+        given = (self.field, self.s, self.y, h, self.units, max(self.tolerance, noise))
         if self.spectrum is None:
-            step = stages(*given, None, guess)
+            step = stages(*given, None, guess, noise)
             if step.error < math.inf:
                 return step
         elif not self.stale or guess is None:
-            step = stages(*given, self.spectrum, guess)
+            step = stages(*given, self.spectrum, guess, noise)
             if step.error < math.inf:
                 return step
         if self.spectrum is None or self.stale:
             self.spectrum = Spectrum.of(self.field.jacobian(self.s, self.y))
             self.stale = False
-        return stages(*given, self.spectrum, guess)
+        return stages(*given, self.spectrum, guess, noise)
 
     def _up_to_guard(self, step: Stages, below: Bools) -> LayeredSegment | None:
         """The segment up to where a guard falls below 0 in a step.
@@ -229,7 +242,7 @@ class _Follower:
         hidden, outer = np.linalg.norm(c, axis=1), np.abs(v)
         sizes = np.maximum(hidden, 1e-3 * outer), np.maximum(outer, 1e-3 * hidden)
         units = np.concatenate([np.repeat(sizes[0], c.shape[1]), sizes[1]])
-        return np.where(units > 0, units, 1.0)
+        return np.asarray(np.maximum(np.where(units > 0, units, 1.0), self.least))
 
     def _at(self, log_time: float) -> float:
         """The solver's variable at a time since entry."""
