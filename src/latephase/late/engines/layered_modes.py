@@ -10,7 +10,9 @@ from latephase.core import LogTime, Rigour
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record
 from latephase.late.layered.chain import LayeredControls, statuses_of
 from latephase.late.layered.dynamics import LayeredDynamics
-from latephase.late.layered.ending import ending
+from latephase.late.layered.ends.ending import ending
+from latephase.late.layered.ends.law import layered_law
+from latephase.late.layered.ends.limit import LayeredLimit
 from latephase.late.layered.twice import run_twice
 from latephase.problem import Problem
 
@@ -39,6 +41,8 @@ class LayeredModes:
         with thousandths(goal.progress) as tell:
             found = run_twice(dynamics, start, list(times), goal.until, controls, tell)
             end, statuses = ending(found.chain), statuses_of(found.chain.at, dynamics)
+            at = found.chain.at
+            limit = LayeredLimit.of(network, end, at.state, at.now.log)
         return Record(
             parameters=found.states[..., :-1],
             output_weights=found.states[..., -1],
@@ -46,6 +50,7 @@ class LayeredModes:
             margin_error=found.margin_error,
             rigour=np.where(found.chain.by_flow, Rigour.estimated.name, Rigour.measured.name),
             outcome=end.outcome,
+            law=None if limit is None else layered_law(limit, network, problem.data),
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(found.chain.samples)},  # (w, b) are rounded
         )

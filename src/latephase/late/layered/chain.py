@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field as given, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as given
 
 import numpy as np
 
@@ -211,8 +212,8 @@ def begun(
     controls: LayeredControls,
     nudge: Floats | float = 0.0,
 ) -> LayeredChain:
-    """A run at t = 0 at a state (m, d + 2) in the user's coordinates, moved by `nudge` of itself but
-    for the signs of its pre-activations."""
+    """A run at t = 0 at a state (m, d + 2) in the user's coordinates, moved by `nudge` of itself,
+    with the signs of its pre-activations as they were."""
     frame = dynamics.frame
     signs = frame.signs(start[:, :-1])
     start = start * (1 + nudge)
@@ -232,5 +233,5 @@ def statuses_of(at: LayeredState, dynamics: LayeredDynamics) -> Statuses:
     seen = dynamics.statuses(dynamics.preactivations(at.state))
     if at.last is None or at.met is None or not dynamics.bends:
         return seen
-    switching = at.met.any(axis=1)[:, None]
+    switching = np.asarray(at.met.any(axis=1))[:, None]
     return np.where(switching & (at.last != SLIDING), seen, at.last)

@@ -36,7 +36,8 @@ def _of_flow(task: LayeredTask, at: LayeredState) -> LayeredMode:
         near = (task.signs == 0) & hidden.alive(task.signs)
         found = kink_statuses(hidden, hidden.statuses(task.signs), near, log_pull)
         return LayeredMode.of(task.dynamics, at.state, found)
-    near = ((at.last == SLIDING) | at.met) & at.met.any(axis=1)[:, None]
+    switching = np.asarray(at.met.any(axis=1))[:, None]
+    near = ((at.last == SLIDING) | at.met) & switching
     found = kink_statuses(hidden, at.last, near, log_pull)
     found = np.where((found == SLIDING) & (at.released_to >= 0), at.released_to, found)
     return LayeredMode.of(task.dynamics, at.state, found)

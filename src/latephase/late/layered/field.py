@@ -5,10 +5,10 @@ gradient descent, p <- p + f, is followed up to O(w^4) by the flow
 
     p' = f - f'f / 2 + f'f'f / 3 + f''(f, f) / 12                     (backward error analysis)
     f'g = sum_i w_i [ -a_i <grad q_i, g> grad q_i + H_i g ]
-    f''(g, g) = sum_i w_i [ (b_i c^2 - a_i <g, H_i g>) grad q_i - 2 a_i c H_i g ],  c = <grad q_i, g>
+    f''(g, g) = sum_i w_i [ (b_i c_i^2 - a_i <g, H_i g>) grad q_i - 2 a_i c_i H_i g ]
 
-where a = -w'/w and b = w''/w are the slopes of the loss (1 of the exponential one); the third
-derivatives of margins vanish.  The variable is s = ln(1 + t / c), t counted from the entry into
+where c_i = <grad q_i, g>, and a = -w'/w and b = w''/w are the slopes of the loss (1 of the
+exponential one); third derivatives of margins vanish.  The variable is s = ln(1 + t / c), t counted from the entry into
 the mode and c a time of the mode itself, as in `late/modes/modified.py`.
 Source: docs/theory.md, "Every layer trained"; [hairer2006].
 """
@@ -77,7 +77,7 @@ class LayeredField:
 
     def with_rest(self, s: float, y: Floats, cap: float) -> LayeredField:
         """The field with the clocks of points stopped that pull for long and get nowhere: by e^cap
-        one of them, and by no more than e^(cap - 8) less the others, since they are on one clock."""
+        one of them, and by no more than e^8 less the others, which stop together."""
         at = self._forms(y[:, None])
         log = self.log_pulls(np.array([s]), at.q)[:, 0]
         if self.clocks.size == 0 or log.max() < cap / 2:

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core.arrays import Floats, Ints
 from latephase.late.modes.linear_algebra import DEPENDENT
 from latephase.late.pattern import SLIDING, Statuses
 
@@ -129,7 +129,7 @@ class LayeredMode:
 def _span(rows: Floats) -> Floats:
     """An orthonormal basis (k, r) of the span of rows (n, k): all coordinates that occur, where
     the rows span these, so that nothing is rounded."""
-    used: Bools = rows.any(axis=0)
+    used = np.asarray(rows.any(axis=0))
     scale = np.abs(rows).max(axis=0)
     scaled = rows[:, used] / scale[used]
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field as given
+from dataclasses import dataclass
+from dataclasses import field as given
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def follow(
 
 @dataclass
 class _Follower:
-    """The solver on its way: at s = ln(1 + t / c) and coordinates y (D,), and the samples passed."""
+    """The solver on its way: at s = ln(1 + t / c) and coordinates y (D,)."""
 
     mode: LayeredMode
     field: LayeredField

@@ -58,7 +58,8 @@ def run_twice(
             if tell is not None:
                 chain.tell = lambda share, before=before: tell((before + share) / 2)
             chains.append(chain.run())
-        return _assessed(*chains, start)
+        fine, coarse = chains
+        return _assessed(fine, coarse, start)
 
 
 def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> AssessedRun:

@@ -9,11 +9,10 @@ import numpy as np
 
 from latephase.core import Outcome
 from latephase.core.arrays import Floats
-
-from .chain import LayeredChain
-from .decision import decide
-from .mode import LayeredMode
-from .segment import follow
+from latephase.late.layered.chain import LayeredChain
+from latephase.late.layered.decision import decide
+from latephase.late.layered.mode import LayeredMode
+from latephase.late.layered.segment import follow
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-10
@@ -49,7 +48,7 @@ def ending(chain: LayeredChain) -> Ending:
     if mode.sliding:
         mode = mode.on_kinks
     far = FAR * max(1.0, at.now.log / FAR * 2)
-    seen = far / _SEEN ** np.arange(3)[::-1]
+    seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
     found = follow(mode, 0, seen, far, _TOLERANCE)
     if found.failed or found.triggered.any():
         return Ending(Outcome.transient)
