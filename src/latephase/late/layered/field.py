@@ -8,8 +8,8 @@ gradient descent, p <- p + f, is followed up to O(w^4) by the flow
     f''(g, g) = sum_i w_i [ (b_i c_i^2 - a_i <g, H_i g>) grad q_i - 2 a_i c_i H_i g ]
 
 where c_i = <grad q_i, g>, and a = -w'/w and b = w''/w are the slopes of the loss (1 of the
-exponential one); third derivatives of margins vanish.  The variable is s = ln(1 + t / c), t counted from the entry into
-the mode and c a time of the mode itself, as in `late/modes/modified.py`.
+exponential one); third derivatives of margins vanish.  The variable is s = ln(1 + t / c), t counted
+from the entry into the mode and c a time of the mode itself, as in `late/modes/modified.py`.
 Source: docs/theory.md, "Every layer trained"; [hairer2006].
 """
 
