@@ -1,0 +1,53 @@
+"""The reference of both layers trained: by hand, against decimals, and against what flow keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import exp
+
+import numpy as np
+
+from helpers import relative_error
+from references.both_layers import Both, descend, distance, exactly
+from references.problems import problems
+
+BATCH = problems()[5::16]
+
+
+def test_one_step_by_hand():
+    """Ground truth: one neuron active on one of two points, and dead on the other."""
+    p = replace(
+        BATCH[0],
+        weights=np.array([[1.0]]),
+        biases=np.array([0.5]),
+        output_weights=np.array([2.0]),
+        inputs=np.array([[1.0], [-1.0]]),
+        labels=np.array([1.0, -1.0]),
+        step_size=0.25,
+        loss="exponential",
+        slope=0.0,
+    )
+    (run,) = descend([p], [0, 1])
+    pull = 0.25 * exp(-3.0)
+    assert relative_error(run.theta[1], [[1 + 2 * pull, 0.5 + 2 * pull]]) < 1e-15
+    assert relative_error(run.outer[1], [2 + 1.5 * pull]) < 1e-15
+    assert relative_error(run.log_loss[0], np.log(exp(-3.0) + 1)) < 1e-15
+
+
+def test_against_decimals():
+    """Ground truth: 60 steps of other networks, losses and slopes, in 50 digits."""
+    kinds = zip(BATCH, [0, 0.25, 1] * 9, strict=False)
+    batch = [replace(p, slope=slope, step_size=p.step_size / 8) for p, slope in kinds]
+    for p, run in zip(batch, descend(batch, [60]), strict=True):
+        theta, outer = exactly(p, 60)
+        truth = Both(theta[None], outer[None], run.log_loss)
+        assert distance((run.theta, run.outer), truth)[0] < 1e-12, p.name
+
+
+def test_what_flow_keeps_moves_in_second_order():
+    """Ground truth: gradient flow keeps |theta_j|^2 - v_j^2, so that over the same flow time steps
+    of half the size move it half as far."""
+    p = BATCH[1]
+    runs = [descend([replace(p, step_size=h)], [0, round(4 / h)])[0] for h in (0.01, 0.005)]
+    coarse, fine = (np.abs(run.imbalance[1] - run.imbalance[0]).max() for run in runs)
+    assert 1.8 < coarse / fine < 2.2
