@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Rigour
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record
@@ -38,7 +40,7 @@ class LayeredModes:
         controls = LayeredControls(
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
-        with thousandths(goal.progress) as tell:
+        with thousandths(goal.progress) as tell, _libraries().limit(limits=1, user_api="blas"):
             found = run_twice(dynamics, start, list(times), goal.until, controls, tell)
             end, statuses = ending(found.chain), statuses_of(found.chain.at, dynamics)
             at = found.chain.at
@@ -54,3 +56,9 @@ class LayeredModes:
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(found.chain.samples)},  # (w, b) are rounded
         )
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS that is loaded: more threads only wait for one another on matrices of this size."""
+    return ThreadpoolController()

@@ -132,13 +132,17 @@ class LayeredField:
         clock = np.minimum(s, self.clocks[:, None])
         return np.asarray(self.mode.dynamics.log_pull(q) + (clock + self.log_origin))
 
-    def rounding(self, s: float, y: Floats, h: float) -> float:
-        """What rounding leaves in a move of length h, in ulp of the coordinates: of margins in the
-        pulls, and of pulls that hold one another."""
+    def rounding(self, s: float, y: Floats) -> tuple[float, float]:
+        """What rounding leaves in a move, in ulp of the coordinates: of margins in the pulls; and,
+        times its length, of pulls that hold one another."""
         at = self._forms(y[:, None])
         log = np.minimum(self.log_pulls(np.array([s]), at.q)[:, 0], LARGEST)
-        reach = math.sqrt(float(np.exp(2 * log).sum() * (self.mode.forms**2).sum()))
-        return float(np.abs(at.q).max()) + h * reach
+        pulls = float(np.exp(2 * log).sum())
+        return float(np.abs(at.q).max()), math.sqrt(pulls * self._squares)
+
+    @cached_property
+    def _squares(self) -> float:
+        return float((self.mode.forms**2).sum())
 
     @cached_property
     def _columns(self) -> Floats:

@@ -53,9 +53,9 @@ class LayeredGuards:
         rows = np.zeros((len(pairs), count, mode.width))
         rows[np.arange(len(pairs)), place] = reach[place, i]
         rows = np.concatenate([rows.reshape(len(pairs), -1), np.zeros((len(pairs), count))], axis=1)
-        a, terms = (of(mode.state)[j, i] for of in (mode.dynamics.preactivations, _terms(mode)))
+        a, terms = mode.dynamics.preactivations(mode.state)[j, i], mode.dynamics.terms(mode.state)
         sides = np.where(mode.status[j, i] == ACTIVE, 1.0, -1.0)
-        slack = (_ROUNDING + loose[j, i]) * terms
+        slack = (_ROUNDING + loose[j, i]) * terms[j, i]
         ends = np.concatenate([np.tile(loose[tuple(mode.slides.T)], 2), np.zeros(len(mode.slides))])
         guards = cls(mode, pairs, sides, a, rows, np.concatenate([slack, ends]), tolerance)
         below = np.maximum(-guards(mode.start[:, None])[:, 0], 0.0)
@@ -67,7 +67,7 @@ class LayeredGuards:
         if len(self.mode.slides) == 0:
             return np.asarray(a + self.slack[:, None])
         shares, holds = self._slides(y)
-        margins = np.abs(self.mode.margins_at(y[:, 0])).max(initial=0.0)
+        margins = np.abs(self.mode.margins_at(y[:, :1])).max(initial=0.0)
         unsure = _UNSURE * self.tolerance * (1 + float(margins))
         ends = np.concatenate([shares, 1 - shares]) + unsure
         return np.concatenate([a, ends, holds]) + self.slack[:, None]
@@ -99,27 +99,19 @@ class LayeredGuards:
         """Multipliers (s, S) of the slides, and by how much they are held, in units of v."""
         mode, labels = self.mode, self.mode.dynamics.labels
         j, i = mode.slides.T
-        shares, holds = np.empty((2, len(j), y.shape[1]))
-        for column in range(y.shape[1]):
-            at = y[:, column]
-            log = mode.dynamics.log_pull(mode.margins_at(at))
-            room, top_room = _scaled(mode.rooms, log)
-            needed, top = _scaled(mode.needs, log)
-            apart = np.exp(np.clip(top - top_room, -1e4, 700.0))
-            shares[:, column] = np.clip(needed * apart / room, -1.0, 2.0)
-            outer = mode.state[:, -1].copy()
-            outer[mode.moving] = mode.parted(at)[1]
-            size = np.abs(mode.state[j]).max(axis=1)
-            holds[:, column] = -outer[j] * labels[i] * np.sign(room) / size
-        return shares, holds
-
-
-def _terms(mode: LayeredMode):  # type: ignore[no-untyped-def]
-    return mode.dynamics.terms
+        log = mode.dynamics.log_pull(mode.margins_at(y).T).T
+        room, top_room = _scaled(mode.rooms, log)
+        needed, top = _scaled(mode.needs, log)
+        apart = np.exp(np.clip(top - top_room, -1e4, 700.0))
+        outer = np.repeat(mode.state[:, -1:], y.shape[1], axis=1)
+        outer[mode.moving] = mode.parted(y)[1]
+        sizes = np.abs(mode.state[j]).max(axis=1)[:, None]
+        holds = -outer[j] * labels[i][:, None] * np.sign(room) / sizes
+        return np.clip(needed * apart / room, -1.0, 2.0), holds
 
 
 def _scaled(rows: Floats, log: Floats) -> tuple[Floats, Floats]:
-    """rows (s, n) @ exp(log) in units of their largest terms, and ln of these, (s,)."""
-    used = np.where(rows != 0, log, -np.inf)
+    """rows (s, n) @ exp(log (n, S)) in units of their largest terms, and ln of these, (s, S)."""
+    used = np.where(rows[..., None] != 0, log, -np.inf)
     top = used.max(axis=1, initial=-1e300)
-    return np.asarray((rows * np.exp(used - top[:, None])).sum(axis=1)), top
+    return np.asarray((rows[..., None] * np.exp(used - top[:, None])).sum(axis=1)), top

@@ -47,9 +47,8 @@ class LayeredMode:
     @classmethod
     def of(cls, dynamics: LayeredDynamics, state: Floats, status: Statuses) -> LayeredMode:
         """The mode of statuses (m, n) entered at a state (m, k + 1)."""
-        neurons, nobody = [], np.zeros(len(dynamics.labels), bool)
-        unit = dynamics.at(np.ones_like(state))  # signs y_i: the way v_j points is its own
-        neurons = [unit.neuron(j, status[j], nobody) for j in range(len(status))]
+        nobody = np.zeros(len(dynamics.labels), bool)
+        neurons = [dynamics.unit.neuron(j, status[j], nobody) for j in range(len(status))]
         gradients = np.stack([neuron.gradients.T for neuron in neurons])  # (m, n, k)
         moves = np.asarray(gradients.any(axis=2))
         moving, live = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
@@ -103,11 +102,11 @@ class LayeredMode:
         return self.dynamics.labels[self.live]
 
     def margins_at(self, y: Floats) -> Floats:
-        """q_i (n,) at coordinates (D,), as the mode sees them; 0 where nothing pulls."""
-        q = np.zeros(len(self.dynamics.labels))
+        """q_i (n, S) at coordinates (D, S), as the mode sees them; 0 where nothing pulls."""
+        q = np.zeros((len(self.dynamics.labels), y.shape[1]))
         if self.moving.size:
             c, v = self.parted(y)
-            q[self.live] = v @ np.einsum("mlr,mr->ml", self.forms, c)
+            q[self.live] = np.einsum("ms,mls->ls", v, self.forms @ c)
         return q
 
     @property
@@ -119,9 +118,8 @@ class LayeredMode:
     def on_kinks(self) -> LayeredMode:
         """The mode with sliding pairs on their kinks, along the way that their points kick them."""
         state, nobody = self.state.copy(), np.zeros(len(self.dynamics.labels), bool)
-        unit = self.dynamics.at(np.ones_like(state))
         for j in map(int, np.flatnonzero((self.status == SLIDING).any(axis=1))):
-            off = unit.neuron(j, self.status[j], nobody).off
+            off = self.dynamics.unit.neuron(j, self.status[j], nobody).off
             state[j, :-1] = off @ (off.T @ state[j, :-1])
         return LayeredMode.of(self.dynamics, state, self.status)
 

@@ -24,6 +24,7 @@ _SMALLEST_LOG = -1e6
 _QUICK = 0.2  # contraction below which functional iteration is as good as Newton's
 _FRESH = 1e-3  # and one of Newton's below which its Jacobian is kept
 _SMALLEST = 1e-13  # of a step, in s
+_FIRST = 0.3  # step, in s: a mode relaxes in a time of 1
 _GROWTH = 3.0  # of steps, at most: beyond it the last one is no guess of the next
 _SHORTENED, _EASED = 0.4, 1.2  # of a step that was not found, and of the longest one from there on
 _SHRUNK = 1e-8  # of its size at entry: a neuron on its way to 0 is not followed below it
@@ -95,11 +96,11 @@ class _Follower:
         self.y = self.mode.start.copy()
         self.least = np.zeros(len(self.y))
         self.least = _SHRUNK * self._units()
-        self.units = self._units()
+        self.units, self.noise = self._units(), self.field.rounding(0.0, self.y)
 
     def run(self) -> LayeredSegment:
         """Step until something ends the segment."""
-        end, h, loose, last = self._at(self.log_end), 0.05, 0, None
+        end, h, loose, last = self._at(self.log_end), _FIRST, 0, None
         while self.s < end:
             if self.work > _MOST_STEPS:
                 return self._ended(failed=True)
@@ -125,6 +126,7 @@ class _Follower:
     def _move(self, step: Stages) -> None:
         self.s, self.y = self.s + step.h, self.y + step.moves[:, -1]
         self.field = self.field.with_rest(self.s, self.y, self.cap)
+        self.noise = self.field.rounding(self.s, self.y)
         self.units, self.stale = self._units(), True
 
     def _advance(
@@ -150,7 +152,8 @@ class _Follower:
 
     def _tried(self, h: float, guess: Floats | None) -> Stages:
         """The stages of a step, by the cheaper iteration that finds them."""
-        noise = _NOISE * self.field.rounding(self.s, self.y, h)
+        of_margins, of_pulls = self.noise
+        noise = _NOISE * (of_margins + h * of_pulls)
         given = (self.field, self.s, self.y, h, self.units, max(self.tolerance, noise))
         if self.spectrum is None:
             step = stages(*given, None, guess, noise)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Bools, Floats
@@ -50,8 +48,7 @@ def run_twice(
     ways = np.random.default_rng(0).choice([-1.0, 1.0], start.shape)
     caution = 2.0 if dynamics.method.discrete else 10.0
     chains = []
-    quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")  # the outcome says it
-    with _libraries().limit(limits=1, user_api="blas"), quiet:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the outcome says it
         for before, factor in enumerate((caution, 1.0)):
             careful, nudge = replace(controls, caution=factor), ways * (_NUDGE if before else 0.0)
             chain = begun(dynamics, start, times, until, careful, nudge)
@@ -108,7 +105,3 @@ def _risen(fine: LayeredChain, margin_error: Floats) -> Bools:
     return np.logical_or.accumulate(risen)
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    """The BLAS that is loaded: more threads only wait for one another on matrices of this size."""
-    return ThreadpoolController()

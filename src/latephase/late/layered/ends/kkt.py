@@ -172,11 +172,10 @@ def _null_directions(mode: LayeredMode) -> list[Floats]:
     the others all of it; none along the kinks that a neuron slides on."""
     m, k = mode.state.shape[0], mode.state.shape[1] - 1
     nobody = np.zeros(len(mode.dynamics.labels), bool)
-    unit = mode.dynamics.at(np.ones_like(mode.state))
     place = {int(j): row for row, j in enumerate(mode.moving)}
     found = []
     for j in range(m):
-        free = unit.neuron(j, mode.status[j], nobody).off
+        free = mode.dynamics.unit.neuron(j, mode.status[j], nobody).off
         if j in place:
             basis = mode.basis[place[j]]
             axes, sizes, _ = np.linalg.svd(free - basis @ (basis.T @ free), full_matrices=False)
