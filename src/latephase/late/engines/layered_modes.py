@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from latephase.core import LogTime, Rigour
-from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record
+from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
 from latephase.late.layered.chain import LayeredControls, statuses_of
 from latephase.late.layered.dynamics import LayeredDynamics
 from latephase.late.layered.ends.ending import ending
@@ -33,7 +33,7 @@ class LayeredModes:
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; goal.until must be a horizon."""
-        network = problem.network
+        network, discrete = problem.network, problem.method.discrete
         assert goal.until is not None
         dynamics = LayeredDynamics.of(problem)
         start = np.concatenate([network.parameters, network.output_weights[:, None]], axis=1)
@@ -44,7 +44,7 @@ class LayeredModes:
             found = run_twice(dynamics, start, list(times), goal.until, controls, tell)
             end, statuses = ending(found.chain), statuses_of(found.chain.at, dynamics)
             at = found.chain.at
-            limit = LayeredLimit.of(network, end, at.state, at.now.log)
+            limit = LayeredLimit.of(dynamics, network, end, at.state, at.now.log)
         return Record(
             parameters=found.states[..., :-1],
             output_weights=found.states[..., -1],
@@ -52,6 +52,9 @@ class LayeredModes:
             margin_error=found.margin_error,
             rigour=np.where(found.chain.by_flow, Rigour.estimated.name, Rigour.measured.name),
             outcome=end.outcome,
+            entry=None
+            if limit is None
+            else entry_time(found.chain.entry.as_float, found.chain.entry.log, discrete),
             law=None if limit is None else layered_law(limit, network, problem.data),
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(found.chain.samples)},  # (w, b) are rounded

@@ -34,12 +34,17 @@ _GRACE, _LOOSEST = 2, 20  # times in a row that a pair may end modes at once bef
 @dataclass(frozen=True)
 class LayeredControls:
     """How well a run is followed: relative errors of smooth and of sliding phases, the step budget,
-    and by what its thresholds are divided (`caution`) when it is made a second time."""
+    and by what its thresholds are divided (`caution`) when it is made a second time.
+
+    slides_in_full: whether other neurons are followed to full order beside one that slides, which
+    chatter makes a method of first order: of the two runs that are compared the better one does.
+    """
 
     tolerance: float
     slide_tolerance: float
     max_steps: int
     caution: float = 1.0
+    slides_in_full: bool = False
 
     def solver_tolerance(self, *, discrete: bool) -> float:
         """Well below the tolerance asked for, so that comparing two runs shows the latter."""
@@ -87,7 +92,8 @@ class LayeredState:
 class LayeredChain:
     """A run under way, and once it has ended: samples (S, m, k + 1), NaN where not reached, by_flow
     (S,): whether a flow has carried the run there, kicks (S,): errors of chatter left out, and the
-    time at which the last mode began."""
+    time at which the last mode began;  nudge: by what share of itself the state is moved before
+    steps, to see what becomes of rounding."""
 
     task: LayeredTask
     at: LayeredState
@@ -97,6 +103,7 @@ class LayeredChain:
     kicked: float = 0.0
     flowed: bool = False
     entry: Instant = AT_START
+    nudge: Floats | float = 0.0
     tell: Callable[[float], None] | None = given(default=None, repr=False)
 
     def run(self) -> LayeredChain:
@@ -148,7 +155,8 @@ class LayeredChain:
         log_ahead = at.now.log_until(ahead)
         if log_ahead < math.log(count):
             count = max(round(math.exp(log_ahead)), 1)
-        state, low = steps(task.dynamics, at.state, at.low, count)
+        self.nudge = -self.nudge  # again and again: chaos forgets the start
+        state, low = steps(task.dynamics, at.state * (1 + self.nudge), at.low, count)
         self.at = replace(
             at,
             now=at.now.plus(count),
@@ -167,7 +175,8 @@ class LayeredChain:
             mode = mode.on_kinks
         logs = np.array([at.now.log_until(t) for t in task.times[at.passed :]])
         log_left = at.now.log_until(task.until)
-        order = 2 if discrete and not mode.sliding else 0
+        plain = not discrete or (mode.sliding and not task.controls.slides_in_full)
+        order = 0 if plain else 2
         tolerance = task.controls.solver_tolerance(discrete=discrete)
         doublings = np.clip(at.brief_ends - _GRACE, 0, _LOOSEST)
         loose = np.asarray(tolerance * (2.0**doublings - 1))
@@ -212,12 +221,10 @@ def begun(
     controls: LayeredControls,
     nudge: Floats | float = 0.0,
 ) -> LayeredChain:
-    """A run at t = 0 at a state (m, d + 2) in the user's coordinates, moved by `nudge` of itself,
-    with the signs of its pre-activations as they were."""
+    """A run at t = 0 at a state (m, d + 2) in the user's coordinates;  nudge (m, k + 1)."""
     frame = dynamics.frame
-    signs = frame.signs(start[:, :-1])
-    start = start * (1 + nudge)
     theta, low = frame.coordinates(start[:, :-1])
+    signs = frame.signs(start[:, :-1])
     if dynamics.method.discrete:  # a flow looks at signs only once
         theta = frame.on_their_sides(theta, signs)
     state = np.concatenate([theta, start[:, -1:]], axis=1)
@@ -225,7 +232,11 @@ def begun(
     at = LayeredState(AT_START, state, low, np.zeros(signs.shape, int))
     task = LayeredTask(dynamics, controls, times, until, signs)
     samples = np.full((len(times), *state.shape), np.nan)
-    return LayeredChain(task, at, samples, np.zeros(len(times), bool), np.zeros(len(times)))
+    return LayeredChain(task, at, samples, *_unwritten(len(times)), nudge=nudge)
+
+
+def _unwritten(count: int) -> tuple[Bools, Floats]:
+    return np.zeros(count, bool), np.zeros(count)
 
 
 def statuses_of(at: LayeredState, dynamics: LayeredDynamics) -> Statuses:

@@ -17,7 +17,8 @@ from .dynamics import LayeredDynamics
 _APART = 4.0  # times the difference of two runs
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _ULP = 2.0**-52
-_NUDGE = 2.0**-49  # of the parameters of the other run, to see what becomes of rounding errors
+_NUDGE = 2.0**-48  # of the parameters of the other run, to see what becomes of rounding errors
+_SATURATED = 0.1  # a difference of two runs beyond which it says no more how large it could be
 _MOST_EXCUSED = 0.1  # of a margin's error, as far as it excuses a loss that has risen
 
 
@@ -45,18 +46,18 @@ def run_twice(
 ) -> AssessedRun:
     """A run from a state (m, d + 2) in the user's coordinates, made twice; tell: called with the
     share of the way that lies behind, half of it for each run."""
-    ways = np.random.default_rng(0).choice([-1.0, 1.0], start.shape)
+    ways = np.random.default_rng(0).choice([-1.0, 1.0], (len(start), dynamics.points.shape[1] + 1))
     caution = 2.0 if dynamics.method.discrete else 10.0
     chains = []
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the outcome says it
         for before, factor in enumerate((caution, 1.0)):
-            careful, nudge = replace(controls, caution=factor), ways * (_NUDGE if before else 0.0)
+            fine, nudge = before == 0, ways * (_NUDGE if before else 0.0)
+            careful = replace(controls, caution=factor, slides_in_full=fine)
             chain = begun(dynamics, start, times, until, careful, nudge)
             if tell is not None:
                 chain.tell = lambda share, before=before: tell((before + share) / 2)
             chains.append(chain.run())
-        fine, coarse = chains
-        return _assessed(fine, coarse, start)
+        return _assessed(chains[0], chains[1], start)
 
 
 def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> AssessedRun:
@@ -74,7 +75,9 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
 
     norms = lengths(path)
     apart = np.nan_to_num(_APART * lengths(path - coarse.samples), nan=np.inf)
+    apart += 4 * _ULP * np.fmax.accumulate(norms)  # of neurons that have shrunk
     error = (apart / np.where(norms > 0, norms, np.inf)).max(axis=1) + flow_error + fine.kicks
+    error = np.where(error > _SATURATED, 10 * error, error)
     states = in_users(dynamics, start, path)
     initial = np.array([t.log == -np.inf for t in fine.task.times], bool)
     states[initial] = start
@@ -103,5 +106,3 @@ def _risen(fine: LayeredChain, margin_error: Floats) -> Bools:
     upper = np.where(seen, log_loss + allowed, np.inf)
     risen = seen & (log_loss - allowed > np.minimum.accumulate(upper))
     return np.logical_or.accumulate(risen)
-
-

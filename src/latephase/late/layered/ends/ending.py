@@ -14,6 +14,8 @@ from latephase.late.layered.decision import decide
 from latephase.late.layered.mode import LayeredMode
 from latephase.late.layered.segment import follow
 
+from .kkt import KKTPoint, kkt_point
+
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-10
 _SEEN = 8.0  # between the ln t at which the far future is looked at
@@ -24,20 +26,19 @@ _FITTED = 0.5  # of the largest margin's order, ln t: below it a margin does not
 class Ending:
     """What becomes of a run.
 
-    outcome;  mode: the last one, None where it is not known to last;  far: its states (m, k + 1) at
-    ln t = FAR / 64, FAR / 8 and FAR.
+    outcome;  and of a run that has settled: point: the KKT point of its last mode;  far
+    (3, m, k + 1): its states at ln t = FAR / 64, FAR / 8 and FAR.
     """
 
     outcome: Outcome
-    mode: LayeredMode | None = None
-    far: tuple[Floats, ...] = ()
+    point: KKTPoint | None = None
+    far: Floats | None = None
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")  # as in the chain itself
 def ending(chain: LayeredChain) -> Ending:
-    """Settled if the loss tends to 0 in a mode that lasts, unfitted if it lasts and does not: the
-    mode is followed on as gradient flow from the horizon to ln t = 10^6."""
-    at, dynamics = chain.at, chain.task.dynamics
+    """What becomes of a run beyond its horizon."""
+    at = chain.at
     if at.outcome is not None:
         return Ending(at.outcome)
     if not math.isfinite(at.now.log):  # t = 0 is no end
@@ -45,14 +46,25 @@ def ending(chain: LayeredChain) -> Ending:
     mode, _ = decide(chain.task, at)
     if mode is None:
         return Ending(Outcome.transient)
-    if mode.sliding:
-        mode = mode.on_kinks
-    far = FAR * max(1.0, at.now.log / FAR * 2)
+    return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
+
+
+def ending_of(mode: LayeredMode, log_t: float) -> Ending:
+    """What becomes of a run in a mode that it is in at time t: settled if the loss tends to 0 and
+    the mode lasts, unfitted if it lasts and the loss does not, else transient.
+
+    The mode is followed on as gradient flow to ln t = 10^6, and must lead to a point within its own
+    pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
+    """
+    far = FAR * max(1.0, log_t / FAR * 2)
     seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
     found = follow(mode, 0, seen, far, _TOLERANCE)
     if found.failed or found.triggered.any():
         return Ending(Outcome.transient)
-    fitted = dynamics.margins(found.state) > _FITTED * far
+    fitted = mode.dynamics.margins(found.state) > _FITTED * far
     if not fitted.all():
         return Ending(Outcome.unfitted)
-    return Ending(Outcome.settled, mode, tuple(found.sampled))
+    point = kkt_point(mode, found.state)
+    if point is None or not point.within(mode):
+        return Ending(Outcome.transient)
+    return Ending(Outcome.settled, point, np.array(found.sampled))

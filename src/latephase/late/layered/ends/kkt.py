@@ -16,6 +16,7 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 from latephase.late.layered.mode import LayeredMode
+from latephase.late.pattern import ACTIVE, SLIDING
 
 _STEPS = 50
 _DONE = 1e-14
@@ -46,6 +47,17 @@ class KKTPoint:
     def exponents(self) -> Floats:
         """(1 - mu) / 2: the powers of 1 / ln t by which deviations along the vectors decay."""
         return (1 - self.values) / 2
+
+    def within(self, mode: LayeredMode) -> bool:
+        """Whether it lies in the pattern of its mode, up to rounding, and holds its slides."""
+        if not mode.dynamics.bends:
+            return True
+        a, sizes = mode.dynamics.preactivations(self.state), mode.dynamics.terms(self.state)
+        beyond = np.where(mode.status == ACTIVE, a < -_TIGHT * sizes, a > _TIGHT * sizes)
+        room = mode.rooms @ self.multipliers
+        needed = mode.needs @ self.multipliers
+        held = (needed >= -_TIGHT * room) & (needed <= (1 + _TIGHT) * room)
+        return not (beyond & (mode.status != SLIDING)).any() and bool((held | (room <= 0)).all())
 
     def growing(self, state: Floats, scale: float) -> Floats:
         """Components (e,) of a state along the vectors, in units in which they are constant: over

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from latephase.core import Outcome
 from latephase.core.arrays import Floats
+from latephase.late.layered.dynamics import LayeredDynamics
 from latephase.late.modes.frame import Frame
 from latephase.problem import ShallowReLU
 
 from .ending import Ending
-from .kkt import KKTPoint, kkt_point
+from .kkt import KKTPoint
 
 _APART = 1e-6  # between exponents that are told apart
 _FADED = 1e-9  # of the direction: a deviation no larger than that is rounding
@@ -58,7 +58,7 @@ class LayeredLimit:
     """Where a run that has settled leads.
 
     point: the KKT point of its last mode;  far (F, m, k + 1): its states at late times, scales
-    (F,): their common margins Q, each _SEEN times the last one;  end, log_t: the state at the
+    (F,): their common margins Q, each eight times the one before;  end, log_t: the state at the
     horizon.
     """
 
@@ -72,21 +72,22 @@ class LayeredLimit:
 
     @classmethod
     def of(
-        cls, network: ShallowReLU, ending: Ending, end: Floats, log_t: float
+        cls,
+        dynamics: LayeredDynamics,
+        network: ShallowReLU,
+        ending: Ending,
+        end: Floats,
+        log_t: float,
     ) -> LayeredLimit | None:
         """That of a network trained to the state `end` (m, k + 1) at time t; None of a run that has
-        not settled, and where no KKT point is found."""
-        if ending.outcome is not Outcome.settled or ending.mode is None:
-            return None
-        dynamics, far = ending.mode.dynamics, np.array(ending.far)
-        point = kkt_point(ending.mode, far[-1])
-        if point is None:
+        not settled."""
+        if ending.point is None or ending.far is None:
             return None
         start = np.concatenate([network.parameters, network.output_weights[:, None]], axis=1)
         coordinates = Coordinates.of(dynamics.frame, start)
-        scales = dynamics.margins(far).min(axis=1)
+        scales = dynamics.margins(ending.far).min(axis=1)
         end_scale = float(dynamics.margins(end).min())
-        return cls(coordinates, point, far, scales, end, end_scale, log_t)
+        return cls(coordinates, ending.point, ending.far, scales, end, end_scale, log_t)
 
     @cached_property
     def direction(self) -> Floats:
