@@ -7,12 +7,12 @@ import pytest
 
 from helpers import relative_error
 from latephase.experiments import BEYOND, Bench, Support
-from latephase.experiments.beyond import digits, transition, wider
+from latephase.experiments.beyond import digits, leaky_layers, transition, wider
 
 
 def test_the_studies_go_beyond_the_paper():
     """Ground truth: the issue's list; numbers go on from the certificates."""
-    assert [claim.number for claim in BEYOND] == list(range(11, 23))
+    assert [claim.number for claim in BEYOND] == list(range(11, 24))
     assert {c.key for c in BEYOND[1:4]} == {"transition", "wider", "digits"}
 
 
@@ -40,6 +40,19 @@ def test_decisions():
     assert wider.decide([good] * 30) is Support.SUPPORTED
     assert wider.decide([good] * 20 + [bad] * 10) is Support.NOT_SUPPORTED
     assert wider.decide([good] * 5) is Support.UNDECIDED
+
+
+def test_leaky_layers():
+    """Ground truth: the criterion of claim 23, on made-up exponents; and one run, at slope 0.3."""
+    good = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.2647)
+    bad = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.5)
+    apart = leaky_layers.Decay(0.5, 0, "one role for both neurons", 0.0)
+    assert leaky_layers.decide([good] * 10 + [apart]) is Support.SUPPORTED
+    assert leaky_layers.decide([good] * 10 + [bad]) is Support.NOT_SUPPORTED
+    assert leaky_layers.decide([good] * 9 + [apart]) is Support.UNDECIDED
+    one = leaky_layers.followed(0.3, 1, 0)
+    assert one.end == leaky_layers.SPECIALISED
+    assert leaky_layers.off(one) < 0.01
 
 
 def test_digits_are_scaled_principal_components():
