@@ -27,6 +27,7 @@ from .runs import Limit as Limit
 from .runs import Prediction as Prediction
 from .runs import Run as Run
 from .runs import Stall as Stall
+from .runs import TwoLayerLimit as TwoLayerLimit
 from .runs import compare as compare
 from .runs import ensemble as ensemble
 from .runs import limit as limit

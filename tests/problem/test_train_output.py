@@ -36,7 +36,6 @@ def test_other_than_a_flag_is_refused(value):
 
 
 REFUSING = {
-    "flow": lambda: lp.simulate(NET, lp.Dataset([2.0, 1.0], [1, -1]), lp.GradientFlow()),
     "dtype": lambda: lp.simulate(NET, DATA, GD, dtype="float32", until=10),
     "predict": lambda: lp.predict(NET, DATA, GD),
     "stall": lambda: lp.stall(NET, DATA, GD),

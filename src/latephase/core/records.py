@@ -20,6 +20,11 @@ def _not_given() -> None:
     """Default of the numbers that may come later: a default of the class would hide that."""
 
 
+def _one() -> float:
+    """The exponent of fixed output weights, as a default of the instance."""
+    return 1.0
+
+
 def distance(eps: object, name: str = "eps") -> float:
     """A distance in input units as a float: any real number, NumPy's too.  Raises InputError."""
     number = eps.item() if getattr(eps, "shape", None) == () else eps  # type: ignore[attr-defined]
@@ -103,7 +108,7 @@ class Law:
     limit_boundary: float | None
     constant: float
     offset: float
-    exponent: float = 1.0
+    exponent: float = field(default_factory=_one)
     limit_margin: float | None = field(default_factory=_not_given)
     margin_constant: float | None = field(default_factory=_not_given)
     shares: Floats | None = field(default=None, compare=False)

@@ -10,6 +10,7 @@ from .beyond import (
     cross_check,
     data_plane,
     digits,
+    leaky_layers,
     proved,
     share_of_best,
     transition,
@@ -54,6 +55,7 @@ BEYOND: tuple[Claim, ...] = (
     arithmetic.CLAIM,
     attacks.CLAIM,
     share_of_best.CLAIM,
+    leaky_layers.CLAIM,
 )
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 

@@ -5,7 +5,8 @@
 | exact pieces | two neurons on two points, exponential loss, GD and GF | slide_tolerance |
 | exact pieces of both layers | two neurons on two points, x1 * x2 <= -1, both layers trained | |
 | modes | any network of fixed output weights, GD and GF | tolerance, slide_tolerance |
-| single steps | any network, every other method; GD of both layers | |
+| modes of both layers | any network of trained output weights, GD and GF | as modes |
+| single steps | any network, every other method | |
 | rounded steps | any network, GD, where a dtype is asked for | dtype, accumulate, rounding |
 
 Exact pieces leave some runs before their end (gradient flow with x1 * x2 != -1, long chatter):

@@ -44,8 +44,7 @@ class Problem:
     @property
     def has_late_phase(self) -> bool:
         """Whether it is known how this moves for ever; what has no late phase is stepped."""
-        known = not self.network.train_output or self.has_layered_form
-        return bool(self.method.has_late_phase) and known
+        return bool(self.method.has_late_phase) and self.network.output_bias is None
 
     @property
     def has_closed_form(self) -> bool:
@@ -61,7 +60,7 @@ class Problem:
         relu = network.biases is not None and network.negative_slope == 0.0
         pair = network.train_output and relu and network.m == 2
         exponential = self.loss.name == "exponential"
-        known = pair and exponential and bool(self.method.has_late_phase)
+        known = pair and exponential and self.has_late_phase
         return known and is_two_point(self.data) and self.geometry.gram_sign <= 0
 
     @cached_property

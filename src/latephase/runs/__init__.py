@@ -7,12 +7,14 @@ from .predict import Prediction, predict
 from .run import Run
 from .simulate import simulate
 from .stall import Stall, stall
+from .two_layer_limit import TwoLayerLimit
 
 __all__ = [
     "Limit",
     "Prediction",
     "Run",
     "Stall",
+    "TwoLayerLimit",
     "compare",
     "ensemble",
     "limit",

@@ -25,7 +25,6 @@ _LATE = "1e100"  # where a run is looked at that settled and has no sample after
 
 def pattern_of(run: Run) -> Ints:
     """The pattern at the end of a run of gradient descent or flow.  Raises InputError."""
-    run.problem.refuse_trained_output("the limit of a run")
     if run.outcome is Outcome.overflowed:
         raise InputError("a run that ends", Words(run.outcome.value), "take a smaller step size")
     dtype = run.options.get("dtype")
@@ -52,6 +51,23 @@ def last_sample(run: Run, pattern: Ints) -> tuple[Floats, float]:
             "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
         )
     return theta, log10_t * math.log(10.0)
+
+
+def last_state(run: Run) -> tuple[Floats, float]:
+    """(w_j, b_j, v_j) (m, d + 2) and ln t of the latest sample that was reached, or of the horizon
+    of a run that settled; of one that trains both layers.  Raises InputError."""
+    samples = run.trajectory
+    if run.outcome is Outcome.settled:
+        late = LogTime.parse(_LATE) if run.until is None or run.until.log <= 0 else run.until
+        samples = run.followed([late])
+    theta, log10_t = _latest(samples)
+    if not log10_t > 0:
+        raise InputError(
+            "a run with a sample after t = 1", Words("none"), "raise until, or add `at`"
+        )
+    k = int(np.flatnonzero(samples.log10_t.values == log10_t)[0])
+    outer = samples.output_weights.values[k]
+    return np.concatenate([theta, outer[:, None]], axis=1), log10_t * math.log(10.0)
 
 
 def _in_mode(theta: Floats, pattern: Ints, run: Run) -> bool:

@@ -31,6 +31,7 @@ from .last_mode import kkt_residual, last_sample, length, pattern_of, unfitted
 from .passage.deviation import Deviation
 from .passage.pair_deviation import PairDeviation
 from .run import Run
+from .two_layer_limit import TwoLayerLimit, two_layer_limit
 
 if TYPE_CHECKING:
     from latephase.core.pictures import Figure
@@ -249,7 +250,7 @@ class Limit(Told, Pictured):
 
 
 @public
-def limit(run: Run) -> Limit:
+def limit(run: Run) -> Limit | TwoLayerLimit:
     """What a run converges to, from the mode that it is in at its last sample or, settled, its end.
 
     Parameters
@@ -259,8 +260,9 @@ def limit(run: Run) -> Limit:
 
     Returns
     -------
-    Limit
-        Network, margins, boundary and multipliers of the limit, and how fast it is approached.
+    Limit or TwoLayerLimit
+        Network, margins, boundary and multipliers of the limit, and how fast it is approached; the
+        latter of a run that trains both layers.
 
     Raises
     ------
@@ -275,6 +277,8 @@ def limit(run: Run) -> Limit:
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
+    if run.network.train_output:
+        return two_layer_limit(run)
     pattern, kind = pattern_of(run), run.network
     theta, log_t = last_sample(run, pattern)
     found = mode_limit(pattern, theta, run.data, kind, log_t, run.method.log_step)

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import relative_error
 from latephase.experiments import BEYOND, Bench, Support
-from latephase.experiments.beyond import digits, share_of_best, transition, wider
+from latephase.experiments.beyond import digits, leaky_layers, share_of_best, transition, wider
 
 
 def test_the_studies_go_beyond_the_paper():
@@ -63,6 +63,19 @@ def test_no_run_is_better_than_the_best():
     shares = [one.share for one in found if np.isfinite(one.share)]
     assert shares
     assert max(shares) <= 1 + 1e-12
+
+
+def test_leaky_layers():
+    """Ground truth: the criterion of claim 24, on made-up exponents; and one run, at slope 0.3."""
+    good = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.2647)
+    bad = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.5)
+    apart = leaky_layers.Decay(0.5, 0, "one role for both neurons", 0.0)
+    assert leaky_layers.decide([good] * 10 + [apart]) is Support.SUPPORTED
+    assert leaky_layers.decide([good] * 10 + [bad]) is Support.NOT_SUPPORTED
+    assert leaky_layers.decide([good] * 9 + [apart]) is Support.UNDECIDED
+    one = leaky_layers.followed(0.3, 1, 0)
+    assert one.end == leaky_layers.SPECIALISED
+    assert leaky_layers.off(one) < 0.01
 
 
 def test_digits_are_scaled_principal_components():

@@ -1,4 +1,4 @@
-"""Four engines, one interface: what a record says means the same whoever filled it."""
+"""Engines, one interface: what a record says means the same whoever filled it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from latephase.problem import Problem
 
 PAIR = (lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset([1.0, -1.0], [1, -1]))
 GD = lp.GradientDescent(0.1)
-EXACT, MODES, STEPS = ENGINES
+EXACT, MODES, LAYERED, STEPS = ENGINES
+BOTH = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], train_output=True)
 CASES = {
     "exact pieces": (Problem.of(*PAIR, GD), {}),
     "modes": (Problem.of(*PAIR, GD, "logistic"), {}),
+    "modes of both layers": (Problem.of(BOTH, PAIR[1], GD), {}),
     "single steps": (Problem.of(*PAIR, lp.HeavyBall(0.1)), {}),
     "rounded steps": (Problem.of(*PAIR, GD), {"dtype": "float32"}),
 }
@@ -69,6 +71,7 @@ ASKED: dict[str, Any] = {
 HAVE = {
     "exact pieces": {"slide_tolerance"},
     "modes": {"tolerance", "slide_tolerance"},
+    "modes of both layers": {"tolerance", "slide_tolerance"},
     "single steps": set(),
     "rounded steps": {"dtype", "accumulate", "rounding"},
 }

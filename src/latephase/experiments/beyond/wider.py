@@ -75,7 +75,7 @@ def problem(m: int, n: int, d: int, seed: int, restart: int) -> tuple[ShallowReL
 
 def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Ended:
     """One run of gradient flow to 10^1000, and its limit."""
-    from latephase.runs import limit, simulate
+    from latephase.runs import Limit, limit, simulate
 
     net, data = problem(m, n, d, seed, restart)
     run = simulate(net, data, GradientFlow(), until=UNTIL, at=[UNTIL])
@@ -86,6 +86,7 @@ def run_one(m: int, n: int, d: int, seed: int, restart: int) -> Ended:
         end = limit(run)
     except InputError:
         return Ended(m, n, d, name)
+    assert isinstance(end, Limit)  # of fixed output weights
     constant = float(end.margin_constant) if end.settled and d == 1 else np.nan
     found = (end.settled, end.distance, end.normalised_margin, end.rate, constant)
     return Ended(m, n, d, name, *found)

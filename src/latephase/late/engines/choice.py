@@ -7,12 +7,19 @@ from latephase.late.engine import Engine, Goal
 from latephase.problem import Problem
 
 from .exact_pieces import ExactPieces
+from .layered_modes import LayeredModes
 from .layered_pieces import LayeredPieces
 from .modes import Modes
 from .rounded_steps import RoundedSteps
 from .single_steps import SingleSteps
 
-ENGINES: tuple[Engine, ...] = (ExactPieces(), LayeredPieces(), Modes(), SingleSteps())
+ENGINES: tuple[Engine, ...] = (
+    ExactPieces(),
+    LayeredPieces(),
+    Modes(),
+    LayeredModes(),
+    SingleSteps(),
+)
 """The first one that takes a problem carries it."""
 ARITHMETIC: Engine = RoundedSteps()
 MOST_POINTS, MOST_NEURONS = 20_000, 20_000  # Gram matrices of 3 GB

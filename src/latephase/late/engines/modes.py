@@ -42,7 +42,7 @@ class Modes:
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
         side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
-        with _thousandths(goal.progress) as tell:
+        with thousandths(goal.progress) as tell:
             arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
             found = run_twice(*arguments, tell)
             fine = found.chain
@@ -79,7 +79,7 @@ def _regime(problem: Problem, outcome: Outcome, statuses: Ints) -> Regime | None
 
 
 @contextmanager
-def _thousandths(progress: Progress | None) -> Iterator[Callable[[float], None]]:
+def thousandths(progress: Progress | None) -> Iterator[Callable[[float], None]]:
     """What shares of the way are told to, of which `progress(done, total)` hears where they have
     grown; all is done only when this is left."""
     told = -1

@@ -108,10 +108,12 @@ def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:
     assert law is not None
     assert law.limit_boundary is not None
     kind, found = run.network, []
-    for theta in parameters_of(path):
+    thetas = parameters_of(path)
+    outer = np.broadcast_to(output_weights_of(path, kind), thetas.shape[:2])
+    for theta, v in zip(thetas, outer, strict=True):
         (w, b), zeros = kind.parted(theta), np.zeros(0)
         if np.isfinite(w).all():
             b = kind.biases_or_zeros if b is None else b
-            zeros = zeros_on_line(w[:, 0], b, kind.output_weights, kind.negative_slope)
+            zeros = zeros_on_line(w[:, 0], b, v, kind.negative_slope)
         found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
     return np.array(found)

@@ -113,7 +113,8 @@ def _up_to(run: Run, log_top: float, beyond: Beyond, top: LogTime | None = None)
     """
     slides = run.pattern is None or bool((run.pattern == SLIDING).any())
     chatters = not run.flow and (slides or run.outcome is not Outcome.settled)
-    plain = run.problem.has_late_phase and "dtype" not in run.options
+    plain = run.problem.has_late_phase and not run.network.train_output
+    plain &= "dtype" not in run.options
 
     def steps(count: int) -> Floats:
         if plain:

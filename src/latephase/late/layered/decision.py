@@ -1,0 +1,97 @@
+"""What comes next in a run: a mode to be followed, or ordinary steps of gradient descent."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.chain.kicks import KICKS, Kicks
+from latephase.late.modes.dynamics import Dynamics, lengths
+from latephase.late.modes.filippov import kink_statuses
+from latephase.late.pattern import SLIDING, Statuses
+
+from .chain import LayeredState, LayeredTask
+from .field import speed_of
+from .mode import LayeredMode
+
+_PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
+_CHATTER = 100_000  # steps after which chatter whose kicks do not shrink is averaged
+_CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
+_PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
+
+
+def decide(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, float]:
+    """The mode to follow from here, None where gradient descent must be stepped instead; and how
+    far, relative to the neuron, it may be off for the chatter that a slide leaves out."""
+    return _of_descent(task, at) if task.dynamics.method.discrete else (_of_flow(task, at), 0.0)
+
+
+def _of_flow(task: LayeredTask, at: LayeredState) -> LayeredMode:
+    """The mode by Filippov's rule at the neurons at whose kinks the last one ended."""
+    hidden = task.dynamics.at(at.state)
+    log_pull = task.dynamics.log_pull(task.dynamics.margins(at.state))
+    if at.last is None or at.met is None or at.released_to is None:
+        near = (task.signs == 0) & hidden.alive(task.signs)
+        found = kink_statuses(hidden, hidden.statuses(task.signs), near, log_pull)
+        return LayeredMode.of(task.dynamics, at.state, found)
+    switching = np.asarray(at.met.any(axis=1))[:, None]
+    near = ((at.last == SLIDING) | at.met) & switching
+    found = kink_statuses(hidden, at.last, near, log_pull)
+    found = np.where((found == SLIDING) & (at.released_to >= 0), at.released_to, found)
+    return LayeredMode.of(task.dynamics, at.state, found)
+
+
+def _of_descent(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, float]:
+    """A slide whose chatter is small, else the pattern as a step sees it."""
+    hidden = task.dynamics.at(at.state)
+    a = hidden.preactivations(at.state[:, :-1])
+    kicks, seen = Kicks.of(hidden, at.state[:, :-1], a), hidden.statuses(a)
+    sliding = _sliding(hidden, at, a, kicks)
+    if at.released_to is not None and at.last is not None:
+        released = at.released_to >= 0
+        sliding, seen = sliding & ~released, np.where(released, at.released_to, seen)
+    may_step = at.steps < task.controls.max_steps
+    spent = at.steps >= min(_CHATTER * task.controls.caution, task.controls.max_steps)
+    plain = -math.inf < at.now.log_until(task.until) <= _PLAIN and may_step
+    if sliding.any() and not plain:
+        slide = LayeredMode.of(task.dynamics, at.state, np.where(sliding, SLIDING, seen))
+        off = _chatter(at, kicks, sliding)
+        most = task.controls.slide_tolerance / task.controls.caution
+        if off <= most or spent:
+            begins = sliding if at.last is None else sliding & (at.last != SLIDING)
+            return slide, KICKS * _chatter(at, kicks, begins)
+    mode = LayeredMode.of(task.dynamics, at.state, seen)
+    soon = bool(kicks.crosses_soon(a).any())
+    if may_step and (plain or soon or sliding.any() or _too_rough(task, at, mode)):
+        return None, 0.0
+    return mode, 0.0
+
+
+def _sliding(hidden: Dynamics, at: LayeredState, a: Floats, kicks: Kicks) -> Bools:
+    """Pairs (m, n) within an overshoot of their kink that Filippov's rule holds there."""
+    near, seen = (np.abs(a) <= kicks.overshoot) & hidden.alive(a), hidden.statuses(a)
+    log_pull = hidden.log_pull(hidden.margins(at.state[:, :-1]))
+    if at.last is None or at.met is None:
+        return np.asarray(kink_statuses(hidden, seen, near, log_pull) == SLIDING)
+    on_kinks = (at.last == SLIDING) | at.met
+    near = on_kinks | near
+    asked = (at.met.any(axis=1) | (near & ~on_kinks).any(axis=1))[:, None]
+    found: Statuses = kink_statuses(hidden, seen, near & asked, log_pull)
+    return np.where(asked, found == SLIDING, at.last == SLIDING)
+
+
+def _chatter(at: LayeredState, kicks: Kicks, pairs: Bools) -> float:
+    """The largest kick of some pairs (m, n), as a share of their neurons."""
+    norms = lengths(at.state[:, :-1])[:, None]
+    return float((kicks.kick / np.where(norms > 0, norms, np.inf))[pairs].max(initial=0.0))
+
+
+def _too_rough(task: LayeredTask, at: LayeredState, mode: LayeredMode) -> bool:
+    """Whether a step is still too large for the modified flow to follow the mode."""
+    speed, controls = speed_of(mode), task.controls
+    if speed.log_defect <= math.log(controls.tolerance) - 3 * math.log(controls.caution):
+        return False
+    patient = at.in_a_row >= _PATIENCE * controls.caution or at.steps >= controls.max_steps
+    return not (patient and speed.log_rate < _CALM)

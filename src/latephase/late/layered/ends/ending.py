@@ -1,0 +1,70 @@
+"""How a run ends: the pattern it stands in, whether that lasts for ever, and the far future."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from latephase.core import Outcome
+from latephase.core.arrays import Floats
+from latephase.late.layered.chain import LayeredChain
+from latephase.late.layered.decision import decide
+from latephase.late.layered.mode import LayeredMode
+from latephase.late.layered.segment import follow
+
+from .kkt import KKTPoint, kkt_point
+
+FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
+_TOLERANCE = 1e-10
+_SEEN = 8.0  # between the ln t at which the far future is looked at
+_FITTED = 0.5  # of the largest margin's order, ln t: below it a margin does not grow
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What becomes of a run.
+
+    outcome;  and of a run that has settled: point: the KKT point of its last mode;  far
+    (3, m, k + 1): its states at ln t = FAR / 64, FAR / 8 and FAR.
+    """
+
+    outcome: Outcome
+    point: KKTPoint | None = None
+    far: Floats | None = None
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")  # as in the chain itself
+def ending(chain: LayeredChain) -> Ending:
+    """What becomes of a run beyond its horizon."""
+    at = chain.at
+    if at.outcome is not None:
+        return Ending(at.outcome)
+    if not math.isfinite(at.now.log):  # t = 0 is no end
+        return Ending(Outcome.transient)
+    mode, _ = decide(chain.task, at)
+    if mode is None:
+        return Ending(Outcome.transient)
+    return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
+
+
+def ending_of(mode: LayeredMode, log_t: float) -> Ending:
+    """What becomes of a run in a mode that it is in at time t: settled if the loss tends to 0 and
+    the mode lasts, unfitted if it lasts and the loss does not, else transient.
+
+    The mode is followed on as gradient flow to ln t = 10^6, and must lead to a point within its own
+    pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
+    """
+    far = FAR * max(1.0, log_t / FAR * 2)
+    seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
+    found = follow(mode, 0, seen, far, _TOLERANCE)
+    if found.failed or found.triggered.any():
+        return Ending(Outcome.transient)
+    fitted = mode.dynamics.margins(found.state) > _FITTED * far
+    if not fitted.all():
+        return Ending(Outcome.unfitted)
+    point = kkt_point(mode, found.state)
+    if point is None or not point.within(mode):
+        return Ending(Outcome.transient)
+    return Ending(Outcome.settled, point, np.array(found.sampled))

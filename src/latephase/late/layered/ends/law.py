@@ -1,0 +1,143 @@
+"""The law of a run that trains both layers: exponent, constant and offset, from its KKT point.
+
+The slowest deviation that moves the measured quantity, a zero on the line or the robustness margin,
+sets the exponent.  One that does not to first order may to second, at twice its exponent, and where
+nothing else does, what losses of different sizes leave of the margins, at the exponent 1.  The
+constant of the first order is a slope at the KKT point; the others are read off the far future.
+Source: docs/theory.md, "Every layer trained".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from latephase.core import Law
+from latephase.core.arrays import Floats
+from latephase.late.limits.curve import Curve, margin_or_nan
+from latephase.late.limits.law import margin_law
+from latephase.margin import zeros_on_line
+from latephase.problem import Dataset, ShallowReLU
+
+from .limit import LayeredLimit, extrapolated
+
+_SHARP = 1e-7  # of a quantity: a slope no larger, over a deviation of the length 1, is none
+_SAME = 1e-6  # between exponents that are told apart
+_SEEN = 1e-13  # of a limit: a difference from it no larger is rounding
+
+Measure = Callable[[Floats], float]
+"""A quantity of a network, given as a state (m, d + 2) in the user's coordinates."""
+
+
+def layered_law(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> Law:
+    """The law of a run with this limit: that of its only zero on the line, where there is one; else
+    the margin's, whose numbers are computed when they are asked for.
+
+    network: one of its kind.  Rigour: estimated.
+    """
+
+    def margin(state: Floats) -> float:
+        return margin_or_nan(network.with_parameters(state[:, :-1], state[:, -1]), data)
+
+    limit_boundary = math.nan
+    if network.d == 1 and network.biases is not None:
+        limit_boundary = zero(network, limit.direction)
+    if math.isnan(limit_boundary):
+        numbers = lambda: _margin_numbers(limit, margin, data)  # noqa: E731
+        return Law.later(numbers, limit_boundary=None, shares=limit.shares)
+    found = _power(limit, lambda state: zero(network, state), data)
+    inputs, constant = data.inputs[:, 0], found.constant
+    limit_margin, margin_constant = map(float, margin_law(inputs, limit_boundary, constant))
+    ends = limit_margin, margin_constant, limit.shares
+    return Law(limit_boundary, constant, found.offset, found.exponent, *ends)
+
+
+def zero(network: ShallowReLU, state: Floats) -> float:
+    """The zero of N on the line at a state (m, d + 2), NaN unless it is the only one."""
+    weights, biases = network.parted(state[:, :-1])
+    shifts = np.zeros(len(state)) if biases is None else biases
+    found = zeros_on_line(weights[:, 0], shifts, state[:, -1], network.negative_slope)
+    return float(found[0]) if len(found) == 1 else math.nan
+
+
+def _margin_numbers(limit: LayeredLimit, margin: Measure, data: Dataset) -> dict[str, float]:
+    found = _power(limit, margin, data)
+    return {
+        "limit_margin": found.limit,
+        "margin_constant": 0.0 - found.constant,
+        "constant": found.constant,
+        "offset": found.offset,
+        "exponent": found.exponent,
+    }
+
+
+@dataclass(frozen=True)
+class _Power:
+    """A quantity that comes to `limit` like constant / (ln t + offset)^exponent."""
+
+    limit: float
+    constant: float
+    exponent: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class _Ray(Curve):
+    """A quantity along direction + offset * e, both (m, d + 2)."""
+
+    measure: Measure = margin_or_nan  # type: ignore[assignment]
+
+    def margin(self, e: float) -> float:
+        """It at e >= 0."""
+        return self.measure(self.direction + self.offset * e)
+
+
+def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
+    """How a quantity comes to its limit."""
+    exponents = [one.exponent for one in limit.deviations]
+    first, end, slope = _first_order(limit, measure, data)
+    later = {1.0, *(a + b for a, b in combinations_with_replacement(exponents, 2))}
+    later = {exponent for exponent in later if exponent < min(first, 1.0 + _SAME)}
+    if not later:
+        return _with_offset(limit, measure, end, slope, first)
+    apart = np.array([measure(limit.coordinates(state)) for state in limit.far]) - end
+    if not (apart[-1] * apart[-2] > 0 and abs(apart[-1]) > _SEEN * abs(end)):
+        return _Power(end, slope, min(first, 1.0), math.nan)  # rounding, or about to change sign
+    seen = math.log(apart[-2] / apart[-1]) / math.log(limit.scales[-1] / limit.scales[-2])
+    exponent = min((*later, first), key=lambda power: abs(power - seen))
+    if exponent == first:
+        return _with_offset(limit, measure, end, slope, first)
+    constant = float(extrapolated(apart * limit.scales**exponent))
+    return _with_offset(limit, measure, end, constant, exponent)
+
+
+def _first_order(
+    limit: LayeredLimit, measure: Measure, data: Dataset
+) -> tuple[float, float, float]:
+    """The smallest exponent of a deviation that moves a quantity to first order, inf without one;
+    its limit, and how far."""
+    end, size = measure(limit.direction), float(np.abs(data.inputs).max())
+    for one in limit.deviations:
+        ray = _Ray(limit.direction, one.along, None, data, measure)  # type: ignore[arg-type]
+        slope, error = ray.slope
+        if abs(slope) > error + _SHARP * size * float(np.linalg.norm(one.along)):
+            return one.exponent, ray.start, slope
+    return math.inf, end, 0.0
+
+
+def _with_offset(
+    limit: LayeredLimit, measure: Measure, end: float, constant: float, exponent: float
+) -> _Power:
+    """The law that meets the run at its horizon, where it is on its side of the limit: corrections
+    are of relative order (ln t)^-exponent, so that no one offset is right for ever."""
+    offset = limit.end_scale - limit.log_t
+    apart = measure(limit.coordinates(limit.end)) - end
+    if apart * constant > 0:
+        with np.errstate(over="ignore"):
+            met = float(np.float64(constant / apart) ** (1 / exponent)) - limit.log_t
+        offset = met if math.isfinite(met) else offset
+    return _Power(end, constant, exponent, offset if constant else math.nan)

@@ -1,0 +1,215 @@
+"""The field of a mode in ln t: gradient flow, or gradient descent's modified flow of order two.
+
+With w_i the pull of point i, f = sum_i w_i grad q_i and Hessians H_i of the margins, a step of
+gradient descent, p <- p + f, is followed up to O(w^4) by the flow
+
+    p' = f - f'f / 2 + f'f'f / 3 + f''(f, f) / 12                     (backward error analysis)
+    f'g = sum_i w_i [ -a_i <grad q_i, g> grad q_i + H_i g ]
+    f''(g, g) = sum_i w_i [ (b_i c_i^2 - a_i <g, H_i g>) grad q_i - 2 a_i c_i H_i g ]
+
+where c_i = <grad q_i, g>, and a = -w'/w and b = w''/w are the slopes of the loss (1 of the
+exponential one); third derivatives of margins vanish.  The variable is s = ln(1 + t / c), t counted
+from the entry into the mode and c a time of the mode itself, as in `late/modes/modified.py`.
+Source: docs/theory.md, "Every layer trained"; [hairer2006].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from latephase.core.arrays import Floats
+
+from .mode import LayeredMode
+
+LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
+_TOGETHER = 8.0  # between the logarithms of pulls that hold one another
+_NOTHING = 1e-17  # of the field: what is not worth its work
+
+
+class Speed(NamedTuple):
+    """How fast a mode moves at entry, as natural logarithms: log_rate, of the largest relaxation
+    rate (1 / step);  log_move, of the fastest change of a margin, or of a neuron in its own units,
+    per step."""
+
+    log_rate: float
+    log_move: float
+
+    @property
+    def log_defect(self) -> float:
+        """What the modified flow of order 2 leaves out of a step, up to a constant."""
+        return self.log_move + 2 * self.log_rate
+
+
+class _Forms(NamedTuple):
+    """The margins' forms at coordinates (D, S): c (M, r, S), v (M, S), A (M, L, S), q (L, S)."""
+
+    c: Floats
+    v: Floats
+    a: Floats
+    q: Floats
+
+
+@dataclass(frozen=True)
+class LayeredField:
+    """The field of a mode at coordinates (D, S), S of them at once: d y / d s (D, S).
+
+    order: 0 (gradient flow) or 2;  log_origin: ln c;  clocks (L,): the s at which the clock of a
+    point stands still.  Points that the active neurons cannot fit come to rest against one another
+    while the others go on, and pull ever more strongly against ever less: what holds them does so
+    just as well, up to the inverse of that pull, by a clock that was stopped.
+    """
+
+    mode: LayeredMode
+    order: int
+    log_origin: float
+    clocks: Floats
+
+    @classmethod
+    def of(cls, mode: LayeredMode, order: int) -> LayeredField:
+        """The field on the mode's own time scale."""
+        never = np.full(len(mode.live), np.inf)
+        return cls(mode, order, -speed_of(mode).log_rate, never)
+
+    def with_rest(self, s: float, y: Floats, cap: float) -> LayeredField:
+        """The field with the clocks of points stopped that pull for long and get nowhere: by e^cap
+        one of them, and by no more than e^8 less the others, which stop together."""
+        at = self._forms(y[:, None])
+        log = self.log_pulls(np.array([s]), at.q)[:, 0]
+        if self.clocks.size == 0 or log.max() < cap / 2:
+            return self
+        sizes = np.einsum("m,mlr->l", at.v[:, 0] ** 2, self.mode.forms**2) + (
+            at.a[..., 0] ** 2
+        ).sum(axis=0)
+        with np.errstate(divide="ignore"):
+            log = np.where(np.isinf(self.clocks), log + np.log(sizes), -np.inf)
+        if log.max() < cap:
+            return self
+        return replace(self, clocks=np.where(log > cap - _TOGETHER, s, self.clocks))
+
+    def __call__(self, s: Floats, y: Floats) -> Floats:
+        """d y / d s (D, S) at times s (S,)."""
+        at = self._forms(y)
+        w, slope, bend = self._pulls(s, at.q)
+        pulled = self._sums(w)
+        first = self._combined(at, w, pulled)
+        back = np.exp(np.minimum(-s - self.log_origin, LARGEST))  # 1 / (t + c)
+        if self.order == 0 or float((back * w).max(initial=0.0)) < _NOTHING:
+            return first
+        turned, toward, second = self._derivative(at, w, slope, pulled, first)
+        *_, third = self._derivative(at, w, slope, pulled, second)
+        _, fv = self.mode.parted(first)
+        twist = bend * toward**2 - 2 * slope * np.einsum("ms,mls->ls", fv, turned)
+        curved = self._combined(at, w * twist)
+        curved += self._turned(-2 * slope * w * toward, turned, fv)
+        return np.asarray(first - back / 2 * second + back**2 * (third / 3 + curved / 12))
+
+    def jacobian(self, s: float, y: Floats) -> Floats:
+        """Its Jacobian (D, D), symmetric; of order 2 that of what is left near balance."""
+        at = self._forms(y[:, None])
+        w, slope, _ = self._pulls(np.array([s]), at.q)
+        (count, _, width), size = self.mode.forms.shape, len(y)
+        gradients = np.empty((size, len(w)))
+        turned = at.v[:, 0, None, None] * self._columns.reshape(count, width, -1)
+        gradients[:-count], gradients[-count:] = turned.reshape(-1, len(w)), at.a[..., 0]
+        result = -(gradients * (w * slope)[:, 0]) @ gradients.T
+        pulled, neurons = self._sums(w)[..., 0], np.arange(count)[:, None]
+        hidden, outer = neurons * width + np.arange(width), size - count + neurons
+        result[hidden, outer] += pulled
+        result[outer, hidden] += pulled
+        back = math.exp(min(-s - self.log_origin, LARGEST))
+        if self.order and back * np.abs(w).max(initial=0.0) > _NOTHING:
+            step = back * result
+            result = result - result @ step / 2 + result @ step @ step / 3
+        return result
+
+    def log_pulls(self, s: Floats, q: Floats) -> Floats:
+        """ln((t + c) w) (L, S) at margins (L, S)."""
+        clock = np.minimum(s, self.clocks[:, None])
+        return np.asarray(self.mode.dynamics.log_pull(q) + (clock + self.log_origin))
+
+    def rounding(self, s: float, y: Floats) -> tuple[float, float]:
+        """What rounding leaves in a move, in ulp of the coordinates: of margins in the pulls; and,
+        times its length, of pulls that hold one another."""
+        at = self._forms(y[:, None])
+        log = np.minimum(self.log_pulls(np.array([s]), at.q)[:, 0], LARGEST)
+        pulls = float(np.exp(2 * log).sum())
+        return float(np.abs(at.q).max()), math.sqrt(pulls * self._squares)
+
+    @cached_property
+    def _squares(self) -> float:
+        return float((self.mode.forms**2).sum())
+
+    @cached_property
+    def _columns(self) -> Floats:
+        """G_ji as columns, (M r, L)."""
+        return np.ascontiguousarray(self.mode.forms.swapaxes(1, 2)).reshape(
+            -1, self.mode.forms.shape[1]
+        )
+
+    def _sums(self, weights: Floats) -> Floats:
+        """sum_i weights_i G_ji (M, r, S) for weights (L, S)."""
+        count, _, width = self.mode.forms.shape
+        return (self._columns @ weights).reshape(count, width, -1)
+
+    def _forms(self, y: Floats) -> _Forms:
+        c, v = self.mode.parted(y)
+        a = self.mode.forms @ c
+        return _Forms(c, v, a, np.einsum("ms,mls->ls", v, a))
+
+    def _pulls(self, s: Floats, q: Floats) -> tuple[Floats, Floats, Floats]:
+        """(t + c) w, -w'/w and w''/w at the live points, (L, S) each."""
+        w = np.exp(np.minimum(self.log_pulls(s, q), LARGEST))
+        return w, *self.mode.dynamics.loss.slopes(q)
+
+    def _combined(self, at: _Forms, weights: Floats, sums: Floats | None = None) -> Floats:
+        """sum_i weights_i grad q_i (D, S)."""
+        sums = self._sums(weights) if sums is None else sums
+        hidden = at.v[:, None] * sums
+        outer = np.einsum("mls,ls->ms", at.a, weights)
+        return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
+
+    def _turned(self, weights: Floats, turned: Floats, gv: Floats) -> Floats:
+        """sum_i weights_i H_i g (D, S); turned (M, L, S): <G_ji, g_j>;  gv (M, S)."""
+        hidden = gv[:, None] * self._sums(weights)
+        outer = np.einsum("mls,ls->ms", turned, weights)
+        return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
+
+    def _derivative(
+        self, at: _Forms, w: Floats, slope: Floats, pulled: Floats, g: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """<G_ji, g_j> (M, L, S), <grad q_i, g> (L, S) and f'g (D, S)."""
+        gc, gv = self.mode.parted(g)
+        turned = self.mode.forms @ gc
+        toward = np.einsum("ms,mls->ls", at.v, turned) + np.einsum("ms,mls->ls", gv, at.a)
+        result = self._combined(at, -w * slope * toward)
+        hidden = gv[:, None] * pulled
+        outer = np.einsum("mls,ls->ms", turned, w)
+        result += np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
+        return turned, toward, result
+
+
+def speed_of(mode: LayeredMode) -> Speed:
+    """The speed of a mode at its entry; (-inf, -inf) at rest."""
+    if mode.live.size == 0:
+        return Speed(-math.inf, -math.inf)
+    c, v = mode.parted(mode.start)
+    a = np.einsum("mlr,mr->ml", mode.forms, c)
+    q = v @ a
+    log = mode.dynamics.log_pull(q)
+    top = float(log.max())
+    w = np.exp(log - top)
+    sums = np.einsum("mlr,l->mr", mode.forms, w)
+    gram = np.einsum("m,mlr,mhr->lh", v**2, mode.forms, mode.forms) + a.T @ a
+    sizes = np.hypot(np.linalg.norm(c, axis=1), np.abs(v))
+    moves = np.hypot(np.linalg.norm(sums, axis=1) * np.abs(v), np.abs(a @ w))
+    own = float((moves / np.where(sizes > 0, sizes, np.inf)).max())
+    rate = max((np.abs(gram) @ w).max(), np.linalg.norm(sums, axis=1).max())
+    move = max(np.abs(gram @ w).max(), own)
+    if not (rate > 0 and move > 0):
+        return Speed(-math.inf, -math.inf)
+    return Speed(top + math.log(rate), top + math.log(move))

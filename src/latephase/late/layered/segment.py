@@ -1,0 +1,275 @@
+"""A segment: one mode followed by a stiff solver until a guard breaks, or to a given time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from dataclasses import field as given
+
+import numpy as np
+
+from latephase.core.arrays import Bools, Floats
+from latephase.late.pattern import Statuses
+
+from .field import LayeredField
+from .guards import LayeredGuards
+from .mode import LayeredMode
+from .radau import NODES, Spectrum, Stages, stages
+
+_RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
+AT_REST = 12.0  # ln of the pull at which points that get nowhere are at rest
+_MOST_STEPS = 3_000
+_NOISE = 32 * 2.0**-52  # of a margin, what rounding leaves in the pull of its point
+_SMALLEST_LOG = -1e6
+_QUICK = 0.2  # contraction below which functional iteration is as good as Newton's
+_FRESH = 1e-3  # and one of Newton's below which its Jacobian is kept
+_SMALLEST = 1e-13  # of a step, in s
+_FIRST = 0.3  # step, in s: a mode relaxes in a time of 1
+_GROWTH = 3.0  # of steps, at most: beyond it the last one is no guess of the next
+_SHORTENED, _EASED = 0.4, 1.2  # of a step that was not found, and of the longest one from there on
+_SHRUNK = 1e-8  # of its size at entry: a neuron on its way to 0 is not followed below it
+_REFINED = 4  # steps by which a root is found
+_LOOSER, _MOST_LOOSE = 100.0, 2  # times the tolerance, where rounding keeps a solver from it
+
+
+@dataclass(frozen=True)
+class LayeredSegment:
+    """What became of a mode.
+
+    log_time: ln of the time since entry, state (m, k + 1) there;  sampled: states at the samples
+    passed;  triggered, released_to: as in `late/modes`;  failed: the solver gave up;  work: steps.
+    """
+
+    log_time: float
+    state: Floats
+    sampled: list[Floats]
+    triggered: Bools
+    released_to: Statuses
+    failed: bool
+    work: int
+
+
+def follow(
+    mode: LayeredMode,
+    order: int,
+    log_times: Floats,
+    log_end: float,
+    tolerance: float,
+    loose: Floats | None = None,
+    cap: float = AT_REST,
+) -> LayeredSegment:
+    """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
+
+    order: of the modified flow;  loose (m, n): slack of the guards;  cap: ln of the pull at
+    which points that get nowhere are at rest.
+    """
+    nothing = np.zeros(mode.status.shape)
+    field = LayeredField.of(mode, order)
+    if not math.isfinite(field.log_origin):  # nothing moves, for ever
+        still = [mode.state] * len(log_times)
+        never = np.full(mode.status.shape, -1)
+        return LayeredSegment(log_end, mode.state, still, nothing > 0, never, False, 0)
+    guards = LayeredGuards.of(mode, nothing if loose is None else loose, tolerance)
+    return _Follower(mode, field, guards, log_times, log_end, tolerance, cap).run()
+
+
+@dataclass
+class _Follower:
+    """The solver on its way: at s = ln(1 + t / c) and coordinates y (D,)."""
+
+    mode: LayeredMode
+    field: LayeredField
+    guards: LayeredGuards
+    log_times: Floats
+    log_end: float
+    tolerance: float
+    cap: float
+    s: float = 0.0
+    y: Floats = given(init=False)
+    sampled: list[Floats] = given(default_factory=list)
+    spectrum: Spectrum | None = None
+    stale: bool = True
+    most: float = math.inf
+    work: int = 0
+
+    def __post_init__(self) -> None:
+        self.y = self.mode.start.copy()
+        self.least = np.zeros(len(self.y))
+        self.least = _SHRUNK * self._units()
+        self.units, self.noise = self._units(), self.field.rounding(0.0, self.y)
+
+    def run(self) -> LayeredSegment:
+        """Step until something ends the segment."""
+        end, h, loose, last = self._at(self.log_end), _FIRST, 0, None
+        while self.s < end:
+            if self.work > _MOST_STEPS:
+                return self._ended(failed=True)
+            step = self._advance(min(h, self.most, end - self.s), last, beyond=True)
+            if step is None:  # rounding keeps the solver from its tolerance
+                if loose == _MOST_LOOSE:
+                    return self._ended(failed=True)
+                self.tolerance, loose, h = self.tolerance * _LOOSER, loose + 1, 0.01
+                continue
+            h = step.h * min(max(0.9 * max(step.error, 1e-12) ** (-1 / 6), 0.2), _GROWTH)
+            self.most *= _EASED
+            below = self.guards(self.y[:, None] + step.moves) < 0
+            if below.any():
+                met = self._up_to_guard(step, below)
+                if met is not None:
+                    return met
+                continue
+            self._sample(step, self.s + step.h)
+            self._move(step)
+            last = step
+        return self._ended()
+
+    def _move(self, step: Stages) -> None:
+        self.s, self.y = self.s + step.h, self.y + step.moves[:, -1]
+        self.field = self.field.with_rest(self.s, self.y, self.cap)
+        self.noise = self.field.rounding(self.s, self.y)
+        self.units, self.stale = self._units(), True
+
+    def _advance(
+        self, h: float, like: Stages | None = None, *, beyond: bool = False
+    ) -> Stages | None:
+        """A step of at most h that is good enough; None if there is none.
+
+        like: the step whose polynomial is the first guess, of which this one is a part, or that it
+        goes `beyond`.
+        """
+        while h > _SMALLEST or like is not None:
+            self.work += 1
+            step = self._tried(h, None if like is None else _guess(like, h, beyond))
+            if step.error <= 1 or (like is not None and not beyond and step.error < math.inf):
+                return step
+            like = like if beyond else None
+            if step.error == math.inf:
+                h *= _SHORTENED
+                self.most = h
+            else:
+                h *= max(0.9 * step.error ** (-1 / 6), 0.1)
+        return None
+
+    def _tried(self, h: float, guess: Floats | None) -> Stages:
+        """The stages of a step, by the cheaper iteration that finds them."""
+        of_margins, of_pulls = self.noise
+        noise = _NOISE * (of_margins + h * of_pulls)
+        given = (self.field, self.s, self.y, h, self.units, max(self.tolerance, noise))
+        if self.spectrum is None:
+            step = stages(*given, None, guess, noise)
+            if step.error < math.inf:
+                return step
+        elif not self.stale or guess is None:
+            step = stages(*given, self.spectrum, guess, noise)
+            if step.error < math.inf:
+                return step
+        if self.spectrum is None or self.stale:
+            self.spectrum = Spectrum.of(self.field.jacobian(self.s, self.y))
+            self.stale = False
+        return stages(*given, self.spectrum, guess, noise)
+
+    def _up_to_guard(self, step: Stages, below: Bools) -> LayeredSegment | None:
+        """The segment up to where a guard falls below 0 in a step.
+
+        Gradient descent notices at its next step only: None, and the run goes on, if the guard has
+        risen again by then.  Where steps are not told apart, and on slides, it ends there and then.
+        """
+        first = int(np.argmax(below.any(axis=0)))
+        some = below[:, first]
+        low, high = (0.0 if first == 0 else NODES[first - 1]), float(NODES[first])
+        share = self._root(step, some, low, high)
+        s = self.s + share * step.h
+        waits = self.mode.dynamics.method.discrete and not self.mode.sliding
+        if waits and self._log_time(s) < _RESOLVED:
+            whole = max(math.ceil(math.exp(self._log_time(s)) - 1e-9), 1)
+            return self._on_to(self._at(math.log(whole)), some)
+        part = self._refined(step, some, share * step.h)
+        self._sample(step, self.s + part.h)
+        self._move(part)
+        return self._ended(some)
+
+    def _root(self, step: Stages, some: Bools, low: float, high: float) -> float:
+        """The share of a step at which the least of some guards falls below 0, by collocation."""
+        from scipy.optimize import brentq
+
+        def least(share: float) -> float:
+            y = self.y[:, None] + step.along(np.array([share]))
+            return float(self.guards(y)[some].min())
+
+        if least(low) <= 0:
+            return low
+        return float(brentq(least, low, high, xtol=1e-14)) if least(high) < 0 else high
+
+    def _refined(self, step: Stages, some: Bools, h: float) -> Stages:
+        """The step that ends where some guards fall below 0, to full order: by secants."""
+        part, before = step, (0.0, float(self.guards(self.y[:, None])[some].min()))
+        for _ in range(_REFINED):
+            found = self._advance(max(h, _SMALLEST), step)
+            if found is None or found.h != max(h, _SMALLEST):
+                return part if found is None else found
+            part = found
+            value = float(self.guards(self.y[:, None] + part.moves[:, -1:])[some].min())
+            if part.h == before[0] or value == before[1]:
+                break
+            shift = -value * (part.h - before[0]) / (value - before[1])
+            if abs(shift) < 1e-15 + 1e-14 * h or not 0 < part.h + shift < 1.5 * step.h:
+                break
+            before, h = (part.h, value), part.h + shift
+        return part
+
+    def _on_to(self, s: float, some: Bools) -> LayeredSegment | None:
+        """On in the same mode up to s, whatever the guards say on the way."""
+        while self.s < min(s, self._at(self.log_end)):
+            step = self._advance(min(s, self._at(self.log_end)) - self.s)
+            if step is None:
+                return self._ended(failed=True)
+            self._sample(step, self.s + step.h)
+            self._move(step)
+        values = self.guards(self.y[:, None])[:, 0]
+        return self._ended(some) if (values < 0).any() else None
+
+    def _sample(self, step: Stages, s: float) -> None:
+        """Record the samples up to s within a step, by steps of their own."""
+        while len(self.sampled) < len(self.log_times):
+            at = self._at(self.log_times[len(self.sampled)])
+            if at > s:
+                return
+            part = self._advance(max(at - self.s, _SMALLEST), step) if at < s else step
+            part = part or step
+            share = np.array([(at - self.s) / step.h])
+            moved = part.moves[:, -1] if part.h == at - self.s else step.along(share)[:, 0]
+            self.sampled.append(self.mode.parameters(self.y + moved))
+
+    def _units(self) -> Floats:
+        """Sizes (D,) of the coordinates of each neuron, that tolerances are relative to."""
+        c, v = self.mode.parted(self.y)
+        hidden, outer = np.linalg.norm(c, axis=1), np.abs(v)
+        sizes = np.maximum(hidden, 1e-3 * outer), np.maximum(outer, 1e-3 * hidden)
+        units = np.concatenate([np.repeat(sizes[0], c.shape[1]), sizes[1]])
+        return np.asarray(np.maximum(np.where(units > 0, units, 1.0), self.least))
+
+    def _at(self, log_time: float) -> float:
+        """The solver's variable at a time since entry."""
+        return float(np.logaddexp(log_time - self.field.log_origin, 0.0))
+
+    def _log_time(self, s: float) -> float:
+        """ln of the time since entry at the solver's variable s."""
+        if s <= 0:
+            return _SMALLEST_LOG
+        return self.field.log_origin + s + math.log(-math.expm1(-s))
+
+    def _ended(self, some: Bools | None = None, *, failed: bool = False) -> LayeredSegment:
+        shape = self.mode.status.shape
+        met = np.zeros(shape, bool) if some is None else self.guards.triggered(self.y, some)
+        released = self.guards.released_to(self.y, met)
+        reached = some is None and not failed
+        log_time = self.log_end if reached else self._log_time(self.s)
+        state = self.mode.parameters(self.y)
+        return LayeredSegment(log_time, state, self.sampled, met, released, failed, self.work)
+
+
+def _guess(like: Stages, h: float, beyond: bool) -> Floats:
+    """Moves (D, 5) of a step h by the polynomial of another one."""
+    if not beyond:
+        return like.along(h * NODES / like.h)
+    return np.asarray(like.along(1 + h * NODES / like.h) - like.moves[:, -1:])

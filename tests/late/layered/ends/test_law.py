@@ -1,0 +1,138 @@
+"""Limits and laws of networks that train both layers, against closed forms and against runs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import latephase as lp
+from helpers import norm_error, relative_error
+from latephase.late.engine import Goal
+from latephase.late.engines.choice import engine_for
+from latephase.late.layered.chain import LayeredControls, begun
+from latephase.late.layered.dynamics import LayeredDynamics
+from latephase.late.layered.ends.ending import ending
+from latephase.late.layered.ends.limit import LayeredLimit
+from latephase.problem import Problem
+
+PAIR = lp.Dataset([1.0, -1.0], [1, -1])
+METHODS = {"gd": lp.GradientDescent(0.1), "gf": lp.GradientFlow()}
+LATE = ["1e300", "1e1000", "1e10000"]
+LATEST = ["1e1000", "1e10000", "1e100000"]
+
+
+def pair(slope: float = 0.0) -> lp.ShallowReLU:
+    return lp.ShallowReLU(
+        [0.7, -0.4], [0.1, 0.2], [0.9, -1.1], train_output=True, negative_slope=slope
+    )
+
+
+def limit_of(network: lp.ShallowReLU, data: lp.Dataset) -> LayeredLimit:
+    """The limit of its gradient flow, from t = 10^100 on."""
+    problem = Problem.of(network, data, lp.GradientFlow())
+    start = np.column_stack([network.parameters, network.output_weights])
+    controls, until = LayeredControls(1e-10, 1e-4, 1), lp.LogTime.parse("1e100")
+    chain = begun(LayeredDynamics.of(problem), start, [], until, controls).run()
+    end, dynamics = ending(chain), chain.task.dynamics
+    found = LayeredLimit.of(dynamics, network, end, chain.at.state, chain.at.now.log)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_constant_of_specialised_neurons(method):
+    """Ground truth: C = (a21 - a12) / 2^(5/4) of the wrong sides, which stay where they are."""
+    run = lp.simulate(pair(), PAIR, METHODS[method], until="1e1000", at=LATE[:2])
+    last = run.trajectory.isel(time=-1)
+    wrong = [float(last.weights[j, 0]) * x + float(last.biases[j]) for j, x in ((0, -1), (1, 1))]
+    assert relative_error(abs(run.law.constant), abs(wrong[0] - wrong[1]) / 2**1.25) < 1e-8
+    assert run.law.exponent == 0.5
+    assert run.law.margin_constant == abs(run.law.constant)
+    assert run.law.shares.sum() == pytest.approx(1.0)
+    # The law meets the run at its horizon, and before it up to what it leaves out, 1 / sqrt(ln t).
+    off = [float(x) for x in run.trajectory.boundary]
+    logs = run.trajectory.log10_t.values * math.log(10)
+    said = run.law.constant / (logs + run.law.offset) ** 0.5
+    assert relative_error(said[1], off[1]) < 1e-9
+    assert relative_error(said[0], off[0]) < 0.03
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.5])
+def test_the_exponent_of_leaky_neurons(slope):
+    """Ground truth: mu = 4 s^2 / (4 s^2 + 2 (1 - s^2)^2), by hand; and the run itself, whose
+    boundary falls by that power between two late times."""
+    run = lp.simulate(pair(slope), PAIR, lp.GradientFlow(), until="1e10000", at=LATE)
+    mu = 4 * slope**2 / (4 * slope**2 + 2 * (1 - slope**2) ** 2)
+    assert relative_error(run.law.exponent, (1 - mu) / 2) < 1e-9
+    x, logs = run.trajectory.boundary.values[1:], run.trajectory.log10_t.values[1:]
+    measured = math.log(x[0] / x[1]) / math.log(logs[1] / logs[0])
+    assert relative_error(measured, (1 - mu) / 2) < 0.01
+    assert (
+        relative_error(x[1] * (logs[1] * math.log(10)) ** run.law.exponent, run.law.constant) < 0.01
+    )
+
+
+def leaky(seed: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
+    """Six leaky neurons on five points of the plane, of a run that settles before t = 10^100."""
+    rng = np.random.default_rng(seed)
+    data = lp.Dataset(rng.normal(size=(5, 2)), [1, -1, 1, -1, 1])
+    parts = 0.7 * rng.normal(size=(6, 2)), 0.7 * rng.normal(size=6), 0.7 * rng.normal(size=6)
+    return lp.ShallowReLU(*parts, train_output=True, negative_slope=0.5), data
+
+
+@pytest.mark.parametrize("seed", [18, 36])
+def test_a_kkt_point_against_another_optimiser(seed):
+    """Ground truth: SciPy's SLSQP on min |p|^2 / 2 subject to y N(x) >= 1, by the definition, from
+    a run at t = 10^100; the residual of `margin.kkt_residual` does not apply to two layers."""
+    net, data = leaky(seed)
+    found = limit_of(net, data)
+    shape, slope = found.direction.shape, net.negative_slope
+
+    def margins(p: np.ndarray) -> np.ndarray:
+        q = p.reshape(shape)
+        a = q[:, :2] @ data.inputs.T + q[:, 2:3]
+        return data.labels * (q[:, 3] @ np.where(a > 0, a, slope * a))
+
+    late = found.coordinates(found.far[-1]).ravel()
+    best = minimize(
+        lambda p: p @ p / 2,
+        late / math.sqrt(margins(late).min()),
+        jac=lambda p: p,
+        constraints={"type": "ineq", "fun": lambda p: margins(p) - 1},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert found.point.residual < 1e-12
+    assert margins(found.direction.ravel()).min() > 1 - 1e-9
+    assert (found.point.multipliers >= 0).all()
+    lengths = np.linalg.norm(found.direction), np.linalg.norm(best.x)
+    assert relative_error(lengths[0], lengths[1]) < 1e-6
+
+
+def test_a_law_of_the_margin_against_a_later_run():
+    """Ground truth: the run at later times: what is left of its margin falls by the power said."""
+    data = lp.Dataset([[1.0, 0.2], [0.3, 1.1], [-1.0, -0.7]], [1, 1, -1])
+    net = lp.ShallowReLU([[0.4, 0.3], [-0.5, -0.2]], [0.3, 0.2], [0.8, -1.0], train_output=True)
+    run = lp.simulate(net, data, lp.GradientFlow(), until="1e100000", at=LATEST)
+    left = run.law.limit_margin - run.trajectory.robustness_margin.values
+    logs = run.trajectory.log10_t.values * math.log(10)
+    measured = np.log(left[0] / left[2]) / np.log(logs[2] / logs[0])
+    assert abs(measured - run.law.exponent) < 0.05
+    said = run.law.margin_constant / (logs[1:] + run.law.offset) ** run.law.exponent
+    assert relative_error(said[1], left[2]) < 1e-6
+    assert relative_error(said[0], left[1]) < 0.1
+
+
+def test_what_does_not_settle_has_no_law():
+    """Ground truth: all neurons are dead, or a point has no neuron: the loss stays positive."""
+    dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], [1.0, -1.0], train_output=True)
+    for net in (dead, lp.ShallowReLU([1.0, 1.0], [0.1, 0.2], [1.0, -1.0], train_output=True)):
+        problem = Problem.of(net, PAIR, lp.GradientFlow())
+        goal = Goal(until=lp.LogTime.parse("1e100"))
+        found = engine_for(problem, goal).run(problem, [lp.LogTime.parse("1e100")], goal)
+        assert found.outcome is lp.Outcome.unfitted
+        assert found.law is None
+    path = found.parameters[0]
+    assert norm_error(path[1:], path[1:]) == 0.0
