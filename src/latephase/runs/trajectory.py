@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import LogTime, Rigour
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Floats, Ints
 from latephase.late.pair.observe import PairSamples
 from latephase.problem import Dataset, ShallowReLU
 from latephase.store.provenance import provenance
@@ -120,12 +120,14 @@ def network_of(sample: Mapping[Any, Any], network: ShallowReLU) -> ShallowReLU:
     return network.with_parameters(parameters_of(sample), output_weights_of(sample, network), last)
 
 
-def networks_of(samples: Mapping[Any, Any], network: ShallowReLU) -> list[ShallowReLU]:
-    """Those that samples (S, ...) have."""
+def networks_of(
+    samples: Mapping[Any, Any], network: ShallowReLU, places: Ints | None = None
+) -> list[ShallowReLU]:
+    """Those that samples (S, ...) have, all or at some places."""
     names = ("weights", "biases", "output_weights", "output_bias")
     parts = {name: np.asarray(samples[name]) for name in names if name in samples}
-    count = len(parts["weights"])
-    each = ({name: part[k] for name, part in parts.items()} for k in range(count))
+    chosen = range(len(parts["weights"])) if places is None else places
+    each = ({name: part[k] for name, part in parts.items()} for k in chosen)
     return [network_of(one, network) for one in each]
 
 

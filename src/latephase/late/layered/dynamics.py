@@ -35,13 +35,13 @@ class LayeredDynamics:
 
     def at(self, state: Floats) -> Dynamics:
         """The dynamics of the hidden layer at the output weights of a state (m, k + 1)."""
-        return replace(self.hidden, output_weights=state[:, -1].copy(), _neurons={})
+        return replace(self.hidden, output_weights=state[:, -1].copy(), modes={}, _last={})
 
     @cached_property
     def unit(self) -> Dynamics:
-        """That at output weights of 1: a neuron's modes do not depend on its own, but for a sign.
-        It remembers the last mode of each neuron."""
-        return replace(self.hidden, output_weights=np.ones(self.hidden.signs.shape[0]), _neurons={})
+        """That at output weights of 1: a neuron's modes do not depend on its own, but for a sign."""
+        ones = np.ones(self.hidden.signs.shape[0])
+        return replace(self.hidden, output_weights=ones, modes={}, _last={})
 
     @property
     def frame(self) -> Frame:

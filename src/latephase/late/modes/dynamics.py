@@ -151,6 +151,11 @@ class Dynamics:
         """v_j y_i (m, n): the way in which point i pulls neuron j when it is active there."""
         return np.outer(self.output_weights, self.labels)
 
+    def neuron(self, j: int, status: Statuses, resting: Bools) -> Neuron:
+        """Neuron j in a mode of statuses (n,) with points at rest (n,)."""
+        kind = self.slope, self.kinks
+        return Neuron.of(self.frame, self.signs[j], status, resting, *kind)
+
     def gradients(self, status: Statuses, resting: Bools) -> Gradients:
         """The gradients of margins with statuses (m, n) and points at rest (n,), made from the last
         ones asked for: most modes differ in one neuron."""
@@ -167,8 +172,7 @@ class Dynamics:
             neurons.pop(j, None)
             g[j] = serving[j] * self.points.T
             if slides[j].any():
-                told = self.frame, self.signs[j], status[j], resting, self.slope, self.kinks
-                neurons[j] = Neuron.of(*told)
+                neurons[j] = self.neuron(j, status[j], resting)
                 g[j] = neurons[j].gradients
         self._last["gradients"] = found = Gradients(status, resting, g, neurons)
         return found

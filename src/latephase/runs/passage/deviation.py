@@ -107,13 +107,11 @@ def zeros_off(path: Mapping[Any, Any], run: Run, law: Law | None) -> Floats:
     """Distance (S,) of the farthest zero on the line from law.limit_boundary; NaN without zeros."""
     assert law is not None
     assert law.limit_boundary is not None
-    kind, found = run.network, []
-    thetas = parameters_of(path)
-    outer = np.broadcast_to(output_weights_of(path, kind), thetas.shape[:2])
-    for theta, v in zip(thetas, outer, strict=True):
-        (w, b), zeros = kind.parted(theta), np.zeros(0)
-        if np.isfinite(w).all():
-            b = kind.biases_or_zeros if b is None else b
-            zeros = zeros_on_line(w[:, 0], b, v, kind.negative_slope)
-        found.append(np.abs(zeros - law.limit_boundary).max() if len(zeros) else np.nan)
-    return np.array(found)
+    found = np.full(len(path["weights"]), np.nan)
+    reached = np.flatnonzero(np.isfinite(parameters_of(path)).all(axis=(1, 2)))
+    for k, network in zip(reached, networks_of(path, run.network, reached), strict=True):
+        weights, biases, outer = network.summed
+        zeros = zeros_on_line(weights[:, 0], biases, outer, network.negative_slope)
+        if len(zeros):
+            found[k] = np.abs(zeros - law.limit_boundary).max()
+    return found
