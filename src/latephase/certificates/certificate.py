@@ -21,6 +21,7 @@ from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Told
 from latephase.core.shown import time_up
+from latephase.core.watched import watched
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
 from latephase.problem.methods import Method
@@ -229,6 +230,7 @@ def _claim(claim: object) -> str:
     return name
 
 
+@watched
 @public
 def certify(
     network: ShallowReLU,

@@ -35,9 +35,11 @@ def plot_style() -> Iterator[None]:
 class Picture(Figure):
     """A figure that no window and no pyplot knows of, and that a notebook shows all the same."""
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """The pixels, and over how many of the page they go: two in each, for fine screens."""
+        width, height = (round(side * _DPI / 2) for side in self.get_size_inches())
         with plot_style():
-            return written(self, "png")
+            return written(self, "png"), {"width": width, "height": height}
 
 
 def canvas(width: float, height: float) -> Figure:

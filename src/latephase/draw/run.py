@@ -14,6 +14,7 @@ from latephase.draw import times
 from latephase.draw.canvas import picture
 from latephase.draw.resolved import ascending, resolved
 from latephase.experiments.bench.finding import Panel, Series
+from latephase.margin import normalised_margin
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,6 +27,7 @@ _SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
 _BEYOND = 0.1  # of what the run covers: how far outside of it a law is shown
 _DIGITS = 14.0  # of the optimum: what is left of a difference below is rounding
 _SMALLEST = -290.0  # log10 of the smallest number on an axis of numbers
+_LOG_FROM = 1.0  # decades from which on a logarithmic axis has enough labels
 _LAST = 1000.0  # log10 t up to which a law is shown by itself
 _MARGIN, _DEFICIT = "Robustness margin", "Margin deficit"
 _UNIT = "margin (input units)"
@@ -44,14 +46,30 @@ def panels(run: Run, samples: xr.Dataset, law: Law | None) -> list[Panel]:
     own = np.isin(seen.log10_t.values, run.trajectory.log10_t.values)
     marked = own if own.sum() <= _MARKED else np.zeros_like(own)
     view = View(x, _LN10 * seen.log10_t.values, marked, run.data.optimal_margin, law)
-    across = {"x_label": _time(run.flow), "x_scale": "late", "start": start}
-    reached = np.isfinite(seen.robustness_margin.values).any()
+    across: dict[str, Any] = {"x_label": _time(run.flow), "x_scale": "late", "start": start}
+    reached = np.isfinite(seen.log_loss.values).any()
     title = _MARGIN if reached else f"No sample was reached: {run.outcome.name}"
+    if reached and run.data.d > 2:
+        return _of_wide_inputs(run, seen, view, across)
     margins = _margins(seen.robustness_margin.values, view)
     return [
-        Panel(margins, y_label=_UNIT, title=title, **across),  # type: ignore[arg-type]
+        Panel(margins, y_label=_UNIT, title=title, **across),
         _deficits(seen, view, across),
     ]
+
+
+def _of_wide_inputs(run: Run, seen: xr.Dataset, view: View, across: dict[str, Any]) -> list[Panel]:
+    """Normalised margin and loss, where the robustness margin takes too long for every sample."""
+    loss = view.curve(seen.log_loss.values / _LN10, "loss", 1)
+    panels = [Panel(loss, y_label="log10 of the loss", title="Loss", **across)]
+    if run.network.train_output:  # N is not homogeneous of degree 1 then
+        return panels
+    biases = seen["biases"].values if "biases" in seen else None
+    parts = (seen["weights"].values, biases, run.network.output_weights)
+    points = (run.data.inputs, run.data.labels)
+    gamma = view.curve(normalised_margin(*parts, *points, run.network.negative_slope), "margin", 0)
+    name = "normalised margin"
+    return [Panel(gamma, y_label=name, title=name.capitalize(), **across), *panels]
 
 
 def law_panel(found: Prediction) -> Panel:
@@ -149,4 +167,6 @@ def _deficits(seen: xr.Dataset, view: View, across: dict[str, Any]) -> Panel:
     if len(finite) and not _SMALLEST < finite.min() <= finite.max() < -_SMALLEST:
         return Panel(series, y_label="log10 of the deficit (input units)", title=_DEFICIT, **across)
     values = [replace(one, y=10.0 ** np.asarray(one.y, float)) for one in series]
-    return Panel(values, y_label="deficit (input units)", title=_DEFICIT, y_scale="log", **across)
+    wide = len(finite) > 0 and np.ptp(finite) > _LOG_FROM
+    across |= {"y_label": "deficit (input units)", "y_scale": "log" if wide else "linear"}
+    return Panel(values, title=_DEFICIT, **across)

@@ -7,6 +7,7 @@ half a per cent of the axis.  The one goes over into the other without a kink: a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -16,8 +17,9 @@ from latephase.core.arrays import Floats
 from latephase.draw.typeset import power_of_ten
 
 _EVEN_UP_TO = 12.0  # log10 t of a last time that needs no other scale
-_APART = 0.75  # how far t = 0 stands before the first other time
-_EARLY = (-9.0, -6.0, -3.0, -1.0, 0.0, 1.0, 2.0, 4.0, 6.0)
+_APART = 0.11  # of the axis: how far t = 0 stands before the first other time
+_CLOSE = 0.065  # of the axis: labels closer than that would touch
+_EARLY = (-9.0, -6.0, -3.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 
 
 def placed(log10_t: Floats) -> tuple[Floats, float | None]:
@@ -28,8 +30,9 @@ def placed(log10_t: Floats) -> tuple[Floats, float | None]:
     if zero.all():
         return np.zeros_like(log10_t), 0.0
     rest = log10_t[~zero]
-    late = rest.max() > _EVEN_UP_TO
-    start = float(rest.min() - (_APART if late else max(0.12 * np.ptp(rest), 0.05)))
+    turned, back = (np.arcsinh, np.sinh) if rest.max() > _EVEN_UP_TO else (np.array, np.array)
+    ends = turned(np.array([rest.min(), rest.max()]))
+    start = float(back(ends[0] - max(_APART * np.ptp(ends), 0.05)))
     return np.where(zero, start, log10_t), start
 
 
@@ -39,28 +42,51 @@ def scale(axis: Axis, start: float | None) -> None:
     start: where t = 0 stands.
     """
     low, high = axis.get_data_interval()
-    if high > _EVEN_UP_TO:
+    if not math.isfinite(high - low):  # of nothing at all
+        low, high = 0.0, 1.0
+    if late := high > _EVEN_UP_TO:
         axis._set_axes_scale("asinh", linear_width=1.0)  # type: ignore[attr-defined]
-    ticks = [tick for tick in _ticks(low, high) if start is None or tick > start]
-    axis.set_major_locator(FixedLocator(ticks if start is None else [start, *ticks]))
+    ticks = _late_ticks(low, high) if late else _even_ticks(low, high)
+    kept = _apart(ticks, low, high, start, math.asinh if late else float)
+    axis.set_major_locator(FixedLocator(kept))
     axis.set_minor_locator(FixedLocator([]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value, start)))
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Decimal logarithms of times that are worth a label."""
-    if high <= _EVEN_UP_TO:
-        step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 1e9) if high - low <= 7 * s)
-        return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    late = [10.0**k for k in range(1, math.floor(math.log10(high)) + 1)]
-    between = [3.0 * tick for tick in late if len(late) < 4 and 3.0 * tick <= high]
-    sparse = late[:: max(1, len(late) // 4)]
-    return [tick for tick in _EARLY if tick >= low] + sorted(sparse + between)
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Decimal logarithms of times, evenly."""
+    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, math.inf) if high - low <= 7 * s)
+    return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _late_ticks(low: float, high: float) -> list[float]:
+    """Small whole numbers, then 10, 30, 100 and so on."""
+    powers = [10.0**k for k in range(1, math.floor(math.log10(high)) + 1)]
+    every = [*_EARLY, *powers, *(3.0 * tick for tick in powers if len(powers) < 4)]
+    return sorted(tick for tick in every if low <= tick <= high)
+
+
+def _apart(
+    ticks: list[float],
+    low: float,
+    high: float,
+    start: float | None,
+    turned: Callable[[float], float],
+) -> list[float]:
+    """Those of ascending ticks whose labels do not touch the one before; first t = 0, if it is
+    there."""
+    length = turned(high) - turned(low)
+    kept, gap = ([], 0.0) if start is None else ([start], 0.8 * _APART * length)
+    for tick in ticks:
+        if not kept or turned(tick) - turned(kept[-1]) >= gap:
+            kept.append(tick)
+            gap = _CLOSE * length
+    return kept
 
 
 def _label(value: float, start: float | None) -> str:
     if value == start:
         return "t = 0"
-    if abs(value) >= 1e4:
+    if value > 1000:
         return power_of_ten(round(math.log10(value)))
     return f"{value:g}".replace("-", "−")

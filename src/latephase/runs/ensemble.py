@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from latephase.core.calls import public
+from latephase.core.watched import watched
 from latephase.core.workers import workers
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.problem import Dataset, Initializer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+@watched
 @public
 @told
 def ensemble(

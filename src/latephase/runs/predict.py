@@ -9,6 +9,7 @@ from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Told, distance
+from latephase.core.watched import watched
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
@@ -131,6 +132,7 @@ class Prediction(Told, Pictured):
         return _followed(self._problem, Goal(None, self._max_steps), _HORIZONS[0])[0]
 
 
+@watched
 @public
 @told
 def predict(

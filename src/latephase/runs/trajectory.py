@@ -21,52 +21,69 @@ if TYPE_CHECKING:
 ABOUT = {
     "weights": ("weights w_j", "1 / input unit"),
     "biases": ("biases b_j", "1"),
-    "output_weights": ("output weights v_j, where they are trained", "1"),
-    "output_bias": ("output bias, where there is one", "1"),
-    "boundary": ("decision boundary x* where both neurons are active at it", "input unit"),
-    "robustness_margin": (
-        "distance from the inputs to N = 0; 0 if one is misclassified",
-        "input unit",
-    ),
-    "margin_deficit": ("optimal robustness margin - robustness margin", "input unit"),
-    "log_margin_deficit": ("natural logarithm of the margin deficit", "1"),
-    "log_loss": ("natural logarithm of the loss summed over points", "1"),
-    "gradient_evaluations": ("evaluations of the gradient of the whole loss", "1"),
-    "log_flow_time": ("ln of the sum of effective step sizes |update| / |grad L|", "1"),
-    "error": ("max_j |Delta(w_j, b_j)| / |(w_j, b_j)|", "1"),
-    "margin_error": ("max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)", "1"),
-    "rigour": ("how `error` and the values were obtained; empty where not reached", ""),
+    "output_weights": ("output weights v_j", "1"),
+    "output_bias": ("output bias c", "1"),
+    "boundary": ("boundary x*", "input unit"),
+    "robustness_margin": ("robustness margin", "input unit"),
+    "margin_deficit": ("margin deficit", "input unit"),
+    "log_margin_deficit": ("ln(margin deficit)", "1"),
+    "log_loss": ("ln(loss)", "1"),
+    "gradient_evaluations": ("gradient evaluations", "1"),
+    "log_flow_time": ("ln(flow time)", "1"),
+    "error": ("relative error of a neuron", "1"),
+    "margin_error": ("error of y N(x)", "1"),
+    "rigour": ("how it is known", ""),
     # of `compare`
-    "fitted": ("whether both points are on their side at the last sample", ""),
-    "limit_gap": (
-        "|x* - x_inf|, x_inf the limit of the boundary under gradient descent",
-        "input unit",
-    ),
-    "norm": ("|theta|, length of all weights and biases", "1"),
-    "normalised_margin": ("min_i y_i N(x_i) / |theta|", "1"),
-    "normalised_margin_gap": ("largest possible normalised margin - normalised margin", "1"),
-    "current_law_constant": (
-        "C that the pattern and parameters at this time would have for ever",
-        "input unit",
-    ),
-    "current_law_offset": ("offset of that law, on the clock of flow time", "1"),
+    "fitted": ("both points fitted", ""),
+    "limit_gap": ("|x* - x_inf|", "input unit"),
+    "norm": ("|theta|", "1"),
+    "normalised_margin": ("normalised margin", "1"),
+    "normalised_margin_gap": ("gap of the normalised margin", "1"),
+    "current_law_constant": ("C of the current law", "input unit"),
+    "current_law_offset": ("offset of the current law", "1"),
 }
-"""Long name and units of every variable but `OF_TRIAL`, whichever entrance it comes from."""
+"""Long name, which fits an axis, and units of every variable but `OF_TRIAL`, whichever entrance it
+comes from."""
 
 OF_TRIAL = {
-    "regime": ("how the run ends", ""),
-    "outcome": ("why the simulation stopped", ""),
-    "law_constant": ("C in x* - limit_boundary ~ C / (ln t + offset)", "input unit"),
+    "regime": ("regime at the end", ""),
+    "outcome": ("outcome of the run", ""),
+    "law_constant": ("C of the boundary", "input unit"),
     "law_offset": ("offset of the law", "1"),
     "law_exponent": ("exponent of the law", "1"),
-    "limit_boundary": ("limit of the decision boundary", "input unit"),
-    "limit_margin": ("limit of the robustness margin", "input unit"),
-    "margin_constant": ("C in limit_margin - margin ~ C / (ln t + offset)", "input unit"),
-    "limit_normalised_margin": ("limit of min_i y_i N(x_i) / |theta|", "1"),
-    "law_rigour": ("how regime, limit and law are known; empty where they are not", ""),
-    "entry_log10_t": ("decimal logarithm of the time of entry into the regime", "1"),
+    "limit_boundary": ("limit of the boundary", "input unit"),
+    "limit_margin": ("limit of the margin", "input unit"),
+    "margin_constant": ("C of the margin", "input unit"),
+    "limit_normalised_margin": ("limit of the normalised margin", "1"),
+    "law_rigour": ("how the law is known", ""),
+    "entry_log10_t": ("log10 t of entry", "1"),
 }
 """Those of `ensemble` and `compare` that each trial has one of."""
+
+DESCRIBED = {
+    "boundary": "decision boundary, where both neurons are active at it",
+    "robustness_margin": "distance from the inputs to N = 0; 0 if one is misclassified",
+    "margin_deficit": "largest possible robustness margin - robustness margin",
+    "log_loss": "of the loss summed over points",
+    "output_weights": "where they are trained",
+    "gradient_evaluations": "of the whole loss",
+    "log_flow_time": "of the sum of effective step sizes |update| / |grad L|",
+    "error": "bound or estimate of max_j |Delta(w_j, b_j)| / |(w_j, b_j)|",
+    "margin_error": "bound or estimate of max_i |Delta q_i| / (1 + |q_i|), q_i = y_i N(x_i)",
+    "rigour": "how `error` and the values were obtained; empty where not reached",
+    "fitted": "whether both points are on their side at the last sample",
+    "limit_gap": "x_inf is the limit of the boundary under gradient descent",
+    "norm": "length of all weights and biases",
+    "normalised_margin": "min_i y_i N(x_i) / |theta|",
+    "normalised_margin_gap": "largest possible normalised margin - normalised margin",
+    "current_law_constant": "that the pattern and parameters at this time would have for ever",
+    "current_law_offset": "on the clock of flow time",
+    "law_constant": "x* - limit_boundary ~ C / (ln t + offset)",
+    "margin_constant": "limit_margin - margin ~ C / (ln t + offset)",
+    "law_rigour": "how regime, limit and law are known; empty where they are not",
+    "entry_log10_t": "of the time from which on the run is in its regime",
+}
+"""What the long name leaves out: the attribute `description`."""
 
 _INNER = {
     "weights": ("neuron", "feature"),
@@ -93,10 +110,11 @@ def dataset(
     for name, values in variables.items():
         dims = over.get(name, (*lead, "time", *_INNER.get(name, ())))
         long_name, units = (ABOUT | OF_TRIAL).get(name, (name, ""))
-        data[name] = (dims, values, {"long_name": long_name, "units": units})
+        more = {"description": DESCRIBED[name]} if name in DESCRIBED else {}
+        data[name] = (dims, values, {"long_name": long_name, "units": units, **more})
     coordinates = {
         "time": ("time", [t.text for t in samples], {"long_name": "time as given"}),
-        "log10_t": ("time", [t.log10 for t in samples], {"long_name": "decimal logarithm of time"}),
+        "log10_t": ("time", [t.log10 for t in samples], {"long_name": "log10 t"}),
     }
     return xr.Dataset(data, coordinates, {**provenance(), **attributes})
 
