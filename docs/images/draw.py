@@ -1,8 +1,8 @@
-"""Draw the figure of the README and print its table of claims, from a report.
+"""Draw the pictures of the README, each in a light and a dark version; print its table of claims.
 
-    python docs/images/draw.py latephase-report
+    python docs/images/draw.py [latephase-report]
 
-The report has the findings; the figure is the one of claim 5, in a light and a dark version.
+One shows a run and needs nothing.  The figure of claim 5 and the table come from a report.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import latephase as lp
 from latephase.draw.canvas import plot_style
 from latephase.draw.palette import THEME
+from latephase.draw.resolved import resolved
+from latephase.draw.run import panels
 from latephase.experiments import Bench
 from latephase.experiments.bench.finding import Figure
 from latephase.experiments.paper import he_initialisation
@@ -30,25 +33,39 @@ HEAD = (
 )
 
 
-def main(report: Path) -> None:
-    """Write he-margin-light.svg and he-margin-dark.svg, and print the table in Markdown."""
+def main(report: Path | None) -> None:
+    """Write run-*.svg; with a report he-margin-*.svg, too, and print the table in Markdown."""
+    write(run_figure(), "run")
+    if report is None:
+        return
     findings = json.loads((report / "findings.json").read_text())
     settings = findings["provenance"]
     bench = Bench(int(settings["trials"]), int(settings["seed"]))
     figure = he_initialisation.CLAIM.examine(bench).figures[0]
-    for scheme in (0, 1):
-        name = f"he-margin-{('light', 'dark')[scheme]}.svg"
-        (HERE / name).write_text(drawn(figure, scheme), encoding="utf-8")
+    write(replace(figure, panels=figure.panels[LOST_AND_REGAINED]), "he-margin")
     print(table(findings["claims"]))
+
+
+def run_figure() -> Figure:
+    """`run.plot()` of a run that starts with the largest possible margin."""
+    net = lp.ShallowReLU(weights=[2.0, -0.4], biases=[0.0, 0.0])
+    data = lp.Dataset(inputs=[1.0, -1.0], labels=[1, -1])
+    run = lp.simulate(net, data, lp.GradientDescent(step_size=0.1))
+    return Figure("run", "", panels(run, resolved(run), run.law))
+
+
+def write(figure: Figure, name: str) -> None:
+    """The figure in both schemes."""
+    for scheme, kind in enumerate(("light", "dark")):
+        (HERE / f"{name}-{kind}.svg").write_text(drawn(figure, scheme), encoding="utf-8")
 
 
 def drawn(figure: Figure, scheme: int) -> str:
     """Two panels side by side in one file, in the colours of scheme 0 (light) or 1 (dark)."""
-    shown = replace(figure, panels=figure.panels[LOST_AND_REGAINED])
     with plot_style():
-        panels = [text for _, text in panel_svgs(shown)]
+        svgs = [text for _, text in panel_svgs(figure)]
     placed, left, height = [], 0.0, 0.0
-    for text in panels:
+    for text in svgs:
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
         if size is None:
             raise ValueError("a panel without a viewBox; see report/svg.py")
@@ -72,4 +89,4 @@ def table(claims: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if sys.argv[1:] else None)

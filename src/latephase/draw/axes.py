@@ -69,7 +69,7 @@ def _scale(axis: Axis, scale: str, panel: Panel) -> None:
         axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
         return
     if scale == "late":
-        times.scale(axis, panel.start)
+        times.scale(axis, panel.start, panel.x_limits)
         return
     smallest, options = 0.0, {}
     if scale == "symlog":  # which turns linear at the smallest size on the axis other than 0

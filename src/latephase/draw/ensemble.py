@@ -56,8 +56,8 @@ def plot_ensemble(found: xr.Dataset, ax: Any = None) -> Figure:
     """
     dataset_with(found, ("trial", "time"), "what lp.ensemble returned")
     seen = found.isel(time=np.argsort(found.log10_t.values, kind="stable"))
-    x, start = times.placed(seen.log10_t.values)
-    across: dict[str, Any] = {"x_label": "log10 t", "x_scale": "late", "start": start}
+    flow = str(seen.attrs.get("method", "")).startswith("GradientFlow")
+    x, across = times.across(seen.log10_t.values, "units of flow time" if flow else "updates")
     deficits: dict[str, Any] = {**across, "y_label": "deficit (input units)", "y_scale": "log"}
     fitted = np.isfinite(seen.limit_margin.values)
     rows = fitted if fitted.any() else np.ones_like(fitted)

@@ -42,11 +42,10 @@ def plot(run: Run, ax: Any = None) -> Figure:
 def panels(run: Run, samples: xr.Dataset, law: Law | None) -> list[Panel]:
     """Margin and deficit of the run at these samples, and what the law says of both."""
     seen = ascending(samples)
-    x, start = times.placed(seen.log10_t.values)
+    x, across = times.across(seen.log10_t.values, _unit(run.flow))
     own = np.isin(seen.log10_t.values, run.trajectory.log10_t.values)
     marked = own if own.sum() <= _MARKED else np.zeros_like(own)
     view = View(x, _LN10 * seen.log10_t.values, marked, run.data.optimal_margin, law)
-    across: dict[str, Any] = {"x_label": _time(run.flow), "x_scale": "late", "start": start}
     reached = np.isfinite(seen.log_loss.values).any()
     title = _MARGIN if reached else f"No sample was reached: {run.outcome.name}"
     if reached and run.data.d > 2:
@@ -79,12 +78,12 @@ def law_panel(found: Prediction) -> Panel:
     view = View(x, _LN10 * x, np.zeros(len(x), bool), found.data.optimal_margin, found.law)
     margin = view.margin_of_law()
     series = [*view.levels(), *view.curve(np.where(margin < 0, np.nan, margin), "law", 0)]
-    label = _time(not found.method.discrete)
-    return Panel(series, label, _UNIT, f"{_MARGIN} by the law", x_scale="late")
+    _, across = times.across(x, _unit(not found.method.discrete))
+    return Panel(series, y_label=_UNIT, title=f"{_MARGIN} by the law", **across)
 
 
-def _time(flow: bool) -> str:
-    return f"log10 t (t in {'units of flow time' if flow else 'updates'})"
+def _unit(flow: bool) -> str:
+    return "units of flow time" if flow else "updates"
 
 
 @dataclass(frozen=True)
@@ -154,6 +153,7 @@ def _deficits(seen: xr.Dataset, view: View, across: dict[str, Any]) -> Panel:
     In decimal logarithms first, which do not underflow: they are shown where deficits would.
     """
     log10 = seen.log_margin_deficit.values / _LN10
+    log10[np.isneginf(log10)] = np.nan  # a deficit of 0 has no place on a logarithmic axis
     series = view.curve(log10, "deficit", 0)
     with np.errstate(all="ignore"):
         if view.another:
@@ -168,5 +168,5 @@ def _deficits(seen: xr.Dataset, view: View, across: dict[str, Any]) -> Panel:
         return Panel(series, y_label="log10 of the deficit (input units)", title=_DEFICIT, **across)
     values = [replace(one, y=10.0 ** np.asarray(one.y, float)) for one in series]
     wide = len(finite) > 0 and np.ptp(finite) > _LOG_FROM
-    across |= {"y_label": "deficit (input units)", "y_scale": "log" if wide else "linear"}
-    return Panel(values, title=_DEFICIT, **across)
+    up: dict[str, Any] = {"y_label": "deficit (input units)", "title": _DEFICIT}
+    return Panel(values, y_scale="log" if wide else "linear", **up, **across)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -18,11 +19,12 @@ from latephase.draw.typeset import power_of_ten
 
 _EVEN_UP_TO = 12.0  # log10 t of a last time that needs no other scale
 _APART = 0.11  # of the axis: how far t = 0 stands before the first other time
-_CLOSE = 0.065  # of the axis: labels closer than that would touch
+_ROOM = 0.04  # of the axis: at its ends
+_CLOSE = 0.058  # of the axis: labels closer than that would touch
 _EARLY = (-9.0, -6.0, -3.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 
 
-def placed(log10_t: Floats) -> tuple[Floats, float | None]:
+def _placed(log10_t: Floats) -> tuple[Floats, float | None]:
     """(x, start): log10 t, and where on the axis t = 0 stands, if it is one of the times."""
     zero = np.isneginf(log10_t)
     if not zero.any():
@@ -36,12 +38,28 @@ def placed(log10_t: Floats) -> tuple[Floats, float | None]:
     return np.where(zero, start, log10_t), start
 
 
-def scale(axis: Axis, start: float | None) -> None:
-    """Make the axis one of times; its data are in view already.
+def across(log10_t: Floats, unit: str) -> tuple[Floats, dict[str, Any]]:
+    """(x, options of a Panel): times on the axis, which is the same for all panels of a figure."""
+    x, start = _placed(log10_t)
+    options: dict[str, Any] = {"x_label": f"log10 t (t in {unit})", "x_scale": "late"}
+    return x, {**options, "start": start, "x_limits": _limits(x)}
+
+
+def _limits(x: Floats) -> tuple[float, float] | None:
+    """The ends of the axis, with some room; None where all times are one."""
+    if not len(x) or x[0] == x[-1]:
+        return None
+    turned, back = (math.asinh, math.sinh) if x[-1] > _EVEN_UP_TO else (float, float)
+    low, high = turned(x[0]), turned(x[-1])
+    return back(low - _ROOM * (high - low)), back(high + _ROOM * (high - low))
+
+
+def scale(axis: Axis, start: float | None, limits: tuple[float, float] | None) -> None:
+    """Make the axis one of times, from end to end of the limits or else of its data.
 
     start: where t = 0 stands.
     """
-    low, high = axis.get_data_interval()
+    low, high = axis.get_data_interval() if limits is None else limits
     if not math.isfinite(high - low):  # of nothing at all
         low, high = 0.0, 1.0
     if late := high > _EVEN_UP_TO:
