@@ -117,6 +117,10 @@ def test_sizes_at_the_ends_of_float64() -> None:
         assert relative_error(run.at(1).output_weights, [0.125 * 0.8, -0.125 * 0.6]) < 1e-15
     assert relative_error(seen[0], seen[1]) < 1e-14
     assert relative_error(seen[2], seen[1]) < 1e-14
+    # Signs count where a method takes no more of a gradient.
+    net = lp.ShallowReLU([0.75, -0.5], [0.0, 0.0], [1e-320, -1e-320], train_output=True)
+    moved = lp.simulate(net, data, lp.SignDescent(0.25), until=1, at=[1]).at(1)
+    assert moved.weights.values.ravel().tolist() == [1.0, -0.75]
 
 
 def test_what_flow_keeps() -> None:
