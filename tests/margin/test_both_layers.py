@@ -11,7 +11,7 @@ import pytest
 
 import latephase as lp
 from helpers import relative_error
-from latephase.margin import normalised_margin
+from latephase.margin import margin_on_line, normalised_margin
 
 DRAW = np.random.default_rng(12).normal
 DATA = lp.Dataset(DRAW(size=(5, 2)), [1, -1, 1, -1, -1])
@@ -88,6 +88,19 @@ def test_the_normalised_margin_is_of_degree_two() -> None:
         assert relative_error(found, q / (9 + 16 + 0.25 + 0.0625)) < 1e-15
     each = normalised_margin(np.stack([w, w]), None, np.stack([v, 2 * v]), x, [1, -1], 0.0, True)
     assert relative_error(each, [q / 25.3125, 2 * q / 26.25]) < 1e-15
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.25])
+def test_margins_of_networks_with_output_weights_of_their_own(slope) -> None:
+    """Ground truth: one by one; sums that cancel and sizes that are measured in rationals, too."""
+    w, b, v = DRAW(size=(200, 3, 1)), DRAW(size=(200, 3)), DRAW(size=(200, 3))
+    v[:5], w[5:10], b[10:15] = 1e-200 * v[:5], 1e90 * w[5:10], 0.0
+    v[15:20, 1], w[15:20, 1], b[15:20, 1] = -v[15:20, 0], w[15:20, 0], b[15:20, 0]
+    points, labels = [[0.5], [-1.0]], [1, -1]
+    found = margin_on_line(w, b, v, points, labels, slope)
+    each = [margin_on_line(*one, points, labels, slope) for one in zip(w, b, v, strict=True)]
+    assert relative_error(found, each) == 0.0
+    assert 10 < np.count_nonzero(found) < 100
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from latephase.problem.output_weights import output_weights
 
 def drawn(choice, width=4, trials=600, start=0, d=3, bias=True):
     size = {"trials": trials, "width": width, "d": d, "bias": bias}
-    w, b = initializers.he_normal(seed=5, start=start, **size)
+    w, b = initializers.standard_normal(seed=5, start=start, **size)
     return w, b, output_weights(choice, w, b, seed=5, start=start)
 
 

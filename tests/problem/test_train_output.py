@@ -29,6 +29,19 @@ def test_the_record_keeps_it(tmp_path):
     assert not lp.ShallowReLU.load(tmp_path / "old.npz").train_output
 
 
+def test_an_output_bias_is_kept_too(tmp_path):
+    """Ground truth: the constructor's arguments; N(x) by hand; one that is fixed is refused."""
+    net = lp.ShallowReLU([2.0], None, [0.5], train_output=True, output_bias=-0.25)
+    assert net([1.0, -1.0]).tolist() == [0.75, -0.25]
+    assert net.with_parameters([[4.0]], [1.0], 0.5)([1.0]).tolist() == [4.5]
+    assert lp.ShallowReLU.load(net.save(tmp_path / "net.npz")).output_bias == -0.25
+    assert float(lp.robustness_margin(net, lp.Dataset([1.0, -1.0], [1, -1]))) == 0.75
+    assert "output bias" in refusal(lp.ShallowReLU, [2.0], None, [0.5], output_bias=0.0)
+    for value in (np.nan, "1", [1.0, 2.0]):
+        asked = {"train_output": True, "output_bias": value}
+        assert "output_bias" in refusal(lp.ShallowReLU, [0.7, -0.4], **asked)
+
+
 @pytest.mark.parametrize("value", [1, "yes", None, np.array([True])])
 def test_other_than_a_flag_is_refused(value):
     """Ground truth: the contract."""

@@ -44,6 +44,24 @@ def test_against_decimals():
         assert distance((run.theta, run.outer), truth)[0] < 1e-12, p.name
 
 
+def test_tiny_steps_are_not_lost():
+    """Ground truth: 2,000 steps of 10^-13 in 50 digits, each about an ulp of w."""
+    p = replace(
+        BATCH[0],
+        weights=np.array([[1000.0]]),
+        biases=np.array([-999.5]),
+        output_weights=np.array([3.0]),
+        inputs=np.array([[1.0]]),
+        labels=np.array([-1.0]),
+        step_size=1e-14,
+        loss="exponential",
+        slope=0.0,
+    )
+    (run,), (theta, outer) = descend([p], [2000]), exactly(p, 2000)
+    assert relative_error(run.theta[0], theta) < 1e-15
+    assert relative_error(run.outer[0], outer) < 1e-15
+
+
 def test_what_flow_keeps_moves_in_second_order():
     """Ground truth: gradient flow keeps |theta_j|^2 - v_j^2, so that over the same flow time steps
     of half the size move it half as far."""

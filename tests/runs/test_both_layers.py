@@ -105,6 +105,17 @@ def test_an_output_bias_is_trained_too() -> None:
     assert relative_error(float(lp.robustness_margin(there, data)), 1 - abs(zero)) < 1e-12
 
 
+def test_an_output_bias_has_no_late_phase() -> None:
+    """Ground truth: what no engine knows for ever is stepped to the budget, or refused."""
+    net = network_of(PAIR, output_bias=0.25)
+    data, gd = lp.Dataset(PAIR.inputs, PAIR.labels), lp.GradientDescent(0.125)
+    run = lp.simulate(net, data, gd, until="1e100", samples=3, max_steps=100)
+    assert run.outcome is lp.Outcome.budget_exhausted
+    assert run.trajectory.output_bias.values[-1] > 0.5 > run.trajectory.output_bias.values[0]
+    assert "output" in refusal(lp.simulate, net, data, lp.GradientFlow())
+    assert "output" in refusal(lp.simulate, net, data, gd, dtype="float32")
+
+
 def test_sizes_at_the_ends_of_float64() -> None:
     """Ground truth: of output weights of 1e-320 the first steps grow v by eta e^0 a, then all else;
     the same from 1e-300, which is as good as 0, and mirrored."""
@@ -117,6 +128,10 @@ def test_sizes_at_the_ends_of_float64() -> None:
         assert relative_error(run.at(1).output_weights, [0.125 * 0.8, -0.125 * 0.6]) < 1e-15
     assert relative_error(seen[0], seen[1]) < 1e-14
     assert relative_error(seen[2], seen[1]) < 1e-14
+    # Signs count where a method takes no more of a gradient.
+    net = lp.ShallowReLU([0.75, -0.5], [0.0, 0.0], [1e-320, -1e-320], train_output=True)
+    moved = lp.simulate(net, data, lp.SignDescent(0.25), until=1, at=[1]).at(1)
+    assert moved.weights.values.ravel().tolist() == [1.0, -0.75]
 
 
 def test_what_flow_keeps() -> None:

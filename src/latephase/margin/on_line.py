@@ -29,10 +29,10 @@ def margin_on_line(
 ) -> Floats:
     """Robustness margins (...) of shallow networks on the line, in units of x.
 
-    weights (..., m, 1), biases (..., m), output_weights (m,), inputs (n, 1), labels (n,).
-    0 where an input is misclassified or on the boundary, inf where N has no zero.  Rigour: exact.
-    A few tens of ulp; networks whose sums cancel, and numbers beyond 1e70 or below 1e-70, are
-    measured one by one in rational arithmetic.
+    weights (..., m, 1), biases (..., m), output_weights (m,) or (..., m), inputs (n, 1), labels
+    (n,).  0 where an input is misclassified or on the boundary, inf where N has no zero.
+    Rigour: exact.  A few tens of ulp; networks whose sums cancel, and numbers beyond 1e70 or below
+    1e-70, are measured one by one in rational arithmetic.
     Raises InputError for inputs of more than one feature.
     """
     parts = (weights, biases, output_weights, inputs, labels)
@@ -40,16 +40,16 @@ def margin_on_line(
     if points.ndim == 2 and points.shape[1] != 1:
         do = "measure wider inputs with another method"
         raise InputError("inputs with one feature", points, do)
-    if w.shape != (*b.shape, 1) or outer.shape != b.shape[-1:]:
-        expected = "weights (..., m, 1), biases (..., m) and output weights (m,)"
+    if w.shape != (*b.shape, 1) or outer.shape not in (b.shape[-1:], b.shape):
+        expected = "weights (..., m, 1), biases (..., m) and output weights (m,) or (..., m)"
         raise InputError(expected, (w.shape, b.shape, outer.shape), "reshape them")
     w, points, signs = w[..., 0], points.ravel(), signs.ravel()
     given, (w, b) = (w, b), rescaled(w, b, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         network = _Network(w, b, outer, negative_slope)
         each = [network.margin_at(x, y) for x, y in zip(points, signs, strict=True)]
-        doubtful = network.doubtful | ~is_tame(np.concatenate([outer, points, [negative_slope]]))
-        doubtful |= has_vanished(given, (w, b), -1)
+        doubtful = network.doubtful | ~is_tame(np.concatenate([points, [negative_slope]]))
+        doubtful |= ~is_tame(outer, -1) | has_vanished(given, (w, b), -1)
         margins = np.minimum.reduce(each)
     return settled(margins, doubtful, *given, outer, points, signs, negative_slope)
 
@@ -61,9 +61,10 @@ class _Network:
     """
 
     def __init__(self, weights: Floats, biases: Floats, outer: Floats, leak: float) -> None:
-        self.weights, self.biases, self.output_weights, self.leak = weights, biases, outer, leak
-        self.steep = np.abs(weights) @ np.abs(outer)
-        self.high = np.abs(biases) @ np.abs(outer)
+        self.weights, self.biases, self.leak = weights, biases, leak
+        self.output_weights = outer if outer.ndim == 1 else outer[..., None, :]
+        self.steep = (np.abs(weights) * np.abs(outer)).sum(axis=-1)
+        self.high = (np.abs(biases) * np.abs(outer)).sum(axis=-1)
         self.doubtful = ~(is_tame(weights, -1) & is_tame(biases, -1))
         self.signs = self._signs_at_kinks()
 

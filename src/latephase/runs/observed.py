@@ -74,7 +74,7 @@ def _margins(problem: Problem, w: Floats, b: Floats, v: Floats) -> Floats:
     features, as they take their time."""
     data = problem.data
     points, slope = (data.inputs, data.labels), problem.network.negative_slope
-    if data.d == 1 and v.ndim == 1:
+    if data.d == 1:
         return margin_on_line(w, b, v, *points, slope)
     if data.d > 2:  # those of one and two are measured in milliseconds
         return np.full(len(w), np.nan)

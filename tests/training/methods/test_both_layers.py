@@ -107,6 +107,22 @@ def test_an_output_bias_too(text: str, slope: float) -> None:
         assert far(got, want) <= 1e-11
 
 
+def test_signs_of_an_output_bias_never_underflow() -> None:
+    """Ground truth: at margins of 2001 and 1999 it is the second point that moves it, down."""
+    found = follow(
+        np.array([[[2000.0], [-2000.0]]]),
+        None,
+        [1],
+        inputs=np.array([[1.0], [-1.0]]),
+        labels=np.array([1, -1]),
+        output_weights=np.array([[1.0, -1.0]]),
+        output_bias=np.array([1.0]),
+        method=stepped(named("sign_descent", 0.25)),
+    )
+    assert found.output_bias[0, 0] == 0.75
+    assert found.output_weights[0, 0].tolist() == [1.25, -1.25]
+
+
 def test_stochastic_descent_too() -> None:
     """Ground truth: 60-digit arithmetic with the same order of points."""
     before, after = followed(stepped(named("sgd", float(ETA))), "three points")

@@ -24,11 +24,11 @@ def settled(
     negative_slope: float = 0.0,
 ) -> Floats:
     """The margins (...), those of doubtful networks (..., m) in rationals if they are finite."""
-    finite = np.isfinite(w).all(axis=-1) & np.isfinite(b).all(axis=-1)
-    margins = np.asarray(margins)
+    margins, outer = np.asarray(margins), np.broadcast_to(outer, b.shape)
+    finite = np.logical_and.reduce([np.isfinite(part).all(axis=-1) for part in (w, b, outer)])
     for place in np.argwhere(np.atleast_1d(doubtful & finite)):
         k = tuple(place[: margins.ndim].tolist())
-        margins[k] = exact_line_margin(w[k], b[k], outer, points, signs, negative_slope)
+        margins[k] = exact_line_margin(w[k], b[k], outer[k], points, signs, negative_slope)
     return margins
 
 
