@@ -39,7 +39,7 @@ class LayeredDynamics:
 
     @cached_property
     def unit(self) -> Dynamics:
-        """That at output weights of 1: a neuron's modes do not depend on its own, but for a sign."""
+        """That at output weights of 1: a neuron's modes depend on its own by a sign alone."""
         ones = np.ones(self.hidden.signs.shape[0])
         return replace(self.hidden, output_weights=ones, modes={}, _last={})
 
