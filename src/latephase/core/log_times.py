@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 
 from latephase.core.calls import public
 from latephase.core.errors import InputError
@@ -11,6 +12,7 @@ from latephase.core.logtime import LogTime, rounded_text
 
 MOST_SAMPLES = 10**6  # a kilobyte each, and minutes: a slip of the pen beyond
 _DENSE = LogTime.parse("1e6")  # up to which times are even in ln t
+_MOST_REMEMBERED = 1000  # samples, up to which many runs with the same times find them made
 _WEIGHT = 4.0  # what that part counts for, as a change of ln ln t, in sharing out the samples
 
 
@@ -56,14 +58,23 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
         raise InputError("a whole number of samples", samples, "pass for example 200")
     if samples > MOST_SAMPLES:
         raise InputError(f"at most {MOST_SAMPLES:,} samples", samples, "ask for fewer")
+    before = _remembered if samples <= _MOST_REMEMBERED else _before
+    return [*before(end, int(samples), flow), end]
+
+
+def _before(end: LogTime, samples: int, flow: bool) -> tuple[LogTime, ...]:
+    """All of them but the last, `end`."""
     if end <= _DENSE or samples < 3:
-        return log_spaced(end, samples, flow)
+        return tuple(log_spaced(end, samples, flow)[:-1])
     spread = math.log(end.log / _DENSE.log)
     late = min(max(round(samples * spread / (_WEIGHT + spread)), 1), samples - 2)
     logs = (_DENSE.log10 * math.exp(spread * k / late) for k in range(1, late))
     inner = {LogTime.parse(rounded_text(Decimal(x), 6, flow), flow=flow) for x in logs}
     early = log_spaced(_DENSE, samples - late, flow)
-    return [*early, *sorted(t for t in inner if _DENSE < t < end), end]
+    return (*early, *sorted(t for t in inner if _DENSE < t < end))
+
+
+_remembered = lru_cache(maxsize=8)(_before)
 
 
 def log_spaced(until: LogTime, samples: int = 200, flow: bool = False) -> list[LogTime]:

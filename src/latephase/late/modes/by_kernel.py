@@ -49,6 +49,7 @@ def follow_by_kernel(
         mode.slides,
         mode.needs,
         mode.rooms,
+        mode.norms,
         mode.reach,
         slack,
         least_terms,

@@ -72,7 +72,7 @@ class Neuron:
 
 @dataclass(frozen=True)
 class Gradients:
-    """Gradients g (m, k, n) of the margins with some statuses (m, n) and points at rest (n,), and
+    """Gradients g (n, m, k) of the margins with some statuses (m, n) and points at rest (n,), and
     the neurons that slide."""
 
     status: Statuses
@@ -166,14 +166,14 @@ class Dynamics:
             g, neurons = last.g.copy(), last.neurons.copy()
         else:
             changed, neurons = np.arange(len(status)), {}
-            g = np.empty((*status.shape[:1], *self.points.T.shape))
+            g = np.empty((len(resting), len(status), self.points.shape[1]))
         serving, slides = self.signs * self.gains(status), status == SLIDING
         for j in changed.tolist():
             neurons.pop(j, None)
-            g[j] = serving[j] * self.points.T
+            g[:, j] = serving[j][:, None] * self.points
             if slides[j].any():
                 neurons[j] = self.neuron(j, status[j], resting)
-                g[j] = neurons[j].gradients
+                g[:, j] = neurons[j].gradients.T
         self._last["gradients"] = found = Gradients(status, resting, g, neurons)
         return found
 

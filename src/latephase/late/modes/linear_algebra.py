@@ -52,41 +52,42 @@ def _off_column(column: Floats, scale: Floats) -> tuple[Floats, Floats]:
     return np.delete(q, first, axis=1), (way / length**2 / unit)[None]
 
 
-def off_columns(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]:
-    """g (k, n) off the span of its `chosen` columns (n,), and which columns something is left of.
+def off_rows(g: Floats, chosen: Bools, scale: Floats) -> tuple[Floats, Bools]:
+    """g (n, k) off the span of its `chosen` rows (n,), and which rows something is left of.
 
-    scale (k,): sizes of the rows, against which it is decided that nothing is left.
+    scale (k,): sizes of the columns, against which it is decided that nothing is left.
     """
     if not chosen.any():
-        return g, np.asarray(g.any(axis=0))
-    lengths = np.linalg.norm(g / scale[:, None], axis=0)
-    taken, off = g[:, chosen], g
-    taken = taken[:, taken.any(axis=0)]
+        return g, np.asarray(g.any(axis=1))
+    lengths = np.linalg.norm(g / scale, axis=1)
+    taken, off = g[chosen], g
+    taken = taken[taken.any(axis=1)]
     if taken.size:
-        basis, _ = complement(taken / np.linalg.norm(taken, axis=0), scale)
-        off = basis @ (basis.T @ g)
-    return off, ~chosen & (np.linalg.norm(off / scale[:, None], axis=0) > DEPENDENT * lengths)
+        basis, _ = complement((taken / np.linalg.norm(taken, axis=1)[:, None]).T, scale)
+        off = (g @ basis) @ basis.T
+    return off, ~chosen & (np.linalg.norm(off / scale, axis=1) > DEPENDENT * lengths)
 
 
 def spanned(g: Floats) -> tuple[Floats, Floats | None, Floats]:
-    """An orthonormal basis of the span of g (k, c) as rows (r, k), and g in it (r, c).
+    """An orthonormal basis of the span of the rows of g (c, k), as rows (r, k), and g^T in that
+    basis (r, c).
 
-    Where g is regular the rows are those of g^T and need a factor (r, r) to be divided by, upper
+    Where g is regular the rows are its own and need a factor (r, r) to be divided by, upper
     triangular: factor^-T @ rows is the basis. It is orthonormal up to rounding times the condition.
-    Columns may be of any sizes (output weights of 1 and 1e-8); where rows are, reflections of
-    sorted rows and columns keep the digits of the small ones. Rows of g that are 0 are exactly 0
+    Rows may be of any sizes (output weights of 1 and 1e-8); where columns are, reflections of
+    sorted columns and rows keep the digits of the small ones. Columns of g that are 0 are exactly 0
     in the basis too, where rounding would set them off.
     """
-    moved = g.any(axis=1)
-    rank = int(moved.sum())
-    if rank > g.shape[1]:
-        factor = _regular_factor(g.T @ g)
+    if g.shape[1] > len(g):
+        factor = _regular_factor(g @ g.T)
         if factor is not None:
-            return g.T, factor, factor
-        inner, inside = _reflected(g[moved])
+            return g, factor, factor
+    moved = g.any(axis=0)
+    if moved.sum() > len(g):
+        inner, inside = _reflected(g[:, moved].T)
     else:  # every direction is one of motion
-        inner, inside = np.eye(rank), g[moved]
-    basis = np.zeros((inner.shape[1], len(g)))
+        inner, inside = np.eye(int(moved.sum())), g[:, moved].T
+    basis = np.zeros((inner.shape[1], g.shape[1]))
     basis[:, moved] = inner.T
     return basis, None, inside
 

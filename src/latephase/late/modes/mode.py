@@ -23,9 +23,10 @@ from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import Statuses
 
 from .dynamics import Dynamics
-from .linear_algebra import off_columns, spanned
+from .linear_algebra import off_rows, spanned
 
 _SMALLEST = -1000  # binary exponent of a unit
+_TAME = 2.0**100  # gradients up to this size, and down to its inverse, are taken as they are
 _REMEMBERED = 10_000_000  # numbers in the ways of modes that are remembered
 
 
@@ -35,12 +36,13 @@ class Mode:
 
     status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
     serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull
-    is of size 1: with output weights of 1e-120 pulls of 1e240 move something;  gram (L, L): its
+    has squares: with output weights of 1e-120 pulls of 1e240 move something;  gram (L, L): its
     columns' inner products;
     ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
     triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
     held (h,): neurons that slide, offs (h, k, k): orthonormal bases of how they may, with columns
-    of 0;  reach (m, r): how far neurons move per unit of beta, at most;  margins (n,) at entry;
+    of 0;  norms, reach (m, r): how far neurons move per unit of w, and of beta, at most;
+    margins (n,) at entry;
     slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
     multiplier * room, and to the room.
     """
@@ -57,6 +59,7 @@ class Mode:
     factor: Floats | None
     held: Ints
     offs: Floats
+    norms: Floats
     reach: Floats
     log_drive: float
     margins: Floats
@@ -81,15 +84,17 @@ class Mode:
         """The mode made anew."""
         found = dynamics.gradients(status, resting)
         neurons = dict(sorted(found.neurons.items()))
-        g, moving = off_columns(found.g.reshape(theta.size, -1), resting, dynamics.scale)
+        g, moving = off_rows(found.g.reshape(-1, theta.size), resting, dynamics.scale)
         live = np.flatnonzero(moving)
-        g = g if moving.all() else g[:, live]
-        # A power of two next to the largest entry divides all without rounding.
-        largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))
-        power = max(math.frexp(largest)[1] - 1, _SMALLEST)
-        unit = math.ldexp(1.0, power) if largest > 0 else 1.0
-        ways, factor, pull = _spanned(dynamics, g / unit, live)
-        ways = ways / unit
+        g = g if moving.all() else g[live]
+        unit = _unit(g)
+        ways, factor, pull = _spanned(dynamics, g if unit == 1 else g / unit, live)
+        ways = ways if unit == 1 else ways / unit
+        serving = dynamics.signs * dynamics.gains(status)
+        if factor is None or dynamics.kinks.shared or resting.any():
+            norms = _norms(ways.reshape(len(ways), *theta.shape))
+        else:  # a slide only shortens them
+            norms = np.abs(serving[:, live]) * (dynamics.point_lengths[live] / unit) / unit
         slides = [(j, i) for j, one in neurons.items() for i in one.slides]
         none = np.zeros((0, len(resting)))
         return cls(
@@ -98,14 +103,15 @@ class Mode:
             status=status,
             resting=resting,
             live=live,
-            serving=dynamics.signs * dynamics.gains(status),
+            serving=serving,
             pull=pull,
             gram=pull.T @ pull,
             ways=ways,
             factor=factor,
             held=np.array(list(neurons), np.int64),
             offs=_padded([one.off for one in neurons.values()], theta.shape[1]),
-            reach=_reach(ways.reshape(len(ways), *theta.shape), factor),
+            norms=norms,
+            reach=_reach(norms, factor),
             log_drive=2 * math.log(unit),
             margins=np.zeros(0),
             slides=np.array(slides, np.int64).reshape(-1, 2),
@@ -175,8 +181,17 @@ class Mode:
         return self.held.size > 0
 
 
+def _unit(g: Floats) -> float:
+    """What gradients (L, m k) are divided by, so that squares of pulls are floats: 1, or a power of
+    two next to the largest entry, which divides all without rounding."""
+    largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))
+    if largest == 0 or 1 / _TAME < largest < _TAME:
+        return 1.0
+    return math.ldexp(1.0, max(math.frexp(largest)[1] - 1, _SMALLEST))
+
+
 def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats | None, Floats]:
-    """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (m k, L) of live points.
+    """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (L, m k) of live points.
 
     Of points on one ray one is enough, the others add rounding.
     """
@@ -184,19 +199,22 @@ def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats 
         return spanned(g)
     place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
     leads = np.flatnonzero(place == np.arange(len(live)))
-    ways, factor, inside = spanned(g[:, leads])
+    ways, factor, inside = spanned(g[leads])
     signs = dynamics.labels[live] * dynamics.labels[live[place]]
     return ways, factor, inside[:, np.searchsorted(leads, place)] * (ratio * signs)
 
 
-def _reach(ways: Floats, factor: Floats | None) -> Floats:
-    """How far neurons move (m, r) per unit of beta, at most; ways (r, m, k)."""
+def _norms(ways: Floats) -> Floats:
+    """How far neurons move (m, r) per unit of w, at most; ways (r, m, k)."""
+    sizes = np.maximum(ways.max(axis=2, initial=0.0), -ways.min(axis=2, initial=0.0))
+    return math.sqrt(ways.shape[2]) * sizes.T
+
+
+def _reach(norms: Floats, factor: Floats | None) -> Floats:
+    """The same per unit of beta."""
     from scipy.linalg.lapack import dtrtri
 
-    norms = math.sqrt(ways.shape[2]) * np.abs(ways).max(axis=2, initial=0.0).T
-    if factor is None:
-        return norms
-    return np.asarray(norms @ np.abs(dtrtri(factor)[0]))
+    return norms if factor is None else np.asarray(norms @ np.abs(dtrtri(factor)[0]))
 
 
 def _padded(offs: list[Floats], k: int) -> Floats:

@@ -76,7 +76,7 @@ cdef class Field:
 
     cdef void gather(self, const double* beta, double* q) noexcept:
         """q (L,) += P^T beta."""
-        combine(q, beta, self.pull, self.r, self.L)
+        combine(q, beta, self.pull, self.r, self.L, self.L)
 
     cdef void margins_at(self, const double* beta, double* q) noexcept:
         """q_i (n,) of all points at beta (r,)."""
@@ -90,7 +90,7 @@ cdef class Field:
     cdef void spread(self, const double* f, double* speed) noexcept:
         """speed (r,) = P f."""
         fill(speed, 0.0, self.r)
-        combine(speed, f, self.pull_t, self.L, self.r)
+        combine(speed, f, self.pull_t, self.L, self.r, self.r)
 
     cdef double weight(self, double q, double* one, double* two) noexcept:
         """ln w, with -w'/w and w''/w, of the weight w = -loss'(q), as the table of losses has it."""

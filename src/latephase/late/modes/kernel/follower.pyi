@@ -36,6 +36,7 @@ class Guards:
         slides: Ints,
         needs: Floats,
         rooms: Floats,
+        norms: Floats,
         reach: Floats,
         loose: Floats,
         sizes: Floats,

@@ -12,13 +12,13 @@ cdef class Guards:
 
     factor (r, r): upper triangular, None if none;  ways (r, m k): theta moves by w @ ways, w being
     beta, or where there is a factor the solution of factor @ w = beta;  theta (m, k) at entry;
-    status (m, n): INACTIVE, ACTIVE or SLIDING;  slides (S, 2), needs, rooms (S, n), reach (m, r): as
-    a mode has them;  loose (m, n): how far below 0 guards may go, as shares;  sizes (m, n): of the
+    status (m, n): INACTIVE, ACTIVE or SLIDING;  slides (S, 2), needs, rooms (S, n), norms, reach
+    (m, r): as a mode has them;  loose (m, n): how far below 0 guards may go, as shares;  sizes (m, n): of the
     terms of pre-activations, at least;  unsure: error of a multiplier per 1 + max |q|;  bends:
     whether there are kinks.
 
     sides (m, n): +1 and -1 of watched pairs, else 0;  slack (m, n), ends (S, 2): how far below 0 a
-    guard may go;  scales (r,): how far coordinates may move for a change of 1 of a margin, or of
+    guard may go;  room (m,): how far neurons are from their nearest guard;  scales (r,): how far coordinates may move for a change of 1 of a margin, or of
     any moving neuron's pre-activations by their own size, about: what tolerances are relative to.
     Output weights of 1e-8, inputs of 1e8 and neurons 1e-8 long have their own.
     """
@@ -28,7 +28,8 @@ cdef class Guards:
     cdef double unsure
     cdef double* factor
     cdef double* factor_t
-    cdef double* ways
+    cdef object given
+    cdef const double* ways
     cdef double* theta
     cdef double* points_t
     cdef double* sides
@@ -37,6 +38,9 @@ cdef class Guards:
     cdef double* needs
     cdef double* rooms
     cdef double* scales
+    cdef double* norms
+    cdef double* room
+    cdef double* lengths
     cdef const long long[:, :] slides
     cdef double* w
     cdef double* at
@@ -51,7 +55,7 @@ cdef class Guards:
                  const double[:, :] theta, const double[:, :] points,
                  const long long[:, :] status, const long long[:, :] slides,
                  const double[:, :] needs, const double[:, :] rooms,
-                 const double[:, :] reach, const double[:, :] loose,
+                 const double[:, :] norms, const double[:, :] reach, const double[:, :] loose,
                  const double[:, :] sizes, double unsure, bint bends):
         cdef Py_ssize_t i, j, n = points.shape[0], r = field.r
         cdef Arena arena = Arena()
@@ -64,7 +68,9 @@ cdef class Guards:
             for i in range(r):
                 for j in range(r):
                     self.factor_t[i * r + j] = self.factor[j * r + i]
-        self.ways, self.theta = arena.copy(ways), arena.copy(theta)
+        self.given = ways
+        self.ways = arena.taken(ways)
+        self.theta = arena.copy(theta)
         self.needs, self.rooms = arena.copy(needs), arena.copy(rooms)
         self.points_t, self.log = arena.take(n * self.k), arena.take(n)
         for i in range(n):
@@ -74,11 +80,13 @@ cdef class Guards:
         self.pairs, self.inside = arena.take(self.m * n), arena.take(2 * self.S)
         self.sides, self.slack = arena.take(self.m * n), arena.take(self.m * n)
         self.ends, self.multipliers = arena.take(2 * self.S), arena.take(self.S)
-        self.scales = arena.take(r)
-        self.set_slack(status, reach, loose, sizes, bends)
+        self.scales, self.norms = arena.take(r), arena.copy(norms)
+        self.room, self.lengths = arena.take(self.m), arena.take(n)
+        self.set_slack(status, norms, reach, loose, sizes, bends)
         self.open()
 
-    cdef void set_slack(self, const long long[:, :] status, const double[:, :] reach,
+    cdef void set_slack(self, const long long[:, :] status, const double[:, :] norms,
+                        const double[:, :] reach,
                         const double[:, :] loose, const double[:, :] sizes, bint bends):
         """Set sides, slack, ends and scales."""
         cdef Py_ssize_t i, j, l, p, n = self.n
@@ -87,21 +95,22 @@ cdef class Guards:
         for l in range(self.r):
             self.scales[l] = largest(self.field.pull + l * self.field.L, self.field.L)
         for i in range(n):
-            size = 0.0
             for l in range(self.k):
-                size = hypot(size, self.points_t[l * n + i])
-            longest = larger(longest, size)
+                self.lengths[i] = hypot(self.lengths[i], self.points_t[l * n + i])
+            longest = larger(longest, self.lengths[i])
         for j in range(self.m):
             own, moves = 0.0, False
             for l in range(self.r):
-                moves |= reach[j, l] != 0
+                moves |= norms[j, l] != 0
+            fill(self.q, 0.0, n)
+            for l in range(self.k):
+                term = fabs(self.theta[j * self.k + l])
+                for i in range(n):
+                    self.q[i] += term * fabs(self.points_t[l * n + i])
             for i in range(n):
-                term, p = 0.0, j * n + i
-                for l in range(self.k):
-                    term += fabs(self.theta[j * self.k + l] * self.points_t[l * n + i])
-                size = larger(term, sizes[j, i])
+                p, size = j * n + i, larger(self.q[i], sizes[j, i])
                 own = larger(own, size)
-                self.slack[p] = ROUNDING * term + loose[j, i] * size
+                self.slack[p] = ROUNDING * self.q[i] + loose[j, i] * size
                 if moves and bends and status[j, i] != SLIDING:
                     self.sides[p] = 1.0 if status[j, i] == ACTIVE else -1.0
             if own > 0:
@@ -113,13 +122,21 @@ cdef class Guards:
             self.ends[2 * p] = self.ends[2 * p + 1] = loose[self.slides[p, 0], self.slides[p, 1]]
 
     cdef void open(self) noexcept:
-        """Have all guards measured from where they start: rounding may leave a pair that has just
-        passed its kink an ulp on the wrong side."""
-        cdef Py_ssize_t p
+        """Have all guards measured from where they start, since rounding may leave a pair that has
+        just passed its kink an ulp on the wrong side; and see how far neurons are from the nearest,
+        less the rounding of that."""
+        cdef Py_ssize_t i, j, p
+        cdef double room
         cdef double* none = self.arena.take(self.field.r)
         self.below(none)
-        for p in range(self.m * self.n):
-            self.slack[p] += larger(-self.pairs[p], 0.0)
+        for j in range(self.m):
+            room = INFINITY
+            for i in range(self.n):
+                p = j * self.n + i
+                self.slack[p] += larger(-self.pairs[p], 0.0)
+                if self.sides[p] != 0:
+                    room = smaller(room, larger(self.pairs[p], 0.0) / self.lengths[i])
+            self.room[j] = (1 - 1e-9) * room
         for p in range(2 * self.S):
             self.ends[p] += larger(-self.inside[p], 0.0)
 
@@ -137,23 +154,40 @@ cdef class Guards:
         cdef Py_ssize_t size = self.m * self.k
         self.carry(beta)
         memcpy(theta, self.theta, size * sizeof(double))
-        combine(theta, self.w, self.ways, self.r, size)
+        combine(theta, self.w, self.ways, self.r, size, size)
 
     cdef bint below(self, const double* beta) noexcept:
         """Whether a guard is below 0 at beta (r,); all are left in `pairs` (m, n), 0 where nothing
-        is watched, and `inside` (S, 2)."""
-        cdef Py_ssize_t j, p, n = self.n
+        is watched or a neuron cannot have come so far, and `inside` (S, 2)."""
+        cdef Py_ssize_t j, l
+        cdef double moved
         cdef bint found = False
-        self.parameters(beta, self.at)
-        fill(self.pairs, 0.0, self.m * n)
+        self.carry(beta)
         for j in range(self.m):
-            combine(self.pairs + j * n, self.at + j * self.k, self.points_t, self.k, n)
-        for p in range(self.m * n):
+            moved = 0.0
+            for l in range(self.r):
+                moved += self.norms[j * self.r + l] * fabs(self.w[l])
+            if moved < self.room[j]:
+                fill(self.pairs + j * self.n, 0.0, self.n)
+            else:
+                found |= self.neuron_below(j)
+        self.multiply(beta)
+        for j in range(2 * self.S):
+            found |= self.inside[j] < 0
+        return found
+
+    cdef bint neuron_below(self, Py_ssize_t j) noexcept:
+        """The same of the pairs of one neuron, at w."""
+        cdef Py_ssize_t p, n = self.n, k = self.k
+        cdef double* theta = self.at + j * k
+        cdef bint found = False
+        memcpy(theta, self.theta + j * k, k * sizeof(double))
+        combine(theta, self.w, self.ways + j * k, self.r, k, self.m * k)
+        fill(self.pairs + j * n, 0.0, n)
+        combine(self.pairs + j * n, theta, self.points_t, k, n, n)
+        for p in range(j * n, j * n + n):
             self.pairs[p] = self.sides[p] * (self.pairs[p] + self.sides[p] * self.slack[p])
             found |= self.pairs[p] < 0
-        self.multiply(beta)
-        for p in range(2 * self.S):
-            found |= self.inside[p] < 0
         return found
 
     cdef void multiply(self, const double* beta) noexcept:
@@ -210,7 +244,7 @@ cdef class Guards:
         cdef double[:, ::1] found = np.zeros((self.field.L, size))
         for i in range(self.field.L):
             self.carry(self.field.pull_t + i * self.field.r)
-            combine(&found[i, 0], self.w, self.ways, self.r, size)
+            combine(&found[i, 0], self.w, self.ways, self.r, size, size)
         return np.asarray(found)
 
     cdef margins_seen(self, const double* beta):

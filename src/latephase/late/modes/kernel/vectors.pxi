@@ -27,6 +27,13 @@ cdef class Arena:
         self.count += 1
         return found
 
+    cdef const double* taken(self, const double[:, :] rows) except NULL:
+        """A matrix itself if it lies in C order, else a copy; it has to live as long as the arena."""
+        if rows.size and rows.strides[1] == sizeof(double) and (
+                rows.strides[0] == rows.shape[1] * <Py_ssize_t> sizeof(double)):
+            return &rows[0, 0]
+        return self.copy(rows)
+
     cdef double* copy(self, const double[:, :] rows) except NULL:
         """A copy of a matrix."""
         cdef Py_ssize_t i, j, size = rows.shape[1]
@@ -53,18 +60,20 @@ cdef inline void add(double* y, double a, const double* x, Py_ssize_t n) noexcep
 
 
 cdef void combine(double* y, const double* a, const double* rows, Py_ssize_t count,
-                  Py_ssize_t n) noexcept:
-    """y (n,) += a (count,) @ rows (count, n): four rows at a time, since memory is what it takes."""
+                  Py_ssize_t n, Py_ssize_t stride) noexcept:
+    """y (n,) += a (count,) @ rows (count, n), so many doubles from one row to the next: four rows
+    at a time, since memory is what it takes."""
     cdef Py_ssize_t i, l
     cdef double a0, a1, a2, a3
     cdef const double *x
     for i in range(0, count - 3, 4):
         a0, a1, a2, a3 = a[i], a[i + 1], a[i + 2], a[i + 3]
-        x = rows + i * n
+        x = rows + i * stride
         for l in range(n):
-            y[l] += (a0 * x[l] + a1 * x[n + l]) + (a2 * x[2 * n + l] + a3 * x[3 * n + l])
+            y[l] += (a0 * x[l] + a1 * x[stride + l]) + (
+                a2 * x[2 * stride + l] + a3 * x[3 * stride + l])
     for i in range(count - count % 4, count):
-        add(y, a[i], rows + i * n, n)
+        add(y, a[i], rows + i * stride, n)
 
 
 cdef inline void fill(double* y, double a, Py_ssize_t n) noexcept:
