@@ -30,7 +30,7 @@ def distance(eps: object, name: str = "eps") -> float:
     return float(number)  # type: ignore[arg-type]
 
 
-class Told:
+class Summarised:
     """A record whose repr is one line, its headline; `print` shows all of its lines."""
 
     def lines(self) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
-from latephase.core.records import Told
+from latephase.core.records import Summarised
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @public
 @dataclass(frozen=True, repr=False)
-class Run(Told):
+class Run(Summarised):
     """What `simulate` found.
 
     Attributes
