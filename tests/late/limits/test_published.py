@@ -76,31 +76,30 @@ def test_the_direction_of_the_linear_model_comes_like_one_over_ln_t() -> None:
     assert abs(products[2] - 1) < abs(products[1] - 1) < abs(products[0] - 1)
 
 
-# data, options: 50 networks on five data sets
+# data, options: ten networks each
 KINDS = [
     (lp.Dataset([1.0, -1.0], [1, -1]), {"width": 4}),
-    (lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1]), {"width": 4, "negative_slope": 0.25}),
     (lp.Dataset([0.5, 1.5, -1.0, -2.0], [1, 1, -1, -1]), {"width": 6}),
-    (lp.Dataset([1.5, -0.8], [1, -1]), {"width": 3, "negative_slope": 0.5}),
-    (lp.Dataset([2.0, -0.5, -1.5], [1, -1, -1]), {"width": 3, "negative_slope": 1.0}),
 ]
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_the_constant_is_that_of_ten_million_single_steps(kind: int) -> None:
-    """Ground truth: 10 networks each stepped to 10^7: 1 / (limit - margin) grows by ln 10 / C over
-    the last decade, up to what the law leaves out, O(ln t / t^rate)."""
+    """Ground truth: networks stepped one by one to 10^7: 1 / (limit - margin) grows by ln 10 / C
+    over a decade, up to less than it has changed since the decade before: what the law leaves out
+    falls like t^-rate, and the rate is above log10 2."""
     data, options = KINDS[kind]
     asked = {"output_weights": "alternating", "trials": 10, "seed": 11, "until": 10**7}
+    times = [10**5, 10**6, 10**7]
     found = lp.compare(
-        "standard_normal", data, [lp.GradientDescent(0.1)], at=[10**6, 10**7], **options, **asked
+        "standard_normal", data, [lp.GradientDescent(0.1)], at=times, **options, **asked
     ).isel(algorithm=0)
-    gaps = found.limit_margin.values[:, None] - found.robustness_margin.values
-    constants = found.margin_constant.values
-    known = (
-        np.isfinite(constants) & (np.abs(constants) > 1e-3) & (found.outcome == "settled").values
-    )
-    assert known.sum() >= 2
-    risen = np.diff(1 / gaps, axis=1)[:, 0]
-    np.testing.assert_allclose((np.log(10) / risen)[known], constants[known], rtol=5e-3)
+    constants, margins = found.margin_constant.values, found.robustness_margin.values
+    known = np.isfinite(constants) & (found.entry_log10_t.values <= 5)
+    assert known.sum() >= 3
+    gaps = (found.limit_margin.values[:, None] - margins)[known]
+    before, after = (np.log(10) / np.diff(1 / gaps, axis=1)).T
+    off = np.abs(after - constants[known])
+    assert (off <= np.abs(after - before)).all()
+    assert (off <= 0.05 * np.abs(constants[known])).all()
