@@ -92,7 +92,9 @@ def test_a_network_in_the_plane_has_no_boundary_column(plane):
     assert ended.code == 0
     assert "boundary" not in ended.out
     assert "3 neurons, 3 points in dimension 2" in ended.out
-    assert re.search(r"^next +(a later --until$|.*latephase.limit)", ended.out, re.M)
+    assert re.search(
+        r"^next +(a later --until, or|steps to any).*: latephase predict ", ended.out, re.M
+    )
     for t in (0, 1):
         assert f"{float(run.trajectory.log_loss[t]):.6g}" in ended.out
 
@@ -145,7 +147,7 @@ BAD = {
     "no such column": ([*RUN, *FILES, "--label", "class"], ["'class'", "x, label"]),
     "no such class": ([*RUN, *FILES, "--positive", "cat"], ["'cat'", "line 2"]),
     "another dimension": ([*RUN, *FILES, "--data", "wide.csv"], ["features"]),
-    "nothing known": (["predict", *FILES, "--data", "three.csv"], ["two points"]),
+    "nothing proved": (["certify", *FILES, "--data", "three.csv"], ["two points"]),
     "saved over something": ([*RUN, *FILES, "--save", "wide.csv"], ["wide.csv", "else"]),
     "saved below a file": ([*RUN, *FILES, "--save", "wide.csv/net.npz"], ["wide.csv"]),
     "drawn and read": (["certify", *FILES, "--init", "he_normal"], ["--network beside"]),

@@ -16,8 +16,8 @@ RNG = np.random.default_rng(4)
 WIDE = lp.ShallowReLU(RNG.normal(size=(4, 2)), RNG.normal(size=4), [1.0, -1.0, 1.0, -1.0])
 PLANE = lp.Dataset(RNG.normal(size=(3, 2)), [1, -1, 1])
 GD, FLOW = lp.GradientDescent(0.1), lp.GradientFlow()
-Told = Callable[[int, int], None]
-CALLS: dict[str, tuple[Callable[[Told], object], int]] = {
+Summarised = Callable[[int, int], None]
+CALLS: dict[str, tuple[Callable[[Summarised], object], int]] = {
     "exact pieces": (lambda p: lp.simulate(NET, LINE, GD, until="1e9", progress=p), 1),
     "a flow": (lambda p: lp.simulate(NET, NEAR, FLOW, until="1e9", progress=p), 1),
     "any network": (lambda p: lp.simulate(WIDE, PLANE, GD, until="1e4", progress=p), 1000),

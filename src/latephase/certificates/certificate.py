@@ -19,7 +19,7 @@ from latephase.core import InputError, LogTime, Regime, Words
 from latephase.core.balls import exact, precision, whole_part
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
-from latephase.core.records import Told
+from latephase.core.records import Summarised
 from latephase.core.shown import time_up
 from latephase.core.watched import watched
 from latephase.problem import Dataset, ShallowReLU
@@ -36,7 +36,7 @@ LATEST = 1e12  # ln t: beyond, the logarithm of t in float64 says too little of 
 
 @public
 @dataclass(frozen=True, repr=False)
-class Certificate(Told, Pictured):
+class Certificate(Summarised, Pictured):
     """What is proved about one run; see `latephase.certify`.
 
     Attributes

@@ -12,7 +12,7 @@ class Outcome(Enum):
     """Why the simulation stopped and what it found."""
 
     settled = "the run settled in a terminal regime; every later time is known"
-    transient = "the horizon was reached before the run settled in a terminal regime"
+    transient = "the horizon was reached before the run had settled; how it goes on is not known"
     budget_exhausted = (
         "the budget was used up before the run could be followed to the horizon; raise max_steps, "
         "or take a smaller step size"

@@ -49,7 +49,7 @@ def _short(row: list[float], most: int) -> list[str]:
     return texts if len(row) <= most else [*texts, "..."]
 
 
-class Told:
+class Summarised:
     """A record whose repr is one line, its headline; `print` shows all of its lines."""
 
     def lines(self) -> list[str]:

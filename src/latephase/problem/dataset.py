@@ -11,14 +11,14 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
-from latephase.core.records import Told, few
+from latephase.core.records import Summarised, few
 from latephase.problem import csv_file
 from latephase.problem.checks import LABELS, finite_array
 
 
 @public
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class Dataset(Told, Pictured):
+class Dataset(Summarised, Pictured):
     """Labelled points, in the order given; inputs are the exact binary doubles given.
 
     Parameters

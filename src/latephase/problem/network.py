@@ -13,7 +13,7 @@ from latephase.core import InputError, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
-from latephase.core.records import Told, few
+from latephase.core.records import Summarised, few
 from latephase.problem import from_torch, npz_file
 from latephase.problem.activation import activated, with_constant
 from latephase.problem.checks import finite_array, flag, real_number
@@ -25,7 +25,7 @@ _ABSENT = {"biases": None, "negative_slope": 0.0, "train_output": False, "output
 
 @public
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class ShallowReLU(Told, Pictured):
+class ShallowReLU(Summarised, Pictured):
     """N(x) = sum_j v_j sigma(w_j . x + b_j) + c, of m neurons on d features.
 
     Parameters

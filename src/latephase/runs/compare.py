@@ -20,9 +20,9 @@ from .settings import (
     MOST_TRIALS,
     checked_batch,
     checked_processes,
+    documented,
     problem_of,
     processes_for,
-    told,
 )
 from .simulate import check_length
 from .times import Times, sample_times
@@ -43,7 +43,7 @@ _ONE_BY_ONE = 500  # trials of a batch where a late phase is followed one by one
 
 @watched
 @public
-@told
+@documented
 def compare(
     initializer: Initializer | str,
     data: Dataset,

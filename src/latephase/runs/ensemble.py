@@ -20,7 +20,7 @@ from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 
 from .batches import label, run_batch, run_one_by_one, template
-from .settings import Settings, checked_processes, problem_of, processes_for, told
+from .settings import Settings, checked_processes, documented, problem_of, processes_for
 from .simulate import check_length
 from .trials.result import Plan, Variables, result
 
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 @watched
 @public
-@told
+@documented
 def ensemble(
     initializer: Initializer | str,
     data: Dataset,
@@ -125,13 +125,13 @@ def _batches(
     at_once = min(plan.batch, plan.trials - finished)
     count = 1 if plan.all_at_once else processes_for(at_once, most)
 
-    def told(before: int, done: int, _: int = 0) -> None:
+    def tell(before: int, done: int, _: int = 0) -> None:
         if progress:
             progress(before + done, plan.trials)
 
     with workers(count, kept) if count > 1 else nullcontext() as pool:
         run = run_batch if plan.all_at_once else partial(run_one_by_one, pool)
         for start in starts:
-            yield start, run(plan, start, partial(told, finished))
+            yield start, run(plan, start, partial(tell, finished))
             finished += min(plan.batch, plan.trials - start)
-            told(finished, 0)
+            tell(finished, 0)

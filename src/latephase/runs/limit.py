@@ -14,7 +14,7 @@ from latephase.core import InputError, Law, LogTime, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured, drawing
-from latephase.core.records import Told, distance
+from latephase.core.records import Summarised, distance
 from latephase.late.engine import Goal
 from latephase.late.engines.exact_pieces import ExactPieces
 from latephase.late.limits.curve import Curve
@@ -42,7 +42,7 @@ _SHARP = 1e-6  # of a constant, to which the curve must know it
 
 @public
 @dataclass(frozen=True, repr=False)
-class Limit(Told, Pictured):
+class Limit(Summarised, Pictured):
     """What a run whose loss tends to 0 converges to; theta = all weights and biases.
 
     Attributes

@@ -8,7 +8,7 @@ from functools import cached_property
 from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
-from latephase.core.records import Told, distance
+from latephase.core.records import Summarised, distance
 from latephase.core.watched import watched
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
@@ -18,7 +18,7 @@ from latephase.problem.methods import followed_method
 from .limit import limit
 from .passage.pair_deviation import PairDeviation
 from .run import Run
-from .settings import told
+from .settings import documented
 from .simulate import run_of, warn_of_a_long_step
 from .times import Times
 
@@ -27,7 +27,7 @@ _HORIZONS = ("1e1000", "1e434000")  # a mode that lasts beyond counts as one tha
 
 @public
 @dataclass(frozen=True, repr=False)
-class Prediction(Told, Pictured):
+class Prediction(Summarised, Pictured):
     """How a run ends, read off its entry into its regime, or its last mode.
 
     Attributes
@@ -134,7 +134,7 @@ class Prediction(Told, Pictured):
 
 @watched
 @public
-@told
+@documented
 def predict(
     network: ShallowReLU,
     data: Dataset,

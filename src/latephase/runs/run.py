@@ -12,7 +12,7 @@ from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Wo
 from latephase.core.arrays import Ints
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured, drawing
-from latephase.core.records import Told
+from latephase.core.records import Summarised
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @public
 @dataclass(frozen=True, repr=False)
-class Run(Told, Pictured):
+class Run(Summarised, Pictured):
     """What `simulate` found.
 
     Attributes

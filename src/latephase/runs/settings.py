@@ -124,7 +124,7 @@ ALTERNATING = "alternating"  # output weights 1, -1, 1, ...
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def told(function: F) -> F:
+def documented(function: F) -> F:
     """The function, its docstring with what the entrances share in place of {name}."""
 
     def text(found: re.Match[str]) -> str:

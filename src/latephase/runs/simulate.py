@@ -19,7 +19,7 @@ from latephase.problem.methods import is_transformation
 
 from .observed import observed
 from .run import Run
-from .settings import told
+from .settings import documented
 from .times import Times, sample_times
 from .trajectory import dataset, settings_of
 
@@ -29,7 +29,7 @@ _MOST_NUMBERS = 2**28  # parameters of all samples: 2 GB
 
 @watched
 @public
-@told
+@documented
 def simulate(
     network: ShallowReLU,
     data: Dataset,

@@ -11,7 +11,7 @@ import numpy as np
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools
 from latephase.core.calls import public
-from latephase.core.records import Told
+from latephase.core.records import Summarised
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.activation import activated
 
@@ -33,7 +33,7 @@ WHOLE_UNITS = float((np.log1p(1 / (_K - 0.5)) / _K).sum() + 1 / (_K[-1] + 0.5)) 
 
 @public
 @dataclass(frozen=True, repr=False)
-class Stall(Told):
+class Stall(Summarised):
     """The predicted end of training in floating point.
 
     Attributes
@@ -46,9 +46,10 @@ class Stall(Told):
         The robustness-margin deficit that is left, in input units, and x* then, NaN beyond two
         neurons on a line.
     earliest, latest : LogTime or None
-        Lambert-W bounds of the step, for parameters at the lower and the upper end of a power of
-        two; None beyond two neurons on two points, and where training stops at less than half of
-        the earliest, before the late phase.
+        Lambert-W bounds of the time at which exact updates become that small, for parameters at the
+        lower and the upper end of a power of two; `step` is WHOLE_UNITS of it.  None beyond two
+        neurons on two points, and where training stops at less than half of the earliest, before
+        the late phase.
     run : Run
         The exact run it was read off.
     """
@@ -64,8 +65,10 @@ class Stall(Told):
     def lines(self) -> list[str]:
         """When it stops, and with what left over."""
         head = f"{self.dtype} stalls at t = {self.step}, deficit {self.deficit:.6g}"
-        known = self.earliest is not None
-        return [head, *([f"between {self.earliest} and {self.latest}"] if known else [])]
+        if self.earliest is None:
+            return [head]
+        bounds = f"updates are that small between {self.earliest} and {self.latest}"
+        return [head, f"{bounds}, and in whole units at {WHOLE_UNITS:.3g} of that time"]
 
 
 @public

@@ -11,7 +11,7 @@ import numpy as np
 from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
-from latephase.core.records import Told, distance
+from latephase.core.records import Summarised, distance
 from latephase.late.layered.dynamics import LayeredDynamics
 from latephase.late.layered.ends.ending import Ending, ending_of
 from latephase.late.layered.ends.kkt import KKTPoint
@@ -30,7 +30,7 @@ _AHEAD = 1.5  # times ln t by the law, up to which a run is followed to see its 
 
 @public
 @dataclass(frozen=True, repr=False)
-class TwoLayerLimit(Told):
+class TwoLayerLimit(Summarised):
     """What a run converges to that trains both layers and whose loss tends to 0.
 
     Attributes

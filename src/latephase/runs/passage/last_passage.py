@@ -52,7 +52,7 @@ def last_passage(
     start = LogTime.parse(0)
     if top <= start:
         return start if excess([start])[0] <= 0 else None
-    found = _last(excess, [start, *_grid(entry, top, flow), top], flow)
+    found = _seen_passage(excess, [start, *_grid(entry, top, flow), top], flow)
     if steps is None or found is None or found.as_float > steps.most / 3:
         return found
     count = int(min(3 * found.as_float + _NEXT, steps.most, top.as_float))
@@ -61,7 +61,7 @@ def last_passage(
     return _at(float(after), flow) if after <= count else found
 
 
-def _last(excess: Excess, times: list[LogTime], flow: bool) -> LogTime | None:
+def _seen_passage(excess: Excess, times: list[LogTime], flow: bool) -> LogTime | None:
     """The last passage that can be seen from these times on, which are looked at first."""
     top, bracket = times[-1], _Bracket().narrowed(excess, times)
     for _ in range(_ROUNDS):
