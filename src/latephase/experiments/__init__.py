@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from .bench.base import Bench, Claim, Evidence, Statement
 from .bench.finding import Figure, Finding, Number, Panel, Series, Support, Table
-from .beyond import arithmetic, attacks, cross_check, data_plane, digits, proved, transition, wider
+from .beyond import (
+    arithmetic,
+    attacks,
+    both_layers,
+    cross_check,
+    data_plane,
+    digits,
+    proved,
+    transition,
+    wider,
+)
 from .paper import (
     boundary,
     flow_against_descent,
@@ -43,6 +53,7 @@ BEYOND: tuple[Claim, ...] = (
     sign.CLAIM,
     arithmetic.CLAIM,
     attacks.CLAIM,
+    both_layers.CLAIM,
 )
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 
