@@ -7,6 +7,7 @@ from .bench.finding import Figure, Finding, Number, Panel, Series, Support, Tabl
 from .beyond import (
     arithmetic,
     attacks,
+    both_layers,
     cross_check,
     data_plane,
     digits,
@@ -55,6 +56,7 @@ BEYOND: tuple[Claim, ...] = (
     arithmetic.CLAIM,
     attacks.CLAIM,
     share_of_best.CLAIM,
+    both_layers.CLAIM,
     leaky_layers.CLAIM,
 )
 """What goes beyond the paper and takes longer: `reproduce --all`."""

@@ -66,7 +66,7 @@ def test_no_run_is_better_than_the_best():
 
 
 def test_leaky_layers():
-    """Ground truth: the criterion of claim 24, on made-up exponents; and one run, at slope 0.3."""
+    """Ground truth: the criterion of claim 25, on made-up exponents; and one run, at slope 0.3."""
     good = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.2647)
     bad = leaky_layers.Decay(0.5, 0, leaky_layers.SPECIALISED, 0.5)
     apart = leaky_layers.Decay(0.5, 0, "one role for both neurons", 0.0)

@@ -10,7 +10,7 @@ from latephase.core.arrays import Ints
 from .steps import one_step
 from .task import LayeredJourney, LayeredTask
 
-_CHUNK = 16  # steps until it is asked again which piece is due
+_CHUNK = 32  # steps until it is asked again which piece is due
 
 
 def follow_steps(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: int) -> None:

@@ -20,6 +20,7 @@ from latephase.core.arrays import Floats, Ints
 from latephase.late.pair.law import Laws
 from latephase.problem import TwoPointGeometry
 
+from .follow_orbit import follow_orbits
 from .samples import observe
 from .serve import Served
 from .state import LayeredState, parameters_of, rises
@@ -87,7 +88,8 @@ def _boundaries(task: LayeredTask, s: LayeredState, log_t: float) -> Floats:
     for i in (0, 1):
         first = np.zeros(s.error.size, np.int64)
         part = Served(task, s, single[:, i], i)
-        gained, outer, _ = part.follow(np.array([log_t]), first)
+        orbit = follow_orbits(part.orbits, np.array([log_t]), first, task.discrete)
+        gained, outer = part.grown(*orbit[:2])
         moved[i:4:2] += gained[..., 0]
         moved[4:] += outer[..., 0]
     gained = moved[:4].reshape(2, 2, -1)

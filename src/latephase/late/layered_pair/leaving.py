@@ -7,7 +7,7 @@ other point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -19,12 +19,12 @@ _BEYOND = 1e-12  # of a neuron's size, by which it is put beyond the kink: its e
 @dataclass(frozen=True)
 class Leaving:
     """Of orbits (R,): p, m (2 neurons, R), 0 of neurons elsewhere, the u (2, R) at which each
-    leaves, and the length of the point."""
+    leaves, and the lengths of their points (R,)."""
 
     p: Floats
     m: Floats
     least: Floats
-    length: float
+    length: Floats
 
     @classmethod
     def of(cls, p: Floats, m: Floats, other: Floats, length: float, gram: float) -> Leaving:
@@ -32,10 +32,11 @@ class Leaving:
         u, size = (p + m) / 2, np.maximum(np.abs(p), np.abs(m))
         with np.errstate(divide="ignore", invalid="ignore"):
             turns_on = u - other * length / gram if gram < 0 else np.full_like(u, -np.inf)
-        return cls(p, m, np.maximum(turns_on, 0.0) - _BEYOND * size, length)
+        least = np.maximum(turns_on, 0.0) - _BEYOND * size
+        return cls(p, m, least, np.full(p.shape[-1], length))
 
     def __getitem__(self, rows: Ints) -> Leaving:
-        return Leaving(self.p[:, rows], self.m[:, rows], self.least[:, rows], self.length)
+        return Leaving(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
     def margin(self, fallen: Floats) -> Floats:
         """The margin (R,) at which the first neuron leaves, inf if none does, where the spread has

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from latephase.core import Outcome
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.engine import Progress
 
@@ -41,11 +42,16 @@ def _round(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: in
     s = journey.state[rows]
     a = s.preactivations(task.geometry)
     single, decoupled = alone(a > 0)
+    pushes = _pushes(task, s[decoupled], single[..., decoupled])
+    lost = np.flatnonzero(decoupled)[np.isnan(pushes)]  # margins beyond float64
+    if lost.size:
+        journey.outcome[rows[lost]] = Outcome.overflowed
+        return
     fast = np.zeros(rows.size, bool)
     if task.discrete:
         motion = Motion(task.geometry, a, s.output_weights, a > 0, task.log_step)
         fast = ~decoupled & ((motion.log_rate() > np.log(SLOW)) | motion.nears_kink())
-        fast[decoupled] = _pushes(task, s[decoupled], single[..., decoupled]) > np.log(SMALL)
+        fast[decoupled] = pushes > np.log(SMALL)
     if fast.any():
         follow_steps(task, journey, rows[fast], max_steps)
     elif not decoupled.all():

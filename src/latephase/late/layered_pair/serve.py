@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
 from latephase.core import Outcome
@@ -38,26 +41,45 @@ class Served:
         self.orbits = Orbits(log_tau, margin, spread, s.log_time)
         self._discrete = task.discrete
 
-    def follow(
-        self, log_times: Floats, first: Ints, leaves: bool = False
-    ) -> tuple[Floats, Floats, Floats]:
-        """What its neurons have gained from it at times (S,) or (R, S), and the change of their
-        output weights, (2, R, S), and ln of the time when one leaves (R,), as `follow_orbits`.
+    @property
+    def leaving(self) -> Leaving:
+        """What ends the orbits."""
+        return Leaving.of(self.p, self.m, self._other, self.length, self._g.k12)
+
+    def grown(self, q: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """What its neurons have gained from it when the margins and spreads are q, spread (R, S),
+        and the change of their output weights, (2, R, S).
 
         All p have grown by one factor, `up`, and all m by one, fallen / up.
         """
         start = self.orbits
-        leaving = None
-        if leaves:
-            leaving = Leaving.of(self.p, self.m, self._other, self.length, self._g.k12)
-        q, spread, left = follow_orbits(start, log_times, first, self._discrete, leaving)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             up = np.sqrt(_sum(q, spread) / _sum(start.margin, start.spread)[:, None])
             fallen = np.where(start.spread[:, None] > 0, spread / start.spread[:, None], 1.0)
             risen = self.p[..., None] * (up - 1)
             shrunk = self.m[..., None] * (fallen / up - 1)
         u, w = (risen + shrunk) / 2, (risen - shrunk) / 2
-        return LABELS[self.point] * u / self.length, LABELS[self.point] * w, left
+        return LABELS[self.point] * u / self.length, LABELS[self.point] * w
+
+
+def follow_both(
+    parts: list[Served], log_times: list[Floats], first: list[Ints], leaves: bool, discrete: bool
+) -> list[tuple[Floats, Floats, Floats]]:
+    """What `follow_orbits` finds of the orbits of each part, all at once."""
+    start = _joined([part.orbits for part in parts])
+    leaving = _joined([part.leaving for part in parts]) if leaves else None
+    times = np.concatenate(log_times)
+    found = follow_orbits(start, times, np.concatenate(first), discrete, leaving)
+    cut = np.cumsum([len(f) for f in first])[:-1]
+    q, spread, left = (np.split(values, cut) for values in found)
+    return list(zip(q, spread, left, strict=True))
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Records of arrays (..., R), one after the other."""
+    names = [f.name for f in fields(parts[0])]
+    columns = ([getattr(one, name) for one in parts] for name in names)
+    return type(parts[0])(*(np.concatenate(column, axis=-1) for column in columns))
 
 
 def _sum(margin: Floats, spread: Floats) -> Floats:
@@ -76,34 +98,59 @@ def serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
 
 
 def _serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
-    s, samples, log_times = journey.state[rows], task.samples, task.times.log
+    s, log_times = journey.state[rows], task.times.log
     single, _ = alone(s.preactivations(task.geometry) > 0)
-    first = task.next_sample(s.log_time)
-    moved = np.repeat(s.moved[:, :, None], log_times.size, axis=2)
     left = np.full(rows.size, np.inf)
     both = [np.flatnonzero(single[:, i].any(axis=0)) for i in (0, 1)]
     parts = [Served(task, s[here], single[:, i, here], i) for i, here in enumerate(both)]
+    first = task.next_sample(s.log_time)
     horizon = np.append(log_times, np.inf)  # a neuron may leave after the last sample
-    for part, here in zip(parts, both, strict=True):
-        if here.size:
-            gained, outer, then = part.follow(horizon, first[here], leaves=True)
-            moved[part.point : 4 : 2, here] += gained[..., :-1]
-            moved[4:, here] += outer[..., :-1]
-            left[here] = np.minimum(left[here], then)
-    columns = np.arange(log_times.size)
-    later = (columns >= first[:, None]) & (log_times <= left[:, None])
-    samples.moved[:, rows] = np.where(later, moved, samples.moved[:, rows])
+    times = [np.broadcast_to(horizon, (here.size, horizon.size)) for here in both]
+    found = follow_both(parts, times, [first[here] for here in both], True, task.discrete)
+    for here, (_, _, then) in zip(both, found, strict=True):
+        left[here] = np.minimum(left[here], then)
+    last = np.searchsorted(log_times, left, side="right")  # the samples before a neuron leaves
     error = np.where(single.any(axis=(0, 1)), s.error + _SOLVED, s.error)
-    samples.error[rows] = np.where(later, error[:, None], samples.error[rows])
-    samples.exact[rows] |= later & journey.exact[rows][:, None]
+    _fill(task, journey, rows, s, error, first, last)
+    for part, here, (q, spread, _) in zip(parts, both, found, strict=True):
+        gained, outer = part.grown(q[:, :-1], spread[:, :-1])
+        moved = task.samples.moved[:, rows[here]]
+        moved[part.point : 4 : 2] += gained
+        moved[4:] += outer
+        inside = _between(first[here], last[here], log_times.size)
+        task.samples.moved[:, rows[here]] = np.where(
+            inside, moved, task.samples.moved[:, rows[here]]
+        )
     goes = np.isfinite(left)
     for k in np.flatnonzero(~goes):
         journey.outcome[rows[k]], journey.regime[rows[k]] = ending(single[..., k])
-    over = goes & (left >= task.times.log_horizon)
-    journey.outcome[rows[over]] = Outcome.transient
+    journey.outcome[rows[goes & (left >= task.times.log_horizon)]] = Outcome.transient
     if goes.any():
         s.error = error
         _leave(task, journey, rows, s, left, goes, parts, both)
+
+
+def _between(first: Ints, last: Ints, columns: int) -> Bools:
+    """(R, S): from the column `first` on and before `last`."""
+    column = np.arange(columns)
+    return np.asarray((column >= first[:, None]) & (column < last[:, None]))
+
+
+def _fill(
+    task: LayeredTask,
+    journey: LayeredJourney,
+    rows: Ints,
+    s: LayeredState,
+    error: Floats,
+    first: Ints,
+    last: Ints,
+) -> None:
+    """Record trials at samples from `first` to `last` as if they stayed where they are."""
+    samples = task.samples
+    inside = _between(first, last, len(task.times.log))
+    samples.moved[:, rows] = np.where(inside, s.moved[:, :, None], samples.moved[:, rows])
+    samples.error[rows] = np.where(inside, error[:, None], samples.error[rows])
+    samples.exact[rows] |= inside & journey.exact[rows][:, None]
 
 
 def _leave(
@@ -120,13 +167,14 @@ def _leave(
     if task.discrete:
         whole = np.ceil(np.exp(np.minimum(left, 700.0)))
         left = np.where(whole < _WHOLE, np.log(whole), left)
-    for part, here in zip(parts, both, strict=True):
+    at = [np.where(goes[here], left[here], s.log_time[here] + 1.0)[:, None] for here in both]
+    none = [np.where(goes[here], 0, 1) for here in both]  # no sample of those that stay
+    found = follow_both(parts, at, none, False, task.discrete)
+    for part, here, (q, spread, _) in zip(parts, both, found, strict=True):
         on = goes[here]
-        if on.any():
-            then = np.where(on, left[here], np.maximum(s.log_time[here], 0.0))[:, None]
-            gained, outer, _ = part.follow(then, np.zeros(here.size, np.int64))
-            s.moved[part.point : 4 : 2, here[on]] += gained[:, on, 0]
-            s.moved[4:, here[on]] += outer[:, on, 0]
+        gained, outer = part.grown(q, spread)
+        s.moved[part.point : 4 : 2, here[on]] += gained[:, on, 0]
+        s.moved[4:, here[on]] += outer[:, on, 0]
     s.low[:, goes] = 0.0
     s.log_time = np.where(goes, left, s.log_time)
     journey.state[rows[goes]], journey.log_entry[rows[goes]] = s[goes], left[goes]
