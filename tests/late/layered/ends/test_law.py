@@ -83,17 +83,17 @@ def leaky(seed: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
     return lp.ShallowReLU(*parts, train_output=True, negative_slope=0.5), data
 
 
-@pytest.mark.parametrize("seed", [18, 36])
+@pytest.mark.parametrize("seed", [None, 36])
 def test_a_kkt_point_meets_its_conditions(seed):
     """Ground truth: the definition: gradients of y N(x) by complex steps, and SciPy's non-negative
     least squares for the multipliers."""
-    net, data = leaky(seed)
+    net, data = (pair(0.5), PAIR) if seed is None else leaky(seed)
     found = limit_of(net, data)
     p, slope = found.direction, net.negative_slope
 
     def margins(p: np.ndarray) -> np.ndarray:
-        a = p[:, :2] @ data.inputs.T + p[:, 2:3]
-        return data.labels * (p[:, 3] @ np.where(a.real > 0, a, slope * a))
+        a = p[:, :-2] @ data.inputs.T + p[:, -2:-1]
+        return data.labels * (p[:, -1] @ np.where(a.real > 0, a, slope * a))
 
     steps = 1e-20j * np.eye(p.size).reshape(p.size, *p.shape)
     gradients = np.array([margins(p + step).imag / 1e-20 for step in steps])
@@ -105,7 +105,7 @@ def test_a_kkt_point_meets_its_conditions(seed):
     assert relative_error(2 * multipliers.sum(), (p**2).sum()) < 1e-11
     late = found.coordinates(found.far[-1])
     apart = late / np.linalg.norm(late) - p / np.linalg.norm(p)
-    assert np.linalg.norm(apart) < 0.1
+    assert np.linalg.norm(apart) < 0.1  # in the units of its own length, at ln t = 10^6
 
 
 def test_a_law_of_the_margin_against_a_later_run():
