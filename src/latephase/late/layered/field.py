@@ -28,7 +28,7 @@ from .mode import LayeredMode
 
 LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 _TOGETHER = 8.0  # between the logarithms of pulls that hold one another
-_BALANCED = 1e-6  # of its pull: what may be left of it where it is at rest against others
+_BALANCED = 1e-4  # of its pull: what may be left of it where it is at rest against others
 _NOTHING = 1e-17  # of the field: what is not worth its work
 
 
