@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.late.modes.linear_algebra import DEPENDENT
 
 from .mode import LayeredMode
 
@@ -100,11 +101,14 @@ class LayeredField:
 
     @cached_property
     def _scale(self) -> Floats:
-        """Sizes (D,) of the coordinates that the margins are forms of."""
+        """Sizes (D,) of the coordinates that the margins are forms of; inf where they are rounding
+        of the others, and cannot keep a point from its rest."""
         hidden = np.abs(self.mode.forms).max(axis=(0, 1))
-        hidden = np.where(hidden > 0, hidden, 1.0)
+        hidden = np.where(hidden > DEPENDENT * hidden.max(), hidden, np.inf)
         count = len(self.mode.moving)
-        return np.concatenate([np.tile(hidden, count), np.full(count, hidden.max())])
+        return np.concatenate(
+            [np.tile(hidden, count), np.full(count, hidden[np.isfinite(hidden)].max())]
+        )
 
     @cached_property
     def _log_reach(self) -> float:

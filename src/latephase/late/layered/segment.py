@@ -231,15 +231,19 @@ class _Follower:
         return self._ended(some) if (values < 0).any() else None
 
     def _sample(self, step: Stages, s: float) -> None:
-        """Record the samples up to s within a step, by steps of their own."""
+        """Record the samples up to s within a step, by steps of their own where its polynomial is
+        not good enough."""
         while len(self.sampled) < len(self.log_times):
             at = self._at(self.log_times[len(self.sampled)])
             if at > s:
                 return
-            part = self._advance(max(at - self.s, _SMALLEST), step) if at < s else step
-            part = part or step
-            share = np.array([(at - self.s) / step.h])
-            moved = part.moves[:, -1] if part.h == at - self.s else step.along(share)[:, 0]
+            share, moved = np.array([(at - self.s) / step.h]), step.moves[:, -1]
+            if at < self.s + step.h:
+                moved = step.along(share)[:, 0]
+                if not step.follows(self.tolerance):
+                    part = self._advance(max(at - self.s, _SMALLEST), step)
+                    exact = part is not None and part.h == at - self.s
+                    moved = part.moves[:, -1] if part is not None and exact else moved
             self.sampled.append(self.mode.parameters(self.y + moved))
 
     def _units(self) -> Floats:
