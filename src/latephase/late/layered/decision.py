@@ -84,7 +84,7 @@ def _sliding(hidden: Dynamics, at: LayeredState, a: Floats, kicks: Kicks) -> Boo
 
 def _chatter(at: LayeredState, kicks: Kicks, pairs: Bools) -> float:
     """The largest kick of some pairs (m, n), as a share of their neurons."""
-    norms = lengths(at.state[:, :-1])[:, None]
+    norms = lengths(at.state)[:, None]
     return float((kicks.kick / np.where(norms > 0, norms, np.inf))[pairs].max(initial=0.0))
 
 

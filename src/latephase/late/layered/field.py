@@ -23,11 +23,13 @@ from typing import NamedTuple
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.late.modes.linear_algebra import DEPENDENT
 
 from .mode import LayeredMode
 
 LARGEST = 500.0  # exponents are cut here: a solver's trial points may be anywhere, a run may not
 _TOGETHER = 8.0  # between the logarithms of pulls that hold one another
+_BALANCED = 1e-4  # of its pull: what may be left of it where it is at rest against others
 _NOTHING = 1e-17  # of the field: what is not worth its work
 
 
@@ -77,19 +79,47 @@ class LayeredField:
 
     def with_rest(self, s: float, y: Floats, cap: float) -> LayeredField:
         """The field with the clocks of points stopped that pull for long and get nowhere: by e^cap
-        one of them, and by no more than e^8 less the others, which stop together."""
+        one of them, and by no more than e^8 less the others, which stop together.
+
+        Forces count in units of their coordinates: where x = 10001 and 10000 hold one another, what
+        moves both is 1e-8 of what they pull with, and is all that matters.
+        """
         at = self._forms(y[:, None])
         log = self.log_pulls(np.array([s]), at.q)[:, 0]
-        if self.clocks.size == 0 or log.max() < cap / 2:
+        if self.clocks.size == 0 or log.max() + self._log_reach < cap / 2:
             return self
-        sizes = np.einsum("m,mlr->l", at.v[:, 0] ** 2, self.mode.forms**2) + (
-            at.a[..., 0] ** 2
-        ).sum(axis=0)
+        gradients = self._gradients(at)
         with np.errstate(divide="ignore"):
-            log = np.where(np.isinf(self.clocks), log + np.log(sizes), -np.inf)
+            sizes = 2 * np.log(np.linalg.norm(gradients, axis=0))
+        log = np.where(np.isinf(self.clocks), log + sizes, -np.inf)
         if log.max() < cap:
             return self
-        return replace(self, clocks=np.where(log > cap - _TOGETHER, s, self.clocks))
+        forces = gradients / self._scale[:, None] * np.exp(log - sizes - (log - sizes).max())
+        left = np.linalg.norm(forces.sum(axis=1)) / _BALANCED
+        rest = (log > cap - _TOGETHER) & (np.linalg.norm(forces, axis=0) > left)
+        return replace(self, clocks=np.where(rest, s, self.clocks)) if rest.any() else self
+
+    @cached_property
+    def _scale(self) -> Floats:
+        """Sizes (D,) of the coordinates that the margins are forms of; inf where they are rounding
+        of the others, and cannot keep a point from its rest."""
+        hidden = np.abs(self.mode.forms).max(axis=(0, 1))
+        hidden = np.where(hidden > DEPENDENT * hidden.max(), hidden, np.inf)
+        count = len(self.mode.moving)
+        return np.concatenate(
+            [np.tile(hidden, count), np.full(count, hidden[np.isfinite(hidden)].max())]
+        )
+
+    @cached_property
+    def _log_reach(self) -> float:
+        """ln of the square of the largest form."""
+        return 2 * math.log(float(np.abs(self.mode.forms).max()))
+
+    def _gradients(self, at: _Forms) -> Floats:
+        """grad q_i (D, L) at one place."""
+        count, _, width = self.mode.forms.shape
+        hidden = at.v[:, 0, None, None] * self._columns.reshape(count, width, -1)
+        return np.concatenate([hidden.reshape(count * width, -1), at.a[..., 0]])
 
     def __call__(self, s: Floats, y: Floats) -> Floats:
         """d y / d s (D, S) at times s (S,)."""
@@ -113,9 +143,7 @@ class LayeredField:
         at = self._forms(y[:, None])
         w, slope, _ = self._pulls(np.array([s]), at.q)
         (count, _, width), size = self.mode.forms.shape, len(y)
-        gradients = np.empty((size, len(w)))
-        turned = at.v[:, 0, None, None] * self._columns.reshape(count, width, -1)
-        gradients[:-count], gradients[-count:] = turned.reshape(-1, len(w)), at.a[..., 0]
+        gradients = self._gradients(at)
         result = -(gradients * (w * slope)[:, 0]) @ gradients.T
         pulled, neurons = self._sums(w)[..., 0], np.arange(count)[:, None]
         hidden, outer = neurons * width + np.arange(width), size - count + neurons

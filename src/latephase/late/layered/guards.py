@@ -52,7 +52,8 @@ class LayeredGuards:
         count = len(moving)
         rows = np.zeros((len(pairs), count, mode.width))
         rows[np.arange(len(pairs)), place] = reach[place, i]
-        rows = np.concatenate([rows.reshape(len(pairs), -1), np.zeros((len(pairs), count))], axis=1)
+        flat = rows.reshape(len(pairs), count * mode.width)
+        rows = np.concatenate([flat, np.zeros((len(pairs), count))], axis=1)
         a, terms = mode.dynamics.preactivations(mode.state)[j, i], mode.dynamics.terms(mode.state)
         sides = np.where(mode.status[j, i] == ACTIVE, 1.0, -1.0)
         slack = (_ROUNDING + loose[j, i]) * terms[j, i]

@@ -52,7 +52,7 @@ class LayeredMode:
         gradients = np.stack([neuron.gradients.T for neuron in neurons])  # (m, n, k)
         moves = np.asarray(gradients.any(axis=2))
         moving, live = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
-        spans = [_span(gradients[j]) for j in moving]
+        spans = [_span(gradients[j], dynamics.frame.scale) for j in moving]
         width = max((span.shape[1] for span in spans), default=0)
         basis = np.zeros((len(moving), state.shape[1] - 1, width))
         for row, span in zip(basis, spans, strict=True):
@@ -124,14 +124,16 @@ class LayeredMode:
         return LayeredMode.of(self.dynamics, state, self.status)
 
 
-def _span(rows: Floats) -> Floats:
+def _span(rows: Floats, scale: Floats) -> Floats:
     """An orthonormal basis (k, r) of the span of rows (n, k): all coordinates that occur, where
-    the rows span these, so that nothing is rounded."""
-    used = np.asarray(rows.any(axis=0))
-    scale = np.abs(rows).max(axis=0)
-    scaled = rows[:, used] / scale[used]
+    the rows span these, so that nothing is rounded.  scale (k,): sizes of the coordinates, against
+    which it is decided what is left of a row by rounding only."""
+    scaled = rows / scale
+    sizes = np.abs(scaled).max(axis=0)
+    used = np.asarray(sizes > DEPENDENT * sizes.max())
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    _, sizes, axes = np.linalg.svd(scaled / np.where(lengths > 0, lengths, 1), full_matrices=False)
+    even = scaled[:, used] / np.where(lengths > 0, lengths, 1.0)
+    _, sizes, axes = np.linalg.svd(even, full_matrices=False)
     rank = int((sizes > DEPENDENT * sizes[0]).sum())
     if rank == used.sum():
         return np.asarray(np.eye(len(used))[:, used])

@@ -23,6 +23,7 @@ from latephase.core.arrays import Floats
 STAGES = 5
 _MOST_PLAIN, _MOST_NEWTON = 12, 10  # iterations
 _DONE = 0.03  # of the tolerance: what an iteration may leave
+_SURE = 0.1  # of the tolerance
 _SHARE, _EXPONENT = 0.01, (STAGES + 1) / (2 * STAGES)  # of the tolerance, for the estimate
 
 
@@ -79,6 +80,11 @@ class Stages:
     error: float
     count: int
     rate: float
+
+    def follows(self, tolerance: float) -> bool:
+        """Whether the polynomial is good enough between its ends: it has the order of the estimate,
+        which is then below the tolerance itself."""
+        return self.error * _SHARE * tolerance**_EXPONENT <= _SURE * tolerance
 
     def along(self, share: Floats) -> Floats:
         """What y has moved (D, c) at shares (c,) of the step, by collocation: to order five."""

@@ -27,6 +27,7 @@ _SMALLEST = 1e-13  # of a step, in s
 _FIRST = 0.3  # step, in s: a mode relaxes in a time of 1
 _GROWTH = 3.0  # of steps, at most: beyond it the last one is no guess of the next
 _SHORTENED, _EASED = 0.4, 1.2  # of a step that was not found, and of the longest one from there on
+_FLOOR = 1e-3  # of the other half of its neuron: the size that a coordinate has at least
 _SHRUNK = 1e-8  # of its size at entry: a neuron on its way to 0 is not followed below it
 _REFINED = 4  # steps by which a root is found
 _LOOSER, _MOST_LOOSE = 100.0, 2  # times the tolerance, where rounding keeps a solver from it
@@ -94,6 +95,7 @@ class _Follower:
 
     def __post_init__(self) -> None:
         self.y = self.mode.start.copy()
+        self.reaches = np.linalg.norm(self.mode.forms, axis=2).max(axis=1)
         self.least = np.zeros(len(self.y))
         self.least = _SHRUNK * self._units()
         self.units, self.noise = self._units(), self.field.rounding(0.0, self.y)
@@ -229,23 +231,32 @@ class _Follower:
         return self._ended(some) if (values < 0).any() else None
 
     def _sample(self, step: Stages, s: float) -> None:
-        """Record the samples up to s within a step, by steps of their own."""
+        """Record the samples up to s within a step, by steps of their own where its polynomial is
+        not good enough."""
         while len(self.sampled) < len(self.log_times):
             at = self._at(self.log_times[len(self.sampled)])
             if at > s:
                 return
-            part = self._advance(max(at - self.s, _SMALLEST), step) if at < s else step
-            part = part or step
-            share = np.array([(at - self.s) / step.h])
-            moved = part.moves[:, -1] if part.h == at - self.s else step.along(share)[:, 0]
+            share, moved = np.array([(at - self.s) / step.h]), step.moves[:, -1]
+            if at < self.s + step.h:
+                moved = step.along(share)[:, 0]
+                if not step.follows(self.tolerance):
+                    part = self._advance(max(at - self.s, _SMALLEST), step)
+                    exact = part is not None and part.h == at - self.s
+                    moved = part.moves[:, -1] if part is not None and exact else moved
             self.sampled.append(self.mode.parameters(self.y + moved))
 
     def _units(self) -> Floats:
-        """Sizes (D,) of the coordinates of each neuron, that tolerances are relative to."""
+        """Sizes (D,) of the coordinates of each neuron, that tolerances are relative to: its own,
+        or where that is far less, what moves a margin by 1."""
         c, v = self.mode.parted(self.y)
         hidden, outer = np.linalg.norm(c, axis=1), np.abs(v)
-        sizes = np.maximum(hidden, 1e-3 * outer), np.maximum(outer, 1e-3 * hidden)
-        units = np.concatenate([np.repeat(sizes[0], c.shape[1]), sizes[1]])
+        heights = np.abs(np.einsum("mlr,mr->ml", self.mode.forms, c)).max(axis=1)
+        with np.errstate(divide="ignore", over="ignore"):
+            least = 1 / (outer * self.reaches), 1 / heights
+        hidden_unit = np.maximum(hidden, np.minimum(_FLOOR * outer, least[0]))
+        outer_unit = np.maximum(outer, np.minimum(_FLOOR * hidden, least[1]))
+        units = np.concatenate([np.repeat(hidden_unit, c.shape[1]), outer_unit])
         return np.asarray(np.maximum(np.where(units > 0, units, 1.0), self.least))
 
     def _at(self, log_time: float) -> float:
@@ -263,6 +274,9 @@ class _Follower:
         met = np.zeros(shape, bool) if some is None else self.guards.triggered(self.y, some)
         released = self.guards.released_to(self.y, met)
         reached = some is None and not failed
+        if reached:  # samples that no step has come to: nothing has moved by then
+            left = len(self.log_times) - len(self.sampled)
+            self.sampled += [self.mode.parameters(self.y)] * left
         log_time = self.log_end if reached else self._log_time(self.s)
         state = self.mode.parameters(self.y)
         return LayeredSegment(log_time, state, self.sampled, met, released, failed, self.work)

@@ -14,7 +14,7 @@ from latephase.late.modes.dynamics import lengths
 from .chain import LayeredChain, LayeredControls, begun
 from .dynamics import LayeredDynamics
 
-_APART = 4.0  # times the difference of two runs
+_APART = 4.0, 16.0  # times the difference of two runs, by flow and by steps, where it is chance
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _ULP = 2.0**-52
 _NUDGE = 2.0**-48  # of the parameters of the other run, to see what becomes of rounding errors
@@ -64,7 +64,8 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
     """What two chains from `start` say of one another."""
     dynamics, path = fine.task.dynamics, fine.samples
     q = dynamics.margins(path)
-    apart = np.nan_to_num(_APART * np.abs(q - dynamics.margins(coarse.samples)), nan=np.inf)
+    factor = np.where(fine.by_flow, *_APART)[:, None]
+    apart = np.nan_to_num(factor * np.abs(q - dynamics.margins(coarse.samples)), nan=np.inf)
     apart += 4 * _ULP * dynamics.margin_terms(path)
     flow_error = np.where(fine.by_flow, _FLOW_ERROR, 4 * _ULP)
     margin_error = (apart / (1 + np.abs(q))).max(axis=1) + flow_error + 2 * fine.kicks
@@ -74,7 +75,7 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
         path[risen] = np.nan
 
     norms = lengths(path)
-    apart = np.nan_to_num(_APART * lengths(path - coarse.samples), nan=np.inf)
+    apart = np.nan_to_num(factor * lengths(path - coarse.samples), nan=np.inf)
     apart += 4 * _ULP * np.fmax.accumulate(norms)  # of neurons that have shrunk
     error = (apart / np.where(norms > 0, norms, np.inf)).max(axis=1) + flow_error + fine.kicks
     error = np.where(error > _SATURATED, 10 * error, error)

@@ -19,6 +19,8 @@ from .kkt import KKTPoint, kkt_point
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
 _TOLERANCE = 1e-10
 _SEEN = 8.0  # between the ln t at which the far future is looked at
+_AHEAD = 4.0  # of the smallest margin: by then its point pulls
+_FARTHEST = 1e12  # ln t from which on a margin has no digits for what its point pulls
 _FITTED = 0.5  # of the largest margin's order, ln t: below it a margin does not grow
 
 
@@ -46,7 +48,10 @@ def ending(chain: LayeredChain) -> Ending:
     mode, _ = decide(chain.task, at)
     if mode is None:
         return Ending(Outcome.transient)
-    return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
+    try:
+        return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # beyond float64 in some matrix
+        return Ending(Outcome.transient)
 
 
 def ending_of(mode: LayeredMode, log_t: float) -> Ending:
@@ -56,7 +61,9 @@ def ending_of(mode: LayeredMode, log_t: float) -> Ending:
     The mode is followed on as gradient flow to ln t = 10^6, and must lead to a point within its own
     pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
     """
-    far = FAR * max(1.0, log_t / FAR * 2)
+    far = max(FAR, 2 * log_t, _AHEAD * float(mode.dynamics.margins(mode.state).min()))
+    if not far < _FARTHEST:  # rounding of a margin hides what its point pulls
+        return Ending(Outcome.transient)
     seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
     found = follow(mode, 0, seen, far, _TOLERANCE)
     if found.failed or found.triggered.any():
