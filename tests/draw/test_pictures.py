@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import latephase as lp
 from helpers import message_is_one_line, relative_error
 from latephase.core import InputError
+from latephase.draw.notebook import html
 
 GD = lp.GradientDescent(0.1)
 PAIR = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -66,6 +67,18 @@ def test_run_is_resolved_where_it_turns():
     assert relative_error(margin.min(), steps.min()) < 1e-4
     later = margin[x > 1.5]  # before, updates are taken one by one
     assert np.abs(np.diff(later)).max() < 0.02 * np.ptp(margin)
+
+
+@pytest.mark.campaign  # a run of a second, made six times
+def test_a_late_turn_is_not_missed():
+    """Ground truth: the run at 40 times around the step at which a neuron takes a point over."""
+    net = lp.ShallowReLU([6.55637749, 6.66448725], [5.87272749, 6.33380546])
+    run = lp.simulate(net, LEAN, GD)
+    around = [int(10**z) for z in np.linspace(9.789, 9.791, 40)]
+    peak = lp.simulate(net, LEAN, GD, until=10**10, at=around).trajectory.robustness_margin.max()
+    assert run.trajectory.robustness_margin.max() < 0.96 * peak  # the samples pass it by
+    margin = curve(run.plot().get_axes()[0], "margin")[1]
+    assert margin.max() > 0.99 * peak
 
 
 def test_pictures_go_on_axes_that_are_given(run: lp.Run):
@@ -199,6 +212,17 @@ def test_cards_are_small_closed_and_escaped(run: lp.Run, plane_run: lp.Run):
         assert not re.search(r"url\((?!#)|https?:|<script", card)
         assert len(repr(result)) < 120
     assert ("matplotlib.pyplot" in sys.modules) == pyplot
+
+
+def test_what_a_card_says_does_not_act_in_a_page():
+    """Ground truth: what HTML's escapes stand for."""
+
+    class Told:
+        def lines(self) -> list[str]:
+            return ["a <script>", "b\n\x1b[2K&"]
+
+    card = html(Told(), lambda _: None)
+    assert "a &lt;script&gt;<br>b\\n\\x1b[2K&amp;" in card
 
 
 def test_long_steps_are_short_in_print():

@@ -120,19 +120,23 @@ def test_a_damaged_complete_output_is_made_again_or_refused(lab: Lab, output: Ou
     assert not bad, report("damage", bad)
 
 
-READ_STORE = """
+READ_STORE = f"""
 import hashlib, xarray
-found = xarray.open_zarr("out", consolidated=False).load()
+found = xarray.open_zarr("{TARGET}", consolidated=False).load()
 for name in sorted(found.variables):
     values = found[name].values
     told = values.tobytes() if values.dtype.kind == "f" else repr(values.tolist()).encode()
     print(name, values.shape, hashlib.sha256(told).hexdigest())
 """
+READ_NETWORK = f"run {POINTS} --network {TARGET} --step-size 0.1 --until 10 --json"
 READERS = {
     "ensemble": (ENSEMBLE, ("-c", READ_STORE)),
     "certificates": (CERTIFICATES, ("verify", TARGET)),
     "certificate": (CERTIFICATE, ("verify", TARGET)),
-    "network": (NETWORK, f"run {POINTS} --network out --step-size 0.1 --until 10 --json".split()),
+    "network": (
+        NETWORK,
+        f"run {POINTS} --network {TARGET} --step-size 0.1 --until 10 --json".split(),
+    ),
 }
 
 

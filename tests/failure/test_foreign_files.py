@@ -161,12 +161,12 @@ def test_what_was_put_into_an_output(lab: Lab, output: Output, add: Callable):
 DERIVED = """
 import warnings, xarray
 warnings.simplefilter("ignore")
-found = xarray.open_zarr("out", consolidated=False)
+found = xarray.open_zarr("TARGET", consolidated=False)
 found[["weights", "regime"]].assign(mine=3.0).to_zarr("derived")
 found.assign(mine=("trial", found.trial.values if "trial" in found else range(found.sizes["trial"]))
     ).drop_encoding().to_zarr("whole")
-xarray.Dataset({"mine": 3.0}).to_zarr("out", mode="a")
-"""
+xarray.Dataset({"mine": 3.0}).to_zarr("TARGET", mode="a")
+""".replace("TARGET", TARGET)
 
 
 @pytest.mark.parametrize("more", [(), ("--resume",)], ids=["plain", "resume"])

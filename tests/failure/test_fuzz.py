@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from failure.harness.cases import scaled
 from failure.harness.lab import Lab, report
-from failure.harness.outputs import CERTIFICATE, CERTIFICATES, ENSEMBLE, NETWORK, POINTS
+from failure.harness.outputs import CERTIFICATE, CERTIFICATES, ENSEMBLE, NETWORK, POINTS, TARGET
 from failure.harness.runner import Ended, in_one_line
 from latephase.cli.app import app
 
@@ -117,7 +117,7 @@ def place(lab: Lab) -> Path:
     """A folder with a file of each kind that commands read."""
     place = lab.folder()
     for output, name in ((NETWORK, "net.npz"), (CERTIFICATE, "run.cert.json")):
-        (place / name).write_bytes((lab.result(output) / "out").read_bytes())
+        (place / name).write_bytes((lab.result(output) / TARGET).read_bytes())
     (place / "points.csv").write_text("x,label\n1,1\n-1,-1\n")
     return place
 

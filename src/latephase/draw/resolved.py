@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ENOUGH = 100  # samples that show a whole run
 _TURN = 0.02  # of what is in view: a step from sample to sample that is worth more samples
-_ROUNDS, _BETWEEN = 3, 4  # how often more are taken, and how many each time
+_ROUNDS, _BETWEEN = 5, 4  # how often more are taken, and how many each time
+_FINEST = 1e-5  # of log10 t: no two samples are nearer to each other
 _LN10 = math.log(10)
 
 
@@ -64,7 +65,7 @@ def _turning(samples: xr.Dataset, flow: bool) -> list[LogTime]:
         return []
     with np.errstate(invalid="ignore"):
         far = np.abs(np.diff(margin)) > _TURN * np.ptp(finite)
-    wide = np.isfinite(x[:-1]) & (np.diff(x) > 1e-3 * np.maximum(np.abs(x[1:]), 1.0))
+    wide = np.isfinite(x[:-1]) & (np.diff(x) > _FINEST * np.maximum(np.abs(x[1:]), 1.0))
     shares = np.arange(1, _BETWEEN + 1) / (_BETWEEN + 1)
     begin, length = x[:-1][far & wide, None], np.diff(x)[far & wide, None]
     return [LogTime.from_log(_LN10 * log, flow=flow) for log in (begin + shares * length).ravel()]

@@ -9,7 +9,7 @@ import pytest
 
 POINTS = "--inputs 1,-1 --labels 1,-1"
 NET = "--weights 0.7,-0.4 --biases 0.1,0.2"
-TARGET = "out"
+TARGET = "out.svg"  # a picture has to say what it is, and others do not mind
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,13 @@ NETWORK = Output(
     flag="--save",
     forced=False,
 )
-OUTPUTS = (ENSEMBLE, CERTIFICATES, COMPARE, REPRODUCE, CERTIFICATE, NETWORK)
+PICTURE = Output(
+    "picture",
+    f"run {POINTS} {NET} --until 1e6 --samples 120 --step-size 0.{{n}}",
+    flag="--plot",
+    forced=False,
+)
+OUTPUTS = (ENSEMBLE, CERTIFICATES, COMPARE, REPRODUCE, CERTIFICATE, NETWORK, PICTURE)
 # What `make test` does: one of each way to write; the campaign does all.
 EVERYDAY = (ENSEMBLE, CERTIFICATES, CERTIFICATE)
 
