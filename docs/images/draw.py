@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import latephase as lp
-from latephase.draw.canvas import plot_style
-from latephase.draw.palette import THEME
+from latephase.draw.panels.canvas import plot_style
+from latephase.draw.panels.palette import THEME
 from latephase.draw.resolved import resolved
 from latephase.draw.run import panels
 from latephase.experiments import Bench

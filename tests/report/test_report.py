@@ -15,8 +15,8 @@ import pytest
 
 import samples.report as sample
 from latephase.core import InputError
-from latephase.draw.palette import THEME
-from latephase.draw.typeset import html, number, plain
+from latephase.draw.panels.palette import THEME
+from latephase.draw.panels.typeset import html, number, plain
 from latephase.report import write_report
 from latephase.report.references import bibliography, cited
 

@@ -1,5 +1,5 @@
 """Pictures of what was found: runs, limits, ensembles, comparisons; matplotlib stays in here.
 
 A picture is described first, as `Panel`s of `Series` (numbers and words, in `experiments.bench`),
-and then drawn on axes: `axes` and `series` do that, for the pictures and for the report.
+and then drawn on axes: `panels` does that, for the pictures and for the report.
 """

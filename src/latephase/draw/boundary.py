@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latephase.core import InputError, LogTime, Words
-from latephase.draw.canvas import picture
 from latephase.draw.line import line_panel
+from latephase.draw.panels.canvas import picture
 from latephase.draw.plane import plane_panel
 from latephase.draw.scene import Scene
 from latephase.experiments.bench.finding import Panel

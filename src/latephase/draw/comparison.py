@@ -8,8 +8,8 @@ import numpy as np
 
 from latephase.core import InputError
 from latephase.core.calls import public
-from latephase.draw.canvas import picture
 from latephase.draw.checks import dataset_with
+from latephase.draw.panels.canvas import picture
 from latephase.experiments.bench.finding import Panel
 from latephase.experiments.remedies.shown import CLOCKS, over_clock
 

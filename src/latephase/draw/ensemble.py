@@ -9,9 +9,9 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
-from latephase.draw import times
-from latephase.draw.canvas import picture
 from latephase.draw.checks import dataset_with
+from latephase.draw.panels import times
+from latephase.draw.panels.canvas import picture
 from latephase.experiments.bench.bands import quantile_band
 from latephase.experiments.bench.finding import Panel, Series
 from latephase.experiments.bench.statistics import wilson

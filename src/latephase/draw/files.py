@@ -37,7 +37,7 @@ def claimed(path: object) -> Output:
 
 def write(drawn: Figure, place: Output) -> Path:
     """Write the figure into the place that was claimed: complete or not at all; its path."""
-    from latephase.draw.canvas import plot_style, written
+    from latephase.draw.panels.canvas import plot_style, written
 
     with plot_style():
         return place.write(written(drawn, kind_of(place.target)))

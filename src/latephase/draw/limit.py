@@ -8,7 +8,7 @@ import numpy as np
 
 from latephase.core.arrays import Bools
 from latephase.draw.boundary import panel
-from latephase.draw.canvas import picture
+from latephase.draw.panels.canvas import picture
 from latephase.draw.scene import Scene
 from latephase.experiments.bench.finding import Panel, Series
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from latephase.core import InputError
 from latephase.core.shown import shown
-from latephase.draw import svg
-from latephase.draw.axes import NARROW, draw_panel, height_of
-from latephase.draw.canvas import canvas, plot_style, written
+from latephase.draw.panels import svg
+from latephase.draw.panels.axes import NARROW, draw_panel, height_of
+from latephase.draw.panels.canvas import canvas, plot_style, written
 from latephase.experiments.bench.finding import Panel
 
 MOST_BYTES = 50_000  # of a picture in a page

@@ -10,8 +10,8 @@ import numpy as np
 
 from latephase.core import Law
 from latephase.core.arrays import Bools, Floats
-from latephase.draw import times
-from latephase.draw.canvas import picture
+from latephase.draw.panels import times
+from latephase.draw.panels.canvas import picture
 from latephase.draw.resolved import ascending, resolved
 from latephase.experiments.bench.finding import Panel, Series
 from latephase.margin import normalised_margin

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from latephase.draw import svg, typeset
-from latephase.draw.axes import NARROW, WIDE, draw_panel, height_of
-from latephase.draw.canvas import canvas, lettered, written
+from latephase.draw.panels import svg, typeset
+from latephase.draw.panels.axes import NARROW, WIDE, draw_panel, height_of
+from latephase.draw.panels.canvas import canvas, lettered, written
 from latephase.experiments.bench.finding import Figure
 
 

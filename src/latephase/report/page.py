@@ -11,8 +11,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from latephase.core import Rigour
-from latephase.draw import typeset
-from latephase.draw.palette import THEME
+from latephase.draw.panels import typeset
+from latephase.draw.panels.palette import THEME
 from latephase.experiments.bench.base import Evidence
 from latephase.experiments.bench.finding import Support, Table
 from latephase.report import references

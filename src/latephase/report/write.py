@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.workers import workers
-from latephase.draw.canvas import plot_style
+from latephase.draw.panels.canvas import plot_style
 from latephase.experiments.bench.finding import Figure
 from latephase.report import data, figures
 from latephase.report.data import Examined

@@ -15,7 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from latephase.core.arrays import Floats
-from latephase.draw.typeset import power_of_ten
+from latephase.draw.panels.typeset import power_of_ten
 
 _EVEN_UP_TO = 12.0  # log10 t of a last time that needs no other scale
 _APART = 0.11  # of the axis: how far t = 0 stands before the first other time

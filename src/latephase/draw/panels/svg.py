@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from latephase.draw.palette import GRID, INK, MUTED, THEME
+from latephase.draw.panels.palette import GRID, INK, MUTED, THEME
 
 VARIABLES = {light: f"var({name})" for name, (light, _) in THEME.items()}
 _NOT_DRAWN = r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->"

@@ -12,8 +12,8 @@ from matplotlib.axis import Axis
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from latephase.draw import times, typeset
-from latephase.draw.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_mesh
+from latephase.draw.panels import times, typeset
+from latephase.draw.panels.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_mesh
 from latephase.experiments.bench.finding import Panel
 
 WIDE, NARROW = 6.6, 4.0  # inches: a panel alone on a desk, a panel of several or on a phone

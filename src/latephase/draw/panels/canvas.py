@@ -17,8 +17,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from latephase.core import InputError
-from latephase.draw.axes import NARROW, WIDE, draw_panel, height_of
-from latephase.draw.palette import STYLE
+from latephase.draw.panels.axes import NARROW, WIDE, draw_panel, height_of
+from latephase.draw.panels.palette import STYLE
 from latephase.experiments.bench.finding import Panel
 
 MAKER = "latephase"  # in every file, by which it is known for one of ours

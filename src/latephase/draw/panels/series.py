@@ -17,8 +17,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from latephase.draw import typeset
-from latephase.draw.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
+from latephase.draw.panels import typeset
+from latephase.draw.panels.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
 from latephase.experiments.bench.finding import Series
 
 SIDE_BY_SIDE = ("bars", "ranges")  # kinds of which several share the place of a category
