@@ -68,7 +68,7 @@ def drawn(figure: Figure, scheme: int) -> str:
     for text in svgs:
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
         if size is None:
-            raise ValueError("a panel without a viewBox; see report/svg.py")
+            raise ValueError("a panel without a viewBox; see draw/panels/svg.py")
         width, height = float(size[1]), max(height, float(size[2]))
         place = f'<svg x="{left:g}" width="{size[1]}" height="{size[2]}" '
         placed.append(text.replace("<svg ", place, 1))

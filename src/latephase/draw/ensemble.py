@@ -12,6 +12,7 @@ from latephase.core.calls import public
 from latephase.draw.checks import dataset_with
 from latephase.draw.panels import times
 from latephase.draw.panels.canvas import picture
+from latephase.draw.resolved import ascending
 from latephase.experiments.bench.bands import quantile_band
 from latephase.experiments.bench.finding import Panel, Series
 from latephase.experiments.bench.statistics import wilson
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LN10 = math.log(10)
 _LEVEL = 0.95
+_BESIDE = 1.5  # a factor: how far an axis of constants goes beyond them
 _PATHS = 5  # single trials in a band
 _SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
 
@@ -43,7 +45,8 @@ def plot_ensemble(found: xr.Dataset, ax: Any = None) -> Figure:
         Of the trials whose loss tends to 0 the median margin and deficit over log10 t (input
         units), the band of 5 to 95 % and some single trials; the share of each regime, or outcome
         where networks have no regime, with its 95 % interval (Wilson); and the constant that the
-        last sample shows, (limit - margin) (ln t + offset)^exponent, against the law's own.
+        last sample shows, (limit - margin) (ln t + offset)^exponent, against the law's own.  Of
+        inputs of more than two features, whose margins are not measured, losses and ends alone.
 
     Raises
     ------
@@ -55,26 +58,30 @@ def plot_ensemble(found: xr.Dataset, ax: Any = None) -> Figure:
     Rigour: that of the trials, and measured for the intervals [wilson1927].
     """
     dataset_with(found, ("trial", "time"), "what lp.ensemble returned")
-    seen = found.isel(time=np.argsort(found.log10_t.values, kind="stable"))
-    flow = str(seen.attrs.get("method", "")).startswith("GradientFlow")
-    x, across = times.across(seen.log10_t.values, "units of flow time" if flow else "updates")
-    deficits: dict[str, Any] = {**across, "y_label": "deficit (input units)", "y_scale": "log"}
+    seen = ascending(found)
     fitted = np.isfinite(seen.limit_margin.values)
     rows = fitted if fitted.any() else np.ones_like(fitted)
-    margin = seen.robustness_margin.values[rows]
-    deficit = np.exp(seen.log_margin_deficit.values[rows])
+    panels, ends = _over_time(seen, rows), _ends(seen)
+    return picture([*panels, ends, *([_constants(seen, rows)] if len(panels) > 1 else [])], ax)
+
+
+def _over_time(seen: xr.Dataset, rows: Bools) -> list[Panel]:
+    """Margins and deficits of some trials; their losses alone where margins are not measured."""
+    flow = str(seen.attrs.get("method", "")).startswith("GradientFlow")
+    x, across = times.across(seen.log10_t.values, "units of flow time" if flow else "updates")
     who = f"{rows.sum():,} of {len(rows):,} trials"
+    margin = seen.robustness_margin.values[rows]
+    if not np.isfinite(margin).any():
+        loss = quantile_band(x, seen.log_loss.values[rows] / _LN10, _PATHS)
+        return [Panel(loss, y_label="log10 of the loss", title=f"Loss, {who}", **across)]
+    deficit = np.exp(seen.log_margin_deficit.values[rows])
     levels = [*quantile_band(x, margin, _PATHS), *_optimum(seen, x)]
     left = quantile_band(x, np.where(deficit > 0, deficit, np.nan), _PATHS)
-    return picture(
-        [
-            Panel(levels, y_label="margin (input units)", title=f"Margin, {who}", **across),
-            Panel(left, title="Margin deficit", **deficits),
-            _ends(seen),
-            _constants(seen, rows),
-        ],
-        ax,
-    )
+    up: dict[str, Any] = {"y_label": "deficit (input units)", "y_scale": "log"}
+    return [
+        Panel(levels, y_label="margin (input units)", title=f"Margin, {who}", **across),
+        Panel(left, title="Margin deficit", **up, **across),
+    ]
 
 
 def _optimum(seen: xr.Dataset, x: Floats) -> list[Series]:
@@ -108,14 +115,23 @@ def _constants(seen: xr.Dataset, rows: Bools) -> Panel:
     law, shown = np.abs(last.margin_constant.values), np.abs(shown_constants(last))
     kept = np.isfinite(law) & np.isfinite(shown) & (law > 0) & (shown > 0)
     points = Series("points", law[kept], shown[kept], "trials", colour=0)
-    ends = np.array([law[kept].min(), law[kept].max()]) if kept.any() else np.array([0.1, 1.0])
+    every = np.concatenate([law[kept], shown[kept]])
+    # The same ends on both axes: equal constants would else show their rounding.
+    ends = (every.min() / _BESIDE, every.max() * _BESIDE) if kept.any() else (0.1, 1.0)
     line = Series("line", ends, ends, "equal", role="prediction")
-    labels = ("|C| predicted (input units)", f"|C| at t = {_time(last)}")
-    return Panel([points, line], *labels, "Constant of the law", x_scale="log", y_scale="log")
+    scales: dict[str, Any] = {
+        "x_scale": "log",
+        "y_scale": "log",
+        "x_limits": ends,
+        "y_limits": ends,
+    }
+    labels = ("|C| predicted (input units)", f"|C| at t = {_time(last)} (input units)")
+    return Panel([points, line], *labels, "Constant of the law", **scales)
 
 
 def _time(last: xr.Dataset) -> str:
-    return f"10^{float(last.log10_t):.4g}"
+    log10 = float(last.log10_t)
+    return "0" if math.isinf(log10) else f"10^{log10:.4g}"
 
 
 def shown_constants(last: xr.Dataset) -> Floats:

@@ -50,10 +50,11 @@ class Scene:
         if self.data is None:
             return []
         kept = np.unique(np.linspace(0, self.data.n - 1, MOST_POINTS).astype(int))
+        some = ", some" if len(kept) < self.data.n else ""
         drawn = []
         for colour, (label, name, marker) in enumerate(_LABELS):
             x, y = at[kept][self.data.labels[kept] == label].T
-            drawn.append(Series("points", x, y, name, colour=colour, marker=marker))  # type: ignore[arg-type]
+            drawn.append(Series("points", x, y, name + some, colour=colour, marker=marker))  # type: ignore[arg-type]
         if self.support is not None:
             x, y = at[self.support].T
             drawn.append(Series("points", x, y, "decide the limit", role="prediction"))

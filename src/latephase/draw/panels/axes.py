@@ -65,7 +65,8 @@ def _dress(axes: Axes, panel: Panel, sideways: bool) -> None:
 
 def _scale(axis: Axis, scale: str, panel: Panel) -> None:
     """Linear, log or symlog, with powers of ten in Unicode as ticks (no mathematics is parsed)."""
-    if scale == "linear":
+    nothing = scale == "log" and not math.isfinite(axis.get_minpos())  # that has a logarithm
+    if scale == "linear" or nothing:
         axis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
         return
     if scale == "late":

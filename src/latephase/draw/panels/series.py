@@ -69,6 +69,8 @@ class Brush:
 
 _ON_MAP, _HALO = "#101418", "#ffffff"  # the same on a light and on a dark page, as maps are
 
+_DASHES = ("-", ":", "-.", "--")  # each time that the accents have been gone through
+
 # Width, dash, opacity and drawing order by role.
 _LOOKS: dict[str, tuple[float, str, float, float]] = {
     "reference": (0.9, "-", 1.0, 1.0),
@@ -93,9 +95,10 @@ def brushes(series: tuple[Series, ...], *, sideways: bool) -> list[Brush]:
         width, dash, opacity, order = _LOOKS[one.role]
         colour, lap = _colour(one, free)
         order += 2 * (one.kind == "points")  # a prediction's line goes under what it predicts
-        dash = ":" if lap and dash == "-" else dash
+        dash = _DASHES[lap % len(_DASHES)] if dash == "-" else dash
         slot = (rows.index(i), len(rows)) if i in rows else (0, 1)
-        colour = _ON_MAP if over_map and colour in (INK, MUTED) else colour
+        dark = over_map and one.role != "sample" and colour in (INK, MUTED)
+        colour = _ON_MAP if dark else colour
         done.append(Brush(colour, width, dash, opacity, order, sideways, slot, places, over_map))
     return done
 
