@@ -193,12 +193,8 @@ InitOfOne = Annotated[
     str | None,
     _problem("NAME", "Instead of weights and biases: draw the network from this initializer."),
 ]
-WidthOfOne = Annotated[
-    int | None, _problem("M", "With --init: neurons of the network. \\[default: 2]", whole)
-]
-SeedOfOne = Annotated[
-    int | None, _problem("N", "With --init: seed of the drawing. \\[default: 0]", whole)
-]
+WidthOfOne = Annotated[int | None, _problem("M", "With --init: neurons. \\[default: 2]", whole)]
+SeedOfOne = Annotated[int | None, _problem("N", "With --init: its seed. \\[default: 0]", whole)]
 InitInstead = Annotated[
     str | None,
     _problem(
@@ -274,7 +270,7 @@ Deficits = Annotated[
 ]
 StallsIn = Annotated[
     str | None,
-    _option("NAME", "Also when it stops in this arithmetic: float32, float16, bfloat16, ..."),
+    _option("NAME", "Also when it stops in this arithmetic: float32, bfloat16, ..."),
 ]
 All = Annotated[
     bool,

@@ -7,6 +7,7 @@ Two neurons on two points go through exact pieces, all at once; other networks o
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, as_completed
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats
+from latephase.core.workers import main_can_be_imported
 from latephase.late.engine import Goal, Progress, Record
 from latephase.late.engines.choice import engine_for
 from latephase.late.engines.exact_pieces import follow_trials
@@ -28,6 +30,7 @@ from latephase.late.pair.law import Laws
 from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
 from latephase.problem import Problem, TwoPointGeometry
+from latephase.problem.checks import MOST, whole_number
 
 from .limit import limit
 from .observed import observed
@@ -53,6 +56,7 @@ NAMELESS = ""
 FAILED = "failed"
 """The outcome of a trial that an error has ended; a warning says which."""
 
+_WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
 _CALLER = 9  # frames up to who called `ensemble` or `compare`
 _LAW = ("law_constant", "law_offset", "law_exponent")
 _LIMIT = ("limit_boundary", "limit_margin", "margin_constant")
@@ -244,3 +248,17 @@ def of_trials(
 
 def _names(members: Iterable[Enum | None]) -> NDArray[np.str_]:
     return np.array([m.name if m else UNSETTLED for m in members], dtype=NAME)
+
+
+def checked_processes(processes: object) -> int | None:
+    """The most processes to use, None where nothing is said.  Raises InputError."""
+    return None if processes is None else whole_number(processes, "processes", 1, MOST)
+
+
+def processes_for(trials: int, most: int | None) -> int:
+    """How many processes share so many trials that go one by one, at most as many as asked for."""
+    if not main_can_be_imported():
+        return 1
+    if most is not None:
+        return min(most, trials)
+    return max(1, min(os.cpu_count() or 1, trials // _WORTH_A_PROCESS))

@@ -15,14 +15,13 @@ from latephase.core.watched import watched
 from latephase.problem import Dataset, GradientDescent, Initializer, Method, initializers
 from latephase.problem.checks import callback, seed_number, whole_number
 
+from .batches import checked_processes, processes_for
 from .settings import (
     BATCH,
     MOST_TRIALS,
     checked_batch,
-    checked_processes,
     documented,
     problem_of,
-    processes_for,
 )
 from .simulate import check_length
 from .times import Times, sample_times

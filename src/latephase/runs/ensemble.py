@@ -19,8 +19,8 @@ from latephase.problem.checks import callback
 from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 
-from .batches import label, run_batch, run_one_by_one, template
-from .settings import Settings, checked_processes, documented, problem_of, processes_for
+from .batches import checked_processes, label, processes_for, run_batch, run_one_by_one, template
+from .settings import Settings, documented, problem_of
 from .simulate import check_length
 from .trials.result import Plan, Variables, result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.core.workers import main_can_be_imported
 from latephase.late.engine import Goal
 from latephase.late.engines.choice import MOST_NEURONS, engine_for
 from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
@@ -140,7 +138,6 @@ _SAMPLES_PER_BATCH = 4_000_000  # about 1 GB at work, however many samples a tri
 MOST_TRIALS = 10**9  # of an ensemble: hours of work, and with 200 samples a store of 25 TB
 _MOST_AT_WORK = 8 * 10**9  # bytes of a batch
 _PER_TRIAL, _PER_SAMPLE = 1000, 170  # bytes at work, measured on pairs
-_WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
 _OF_A_PAIR = 4  # parameters, which are in _PER_SAMPLE
 
 
@@ -285,17 +282,3 @@ def checked_batch(
         expected = f"a batch of at most {most:,} trials (8 GB at work)"
         raise InputError(expected, got, "lower batch, or ask for fewer samples")
     return size
-
-
-def checked_processes(processes: object) -> int | None:
-    """The most processes to use, None where nothing is said.  Raises InputError."""
-    return None if processes is None else whole_number(processes, "processes", 1, MOST)
-
-
-def processes_for(trials: int, most: int | None) -> int:
-    """How many processes share so many trials that go one by one, at most as many as asked for."""
-    if not main_can_be_imported():
-        return 1
-    if most is not None:
-        return min(most, trials)
-    return max(1, min(os.cpu_count() or 1, trials // _WORTH_A_PROCESS))
