@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from latephase.core import watched
+from latephase.core.calls import public
 
 
-@watched.watched
-def work(times: int, progress=None) -> int:
+@public
+def work(times: int, *, progress=None) -> int:
     """Counts up to `times`."""
     for done in range(times):
         if progress is not None:

@@ -21,7 +21,6 @@ from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Summarised
 from latephase.core.shown import time_up
-from latephase.core.watched import watched
 from latephase.problem import Dataset, ShallowReLU
 from latephase.problem.checks import MOST, callback, whole_number
 from latephase.problem.methods import Method
@@ -230,7 +229,6 @@ def _claim(claim: object) -> str:
     return name
 
 
-@watched
 @public
 def certify(
     network: ShallowReLU,

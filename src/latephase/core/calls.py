@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from latephase.core.errors import InputError, Words
+from latephase.core.watched import bar, in_notebook
 
 T = TypeVar("T", bound=Callable[..., Any])
 _CALLED = ("__init__", "__call__")
@@ -29,7 +30,8 @@ def public(callable_: T) -> T:
     """A function, or a class with its public methods, whose wrong calls raise `CallError`.
 
     `simulate(..., foo=1)` is answered with the arguments that there are; what is raised inside of a
-    call passes.  Signatures stay as they are for help(), editors and type checkers; a class stays
+    call passes.  In a notebook a function with the argument `progress` draws a bar, unless it is
+    given.  Signatures stay as they are for help(), editors and type checkers; a class stays
     the same object.
     """
     if isinstance(callable_, FunctionType):
@@ -49,11 +51,15 @@ def _member(member: Any) -> Any:
 
 
 def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
+    takes_progress = "progress" in (function.__kwdefaults__ or {})
+
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
+        shows = takes_progress and named.get("progress") is None and in_notebook()
+        bars: AbstractContextManager[Any] = bar(function.__name__) if shows else nullcontext({})
         try:
-            with _quiet():
-                return function(*arguments, **named)
+            with _quiet(), bars as shown:
+                return function(*arguments, **{**named, **shown})
         except TypeError as error:
             # Raised here and in no frame below: Python did not get as far as into the function.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:

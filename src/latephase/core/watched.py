@@ -6,27 +6,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, TypeVar
 
-T = TypeVar("T", bound=Callable[..., Any])
+Progress = Callable[[int, int], None]
 _AFTER = 1.0  # seconds: what is done sooner needs no bar
-
-
-def watched(function: T) -> T:
-    """A function with an argument `progress`, which in a notebook draws a bar unless it is given.
-
-    It goes outside of `public`, which looks at who has raised a TypeError.
-    """
-
-    @wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
-        if named.get("progress") is not None or not in_notebook():
-            return function(*arguments, **named)
-        with bar(function.__name__) as told:
-            return function(*arguments, **{**named, "progress": told})
-
-    return call  # type: ignore[return-value]
 
 
 def in_notebook() -> bool:
@@ -37,8 +19,8 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is gone at the end; yields what the work calls as progress(done, total)."""
+def bar(label: str) -> Iterator[dict[str, Progress]]:
+    """A bar that is gone at the end; yields the argument `progress` of what it shows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of widgets that are missing: a bar of text will do
         from tqdm.auto import tqdm
@@ -49,4 +31,4 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
             shown.total = total
             shown.update(done - shown.n)
 
-        yield told
+        yield {"progress": told}

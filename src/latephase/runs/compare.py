@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from latephase.core import InputError, LogTime, Words
 from latephase.core.calls import public
-from latephase.core.watched import watched
 from latephase.problem import Dataset, GradientDescent, Initializer, Method, initializers
 from latephase.problem.checks import callback, seed_number, whole_number
 
@@ -40,7 +39,6 @@ MOST_SAMPLES = 2 * 10**7  # of all trials by all methods without a store, 400 by
 _ONE_BY_ONE = 500  # trials of a batch where a late phase is followed one by one
 
 
-@watched
 @public
 @documented
 def compare(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from latephase.core.calls import public
-from latephase.core.watched import watched
 from latephase.core.workers import workers
 from latephase.late.engine import MAX_STEPS, SLIDE_TOLERANCE
 from latephase.problem import Dataset, Initializer
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-@watched
 @public
 @documented
 def ensemble(

@@ -9,7 +9,6 @@ from latephase.core import Law, LogTime, Outcome, Regime
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Summarised, distance
-from latephase.core.watched import watched
 from latephase.late.engine import MAX_STEPS, Goal, Progress
 from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
@@ -132,7 +131,6 @@ class Prediction(Summarised, Pictured):
         return _followed(self._problem, Goal(None, self._max_steps), _HORIZONS[0])[0]
 
 
-@watched
 @public
 @documented
 def predict(

@@ -9,7 +9,6 @@ from typing import Any
 
 from latephase.core import InputError, LogTime, Words
 from latephase.core.calls import public
-from latephase.core.watched import watched
 from latephase.late.engine import MAX_STEPS, Goal, Progress, Record
 from latephase.late.engines.choice import engine_for
 from latephase.margin import log_sharpness
@@ -27,7 +26,6 @@ _MOST_LOOKED_AT = 1000  # points: a matrix of them is decomposed
 _MOST_NUMBERS = 2**28  # parameters of all samples: 2 GB
 
 
-@watched
 @public
 @documented
 def simulate(
