@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 POINTS = ("--inputs", "1,-1", "--labels", "1,-1", "--step-size", "0.1")
-RUN = ("run", *POINTS, "--weights", "0.7,-0.4", "--biases", "0.1,0.2", "--at", "0,1e1000")
+RUN = ("run", *POINTS, "--weights", "0.7,-0.4", "--biases", "0.1,0.2", "--samples", "120")
 MAGIC = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
 
 
