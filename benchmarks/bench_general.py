@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from rivals import batched_descent, flow_by_diffrax
 from scipy.integrate import LSODA
 
 import latephase as lp
+from latephase.late.modes import follow
 from latephase.training import advance
 
+SIZES = ((8, 6, 2, 20), (16, 20, 2, 10), (32, 50, 5, 3), (64, 100, 20, 1))  # m, n, d, problems
 GD, UNTIL = lp.GradientDescent(0.1), "1e1000"
 COUPLED = lp.Dataset([0.9, -0.4], [1, -1])  # k12 > 0: slides
 TRIALS = 1000
@@ -55,21 +58,62 @@ def two_neurons() -> None:
         row(f"two neurons, {name}, {TRIALS} runs", f"{batch:.1f} s")
 
 
-def random_problem(m: int, n: int, d: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
+def random_problem(m: int, n: int, d: int, seed: int = 0) -> tuple[lp.ShallowReLU, lp.Dataset]:
     """m neurons on n Gaussian points of d features with random labels."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     outer = np.where(np.arange(m) % 2 == 0, 1.0, -1.0)
     net = lp.ShallowReLU(rng.normal(size=(m, d)) / np.sqrt(m * d), 0.1 * rng.normal(size=m), outer)
     labels = np.where(np.arange(n) % 2 == 0, 1, -1)
     return net, lp.Dataset(rng.normal(size=(n, d)), labels)
 
 
-def separated(m: int, n: int, d: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
+def separated(m: int, n: int, d: int, seed: int = 0) -> tuple[lp.ShallowReLU, lp.Dataset]:
     """The same networks on points whose labels a hyperplane separates."""
-    net, _ = random_problem(m, n, d)
-    rng = np.random.default_rng(1)
+    net, _ = random_problem(m, n, d, seed)
+    rng = np.random.default_rng(seed + 1)
     normal, x = rng.normal(size=d), rng.normal(size=(n, d))
     return net, lp.Dataset(x, np.where(x @ normal > np.median(x @ normal), 1, -1))
+
+
+def used(run: Callable[[], object]) -> float:
+    """Seconds of processor time of one call."""
+    before = time.process_time()
+    run()
+    return time.process_time() - before
+
+
+def any_network() -> None:
+    """Random networks to 10^100, medians of processor time: now, and by SciPy as without a
+    compiler, the default 200 samples, and what a user would write, on the first of them.
+
+    The rivals are a loop over jax.grad to 10^6 steps, the first hundred thousand of it, and diffrax
+    in log time at a tolerance of 1e-8, which is given a minute; whether it is right, nobody asks.
+    """
+    for m, n, d, count in SIZES:
+        problems = [separated(m, n, d, seed) for seed in range(count)]
+        for method in (lp.GradientFlow(), lp.GradientDescent(0.1 / n)):
+            name = f"m = {m}, n = {n}, d = {d} to 10^100, {type(method).__name__}"
+            lp.simulate(*problems[0], method, until="1e3", at=["1e3"])
+            ours = statistics.median(used(to_the_end(*p, method)) for p in problems)
+            follow.COMPILED, compiled = False, follow.COMPILED
+            before = statistics.median(used(to_the_end(*p, method)) for p in problems[:3])
+            follow.COMPILED = compiled
+            row(
+                f"{name}: SciPy / ours",
+                f"{before:.2f} s / {ours:.3f} s = {before / ours:.1f} times",
+            )
+        sampled = used(lambda p=problems[0]: lp.simulate(*p, lp.GradientFlow(), until="1e100"))
+        row(f"m = {m}, n = {n}, d = {d}, flow, with 200 samples", f"{sampled:.3f} s")
+        loop = 10 * used(batched_descent(*problems[0], steps=100_000))
+        row(f"m = {m}, n = {n}, d = {d}, jax.grad to 10^6 only", f"{loop:.1f} s")
+        rival = flow_by_diffrax(*problems[0], log_until=100 * np.log(10))
+        spent = None if rival is None else used(rival)
+        row(f"m = {m}, n = {n}, d = {d}, diffrax", f"{spent:.1f} s" if spent else "not installed")
+
+
+def to_the_end(net: lp.ShallowReLU, data: lp.Dataset, method: object) -> Callable[[], object]:
+    """A run to 10^100."""
+    return lambda: lp.simulate(net, data, method, until="1e100", at=["1e100"])
 
 
 def wide() -> None:
@@ -171,6 +215,7 @@ def against_by_hand(name: str, net: lp.ShallowReLU, data: lp.Dataset) -> None:
 def main() -> None:
     """Print the table."""
     two_neurons()
+    any_network()
     brute_force()
     second_solver()
     wide()

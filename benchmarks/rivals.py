@@ -90,6 +90,57 @@ def naive_jax(steps: int, samples: Sequence[int] = ()) -> Runner:
     return in_x64(run)
 
 
+def batched_descent(net: Any, data: Any, steps: int) -> Runner:
+    """jax.grad in jax.lax.fori_loop, compiled beforehand: gradient descent of one network of any
+    width, from its parameters on."""
+    x, y, outer = data.inputs, data.labels, net.output_weights
+
+    def loss(parameters: tuple[jax.Array, jax.Array]) -> jax.Array:
+        hidden = jax.nn.relu(x @ parameters[0].T + parameters[1])
+        return jnp.exp(-y * (hidden @ outer)).sum()
+
+    def one(_: int, parameters: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        slopes = jax.grad(loss)(parameters)
+        return tuple(p - STEP_SIZE / len(y) * s for p, s in zip(parameters, slopes, strict=True))
+
+    loop = jax.jit(lambda n, parameters: jax.lax.fori_loop(0, n, one, parameters))
+    run = in_x64(lambda n=steps: loop(n, (jnp.array(net.weights), jnp.array(net.biases))))
+    in_x64(lambda: loop(1, (jnp.array(net.weights), jnp.array(net.biases))))()
+    return run
+
+
+def flow_by_diffrax(net: Any, data: Any, log_until: float) -> Runner | None:
+    """Gradient flow in ln(t + 1) by Kvaerno5 of diffrax, compiled beforehand; None without it."""
+    try:
+        import diffrax
+    except ImportError:
+        return None
+    x, y, outer = data.inputs, data.labels, net.output_weights
+
+    def log_loss(parameters: tuple[jax.Array, jax.Array], s: Any) -> jax.Array:
+        hidden = jax.nn.relu(x @ parameters[0].T + parameters[1])
+        return jnp.exp(s - y * (hidden @ outer)).sum()
+
+    def field(s: Any, parameters: Any, _: Any) -> Any:
+        return jax.tree.map(jnp.negative, jax.grad(log_loss)(parameters, s))
+
+    control = diffrax.PIDController(rtol=1e-8, atol=1e-8)
+    terms, solver = diffrax.ODETerm(field), diffrax.Kvaerno5()
+
+    @jax.jit
+    def solved(until: Any, parameters: Any) -> Any:
+        told = terms, solver, 0.0, until, 1e-3, parameters
+        return diffrax.diffeqsolve(
+            *told, stepsize_controller=control, max_steps=20_000, throw=False
+        ).ys
+
+    def to(until: float) -> Runner:
+        return in_x64(lambda: solved(until, (jnp.array(net.weights), jnp.array(net.biases))))
+
+    to(1e-6)()
+    return to(log_until)
+
+
 def in_x64(run: Runner) -> Runner:
     """Run in float64 to the end."""
 
