@@ -216,3 +216,22 @@ def test_a_neuron_that_leaves_late():
         times,
     )[0]  # fmt: skip
     assert (distance(network(found, 0), truth) < 1e-11).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "size"),
+    [(lp.GradientDescent(0.1), 1e-150), (lp.GradientFlow(), 1e-9)],
+)
+def test_starts_of_any_size(method, size):
+    """Ground truth: on +-1 wrong sides that start negative stay, so C is as homogeneous as these;
+    and a start of that size escapes after ln(1/size) / sqrt(2) of flow time."""
+    w, b, v = np.array([[1.0, -1.0]]), np.array([[0.2, 0.1]]), np.array([[1.0, -1.0]])
+    early, late = 0.8 * math.log(1 / size), 2 * math.log(1 / size)
+    flow = 1.0 if not method.discrete else method.step_size
+    times = [f"{math.ceil(t / flow)}" for t in (early / math.sqrt(2), late / math.sqrt(2))]
+    one = followed(PLANES[0], w, b, v, method, times)
+    small = followed(PLANES[0], size * w, size * b, size * v, method, times)
+    assert small.journey.regime[0] is lp.Regime.specialised
+    assert relative_error(small.laws.constant, size * one.laws.constant) < 1e-12
+    assert abs(small.seen.observed["log_loss"][0, 0] - math.log(2)) < 0.1
+    assert small.seen.observed["log_loss"][0, 1] < 0
