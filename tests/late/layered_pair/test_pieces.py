@@ -27,8 +27,9 @@ def drawn(seed: int, trials: int, points: tuple[float, float]):
     return w / length, b / length, v, 0.3 / length
 
 
-def followed(points, w, b, v, method, times, until="1e1000", labels=(1, -1)) -> LayeredPhase:
-    geometry = TwoPointGeometry.of(lp.Dataset(list(points), list(labels)))
+def followed(points, w, b, v, method, times, until="1e1000") -> LayeredPhase:
+    """Networks on points whose labels are +1 and -1."""
+    geometry = TwoPointGeometry.of(lp.Dataset(list(points), [1, -1]))
     flow = not method.discrete
     samples = [lp.LogTime.parse(t, flow=flow) for t in times]
     return follow_layered_trials(geometry, w, b, v, method, samples, Goal(lp.LogTime.parse(until)))
@@ -142,27 +143,24 @@ def test_the_law_on_plus_minus_one():
 @pytest.mark.parametrize("method", [lp.GradientDescent(0.05), lp.GradientFlow()])
 def test_swapped_neurons_and_mirrored_points(method):
     """Ground truth: the symmetries of the problem."""
-    w, b, v, _ = drawn(11, 10, (3.0, -1.0))
-    times = ["10", "1e4", "1e100"]
-    one = followed((3.0, -1.0), w, b, v, method, times)
-    swapped = followed((3.0, -1.0), w[:, ::-1], b[:, ::-1], v[:, ::-1], method, times)
+    w, b, v, _ = drawn(11, 8, (3.0, -1.0))
+    times, many = ["10", "1e4", "1e100"], len(w)
+    both = [np.concatenate([part, part[:, ::-1]]) for part in (w, b, v)]  # and swapped
+    one = followed((3.0, -1.0), *both, method, times)
     mirrored = followed((-3.0, 1.0), -w, b, v, method, times)
-    flipped = followed((-1.0, 3.0), w, b, -v, method, times, labels=(1, -1))
-    for k in range(len(w)):
+    flipped = followed((-1.0, 3.0), w, b, -v, method, times)
+    for k in range(many):
         theta, outer = network(one, k)
         if np.isnan(theta).any():
             continue
         limit = 3 * np.nan_to_num(one.seen.error[k], nan=np.inf).max() + 1e-15
-        for other, signs, order in (
-            (swapped, 1.0, [1, 0]),
-            (mirrored, np.array([-1.0, 1.0]), [0, 1]),
+        for got, v_got in (
+            (network(one, many + k)[0][:, ::-1], network(one, many + k)[1][:, ::-1]),
+            (network(mirrored, k)[0] * np.array([-1.0, 1.0]), network(mirrored, k)[1]),
+            (network(flipped, k)[0], -network(flipped, k)[1]),
         ):
-            got, v_got = network(other, k)
-            assert np.abs(signs * got[:, order] - theta).max() <= limit * np.abs(theta).max()
-            assert np.abs(v_got[:, order] - outer).max() <= limit * np.abs(outer).max()
-        got, v_got = network(flipped, k)
-        assert np.abs(got - theta).max() <= limit * np.abs(theta).max()
-        assert np.abs(v_got + outer).max() <= limit * np.abs(outer).max()
+            assert np.abs(got - theta).max() <= limit * np.abs(theta).max()
+            assert np.abs(v_got - outer).max() <= limit * np.abs(outer).max()
 
 
 ENDS = {
@@ -216,3 +214,23 @@ def test_a_neuron_that_leaves_late():
         times,
     )[0]  # fmt: skip
     assert (distance(network(found, 0), truth) < 1e-11).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "size"),
+    [(lp.GradientDescent(0.1), 1e-150), (lp.GradientFlow(), 1e-9)],
+)
+def test_starts_of_any_size(method, size):
+    """Ground truth: on +-1 wrong sides that start negative stay, so C is as homogeneous as these;
+    and a start of that size escapes after ln(1/size) / sqrt(2) of flow time."""
+    w, b, v = np.array([[1.0, -1.0]]), np.array([[0.2, 0.1]]), np.array([[1.0, -1.0]])
+    early, late = 0.8 * math.log(1 / size), 2 * math.log(1 / size)
+    flow = 1.0 if not method.discrete else method.step_size
+    times = [f"{math.ceil(t / flow)}" for t in (early / math.sqrt(2), late / math.sqrt(2))]
+    starts = [np.concatenate([part, size * part]) for part in (w, b, v)]
+    found = followed(PLANES[0], *starts, method, times)
+    assert found.journey.regime[1] is lp.Regime.specialised
+    constant, small = found.laws.constant
+    assert relative_error(small, size * constant) < 1e-12
+    assert abs(found.seen.observed["log_loss"][1, 0] - math.log(2)) < 0.1
+    assert found.seen.observed["log_loss"][1, 1] < 0

@@ -30,6 +30,7 @@ MOST = 6  # order of the modified flow
 _LOG_NOTHING = np.log(1e-17)
 _NEGLIGIBLE = 1e-15  # share of a time that what distinguishes descent from flow may make
 _PRECISE = 1e-17
+_TINY = 1e-140
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def modified_flow(
     The first terms of the vector field whose unit-time flow is the map.
     """
     log_x = log_tau - margin
-    rho = np.sqrt(margin * margin + spread * spread)
+    rho = _length(margin, spread)
     with np.errstate(over="ignore"):  # of a step that is then made shorter
         scaled = np.exp(log_x + log_scale)
     if order == 1:
@@ -73,6 +74,13 @@ def modified_flow(
     x = np.exp(log_x)
     rises, falls = _terms(margin, rho, order)
     return scaled * (2 * rho + x * _horner(rises, x)), scaled * x * _horner(falls, x) * spread
+
+
+def _length(margin: Floats, spread: Floats) -> Floats:
+    """rho; three times as fast as hypot, where squares do not underflow."""
+    if np.abs(margin).min(initial=1.0) < _TINY:
+        return np.hypot(margin, spread)
+    return np.sqrt(margin * margin + spread * spread)
 
 
 def _terms(q: Floats, rho: Floats, order: int) -> tuple[list[Any], list[Any]]:
