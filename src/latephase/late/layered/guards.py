@@ -15,6 +15,8 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 
 from .mode import LayeredMode
 
+NOISE = 32 * 2.0**-52  # of a margin, what rounding leaves in the pull of its point
+_STAGES = 8.0  # times that, of the stages of a step, in which it is spread over all coordinates
 _UNSURE = 10.0  # tolerances by which a solver may be off
 _ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
@@ -68,8 +70,8 @@ class LayeredGuards:
         if len(self.mode.slides) == 0:
             return np.asarray(a + self.slack[:, None])
         shares, holds = self._slides(y)
-        margins = np.abs(self.mode.margins_at(y[:, :1])).max(initial=0.0)
-        unsure = _UNSURE * self.tolerance * (1 + float(margins))
+        size = 1 + float(np.abs(self.mode.margins_at(y[:, :1])).max(initial=0.0))
+        unsure = _UNSURE * max(self.tolerance, _STAGES * NOISE * size) * size
         ends = np.concatenate([shares, 1 - shares]) + unsure
         return np.concatenate([a, ends, holds]) + self.slack[:, None]
 

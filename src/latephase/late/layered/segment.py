@@ -12,14 +12,13 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import Statuses
 
 from .field import LayeredField
-from .guards import LayeredGuards
+from .guards import NOISE, LayeredGuards
 from .mode import LayeredMode
 from .radau import NODES, Spectrum, Stages, stages
 
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 AT_REST = 12.0  # ln of the pull at which points that get nowhere are at rest
 _MOST_STEPS = 3_000
-_NOISE = 32 * 2.0**-52  # of a margin, what rounding leaves in the pull of its point
 _SMALLEST_LOG = -1e6
 _QUICK = 0.2  # contraction below which functional iteration is as good as Newton's
 _FRESH = 1e-3  # and one of Newton's below which its Jacobian is kept
@@ -155,7 +154,7 @@ class _Follower:
     def _tried(self, h: float, guess: Floats | None) -> Stages:
         """The stages of a step, by the cheaper iteration that finds them."""
         of_margins, of_pulls = self.noise
-        noise = _NOISE * (of_margins + h * of_pulls)
+        noise = NOISE * (of_margins + h * of_pulls)
         given = (self.field, self.s, self.y, h, self.units, max(self.tolerance, noise))
         if self.spectrum is None:
             step = stages(*given, None, guess, noise)

@@ -52,7 +52,8 @@ class KKTPoint:
         """Whether it lies in the pattern of its mode, up to rounding, and holds its slides."""
         if not mode.dynamics.bends:
             return True
-        a, sizes = mode.dynamics.preactivations(self.state), mode.dynamics.terms(self.state)
+        a = mode.dynamics.preactivations(self.state)
+        sizes = mode.dynamics.terms(self.state).max(axis=0)  # a neuron may be 0, but for rounding
         beyond = np.where(mode.status == ACTIVE, a < -_TIGHT * sizes, a > _TIGHT * sizes)
         room = mode.rooms @ self.multipliers
         needed = mode.needs @ self.multipliers
