@@ -71,7 +71,6 @@ def test_gradient_descent_is_its_definition(p: Problem) -> None:
     assert relative_error(there.output_weights, outer) < 1e-12
     margin = float(lp.robustness_margin(there, run.data))
     assert relative_error(run.at(100).robustness_margin, margin) < 1e-12
-    assert (run.outcome, run.regime, run.law) == (lp.Outcome.transient, None, None)
 
 
 def test_the_boundary_is_where_the_pair_vanishes() -> None:
@@ -79,7 +78,7 @@ def test_the_boundary_is_where_the_pair_vanishes() -> None:
     run = run_of(PAIR, [0, 10, 1000])
     for t in (0, 10, 1000):
         x = run.at(t).boundary.values
-        assert abs(run.network_at(t)([x])[0]) < 1e-15
+        assert abs(run.network_at(t)([x])[0]) < 1e-14  # of terms of about 5
 
 
 def test_an_output_bias_is_trained_too() -> None:
@@ -156,11 +155,11 @@ def test_what_flow_keeps() -> None:
 
 def test_the_budget_ends_a_run() -> None:
     """Ground truth: samples beyond max_steps are not there."""
-    data, gd = lp.Dataset([1.0, -1.0], [1, -1]), lp.GradientDescent(0.125)
+    data, stepped = lp.Dataset([1.0, -1.0], [1, -1]), lp.Adam(0.125)
     net = network_of(PAIR)
-    run = lp.simulate(net, data, gd, until=1000, at=[0, 10, 1000], max_steps=100)
+    run = lp.simulate(net, data, stepped, until=1000, at=[0, 10, 1000], max_steps=100)
     assert run.outcome is lp.Outcome.budget_exhausted
     assert np.isfinite(run.trajectory.output_weights.values[:2]).all()
     assert np.isnan(run.trajectory.output_weights.values[2]).all()
     assert "reaches" in refusal(run.network_at, 1000)
-    assert lp.simulate(net, data, gd, samples=5, max_steps=100).trajectory.log10_t[-1] == 2
+    assert lp.simulate(net, data, stepped, samples=5, max_steps=100).trajectory.log10_t[-1] == 2

@@ -149,9 +149,10 @@ TrainOutput = Annotated[
 OutputWeightsOfAll = Annotated[
     Any,
     _problem(
-        "V1,V2,...|alternating",
-        "Output weights; alternating is 1,-1,1,... \\[default: 1,-1 for two]",
-        lambda text, flag: text if text == "alternating" else numbers(text, flag),
+        "V1,V2,...|NAME",
+        "Output weights; alternating is 1,-1,1,...; with --train-output also balanced, or the name "
+        "of an initializer. \\[default: 1,-1 for two]",
+        lambda text, flag: text if text[:1].isalpha() else numbers(text, flag),
     ),
 ]
 WithoutBiases = Annotated[

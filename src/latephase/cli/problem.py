@@ -118,7 +118,8 @@ class AnyStart(Start):
     def initial(self, features: int) -> ShallowReLU:
         """The network that the flags state, on so many features.  Raises InputError."""
         from latephase.problem import ShallowReLU, initializers
-        from latephase.runs.settings import full_output_weights
+        from latephase.problem.output_weights import output_weights
+        from latephase.runs.settings import checked_name, drawn_output
 
         if self.init is None:
             if lone := self.given("width", "seed"):
@@ -128,11 +129,13 @@ class AnyStart(Start):
         refuse_beside("--init", self.given("weights", "biases", "network"))
         shape = {"width": 2 if self.width is None else self.width, "d": features}
         drawn = initializers.get(self.init)
-        weights, biases = drawn(trials=1, seed=self.seed or 0, bias=not self.no_biases, **shape)
-        start = None if biases is None else biases[0]
-        outer = full_output_weights(self.output_weights, len(weights[0]))
-        kind: Any = {"negative_slope": self.negative_slope or 0.0}
-        return ShallowReLU(weights[0], start, outer, train_output=self.train_output, **kind)
+        seed, kind = self.seed or 0, {"train_output": self.train_output}
+        weights, biases = drawn(trials=1, seed=seed, bias=not self.no_biases, **shape)
+        if drawn_output(self.output_weights):
+            checked_name(self.output_weights, self.train_output)
+        outer = output_weights(self.output_weights, weights, biases, seed=seed)[0]
+        start, slope = None if biases is None else biases[0], self.negative_slope or 0.0
+        return ShallowReLU(weights[0], start, outer, negative_slope=slope, **kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,12 +190,14 @@ class Networks(Flags):
     width: flags.Width = 2
     output_weights: flags.OutputWeightsOfAll = None
     no_biases: flags.WithoutBiases = False
+    train_output: flags.TrainOutput = False
     negative_slope: flags.NegativeSlope = None
     loss: flags.Loss = "exponential"
 
     def shape(self) -> dict[str, Any]:
         """What `ensemble` and `compare` are told of them."""
         fixed = {"bias": not self.no_biases, "negative_slope": self.negative_slope or 0.0}
+        fixed["train_output"] = self.train_output
         return {"width": self.width, "output_weights": self.output_weights, "loss": self.loss} | (
             fixed
         )
@@ -218,7 +223,7 @@ class ComparedTask(Networks, Points):
 
         shape = self.shape()
         loss, width, outer = (shape[name] for name in ("loss", "width", "output_weights"))
-        kind = (shape["bias"], shape["negative_slope"])
+        kind = (shape["bias"], shape["train_output"], shape["negative_slope"])
         return problem_of(data, GradientFlow(), loss, width, outer, *kind).is_pair
 
 

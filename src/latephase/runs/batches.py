@@ -14,7 +14,7 @@ from concurrent.futures import Executor, as_completed
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ from latephase.late.limits.law import margin_law
 from latephase.late.pair.law import Laws
 from latephase.late.pair.observe import PairSamples
 from latephase.margin import largest_normalised_margin
-from latephase.problem import Problem, TwoPointGeometry
+from latephase.problem import Initializer, Problem, TwoPointGeometry
 from latephase.problem.checks import MOST, whole_number
+from latephase.problem.output_weights import output_weights
 
 from .limit import limit
 from .observed import observed
@@ -85,21 +86,39 @@ def run_one_by_one(
 ) -> Variables:
     """The same of any network, a trial at a time, in the processes of the pool if there is one."""
     trials = min(s.batch, s.trials - start)
-    weights, biases = s.initializer(trials=trials, seed=s.seed, start=start, **sizes(s.problem))
-    problems = problems_of(s.problem, weights, biases)
+    drawn = drawn_networks(s, s.problem, start, trials)
+    problems = problems_of(s.problem, *drawn)
     return _stacked(rows_of(problems, s.times, s.goal, pool, start, progress))
 
 
-def sizes(problem: Problem) -> dict[str, Any]:
-    """What an initializer has to know of the networks of a problem."""
-    kind = problem.network
-    return {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
+class Drawing(Protocol):
+    """What networks are drawn of; output_weights None: those of the problem."""
+
+    @property
+    def initializer(self) -> Initializer: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def output_weights(self) -> Initializer | str | None: ...
 
 
-def problems_of(problem: Problem, weights: Floats, biases: Floats | None) -> list[Problem]:
+def drawn_networks(
+    s: Drawing, problem: Problem, start: int, trials: int
+) -> tuple[Floats, Floats | None, Floats]:
+    """Weights (T, m, d), biases (T, m) or None and output weights (T, m) of the trials."""
+    kind, drawn = problem.network, {"seed": s.seed, "start": start}
+    shape = {"width": kind.m, "d": kind.d, "bias": kind.biases is not None}
+    weights, biases = s.initializer(trials=trials, **drawn, **shape)  # type: ignore[arg-type]
+    outer: Any = kind.output_weights if s.output_weights is None else s.output_weights
+    return weights, biases, output_weights(outer, weights, biases, **drawn)
+
+
+def problems_of(
+    problem: Problem, weights: Floats, biases: Floats | None, outer: Floats
+) -> list[Problem]:
     """The problem of each of the networks drawn."""
     drawn = {"weights": weights} if biases is None else {"weights": weights, "biases": biases}
-    networks = map(problem.network.with_parameters, parameters_of(drawn))
+    networks = map(problem.network.with_parameters, parameters_of(drawn), outer)
     return [replace(problem, network=network) for network in networks]
 
 
@@ -155,6 +174,8 @@ def _failed(problem: Problem, times: Times, said: str) -> Row:
     unknown = np.full(len(times.given), np.nan)
     theta = np.full((unknown.size, *problem.network.parameters.shape), np.nan)
     record = Record(theta, unknown, unknown, np.full(unknown.size, ""), Outcome.transient)
+    if problem.network.train_output:
+        record = replace(record, output_weights=theta[..., 0])
     numbers = dict.fromkeys(NUMBERS, math.nan)
     return observed(problem, record), {"regime": UNSETTLED, "outcome": FAILED, **numbers}, said
 
@@ -204,7 +225,7 @@ def label(s: Settings, found: Variables) -> xr.Dataset:
 
 def template(s: Settings) -> xr.Dataset:
     """The dataset of no trials: names, dims, types and attributes, without the numbers."""
-    if not s.all_at_once:
+    if not s.problem.has_closed_form:
         nobody = _stacked([_failed(s.problem, s.times, "")])
         return label(s, {name: values[:0] for name, values in nobody.items()})
     sampled = _sampled(s, PairSamples.empty(0, len(s.times.sorted)))

@@ -20,6 +20,7 @@ from .settings import (
     MOST_TRIALS,
     checked_batch,
     documented,
+    drawn_output,
     problem_of,
 )
 from .simulate import check_length
@@ -47,8 +48,9 @@ def compare(
     methods: Sequence[SteppedMethod | GradientDescent | Any],
     *,
     width: int = 2,
-    output_weights: ArrayLike | None = None,
+    output_weights: ArrayLike | Initializer | None = None,
     bias: bool = True,
+    train_output: bool = False,
     negative_slope: float = 0.0,
     loss: str = "exponential",
     trials: int,
@@ -108,20 +110,22 @@ def compare(
     """
     callback(progress)
     plan, texts, step = _planned(methods)
-    problem = problem_of(data, plan[0], loss, width, output_weights, bias, negative_slope)
+    kind = (width, output_weights, bias, train_output, negative_slope)
+    problem = problem_of(data, plan[0], loss, *kind)
     problems = tuple(replace(problem, method=method) for method in plan)
     times = sample_times(GradientDescent(1.0), until, at, samples)
     check_length(problem, len(times.given))
     number = whole_number(trials, "trials", 1, MOST_TRIALS)
     _check_cost(times, 1 if out is not None else number, len(plan))
-    one_by_one = any(p.method.has_late_phase and not p.has_closed_form for p in problems)
+    one_by_one = any(p.has_late_phase and not p.has_closed_form for p in problems)
     usual = _ONE_BY_ONE if one_by_one else BATCH
     each = len(times.given) * len(plan)
     size = checked_batch(batch, number, each, problem.network, usual)
     drawn = initializers.get(initializer), number, seed_number(seed), size
     most = checked_processes(processes)
     count = processes_for(min(size, number), most) if one_by_one else 1
-    comparison = Comparison(*drawn, problems, tuple(texts), step, times, count, progress)
+    outer: Any = output_weights if drawn_output(output_weights) else None
+    comparison = Comparison(*drawn, outer, problems, tuple(texts), step, times, count, progress)
     made = comparison.batches
     whole = Plan("comparison", comparison.template, number, size, made, comparison.label)
     return once(result(whole, out, resume, force))

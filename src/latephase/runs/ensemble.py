@@ -21,6 +21,7 @@ from latephase.runs.times import sample_times
 from .batches import checked_processes, label, processes_for, run_batch, run_one_by_one, template
 from .settings import Settings, documented, problem_of
 from .simulate import check_length
+from .trials.layered_batch import run_layered_batch
 from .trials.result import Plan, Variables, result
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def ensemble(
     method: Method,
     *,
     width: int = 2,
-    output_weights: ArrayLike | None = None,
+    output_weights: ArrayLike | Initializer | None = None,
     bias: bool = True,
+    train_output: bool = False,
     negative_slope: float = 0.0,
     loss: str = "exponential",
     trials: int,
@@ -96,10 +98,11 @@ def ensemble(
     """
     callback(progress)
     times = sample_times(followed_method(method), until, at, samples)
-    problem = problem_of(data, method, loss, width, output_weights, bias, negative_slope)
+    kind = (width, output_weights, bias, train_output, negative_slope)
+    problem = problem_of(data, method, loss, *kind)
     check_length(problem, len(times.given))
     slide = SLIDE_TOLERANCE if slide_tolerance is None else slide_tolerance
-    numbers = (trials, seed, max_steps, slide, tolerance)
+    numbers = (trials, seed, max_steps, slide, tolerance, output_weights)
     plan = Settings.of(initializer, problem, times, batch, *numbers)
     most = checked_processes(processes)
     made = partial(_batches, plan, most, progress)
@@ -128,7 +131,9 @@ def _batches(
             progress(before + done, plan.trials)
 
     with workers(count, kept) if count > 1 else nullcontext() as pool:
-        run = run_batch if plan.all_at_once else partial(run_one_by_one, pool)
+        run = partial(run_one_by_one, pool)
+        if plan.all_at_once:
+            run = run_layered_batch if plan.problem.network.train_output else run_batch  # type: ignore[assignment]
         for start in starts:
             yield start, run(plan, start, partial(tell, finished))
             finished += min(plan.batch, plan.trials - start)

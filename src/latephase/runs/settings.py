@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
-from latephase.late.engine import Goal
+from latephase.late.engine import SLIDE_TOLERANCE, Goal
 from latephase.late.engines.choice import MOST_NEURONS, engine_for
 from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
 from latephase.problem.checks import MOST, flag, positive_number, seed_number, whole_number
+from latephase.problem.output_weights import ALTERNATING, BALANCED, alternating
 
 from .times import Times
 from .trajectory import settings_of
@@ -87,9 +88,11 @@ rigour; of stepped methods also gradient_evaluations and log_flow_time.  Samples
 be reached are NaN (and their rigour empty); the outcome says why.
 """
 NETWORKS = """
-width, output_weights, bias, negative_slope
+width, output_weights, bias, train_output, negative_slope
     Of the networks: neurons, and what is not drawn, as in ShallowReLU: whether there are
     biases; output_weights also "alternating" (1, -1, 1, ...), and to be given but for width 2.
+    With train_output they may be drawn, too, by the name of an initializer, or be "balanced":
+    as long as (w_j, b_j), with alternating signs.
 """
 PROCESSES = """
 processes
@@ -117,8 +120,6 @@ _SHARED = {
     "of_trials": OF_TRIALS,
 }
 
-ALTERNATING = "alternating"  # output weights 1, -1, 1, ...
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -145,7 +146,8 @@ _OF_A_PAIR = 4  # parameters, which are in _PER_SAMPLE
 class Settings:
     """Everything that decides what an ensemble contains; two equal settings give equal bytes.
 
-    problem: that of every trial, its network one of zeros in place of what is drawn.
+    problem: that of every trial, its network one of zeros in place of what is drawn;
+    output_weights: what these are drawn of, None where the problem's network has them.
     """
 
     initializer: Initializer
@@ -157,6 +159,7 @@ class Settings:
     max_steps: int
     slide_tolerance: float
     tolerance: float | None = None
+    output_weights: Initializer | str | None = None
 
     @classmethod
     def of(
@@ -170,10 +173,15 @@ class Settings:
         max_steps: object,
         slide_tolerance: object,
         tolerance: object = None,
+        output_weights: Any = None,
     ) -> Settings:
-        """Checked.  Raises InputError."""
+        """Checked.  Raises InputError.
+
+        output_weights: as `problem_of` was told.
+        """
         count = whole_number(trials, "trials", 1, MOST_TRIALS)
-        usual = BATCH if problem.has_closed_form else BATCH_ONE_BY_ONE
+        together = problem.has_closed_form or problem.has_layered_form
+        usual = BATCH if together else BATCH_ONE_BY_ONE
         plan = cls(
             initializers.get(initializer),
             problem,
@@ -184,6 +192,7 @@ class Settings:
             whole_number(max_steps, "max_steps", 1, MOST),
             positive_number(slide_tolerance, "slide_tolerance"),
             None if tolerance is None else positive_number(tolerance, "tolerance"),
+            output_weights if drawn_output(output_weights) else None,
         )
         engine_for(problem, plan.goal)  # refuses what none can carry
         return plan
@@ -191,13 +200,14 @@ class Settings:
     @property
     def all_at_once(self) -> bool:
         """Whether exact pieces carry the trials of a batch together."""
-        return self.problem.has_closed_form
+        return self.problem.has_closed_form or self.problem.has_layered_form
 
     @property
     def goal(self) -> Goal:
         """What is asked of an engine for each trial."""
-        tolerances = self.tolerance, self.slide_tolerance
-        return Goal(self.times.until, self.max_steps, 1, None, *tolerances)
+        # An engine without slides has no such option; its default asks for nothing.
+        slide = None if self.slide_tolerance == SLIDE_TOLERANCE else self.slide_tolerance
+        return Goal(self.times.until, self.max_steps, 1, None, self.tolerance, slide)
 
     def attributes(self) -> dict[str, Any]:
         """Settings as plain JSON values: text, numbers, lists of them."""
@@ -206,7 +216,7 @@ class Settings:
         drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
         return {
             **settings_of(problem.data, problem.loss.name, self.times.until, **drawn),
-            **network_settings(problem.network),
+            **network_settings(problem.network, self.output_weights),
             "method": type(problem.method).__name__,
             **step,
             "max_steps": self.max_steps,
@@ -223,17 +233,40 @@ def problem_of(
     width: object,
     output_weights: object,
     bias: object,
+    train_output: object,
     negative_slope: float,
 ) -> Problem:
-    """The problem of every trial, on a network of zeros.  Raises InputError."""
+    """The problem of every trial, on a network of zeros in place of what is drawn.
+
+    Raises InputError.
+    """
     if not isinstance(data, Dataset):
         raise InputError("a Dataset", data, "wrap it: lp.Dataset(inputs, labels)")
     m = whole_number(width, "width", 1, MOST_NEURONS)
     biases = np.zeros(m) if flag(bias, "bias") else None
-    outer = full_output_weights(output_weights, m)
+    zeros = np.zeros((m, data.d))
+    if drawn_output(output_weights):
+        checked_name(output_weights, train_output)
+        outer: Any = np.zeros(m)
+    else:
+        outer = full_output_weights(output_weights, m)
     kind: Any = {"output_weights": outer, "negative_slope": negative_slope}
-    network = ShallowReLU(np.zeros((m, data.d)), biases, **kind)
+    network = ShallowReLU(zeros, biases, train_output=train_output, **kind)  # type: ignore[arg-type]
     return Problem.of(network, data, method, loss)
+
+
+def drawn_output(given: object) -> bool:
+    """Whether output weights are drawn: named, and not the same for every trial."""
+    return isinstance(given, str | Initializer) and given != ALTERNATING
+
+
+def checked_name(given: object, train_output: object) -> None:
+    """Check the name of output weights that are drawn.  Raises InputError."""
+    if not flag(train_output, "train_output"):
+        do = f'pass an array, "{ALTERNATING}", or train_output=True'
+        raise InputError("output weights that are fixed to be given", given, do)
+    if given != BALANCED:
+        initializers.get(given)  # type: ignore[arg-type]
 
 
 def full_output_weights(given: Any, neurons: int) -> Any:
@@ -246,16 +279,22 @@ def full_output_weights(given: Any, neurons: int) -> Any:
         return given
     if given != ALTERNATING:
         raise InputError(f"output_weights of shape ({neurons},)", given, do)
-    return np.where(np.arange(neurons) % 2, -1.0, 1.0)
+    return alternating(neurons)
 
 
-def network_settings(network: ShallowReLU) -> dict[str, Any]:
-    """What is not drawn of the networks of many trials, as plain JSON values."""
+def network_settings(network: ShallowReLU, outer: Initializer | str | None) -> dict[str, Any]:
+    """What is not drawn of the networks of many trials, as plain JSON values.
+
+    outer: what their output weights are drawn of.
+    """
+    named = outer.name if isinstance(outer, Initializer) else outer
+    trained = {"train_output": True} if network.train_output else {}
     return {
         "width": network.m,
-        "output_weights": network.output_weights.tolist(),
+        "output_weights": network.output_weights.tolist() if named is None else named,
         "bias": network.biases is not None,
         "negative_slope": network.negative_slope,
+        **trained,
     }
 
 

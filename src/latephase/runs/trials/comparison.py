@@ -14,7 +14,7 @@ import numpy as np
 from latephase.core.arrays import Floats
 from latephase.core.workers import workers
 from latephase.problem import Initializer, Problem
-from latephase.runs.batches import NAME, RIGOUR, problems_of, sizes
+from latephase.runs.batches import NAME, RIGOUR, drawn_networks, problems_of
 from latephase.runs.settings import network_settings
 from latephase.runs.times import Times
 from latephase.runs.trajectory import OF_TRIAL, dataset, settings_of
@@ -39,6 +39,7 @@ _TYPES = {"regime": NAME, "outcome": NAME, "rigour": RIGOUR, "law_rigour": RIGOU
 class Comparison:
     """Trials of one initializer by several methods.
 
+    output_weights: what these are drawn of, None where the problems' networks have them;
     problems: one for each method, on a network of zeros;  texts: of the methods;  step: the step
     size that they share, as a setting;  processes: for what goes one by one.
     """
@@ -47,6 +48,7 @@ class Comparison:
     trials: int
     seed: int
     batch: int
+    output_weights: Initializer | str | None
     problems: tuple[Problem, ...]
     texts: tuple[str, ...]
     step: dict[str, Any]
@@ -80,7 +82,7 @@ class Comparison:
             "methods": list(self.texts),
             **self.step,
             **drawn,
-            **network_settings(problem.network),
+            **network_settings(problem.network, self.output_weights),
             "batch": self.batch,
         }
         settings = settings_of(problem.data, problem.loss.name, self.times.until, **whose)
@@ -92,13 +94,12 @@ class Comparison:
 
     def _batch(self, start: int, pool: Executor | None) -> Variables:
         trials = min(self.batch, self.trials - start)
-        drawn = {"trials": trials, "seed": self.seed, "start": start}
-        weights, biases = self.initializer(**drawn, **sizes(self.problems[0]))
-        followed = self._followed(weights, biases, start)
+        drawn = drawn_networks(self, self.problems[0], start, trials)
+        followed = self._followed(*drawn, start)
         last = int(np.argmax([t.log for t in self.times.given]))
         found = []
         for problem, seen in zip(self.problems, followed, strict=True):
-            problems = problems_of(problem, weights, biases)
+            problems = problems_of(problem, *drawn)
             found.append(seen | ends(problems, self.times.until, seen, last, pool, start))
         return self._together(found)
 
@@ -108,7 +109,9 @@ class Comparison:
             name: values.astype(_TYPES.get(name, values.dtype)) for name, values in together.items()
         }
 
-    def _followed(self, weights: Floats, biases: Floats | None, start: int) -> list[Variables]:
+    def _followed(
+        self, weights: Floats, biases: Floats | None, outer: Floats, start: int
+    ) -> list[Variables]:
         """What each method did; as many at a time as there are cores: a loop is on one."""
         from latephase.training.loops.follow import follow
         from latephase.training.methods.table import stepped
@@ -131,7 +134,7 @@ class Comparison:
                 whole,
                 inputs=problem.data.inputs,
                 labels=problem.data.labels,
-                output_weights=problem.network.output_weights,
+                output_weights=outer if problem.network.train_output else outer[0],
                 method=stepped(self.problems[number].method),
                 loss=problem.loss.name,
                 first_trial=start,
@@ -153,8 +156,9 @@ def _unreached(theta: Floats, problem: Problem) -> Followed:
     """What is followed of networks that nothing is known of, theta (S, T, m, k) NaN."""
     from latephase.training.loops.follow import Followed
 
-    unknown = np.full(theta.shape[:2], np.nan)
-    return Followed(*problem.network.parted(theta), unknown[:, 0], unknown)
+    unknown, network = np.full(theta.shape[:2], np.nan), problem.network
+    outer = theta[..., 0] if network.train_output else None
+    return Followed(*network.parted(theta), unknown[:, 0], unknown, outer)
 
 
 def _at_once(run: Callable[[int], Variables], count: int) -> list[Variables]:

@@ -43,7 +43,7 @@ def ends(
     fitted = now["normalised_margin"] > 0
     if problems[0].has_closed_form:
         found = _by_exact_pieces(problems, until)
-    elif problems[0].method.has_late_phase:
+    elif problems[0].has_late_phase:
         rows = rows_of(problems, Times([until], [until], until), Goal(until), pool, first)
         found = stacked_ends(rows)
         known = (found["regime"] != UNSETTLED) | np.isfinite(found["limit_margin"])

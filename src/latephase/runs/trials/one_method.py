@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,34 +31,36 @@ def variables_of(problem: Problem, times: Times, found: Followed) -> Variables:
     problem: of any of the networks;  found: of whole times, `times.sorted`.
     """
     network, data = problem.network, problem.data
-    biases = found.biases
-    theta = found.weights if biases is None else np.append(found.weights, biases[..., None], -1)
-    samples = Path.of(theta.reshape(-1, *theta.shape[2:]), None).theta.reshape(theta.shape)
-    seen = measured(problem, samples.reshape(-1, *theta.shape[2:]))
-    seen = {name: values.reshape(theta.shape[:2]) for name, values in seen.items()}
-    gamma = normalised_margin(
-        *(found.weights, biases, network.output_weights, data.inputs, data.labels),
-        network.negative_slope,
-    )
-    seen |= {"norm": np.sqrt((theta**2).sum(axis=(-2, -1))), "normalised_margin": gamma}
+    shape = found.weights.shape[:2]
+    path = Path.of(*(None if p is None else p.reshape(-1, *p.shape[2:]) for p in _layers(found)))  # type: ignore[arg-type]
+    seen = measured(problem, path.theta, path.output_weights)
+    seen = {name: values.reshape(shape) for name, values in seen.items()}
+    theta = path.theta.reshape(*shape, *path.theta.shape[1:])
+    outer = found.output_weights
+    layers = found.weights, found.biases, network.output_weights if outer is None else outer
+    kind = {"negative_slope": network.negative_slope, "train_output": network.train_output}
+    gamma = normalised_margin(*layers, data.inputs, data.labels, **kind)  # type: ignore[arg-type]
+    squares = (theta**2).sum(axis=(-2, -1)) + (0 if outer is None else (outer**2).sum(axis=-1))
+    seen |= {"norm": np.sqrt(squares), "normalised_margin": gamma}
     if problem.is_pair:
-        seen |= _of_a_pair(problem, samples, gamma)
+        seen |= _of_a_pair(problem, theta, gamma)
     # How far steps are from exact arithmetic is known at the start only, as in `simulate`.
     begun = np.array([t.as_float for t in times.sorted])[:, None] == 0
-    exact = evaluation_error(network, theta, data.inputs)
+    exact = evaluation_error(network, theta, data.inputs, outer)
     seen["error"] = np.where(begun, 0.0, np.full(gamma.shape, np.nan))
     seen["margin_error"] = np.where(begun, exact, np.nan)
-    reached = np.isfinite(theta).all(axis=(-2, -1))
+    reached = path.reached.reshape(shape)
     seen["rigour"] = np.where(reached, Rigour.measured.name, "")
     seen["log_flow_time"] = found.log_flow_time
     seen["gradient_evaluations"] = np.repeat(found.evaluations[:, None], theta.shape[1], axis=1)
-    parts = {"weights": found.weights} if biases is None else _parts(found)
+    names = ("weights", "biases", "output_weights")
+    parts = {name: p for name, p in zip(names, _layers(found), strict=True) if p is not None}
     turned = {name: np.swapaxes(values, 0, 1) for name, values in (parts | seen).items()}
     return {name: values[:, times.positions] for name, values in turned.items()}
 
 
-def _parts(found: Any) -> dict[str, Floats]:
-    return {"weights": found.weights, "biases": found.biases}
+def _layers(found: Followed) -> tuple[Floats, Floats | None, Floats | None]:
+    return found.weights, found.biases, found.output_weights
 
 
 def _of_a_pair(problem: Problem, theta: Floats, gamma: Floats) -> dict[str, Floats]:
