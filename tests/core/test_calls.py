@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "method": NO_METHOD}),
     "predict": (lp.predict, good(network=NET), {
         "progress": [3, "x"],
-        "network": [*NO_NET, WIDE], "data": NO_DATA, "method": NO_METHOD,
+        "network": NO_NET, "data": NO_DATA, "method": NO_METHOD,
         "max_steps": [0, *COUNTS]}),
     "stall": (lp.stall, good(network=NET), {
         "network": NO_NET, "data": NO_DATA, "method": NO_METHOD, "dtype": NAMES}),
@@ -106,13 +106,18 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         "negative_slope": [2, *SIZES], "processes": [0, *given(COUNTS)],
         "trials": [0, *COUNTS], "seed": COUNTS, "until": TIMES,
         "at": [x for x in AT if x is not None], "max_steps": [0, *COUNTS],
-        "slide_tolerance": [0, *SIZES], "batch": [0, *(c for c in COUNTS if c is not None)],
+        "tolerance": [0, *given(SIZES)], "slide_tolerance": [0, *given(SIZES)],
+        "batch": [0, *given(COUNTS)], "train_output": [None, 0, "yes"],
         "out": [p for p in PATHS if p is not None], "progress": [3, "x"]}),
     "ensemble, samples": (lp.ensemble, {**DRAWN, "at": None}, {"samples": [0, 1, *COUNTS]}),
     "compare": (
         lp.compare,
         {**{k: v for k, v in DRAWN.items() if k != "method"}, "methods": [GD]}, {
-            "initializer": NAMES, "data": NO_DATA, "trials": [0, *COUNTS], "seed": COUNTS,
+            "initializer": NAMES, "data": [x for x in NO_DATA if x is not PLANE],
+            "trials": [0, *COUNTS], "seed": COUNTS, "width": [0, 1, 3, *COUNTS],
+            "output_weights": given(LISTS), "bias": [*NOTHINGS, 0, 1.0],
+            "negative_slope": [2, *SIZES], "batch": [0, *given(COUNTS)],
+            "out": [p for p in PATHS if p is not None],
             "methods": [*NOTHINGS, GD, [], [GD, GD], [lp.GradientFlow()], ["gd"]],
             "until": [*TIMES, "1e9"], "at": [x for x in AT if x is not None], "loss": NAMES,
             "progress": [3, "x"]}),
