@@ -52,6 +52,8 @@ def against_steps(part: int, trials: int, times: list[int]) -> None:
         for k in range(trials)
     ]
     followed_on = 0
+    settled = [outcome is lp.Outcome.settled for outcome in found.journey.outcome]
+    assert np.isfinite(found.seen.error[settled]).all()
     for k, truth in enumerate(descend(batch, times)):
         if not (found.seen.error[k] < 1e-3).all():
             continue  # thrown far away by its first steps
@@ -234,3 +236,21 @@ def test_starts_of_any_size(method, size):
     assert relative_error(small, size * constant) < 1e-12
     assert abs(found.seen.observed["log_loss"][1, 0] - math.log(2)) < 0.1
     assert found.seen.observed["log_loss"][1, 1] < 0
+
+
+def test_trials_do_not_see_one_another():
+    """Ground truth: each trial on its own.  One that is late at once was once given the series of
+    one that a neuron leaves early."""
+    points = PLANES[3]
+    w, b, v, eta = drawn(103, 100, points)
+    times = ["1", "300000", "1e100"]
+    every = followed(points, w, b, v, lp.GradientDescent(eta), times)
+    for k in (3, 81):
+        alone = followed(
+            points, w[k : k + 1], b[k : k + 1], v[k : k + 1], lp.GradientDescent(eta), times
+        )
+        for got, want in zip(network(every, k), network(alone, 0), strict=True):
+            assert np.abs(got - want).max() <= 1e-13 * np.abs(want).max()
+        moved = network(every, k)[1][1:] - network(every, k)[1][0]
+        want = network(alone, 0)[1][1:] - network(alone, 0)[1][0]
+        assert np.abs(moved - want).max() <= 1e-10 * np.abs(want).max()

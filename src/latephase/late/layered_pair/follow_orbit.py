@@ -24,8 +24,8 @@ def follow_orbits(
     """Margins and spreads (R, S) at times exp(log_times), (S,) or (R, S), and ln of the time at
     which a neuron leaves (R,), inf if none does before the last of them.
 
-    They are NaN before the column `first` (R,), the first one that is later than the start, and go
-    on as if nobody left.  Rigour: estimated, to a few TOLERANCE; the series alone is as exact as
+    They are NaN before the column `first` (R,), the first one that is later than the start; after a
+    neuron has left they say nothing.  Rigour: estimated, to a few TOLERANCE; the series alone is as exact as
     float64.
     """
     rows = len(first)
@@ -35,7 +35,7 @@ def follow_orbits(
     late = way.now()
     left = np.where(way.left, late.log_time, np.inf)
     for c in range(times.shape[1]):
-        here = np.flatnonzero(way.column <= c)
+        here = np.flatnonzero((way.column <= c) & ~way.left)  # the others are late
         if here.size:
             begun = late[here]
             since = log_since(times[here, c], begun.log_time)

@@ -109,7 +109,7 @@ def _serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
     found = follow_both(parts, times, [first[here] for here in both], True, task.discrete)
     for here, (_, _, then) in zip(both, found, strict=True):
         left[here] = np.minimum(left[here], then)
-    last = np.searchsorted(log_times, left, side="right")  # the samples before a neuron leaves
+    last = np.searchsorted(log_times, left, side="left")  # the samples before a neuron leaves
     error = np.where(single.any(axis=(0, 1)), s.error + _SOLVED, s.error)
     _fill(task, journey, rows, s, error, first, last)
     for part, here, (q, spread, _) in zip(parts, both, found, strict=True):
@@ -177,4 +177,8 @@ def _leave(
         s.moved[4:, here[on]] += outer[:, on, 0]
     s.low[:, goes] = 0.0
     s.log_time = np.where(goes, left, s.log_time)
-    journey.state[rows[goes]], journey.log_entry[rows[goes]] = s[goes], left[goes]
+    gone, then = rows[goes], s[goes]
+    journey.state[gone], journey.log_entry[gone] = then, left[goes]
+    at_once = task.next_sample(then.log_time) - 1  # a sample at that very step
+    hit = (at_once >= 0) & (np.append(task.times.log, np.nan)[at_once] == then.log_time)
+    task.samples.write(gone[hit], at_once[hit], then[hit], journey.exact[gone[hit]])
