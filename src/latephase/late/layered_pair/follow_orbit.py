@@ -25,8 +25,8 @@ def follow_orbits(
     which a neuron leaves (R,), inf if none does before the last of them.
 
     They are NaN before the column `first` (R,), the first one that is later than the start; after a
-    neuron has left they say nothing.  Rigour: estimated, to a few TOLERANCE; the series alone is as exact as
-    float64.
+    neuron has left they say nothing.  Rigour: estimated, to a few TOLERANCE; the series alone is as
+    exact as float64.
     """
     rows = len(first)
     times = np.broadcast_to(log_times, (rows, log_times.shape[-1]))
