@@ -15,12 +15,13 @@ from latephase.problem import Problem
 
 PAIR = (lp.ShallowReLU([0.7, -0.4], [0.1, 0.2]), lp.Dataset([1.0, -1.0], [1, -1]))
 GD = lp.GradientDescent(0.1)
-EXACT, MODES, LAYERED, STEPS = ENGINES
+EXACT, LAYERED, MODES, LAYERED_MODES, STEPS = ENGINES
 BOTH = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], train_output=True)
 CASES = {
     "exact pieces": (Problem.of(*PAIR, GD), {}),
+    "exact pieces of both layers": (Problem.of(BOTH, PAIR[1], GD), {}),
     "modes": (Problem.of(*PAIR, GD, "logistic"), {}),
-    "modes of both layers": (Problem.of(BOTH, PAIR[1], GD), {}),
+    "modes of both layers": (Problem.of(BOTH, PAIR[1], GD, "logistic"), {}),
     "single steps": (Problem.of(*PAIR, lp.HeavyBall(0.1)), {}),
     "rounded steps": (Problem.of(*PAIR, GD), {"dtype": "float32"}),
 }
@@ -70,6 +71,7 @@ ASKED: dict[str, Any] = {
 }
 HAVE = {
     "exact pieces": {"slide_tolerance"},
+    "exact pieces of both layers": {"slide_tolerance"},
     "modes": {"tolerance", "slide_tolerance"},
     "modes of both layers": {"tolerance", "slide_tolerance"},
     "single steps": set(),

@@ -26,7 +26,7 @@ class LayeredPieces:
     """Pieces whose end is known in closed form, and the flow between them."""
 
     name = "exact pieces of both layers"
-    options: frozenset[str] = frozenset()
+    options = frozenset({"slide_tolerance"})  # of slides, of which there are none
 
     def takes(self, problem: Problem) -> bool:
         """Two ReLU neurons with biases, their output weights trained, on two points of the line
