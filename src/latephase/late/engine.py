@@ -3,7 +3,7 @@
 | engine | takes | options |
 |---|---|---|
 | exact pieces | two neurons on two points, exponential loss, GD and GF | slide_tolerance |
-| exact pieces of both layers | two neurons on two points, x1 * x2 <= -1, both layers trained | slide_tolerance |
+| exact pieces of both layers | a pair with both layers trained, x1 * x2 <= -1 | slide_tolerance |
 | modes | any network of fixed output weights, GD and GF | tolerance, slide_tolerance |
 | modes of both layers | any network of trained output weights, GD and GF | as modes |
 | single steps | any network, every other method | |
