@@ -196,3 +196,12 @@ def test_a_mode_is_not_what_is_written_into_its_statuses():
     assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()
     dynamics.modes.clear()
     assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()
+
+
+def test_a_mode_that_nothing_moves_is_silent(capfd):
+    """Ground truth: dead neurons have no gradients; LAPACK prints what it does not like."""
+    dynamics = drawn(1, KINDS[0], lp.GradientFlow(), "exponential")
+    dead = np.zeros((4, 6), np.int64)
+    mode = Mode.of(dynamics, np.ones((4, 3)), dead, np.zeros(6, bool))
+    assert mode.live.size == mode.rank == 0
+    assert capfd.readouterr() == ("", "")
