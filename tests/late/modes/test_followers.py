@@ -196,3 +196,27 @@ def test_a_mode_is_not_what_is_written_into_its_statuses():
     assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()
     dynamics.modes.clear()
     assert (Mode.of(dynamics, theta, asked, resting).pull == before).all()
+
+
+def test_a_mode_that_nothing_moves_is_silent(capfd):
+    """Ground truth: dead neurons have no gradients; LAPACK prints what it does not like."""
+    dynamics = drawn(1, KINDS[0], lp.GradientFlow(), "exponential")
+    dead = np.zeros((4, 6), np.int64)
+    mode = Mode.of(dynamics, np.ones((4, 3)), dead, np.zeros(6, bool))
+    assert mode.live.size == mode.rank == 0
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("kind", "seed", "side"), [(KINDS[0], 29, 0), (KINDS[1], 10, 1), (KINDS[2], 20, 1)]
+)
+def test_slides_are_released_alike(kind, seed, side):
+    """Ground truth: each other, where a multiplier comes to an end, to either side."""
+    mode = entered(drawn(seed, kind, lp.GradientFlow(), "exponential"), seed)
+    ours, scipys = both(mode, 0, [], 5.0)
+    assert ours.released_to.max() == side
+    assert (ours.released_to == scipys.released_to).all()
+    assert (ours.triggered == scipys.triggered).all()
+    assert abs(ours.log_time - scipys.log_time) < 1e-7
+    assert norm_error(ours.theta, scipys.theta) < 1e-8

@@ -78,7 +78,7 @@ def spanned(g: Floats) -> tuple[Floats, Floats | None, Floats]:
     sorted columns and rows keep the digits of the small ones. Columns of g that are 0 are exactly 0
     in the basis too, where rounding would set them off.
     """
-    if g.shape[1] > len(g):
+    if 0 < len(g) < g.shape[1]:
         factor = _regular_factor(g @ g.T)
         if factor is not None:
             return g, factor, factor
