@@ -13,7 +13,11 @@ from matplotlib.figure import Figure
 import latephase as lp
 from helpers import message_is_one_line, relative_error
 from latephase.core import InputError
+from latephase.draw.boundary import panel
 from latephase.draw.notebook import html
+from latephase.draw.panels.canvas import picture, written
+from latephase.draw.scene import Scene
+from latephase.experiments.bench.finding import Panel, Series
 
 GD = lp.GradientDescent(0.1)
 PAIR = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
@@ -81,6 +85,64 @@ def test_a_late_turn_is_not_missed():
     assert margin.max() > 0.99 * peak
 
 
+def test_a_law_is_drawn_from_the_entry_on_and_beside_what_it_is_of():
+    """Ground truth: the entry that `predict` finds, and the distances from the limit."""
+    net = lp.ShallowReLU([1.68182555, 0.75277859], [0.75356384, 1.13788126])
+    run = lp.simulate(net, LEAN, GD, at=["1e3", "1e100", "1e1000"])
+    entry = lp.predict(net, LEAN, GD).entry
+    drawn = run.plot()
+    margins, deficits = drawn.get_axes()
+    for axes, name in ((margins, "law"), (deficits, "its law")):
+        x, law = curve(axes, name)
+        assert x[np.isfinite(law)].min() >= entry.log10
+        assert np.isfinite(law[x > 3]).all()
+    assert deficits.get_yscale() == "log"
+    x, gap = curve(deficits, "|limit − margin|")
+    assert relative_error(gap[-1], run.law.limit_margin - run.at("1e1000").robustness_margin) < 1e-9
+    assert relative_error(curve(deficits, "its law")[1][-1], gap[-1]) < 1e-2
+    written(drawn, "png")
+    titles = [axes._left_title.get_window_extent() for axes in (margins, deficits)]
+    assert relative_error(titles[0].y0, titles[1].y0) < 1e-9
+
+
+LONG = [f"optax(scale_by_adam(b1=0.{k}, b2=0.999, eps=1e-08), scale(-0.01))" for k in (1, 8)]
+
+
+@pytest.mark.parametrize("names", [["gd", "nesterov"], LONG, [one * 9 for one in LONG]])
+def test_legends_stay_inside(names: list[str]):
+    """Ground truth: the box that matplotlib draws; and no warning, which is an error in tests."""
+    series = [Series("line", [0.0, 1.0], [0.3, 0.12], name) for name in names]
+    for panels in ([Panel(series, "x", "y", "title")], [Panel(series, "x", "y", "title")] * 2):
+        drawn = picture(panels)
+        written(drawn, "png")
+        for axes in drawn.get_axes():
+            box = axes.get_legend().get_window_extent()
+            assert len(axes.get_legend().get_texts()) == len(names)
+            assert 0 <= box.x0 < box.x1 <= drawn.bbox.x1
+            assert axes.bbox.y1 <= box.y0 < box.y1 <= axes.title.get_window_extent().y1 + 14
+            assert axes.bbox.height > 0.4 * drawn.bbox.height
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-5, 1.0, 1e150])
+@pytest.mark.parametrize("top", [1.01, 1.5, 3.0, 60.0, 1e4, 1e30])
+def test_logarithmic_axes_have_ticks_of_one_kind(scale: float, top: float):
+    """Ground truth: what is counted; numbers read back from their labels."""
+    line = Series("line", [0.0, 1.0], [0.13 * scale, 0.13 * scale * top])
+    (axes,) = picture([Panel([line], "x", "y", y_scale="log")]).get_axes()
+    low, high = axes.get_ylim()
+    seen = [(v, axes.yaxis.get_major_formatter()(v)) for v in axes.yaxis.get_majorticklocs()]
+    assert 2 <= len(seen) <= 12
+    assert all(low <= v <= high for v, _ in seen)
+    assert len({text for _, text in seen}) == len(seen)
+    back = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+    for v, text in seen:
+        power = re.fullmatch(r"(?:([\d.]+)\s×\s)?10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)", text)
+        number = f"{power[1] or 1}e{power[2].translate(back)}" if power else text
+        assert relative_error(float(number), v) < 1e-9
+    raised = sum(any(c in text for c in "⁰¹²³⁴⁵⁶⁷⁸⁹") for _, text in seen)
+    assert raised in (0, len(seen)) or high >= 100 * low
+
+
 def test_pictures_go_on_axes_that_are_given(run: lp.Run):
     """Ground truth: the caller's figure; and its message for what are no axes."""
     figure = Figure()
@@ -130,6 +192,21 @@ def test_boundary_in_the_plane(plane_run: lp.Run):
     assert axes.get_aspect() == 1.0
 
 
+@pytest.mark.parametrize("net", [THREE, PAIR], ids=["plane", "line"])
+def test_what_is_misclassified_is_ringed(net: lp.ShallowReLU):
+    """Ground truth: the signs of N, point by point."""
+    inputs = PLANE.inputs if net.d == 2 else np.array([[2.0], [-1.5], [1.0]])
+    for labels in ([1, 1, -1], [-1, 1, -1]):
+        data = lp.Dataset(inputs, labels)
+        (axes,) = picture([panel(Scene(net, data), "t = 0")]).get_axes()
+        wrong = np.array([y * net(x[None])[0] <= 0 for x, y in zip(inputs, labels, strict=True)])
+        if wrong.any():
+            x = curve(axes, f"margin 0: {wrong.sum()} of 3 points misclassified")[0]
+            assert sorted(x) == sorted(inputs[wrong, 0])
+        else:
+            assert not any("misclassified" in str(one.get_label()) for one in axes.get_lines())
+
+
 def test_limits(plane_run: lp.Run, run: lp.Run):
     """Ground truth: zeros of the limit network, and the points with a multiplier."""
     (axes,) = lp.limit(run).plot().get_axes()
@@ -171,6 +248,9 @@ def test_ensemble():
     law, shown = curve(constants, "trials")
     assert len(law) == kept.sizes["trial"]
     assert relative_error(shown, law) < 1e-6
+    alike = found.isel(trial=found.regime.values == "specialised")
+    ends = lp.plot_ensemble(alike).get_axes()[2]
+    assert sorted(patch.get_height() for patch in ends.patches) == [0.0, 0.0, 1.0]
     with pytest.raises(InputError, match=r"pass what lp\.ensemble returned"):
         lp.plot_ensemble(found.robustness_margin)
 

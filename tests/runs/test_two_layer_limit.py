@@ -34,6 +34,20 @@ def test_the_limit_of_specialised_neurons(run):
     assert found.law == run.law
 
 
+def test_the_asymptotic_network_and_its_picture(run):
+    """Ground truth: the run itself far beyond; the zero of the limit is that of the law."""
+    found = lp.limit(run)
+    for t, apart in (("1e1000", 0.05), ("1e100000", 0.005)):
+        said, is_ = found.network_at(t), run.network_at(t)
+        assert relative_error(said.weights, is_.weights) < apart
+        assert relative_error(said.output_weights, is_.output_weights) < apart
+    assert "t > 1" in refusal(found.network_at, 1)
+    (axes,) = found.plot().get_axes()
+    (edge,) = [line for line in axes.get_lines() if line.get_label() == "boundary"]
+    assert abs(edge.get_xdata()[0] - run.law.limit_boundary) < 1e-12
+    assert "<svg" in found._repr_html_()
+
+
 def test_passages_are_those_of_the_run(run):
     """Ground truth: the run itself, at the time said and just before."""
     when = run.when(deficit=0.03)
@@ -47,5 +61,5 @@ def test_a_run_that_does_not_fit_has_no_limit():
     """Ground truth: dead neurons never fit a point."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], train_output=True)
     run = lp.simulate(dead, PAIR, lp.GradientFlow(), until=10, at=[10])
-    assert run.outcome is lp.Outcome.unfitted
+    assert run.regime is lp.Regime.both_dead
     assert "loss tends to 0" in refusal(lp.limit, run)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latephase.core import Outcome, Regime
 from latephase.core.arrays import Bools, Floats
 from latephase.core.calls import public
 from latephase.draw.checks import dataset_with
@@ -25,6 +26,8 @@ _LN10 = math.log(10)
 _LEVEL = 0.95
 _BESIDE = 1.5  # a factor: how far an axis of constants goes beyond them
 _PATHS = 5  # single trials in a band
+_PAIRS = [Regime.specialised.name, Regime.one_dead.name, Regime.both_dead.name]
+_OTHERS = [Outcome.settled.name, Outcome.unfitted.name]
 _SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
 
 
@@ -95,9 +98,12 @@ def _optimum(seen: xr.Dataset, x: Floats) -> list[Series]:
 
 def _ends(seen: xr.Dataset) -> Panel:
     """The shares of regimes, or of outcomes where what has settled has no name."""
+    of_pairs = bool((seen.regime.values != "").any())
     ends = np.where(seen.regime.values == "", seen.outcome.values, seen.regime.values)
-    names, counts = np.unique(ends, return_counts=True)
-    order = np.argsort(-counts)
+    found, counts = np.unique(ends, return_counts=True)
+    none = np.setdiff1d(_PAIRS if of_pairs else _OTHERS, found)  # shown, too, as it may be chance
+    names, counts = np.append(found, none), np.append(counts, np.zeros(len(none), int))
+    order = np.argsort(-counts, kind="stable")
     share = wilson(counts[order], len(ends), _LEVEL)
     bars = Series(
         "bars",

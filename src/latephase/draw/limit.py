@@ -15,17 +15,19 @@ from latephase.experiments.bench.finding import Panel, Series
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from latephase.runs import Limit
+    from latephase.runs import Limit, TwoLayerLimit
+
+    AnyLimit = Limit | TwoLayerLimit
 
 _SUPPORT = 1e-9  # of the largest multiplier: a point with more decides the limit
 
 
-def plot(limit: Limit, ax: Any = None) -> Figure:
+def plot(limit: AnyLimit, ax: Any = None) -> Figure:
     """The picture of `Limit.plot`."""
     return picture(panels(limit), ax)
 
 
-def panels(limit: Limit, measured: bool = True) -> list[Panel]:
+def panels(limit: AnyLimit, measured: bool = True) -> list[Panel]:
     """The limit network where it can be drawn, else the margins of the points.
 
     measured: whether its robustness margin is shown, too, which may take time.
@@ -38,7 +40,7 @@ def panels(limit: Limit, measured: bool = True) -> list[Panel]:
     return [panel(scene, title)]
 
 
-def _margins(limit: Limit, support: Bools, title: str) -> Panel:
+def _margins(limit: AnyLimit, support: Bools, title: str) -> Panel:
     """y N(x) of each point under the limit network, whose smallest is 1."""
     margins = limit.data.labels * limit.network(limit.data.inputs)
     order = np.argsort(margins, kind="stable")

@@ -21,15 +21,17 @@ def line_panel(scene: Scene, title: str) -> Panel:
     values = np.zeros(len(corners)) if scene.network is None else scene.network(corners)
     values[np.isin(corners, zeros)] = 0.0
     bottom, top = _range(values)
+    at = np.column_stack([x, np.zeros_like(x)])
     series = [
         *_sides(corners, values, bottom, top),
+        *scene.points(at),  # drawn above all else, and named in pairs
         Series("line", [low, high], [0.0, 0.0], role="reference"),
         *([] if scene.network is None else [Series("line", corners, values, "N(x)", colour=2)]),
         *_verticals(zeros, bottom, top, "boundary", "outline"),
         *_verticals(limits, bottom, top, "boundary of the limit", "prediction"),
         *_kinks(kinks, scene),
         *_gap(scene, zeros),
-        *scene.points(np.column_stack([x, np.zeros_like(x)])),
+        *scene.missed(at),
     ]
     label = "" if scene.network is None else "N(x)"
     limits_of = {"x_limits": (low, high), "y_limits": (bottom, top)}

@@ -22,18 +22,19 @@ def plane_panel(scene: Scene, title: str) -> Panel:
     """The regions where N > 0 and N < 0; empty where it is 0."""
     x, y = _axes(scene)
     box = (x[[0, -1]], y[[0, -1]])
-    series: list[Series] = []
+    series = scene.points(scene.inputs)  # drawn above all else
     if scene.network is not None:
         values = _values(scene.network, x, y)
-        series += [
-            Series("map", x, y, z=_indices(values), categories=_SIDES),
+        series = [
+            Series("map", x, y, z=_indices(values), categories=_SIDES, role="sample"),
+            *series,  # so that the legend has pairs
             *_kinks(scene.network, box),
             *_zeros(values, x, y, "boundary", "outline"),
         ]
     if scene.limit is not None:
         values = _values(scene.limit, x, y)
         series += _zeros(values, x, y, "boundary of the limit", "prediction")
-    series += [*_circles(scene), *scene.points(scene.inputs)]
+    series += [*_circles(scene), *scene.missed(scene.inputs)]
     limits = {"x_limits": (x[0], x[-1]), "y_limits": (y[0], y[-1])}
     labels = ("x1 (input units)", "x2 (input units)")
     return Panel(series, *labels, title, equal=True, **limits)  # type: ignore[arg-type]

@@ -27,10 +27,11 @@ _SAME = 1e-12  # of the optimum: a limit that is the optimum up to rounding
 _BEYOND = 0.1  # of what the run covers: how far outside of it a law is shown
 _DIGITS = 14.0  # of the optimum: what is left of a difference below is rounding
 _SMALLEST = -290.0  # log10 of the smallest number on an axis of numbers
-_LOG_FROM = 1.0  # decades from which on a logarithmic axis has enough labels
+_LOG_FROM = 1.0  # decades from which on differences of a deficit show on a logarithmic axis alone
 _LAST = 1000.0  # log10 t up to which a law is shown by itself
-_MARGIN, _DEFICIT = "Robustness margin", "Margin deficit"
+_MARGIN, _DEFICIT, _GAP = "Robustness margin", "Margin deficit", "|limit - margin|"
 _UNIT = "margin (input units)"
+_ROUNDED = 1e-9  # of ln t
 _LN10 = math.log(10)
 
 
@@ -45,7 +46,8 @@ def panels(run: Run, samples: xr.Dataset, law: Law | None) -> list[Panel]:
     x, across = times.across(seen.log10_t.values, _unit(run.flow))
     own = np.isin(seen.log10_t.values, run.trajectory.log10_t.values)
     marked = own if own.sum() <= _MARKED else np.zeros_like(own)
-    view = View(x, _LN10 * seen.log10_t.values, marked, run.data.optimal_margin, law)
+    entry = -math.inf if run.entry is None else run.entry.log
+    view = View(x, _LN10 * seen.log10_t.values, marked, run.data.optimal_margin, law, entry)
     reached = np.isfinite(seen.log_loss.values).any()
     title = _MARGIN if reached else f"No sample was reached: {run.outcome.name}"
     if reached and run.data.d > 2:
@@ -75,7 +77,8 @@ def law_panel(found: Prediction) -> Panel:
     """The margin by the law of a prediction, from the entry into the regime on."""
     entry = 0.0 if found.entry is None else max(found.entry.log10, 0.0)
     x = np.sinh(np.linspace(np.arcsinh(entry), np.arcsinh(max(_LAST, 2 * entry)), 200))
-    view = View(x, _LN10 * x, np.zeros(len(x), bool), found.data.optimal_margin, found.law)
+    best = found.data.optimal_margin
+    view = View(x, _LN10 * x, np.zeros(len(x), bool), best, found.law, _LN10 * entry)
     margin = view.margin_of_law()
     series = [*view.levels(), *view.curve(np.where(margin < 0, np.nan, margin), "law", 0)]
     _, across = times.across(x, _unit(not found.method.discrete))
@@ -89,13 +92,14 @@ def _unit(flow: bool) -> str:
 @dataclass(frozen=True)
 class View:
     """Where samples (T,) stand, on the axis and in ln t, and which get a dot; what is known of the
-    margin: its largest possible value, and its law."""
+    margin: its largest possible value, and its law, which holds from ln t = log_entry on."""
 
     x: Floats
     log_t: Floats
     marked: Bools
     best: float
     law: Law | None
+    log_entry: float
 
     @property
     def limit(self) -> float:
@@ -110,7 +114,12 @@ class View:
 
     def margin_of_law(self) -> Floats:
         """What the law says of the margin."""
-        return self.limit - law_term(self.law, self.log_t)
+        return self.limit - self.law_term()
+
+    def law_term(self) -> Floats:
+        """What the law says is missing to the limit; NaN before the entry."""
+        term = law_term(self.law, self.log_t)
+        return np.where(self.log_t >= self.log_entry - _ROUNDED * abs(self.log_entry), term, np.nan)
 
     def curve(self, values: Floats, label: str, colour: int) -> list[Series]:
         """A quantity over time, with dots."""
@@ -125,9 +134,9 @@ class View:
         limit = Series("line", ends, np.full(2, self.limit), "limit", role="reference", colour=2)
         return [best, limit] if self.another else [best]
 
-    def shown(self, law: Floats) -> list[Series]:
+    def shown(self, law: Floats, name: str = "law") -> list[Series]:
         """What a law says, if it says anything here."""
-        line = Series("line", self.x, law, "law", role="prediction")
+        line = Series("line", self.x, law, name, role="prediction")
         return [line] if np.isfinite(law).any() else []
 
 
@@ -159,14 +168,17 @@ def _deficits(seen: xr.Dataset, view: View, across: dict[str, Any]) -> Panel:
         if view.another:
             gap = np.log10(np.abs(view.limit - seen.robustness_margin.values))
             gap[gap < math.log10(view.best) - _DIGITS] = np.nan
-            series += view.curve(gap, "|limit - margin|", 2)
-        law = np.log10(np.abs(law_term(view.law, view.log_t)))
+            series += view.curve(gap, _GAP, 2)
+        law = np.log10(np.abs(view.law_term()))
     law[law > np.max(log10, initial=-np.inf, where=np.isfinite(log10)) + _BEYOND] = np.nan
-    series += view.shown(law)
-    finite = log10[np.isfinite(log10)]
+    series += view.shown(law, "its law" if view.another else "law")
+    what = f"deficit, {_GAP}" if view.another else "deficit"
+    every = np.concatenate([np.asarray(one.y, float) for one in series])
+    finite = every[np.isfinite(every)]
     if len(finite) and not _SMALLEST < finite.min() <= finite.max() < -_SMALLEST:
-        return Panel(series, y_label="log10 of the deficit (input units)", title=_DEFICIT, **across)
+        label = "log10 of " + ("both" if view.another else "the deficit") + " (input units)"
+        return Panel(series, y_label=label, title=_DEFICIT, **across)
     values = [replace(one, y=10.0 ** np.asarray(one.y, float)) for one in series]
     wide = len(finite) > 0 and np.ptp(finite) > _LOG_FROM
-    up: dict[str, Any] = {"y_label": "deficit (input units)", "title": _DEFICIT}
+    up: dict[str, Any] = {"y_label": f"{what} (input units)", "title": _DEFICIT}
     return Panel(values, y_scale="log" if wide else "linear", **up, **across)

@@ -57,8 +57,20 @@ class Scene:
             drawn.append(Series("points", x, y, name + some, colour=colour, marker=marker))  # type: ignore[arg-type]
         if self.support is not None:
             x, y = at[self.support].T
-            drawn.append(Series("points", x, y, "decide the limit", role="prediction"))
+            drawn.append(Series("points", x, y, "decide the limit", role="ring"))
         return drawn
+
+    def missed(self, at: Floats) -> list[Series]:
+        """Rings around the points at which N has not the sign of the label: they make the margin
+        0."""
+        if self.network is None or self.data is None:
+            return []
+        wrong = ~(self.data.labels * self.network(self.inputs) > 0)
+        if not wrong.any():
+            return []
+        x, y = at[wrong][:MOST_POINTS].T
+        name = f"margin 0: {wrong.sum():,} of {self.data.n:,} points misclassified"
+        return [Series("points", x, y, name, role="ring", colour=3)]
 
 
 def zeros_of(network: ShallowReLU | None) -> Floats:

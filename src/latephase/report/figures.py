@@ -20,7 +20,7 @@ def panel_svgs(figure: Figure) -> list[tuple[str, str]]:
     done = []
     for i, (name, width, panel) in enumerate(sizes):
         drawn = canvas(width, max(height_of(one, width) for one in panels))
-        draw_panel(drawn.subplots(), panel, width)
+        draw_panel(drawn.subplots(), panel, width, beside=panels)
         text = written(drawn, "svg").decode("utf-8")
         label = typeset.plain(panel.title or figure.caption)
         done.append((name, svg.inline(text, f"fig-{slug(figure.key)}-{i}", label)))
@@ -34,7 +34,7 @@ def pdf(figure: Figure) -> bytes:
     drawn = canvas(width * len(panels), max(height_of(panel, width) for panel in panels))
     grid = drawn.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(grid, panels, strict=True):
-        draw_panel(axes, panel, width)
+        draw_panel(axes, panel, width, beside=panels)
     return written(drawn, "pdf", typeset.plain(figure.key))
 
 

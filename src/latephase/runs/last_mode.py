@@ -84,6 +84,14 @@ def _latest(samples: xr.Dataset) -> tuple[Floats, float]:
     return theta[k], float(log10_t[k])
 
 
+def log_of_late(t: object, flow: bool) -> float:
+    """ln of a time at which there is an asymptotic network.  Raises InputError unless t > 1."""
+    time = LogTime.parse(t, flow=flow, name="t")
+    if not time.log > 0:
+        raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
+    return time.log
+
+
 def unfitted(points: Bools) -> InputError:
     """What is said of a run that does not fit its data, by whether it misses a point (n,)."""
     named = [str(i) for i in np.flatnonzero(points)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latephase.core import InputError, Law, LogTime, Words
+from latephase.core import InputError, Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured, drawing
@@ -27,7 +27,7 @@ from latephase.late.limits.settled import Pair
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
-from .last_mode import kkt_residual, last_sample, length, pattern_of, unfitted
+from .last_mode import kkt_residual, last_sample, length, log_of_late, pattern_of, unfitted
 from .passage.deviation import Deviation
 from .passage.pair_deviation import PairDeviation
 from .run import Run
@@ -174,10 +174,7 @@ class Limit(Summarised, Pictured):
         InputError
             If t is no time, or not above 1.
         """
-        time = LogTime.parse(t, flow=self.flow, name="t")
-        if not time.log > 0:
-            raise InputError("a time t > 1", Words(str(time)), "the late phase has ln t > 0")
-        theta = self.network.parameters * time.log + self.offset.parameters
+        theta = self.network.parameters * log_of_late(t, self.flow) + self.offset.parameters
         return self.network.with_parameters(theta)
 
     def plot(self, ax: Any = None) -> Figure:

@@ -51,6 +51,9 @@ class Run(Summarised, Pictured):
         What else `simulate` was asked, such as ``{"dtype": "float32"}``.
     until : LogTime or None
         The horizon that was asked for.
+    entry : LogTime or None
+        From when on it is in its regime, or in its last mode; None while unsettled, and where
+        single steps were made.
     """
 
     network: ShallowReLU
@@ -65,6 +68,7 @@ class Run(Summarised, Pictured):
     pattern: Ints | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     until: LogTime | None = None
+    entry: LogTime | None = None
     _card = "cards.run"
 
     def lines(self) -> list[str]:

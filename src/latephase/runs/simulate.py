@@ -148,6 +148,7 @@ def run_of(problem: Problem, times: Times, goal: Goal, record: Record) -> Run:
         record.pattern,
         goal.asked | budget,
         times.until,
+        record.entry,
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latephase.core import InputError, Law, LogTime, Outcome, Words
 from latephase.core.arrays import Floats
 from latephase.core.calls import public
+from latephase.core.pictures import Pictured, drawing
 from latephase.core.records import Summarised, distance
 from latephase.late.layered.dynamics import LayeredDynamics
 from latephase.late.layered.ends.ending import Ending, ending_of
@@ -20,17 +22,20 @@ from latephase.late.layered.ends.limit import LayeredLimit
 from latephase.late.layered.mode import LayeredMode
 from latephase.problem import Dataset, ShallowReLU
 
-from .last_mode import last_state, length, pattern_of
+from .last_mode import last_state, length, log_of_late, pattern_of
 from .passage.deviation import margins_of, zeros_off
 from .passage.last_passage import FARTHEST, RESOLVED, last_passage
 from .run import Run
+
+if TYPE_CHECKING:
+    from latephase.core.pictures import Figure
 
 _AHEAD = 1.5  # times ln t by the law, up to which a run is followed to see its last passage
 
 
 @public
 @dataclass(frozen=True, repr=False)
-class TwoLayerLimit(Summarised):
+class TwoLayerLimit(Summarised, Pictured):
     """What a run converges to that trains both layers and whose loss tends to 0.
 
     Attributes
@@ -79,6 +84,7 @@ class TwoLayerLimit(Summarised):
     _log_last: float
 
     settled = True
+    _card = "cards.limit"
 
     def lines(self) -> list[str]:
         """How large its margin is, and the law."""
@@ -95,6 +101,34 @@ class TwoLayerLimit(Summarised):
         """C of robustness_margin - margin(t) ~ C / (ln t)^exponent, that of `law`."""
         found = self.law.margin_constant
         return math.nan if found is None else found
+
+    def network_at(self, t: object) -> ShallowReLU:
+        """The asymptotic network at time t > 1: network * sqrt(ln t).
+
+        Parameters
+        ----------
+        t : int, str or LogTime
+            A time, as in `simulate`.
+
+        Returns
+        -------
+        ShallowReLU
+            What the run tends to in direction, and in size up to a factor 1 + O(ln ln t / ln t);
+            `Run.network_at` is what it is.
+
+        Raises
+        ------
+        InputError
+            If t is no time, or not above 1.
+        """
+        size = math.sqrt(log_of_late(t, self.flow))
+        theta, outer = self.network.parameters * size, self.network.output_weights * size
+        return self.network.with_parameters(theta, outer)
+
+    def plot(self, ax: Any = None) -> Figure:
+        """The picture of `Limit.plot`: the limit network, and the points whose losses decide it."""
+        found: Figure = drawing("limit.plot")(self, ax)
+        return found
 
     def steps_within(self, eps: float) -> LogTime | None:
         """The time from which on \\|margin(t) - robustness_margin\\| <= eps.

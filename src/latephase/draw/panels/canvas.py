@@ -63,8 +63,9 @@ def picture(panels: Sequence[Panel], ax: Any = None) -> Figure:
         drawn = canvas(width * columns, rows * max(height_of(one, width) for one in shown))
         drawn.set_facecolor("white")
         grid = drawn.subplots(rows, columns, squeeze=False).ravel()
-        for axes, panel in zip(grid, shown, strict=True):
-            draw_panel(axes, panel, width)
+        for k, (axes, panel) in enumerate(zip(grid, shown, strict=True)):
+            row = k // columns * columns
+            draw_panel(axes, panel, width, beside=shown[row : row + columns])
         return drawn
 
 
@@ -74,7 +75,7 @@ def _on_given(panels: Sequence[Panel], ax: Any) -> Figure:
         most = f"or a list of up to {len(panels)}" if len(panels) > 1 else "to draw on"
         raise InputError(f"matplotlib's Axes as `ax`, {most}", ax, "leave it out for a new figure")
     for axes, panel in zip(given, panels, strict=False):
-        draw_panel(axes, panel, NARROW)
+        draw_panel(axes, panel, NARROW, beside=panels[: len(given)])
     return given[0].get_figure(root=True)  # type: ignore[return-value]
 
 

@@ -25,9 +25,9 @@ THEME = {
 }
 ACCENTS = tuple(light for name, (light, _) in THEME.items() if name.startswith("--c"))
 
-# Areas of a map: see-through in both schemes, hence not exchanged.
+# Areas of a map: see-through in both schemes, hence not exchanged.  Faint: behind lines.
 FILLS = ("#1a7fc1", "#e8751a", "#12a37a", "#bb5fa0", "#c9a227", "#6d78cf", "#8a929c")
-FILL_OPACITY = 0.62
+FILL_OPACITY, FAINT_OPACITY = 0.62, 0.28
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",

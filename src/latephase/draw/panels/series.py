@@ -18,7 +18,7 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from latephase.draw.panels import typeset
-from latephase.draw.panels.palette import ACCENTS, FILL_OPACITY, FILLS, INK, MUTED
+from latephase.draw.panels.palette import ACCENTS, FAINT_OPACITY, FILL_OPACITY, FILLS, INK, MUTED
 from latephase.experiments.bench.finding import Series
 
 SIDE_BY_SIDE = ("bars", "ranges")  # kinds of which several share the place of a category
@@ -78,6 +78,7 @@ _LOOKS: dict[str, tuple[float, str, float, float]] = {
     "data": (1.6, "-", 1.0, 3.0),
     "outline": (1.6, "-", 1.0, 3.5),
     "prediction": (1.2, "--", 1.0, 4.0),
+    "ring": (1.2, "-", 1.0, 4.5),
 }
 
 
@@ -108,7 +109,7 @@ def _colour(series: Series, free: Any) -> tuple[str, int]:
     index = series.colour
     if index is None:
         if series.role != "data" or series.kind == "map":
-            return (INK if series.role in ("prediction", "outline") else MUTED), 0
+            return (INK if series.role in ("prediction", "outline", "ring") else MUTED), 0
         index = next(free)
     return ACCENTS[index % len(ACCENTS)], index // len(ACCENTS)
 
@@ -188,14 +189,15 @@ def draw_steps(axes: Axes, series: Series, brush: Brush) -> None:
 def draw_map(axes: Axes, series: Series, brush: Brush) -> None:
     """Values or categories z over (x, y); NaN stays empty."""
     z = np.ma.masked_invalid(np.asarray(series.z, dtype=float))
+    opacity = FAINT_OPACITY if series.role == "sample" else FILL_OPACITY
     grid: dict[str, Any] = {"shading": "nearest", "rasterized": True, "zorder": 0.5}
     if series.categories:
         fills = [FILLS[i % len(FILLS)] for i in range(len(series.categories))]
         grid |= {"cmap": ListedColormap(fills), "vmin": -0.5, "vmax": len(fills) - 0.5}
-        grid |= {"alpha": FILL_OPACITY}
+        grid |= {"alpha": opacity}
         for fill, name in zip(fills, series.categories, strict=True):
             # Invisible: it gives the legend a category.
-            look: dict[str, Any] = {"facecolor": fill, "alpha": FILL_OPACITY, "linewidth": 0}
+            look: dict[str, Any] = {"facecolor": fill, "alpha": opacity, "linewidth": 0}
             axes.add_patch(Rectangle((0, 0), 0, 0, label=typeset.plain(name), **look))
     else:
         grid |= {"cmap": "cividis"}
@@ -229,11 +231,12 @@ def _stroke(series: Series, brush: Brush) -> dict[str, Any]:
 
 
 def _marker(series: Series, brush: Brush, size: float) -> dict[str, Any]:
-    hollow = series.role == "prediction"
+    hollow = series.role in ("prediction", "ring")
+    size += {"prediction": 1.5, "ring": 6.0}.get(series.role, 0.0)
     return _stroke(series, brush) | {
         "linestyle": "none",
         "marker": series.marker,
-        "markersize": size + 1.5 if hollow else size,
+        "markersize": size,
         "markerfacecolor": "none" if hollow else brush.colour,
         "markeredgewidth": 1.1 if hollow else 0.0,
     }

@@ -82,7 +82,7 @@ class Table:
         )
 
 
-Role = Literal["data", "prediction", "outline", "reference", "sample"]
+Role = Literal["data", "prediction", "outline", "reference", "sample", "ring"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Series:
     y2 (2, k) ends; on a log scale, which has no 0 for bars to stand on), steps (histogram: x edges
     (k + 1,), y (k,)), map (x (nx,), y (ny,), z (ny, nx) values or category indices).
     role: what it is, which decides its looks: data (accent colours in order), prediction (dashed),
-    outline (dark), reference (thin grey), sample (thin, faint).
+    outline (dark), reference (thin grey), sample (thin, faint), ring (around points of others).
     """
 
     kind: Literal["line", "points", "band", "bars", "ranges", "steps", "map"]
