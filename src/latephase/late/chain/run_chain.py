@@ -70,7 +70,7 @@ def run_chain(
                     state, account = move_by_mode(task, decision.state, account, decision.mode)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
-                state = replace(state, outcome=Outcome.budget_exhausted)
+                state = state.unresolved(task)
         else:
             state = replace(state, outcome=Outcome.budget_exhausted)
     return Chain(task, state, account.samples, account.entry)

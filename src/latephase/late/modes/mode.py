@@ -214,7 +214,9 @@ def _reach(norms: Floats, factor: Floats | None) -> Floats:
     """The same per unit of beta."""
     from scipy.linalg.lapack import dtrtri
 
-    return norms if factor is None else np.asarray(norms @ np.abs(dtrtri(factor)[0]))
+    if factor is None or factor.size == 0:  # LAPACK has no matrices of rank 0
+        return norms
+    return np.asarray(norms @ np.abs(dtrtri(factor)[0]))
 
 
 def _padded(offs: list[Floats], k: int) -> Floats:
