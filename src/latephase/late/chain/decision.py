@@ -33,12 +33,14 @@ _CHATTER_ROUNDS = 200  # that are followed kick by kick
 class Decision:
     """The mode to follow from here, or whether gradient descent must be stepped instead.
 
-    state: the run as it goes on, with its new counts.
+    state: the run as it goes on, with its new counts;  moved: how far neurons (m,) have been put
+    from where they stood, None if not at all.
     """
 
     mode: Mode
     must_step: bool
     state: ChainState
+    moved: Floats | None = None
 
 
 def decide(task: ChainTask, state: ChainState) -> Decision:
@@ -96,9 +98,9 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
         return Decision(mode, True, state)
     rest = rest_of(mode, speed_of(mode), _log_goal(task, mode))
     if rest is not None:
-        rounding = state.rounding + rest.way
-        state = replace(state, theta=rest.theta, resting=rest.resting, rounding=rounding)
-        return Decision(Mode.of(dynamics, rest.theta, seen, rest.resting), False, state)
+        state = replace(state, theta=rest.theta, resting=rest.resting)
+        mode = Mode.of(dynamics, rest.theta, seen, rest.resting)
+        return Decision(mode, False, state, rest.way)
     return Decision(mode, state.only_steps or _too_rough(task, state, mode), state)
 
 
@@ -145,15 +147,16 @@ def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) ->
 def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
     """Whether a step is still too large for the modified flow to follow the mode."""
     controls, counts, speed = task.controls, state.counts, speed_of(mode)
-    if speed.log_defect <= _log_goal(task, mode) - 2 * math.log(controls.caution):
+    fast = max(speed.log_rate - _CALM, 0.0)  # where the series of the flow converges slowly
+    if speed.log_defect + 3 * fast <= _log_goal(task, mode) - 2 * math.log(controls.caution):
         return not contracts(mode, speed)  # a flow would stay where steps do not
     patient = counts.in_a_row >= _PATIENCE * controls.caution or counts.steps >= controls.max_steps
     return not (patient and speed.log_rate < _CALM)
 
 
 def _log_goal(task: ChainTask, mode: Mode) -> float:
-    """ln of the tolerance of a run as a share of margins of 1, and of what the smallest moving neuron
-    adds to them."""
+    """ln of the tolerance of a run, as a share of margins of 1 and of what the smallest moving
+    neuron adds to them."""
     dynamics, controls = task.dynamics, task.controls
     shares = np.abs(dynamics.output_weights) * dynamics.terms(mode.theta).max(axis=1)
     moving = mode.moving & (shares > 0)

@@ -31,11 +31,11 @@ _CLEAR = 4.0  # times the way left that a pair keeps from its kink
 @dataclass(frozen=True)
 class Rest:
     """A minimum next to where a run stands: theta (m, k), the points (n,) that hold one another
-    there, and how far from it the run still is, rounding of its forces included."""
+    there, and how far from it neurons (m,) still are, rounding of its forces included."""
 
     theta: Floats
     resting: Bools
-    way: float
+    way: Floats
 
 
 def contracts(mode: Mode, speed: Speed) -> bool:
@@ -48,9 +48,9 @@ def contracts(mode: Mode, speed: Speed) -> bool:
 
 
 def rest_of(mode: Mode, speed: Speed, log_tolerance: float) -> Rest | None:
-    """The minimum that a mode has come to, up to exp(log_tolerance) in its margins or to what rounding
-    leaves of them; None if it is not there, if it is about to leave its pattern, or where steps
-    would leave the minimum."""
+    """The minimum that a mode has come to, up to exp(log_tolerance) in its margins or to what
+    rounding leaves of them; None if it is not there, if it is about to leave its pattern, or where
+    steps would leave the minimum."""
     if mode.sliding or not mode.live.size:
         return None
     if not speed.log_move <= speed.log_rate + math.log(_NEAR) or not contracts(mode, speed):
@@ -64,9 +64,8 @@ def rest_of(mode: Mode, speed: Speed, log_tolerance: float) -> Rest | None:
     dynamics, live = mode.dynamics, mode.live[weighty]
     terms = np.abs(dynamics.output_weights) @ dynamics.terms(mode.theta)
     unsure = f * (1 + terms[live]) * (_ULPS * _UNIT_ROUNDOFF)
-    if (
-        np.abs(step @ p) > np.maximum(np.abs(p.T @ newton) @ unsure, math.exp(log_tolerance))
-    ).any():
+    allowed = np.maximum(np.abs(p.T @ newton) @ unsure, math.exp(log_tolerance))
+    if not (np.abs(step @ p) <= allowed).all():
         return None
     theta = mode.parameters(step)
     a, moved = dynamics.preactivations(mode.theta), dynamics.preactivations(theta - mode.theta)
@@ -74,8 +73,8 @@ def rest_of(mode: Mode, speed: Speed, log_tolerance: float) -> Rest | None:
         return None
     resting = mode.resting.copy()
     resting[live] = True
-    unseen = np.linalg.norm(np.abs(mode.basis @ newton) @ unsure)
-    return Rest(theta, resting, float(lengths(theta - mode.theta).sum() + unseen))
+    unseen = (np.abs(mode.basis @ newton) @ unsure).reshape(theta.shape)
+    return Rest(theta, resting, lengths(theta - mode.theta) + lengths(unseen))
 
 
 def _forces(mode: Mode) -> tuple[Floats, Floats, float]:

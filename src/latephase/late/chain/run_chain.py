@@ -64,6 +64,8 @@ def run_chain(
                 break
             try:
                 decision = decide(task, state)
+                if decision.moved is not None:
+                    account = account.charged(dynamics, decision.moved)
                 if decision.must_step:
                     state, account = move_by_steps(task, decision.state, account)
                 else:
