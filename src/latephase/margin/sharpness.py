@@ -74,7 +74,8 @@ def max_stable_step(network: ShallowReLU, data: Dataset, loss: str = "exponentia
     Returns
     -------
     float
-        inf where no point moves anything.
+        inf where no point moves anything; 0.0, which is no step size, where the sharpness is
+        beyond float64, as at a start of huge loss: rescale the start or the inputs.
 
     Raises
     ------

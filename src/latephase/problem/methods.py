@@ -59,7 +59,8 @@ class GradientDescent(Method):
     Parameters
     ----------
     step_size : float or callable
-        Finite and > 0; the exact double given.  A mean loss is half the step size on two points.
+        Finite and > 0; the exact double given (`max_stable_step` is 0.0 where none is stable at a
+        start of huge loss: rescale that).  A mean loss is half the step size on two points.
         Or a schedule: step_size(t) is the size of step t = 0, 1, ..., of JAX operations or plain
         Python.
 

@@ -18,6 +18,7 @@ from latephase.late.modes.modified import speed_of
 from latephase.late.pattern import SLIDING
 
 from .kicks import Kicks
+from .rest import contracts, rest_of
 from .state import ChainState, ChainTask
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
@@ -32,12 +33,14 @@ _CHATTER_ROUNDS = 200  # that are followed kick by kick
 class Decision:
     """The mode to follow from here, or whether gradient descent must be stepped instead.
 
-    state: the run as it goes on, with its new counts.
+    state: the run as it goes on, with its new counts;  moved: how far neurons (m,) have been put
+    from where they stood, None if not at all.
     """
 
     mode: Mode
     must_step: bool
     state: ChainState
+    moved: Floats | None = None
 
 
 def decide(task: ChainTask, state: ChainState) -> Decision:
@@ -74,7 +77,7 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
 
 
 def _of_descent(task: ChainTask, state: ChainState) -> Decision:
-    """A slide whose chatter is small, else the pattern as a step sees it."""
+    """A slide whose chatter is small, else the pattern as a step sees it: at rest, or moving."""
     dynamics, counts, last = task.dynamics, state.counts, state.last
     a = dynamics.preactivations(state.theta)
     kicks, seen = Kicks.of(dynamics, state.theta, a), dynamics.statuses(a)
@@ -84,14 +87,21 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
         sliding, seen = sliding & ~released, np.where(released, last.released_to, seen)
     may_step = counts.steps < task.controls.max_steps
     plain = -math.inf < state.now.log_until(task.until) <= _PLAIN and may_step
-    if sliding.any() and not plain:
+    if sliding.any() and not plain and not state.only_steps:
         slide = Mode.of(dynamics, state.theta, np.where(sliding, SLIDING, seen), state.resting)
         if _may_slide(task, state, kicks, slide):
             return Decision(slide, False, state)
         state = state.counted(chatter_rounds=counts.chatter_rounds + 1)
     mode = Mode.of(dynamics, state.theta, seen, state.resting)
     brief = may_step and bool(kicks.crosses_soon(a).any())
-    return Decision(mode, plain or brief or _too_rough(task, state, mode), state)
+    if plain or brief:
+        return Decision(mode, True, state)
+    rest = rest_of(mode, speed_of(mode), _log_goal(task, mode))
+    if rest is not None:
+        state = replace(state, theta=rest.theta, resting=rest.resting)
+        mode = Mode.of(dynamics, rest.theta, seen, rest.resting)
+        return Decision(mode, False, state, rest.way)
+    return Decision(mode, state.only_steps or _too_rough(task, state, mode), state)
 
 
 def _sliding(task: ChainTask, state: ChainState, a: Floats, kicks: Kicks) -> Bools:
@@ -135,14 +145,20 @@ def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) ->
 
 
 def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:
-    """Whether a step is still too large for the modified flow to follow the mode: as a share of
-    margins of 1, and of what the smallest moving neuron adds to them."""
-    controls, dynamics, counts, speed = task.controls, task.dynamics, state.counts, speed_of(mode)
-    shares = np.abs(dynamics.output_weights) * dynamics.terms(state.theta).max(axis=1)
-    moving = mode.moving & (shares > 0)
-    smallest = min(float(shares[moving].min(initial=1.0)), 1.0)
-    wanted = math.log(controls.tolerance) + math.log(smallest)
-    if speed.log_defect <= wanted - 3 * math.log(controls.caution):
-        return False
+    """Whether a step is still too large for the modified flow to follow the mode."""
+    controls, counts, speed = task.controls, state.counts, speed_of(mode)
+    fast = max(speed.log_rate - _CALM, 0.0)  # where the series of the flow converges slowly
+    if speed.log_defect + 3 * fast <= _log_goal(task, mode) - 2 * math.log(controls.caution):
+        return not contracts(mode, speed)  # a flow would stay where steps do not
     patient = counts.in_a_row >= _PATIENCE * controls.caution or counts.steps >= controls.max_steps
     return not (patient and speed.log_rate < _CALM)
+
+
+def _log_goal(task: ChainTask, mode: Mode) -> float:
+    """ln of the tolerance of a run, as a share of margins of 1 and of what the smallest moving
+    neuron adds to them."""
+    dynamics, controls = task.dynamics, task.controls
+    shares = np.abs(dynamics.output_weights) * dynamics.terms(mode.theta).max(axis=1)
+    moving = mode.moving & (shares > 0)
+    smallest = min(float(shares[moving].min(initial=1.0)), 1.0)
+    return math.log(controls.tolerance) + math.log(smallest) - math.log(controls.caution)

@@ -193,7 +193,7 @@ def _arrived(
         or counts.brief_modes > _MOST_BRIEF + mode.status.size
         or counts.solver_steps > _MOST_WORK
     )
-    return replace(
+    state = replace(
         state,
         theta=theta,
         low=np.zeros_like(theta),
@@ -210,8 +210,8 @@ def _arrived(
             released_to=found.released_to,
             at_zero=_come_to_zero(task, mode, found),
         ),
-        outcome=Outcome.budget_exhausted if unresolved else None,
     )
+    return state.unresolved(task) if unresolved else state
 
 
 def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:

@@ -64,13 +64,15 @@ def run_chain(
                 break
             try:
                 decision = decide(task, state)
+                if decision.moved is not None:
+                    account = account.charged(dynamics, decision.moved)
                 if decision.must_step:
                     state, account = move_by_steps(task, decision.state, account)
                 else:
                     state, account = move_by_mode(task, decision.state, account, decision.mode)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
-                state = replace(state, outcome=Outcome.budget_exhausted)
+                state = state.unresolved(task)
         else:
             state = replace(state, outcome=Outcome.budget_exhausted)
     return Chain(task, state, account.samples, account.entry)

@@ -106,7 +106,8 @@ class ChainState:
     theta, low (m, k): parameters and their low parts, in the coordinates of the dynamics;
     rounding: absolute error of rounding in the steps taken;  passed: samples that lie behind;
     resting (n,): points at rest;  last: how the last mode ended, None at the start and after steps;
-    lowest_log_loss: above which a flow cannot rise;  outcome: why the run has ended, if not at its
+    lowest_log_loss: above which a flow cannot rise;  only_steps: whether a mode could not be
+    followed, and descent is stepped from there;  outcome: why the run has ended, if not at its
     horizon.
     """
 
@@ -119,7 +120,18 @@ class ChainState:
     passed: int = 0
     last: ModeEnd | None = None
     lowest_log_loss: float = math.inf
+    only_steps: bool = False
     outcome: Outcome | None = None
+
+    def unresolved(self, task: ChainTask) -> ChainState:
+        """The state once a mode could not be followed: its steps are made where the budget allows
+        the next sample to be reached, else the run has ended."""
+        following = task.times[self.passed] if self.passed < len(task.times) else task.until
+        log_ahead, left = self.now.log_until(following), task.controls.max_steps - self.counts.steps
+        within = left > 0 and log_ahead <= math.log(left)
+        if task.dynamics.method.discrete and within and not self.only_steps:
+            return replace(self, only_steps=True)
+        return replace(self, outcome=Outcome.budget_exhausted)
 
     def counted(self, **counts: Any) -> ChainState:
         """The state with some counts replaced."""

@@ -116,6 +116,7 @@ def named(text: str, step_size: float | None) -> SteppedMethod | GradientDescent
     known = [f.name for f in fields(record)]
     sized = "step_size" in known and step_size is not None
     values: dict[str, Any] = {"step_size": step_size} if sized else {}
+    said = set[str]()
     for part in given:
         key, equals, value = part.partition("=")
         if key not in known:
@@ -124,6 +125,9 @@ def named(text: str, step_size: float | None) -> SteppedMethod | GradientDescent
         if not equals:
             do = f"write {name}:{key}=1"
             raise InputError(f"{key}=NUMBER behind {name}:", Words(repr(part)), do)
+        if key in said:
+            raise InputError(f"{key} of {name} once", text, "leave out one of them")
+        said.add(key)
         inner = key == "method"
         values[key] = named(value.replace("/", ":"), step_size) if inner else _number(key, value)
     if "step_size" in known and "step_size" not in values:
