@@ -47,5 +47,5 @@ def test_a_run_that_does_not_fit_has_no_limit():
     """Ground truth: dead neurons never fit a point."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], train_output=True)
     run = lp.simulate(dead, PAIR, lp.GradientFlow(), until=10, at=[10])
-    assert run.outcome is lp.Outcome.unfitted
+    assert run.regime is lp.Regime.both_dead
     assert "loss tends to 0" in refusal(lp.limit, run)

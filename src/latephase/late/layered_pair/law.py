@@ -1,4 +1,4 @@
-"""The law of specialised pairs of trained layers: x* - limit ~ constant / sqrt(ln t + offset).
+"""The law of specialised pairs of trained layers: x* - limit ~ constant / sqrt(Q) + remainder / Q.
 
 Neuron A serves x1 alone and neuron B serves x2 alone.  With r_j the null part of theta_j along the
 unit vector n_j orthogonal to z_j, and g the common value of z_j . z_inf / k_jj, the boundary is
@@ -6,13 +6,14 @@ unit vector n_j orthogonal to z_j, and g the common value of z_j . z_inf / k_jj,
     x* - x_inf = (w_B r_B n_B.z_inf - w_A r_A n_A.z_inf - (q_1 - q_2) g)
                  / (q_1 x1/k11 - q_2 x2/k22 + w_A r_A n_A.e - w_B r_B n_B.e),    e = (1, 0),
 
-exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ ln t.
+exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ Q, Q = ln t + offset
+the common margin.
 Source: docs/theory.md, "Every layer trained".
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,32 +27,40 @@ from .serve import Served
 from .state import LayeredState, parameters_of, rises
 from .task import LayeredTask, alone
 
-EXPONENT = 0.5
-LOG_REFERENCE = 1000 * math.log(10)
-"""ln of the time at which the law meets the run: no constant offset does so at all times, for the
-next term is of relative order 1/sqrt(ln t)."""
+EXPONENT, NEXT = 0.5, 1.0  # powers of 1 / ln t of the two terms
+LOG_REFERENCE = 1e6 / 64
+"""ln of the time, or twice that of the entry if it is later, at which offset and remainder are read
+off: the margins are there what ln t + offset says, and the law meets the run."""
 
 _ROUNDING = 2.0**-50  # of null parts, in units of what they are made of
 
 
-def layered_laws(task: LayeredTask, state: LayeredState, rows: Ints) -> Laws:
+@dataclass(frozen=True)
+class LayeredLaws(Laws):
+    """Laws of exponent 1/2, with the constants (T,) of the next term, of exponent 1."""
+
+    remainder: Floats
+
+
+def layered_laws(task: LayeredTask, state: LayeredState, rows: Ints) -> LayeredLaws:
     """Laws (T,) of the trials `rows`, which are specialised from `state` on; NaN of others.
 
-    Rigour: limit and constant exact; offset NaN where the law has not the sign of the deviation at
-    t = 10^1000, or at ten times the entry if that is later.
+    Rigour: limit and constant exact; remainder 0 where rounding hides it.
     """
-    result = Laws(*np.full((3, state.error.size), np.nan))
+    result = LayeredLaws(*np.full((4, state.error.size), np.nan))
     if not rows.size:
         return result
     s, g = state[rows], task.geometry
     constant, doubt = _constants(task, s)
     constant = np.where(np.abs(constant) <= doubt, 0.0, constant)
-    log_t = max(LOG_REFERENCE, float(s.log_time.max()) + math.log(10))
-    deviation = _boundaries(task, s, log_t) - g.x_inf
-    with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.where(constant * deviation > 0, (constant / deviation) ** 2 - log_t, np.nan)
+    log_t = np.maximum(LOG_REFERENCE, 2 * s.log_time)
+    boundary, margin = _far(task, s, log_t)
+    rest = boundary - g.x_inf - constant / margin**EXPONENT
+    size = np.abs(boundary) + max(abs(g.x1), abs(g.x2))
+    seen = np.abs(rest) > _ROUNDING * size + doubt / margin**EXPONENT
     result.limit_boundary[rows], result.constant[rows] = g.x_inf, constant
-    result.offset[rows] = offset
+    result.offset[rows] = margin - log_t
+    result.remainder[rows] = np.where(seen, rest * margin**NEXT, 0.0)
     return result
 
 
@@ -81,17 +90,18 @@ def _constants(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
     return constant / base, doubt / abs(base)
 
 
-def _boundaries(task: LayeredTask, s: LayeredState, log_t: float) -> Floats:
-    """x* (R,) at exp(log_t), later than all of the states."""
-    g, moved = task.geometry, s.moved.copy()
+def _far(task: LayeredTask, s: LayeredState, log_t: Floats) -> tuple[Floats, Floats]:
+    """x* (R,) and the smaller margin (R,) at times exp(log_t) (R,), later than the states."""
+    g, moved, margins = task.geometry, s.moved.copy(), []
     single, _ = alone(s.preactivations(g) > 0)
     for i in (0, 1):
         first = np.zeros(s.error.size, np.int64)
         part = Served(task, s, single[:, i], i)
-        orbit = follow_orbits(part.orbits, np.array([log_t]), first, task.discrete)
-        gained, outer = part.grown(*orbit[:2])
+        q, spread, _ = follow_orbits(part.orbits, log_t[:, None], first, task.discrete)
+        gained, outer = part.grown(q, spread)
         moved[i:4:2] += gained[..., 0]
         moved[4:] += outer[..., 0]
+        margins.append(q[:, 0])
     gained = moved[:4].reshape(2, 2, -1)
     theta, a = parameters_of(g, s.start, gained), s.first + rises(g, gained)
-    return observe(g, theta, a, moved[4:])["boundary"]
+    return observe(g, theta, a, moved[4:])["boundary"], np.minimum(*margins)
