@@ -3,9 +3,8 @@
 The slowest deviation that moves the measured quantity, a zero on the line or the robustness margin,
 sets the exponent.  One that does not to first order may to second, at twice its exponent, and where
 nothing else does, what losses of different sizes leave of the margins, at the exponent 1.  The
-constant of the first order is a slope at the KKT point; the others are read off the far future, and
-so is the next term, whose constant is the one with which the law meets the run at ln t = FAR / 64.
-None of that depends on the horizon.
+constant of the first order is a slope at the KKT point; the others and the next term are read off
+the far future, and so do not depend on the horizon.
 Source: docs/theory.md, "Every layer trained".
 """
 
@@ -29,6 +28,8 @@ from .limit import LayeredLimit, extrapolated
 
 _SHARP = 1e-7  # of a quantity: a slope no larger, over a deviation of the length 1, is none
 _SAME = 1e-6  # between exponents that are told apart
+_SLOWEST = 0.5  # share left of what follows the next term, from ln t to 8 ln t: beyond it that is
+# no guide to its end, and the law meets the run at the second of the late times instead
 _SEEN = 1e-13  # of a limit: a difference from it no larger is rounding
 
 Measure = Callable[[Floats], float]
@@ -106,8 +107,11 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     """How a quantity comes to its limit."""
     first, end, slope = _first_order(limit, measure, data)
     powers = [one.exponent for one in limit.deviations]
-    powers = [1.0, *powers, *(a + b for a, b in combinations_with_replacement(powers, 2))]
-    later = [power for power in powers if power < min(first, 1.0) + _SAME]
+    pairs, triples = (
+        [sum(some) for some in combinations_with_replacement(powers, k)] for k in (2, 3)
+    )
+    powers = [1.0, *powers, *pairs]
+    later = [power for power in powers if power < min(first, 1.0 + _SAME)]
     apart = np.array([measure(limit.coordinates(state)) for state in limit.far]) - end
     seen = apart[-1] * apart[-2] > 0 and abs(apart[-1]) > _SEEN * abs(end)
     exponent, constant = min(first, 1.0), slope
@@ -116,7 +120,7 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
         if exponent < first:
             constant = float(extrapolated(apart * limit.scales**exponent))
     rest = apart - constant * limit.scales**-exponent
-    next_ones = [power for power in (*powers, 2 * exponent) if power > exponent + _SAME]
+    next_ones = [power for power in (*powers, *triples, 2 * exponent) if power > exponent + _SAME]
     remainder = _remainder(rest, np.abs(apart) + abs(end), limit, next_ones)
     return _Power(end, constant, exponent, remainder)
 
@@ -131,11 +135,14 @@ def _remainder(
     rest: Floats, sizes: Floats, limit: LayeredLimit, powers: list[float]
 ) -> tuple[float, float]:
     """Constant and exponent of what a first term leaves (3,), of numbers of these sizes."""
-    if not (np.abs(rest[:2]) > _SEEN * sizes[:2]).all():
+    if not (np.abs(rest) > _SEEN * sizes).all():
         return 0.0, min(powers)
-    same = rest[0] * rest[1] > 0
+    same = rest[0] * rest[1] > 0  # the earlier times: an error of the first term grows in it
     power = _nearest(powers, rest[:2], limit.scales[:2]) if same else min(powers)
-    return float(rest[0] * limit.scales[0] ** power), power
+    values = rest * limit.scales**power
+    first, last = np.diff(values)
+    shrinks = 0 < last * first < _SLOWEST * first**2
+    return float(extrapolated(values) if shrinks else values[1]), power
 
 
 def _first_order(
