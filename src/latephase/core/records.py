@@ -15,6 +15,8 @@ from latephase.core.logtime import LogTime
 if TYPE_CHECKING:  # `latephase --help` does without NumPy
     from latephase.core.arrays import Floats
 
+_LARGEST, _HALVINGS = 700.0, 64  # ln of a float64, and of an interval of twice that to one ulp
+
 
 def _not_given() -> None:
     """Default of the numbers that may come later: a default of the class would hide that."""
@@ -94,10 +96,14 @@ class Law:
     shares : array (m,) or None
         Share of each neuron in the squared length of all weights and biases in the limit: 0 for a
         dead neuron, 1 together.
+    remainder_constant, remainder_exponent : float or None
+        Of the next term, remainder_constant / (ln t + offset)^remainder_exponent, which is added
+        to that of `constant`; the constant is 0.0 where it is no larger than rounding. None where
+        the output weights are fixed.
 
     Notes
     -----
-    What is left out of the boundary's law is O(ln t / t^k) on the line, k = `Limit.rate` (1 for
+    Of the exponent 1, what is left out of the boundary's law is O(ln t / t^k) on the line, k = `Limit.rate` (1 for
     two neurons on two points); of the margin's, where `limit_boundary` is None, O(1 / ln^2 t), of
     it or, where the constant is 0, of the margin itself.  Numbers that take time, those of the
     margin of wide networks or many features, are computed when they are first asked for; repr and
@@ -112,6 +118,8 @@ class Law:
     limit_margin: float | None = field(default_factory=_not_given)
     margin_constant: float | None = field(default_factory=_not_given)
     shares: Floats | None = field(default=None, compare=False)
+    remainder_constant: float | None = field(default_factory=_not_given)
+    remainder_exponent: float | None = field(default_factory=_not_given)
 
     @classmethod
     def later(cls, numbers: Callable[[], dict[str, float]], **known: Any) -> Law:
@@ -124,7 +132,8 @@ class Law:
         """Reached only for what is not there yet."""
         if name.startswith("_") or name not in self.__dataclass_fields__:
             raise AttributeError(f"'Law' object has no attribute {name!r}")
-        vars(self).update(vars(self).pop("_numbers")())
+        left_out = dict.fromkeys(("remainder_constant", "remainder_exponent"))
+        vars(self).update({**left_out, **vars(self).pop("_numbers")()})
         return getattr(self, name)
 
     def time_within(
@@ -144,8 +153,8 @@ class Law:
         Returns
         -------
         LogTime or None
-            ln t = (|constant| / eps)^(1 / exponent) - offset, 0 where that is below 0.  None where
-            the law does not say: the constant is 0 or it or the offset is unknown, or there is no
+            ln t = (|constant| / eps)^(1 / exponent) - offset, of two terms the last time at which
+            their sum is eps; 0 where that is below 0.  None where the law does not say: the constant is 0 or it or the offset is unknown, or there is no
             such limit.  The run comes within eps all the same.
 
         Raises
@@ -168,7 +177,12 @@ class Law:
         size = self.constant if boundary else self.margin_constant
         if (boundary and self.limit_boundary is None) or size is None or not abs(size) > 0:
             return None
-        log = (abs(size) / distance(eps)) ** (1 / self.exponent) - self.offset
+        bound, rest = abs(size) / distance(eps), self.remainder_constant or 0.0
+        if rest and self.remainder_exponent is not None and self.constant:
+            two = self.exponent, self.remainder_exponent
+            log = _last_passage(bound, rest / self.constant, *two) - self.offset
+        else:
+            log = _power(bound, 1 / self.exponent) - self.offset
         return log if math.isfinite(log) else None
 
     @property
@@ -184,15 +198,53 @@ class Law:
     def __str__(self) -> str:
         """The law as a formula: "x* ~ 0.5 - 0.2 / (ln t + 1.5)"."""
         if not self._known:
-            return "margin ~ limit_margin + constant / (ln t + offset), computed when asked for"
+            power = "" if vars(self).get("exponent") == 1 else "^exponent"
+            formula = f"limit_margin + constant / (ln t + offset){power}"
+            return f"margin ~ {formula}, computed when asked for"
         on_line = self.limit_boundary is not None
         limit = self.limit_boundary if on_line else self.limit_margin
         name, end = "x*" if on_line else "margin", f"{math.nan if limit is None else limit:.6g}"
-        if self.constant == 0:
-            return f"{name} ~ {end} + o(1 / ln t)"
+        terms = [(self.constant, self.exponent), (self.remainder_constant, self.remainder_exponent)]
+        known = [self._term(c, power) for c, power in terms if c and power is not None]
+        return f"{name} ~ {' '.join([end, *known])}" if known else f"{name} ~ {end} + o(1 / ln t)"
+
+    def _term(self, constant: float, exponent: float) -> str:
+        """One term of the formula, with its sign."""
         shift = "" if math.isnan(self.offset) else f" {_signed(self.offset)}"
-        power = "" if self.exponent == 1 else f"^{self.exponent:.6g}"
-        return f"{name} ~ {end} {_signed(self.constant)} / (ln t{shift}){power}"
+        power = "" if exponent == 1 else f"^{exponent:.6g}"
+        return f"{_signed(constant)} / (ln t{shift}){power}"
+
+
+def _power(base: float, exponent: float) -> float:
+    """base^exponent, inf beyond float64."""
+    try:
+        return base**exponent
+    except OverflowError:
+        return math.inf
+
+
+def _last_passage(bound: float, rest: float, first: float, second: float) -> float:
+    """The largest u > 0 at which bound * |u^-first + rest * u^-second| = 1; inf beyond float64.
+
+    Found in x = ln u: the sum falls for ever, or where rest < 0 up to its zero and once it has
+    passed its second height.
+    """
+    apart = second - first
+
+    def excess(x: float) -> float:
+        sum_ = abs(1 + rest * math.exp(min(-apart * x, _LARGEST)))
+        return math.log(bound) - first * x + (math.log(sum_) if sum_ else -math.inf)
+
+    low, high = -_LARGEST, _LARGEST
+    if rest < 0:
+        height, zero = (math.log(-rest * share) / apart for share in (second / first, 1.0))
+        low, high = (height, high) if excess(height) > 0 else (low, zero)
+    if excess(high) > 0:
+        return math.inf
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return math.exp(high)
 
 
 def _signed(value: float) -> str:

@@ -196,7 +196,7 @@ def two_layer_limit(run: Run) -> TwoLayerLimit:
     coordinates, _ = dynamics.frame.coordinates(state[:, :-1])
     end = np.concatenate([coordinates, state[:, -1:]], axis=1)
     found: Ending = ending_of(LayeredMode.of(dynamics, end, pattern).on_kinks, log_t)
-    limit = LayeredLimit.of(dynamics, run.network, found, end, log_t)
+    limit = LayeredLimit.of(dynamics, run.network, found)
     if limit is None or found.point is None:
         fits = found.outcome is not Outcome.unfitted
         got = Words("one that does not settle in its pattern" if fits else "one that does not")

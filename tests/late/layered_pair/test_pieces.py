@@ -120,7 +120,8 @@ def test_flow_against_another_solver(points):
 
 
 def test_the_law_on_plus_minus_one():
-    """Ground truth: C = (a21 - a12) / 2^(5/4), and the slope of 1/x* over the margin's root."""
+    """Ground truth: C = (a21 - a12) / 2^(5/4), the slope of 1/x* over the margin's root, and the
+    run: what two terms leave out is 1/ln t of them, times imbalances and squares of null parts."""
     w, b, v, eta = drawn(3, 200, PLANES[0])
     times = ["1e6", "1e1000", "1e100000"]
     found = followed(PLANES[0], w, b, v, lp.GradientDescent(eta), times, until=times[-1])
@@ -137,9 +138,13 @@ def test_the_law_on_plus_minus_one():
         boundary = found.seen.observed["boundary"][k, 1:]
         slope = np.subtract(*roots) / np.subtract(*(1 / boundary))
         assert abs(slope - constant) < 0.01 * abs(constant) + 1e-4
-        if np.isfinite(found.laws.offset[k]):
-            law = found.laws.constant[k] / math.sqrt(logs[0] + found.laws.offset[k])
-            assert relative_error(boundary[0], law) < 1e-9
+        clock = logs + found.laws.offset[k]
+        terms = np.array([constant / np.sqrt(clock), found.laws.remainder[k] / clock])
+        own = a[[first, 1 - first], [0, 1]]
+        spreads = np.abs(own**2 / 2 - outer[-1, [first, 1 - first]] ** 2)
+        left_out = 1 + spreads.sum() + a[1 - first, 0] ** 2 + a[first, 1] ** 2
+        apart = np.abs(terms.sum(axis=0) - boundary) / np.abs(terms).sum(axis=0)
+        assert (apart < 4 * left_out / logs).all()
 
 
 @pytest.mark.parametrize("method", [lp.GradientDescent(0.05), lp.GradientFlow()])

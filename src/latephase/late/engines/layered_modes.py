@@ -43,8 +43,7 @@ class LayeredModes:
         with thousandths(goal.progress) as tell, _libraries().limit(limits=1, user_api="blas"):
             found = run_twice(dynamics, start, list(times), goal.until, controls, tell)
             end, statuses = ending(found.chain), statuses_of(found.chain.at, dynamics)
-            at = found.chain.at
-            limit = LayeredLimit.of(dynamics, network, end, at.state, at.now.log)
+            limit = LayeredLimit.of(dynamics, network, end)
         return Record(
             parameters=found.states[..., :-1],
             output_weights=found.states[..., -1],

@@ -10,13 +10,12 @@ import numpy as np
 from latephase.core import Law, LogTime, Regime, Rigour
 from latephase.core.arrays import Floats, Ints
 from latephase.late.engine import Goal, Record, entry_time
-from latephase.late.layered_pair.law import EXPONENT, layered_laws, shares
+from latephase.late.layered_pair.law import EXPONENT, NEXT, LayeredLaws, layered_laws, shares
 from latephase.late.layered_pair.pieces import run_pieces
 from latephase.late.layered_pair.samples import LayeredSamples, Seen, seen
 from latephase.late.layered_pair.state import LayeredState
 from latephase.late.layered_pair.task import LayeredJourney, LayeredTask, alone
 from latephase.late.limits.law import margin_law
-from latephase.late.pair.law import Laws
 from latephase.late.pair.task import SampleTimes
 from latephase.late.pattern import statuses
 from latephase.problem import Method, Problem, TwoPointGeometry
@@ -70,7 +69,7 @@ class LayeredPhase:
 
     seen: Seen
     journey: LayeredJourney
-    laws: Laws
+    laws: LayeredLaws
 
 
 def follow_layered_trials(
@@ -106,11 +105,10 @@ def layered_law(geometry: TwoPointGeometry, found: LayeredPhase, trial: int = 0)
     journey, laws = found.journey, found.laws
     if journey.regime[trial] is not Regime.specialised:
         return None
-    limit, constant, offset = (
-        float(v[trial]) for v in (laws.limit_boundary, laws.constant, laws.offset)
-    )
+    numbers = laws.limit_boundary, laws.constant, laws.offset, laws.remainder
+    limit, constant, offset, rest = (float(v[trial]) for v in numbers)
     state = journey.state[np.array([trial])]
     single, _ = alone(state.preactivations(geometry) > 0)
     margin, lost = map(float, margin_law([geometry.x1, geometry.x2], limit, constant))
     parts = shares(geometry, int(single[1, 0, 0]))
-    return Law(limit, constant, offset, EXPONENT, margin, lost, np.array(parts))
+    return Law(limit, constant, offset, EXPONENT, margin, lost, np.array(parts), rest, NEXT)

@@ -92,7 +92,7 @@ class LayeredState:
 class LayeredChain:
     """A run under way, and once it has ended: samples (S, m, k + 1), NaN where not reached, by_flow
     (S,): whether a flow has carried the run there, kicks (S,): errors of chatter left out, and the
-    time at which the last mode began;  nudge: by what share of itself the state is moved before
+    time at which the last mode began, and that mode;  nudge: by what share of itself the state is moved before
     steps, to see what becomes of rounding."""
 
     task: LayeredTask
@@ -103,6 +103,7 @@ class LayeredChain:
     kicked: float = 0.0
     flowed: bool = False
     entry: Instant = AT_START
+    mode: LayeredMode | None = None
     nudge: Floats | float = 0.0
     tell: Callable[[float], None] | None = given(default=None, repr=False)
 
@@ -175,17 +176,21 @@ class LayeredChain:
             mode = mode.on_kinks
         logs = np.array([at.now.log_until(t) for t in task.times[at.passed :]])
         log_left = at.now.log_until(task.until)
-        plain = not discrete or (mode.sliding and not task.controls.slides_in_full)
-        order = 0 if plain else 2
+        order = self.order(mode)
         tolerance = task.controls.solver_tolerance(discrete=discrete)
         doublings = np.clip(at.brief_ends - _GRACE, 0, _LOOSEST)
         loose = np.asarray(tolerance * (2.0**doublings - 1))
         cap = AT_REST - math.log(task.controls.caution)
         found = follow(mode, order, logs, log_left, tolerance, loose, cap)
-        self.flowed, self.entry = True, at.now
+        self.flowed, self.entry, self.mode = True, at.now, mode
         for k, state in enumerate(found.sampled):
             self._write(at.passed + k, state)
         self._arrive(mode, found, log_left)
+
+    def order(self, mode: LayeredMode) -> int:
+        """Of the modified flow that a mode is followed by."""
+        chatters = mode.sliding and not self.task.controls.slides_in_full
+        return 2 if self.task.dynamics.method.discrete and not chatters else 0
 
     def _arrive(self, mode: LayeredMode, found: LayeredSegment, log_left: float) -> None:
         at, whole = self.at, self.task.dynamics.method.discrete

@@ -1,4 +1,4 @@
-"""The law of specialised pairs of trained layers: x* - limit ~ constant / sqrt(ln t + offset).
+"""The law of specialised pairs of trained layers: x* - limit ~ constant / sqrt(Q) + remainder / Q.
 
 Neuron A serves x1 alone and neuron B serves x2 alone.  With r_j the null part of theta_j along the
 unit vector n_j orthogonal to z_j, and g the common value of z_j . z_inf / k_jj, the boundary is
@@ -6,13 +6,14 @@ unit vector n_j orthogonal to z_j, and g the common value of z_j . z_inf / k_jj,
     x* - x_inf = (w_B r_B n_B.z_inf - w_A r_A n_A.z_inf - (q_1 - q_2) g)
                  / (q_1 x1/k11 - q_2 x2/k22 + w_A r_A n_A.e - w_B r_B n_B.e),    e = (1, 0),
 
-exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ ln t.
+exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ Q = ln t + offset, and
+q_1 - q_2 -> ln(k11 / k22) / 2: the first two powers of 1 / sqrt(Q).
 Source: docs/theory.md, "Every layer trained".
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,37 +22,45 @@ from latephase.late.pair.law import Laws
 from latephase.problem import TwoPointGeometry
 
 from .follow_orbit import follow_orbits
-from .samples import observe
 from .serve import Served
-from .state import LayeredState, parameters_of, rises
+from .state import LayeredState
 from .task import LayeredTask, alone
 
-EXPONENT = 0.5
-LOG_REFERENCE = 1000 * math.log(10)
-"""ln of the time at which the law meets the run: no constant offset does so at all times, for the
-next term is of relative order 1/sqrt(ln t)."""
+EXPONENT, NEXT = 0.5, 1.0  # powers of 1 / ln t of the two terms
+LOG_REFERENCE = 1e6 / 64
+"""ln of the time, or twice that of the entry if it is later, at which ln t + offset is the smaller
+margin: it grows like ln t + ln ln t."""
 
 _ROUNDING = 2.0**-50  # of null parts, in units of what they are made of
 
 
-def layered_laws(task: LayeredTask, state: LayeredState, rows: Ints) -> Laws:
+@dataclass(frozen=True)
+class LayeredLaws(Laws):
+    """Laws of exponent 1/2, with the constants (T,) of the next term, of exponent 1."""
+
+    remainder: Floats
+
+
+def layered_laws(task: LayeredTask, state: LayeredState, rows: Ints) -> LayeredLaws:
     """Laws (T,) of the trials `rows`, which are specialised from `state` on; NaN of others.
 
-    Rigour: limit and constant exact; offset NaN where the law has not the sign of the deviation at
-    t = 10^1000, or at ten times the entry if that is later.
+    Rigour: limit and constants exact.
     """
-    result = Laws(*np.full((3, state.error.size), np.nan))
+    result = LayeredLaws(*np.full((4, state.error.size), np.nan))
     if not rows.size:
         return result
     s, g = state[rows], task.geometry
-    constant, doubt = _constants(task, s)
+    nulls, doubts = _null_parts(task, s)
+    base = g.x1 / g.k11 - g.x2 / g.k22
+    weights = np.array([g.x1 - g.x_inf, g.x_inf - g.x2])
+    constant = weights @ nulls / base
+    doubt = np.abs(weights) @ doubts / abs(base)
     constant = np.where(np.abs(constant) <= doubt, 0.0, constant)
-    log_t = max(LOG_REFERENCE, float(s.log_time.max()) + math.log(10))
-    deviation = _boundaries(task, s, log_t) - g.x_inf
-    with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.where(constant * deviation > 0, (constant / deviation) ** 2 - log_t, np.nan)
+    apart = np.log(g.k11 / g.k22) / 2 * (g.x1 * g.x_inf + 1) / g.k11
+    log_t = np.maximum(LOG_REFERENCE, 2 * s.log_time)
     result.limit_boundary[rows], result.constant[rows] = g.x_inf, constant
-    result.offset[rows] = offset
+    result.offset[rows] = _least_margin(task, s, log_t) - log_t
+    result.remainder[rows] = -(apart + constant * (nulls[0] - nulls[1])) / base + 0.0
     return result
 
 
@@ -62,36 +71,28 @@ def shares(g: TwoPointGeometry, serves_first: int) -> tuple[float, float]:
     return (one, 1 - one) if serves_first == 0 else (1 - one, one)
 
 
-def _constants(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
-    """Constants (R,) and how large one may be by rounding alone."""
+def _null_parts(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
+    """|z_i| r_j / k_ii^(5/4) of the neurons that serve x1 and x2, (2, R), and how large each may be
+    by rounding alone."""
     g = task.geometry
     single, _ = alone(s.preactivations(g) > 0)
-    constant, doubt = np.zeros((2, s.error.size))
-    for i, (x, other, sign) in enumerate(((g.x1, g.x2, -1.0), (g.x2, g.x1, 1.0))):
+    nulls, doubts = np.zeros((2, 2, s.error.size))
+    for i, (x, other) in enumerate(((g.x1, g.x2), (g.x2, g.x1))):
         j = single[1, i].astype(int)  # which neuron serves it
         pick = np.arange(j.size)
         w, b = s.start[j, 0, pick], s.start[j, 1, pick]
         got = (1.0 if i else -1.0) * s.gained[j, 1 - i, pick]  # y of the other point
-        null = w - x * b + got * (other - x)  # |z| times the null part
-        weight = sign * (g.x_inf - x) / g.squares[i] ** 1.25
-        constant += weight * null
         size = np.abs(w) + np.abs(x * b) + np.abs(got * (other - x))
-        doubt += np.abs(weight) * size * np.maximum(_ROUNDING, s.error)
-    base = g.x1 / g.k11 - g.x2 / g.k22
-    return constant / base, doubt / abs(base)
+        nulls[i] = (w - x * b + got * (other - x)) / g.squares[i] ** 1.25
+        doubts[i] = size * np.maximum(_ROUNDING, s.error) / g.squares[i] ** 1.25
+    return nulls, doubts
 
 
-def _boundaries(task: LayeredTask, s: LayeredState, log_t: float) -> Floats:
-    """x* (R,) at exp(log_t), later than all of the states."""
-    g, moved = task.geometry, s.moved.copy()
-    single, _ = alone(s.preactivations(g) > 0)
-    for i in (0, 1):
-        first = np.zeros(s.error.size, np.int64)
-        part = Served(task, s, single[:, i], i)
-        orbit = follow_orbits(part.orbits, np.array([log_t]), first, task.discrete)
-        gained, outer = part.grown(*orbit[:2])
-        moved[i:4:2] += gained[..., 0]
-        moved[4:] += outer[..., 0]
-    gained = moved[:4].reshape(2, 2, -1)
-    theta, a = parameters_of(g, s.start, gained), s.first + rises(g, gained)
-    return observe(g, theta, a, moved[4:])["boundary"]
+def _least_margin(task: LayeredTask, s: LayeredState, log_t: Floats) -> Floats:
+    """The smaller margin (R,) at times exp(log_t) (R,), later than the states."""
+    single, _ = alone(s.preactivations(task.geometry) > 0)
+    first = np.zeros(s.error.size, np.int64)
+    orbits = [Served(task, s, single[:, i], i).orbits for i in (0, 1)]
+    return np.minimum(
+        *(follow_orbits(one, log_t[:, None], first, task.discrete)[0][:, 0] for one in orbits)
+    )

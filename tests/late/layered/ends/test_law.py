@@ -30,6 +30,17 @@ def pair(slope: float = 0.0) -> lp.ShallowReLU:
     )
 
 
+def terms(law: lp.Law, logs: np.ndarray) -> np.ndarray:
+    """Its two terms (2, S) at ln t (S,)."""
+    clock = logs + law.offset
+    return np.array(
+        [
+            law.constant / clock**law.exponent,
+            law.remainder_constant / clock**law.remainder_exponent,
+        ]
+    )
+
+
 def limit_of(network: lp.ShallowReLU, data: lp.Dataset) -> LayeredLimit:
     """The limit of its gradient flow, from t = 10^100 on."""
     problem = Problem.of(network, data, lp.GradientFlow())
@@ -37,7 +48,7 @@ def limit_of(network: lp.ShallowReLU, data: lp.Dataset) -> LayeredLimit:
     controls, until = LayeredControls(1e-10, 1e-4, 1), lp.LogTime.parse("1e100")
     chain = begun(LayeredDynamics.of(problem), start, [], until, controls).run()
     end, dynamics = ending(chain), chain.task.dynamics
-    found = LayeredLimit.of(dynamics, network, end, chain.at.state, chain.at.now.log)
+    found = LayeredLimit.of(dynamics, network, end)
     assert found is not None
     return found
 
@@ -52,12 +63,9 @@ def test_the_constant_of_specialised_neurons(method):
     assert run.law.exponent == 0.5
     assert run.law.margin_constant == abs(run.law.constant)
     assert run.law.shares.sum() == pytest.approx(1.0)
-    # The law meets the run at its horizon, and before it up to what it leaves out, 1 / sqrt(ln t).
-    off = [float(x) for x in run.trajectory.boundary]
     logs = run.trajectory.log10_t.values * math.log(10)
-    said = run.law.constant / (logs + run.law.offset) ** 0.5
-    assert relative_error(said[1], off[1]) < 1e-9
-    assert relative_error(said[0], off[0]) < 0.03
+    apart = terms(run.law, logs).sum(axis=0) / run.trajectory.boundary.values - 1
+    assert (np.abs(apart) < 4 / logs).all()
 
 
 @pytest.mark.parametrize("slope", [0.1, 0.5])
@@ -117,19 +125,38 @@ def test_a_law_of_the_margin_against_a_later_run():
     logs = run.trajectory.log10_t.values * math.log(10)
     measured = np.log(left[0] / left[2]) / np.log(logs[2] / logs[0])
     assert abs(measured - run.law.exponent) < 0.05
-    said = run.law.margin_constant / (logs[1:] + run.law.offset) ** run.law.exponent
-    assert relative_error(said[1], left[2]) < 1e-6
-    assert relative_error(said[0], left[1]) < 0.1
+    assert (np.abs(terms(run.law, logs).sum(axis=0) / -left - 1) < 4 / logs).all()
+
+
+@pytest.mark.parametrize("kind", ["pair", "logistic pair", "leaky pair", "three points"])
+def test_a_law_is_a_property_of_the_run(kind):
+    """Ground truth: the run, from which two terms stay away by less and less; and the law of the
+    same run to other horizons, which is the same to the last digit."""
+    data = lp.Dataset([-1.0, 0.3, 1.0], [-1, 1, 1]) if kind == "three points" else PAIR
+    net, loss = pair(0.3 * (kind == "leaky pair")), "logistic" if kind[0] == "l" else "exponential"
+    method, laws = lp.GradientDescent(0.1) if kind == "three points" else lp.GradientFlow(), []
+    for until in ("1e500", "1e100000"):
+        run = lp.simulate(net, data, method, until=until, loss=loss, at=[until])
+        assert run.outcome is lp.Outcome.settled
+        law = run.law
+        laws.append((law.limit_boundary, law.constant, law.offset, law.remainder_constant))
+        found = terms(law, run.trajectory.log10_t.values * math.log(10))
+        apart = run.trajectory.boundary.values - law.limit_boundary - found.sum(axis=0)
+        size = np.abs(found).sum(axis=0)
+        assert (np.abs(apart) < 4 * size / (run.trajectory.log10_t.values * math.log(10))).all()
+    assert laws[0] == laws[1]
 
 
 def test_what_does_not_settle_has_no_law():
     """Ground truth: all neurons are dead, or a point has no neuron: the loss stays positive."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], [1.0, -1.0], train_output=True)
-    for net in (dead, lp.ShallowReLU([1.0, 1.0], [0.1, 0.2], [1.0, -1.0], train_output=True)):
+    both = lp.ShallowReLU([1.0, 1.0], [0.1, 0.2], [1.0, 1.0], train_output=True)
+    ends = {dead: lp.Outcome.settled, both: lp.Outcome.unfitted}
+    for net, outcome in ends.items():
         problem = Problem.of(net, PAIR, lp.GradientFlow())
         goal = Goal(until=lp.LogTime.parse("1e100"))
         found = engine_for(problem, goal).run(problem, [lp.LogTime.parse("1e100")], goal)
-        assert found.outcome is lp.Outcome.unfitted
+        assert found.outcome is outcome
         assert found.law is None
     path = found.parameters[0]
     assert norm_error(path[1:], path[1:]) == 0.0

@@ -28,44 +28,49 @@ _FITTED = 0.5  # of the largest margin's order, ln t: below it a margin does not
 class Ending:
     """What becomes of a run.
 
-    outcome;  and of a run that has settled: point: the KKT point of its last mode;  far
-    (3, m, k + 1): its states at ln t = FAR / 64, FAR / 8 and FAR.
+    outcome;  and of a run that has settled: point: the KKT point of its last mode;  logs (3,),
+    far (3, m, k + 1): ln t and the states at late times, FAR / 64, FAR / 8 and FAR unless the mode
+    begins late.
     """
 
     outcome: Outcome
     point: KKTPoint | None = None
+    logs: Floats | None = None
     far: Floats | None = None
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")  # as in the chain itself
 def ending(chain: LayeredChain) -> Ending:
-    """What becomes of a run beyond its horizon."""
+    """What becomes of a run beyond its horizon: the last mode is followed from where it began, so
+    that the answer is the same for every horizon in it."""
     at = chain.at
     if at.outcome is not None:
         return Ending(at.outcome)
     if not math.isfinite(at.now.log):  # t = 0 is no end
         return Ending(Outcome.transient)
-    mode, _ = decide(chain.task, at)
-    if mode is None:
-        return Ending(Outcome.transient)
     try:
+        if chain.mode is not None and at.last is not None and not np.any(at.met):
+            return ending_of(chain.mode, chain.entry.log, chain.order(chain.mode))
+        mode, _ = decide(chain.task, at)
+        if mode is None:
+            return Ending(Outcome.transient)
         return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
     except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # beyond float64 in some matrix
         return Ending(Outcome.transient)
 
 
-def ending_of(mode: LayeredMode, log_t: float) -> Ending:
-    """What becomes of a run in a mode that it is in at time t: settled if the loss tends to 0 and
+def ending_of(mode: LayeredMode, log_t: float, order: int = 0) -> Ending:
+    """What becomes of a run in a mode that it enters at time t: settled if the loss tends to 0 and
     the mode lasts, unfitted if it lasts and the loss does not, else transient.
 
-    The mode is followed on as gradient flow to ln t = 10^6, and must lead to a point within its own
+    The mode is followed by the modified flow of an order to ln t = 10^6, and must lead to a point within its own
     pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
     """
-    far = max(FAR, 2 * log_t, _AHEAD * float(mode.dynamics.margins(mode.state).min()))
+    far = max(FAR, 2 * _SEEN**2 * log_t, _AHEAD * float(mode.dynamics.margins(mode.state).min()))
     if not far < _FARTHEST:  # rounding of a margin hides what its point pulls
         return Ending(Outcome.transient)
     seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
-    found = follow(mode, 0, seen, far, _TOLERANCE)
+    found = follow(mode, order, seen, far, _TOLERANCE)
     if found.failed or found.triggered.any():
         return Ending(Outcome.transient)
     fitted = mode.dynamics.margins(found.state) > _FITTED * far
@@ -74,4 +79,4 @@ def ending_of(mode: LayeredMode, log_t: float) -> Ending:
     point = kkt_point(mode, found.state)
     if point is None or not point.within(mode):
         return Ending(Outcome.transient)
-    return Ending(Outcome.settled, point, np.array(found.sampled))
+    return Ending(Outcome.settled, point, seen, np.array(found.sampled))

@@ -3,7 +3,8 @@
 The slowest deviation that moves the measured quantity, a zero on the line or the robustness margin,
 sets the exponent.  One that does not to first order may to second, at twice its exponent, and where
 nothing else does, what losses of different sizes leave of the margins, at the exponent 1.  The
-constant of the first order is a slope at the KKT point; the others are read off the far future.
+constant of the first order is a slope at the KKT point; the others and the next term are read off
+the far future, and so do not depend on the horizon.
 Source: docs/theory.md, "Every layer trained".
 """
 
@@ -27,6 +28,8 @@ from .limit import LayeredLimit, extrapolated
 
 _SHARP = 1e-7  # of a quantity: a slope no larger, over a deviation of the length 1, is none
 _SAME = 1e-6  # between exponents that are told apart
+_SLOWEST = 0.5  # share left of what follows the next term, from ln t to 8 ln t: beyond it that is
+# no guide to its end, and the law meets the run at the second of the late times instead
 _SEEN = 1e-13  # of a limit: a difference from it no larger is rounding
 
 Measure = Callable[[Floats], float]
@@ -51,9 +54,10 @@ def layered_law(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> Law
         return Law.later(numbers, limit_boundary=None, shares=limit.shares)
     found = _power(limit, lambda state: zero(network, state), data)
     inputs, constant = data.inputs[:, 0], found.constant
+    limit_boundary = limit_boundary if abs(limit_boundary) > _SEEN * np.abs(inputs).max() else 0.0
     limit_margin, margin_constant = map(float, margin_law(inputs, limit_boundary, constant))
-    ends = limit_margin, margin_constant, limit.shares
-    return Law(limit_boundary, constant, found.offset, found.exponent, *ends)
+    ends = limit_margin, margin_constant, limit.shares, *found.remainder
+    return Law(limit_boundary, constant, limit.offset, found.exponent, *ends)
 
 
 def zero(network: ShallowReLU, state: Floats) -> float:
@@ -67,22 +71,25 @@ def zero(network: ShallowReLU, state: Floats) -> float:
 def _margin_numbers(limit: LayeredLimit, margin: Measure, data: Dataset) -> dict[str, float]:
     found = _power(limit, margin, data)
     return {
+        "remainder_constant": found.remainder[0],
+        "remainder_exponent": found.remainder[1],
         "limit_margin": found.limit,
         "margin_constant": 0.0 - found.constant,
         "constant": found.constant,
-        "offset": found.offset,
+        "offset": limit.offset,
         "exponent": found.exponent,
     }
 
 
 @dataclass(frozen=True)
 class _Power:
-    """A quantity that comes to `limit` like constant / (ln t + offset)^exponent."""
+    """A quantity that comes to `limit` like constant / Q^exponent, Q the common margin, and the
+    constant and exponent of the next term."""
 
     limit: float
     constant: float
     exponent: float
-    offset: float
+    remainder: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -98,21 +105,44 @@ class _Ray(Curve):
 
 def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     """How a quantity comes to its limit."""
-    exponents = [one.exponent for one in limit.deviations]
     first, end, slope = _first_order(limit, measure, data)
-    later = {1.0, *(a + b for a, b in combinations_with_replacement(exponents, 2))}
-    later = {exponent for exponent in later if exponent < min(first, 1.0 + _SAME)}
-    if not later:
-        return _with_offset(limit, measure, end, slope, first)
+    powers = [one.exponent for one in limit.deviations]
+    pairs, triples = (
+        [sum(some) for some in combinations_with_replacement(powers, k)] for k in (2, 3)
+    )
+    powers = [1.0, *powers, *pairs]
+    later = [power for power in powers if power < min(first, 1.0 + _SAME)]
     apart = np.array([measure(limit.coordinates(state)) for state in limit.far]) - end
-    if not (apart[-1] * apart[-2] > 0 and abs(apart[-1]) > _SEEN * abs(end)):
-        return _Power(end, slope, min(first, 1.0), math.nan)  # rounding, or about to change sign
-    seen = math.log(apart[-2] / apart[-1]) / math.log(limit.scales[-1] / limit.scales[-2])
-    exponent = min((*later, first), key=lambda power: abs(power - seen))
-    if exponent == first:
-        return _with_offset(limit, measure, end, slope, first)
-    constant = float(extrapolated(apart * limit.scales**exponent))
-    return _with_offset(limit, measure, end, constant, exponent)
+    seen = apart[-1] * apart[-2] > 0 and abs(apart[-1]) > _SEEN * abs(end)
+    exponent, constant = min(first, 1.0), slope
+    if later and seen:
+        exponent = _nearest([*later, first], apart[-2:], limit.scales[-2:])
+        if exponent < first:
+            constant = float(extrapolated(apart * limit.scales**exponent))
+    rest = apart - constant * limit.scales**-exponent
+    next_ones = [power for power in (*powers, *triples, 2 * exponent) if power > exponent + _SAME]
+    remainder = _remainder(rest, np.abs(apart) + abs(end), limit, next_ones)
+    return _Power(end, constant, exponent, remainder)
+
+
+def _nearest(powers: list[float], values: Floats, scales: Floats) -> float:
+    """The power of 1 / Q that two values of one sign come nearest to."""
+    seen = math.log(values[0] / values[1]) / math.log(scales[1] / scales[0])
+    return min(powers, key=lambda power: abs(power - seen))
+
+
+def _remainder(
+    rest: Floats, sizes: Floats, limit: LayeredLimit, powers: list[float]
+) -> tuple[float, float]:
+    """Constant and exponent of what a first term leaves (3,), of numbers of these sizes."""
+    if not (np.abs(rest) > _SEEN * sizes).all():
+        return 0.0, min(powers)
+    same = rest[0] * rest[1] > 0  # the earlier times: an error of the first term grows in it
+    power = _nearest(powers, rest[:2], limit.scales[:2]) if same else min(powers)
+    values = rest * limit.scales**power
+    first, last = np.diff(values)
+    shrinks = 0 < last * first < _SLOWEST * first**2
+    return float(extrapolated(values) if shrinks else values[1]), power
 
 
 def _first_order(
@@ -128,16 +158,3 @@ def _first_order(
             return one.exponent, ray.start, slope
     return math.inf, end, 0.0
 
-
-def _with_offset(
-    limit: LayeredLimit, measure: Measure, end: float, constant: float, exponent: float
-) -> _Power:
-    """The law that meets the run at its horizon, where it is on its side of the limit: corrections
-    are of relative order (ln t)^-exponent, so that no one offset is right for ever."""
-    offset = limit.end_scale - limit.log_t
-    apart = measure(limit.coordinates(limit.end)) - end
-    if apart * constant > 0:
-        with np.errstate(over="ignore"):
-            met = float(np.float64(constant / apart) ** (1 / exponent)) - limit.log_t
-        offset = met if math.isfinite(met) else offset
-    return _Power(end, constant, exponent, offset if constant else math.nan)

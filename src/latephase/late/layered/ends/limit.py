@@ -57,37 +57,33 @@ class Deviation:
 class LayeredLimit:
     """Where a run that has settled leads.
 
-    point: the KKT point of its last mode;  far (F, m, k + 1): its states at late times, scales
-    (F,): their common margins Q, each eight times the one before;  end, log_t: the state at the
-    horizon.
+    point: the KKT point of its last mode;  logs (F,), far (F, m, k + 1): late ln t, each eight
+    times the one before, and its states there;  scales (F,): their common margins Q.
     """
 
     coordinates: Coordinates
     point: KKTPoint
     far: Floats
+    logs: Floats
     scales: Floats
-    end: Floats
-    end_scale: float
-    log_t: float
 
     @classmethod
     def of(
-        cls,
-        dynamics: LayeredDynamics,
-        network: ShallowReLU,
-        ending: Ending,
-        end: Floats,
-        log_t: float,
+        cls, dynamics: LayeredDynamics, network: ShallowReLU, ending: Ending
     ) -> LayeredLimit | None:
-        """That of a network trained to the state `end` (m, k + 1) at time t; None of a run that has
-        not settled."""
-        if ending.point is None or ending.far is None:
+        """That of a network, as it starts, which ends so; None of a run that has not settled."""
+        if ending.point is None or ending.far is None or ending.logs is None:
             return None
         start = np.concatenate([network.parameters, network.output_weights[:, None]], axis=1)
         coordinates = Coordinates.of(dynamics.frame, start)
         scales = dynamics.margins(ending.far).min(axis=1)
-        end_scale = float(dynamics.margins(end).min())
-        return cls(coordinates, ending.point, ending.far, scales, end, end_scale, log_t)
+        return cls(coordinates, ending.point, ending.far, ending.logs, scales)
+
+    @property
+    def offset(self) -> float:
+        """By how much the common margin, ln t + ln ln t + const, is ahead of ln t, at the first of
+        the late times."""
+        return float(self.scales[0] - self.logs[0])
 
     @cached_property
     def direction(self) -> Floats:
