@@ -128,8 +128,10 @@ def method_of_ours(method: object) -> Method:
 
 def followed_method(method: object) -> Method:
     """A method that is followed to any horizon.  Raises InputError on anything else."""
-    if is_transformation(method) or not isinstance(method, Method) or not method.has_late_phase:
+    wanted = "GradientDescent(step_size) of a constant step size or GradientFlow()"
+    if is_transformation(method):
         got = Words(f"an optax transformation: {written(method)}")
-        wanted = "GradientDescent(step_size) of a constant step size or GradientFlow()"
-        raise InputError(wanted, got if is_transformation(method) else method, "use one of these")
-    return method
+        raise InputError(wanted, got, "use one of these")
+    if not (ours := method_of_ours(method)).has_late_phase:
+        raise InputError(wanted, ours, "use one of these")
+    return ours

@@ -210,7 +210,7 @@ def _figure(found: list[Seen], sizes: dict[str, Floats]) -> Figure:
 
 
 CLAIM = Claim(
-    number=23,
+    number=24,
     key="both_layers",
     title="Both layers trained",
     statement="""Training the output weights, too, makes the slow rate slower: on ±1 the boundary

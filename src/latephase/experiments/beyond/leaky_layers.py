@@ -125,7 +125,7 @@ def examine(bench: Bench) -> Finding:
 
 
 CLAIM = Claim(
-    number=23,
+    number=25,
     key="leaky-layers",
     title="Leaky slopes: another power of ln t where both layers are trained",
     statement="""With both layers trained, leaky ReLU on two points is slower than ReLU: where each

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
-from scipy.integrate import DOP853
 
 from latephase.core.arrays import Bools, Floats
 
 Field = Callable[[Floats, Floats], Floats]
 """dy/ds (D, R) at s (R,), y (D, R)."""
 
-_STAGES = DOP853.n_stages
-_A, _B, _C, _E3, _E5 = DOP853.A, DOP853.B, DOP853.C, DOP853.E3, DOP853.E5
 _SAFETY, _LEAST, _MOST, _ORDER = 0.9, 0.2, 6.0, 8
 
 
@@ -48,16 +47,24 @@ def step(field: Field, s: Floats, y: Floats, slope: Floats, length: Floats, scal
 
     scale (D, R): the error of each component that is just tolerable.
     """
-    k = np.empty((_STAGES + 1, *y.shape))
+    pair = _pair()
+    k = np.empty((pair.n_stages + 1, *y.shape))
     k[0] = slope
-    for i in range(1, _STAGES):
-        k[i] = field(s + _C[i] * length, y + length * _sum(_A[i, :i], k[:i]))
-    new = y + length * _sum(_B, k[:-1])
+    for i in range(1, pair.n_stages):
+        k[i] = field(s + pair.C[i] * length, y + length * _sum(pair.A[i, :i], k[:i]))
+    new = y + length * _sum(pair.B, k[:-1])
     k[-1] = field(s + length, new)
-    fifth, third = (length * _sum(e, k) / scale for e in (_E5, _E3))
+    fifth, third = (length * _sum(e, k) / scale for e in (pair.E5, pair.E3))
     size = np.hypot(fifth, 0.1 * third)
     error = np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), 0.0).max(axis=0)
     return Step(new, k[-1], np.where(np.isfinite(new).all(axis=0), error, np.inf))
+
+
+@cache
+def _pair() -> Any:
+    from scipy.integrate import DOP853  # slow to import, and needed here only
+
+    return DOP853
 
 
 def _sum(weights: Floats, k: Floats) -> Floats:

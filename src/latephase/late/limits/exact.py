@@ -7,17 +7,15 @@ margin is 1e-10 of the longest gradient, and float64 cannot tell it from none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.core.balls import Rational, RationalMatrix
 
 Vector = list[Any]
-"""Entries are of the type Rational."""
-
-ZERO, ONE = Rational(0), Rational(1)
+"""Entries are fractions."""
 
 _MOST_POINTS, _MOST_PRODUCTS = 12, 20_000  # up to which this takes milliseconds
 
@@ -34,7 +32,14 @@ def rational(rows: Floats) -> list[Vector]:
 
 def fraction(x: float) -> Any:
     """A double as a fraction."""
-    return Rational(*float(x).as_integer_ratio())
+    return _arithmetic().Rational(*float(x).as_integer_ratio())
+
+
+@cache
+def _arithmetic() -> Any:
+    from latephase.core import balls  # takes a tenth of a second, and is needed here only
+
+    return balls
 
 
 def rounded(values: Sequence[Any]) -> Floats:
@@ -44,11 +49,11 @@ def rounded(values: Sequence[Any]) -> Floats:
 
 def dot(a: Vector, b: Vector) -> Any:
     """The inner product."""
-    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), ZERO)
+    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), fraction(0.0))
 
 
 def _matrix(rows: Sequence[Vector]) -> Any:
-    return RationalMatrix(len(rows), len(rows[0]), [x for row in rows for x in row])
+    return _arithmetic().RationalMatrix(len(rows), len(rows[0]), [x for row in rows for x in row])
 
 
 def combined(coefficients: Vector, rows: list[Vector]) -> Vector:
@@ -86,7 +91,7 @@ def off_span(vectors: Floats, rows: Floats) -> list[Vector]:
     """Vectors (k, p) less their component in the span of rows (r, p)."""
     independent: list[Vector] = []
     for row in rational(rows):
-        if solved(gram([*independent, row]), [ZERO] * (len(independent) + 1)) is not None:
+        if solved(gram([*independent, row]), [fraction(0.0)] * (len(independent) + 1)) is not None:
             independent.append(row)
     return _off_rows(rational(vectors), independent) if independent else rational(vectors)
 
@@ -107,7 +112,9 @@ def needed(kinks: Floats, serving: Floats, multipliers: Vector) -> Vector | None
     """What multiples of the kinks (h, k) hold a neuron against the points (a, k) that it serves,
     both times v_j y_i; multipliers (a,) of these.  None if the kinks are dependent."""
     rows = rational(kinks)
-    force = combined(multipliers, rational(serving)) if multipliers else [ZERO] * len(rows[0])
+    force = (
+        combined(multipliers, rational(serving)) if multipliers else [fraction(0.0)] * len(rows[0])
+    )
     return solved(gram(rows), [-dot(row, force) for row in rows])
 
 
@@ -131,7 +138,7 @@ def least_distance(rows: list[Vector]) -> Vector | None:
     matrix, n = gram(rows), len(rows)
     if any(matrix[i][i] == 0 for i in range(n)):
         return None
-    multipliers: Vector = [ZERO] * n
+    multipliers: Vector = [fraction(0.0)] * n
     while True:
         margins = [dot(row, multipliers) for row in matrix]
         short = {i: (1 - s) ** 2 / matrix[i][i] for i, s in enumerate(margins) if s < 1}
@@ -153,7 +160,7 @@ def _entered(matrix: list[Vector], multipliers: Vector, new: int) -> Vector | No
         longest = min(steps.values(), default=None)
         if longest is None and not bounded:
             return None
-        step = ONE if longest is None or (bounded and longest >= 1) else longest
+        step = fraction(1.0) if longest is None or (bounded and longest >= 1) else longest
         now = [x + step * y for x, y in zip(now, way, strict=True)]
         if step != longest:
             return now
@@ -164,9 +171,9 @@ def _entered(matrix: list[Vector], multipliers: Vector, new: int) -> Vector | No
 
 def _way(matrix: list[Vector], now: Vector, active: list[int], new: int) -> tuple[Vector, bool]:
     """The way to the optimum on the active set, or one up which the dual rises for ever."""
-    way: Vector = [ZERO] * len(now)
+    way: Vector = [fraction(0.0)] * len(now)
     part = [[matrix[i][j] for j in active] for i in active]
-    goal = solved(part, [ONE] * len(active))
+    goal = solved(part, [fraction(1.0)] * len(active))
     if goal is not None:
         for i, x in zip(active, goal, strict=True):
             way[i] = x - now[i]
@@ -176,5 +183,5 @@ def _way(matrix: list[Vector], now: Vector, active: list[int], new: int) -> tupl
     held = solved(inner, [-matrix[i][new] for i in others])
     for i, x in zip(others, held or [], strict=True):
         way[i] = x
-    way[new] = ONE
+    way[new] = fraction(1.0)
     return way, False

@@ -18,7 +18,7 @@ from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .direction import TIGHT, Direction
-from .exact import ZERO, dot, fraction, needed, rational, rounded
+from .exact import dot, fraction, needed, rational, rounded
 from .gradients import LinearMode
 
 Pair = tuple[int, int]  # neuron, point
@@ -165,7 +165,7 @@ def _exact_shares(
     found, on_bound = dict[Pair, float](), False
     for i, x in zip(leads, need, strict=True):
         shared = np.flatnonzero(mode.kinks.members(np.array([i]))[0])
-        base = room = ZERO
+        base = room = fraction(0.0)
         for k in shared:
             ratio = _ratio(mode.points[k], mode.points[i])
             part = multipliers[k] * _ratio(mode.signs[j, [k]], mode.signs[j, [i]])
