@@ -173,7 +173,6 @@ def predict(
     docs/theory.md.
     """
     problem = Problem.of(network, data, followed_method(method), loss)
-    problem.refuse_trained_output("a prediction")
     warn_of_a_long_step(problem)
     goal = Goal(None, max_steps, processes, progress)
     what = (problem.network, problem.data, problem.method)
