@@ -167,8 +167,8 @@ def predict(
     Notes
     -----
     Two neurons of output weights +1 and -1 on two points in dimension 1 with the exponential loss
-    are stepped no further than the entry into their regime; any others are followed until their
-    mode lasts for ever, and their law is that of `simulate` to 10^1000.
+    are stepped no further than the entry into their regime; any others, with both layers trained
+    too, are followed until their mode lasts for ever: their law is that of `simulate` to 10^1000.
     Rigour: as in `simulate`; the law is exact where a regime was entered by exact pieces.  Source:
     docs/theory.md.
     """

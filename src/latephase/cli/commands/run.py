@@ -135,7 +135,8 @@ def _print(run: Run, every: bool) -> None:
     if run.regime:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
-        printing.line("law", printing.law_text(run.law))
+        printing.line("law", printing.law_text(run.law, run.data.inputs))
+        printing.print_shortfall(run.data.optimal_margin, run.law)
     if run.rigour:
         printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
     worst = float(run.trajectory.margin_error.isel(time=rows).max())
