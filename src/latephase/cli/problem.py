@@ -101,9 +101,7 @@ class Start(Flags):
         typed = None if self.no_biases else self.biases or []
         outer = self.output_weights
         if isinstance(outer, str):
-            from latephase.problem.output_weights import fixed_output_weights
-
-            outer = fixed_output_weights(outer, len(self.weights or []))
+            outer = shared_output_weights(outer, len(self.weights or []))
         return ShallowReLU(self.weights or [], typed, outer, **kind)
 
 
@@ -272,6 +270,16 @@ def needs_output_weights(width: int, given: object) -> None:
     if width != 2 and given is None:
         got, do = Words(f"none with --width {width}"), "add --output-weights alternating"
         raise InputError("--output-weights of other than 2 neurons", got, do)
+
+
+def shared_output_weights(given: Any, width: int) -> Any:
+    """The output weights of a network that does not draw them.  Raises InputError."""
+    from latephase.runs.settings import drawn_output, full_output_weights
+
+    if drawn_output(given):
+        do = "other names go with --init and --train-output"
+        raise InputError("numbers or alternating as --output-weights", given, do)
+    return full_output_weights(given, width)
 
 
 def refuse_beside(flag: str, others: list[str]) -> None:
