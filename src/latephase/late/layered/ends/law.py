@@ -157,4 +157,3 @@ def _first_order(
         if abs(slope) > error + _SHARP * size * float(np.linalg.norm(one.along)):
             return one.exponent, ray.start, slope
     return math.inf, end, 0.0
-
