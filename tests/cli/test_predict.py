@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import latephase as lp
 
 
@@ -90,3 +92,21 @@ def test_a_budget_too_small_is_told(latephase):
     ended = latephase("predict", *start, "--step-size", "0.1", "--max-steps", "3")
     assert ended.code == 0
     assert "raise --max-steps" in ended.out
+
+
+@pytest.mark.slow
+def test_a_deficit_below_that_of_the_limit_is_never_kept(latephase):
+    """And both layers are predicted, as `run` suggests.  Ground truth: lp.predict."""
+    points = ["--inputs", "2,0.5;1.5,-1;1,1.5;-2,0.3;-1.2,-1", "--labels", "1,1,1,-1,-1"]
+    start = ["--init", "pytorch_default", "--seed", "2", "--width", "4", "--train-output"]
+    more = ["--output-weights", "alternating", "--step-size", "0.5", "--eps", "1e9"]
+    out = latephase("predict", *points, *start, *more, "--deficit", "1e-3").out
+    data = lp.Dataset([[2, 0.5], [1.5, -1], [1, 1.5], [-2, 0.3], [-1.2, -1]], [1, 1, 1, -1, -1])
+    weights, biases = lp.initializers.pytorch_default(trials=1, seed=2, width=4, d=2)
+    net = lp.ShallowReLU(weights[0], biases[0], [1, -1, 1, -1], train_output=True)
+    found = lp.predict(net, data, lp.GradientDescent(0.5))
+    left = data.optimal_margin - found.law.limit_margin
+    assert found.when(deficit=1e-3) is None
+    assert f"never: the limit's deficit is {left:.4g}" in out
+    short = f"largest possible {data.optimal_margin:.6g}; the limit falls short by {left:.6g}"
+    assert short in out

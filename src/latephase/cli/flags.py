@@ -188,7 +188,12 @@ SharedStepSize = Annotated[
 ]
 Loss = Annotated[str, _problem("NAME", "exponential or logistic.")]
 Init = Annotated[
-    str, _problem("NAME", "Initializer: he_normal, xavier_uniform, pytorch_default, ...")
+    str,
+    _problem(
+        "NAME",
+        "Initializer: he_normal, he_uniform, xavier_normal, xavier_uniform, lecun_normal, "
+        "pytorch_default, standard_normal, uniform, small_normal, large_normal.",
+    ),
 ]
 InitOfOne = Annotated[
     str | None,
@@ -205,7 +210,9 @@ InitInstead = Annotated[
 
 # How far, how many, and which times.  Those of runs stay texts: whether a time may be a real number
 # depends on the method, so it is read where that is known.
-Until = Annotated[str, _option("T", "The horizon, in updates: 1000, 1e1000, 10**6.")]
+Until = Annotated[
+    str, _option("T", "The horizon: 1000, 1e1000, 10**6; in updates, of gf in flow time.")
+]
 UntilStepped = Annotated[str, _option("T", "Updates to make, one by one: at most 1e8.")]
 At = Annotated[
     Sequence[str] | None, _option("T,T,...", "Times to record, instead of --samples.", words)

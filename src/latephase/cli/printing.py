@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from latephase.core import Law
+    from latephase.core.arrays import Floats
 
 NOTHING = "–"
+ROUNDING = 8 * 2.0**-52  # of the size of the inputs: what a difference of margins leaves over
+_SAME = 1e-12  # of the largest possible margin: a limit this near is not told from it
 
 
 def console() -> Console:
@@ -61,10 +65,26 @@ def whole(n: int) -> str:
     return f"{n:,}" if abs(n) < 10**15 else f"{Decimal(n):.6e}"
 
 
-def law_text(law: Law) -> str:
-    """The law as a formula with its numbers."""
+def law_text(law: Law, inputs: Floats) -> str:
+    """The law as a formula with its numbers, 0 for a limit that is rounding on such inputs."""
     assert law.constant is not None  # computed by now, where it takes time
-    return str(law)
+    limit = law.limit_boundary
+    hidden = limit is not None and abs(limit) < ROUNDING * float(abs(inputs).max())
+    return str(replace(law, limit_boundary=0.0) if hidden else law)
+
+
+def shortfall(optimal: float, law: Law | None) -> float:
+    """By how much the margin of a run's limit stays below the largest possible one, `optimal`; 0
+    where it does not, or is not known."""
+    limit = None if law is None else law.limit_margin
+    left = 0.0 if limit is None or math.isnan(limit) else optimal - limit
+    return left if left > _SAME * optimal else 0.0
+
+
+def print_shortfall(optimal: float, law: Law | None) -> None:
+    """A line about the margin, where its limit is not the largest possible one."""
+    if left := shortfall(optimal, law):
+        line("margin", f"largest possible {show(optimal)}; the limit falls short by {show(left)}")
 
 
 def print_json(record: dict[str, Any]) -> None:

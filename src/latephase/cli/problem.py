@@ -101,9 +101,7 @@ class Start(Flags):
         typed = None if self.no_biases else self.biases or []
         outer = self.output_weights
         if isinstance(outer, str):
-            from latephase.runs.settings import full_output_weights
-
-            outer = full_output_weights(outer, len(self.weights or []))
+            outer = shared_output_weights(outer, len(self.weights or []))
         return ShallowReLU(self.weights or [], typed, outer, **kind)
 
 
@@ -128,6 +126,7 @@ class AnyStart(Start):
             return super().initial(features)
         refuse_beside("--init", self.given("weights", "biases", "network"))
         shape = {"width": 2 if self.width is None else self.width, "d": features}
+        needs_output_weights(shape["width"], self.output_weights)
         drawn = initializers.get(self.init)
         seed, kind = self.seed or 0, {"train_output": self.train_output}
         weights, biases = drawn(trials=1, seed=seed, bias=not self.no_biases, **shape)
@@ -195,7 +194,8 @@ class Networks(Flags):
     loss: flags.Loss = "exponential"
 
     def shape(self) -> dict[str, Any]:
-        """What `ensemble` and `compare` are told of them."""
+        """What `ensemble` and `compare` are told of them.  Raises InputError."""
+        needs_output_weights(self.width, self.output_weights)
         fixed = {"bias": not self.no_biases, "negative_slope": self.negative_slope or 0.0}
         fixed["train_output"] = self.train_output
         return {"width": self.width, "output_weights": self.output_weights, "loss": self.loss} | (
@@ -207,6 +207,13 @@ class Networks(Flags):
 @dataclass(frozen=True, kw_only=True)
 class Task(Training, Networks, Points):
     """Data and method, for networks that are drawn."""
+
+    def trained(self) -> Method:
+        found = super().trained()
+        if not found.has_late_phase:
+            do = "`latephase compare` steps the other methods"
+            raise InputError("--method gd or gf", Words(self.method), do)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +263,23 @@ def given(context: typer.Context, *names: str) -> list[str]:
     """Those of the command's flags that were typed, even with the value that is their default."""
     sources = ((name, context.get_parameter_source(name)) for name in names)
     return [flag_of(name) for name, source in sources if source and source.name == "COMMANDLINE"]
+
+
+def needs_output_weights(width: int, given: object) -> None:
+    """Check that networks that are drawn are told their output weights.  Raises InputError."""
+    if width != 2 and given is None:
+        got, do = Words(f"none with --width {width}"), "add --output-weights alternating"
+        raise InputError("--output-weights of other than 2 neurons", got, do)
+
+
+def shared_output_weights(given: Any, width: int) -> Any:
+    """The output weights of a network that does not draw them.  Raises InputError."""
+    from latephase.runs.settings import drawn_output, full_output_weights
+
+    if drawn_output(given):
+        do = "other names go with --init and --train-output"
+        raise InputError("numbers or alternating as --output-weights", given, do)
+    return full_output_weights(given, width)
 
 
 def refuse_beside(flag: str, others: list[str]) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from latephase.core.arrays import Floats
     from latephase.runs import Run
 
-_ROUNDING = 8 * 2.0**-52  # of the size of the inputs: what a difference of margins leaves over
 _ROWS = 16  # that are read at a glance
 _DENSE = 6.0  # log10 of the time up to which decades are shown in any case
 _TURNS = 3  # of the margin, that are shown beside them
@@ -48,7 +47,7 @@ def rounded(run: Run) -> xr.Dataset:
     found = run.trajectory
     if run.problem.has_closed_form:
         return found
-    least = _ROUNDING * float(abs(run.data.inputs).max())
+    least = printing.ROUNDING * float(abs(run.data.inputs).max())
     deficit = found.margin_deficit
     return found.assign(
         boundary=found.boundary.where(~(abs(found.boundary) < least), 0.0),

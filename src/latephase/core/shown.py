@@ -7,6 +7,8 @@ or a lone surrogate.  Printed as they stand they could write a line of their own
 from __future__ import annotations
 
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, Context, InvalidOperation
+from itertools import takewhile
+from typing import Any
 
 LONGEST = 200  # characters of foreign text in a message
 _GAP = "..."
@@ -40,6 +42,24 @@ def shown(text: str, longest: int = LONGEST) -> str:
 def quoted(text: str, longest: int = 80) -> str:
     """Foreign text in quotes, for the middle of a sentence."""
     return shortened(repr(shortened(text, 2 * longest)), longest)
+
+
+def differing(one: Any, other: Any, longest: int = 80) -> tuple[str, str]:
+    """Two unequal values of settings as text, short enough for a message: where they are long, the
+    parts about the first difference.
+
+    >>> differing([1, 2, 3], [1, 5, 3])
+    ('[1, 2, 3]', '[1, 5, 3]')
+    >>> differing("a" * 100 + "0", "a" * 100 + "7", longest=20)
+    ("...aaaaaaa0'", "...aaaaaaa7'")
+    """
+    texts = ["none" if value is None else repr(value) for value in (one, other)]
+    alike = (len(set(pair)) == 1 for pair in zip(*texts, strict=False))
+    first = sum(1 for _ in takewhile(bool, alike))
+    start = max(0, first - longest // 2) if max(map(len, texts)) > longest else 0
+    parts = [text[start:] if start == 0 else _GAP + text[start + len(_GAP) :] for text in texts]
+    cut = (p if len(p) <= longest else p[: longest - len(_GAP)] + _GAP for p in parts)
+    return next(cut), next(cut)
 
 
 def time_up(text: str, longest: int = 12) -> str:

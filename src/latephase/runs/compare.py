@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from latephase.core import InputError, LogTime, Words
 from latephase.core.calls import public
-from latephase.problem import Dataset, GradientDescent, Initializer, Method, initializers
+from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import callback, seed_number, whole_number
 
 from .batches import checked_processes, processes_for
@@ -26,6 +26,7 @@ from .settings import (
 from .simulate import check_length
 from .times import Times, sample_times
 from .trials.comparison import Comparison, once
+from .trials.planned import Planned
 from .trials.result import Plan, result
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _ONE_BY_ONE = 500  # trials of a batch where a late phase is followed one by one
 def compare(
     initializer: Initializer | str,
     data: Dataset,
-    methods: Sequence[SteppedMethod | GradientDescent | Any],
+    methods: Sequence[SteppedMethod | Any] | Mapping[str, SteppedMethod | Any],
     *,
     width: int = 2,
     output_weights: ArrayLike | Initializer | None = None,
@@ -71,8 +72,10 @@ def compare(
     ----------
     {drawn}
     data : Dataset
-    methods : sequence
-        `GradientDescent`, methods of `latephase.training`, optax transformations; none twice.
+    methods : sequence or dict
+        `GradientDescent`, methods of `latephase.training`, optax transformations; none twice.  A
+        dict has the labels that they go by in the coordinate algorithm, of which there are else
+        texts of their parameters.
     {networks}
     {loss}
     {times}
@@ -109,7 +112,8 @@ def compare(
     the outcome is known: docs/theory.md, "Remedies".
     """
     callback(progress)
-    plan, texts, step = _planned(methods)
+    planned = Planned.of(methods)
+    plan = planned.methods
     kind = (width, output_weights, bias, train_output, negative_slope)
     problem = problem_of(data, plan[0], loss, *kind)
     problems = tuple(replace(problem, method=method) for method in plan)
@@ -125,7 +129,7 @@ def compare(
     most = checked_processes(processes)
     count = processes_for(min(size, number), most) if one_by_one else 1
     outer: Any = output_weights if drawn_output(output_weights) else None
-    comparison = Comparison(*drawn, outer, problems, tuple(texts), step, times, count, progress)
+    comparison = Comparison(*drawn, outer, problems, planned, times, count, progress)
     made = comparison.batches
     whole = Plan("comparison", comparison.template, number, size, made, comparison.label)
     return once(result(whole, out, resume, force))
@@ -140,18 +144,3 @@ def _check_cost(times: Times, trials: int, methods: int) -> None:
         got = Words(f"{trials:,} trials by {methods} methods at {len(times.given):,} times")
         expected = f"at most {MOST_SAMPLES:,} samples without a store"
         raise InputError(expected, got, "compare fewer of them, or pass out")
-
-
-def _planned(methods: object) -> tuple[list[Method], list[str], dict[str, Any]]:
-    """The methods, optax transformations wrapped, their texts, and the step size they share."""
-    from latephase.training.methods.table import stepped, texts_of
-
-    if not isinstance(methods, list | tuple):
-        raise InputError("a list of methods", methods, "put them in brackets")
-    plan = [one if isinstance(one, Method) else own for one in methods if (own := stepped(one))]
-    texts, step_size = texts_of(plan)
-    if not texts:
-        raise InputError("at least one method", Words("none"), "name for example gd")
-    if twice := [text for text in texts if texts.count(text) > 1]:
-        raise InputError("every method once", Words(f"{twice[0]} twice"), "leave one of them out")
-    return plan, texts, {"step_size": "differs" if step_size is None else step_size}

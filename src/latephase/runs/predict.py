@@ -167,13 +167,12 @@ def predict(
     Notes
     -----
     Two neurons of output weights +1 and -1 on two points in dimension 1 with the exponential loss
-    are stepped no further than the entry into their regime; any others are followed until their
-    mode lasts for ever, and their law is that of `simulate` to 10^1000.
+    are stepped no further than the entry into their regime; any others, with both layers trained
+    too, are followed until their mode lasts for ever: their law is that of `simulate` to 10^1000.
     Rigour: as in `simulate`; the law is exact where a regime was entered by exact pieces.  Source:
     docs/theory.md.
     """
     problem = Problem.of(network, data, followed_method(method), loss)
-    problem.refuse_trained_output("a prediction")
     warn_of_a_long_step(problem)
     goal = Goal(None, max_steps, processes, progress)
     what = (problem.network, problem.data, problem.method)

@@ -172,8 +172,8 @@ class Run(Summarised, Pictured):
         -------
         LogTime or None
             For ever where the limit is known (`law`), and then it may lie beyond the horizon; else
-            up to the last sample.  None where the quantity does not come within the bound, or
-            float64 cannot tell.
+            up to the last sample.  None where the quantity never stays within the bound, as where
+            the deficit of the limit itself is larger, or float64 cannot tell.
 
         Raises
         ------

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latephase.core import InputError, Words
+from latephase.core.closures import digest
 from latephase.late.engine import SLIDE_TOLERANCE, Goal
 from latephase.late.engines.choice import MOST_NEURONS, engine_for
 from latephase.problem import Dataset, Initializer, Problem, ShallowReLU, initializers
@@ -213,7 +214,7 @@ class Settings:
         """Settings as plain JSON values: text, numbers, lists of them."""
         problem = self.problem
         step = {"step_size": problem.method.step_size} if problem.method.discrete else {}
-        drawn = {"initializer": self.initializer.name, "seed": self.seed, "trials": self.trials}
+        drawn = drawn_settings(self.initializer, self.seed, self.trials)
         return {
             **settings_of(problem.data, problem.loss.name, self.times.until, **drawn),
             **network_settings(problem.network, self.output_weights),
@@ -282,16 +283,31 @@ def full_output_weights(given: Any, neurons: int) -> Any:
     return alternating(neurons)
 
 
+def drawn_settings(initializer: Initializer, seed: int, trials: int) -> dict[str, Any]:
+    """Which networks are drawn, as plain JSON values: a user's initializer may have any name."""
+    return {**_told("initializer", initializer), "seed": seed, "trials": trials}
+
+
+def _told(name: str, initializer: Initializer) -> dict[str, Any]:
+    """An initializer by its name, and if it is a user's, by a digest too."""
+    theirs = initializer.name not in initializers.names()
+    theirs = theirs or initializer != initializers.get(initializer.name)
+    more = {f"{name}_digest": digest(initializer)} if theirs else {}
+    return {name: initializer.name, **more}
+
+
 def network_settings(network: ShallowReLU, outer: Initializer | str | None) -> dict[str, Any]:
     """What is not drawn of the networks of many trials, as plain JSON values.
 
     outer: what their output weights are drawn of.
     """
-    named = outer.name if isinstance(outer, Initializer) else outer
+    given = network.output_weights.tolist() if outer is None else outer
+    drawn = isinstance(outer, Initializer)
+    told = _told("output_weights", outer) if drawn else {"output_weights": given}  # type: ignore[arg-type]
     trained = {"train_output": True} if network.train_output else {}
     return {
         "width": network.m,
-        "output_weights": network.output_weights.tolist() if named is None else named,
+        **told,
         "bias": network.biases is not None,
         "negative_slope": network.negative_slope,
         **trained,

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from latephase.core import InputError
+from latephase.core import InputError, Words
+from latephase.core.shown import differing
 
 from . import disk
 from .marker import Marker, damaged, is_ours, read_marker, strangers
@@ -26,7 +27,6 @@ from .places import claiming, output_path, partial_of, writing
 
 Settings = dict[str, Any]
 
-_LONGEST = 80  # characters of a setting in a message
 _DO = "resume if it is yours and was damaged, choose another output, or replace it with force"
 
 
@@ -213,14 +213,14 @@ class Work:
 
     def _refuse_other(self, marker: Marker) -> None:
         """Refuse to go on with other settings.  Raises InputError that names the first."""
-        for name, value in {"kind": self.form.kind, **self._marker.settings}.items():
-            found = {"kind": marker.kind, **marker.settings}.get(name)
-            if found != value:
-                was = repr(found)
-                was = was if len(was) <= _LONGEST else was[: _LONGEST - 3] + "..."
+        wanted = {"kind": self.form.kind, **self._marker.settings}
+        there = {"kind": marker.kind, **marker.settings}
+        for name in [*wanted, *(there.keys() - wanted.keys())]:
+            if (name in there, there.get(name)) != (name in wanted, wanted.get(name)):
+                was, now = differing(there.get(name), wanted.get(name))
                 raise InputError(
                     f"the {name} of the {self.form.kind} to resume, {was}",
-                    value,
+                    Words(now),
                     "repeat all settings, or start over without resume",
                 )
 

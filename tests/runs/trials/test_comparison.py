@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optax
 import pytest
 import xarray as xr
 
 import latephase as lp
 from latephase.problem import initializers
+from latephase.runs.trials.planned import Planned
 
 PLANE = lp.Dataset([[2.0, 0.5], [1.5, -1.0], [-2.0, 0.3], [-1.2, -1.0]], [1, 1, -1, -1])
 LINE = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1])
@@ -112,6 +115,54 @@ def test_an_interrupted_comparison_ends_the_same_byte_for_byte(tmp_path: Path) -
         compare(LINE, **asked | {"seed": 3}, out=other, resume=True)
     with pytest.raises(lp.InputError, match="the methods of the comparison to resume"):
         compare(LINE, **asked | {"methods": [lp.HeavyBall(0.25, 0.5)]}, out=other, resume=True)
+
+
+def test_a_store_is_resumed_by_the_same_methods_only(tmp_path: Path) -> None:
+    """Whether they were called before, and however long the text is in which they differ."""
+
+    def schedule(begin: int, rate: float = 0.05) -> optax.GradientTransformation:
+        late = optax.polynomial_schedule(1.0, 0.1, 2, 100, transition_begin=begin)
+        clip = optax.chain(optax.clip(0.5), optax.add_decayed_weights(1e-4), optax.trace(0.9))
+        cosine = optax.cosine_decay_schedule(rate, 2000)
+        return optax.chain(clip, optax.scale_by_schedule(late), optax.sgd(cosine))
+
+    asked = {"trials": 1, "until": 1, "at": ["1"], "out": tmp_path / "runs.zarr"}
+    found = compare(LINE, **asked, methods=[schedule(0)])
+    assert len(found.algorithm.item()) <= 200 < len(found.attrs["methods"][0])
+    compare(LINE, **asked, methods=[schedule(0)], resume=True)
+    with pytest.raises(lp.InputError, match=r"transition_begin=0.*got .*transition_begin=7"):
+        compare(LINE, **asked, methods=[schedule(7)], resume=True)
+    one, other = lp.GradientDescent(lambda t: 0.1 / (t + 1)), lp.GradientDescent(lambda t: 0.2)
+    assert Planned.of([one]).settings != Planned.of([other]).settings
+    assert "method_digests" not in Planned.of(METHODS).settings
+
+
+def test_methods_go_by_the_labels_of_a_dict() -> None:
+    methods = {"mine": optax.sgd(0.25), "yardstick": lp.GradientDescent(0.25)}
+    found = compare(LINE, until=1, at=["1"], trials=1, methods={"mine": METHODS[0]})
+    assert found.algorithm.values.tolist() == ["mine"]
+    assert found.attrs["methods"] == ["gd"]
+    assert Planned.of(methods).labels == ("mine", "yardstick")
+    assert (
+        Planned.of(methods).settings["methods"]
+        == Planned.of(list(methods.values())).settings["methods"]
+    )
+    for labels in ("two\nlines", "", 3, "x" * 201):
+        with pytest.raises(lp.InputError, match="labels of methods"):
+            Planned.of({labels: lp.GradientDescent(0.25)})
+
+
+def test_an_initializer_of_the_same_name_is_another_one(tmp_path: Path) -> None:
+    asked = {**SETTINGS, "out": tmp_path / "runs.zarr", "width": 2, "trials": 1, "until": 5}
+    asked = {**asked, "at": ["5"]}
+    he = initializers.he_normal
+    for scale in (1.0, 2.0):
+        mine = replace(he, scale=lambda i, o, scale=scale: scale)
+        if scale == 1.0:
+            lp.ensemble(mine, PAIR, METHODS[0], **asked)
+            continue
+        with pytest.raises(lp.InputError, match="the initializer_digest of the ensemble to resume"):
+            lp.ensemble(mine, PAIR, METHODS[0], **asked, resume=True)
 
 
 def test_a_large_comparison_goes_into_a_temporary_store(monkeypatch: pytest.MonkeyPatch) -> None:

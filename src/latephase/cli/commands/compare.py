@@ -105,8 +105,9 @@ def _with_page(
         found = compared()
         finding = _print(data, found)  # before the report: a full disk must not take what was done
         if place is None:
-            end = " comparison" if finding else f" runs{_STORE}"
-            printing.line("next", f"keep table, figures and runs: add --out{end}")
+            what = "table, figures and runs" if finding else "the runs"
+            end = "comparison" if finding else f"runs{_STORE}"
+            printing.line("next", f"keep {what}: add --out {end}")
             return found
         assert finding is not None
         page = _reported(*finding, found, place)

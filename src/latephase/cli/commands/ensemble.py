@@ -74,13 +74,13 @@ def command(
                 slide_tolerance=slide_tolerance,
                 progress=shown,
             )
-        _print(found, out)
+        _print(found, out, data.optimal_margin)
         draw(lambda: drawing("ensemble.plot_ensemble")(found))
     if plot is not None:
         printing.line("picture", plot)
 
 
-def _print(found: xr.Dataset, out: str | None) -> None:
+def _print(found: xr.Dataset, out: str | None, optimal: float) -> None:
     from collections import Counter
 
     from latephase.core import Outcome
@@ -88,7 +88,8 @@ def _print(found: xr.Dataset, out: str | None) -> None:
     printing.print_table(_table(found))
     if (found.regime.values == "").any():
         low, middle, high = _quantiles(found.limit_margin.values, 0.1, 0.5, 0.9)
-        printing.line("margin", f"limit {middle} (median), {low} to {high} (10 % to 90 %)")
+        spread = f"limit {middle} (median), {low} to {high} (10 % to 90 %)"
+        printing.line("margin", f"{spread}; largest possible {printing.show(optimal)}")
     meanings = {one.name: one.value for one in Outcome} | {"failed": "an error, see the warnings"}
     outcomes = Counter(found.outcome.values.tolist())
     for name, count in outcomes.most_common():

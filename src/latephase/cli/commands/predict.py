@@ -9,6 +9,7 @@ from latephase.cli import flags, hints, printing
 from latephase.cli.failures import told_warnings
 from latephase.cli.problem import AnyProblem, stated
 from latephase.cli.progress import progress
+from latephase.core.shown import time_up
 
 if TYPE_CHECKING:
     from latephase.core import Law, LogTime
@@ -36,6 +37,7 @@ tells when gradient descent stops in that arithmetic.
 
 
 _DISTANCES = (0.1, 0.01, 0.001)
+_LONGEST, _LONGEST_FLOW = 20, 12  # characters of a time in a table, of whole ones and of others
 _NEVER = {"t": None, "log10_t": None}
 Within = list[tuple[float, "LogTime | None"]]
 
@@ -100,11 +102,12 @@ def _print(
     if found.entry is not None:
         printing.line("entry", f"t = {found.entry}")
     if found.law is not None:
-        _print_law(found.law, within)
+        _print_law(found, found.law, within)
     elif found.entry is not None:
         printing.line("law", "none: the loss does not tend to 0")
     if below:
-        printing.print_table(_table("margin deficit", below))
+        left = printing.shortfall(found.data.optimal_margin, found.law)
+        printing.print_table(_table("margin deficit", below, not found.method.discrete, left))
     if still is not None:
         printing.line("stall", "; ".join(still.lines()))
     if found.law is None:
@@ -115,15 +118,16 @@ def _print(
     printing.line("next", f"follow it: latephase run {problem_flags}{same} --until 1e1000")
 
 
-def _print_law(law: Law, within: Within) -> None:
-    printing.line("law", printing.law_text(law))
+def _print_law(found: Prediction, law: Law, within: Within) -> None:
+    printing.line("law", printing.law_text(law, found.data.inputs))
     on_line = law.limit_boundary is not None
     limit = f"x* -> {law.limit_boundary!r}" if on_line else f"margin -> {law.limit_margin!r}"
     printing.line("limit", limit)
+    printing.print_shortfall(found.data.optimal_margin, law)
     printing.line("constant", repr(law.constant))
     printing.line("offset", repr(law.offset))
     printing.console().print()
-    printing.print_table(_table("|margin - limit|", within))
+    printing.print_table(_table("|margin - limit|", within, not found.method.discrete))
 
 
 def _rigour(law: Law) -> str:
@@ -136,9 +140,13 @@ def _rigour(law: Law) -> str:
     return f"{Rigour.estimated.name}: {known}"
 
 
-def _table(what: str, within: Within) -> Any:
+def _table(what: str, within: Within, flow: bool, left: float = 0.0) -> Any:
+    """Distances and the times from which on they are kept; left: what remains in the limit."""
+    longest = _LONGEST_FLOW if flow else _LONGEST
     table = printing.table(f">{what} <=", "from t =", ">log10 t")
     for eps, t in within:
-        time = printing.NOTHING if t is None else t.text
+        never = f"never: the limit's deficit is {printing.show(left, 4)}"
+        nothing = never if eps <= left else printing.NOTHING
+        time = nothing if t is None else time_up(t.text, longest)
         table.add_row(repr(eps), time, printing.NOTHING if t is None else printing.show(t.log10))
     return table

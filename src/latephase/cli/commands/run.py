@@ -30,7 +30,7 @@ latephase run --inputs 1,-1 --labels 1,-1 --weights 0.7,-0.4 \
   --biases 0.1,0.2 --method adam:beta1=0.5 --step-size 0.001 --until 1e4
 
 latephase run --inputs "1,0;0,1;-1,-1" --labels 1,1,-1 --init he_normal \
-  --seed 3 --width 4 --output-weights alternating --no-biases --method gf
+  --seed 1 --width 4 --output-weights alternating --no-biases --method gf
 
 With --json a program can read it; --method gf is gradient flow and takes no
 --step-size. Other methods, listed by the help of compare, are made step by
@@ -135,7 +135,8 @@ def _print(run: Run, every: bool) -> None:
     if run.regime:
         printing.line("regime", f"{run.regime.name}: {run.regime.value}")
     if run.law:
-        printing.line("law", printing.law_text(run.law))
+        printing.line("law", printing.law_text(run.law, run.data.inputs))
+        printing.print_shortfall(run.data.optimal_margin, run.law)
     if run.rigour:
         printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
     worst = float(run.trajectory.margin_error.isel(time=rows).max())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from latephase.core.arrays import Floats
 from latephase.core.workers import workers
 from latephase.problem import Initializer, Problem
 from latephase.runs.batches import NAME, RIGOUR, drawn_networks, problems_of
-from latephase.runs.settings import network_settings
+from latephase.runs.settings import drawn_settings, network_settings
 from latephase.runs.times import Times
 from latephase.runs.trajectory import OF_TRIAL, dataset, settings_of
 
 from .ends import ends, unknown_ends
 from .one_method import variables_of
+from .planned import Planned
 from .result import Variables
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Comparison:
     """Trials of one initializer by several methods.
 
     output_weights: what these are drawn of, None where the problems' networks have them;
-    problems: one for each method, on a network of zeros;  texts: of the methods;  step: the step
-    size that they share, as a setting;  processes: for what goes one by one.
+    problems: one for each method, on a network of zeros;  planned: the methods;  processes: for
+    what goes one by one.
     """
 
     initializer: Initializer
@@ -50,8 +51,7 @@ class Comparison:
     batch: int
     output_weights: Initializer | str | None
     problems: tuple[Problem, ...]
-    texts: tuple[str, ...]
-    step: dict[str, Any]
+    planned: Planned
     times: Times
     processes: int
     progress: Callable[[int, int], None] | None
@@ -76,19 +76,17 @@ class Comparison:
 
     def label(self, found: Variables) -> xr.Dataset:
         """The variables with their names, dims and settings."""
-        drawn = {"initializer": self.initializer.name, "trials": self.trials, "seed": self.seed}
         problem = self.problems[0]
         whose = {
-            "methods": list(self.texts),
-            **self.step,
-            **drawn,
+            **self.planned.settings,
+            **drawn_settings(self.initializer, self.seed, self.trials),
             **network_settings(problem.network, self.output_weights),
             "batch": self.batch,
         }
         settings = settings_of(problem.data, problem.loss.name, self.times.until, **whose)
         made = dataset(found, self.times.given, ("trial", "algorithm"), _OVER, settings)
         return made.assign_coords(
-            algorithm=("algorithm", list(self.texts), _TEXTS),
+            algorithm=("algorithm", list(self.planned.labels), _TEXTS),
             spans=("algorithm", [one.method.spans for one in self.problems], _SPANS),
         )
 

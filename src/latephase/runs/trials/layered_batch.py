@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from latephase.core import Rigour
+from latephase.core import Outcome, Rigour
 from latephase.late.engine import Progress
 from latephase.late.engines.layered_pieces import follow_layered_trials
 from latephase.late.layered_pair.law import EXPONENT
 from latephase.late.layered_pair.samples import Seen
 from latephase.problem import TwoPointGeometry
-from latephase.runs.batches import drawn_networks, of_trials
+from latephase.runs.batches import NAMELESS, drawn_networks, of_trials
 from latephase.runs.settings import Settings
 
 from .result import Variables
@@ -22,7 +22,8 @@ from .result import Variables
 def run_layered_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials, problem = min(s.batch, s.trials - start), s.problem
-    weights, biases, outer = drawn_networks(s, problem, start, trials)
+    # One alone is summed in another order, to other last bits: it has company, which is left out.
+    weights, biases, outer = drawn_networks(s, problem, start, max(trials, 2))
     assert biases is not None
     layers = weights[..., 0], biases, outer
     goal = replace(s.goal, progress=progress)
@@ -34,9 +35,13 @@ def run_layered_batch(s: Settings, start: int, progress: Progress | None = None)
     entry = np.asarray(journey.log_entry) / math.log(10)
     known = of_trials(problem.geometry, journey.regime, journey.outcome, laws, entry)
     fitted = np.where(np.isnan(laws.limit_boundary), np.nan, 1.0)
+    named = np.array([regime is not None for regime in journey.regime])
+    lasts = np.array([one in (Outcome.settled, Outcome.unfitted) for one in journey.outcome])
+    known["regime"][~named & lasts] = NAMELESS
+    known["entry_log10_t"] = np.where(named, entry, np.nan)
     known["law_exponent"] = EXPONENT * fitted
     known["limit_normalised_margin"] = fitted * normalised_margin(problem.geometry)
-    return {**sampled, **known}
+    return {name: values[:trials] for name, values in (sampled | known).items()}
 
 
 def _over_time(found: Seen) -> Variables:

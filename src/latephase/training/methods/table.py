@@ -8,7 +8,7 @@ from typing import Any
 
 from latephase.core import InputError, Words
 from latephase.core.calls import public
-from latephase.core.closures import written
+from latephase.core.closures import written_out
 from latephase.problem import GradientDescent
 from latephase.problem.methods import is_transformation
 from latephase.training.method import SteppedMethod, described
@@ -161,7 +161,7 @@ def texts_of(methods: Sequence[Any]) -> tuple[list[str], float | None]:
 def _text(method: Any, common: float | None) -> str:
     """A name and the parameters that are not its defaults."""
     if isinstance(method, Transformation):
-        return repr(method)
+        return f"{method.name}({written_out(method.transformation)})"
     parts = []
     for one in fields(method):
         value = getattr(method, one.name)
@@ -170,6 +170,6 @@ def _text(method: Any, common: float | None) -> str:
         if isinstance(value, SteppedMethod):
             shown = _text(value, common).replace(":", "/")
         else:
-            shown = written(value) if callable(value) else repr(value + 0).removesuffix(".0")
+            shown = written_out(value) if callable(value) else repr(value + 0).removesuffix(".0")
         parts.append(f":{one.name}={shown}")
     return str(method.name) + "".join(parts)
