@@ -57,6 +57,18 @@ def test_passages_are_those_of_the_run(run):
     assert relative_error(seen[1], 0.03) < 1e-6
 
 
+def test_a_passage_walks_no_path_twice(run):
+    """Ground truth: the paths that are walked, counted: the run itself is asked for again and
+    again, at other times."""
+    from latephase.late.layered_pair.follow_orbit import _kept
+
+    run.at("1e50")
+    walked = _kept.cache_info()
+    assert run.when(deficit=0.01).log > 100
+    assert _kept.cache_info().misses == walked.misses
+    assert _kept.cache_info().hits > walked.hits
+
+
 def test_a_run_that_does_not_fit_has_no_limit():
     """Ground truth: dead neurons never fit a point."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], train_output=True)

@@ -9,6 +9,7 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 from helpers import relative_error
+from latephase.late.layered_pair import follow_orbit
 from latephase.late.layered_pair import orbit as module
 from latephase.late.layered_pair.follow_orbit import follow_orbits
 from latephase.late.layered_pair.orbit import (
@@ -131,3 +132,38 @@ def test_flow_to_the_end(spread):
     q, spreads, _ = follow_orbits(start, np.array(logs), np.zeros(1, int), False)
     assert relative_error(q[0], levels) < 2e-12
     assert relative_error(spreads[0], np.full(levels.size, spread)) < 1e-15
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_samples_do_not_depend_on_one_another(discrete):
+    """Ground truth: times asked for one by one, and twenty orbits, whose paths are not
+    remembered."""
+    start = Orbits(*np.array([[math.log(0.01)], [0.5], [2.0], [-math.inf]]))
+    many = Orbits(*np.repeat([[math.log(0.01)], [0.5], [2.0], [-math.inf]], 20, axis=1))
+    logs, first = np.linspace(-1.0, 60.0, 40), np.zeros(1, int)
+    together = follow_orbits(start, logs, first, discrete)
+    some = [0, 5, 17, 39]
+    apart = [follow_orbits(start, logs[[k]], first, discrete) for k in some]
+    crowd = follow_orbits(many, logs, np.zeros(20, int), discrete)
+    for part in (0, 1):
+        assert relative_error(together[part][0, some], [one[part][0, 0] for one in apart]) < 1e-12
+        assert relative_error(crowd[part], np.repeat(together[part], 20, axis=0)) < 1e-15
+    assert (np.diff(together[0][0]) > 0).all()
+
+
+def test_paths_are_told_apart():
+    """Ground truth: orbits that differ in one thing each, and their own results with nothing
+    remembered."""
+    base = {"tau": 0.01, "margin": 0.5, "spread": 2.0, "log_time": 0.0, "discrete": True}
+    others = [{}, {"tau": 0.009}, {"margin": 0.6}, {"spread": 2.1}, {"log_time": 1.0}]
+    others += [{"discrete": False}]
+
+    def followed(tau, margin, spread, log_time, discrete):
+        start = Orbits(*np.array([[math.log(tau)], [margin], [spread], [log_time]]))
+        return follow_orbits(start, np.array([10.0]), np.zeros(1, int), discrete)[0][0, 0]
+
+    remembered = [followed(**base | other) for other in others]
+    assert len(set(remembered)) == len(others)
+    for other, value in zip(others, remembered, strict=True):
+        follow_orbit._kept.cache_clear()
+        assert followed(**base | other) == value
