@@ -14,8 +14,8 @@ class Outcome(Enum):
     settled = "the run settled in a terminal regime; every later time is known"
     transient = "the horizon was reached before the run had settled; how it goes on is not known"
     budget_exhausted = (
-        "the budget was used up before the run could be followed to the horizon; raise max_steps, "
-        "or take a smaller step size"
+        "the budget was used up before the run could be followed to the horizon: what cannot be "
+        "skipped goes step by step, max_steps at most; raise it, or take a smaller step size"
     )
     stalled = (
         "no parameter changes any more in this arithmetic: a fixed point of rounding, not a limit"

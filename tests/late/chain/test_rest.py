@@ -89,3 +89,15 @@ def test_steps_beyond_two_over_sharpness_do_not_rest(share):
     off = np.abs(run.trajectory.biases.values[:, 0] - ends) / np.abs(ends)
     assert (off <= run.trajectory.error.values).all()
     assert run.trajectory.error.max() < 1e-6
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_a_start_at_a_minimum_that_steps_leave_does_not_rest(loss):
+    """Ground truth: |1 - step size * sharpness| is 1.6 there: off by 1e-16, it is left for good,
+    which float64 may miss, but not its error."""
+    net = at_minimum(1, 1.0, loss, 0.0)
+    descent = lp.GradientDescent(1.3 * 2 / sharpness(net, APART, loss))
+    with pytest.warns(UserWarning, match="sharpness"):
+        run = lp.simulate(net, APART, descent, loss=loss, at=[5000], until=5000)
+    assert run.outcome is lp.Outcome.transient
+    assert float(run.trajectory.error[0]) > 1

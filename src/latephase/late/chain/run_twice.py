@@ -92,14 +92,16 @@ def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Ass
     path[initial] = entered
 
     # What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
-    # what a nudge cannot have shown since it was made when the parameters were smaller.
-    rounding = 2 * samples.rounding
+    # what a nudge cannot have shown since it was made when the parameters were smaller, and steps
+    # were other ones.
+    rounding, q = 2 * samples.rounding, dynamics.margins(path)
     if explosive:
-        rounding = 2.0**-49 * np.abs(path).max(axis=(1, 2))
+        longest = np.abs(dynamics.output_weights).max() * dynamics.pull(q) @ dynamics.point_lengths
+        rounding = 2.0**-49 * (np.abs(path).max(axis=(1, 2)) + longest)
     flow_error = np.where(samples.by_flow, _FLOW_ERROR, 0.0)
 
     # max_i |Delta q_i| / (1 + |q_i|), (S,).
-    q, outer = dynamics.margins(path), np.abs(dynamics.output_weights)
+    outer = np.abs(dynamics.output_weights)
     apart = np.nan_to_num(_APART * np.abs(q - dynamics.margins(other)), nan=np.inf)
     known = samples.margin_error + rounding[:, None] * dynamics.reach(np.ones(len(outer)))
     off = apart + (known + 2.0**-50 * outer @ dynamics.terms(path))

@@ -39,6 +39,9 @@ def engine_for(problem: Problem, goal: Goal) -> Engine:
     if engine is None and problem.network.train_output:
         wanted = "a method that is stepped, without dtype, where output weights are trained"
         got = Words("a dtype") if goal.dtype is not None else problem.method
+        if problem.network.output_bias is not None:
+            do = "use GradientDescent(step_size), which is stepped, or leave out output_bias"
+            raise InputError(f"{wanted} with an output bias", got, do)
         raise InputError(wanted, got, "use GradientDescent(step_size), or fix the output weights")
     if engine is None and goal.dtype is not None:
         expected = "GradientDescent(step_size) with a dtype"
