@@ -222,6 +222,7 @@ def test_texts_name_methods_and_are_read_again() -> None:
     ("text", "said"),
     [
         ("foo", "expected the name of a method, got 'foo' (str); use one of gd, power_step"),
+        ("adam:eps=0:eps=1", "expected eps of adam once"),
         ("adam:epsilon=1", "expected a parameter of adam, got 'epsilon'; use one of step_size"),
         ("adam:eps", "expected eps=NUMBER behind adam:, got 'eps'; write adam:eps=1"),
         ("adam:eps=small", "expected a number as eps"),
