@@ -50,7 +50,6 @@ def test_other_than_a_flag_is_refused(value):
 
 REFUSING = {
     "dtype": lambda: lp.simulate(NET, DATA, GD, dtype="float32", until=10),
-    "predict": lambda: lp.predict(NET, DATA, GD),
     "stall": lambda: lp.stall(NET, DATA, GD),
     "certify": lambda: lp.certify(NET, DATA, GD),
 }

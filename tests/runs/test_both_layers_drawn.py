@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import latephase as lp
 from helpers import refusal, relative_error
@@ -102,3 +103,17 @@ def test_output_weights_may_be_an_initializer(tmp_path):
     )
     assert own.output_weights.equals(named.output_weights)
     assert own.attrs["output_weights"] == "he_uniform"
+
+
+def test_batches_and_stores_hold_the_same(tmp_path):
+    """Ground truth: all trials in one batch, in memory."""
+    pair, method = lp.Dataset([2.0, -1.5], [1, -1]), lp.GradientDescent(0.1)
+    many = {"train_output": True, "output_weights": "he_normal", "trials": 3, "seed": 1}
+    many |= {"at": ["1e50", "0", "1000"], "until": "1e50"}  # the last batch is of one trial
+    place = tmp_path / "runs.zarr"
+    stored = lp.ensemble("pytorch_default", pair, method, out=place, batch=2, **many).load()
+    whole = lp.ensemble("pytorch_default", pair, method, **many)
+    stored.attrs["batch"] = whole.attrs["batch"]
+    xr.testing.assert_identical(stored, whole)
+    assert whole.attrs["train_output"]
+    assert whole.attrs["output_weights"] == "he_normal"
