@@ -26,6 +26,20 @@ def test_time_within_solves_the_law():
     assert LAW.time_within(0.3).value == 0
 
 
+@pytest.mark.parametrize("rest", [2.0, -2.0, -1e-3, -90.0])
+def test_time_within_of_two_terms(rest):
+    """Ground truth: the sum of both terms on a grid: the last time at which it is at least eps."""
+    law = Law(0.0, 0.3, 2.0, 0.25, 1.0, 0.3, None, 0.3 * rest, 0.75)
+    clock = np.exp(np.linspace(-30.0, 40.0, 200_001))
+    off = np.abs(0.3 * (clock**-0.25 + rest * clock**-0.75))
+    for eps in (1e-3, 0.03, 4.0):
+        last = clock[np.flatnonzero(off >= eps)[-1]]
+        for boundary in (True, False):
+            found = law.log_time_within(eps, boundary=boundary)
+            assert relative_error(found + 2.0, last) < 1e-3
+    assert Law(0.0, 0.3, 2.0, 1e-3, 1.0, 0.3, None, 0.1, 2e-3).time_within(1e-2) is None
+
+
 def test_laws_that_do_not_say():
     """Ground truth: no boundary, a constant of 0 or one that is not known gives no time."""
     assert Law(None, -0.3, 1.5, 1.0, 1.25, 0.3).time_within(0.1, boundary=True) is None
@@ -40,6 +54,10 @@ def test_a_law_reads_as_its_formula():
     assert str(LAW) == "x* ~ 0.5 - 0.2 / (ln t + 1.5)"
     assert str(Law(None, 0.3, nan, 0.5, 1.25, -0.3)) == "margin ~ 1.25 + 0.3 / (ln t)^0.5"
     assert str(Law(None, 0.0, 0.0, 1.0, 1.25, 0.0)) == "margin ~ 1.25 + o(1 / ln t)"
+    two = Law(0.5, 0.3, 1.5, 0.5, 1.25, -0.3, None, -2.0, 1.0)
+    assert str(two) == "x* ~ 0.5 + 0.3 / (ln t + 1.5)^0.5 - 2 / (ln t + 1.5)"
+    assert "(ln t + offset)^exponent" in str(Law.later(numbers, limit_boundary=None))
+    assert "(ln t + offset)," in str(Law.later(numbers, limit_boundary=None, exponent=1.0))
     assert str(Law(0.5, 0.0, 1.5)) == "x* ~ 0.5 + o(1 / ln t)"
     assert repr(LAW).startswith("Law(limit_boundary=0.5, constant=-0.2, offset=1.5")
 

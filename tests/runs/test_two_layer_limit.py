@@ -69,6 +69,15 @@ def test_a_passage_walks_no_path_twice(run):
     assert _kept.cache_info().hits > walked.hits
 
 
+def test_times_that_no_run_comes_to():
+    """Ground truth: the contract: one line that says how far runs go, and no NaN."""
+    leaky = lp.ShallowReLU(
+        [0.7, -0.4], [0.1, 0.2], [0.9, -1.1], train_output=True, negative_slope=0.5
+    )
+    run = lp.simulate(leaky, PAIR, lp.GradientFlow(), until="1e100", at=["1e100"])
+    assert "ln t = 1e+06" in refusal(run.at, lp.LogTime.from_log(8.8e7, flow=True))
+
+
 def test_a_run_that_does_not_fit_has_no_limit():
     """Ground truth: dead neurons never fit a point."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], train_output=True)

@@ -96,7 +96,8 @@ def law_record(law: Law | None) -> dict[str, Any] | None:
     """The law as a JSON object."""
     if law is None:
         return None
-    names = ("limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant")
+    names = ["limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant"]
+    names += ["remainder_constant", "remainder_exponent"]
     shares = None if law.shares is None else law.shares.tolist()
     return {name: getattr(law, name) for name in names} | {"shares": shares}
 

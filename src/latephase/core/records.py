@@ -103,11 +103,12 @@ class Law:
 
     Notes
     -----
-    Of the exponent 1, what is left out of the boundary's law is O(ln t / t^k) on the line, k = `Limit.rate` (1 for
-    two neurons on two points); of the margin's, where `limit_boundary` is None, O(1 / ln^2 t), of
-    it or, where the constant is 0, of the margin itself.  Numbers that take time, those of the
-    margin of wide networks or many features, are computed when they are first asked for; repr and
-    print do not ask.
+    Where the output weights are fixed, what is left out of the boundary's law is O(ln t / t^k) on
+    the line, k = `Limit.rate` (1 for two neurons on two points); of the margin's, where
+    `limit_boundary` is None, O(1 / ln^2 t), of it or, where the constant is 0, of the margin
+    itself.  Where they are trained, both terms leave out higher powers of 1 / ln t.  Numbers that
+    take time, those of the margin of wide networks or many features, are computed when they are
+    first asked for; repr and print do not ask.
     Source: the rate of [smorodinsky2026]; docs/theory.md, "Laws" and "Margins along the way".
     """
 
@@ -154,8 +155,9 @@ class Law:
         -------
         LogTime or None
             ln t = (|constant| / eps)^(1 / exponent) - offset, of two terms the last time at which
-            their sum is eps; 0 where that is below 0.  None where the law does not say: the constant is 0 or it or the offset is unknown, or there is no
-            such limit.  The run comes within eps all the same.
+            their sum is eps; 0 where that is below 0.  None where the law does not say: the
+            constant is 0 or it or the offset is unknown, or there is no such limit.  The run comes
+            within eps all the same.
 
         Raises
         ------

@@ -16,6 +16,7 @@ from latephase.core.records import Summarised
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
+from .passage.last_passage import FARTHEST
 from .trajectory import network_of, output_weights_of, parameters_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Run(Summarised, Pictured):
         Raises
         ------
         InputError
-            If t is no time.
+            If t is no time, or is beyond ln t = 10^6 and the run is not followed there.
 
         Notes
         -----
@@ -120,7 +121,11 @@ class Run(Summarised, Pictured):
         for k, text in enumerate(recorded):
             if LogTime.parse(text, flow=self.flow) == time:
                 return self.trajectory.isel(time=k)
-        return self.followed([time]).isel(time=0)
+        found = self.followed([time]).isel(time=0)
+        if time.log > FARTHEST and np.isnan(found.log_loss):
+            got, do = Words(f"ln t = {time.log:.6g}"), "ask for an earlier one, or its law"
+            raise InputError(f"a time up to ln t = {FARTHEST:g}, as far as runs go", got, do)
+        return found
 
     def network_at(self, t: object) -> ShallowReLU:
         """The network at time t, as a `ShallowReLU`.

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from latephase.core import LogTime, Rigour
+from latephase.core import LogTime, Outcome, Regime, Rigour
+from latephase.core.arrays import Floats
 from latephase.late.engine import SLIDE_TOLERANCE, TOLERANCE, Goal, Record, entry_time
 from latephase.late.layered.chain import LayeredControls, statuses_of
 from latephase.late.layered.dynamics import LayeredDynamics
@@ -16,7 +17,9 @@ from latephase.late.layered.ends.ending import ending
 from latephase.late.layered.ends.law import layered_law
 from latephase.late.layered.ends.limit import LayeredLimit
 from latephase.late.layered.twice import run_twice
-from latephase.problem import Problem
+from latephase.late.pair.regimes import terminal_regime
+from latephase.late.pattern import INACTIVE, Statuses, pattern_code
+from latephase.problem import Problem, is_two_point
 
 from .modes import thousandths
 
@@ -44,20 +47,41 @@ class LayeredModes:
             found = run_twice(dynamics, start, list(times), goal.until, controls, tell)
             end, statuses = ending(found.chain), statuses_of(found.chain.at, dynamics)
             limit = LayeredLimit.of(dynamics, network, end)
+        regime = pair_regime(problem, end.outcome, statuses, found.chain.at.state[:, -1])
         return Record(
             parameters=found.states[..., :-1],
             output_weights=found.states[..., -1],
             error=found.error,
             margin_error=found.margin_error,
             rigour=np.where(found.chain.by_flow, Rigour.estimated.name, Rigour.measured.name),
-            outcome=end.outcome,
+            outcome=Outcome.settled if regime is not None else end.outcome,
+            regime=regime,
             entry=None
-            if limit is None
+            if limit is None and regime is None
             else entry_time(found.chain.entry.as_float, found.chain.entry.log, discrete),
             law=None if limit is None else layered_law(limit, network, problem.data),
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(found.chain.samples)},  # (w, b) are rounded
         )
+
+
+def pair_regime(
+    problem: Problem, outcome: Outcome, status: Statuses, outer: Floats
+) -> Regime | None:
+    """How two ReLU neurons on two points end that stay in the statuses (2, 2), with these output
+    weights (2,): as exact pieces name it. None of other problems, and of ends without a name."""
+    network = problem.network
+    pair = network.m == 2 and network.negative_slope == 0 and network.biases is not None
+    lasts = outcome in (Outcome.settled, Outcome.unfitted)
+    if not (pair and lasts and is_two_point(problem.data)):
+        return None
+    alive = int((status != INACTIVE).any(axis=1).sum())
+    if alive < 2:
+        return (Regime.both_dead, Regime.one_dead)[alive]
+    if outcome is Outcome.unfitted:
+        return None
+    canonical = status[np.argsort(-outer)][:, list(problem.geometry.order)]
+    return terminal_regime(problem.geometry, int(pattern_code(canonical)[0]))
 
 
 @cache

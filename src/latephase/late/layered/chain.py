@@ -92,8 +92,8 @@ class LayeredState:
 class LayeredChain:
     """A run under way, and once it has ended: samples (S, m, k + 1), NaN where not reached, by_flow
     (S,): whether a flow has carried the run there, kicks (S,): errors of chatter left out, and the
-    time at which the last mode began, and that mode;  nudge: by what share of itself the state is moved before
-    steps, to see what becomes of rounding."""
+    time at which the last mode began, and that mode;  nudge: by what share of itself the state is
+    moved before steps, to see what becomes of rounding."""
 
     task: LayeredTask
     at: LayeredState

@@ -6,8 +6,8 @@ unit vector n_j orthogonal to z_j, and g the common value of z_j . z_inf / k_jj,
     x* - x_inf = (w_B r_B n_B.z_inf - w_A r_A n_A.z_inf - (q_1 - q_2) g)
                  / (q_1 x1/k11 - q_2 x2/k22 + w_A r_A n_A.e - w_B r_B n_B.e),    e = (1, 0),
 
-exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ Q = ln t + offset, and
-q_1 - q_2 -> ln(k11 / k22) / 2: the first two powers of 1 / sqrt(Q).
+exactly, as long as both are active there; and w_j^2 ~ q_j / sqrt(k_jj), q_j ~ Q = ln t + offset,
+q_1 - q_2 -> ln(k11 / k22) / 2, which gives the first two powers of 1 / sqrt(Q).
 Source: docs/theory.md, "Every layer trained".
 """
 

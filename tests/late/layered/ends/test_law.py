@@ -138,6 +138,7 @@ def test_a_law_is_a_property_of_the_run(kind):
     for until in ("1e500", "1e100000"):
         run = lp.simulate(net, data, method, until=until, loss=loss, at=[until])
         assert run.outcome is lp.Outcome.settled
+        assert run.regime is (lp.Regime.specialised if kind in ("pair", "logistic pair") else None)
         law = run.law
         laws.append((law.limit_boundary, law.constant, law.offset, law.remainder_constant))
         found = terms(law, run.trajectory.log10_t.values * math.log(10))
@@ -145,6 +146,14 @@ def test_a_law_is_a_property_of_the_run(kind):
         size = np.abs(found).sum(axis=0)
         assert (np.abs(apart) < 4 * size / (run.trajectory.log10_t.values * math.log(10))).all()
     assert laws[0] == laws[1]
+
+
+def test_deviations_that_are_rounding_have_no_term():
+    """Ground truth: by symmetry: neurons that slide at +-1/2 come to 0 faster than any power."""
+    points = lp.Dataset([0.5, -0.5], [1, -1])
+    run = lp.simulate(pair(), points, lp.GradientFlow(), until="1e100", at=["1e100"])
+    assert run.regime is lp.Regime.double_slide
+    assert (run.law.limit_boundary, run.law.constant, run.law.remainder_constant) == (0, 0, 0)
 
 
 def test_what_does_not_settle_has_no_law():

@@ -63,8 +63,8 @@ def ending_of(mode: LayeredMode, log_t: float, order: int = 0) -> Ending:
     """What becomes of a run in a mode that it enters at time t: settled if the loss tends to 0 and
     the mode lasts, unfitted if it lasts and the loss does not, else transient.
 
-    The mode is followed by the modified flow of an order to ln t = 10^6, and must lead to a point within its own
-    pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
+    The mode is followed by the modified flow of an order to ln t = 10^6, and must lead to a point
+    within its own pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
     """
     far = max(FAR, 2 * _SEEN**2 * log_t, _AHEAD * float(mode.dynamics.margins(mode.state).min()))
     if not far < _FARTHEST:  # rounding of a margin hides what its point pulls

@@ -30,7 +30,7 @@ _SHARP = 1e-7  # of a quantity: a slope no larger, over a deviation of the lengt
 _SAME = 1e-6  # between exponents that are told apart
 _SLOWEST = 0.5  # share left of what follows the next term, from ln t to 8 ln t: beyond it that is
 # no guide to its end, and the law meets the run at the second of the late times instead
-_SEEN = 1e-13  # of a limit: a difference from it no larger is rounding
+_SEEN = 1e-13  # of the inputs: a difference no larger is rounding
 
 Measure = Callable[[Floats], float]
 """A quantity of a network, given as a state (m, d + 2) in the user's coordinates."""
@@ -106,6 +106,7 @@ class _Ray(Curve):
 def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     """How a quantity comes to its limit."""
     first, end, slope = _first_order(limit, measure, data)
+    rounding = _SEEN * float(np.abs(data.inputs).max())
     powers = [one.exponent for one in limit.deviations]
     pairs, triples = (
         [sum(some) for some in combinations_with_replacement(powers, k)] for k in (2, 3)
@@ -113,7 +114,7 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     powers = [1.0, *powers, *pairs]
     later = [power for power in powers if power < min(first, 1.0 + _SAME)]
     apart = np.array([measure(limit.coordinates(state)) for state in limit.far]) - end
-    seen = apart[-1] * apart[-2] > 0 and abs(apart[-1]) > _SEEN * abs(end)
+    seen = apart[-1] * apart[-2] > 0 and abs(apart[-1]) > rounding
     exponent, constant = min(first, 1.0), slope
     if later and seen:
         exponent = _nearest([*later, first], apart[-2:], limit.scales[-2:])
@@ -121,7 +122,7 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
             constant = float(extrapolated(apart * limit.scales**exponent))
     rest = apart - constant * limit.scales**-exponent
     next_ones = [power for power in (*powers, *triples, 2 * exponent) if power > exponent + _SAME]
-    remainder = _remainder(rest, np.abs(apart) + abs(end), limit, next_ones)
+    remainder = _remainder(rest, rounding, limit, next_ones)
     return _Power(end, constant, exponent, remainder)
 
 
@@ -132,10 +133,10 @@ def _nearest(powers: list[float], values: Floats, scales: Floats) -> float:
 
 
 def _remainder(
-    rest: Floats, sizes: Floats, limit: LayeredLimit, powers: list[float]
+    rest: Floats, rounding: float, limit: LayeredLimit, powers: list[float]
 ) -> tuple[float, float]:
-    """Constant and exponent of what a first term leaves (3,), of numbers of these sizes."""
-    if not (np.abs(rest) > _SEEN * sizes).all():
+    """Constant and exponent of what a first term leaves (3,), where that is no rounding."""
+    if not (np.abs(rest) > rounding).all():
         return 0.0, min(powers)
     same = rest[0] * rest[1] > 0  # the earlier times: an error of the first term grows in it
     power = _nearest(powers, rest[:2], limit.scales[:2]) if same else min(powers)
