@@ -45,7 +45,8 @@ def table(*headings: str) -> Table:
     empty = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         right = heading.startswith(">")
-        empty.add_column(heading.removeprefix(">"), justify="right" if right else "left")
+        side, long = ("right", "ellipsis") if right else ("left", "fold")  # names are never cut
+        empty.add_column(heading.removeprefix(">"), justify=side, overflow=long)  # type: ignore[arg-type]
     return empty
 
 
@@ -96,7 +97,8 @@ def law_record(law: Law | None) -> dict[str, Any] | None:
     """The law as a JSON object."""
     if law is None:
         return None
-    names = ("limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant")
+    names = ["limit_boundary", "constant", "offset", "exponent", "limit_margin", "margin_constant"]
+    names += ["remainder_constant", "remainder_exponent"]
     shares = None if law.shares is None else law.shares.tolist()
     return {name: getattr(law, name) for name in names} | {"shares": shares}
 
