@@ -45,7 +45,8 @@ def table(*headings: str) -> Table:
     empty = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         right = heading.startswith(">")
-        empty.add_column(heading.removeprefix(">"), justify="right" if right else "left")
+        side, long = ("right", "ellipsis") if right else ("left", "fold")  # names are never cut
+        empty.add_column(heading.removeprefix(">"), justify=side, overflow=long)  # type: ignore[arg-type]
     return empty
 
 
