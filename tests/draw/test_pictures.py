@@ -63,6 +63,14 @@ def test_run_shows_margin_deficit_and_law(run: lp.Run):
     assert margins.get_ylabel() == "margin (input units)"
 
 
+def test_a_law_of_two_terms_is_drawn_whole():
+    """Ground truth: the run itself, which the first term alone misses by 7e-3."""
+    both = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], [0.5, -1.5], train_output=True)
+    run = lp.simulate(both, lp.Dataset([1.0, -1.0], [1, -1]), GD)
+    deficits = run.plot().get_axes()[1]
+    assert relative_error(curve(deficits, "law")[1][-1], curve(deficits, "deficit")[1][-1]) < 1e-3
+
+
 def test_run_is_resolved_where_it_turns():
     """Ground truth: every single step of a margin that is lost and won back between two samples."""
     he, net = lp.Dataset([1.0, -1.0], [1, -1]), lp.ShallowReLU([2.0, -0.4], [0.0, 0.0])

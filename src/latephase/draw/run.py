@@ -146,7 +146,12 @@ def law_term(law: Law | None, log_t: Floats) -> Floats:
     if law is None or constant is None or not abs(constant) > 0:
         return np.full(np.shape(log_t), np.nan)
     clock = log_t + (0.0 if math.isnan(law.offset) else law.offset)
-    return np.asarray(constant / np.where(clock > 0, clock, np.nan) ** law.exponent)
+    clock = np.where(clock > 0, clock, np.nan)
+    term = constant / clock**law.exponent
+    if law.remainder_constant and law.remainder_exponent and law.constant:
+        share = law.remainder_constant / law.constant  # of boundary and margin alike
+        term = term + constant * share / clock**law.remainder_exponent
+    return np.asarray(term)
 
 
 def _margins(margin: Floats, view: View) -> list[Series]:
