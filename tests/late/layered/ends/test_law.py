@@ -156,6 +156,17 @@ def test_deviations_that_are_rounding_have_no_term():
     assert (run.law.limit_boundary, run.law.constant, run.law.remainder_constant) == (0, 0, 0)
 
 
+def test_the_linear_model_is_followed():
+    """Ground truth: by hand: by symmetry the best linear classifier of labels 1, -1, 1 at -1, 0, 1
+    is a constant c, with the loss 2 e^-c + e^c, at least 2^(3/2)."""
+    linear = lp.ShallowReLU([0.3], [0.2], [1.0], train_output=True, negative_slope=1.0)
+    data = lp.Dataset([-1.0, 0.0, 1.0], [1, -1, 1])
+    for method in METHODS.values():
+        run = lp.simulate(linear, data, method, until="1e6", at=["1e6"])
+        assert run.outcome is lp.Outcome.unfitted
+        assert relative_error(run.trajectory.log_loss.values, [1.5 * math.log(2)]) < 1e-9
+
+
 def test_what_does_not_settle_has_no_law():
     """Ground truth: all neurons are dead, or a point has no neuron: the loss stays positive."""
     dead = lp.ShallowReLU([1.0, -1.0], [-2.0, -2.0], [1.0, -1.0], train_output=True)

@@ -16,6 +16,7 @@ from .ending import Ending
 from .kkt import KKTPoint
 
 _APART = 1e-6  # between exponents that are told apart
+_DIGITS = 12  # of an exponent: an eigenvalue has no more
 _FADED = 1e-9  # of the direction: a deviation no larger than that is rounding
 
 
@@ -108,7 +109,7 @@ class LayeredLimit:
             inside = np.einsum("e,emk->mk", components[same], point.vectors[same])
             along = self.coordinates(inside, float(abs(exponent - 0.5) <= _APART))
             if np.linalg.norm(along) > _FADED * np.linalg.norm(self.direction):
-                found.append(Deviation(exponent, along))
+                found.append(Deviation(round(exponent, _DIGITS), along))
         return found
 
 
