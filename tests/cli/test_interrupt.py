@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 
 import latephase as lp
+from helpers import often
 from latephase.cli.commands import reproduce
 
 TRIALS = 30_000
@@ -249,7 +250,7 @@ WITHDRAWN = {
 }
 
 
-@pytest.mark.parametrize("what", WITHDRAWN)
+@pytest.mark.parametrize("what", often(WITHDRAWN, ["network"]))
 def test_an_interrupted_file_leaves_no_lock_in_compiled_code(start, tmp_path, problem, what):
     """Ground truth: the folder, empty before; the lock stayed, for Python never gets to unwind."""
     room, name, command, flags = WITHDRAWN[what]

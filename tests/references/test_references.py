@@ -96,10 +96,10 @@ def test_two_neurons_against_their_own_reference():
                 assert two_neuron_distance(theta[:, 0], theta[:, 1], balls) < 1e-13
 
 
-@pytest.mark.parametrize("chunk", shares(2))
+@pytest.mark.parametrize("chunk", shares(4))
 def test_brute_force_against_balls(chunk: int):
     """Ground truth: 10^4 steps in balls; over all problems by hand, see late/modes."""
-    batch = PROBLEMS[3 + 8 * chunk :: 16]
+    batch = PROBLEMS[3 + 8 * chunk :: 32]
     runs = [descend(batch, TIMES, variant) for variant in (0, 1)]
     for k, p in enumerate(batch):
         balls, _ = ball_descend(p, TIMES)

@@ -107,14 +107,14 @@ def test_descent_against_balls(chunk: int):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("chunk", shares(8, everyday=(7,)))
+@pytest.mark.parametrize("chunk", shares(16, everyday=(7,)))
 def test_flow_against_a_stiff_solver(chunk: int):
     """Ground truth: Radau in ln t on smoothed kinks, extrapolated; to t = 10^12 where it arrives.
 
     It does not where the loss stays up: the force at rest drowns in rounding.
     """
     wrong: list[str] = []
-    for p in FLOW_PROBLEMS[chunk::8]:
+    for p in FLOW_PROBLEMS[chunk::16]:
         try:
             times, truth = FAR, flow(p, FAR)
         except Lost:

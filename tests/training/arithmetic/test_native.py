@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import latephase as lp
+from helpers import shares
 from latephase.core import Outcome
 from latephase.problem import initializers
 from latephase.training.arithmetic.descent import descend
@@ -122,7 +123,7 @@ def test_steps_of_other_kinds_of_networks(dtype: str, biased: bool, slope: float
     np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", shares(3))
 @pytest.mark.parametrize(("dtype", "trials"), [("float16", 256), ("bfloat16", 512)])
 def test_recorded_steps_are_those_of_the_arithmetic(dtype: str, trials: int, seed: int) -> None:
     """Ground truth: NumPy and ml_dtypes, one operation at a time, subnormal numbers included: 2304
