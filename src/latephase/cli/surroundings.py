@@ -17,9 +17,10 @@ def set_width() -> None:
     columns = shutil.get_terminal_size().columns  # COLUMNS if that is a number above 0
     if "COLUMNS" in os.environ or not _NARROWEST <= columns <= _WIDEST:
         os.environ["COLUMNS"] = str(min(max(columns, _NARROWEST), _WIDEST))
-    for name in ("LINES", "TERMINAL_WIDTH"):
-        if not os.environ.get(name, "0").isdecimal():
-            del os.environ[name]
+    if not os.environ.get("LINES", "0").isdecimal():
+        del os.environ["LINES"]
+    if "TERMINAL_WIDTH" in os.environ:  # Typer's own, which it prefers
+        os.environ["TERMINAL_WIDTH"] = os.environ.get("COLUMNS", str(columns))
 
 
 def hush_the_tracker() -> None:
