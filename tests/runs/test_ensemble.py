@@ -12,9 +12,8 @@ import xarray as xr
 import latephase as lp
 from helpers import message_is_one_line, relative_error
 from latephase.problem import Problem, initializers
-from latephase.runs import batches, settings
 from latephase.runs.times import sample_times
-from latephase.runs.trials import result
+from latephase.runs.trials import batches, result, settings
 
 SYMMETRIC = lp.Dataset([1.0, -1.0], [1, -1])
 METHOD = lp.GradientDescent(0.1)

@@ -117,7 +117,7 @@ class AnyStart(Start):
         """The network that the flags state, on so many features.  Raises InputError."""
         from latephase.problem import ShallowReLU, initializers
         from latephase.problem.output_weights import output_weights
-        from latephase.runs.settings import checked_name, drawn_output
+        from latephase.runs.trials.settings import checked_name, drawn_output
 
         if self.init is None:
             if lone := self.given("width", "seed"):
@@ -226,7 +226,7 @@ class ComparedTask(Networks, Points):
         Raises InputError.
         """
         from latephase.problem import GradientFlow
-        from latephase.runs.settings import problem_of
+        from latephase.runs.trials.settings import problem_of
 
         shape = self.shape()
         loss, width, outer = (shape[name] for name in ("loss", "width", "output_weights"))
@@ -274,7 +274,7 @@ def needs_output_weights(width: int, given: object) -> None:
 
 def shared_output_weights(given: Any, width: int) -> Any:
     """The output weights of a network that does not draw them.  Raises InputError."""
-    from latephase.runs.settings import drawn_output, full_output_weights
+    from latephase.runs.trials.settings import drawn_output, full_output_weights
 
     if drawn_output(given):
         do = "other names go with --init and --train-output"

@@ -14,20 +14,20 @@ from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import callback, seed_number, whole_number
 
-from .batches import checked_processes, processes_for
-from .settings import (
-    BATCH,
-    MOST_TRIALS,
-    checked_batch,
-    documented,
-    drawn_output,
-    problem_of,
-)
+from .documented import documented
 from .simulate import check_length
 from .times import Times, sample_times
+from .trials.batches import checked_processes, processes_for
 from .trials.comparison import Comparison, once
 from .trials.planned import Planned
 from .trials.result import Plan, result
+from .trials.settings import (
+    BATCH,
+    MOST_TRIALS,
+    checked_batch,
+    drawn_output,
+    problem_of,
+)
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -18,11 +18,19 @@ from latephase.problem.checks import callback
 from latephase.problem.methods import Method, followed_method
 from latephase.runs.times import sample_times
 
-from .batches import checked_processes, label, processes_for, run_batch, run_one_by_one, template
-from .settings import Settings, documented, problem_of
+from .documented import documented
 from .simulate import check_length
+from .trials.batches import (
+    checked_processes,
+    label,
+    processes_for,
+    run_batch,
+    run_one_by_one,
+    template,
+)
 from .trials.layered_batch import run_layered_batch
 from .trials.result import Plan, Variables, result
+from .trials.settings import Settings, problem_of
 
 if TYPE_CHECKING:
     import xarray as xr

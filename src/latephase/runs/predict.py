@@ -14,10 +14,10 @@ from latephase.late.engines.choice import engine_for
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.methods import followed_method
 
+from .documented import documented
 from .limit import limit
 from .passage.pair_deviation import PairDeviation
 from .run import Run
-from .settings import documented
 from .simulate import run_of, warn_of_a_long_step
 from .times import Times
 

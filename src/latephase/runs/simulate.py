@@ -16,9 +16,9 @@ from latephase.problem import Dataset, GradientDescent, Method, Problem, Shallow
 from latephase.problem.checks import MOST, whole_number
 from latephase.problem.methods import is_transformation
 
+from .documented import documented
 from .observed import observed
 from .run import Run
-from .settings import documented
 from .times import Times, sample_times
 from .trajectory import dataset, settings_of
 

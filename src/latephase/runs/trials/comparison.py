@@ -14,15 +14,15 @@ import numpy as np
 from latephase.core.arrays import Floats
 from latephase.core.workers import workers
 from latephase.problem import Initializer, Problem
-from latephase.runs.batches import NAME, RIGOUR, drawn_networks, problems_of
-from latephase.runs.settings import drawn_settings, network_settings
 from latephase.runs.times import Times
 from latephase.runs.trajectory import OF_TRIAL, dataset, settings_of
 
+from .batches import NAME, RIGOUR, drawn_networks, problems_of
 from .ends import ends, unknown_ends
 from .one_method import variables_of
 from .planned import Planned
 from .result import Variables
+from .settings import drawn_settings, network_settings
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -18,9 +18,9 @@ from latephase.late.engine import Goal
 from latephase.late.engines.exact_pieces import follow_trials
 from latephase.late.pair.law import Laws
 from latephase.problem import Problem
-from latephase.runs.batches import NUMBERS, UNSETTLED, of_trials, rows_of, stacked_ends
 from latephase.runs.times import Times
 
+from .batches import NUMBERS, UNSETTLED, of_trials, rows_of, stacked_ends
 from .result import Variables
 
 _OF_THE_LAST = ("current_law_constant", "current_law_offset", "norm", "normalised_margin")

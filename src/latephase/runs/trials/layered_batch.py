@@ -13,10 +13,10 @@ from latephase.late.engines.layered_pieces import follow_layered_trials
 from latephase.late.layered_pair.law import EXPONENT
 from latephase.late.layered_pair.samples import Seen
 from latephase.problem import TwoPointGeometry
-from latephase.runs.batches import NAMELESS, drawn_networks, of_trials
-from latephase.runs.settings import Settings
 
+from .batches import NAMELESS, drawn_networks, of_trials
 from .result import Variables
+from .settings import Settings
 
 
 def run_layered_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:

@@ -16,7 +16,7 @@ from latephase.core import LatephaseError
 from latephase.late.engine import Goal
 from latephase.late.engines.choice import engine_for
 from latephase.problem import initializers
-from latephase.runs import batches
+from latephase.runs.trials import batches
 
 POINTS = [[2.0, 0.5], [1.5, -1.0], [1.0, 1.5], [-2.0, 0.3], [-1.2, -1.0]]
 PLANE = lp.Dataset(POINTS, [1, 1, 1, -1, -1])

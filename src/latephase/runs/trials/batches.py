@@ -32,15 +32,15 @@ from latephase.margin import largest_normalised_margin
 from latephase.problem import Initializer, Problem, TwoPointGeometry
 from latephase.problem.checks import MOST, whole_number
 from latephase.problem.output_weights import output_weights
+from latephase.runs.limit import limit
+from latephase.runs.observed import observed
+from latephase.runs.run import Run
+from latephase.runs.simulate import run_of
+from latephase.runs.times import Times
+from latephase.runs.trajectory import OF_TRIAL, dataset, parameters_of, variables
 
-from .limit import limit
-from .observed import observed
-from .run import Run
+from .result import Variables
 from .settings import Settings
-from .simulate import run_of
-from .times import Times
-from .trajectory import OF_TRIAL, dataset, parameters_of, variables
-from .trials.result import Variables
 
 if TYPE_CHECKING:
     import xarray as xr
