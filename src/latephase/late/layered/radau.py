@@ -16,43 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import legendre
 
 from latephase.core.arrays import Floats
+from latephase.late.modes.kernel import tableau
+from latephase.late.modes.kernel.tableau import NODES, STAGES
 
-STAGES = 5
 _MOST_PLAIN, _MOST_NEWTON = 12, 10  # iterations
 _DONE = 0.03  # of the tolerance: what an iteration may leave
 _SURE = 0.1  # of the tolerance
+_AT, _INVERSE_T = tableau.MATRIX.T.copy(), tableau.INVERSE.T.copy()
 _SHARE, _EXPONENT = 0.01, (STAGES + 1) / (2 * STAGES)  # of the tolerance, for the estimate
 
-
-def _tableau() -> tuple[Floats, Floats]:
-    """Nodes c (5,) and matrix A (5, 5) of the method, by Legendre polynomials: to rounding."""
-    top = np.zeros(STAGES + 1)
-    top[-2:] = -1.0, 1.0
-    x = np.sort(legendre.legroots(top))
-    x[-1] = 1.0
-    basis = np.eye(STAGES)
-    values = np.stack([legendre.legval(x, p) for p in basis], axis=1)
-    areas = np.stack([legendre.legval(x, legendre.legint(p, lbnd=-1)) for p in basis], axis=1) / 2
-    return (1 + x) / 2, np.asarray(np.linalg.solve(values.T, areas.T).T, float)
-
-
-NODES, _A = _tableau()
-_AT, _INVERSE_T = _A.T.copy(), np.linalg.inv(_A).T.copy()
-_VALUES, _VECTORS = np.linalg.eig(np.linalg.inv(_A))
-_ORDER = [int(np.argmin(np.abs(_VALUES.imag))), *np.argsort(-_VALUES.imag)[:2]]
-_ROOTS = _VALUES[_ORDER]
-_BACK = _VECTORS[:, _ORDER].T * np.array([[1.0], [2.0], [2.0]])
-_INTO = np.linalg.inv(_VECTORS)[_ORDER].T
-_GAMMA = 1 / float(_ROOTS[0].real)
-_POWERS = np.arange(STAGES)
-_EMBEDDED = np.linalg.solve(
-    NODES[None] ** _POWERS[:, None], 1 / (_POWERS + 1.0) - _GAMMA * (_POWERS == 0)
-)
-_ERROR = _EMBEDDED - _A[-1]
-_THROUGH = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(STAGES + 1))
 
 Field = Callable[[Floats, Floats], Floats]
 
@@ -89,7 +63,7 @@ class Stages:
     def along(self, share: Floats) -> Floats:
         """What y has moved (D, c) at shares (c,) of the step, by collocation: to order five."""
         powers = share[None, :] ** np.arange(STAGES + 1)[:, None]
-        return np.asarray(self.moves @ (_THROUGH.T[1:] @ powers))
+        return np.asarray(self.moves @ (tableau.THROUGH.T[1:] @ powers))
 
 
 def stages(
@@ -126,10 +100,12 @@ def stages(
         if count > 1 and count + math.log(least / left) / math.log(rate) > most:
             return Stages(h, z, math.inf, count, rate)
         before = now
-    error = _GAMMA * h * field(np.array([s]), y[:, None])[:, 0] + z @ (_INVERSE_T @ _ERROR)
+    error = tableau.GAMMA * h * field(np.array([s]), y[:, None])[:, 0] + z @ (
+        _INVERSE_T @ tableau.DIFFERENCE
+    )
     if spectrum is not None:
         values, vectors = spectrum.values, spectrum.vectors
-        error = vectors @ ((vectors.T @ error) / (1 - _GAMMA * h * np.minimum(values, 0.0)))
+        error = vectors @ ((vectors.T @ error) / (1 - tableau.GAMMA * h * np.minimum(values, 0.0)))
     allowed = _SHARE * tolerance**_EXPONENT * math.sqrt(len(y))
     return Stages(h, z, float(np.linalg.norm(error / units)) / allowed, count, rate)
 
@@ -138,5 +114,5 @@ def _eased(speed: Floats, z: Floats, h: float, spectrum: Spectrum) -> Floats:
     """The solution (D, 5) of a Newton step: three systems in eigenvectors of the Jacobian, of which
     the conjugates of two are left out."""
     residual = spectrum.vectors.T @ (speed - z @ _INVERSE_T / h)
-    parts = (residual @ _INTO) / (_ROOTS / h - spectrum.values[:, None])
-    return np.asarray(spectrum.vectors @ (parts @ _BACK).real)
+    parts = (residual @ tableau.INTO.T) / (tableau.ROOTS / h - spectrum.values[:, None])
+    return np.asarray(spectrum.vectors @ (parts @ tableau.BACK.T).real)

@@ -9,12 +9,13 @@ from dataclasses import field as given
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.kernel.tableau import NODES
 from latephase.late.pattern import Statuses
 
 from .field import LayeredField
 from .guards import NOISE, LayeredGuards
 from .mode import LayeredMode
-from .radau import NODES, Spectrum, Stages, stages
+from .radau import Spectrum, Stages, stages
 
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 AT_REST = 12.0  # ln of the pull at which points that get nowhere are at rest

@@ -41,8 +41,9 @@ GAMMA = 1 / float(ROOTS[0].real)
 _powers = np.arange(STAGES)
 _right = 1 / (_powers + 1.0) - GAMMA * (_powers == 0)
 _embedded = np.linalg.solve(NODES[None] ** _powers[:, None], _right)
-ERROR = (_embedded - MATRIX[-1]) @ INVERSE
+DIFFERENCE = _embedded - MATRIX[-1]
+ERROR = DIFFERENCE @ INVERSE
 
 # What the stages move, (5,), to coefficients of powers 1 to 5 of the share of the step.
-_through = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(STAGES + 1))
-COLLOCATION = np.ascontiguousarray(_through.T[1:, 1:])
+THROUGH = np.linalg.inv(np.concatenate([[0.0], NODES])[:, None] ** np.arange(STAGES + 1))
+COLLOCATION = np.ascontiguousarray(THROUGH.T[1:, 1:])
