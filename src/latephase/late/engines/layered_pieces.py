@@ -13,8 +13,8 @@ from latephase.late.engine import Goal, Record, entry_time
 from latephase.late.layered_pair.law import EXPONENT, NEXT, LayeredLaws, layered_laws, shares
 from latephase.late.layered_pair.pieces import run_pieces
 from latephase.late.layered_pair.samples import LayeredSamples, Seen, seen
-from latephase.late.layered_pair.state import LayeredState
-from latephase.late.layered_pair.task import LayeredJourney, LayeredTask, alone
+from latephase.late.layered_pair.state import LayeredPairState
+from latephase.late.layered_pair.task import LayeredJourney, LayeredPairTask, alone
 from latephase.late.limits.law import margin_law
 from latephase.late.pair.task import SampleTimes
 from latephase.late.pattern import statuses
@@ -87,8 +87,8 @@ def follow_layered_trials(
     """
     times = SampleTimes.of(list(samples), goal.until)
     record = LayeredSamples.empty(len(weights), len(times.log))
-    task = LayeredTask(geometry, method, times, record)
-    state = LayeredState.of(geometry, weights, biases, output_weights)
+    task = LayeredPairTask(geometry, method, times, record)
+    state = LayeredPairState.of(geometry, weights, biases, output_weights)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         journey = run_pieces(task, state, goal.max_steps, goal.progress)
         laws = layered_laws(task, journey.state, _specialised(journey))

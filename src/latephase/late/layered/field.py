@@ -47,8 +47,8 @@ class Speed(NamedTuple):
         return self.log_move + 2 * self.log_rate
 
 
-class _Forms(NamedTuple):
-    """The margins' forms at coordinates (D, S): c (M, r, S), v (M, S), A (M, L, S), q (L, S)."""
+class _Values(NamedTuple):
+    """What forms come to at coordinates (D, S): c (M, r, S), v (M, S), A (M, L, S), q (L, S)."""
 
     c: Floats
     v: Floats
@@ -115,7 +115,7 @@ class LayeredField:
         """ln of the square of the largest form."""
         return 2 * math.log(float(np.abs(self.mode.forms).max()))
 
-    def _gradients(self, at: _Forms) -> Floats:
+    def _gradients(self, at: _Values) -> Floats:
         """grad q_i (D, L) at one place."""
         count, _, width = self.mode.forms.shape
         hidden = at.v[:, 0, None, None] * self._columns.reshape(count, width, -1)
@@ -184,17 +184,17 @@ class LayeredField:
         count, _, width = self.mode.forms.shape
         return (self._columns @ weights).reshape(count, width, -1)
 
-    def _forms(self, y: Floats) -> _Forms:
+    def _forms(self, y: Floats) -> _Values:
         c, v = self.mode.parted(y)
         a = self.mode.forms @ c
-        return _Forms(c, v, a, np.einsum("ms,mls->ls", v, a))
+        return _Values(c, v, a, np.einsum("ms,mls->ls", v, a))
 
     def _pulls(self, s: Floats, q: Floats) -> tuple[Floats, Floats, Floats]:
         """(t + c) w, -w'/w and w''/w at the live points, (L, S) each."""
         w = np.exp(np.minimum(self.log_pulls(s, q), LARGEST))
         return w, *self.mode.dynamics.loss.slopes(q)
 
-    def _combined(self, at: _Forms, weights: Floats, sums: Floats | None = None) -> Floats:
+    def _combined(self, at: _Values, weights: Floats, sums: Floats | None = None) -> Floats:
         """sum_i weights_i grad q_i (D, S)."""
         sums = self._sums(weights) if sums is None else sums
         hidden = at.v[:, None] * sums
@@ -208,7 +208,7 @@ class LayeredField:
         return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
 
     def _derivative(
-        self, at: _Forms, w: Floats, slope: Floats, pulled: Floats, g: Floats
+        self, at: _Values, w: Floats, slope: Floats, pulled: Floats, g: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """<G_ji, g_j> (M, L, S), <grad q_i, g> (L, S) and f'g (D, S)."""
         gc, gv = self.mode.parted(g)

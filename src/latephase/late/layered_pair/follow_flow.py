@@ -13,8 +13,8 @@ from latephase.core.arrays import Bools, Floats, Ints
 from .flow import Motion
 from .follow_orbit import log_expm1, log_since
 from .runge_kutta import Field, step
-from .state import LayeredState, rises, sizes
-from .task import LayeredJourney, LayeredTask
+from .state import LayeredPairState, rises, sizes
+from .task import LayeredJourney, LayeredPairTask
 
 SLOW = 2.0**-9  # relaxation in one step, from which on descent is followed as a flow
 TOLERANCE = 1e-13  # of what a neuron has, in one step of the solver
@@ -26,7 +26,7 @@ _WHOLE = 2.0**50  # time up to which descent is put at whole numbers of updates
 _FASTER = np.log(4.0)  # growth of the relaxation at which descent is stepped again
 
 
-def follow_flow(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
+def follow_flow(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     """Follow trials (R,) until each has crossed a kink or has reached the horizon."""
     s = journey.state[rows]
     active = s.preactivations(task.geometry) > 0
@@ -53,7 +53,7 @@ def follow_flow(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
 class _Flow:
     """Trials (R,) on their way through a pattern, in s = ln(1 + rate (t - start))."""
 
-    def __init__(self, task: LayeredTask, s: LayeredState, active: Bools) -> None:
+    def __init__(self, task: LayeredPairTask, s: LayeredPairState, active: Bools) -> None:
         self._task, self._start, self._active = task, s, active
         self.z, self.log_time = s.moved.copy(), s.log_time.copy()
         self._s, self._length = np.zeros(s.error.size), np.full(s.error.size, _FIRST)
@@ -139,12 +139,12 @@ class _Flow:
             steps |= motion.nears_kink() & whole
         return np.asarray(self.crossed[r] | steps)
 
-    def state(self, r: Ints) -> LayeredState:
+    def state(self, r: Ints) -> LayeredPairState:
         """Where trials stand."""
         s, z = self._start[r], self.z[:, r]
         kick = np.where(self.crossed[r], np.exp(self._motion(r, z).log_rate()), 0.0)
         error = self._error[r] + kick * self._task.discrete
-        return LayeredState(s.start, s.first, z, s.low * 0.0, self.log_time[r], error)
+        return LayeredPairState(s.start, s.first, z, s.low * 0.0, self.log_time[r], error)
 
 
 def _left_out(log_rate: Floats, discrete: bool) -> Floats:

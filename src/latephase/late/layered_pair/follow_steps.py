@@ -8,12 +8,14 @@ from latephase.core import Outcome
 from latephase.core.arrays import Ints
 
 from .steps import one_step
-from .task import LayeredJourney, LayeredTask
+from .task import LayeredJourney, LayeredPairTask
 
 _CHUNK = 32  # steps until it is asked again which piece is due
 
 
-def follow_steps(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: int) -> None:
+def follow_steps(
+    task: LayeredPairTask, journey: LayeredJourney, rows: Ints, max_steps: int
+) -> None:
     """Step rows on, and retire those that overflow, reach the horizon or use up the budget."""
     s = journey.state[rows]
     time = np.rint(np.exp(s.log_time))

@@ -23,8 +23,8 @@ from latephase.problem import TwoPointGeometry
 
 from .follow_orbit import follow_orbits
 from .serve import Served
-from .state import LayeredState
-from .task import LayeredTask, alone
+from .state import LayeredPairState
+from .task import LayeredPairTask, alone
 
 EXPONENT, NEXT = 0.5, 1.0  # powers of 1 / ln t of the two terms
 LOG_REFERENCE = 1e6 / 64
@@ -41,7 +41,7 @@ class LayeredLaws(Laws):
     remainder: Floats
 
 
-def layered_laws(task: LayeredTask, state: LayeredState, rows: Ints) -> LayeredLaws:
+def layered_laws(task: LayeredPairTask, state: LayeredPairState, rows: Ints) -> LayeredLaws:
     """Laws (T,) of the trials `rows`, which are specialised from `state` on; NaN of others.
 
     Rigour: limit and constants exact.
@@ -71,7 +71,7 @@ def shares(g: TwoPointGeometry, serves_first: int) -> tuple[float, float]:
     return (one, 1 - one) if serves_first == 0 else (1 - one, one)
 
 
-def _null_parts(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
+def _null_parts(task: LayeredPairTask, s: LayeredPairState) -> tuple[Floats, Floats]:
     """|z_i| r_j / k_ii^(5/4) of the neurons that serve x1 and x2, (2, R), and how large each may be
     by rounding alone."""
     g = task.geometry
@@ -88,7 +88,7 @@ def _null_parts(task: LayeredTask, s: LayeredState) -> tuple[Floats, Floats]:
     return nulls, doubts
 
 
-def _least_margin(task: LayeredTask, s: LayeredState, log_t: Floats) -> Floats:
+def _least_margin(task: LayeredPairTask, s: LayeredPairState, log_t: Floats) -> Floats:
     """The smaller margin (R,) at times exp(log_t) (R,), later than the states."""
     single, _ = alone(s.preactivations(task.geometry) > 0)
     first = np.zeros(s.error.size, np.int64)

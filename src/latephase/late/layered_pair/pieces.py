@@ -17,12 +17,12 @@ from .follow_flow import SLOW, follow_flow
 from .follow_steps import follow_steps
 from .orbit import SMALL
 from .serve import Served, serve
-from .state import LayeredState
-from .task import LayeredJourney, LayeredTask, alone
+from .state import LayeredPairState
+from .task import LayeredJourney, LayeredPairTask, alone
 
 
 def run_pieces(
-    task: LayeredTask, state: LayeredState, max_steps: int, progress: Progress | None = None
+    task: LayeredPairTask, state: LayeredPairState, max_steps: int, progress: Progress | None = None
 ) -> LayeredJourney:
     """Run all trials to the horizon or for ever."""
     journey = LayeredJourney.begun(state)
@@ -36,7 +36,7 @@ def run_pieces(
     return journey
 
 
-def _round(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: int) -> None:
+def _round(task: LayeredPairTask, journey: LayeredJourney, rows: Ints, max_steps: int) -> None:
     """Move open trials by one piece: those that are to be stepped first, for the other pieces cost
     as much for a few as for many."""
     s = journey.state[rows]
@@ -60,7 +60,7 @@ def _round(task: LayeredTask, journey: LayeredJourney, rows: Ints, max_steps: in
         serve(task, journey, rows)
 
 
-def _pushes(task: LayeredTask, s: LayeredState, single: Bools) -> Floats:
+def _pushes(task: LayeredPairTask, s: LayeredPairState, single: Bools) -> Floats:
     """ln of the largest push of the orbits of trials (R,); -inf where nothing moves."""
     pushes = np.full(s.error.size, -np.inf)
     for i in (0, 1):

@@ -10,14 +10,14 @@ from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pair.observe import OBSERVED, observe_pair
 from latephase.problem import LOSSES, TwoPointGeometry
 
-from .state import LABELS, LayeredState, parameters_of, rises
+from .state import LABELS, LayeredPairState, parameters_of, rises
 
 _BLOCK = 1 << 15  # (trial, time) pairs observed at once: a few arrays of this size fit the cache
 
 
 @dataclass(frozen=True)
 class LayeredSamples:
-    """The samples of all trials: moved (6, T, S) as in `LayeredState`, NaN where not reached;
+    """The samples of all trials: moved (6, T, S) as in `LayeredPairState`, NaN where not reached;
     error (T, S) relative, exact (T, S): rigour of the sample is `exact`, else `estimated`."""
 
     moved: Floats
@@ -29,7 +29,7 @@ class LayeredSamples:
         moved = np.full((6, trials, samples), np.nan)
         return cls(moved, np.full((trials, samples), np.nan), np.zeros((trials, samples), bool))
 
-    def write(self, trials: Ints, columns: Ints, s: LayeredState, exact: Bools) -> None:
+    def write(self, trials: Ints, columns: Ints, s: LayeredPairState, exact: Bools) -> None:
         """Record states (R,) of trials (R,), each at its column (R,)."""
         self.moved[:, trials, columns] = s.moved
         self.error[trials, columns] = s.error
@@ -49,7 +49,7 @@ class Seen:
     exact: Bools
 
 
-def seen(g: TwoPointGeometry, start: LayeredState, samples: LayeredSamples) -> Seen:
+def seen(g: TwoPointGeometry, start: LayeredPairState, samples: LayeredSamples) -> Seen:
     """What the samples of trials are, neurons in the order in which they started."""
     shape = samples.error.shape
     parameters = np.empty((2, 2, *shape))

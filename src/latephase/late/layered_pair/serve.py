@@ -13,8 +13,8 @@ from latephase.core.arrays import Bools, Floats, Ints
 from .follow_orbit import TOLERANCE, follow_orbits
 from .leaving import Leaving
 from .orbit import Orbits
-from .state import LABELS, LayeredState
-from .task import LayeredJourney, LayeredTask, alone, ending
+from .state import LABELS, LayeredPairState
+from .task import LayeredJourney, LayeredPairTask, alone, ending
 
 _SOLVED = 16 * TOLERANCE  # relative error that following an orbit leaves in a margin
 _BLOCK = 1 << 20  # (orbit, time) pairs followed at once
@@ -27,7 +27,7 @@ class Served:
     p = u + w, m = u - w (2, R), u = a / length, w = y v.
     """
 
-    def __init__(self, task: LayeredTask, s: LayeredState, single: Bools, i: int) -> None:
+    def __init__(self, task: LayeredPairTask, s: LayeredPairState, single: Bools, i: int) -> None:
         self.point, self._g = i, task.geometry
         self.length = float(np.sqrt(self._g.squares[i]))
         a = s.preactivations(self._g)
@@ -90,14 +90,14 @@ def _sum(margin: Floats, spread: Floats) -> Floats:
     return np.asarray(np.where(margin >= 0, rho + margin, small))
 
 
-def serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
+def serve(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     """Follow decoupled trials (R,) until a neuron leaves its point, or for ever."""
     size = max(1, _BLOCK // max(1, len(task.times.log)))
     for k in range(0, rows.size, size):
         _serve(task, journey, rows[k : k + size])
 
 
-def _serve(task: LayeredTask, journey: LayeredJourney, rows: Ints) -> None:
+def _serve(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     s, log_times = journey.state[rows], task.times.log
     single, _ = alone(s.preactivations(task.geometry) > 0)
     left = np.full(rows.size, np.inf)
@@ -137,10 +137,10 @@ def _between(first: Ints, last: Ints, columns: int) -> Bools:
 
 
 def _fill(
-    task: LayeredTask,
+    task: LayeredPairTask,
     journey: LayeredJourney,
     rows: Ints,
-    s: LayeredState,
+    s: LayeredPairState,
     error: Floats,
     first: Ints,
     last: Ints,
@@ -154,10 +154,10 @@ def _fill(
 
 
 def _leave(
-    task: LayeredTask,
+    task: LayeredPairTask,
     journey: LayeredJourney,
     rows: Ints,
-    s: LayeredState,
+    s: LayeredPairState,
     left: Floats,
     goes: Bools,
     parts: list[Served],

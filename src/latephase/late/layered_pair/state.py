@@ -20,7 +20,7 @@ LABELS = np.array([1.0, -1.0])
 
 
 @dataclass
-class LayeredState:
+class LayeredPairState:
     """T trials, along the last axis of every array.
 
     start (2 neurons, 2 [weight, bias], T), first (2 neurons, 2 points, T): parameters and
@@ -37,10 +37,10 @@ class LayeredState:
     log_time: Floats
     error: Floats
 
-    def __getitem__(self, rows: Any) -> LayeredState:
-        return LayeredState(*(getattr(self, f.name)[..., rows] for f in fields(self)))
+    def __getitem__(self, rows: Any) -> LayeredPairState:
+        return LayeredPairState(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
-    def __setitem__(self, rows: Any, other: LayeredState) -> None:
+    def __setitem__(self, rows: Any, other: LayeredPairState) -> None:
         for f in fields(self):
             getattr(self, f.name)[..., rows] = getattr(other, f.name)
 
@@ -61,7 +61,7 @@ class LayeredState:
     @classmethod
     def of(
         cls, g: TwoPointGeometry, weights: Floats, biases: Floats, output_weights: Floats
-    ) -> LayeredState:
+    ) -> LayeredPairState:
         """Networks (T, 2) at t = 0, their parameters the exact doubles given."""
         trials = len(weights)
         moved = np.concatenate([np.zeros((4, trials)), output_weights.T])

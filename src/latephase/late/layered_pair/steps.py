@@ -9,12 +9,12 @@ from latephase.problem import TwoPointGeometry
 from latephase.problem.geometry import two_sum
 
 from .flow import Motion
-from .state import LayeredState, rises, sizes
+from .state import LayeredPairState, rises, sizes
 
 _SHARE = 2.0**-51  # rounding error of a kick, relative, for each unit of 2 + |margin|
 
 
-def one_step(g: TwoPointGeometry, s: LayeredState, log_step: float) -> LayeredState:
+def one_step(g: TwoPointGeometry, s: LayeredPairState, log_step: float) -> LayeredPairState:
     """The states after one update; the time is for the caller to count."""
     low = s.low
     a = s.first + rises(g, s.gained) + rises(g, low[:4].reshape(2, 2, -1))
@@ -27,7 +27,7 @@ def one_step(g: TwoPointGeometry, s: LayeredState, log_step: float) -> LayeredSt
         share = _SHARE * (2 + np.where(np.isfinite(felt), felt, 0.0).max(axis=0))
         growth = np.maximum(np.exp(motion.log_rate()) - 1, 1.0)
         error = growth * s.error + share * _relative(g, kick, sizes(a, v, g))
-    return LayeredState(s.start, s.first, moved, rest, s.log_time, error)
+    return LayeredPairState(s.start, s.first, moved, rest, s.log_time, error)
 
 
 def _relative(g: TwoPointGeometry, kick: Floats, size: Floats) -> Floats:

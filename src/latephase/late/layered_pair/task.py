@@ -13,11 +13,11 @@ from latephase.late.pair.task import SampleTimes
 from latephase.problem import Method, TwoPointGeometry
 
 from .samples import LayeredSamples
-from .state import LayeredState
+from .state import LayeredPairState
 
 
 @dataclass(frozen=True)
-class LayeredTask:
+class LayeredPairTask:
     """What all pieces share; `samples` are what they fill."""
 
     geometry: TwoPointGeometry
@@ -46,7 +46,7 @@ class LayeredJourney:
     ln of the time since which the pattern stands (T,), steps taken (T,),
     exact (T,): nothing but rounding has entered."""
 
-    state: LayeredState
+    state: LayeredPairState
     outcome: NDArray[np.object_]
     regime: NDArray[np.object_]
     log_entry: Floats
@@ -54,7 +54,7 @@ class LayeredJourney:
     exact: Bools
 
     @classmethod
-    def begun(cls, state: LayeredState) -> LayeredJourney:
+    def begun(cls, state: LayeredPairState) -> LayeredJourney:
         """At the start."""
         trials = state.log_time.size
         nothing = np.full(trials, None, object)

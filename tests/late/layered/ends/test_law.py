@@ -62,7 +62,7 @@ def test_the_constant_of_specialised_neurons(method):
     assert relative_error(abs(run.law.constant), abs(wrong[0] - wrong[1]) / 2**1.25) < 1e-8
     assert run.law.exponent == 0.5
     assert run.law.margin_constant == abs(run.law.constant)
-    assert run.law.shares.sum() == pytest.approx(1.0)
+    assert run.law.shares.sum() == pytest.approx(1.0, rel=1e-12)
     logs = run.trajectory.log10_t.values * math.log(10)
     apart = terms(run.law, logs).sum(axis=0) / run.trajectory.boundary.values - 1
     assert (np.abs(apart) < 4 / logs).all()

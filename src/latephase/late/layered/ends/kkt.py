@@ -74,7 +74,7 @@ def kkt_point(mode: LayeredMode, state: Floats) -> KKTPoint | None:
     Newton steps on an active set, to rounding; of a continuum of such points (neurons that share a
     role) the nearest one.
     """
-    forms = _Forms.of(mode)
+    forms = _Hessians.of(mode)
     y = forms.coordinates(state)
     q = forms.margins(y)
     if not q.min() > 0:
@@ -97,14 +97,14 @@ def kkt_point(mode: LayeredMode, state: Floats) -> KKTPoint | None:
 
 
 @dataclass(frozen=True)
-class _Forms:
+class _Hessians:
     """Hessians (n, D, D) of the margins of a mode, in its coordinates."""
 
     mode: LayeredMode
     hessians: Floats
 
     @classmethod
-    def of(cls, mode: LayeredMode) -> _Forms:
+    def of(cls, mode: LayeredMode) -> _Hessians:
         count, _, width = mode.forms.shape
         size, n = count * (width + 1), len(mode.dynamics.labels)
         hessians = np.zeros((n, size, size))
@@ -138,7 +138,7 @@ class _Forms:
         return np.asarray(self.gradients(y) @ y / 2)
 
 
-def _newton(forms: _Forms, y: Floats, support: Bools) -> tuple[Floats, Floats] | None:
+def _newton(forms: _Hessians, y: Floats, support: Bools) -> tuple[Floats, Floats] | None:
     """p (D,) and multipliers (n,) with p = sum_i multipliers_i grad q_i(p) and q_i(p) = 1 on the
     support, from a guess: steps of least length, since solutions need not be isolated."""
     chosen, size = forms.hessians[support], len(y)
@@ -162,7 +162,7 @@ def _newton(forms: _Forms, y: Floats, support: Bools) -> tuple[Floats, Floats] |
     return y, multipliers
 
 
-def _complete(forms: _Forms, p: Floats, multipliers: Floats) -> KKTPoint:
+def _complete(forms: _Hessians, p: Floats, multipliers: Floats) -> KKTPoint:
     """A KKT point with its residual and its spectrum."""
     gradients = forms.gradients(p)
     residual = float(np.linalg.norm(p - multipliers @ gradients) / np.linalg.norm(p))
