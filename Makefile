@@ -12,7 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_BENCH := $(VENV)/.ready-bench
-KERNEL := $(wildcard src/latephase/late/modes/kernel/*.p*x*)
+READY_DOCS := $(VENV)/.ready-docs
+KERNEL := $(wildcard src/latephase/late/*/kernel/*.p*x*)
 # What meets every library that pyproject.toml names, and leaves most of the mathematics to the other tests.
 LIBRARIES := -m "not campaign" tests/core tests/problem tests/store tests/report tests/cli \
   tests/runs/test_simulate.py tests/runs/test_ensemble.py tests/runs/test_compare.py \
@@ -20,7 +21,7 @@ LIBRARIES := -m "not campaign" tests/core tests/problem tests/store tests/report
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-quick test-all test-lowest test-newest lint format bench clean
+.PHONY: help setup reproduce test test-quick test-all test-pages test-lowest test-newest lint format docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,14 +31,17 @@ setup: $(READY) ## make .venv with everything pinned in constraints.txt
 reproduce: $(READY) ## the paper: report, figures, data, and the table of claims (REPRODUCE_ARGS="--trials 1000")
 	@$(BIN)/latephase reproduce $(REPRODUCE_ARGS)
 
-test: $(READY) ## the tests but for long campaigns (PYTEST_ARGS="-k fatou")
-	@$(FAST_COMPILE) $(BIN)/python -m pytest -m "not campaign" $(PYTEST_ARGS)
+test: $(READY) ## the tests but for long campaigns and browsers (PYTEST_ARGS="-k fatou")
+	@$(FAST_COMPILE) $(BIN)/python -m pytest -m "not campaign and not browser" $(PYTEST_ARGS)
 
 test-quick: $(READY) ## the tests that follow no run: input, margins, certificates, files
 	@$(FAST_COMPILE) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-test-all: $(READY) ## all tests, as .ci/run does
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test-all: $(READY) ## all tests but those of test-pages, as .ci/run does
+	@$(BIN)/python -m pytest -m "not browser" $(PYTEST_ARGS)
+
+test-pages: $(READY) ## explorer, report and comparison in Chromium, where there is one; one after the other
+	@$(BIN)/python -m pytest tests/browser
 
 test-lowest: .venv-lowest/.ready ## what meets libraries, with the oldest ones that pyproject.toml allows
 	@$(FAST_COMPILE) .venv-lowest/bin/python -m pytest $(PYTEST_ARGS) -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(LIBRARIES)
@@ -55,12 +59,18 @@ format: $(READY) ## mend what the style checker can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY_DOCS) ## the documentation site, examples and notebooks run anew; a warning is an error
+	@rm -rf build/docs docs/generated
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "the site: build/docs/index.html"
+
 bench: $(READY_BENCH) ## speed as ratios, measured in one run (adds PyTorch to .venv)
 	@$(BIN)/python benchmarks/run.py
 
 clean: ## remove .venv, caches and builds (never reports or stores)
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -f $(addprefix src/latephase/late/modes/kernel/*.,c so pyd)
+	rm -rf docs/generated
+	rm -f $(addprefix src/latephase/late/*/kernel/*.,c so pyd)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are written last, so an interrupted set-up is made again and a finished one is not.
@@ -82,4 +92,9 @@ $(READY): pyproject.toml constraints.txt $(KERNEL)
 $(READY_BENCH): $(READY)
 	@echo "adding what the benchmarks compare with (PyTorch, a large download, once)"
 	@$(PIP_INSTALL) --editable '.[dev,bench]'
+	@touch $@
+
+$(READY_DOCS): $(READY)
+	@echo "adding what the documentation is made with (Sphinx, once)"
+	@$(PIP_INSTALL) --editable '.[dev,docs]'
 	@touch $@

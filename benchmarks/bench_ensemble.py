@@ -17,10 +17,11 @@ END = 10_000
 DATA = Dataset([1.0, -1.0], LABELS.astype(int))
 
 
-def ensemble(until: str, trials: int = TRIALS, data: Dataset = DATA) -> Runner:
+def ensemble(until: str, trials: int = TRIALS, data: Dataset = DATA, **more: bool) -> Runner:
     """A He ensemble with 200 samples."""
     he, method = lp.initializers.he_normal, lp.GradientDescent(STEP_SIZE)
-    return lambda: lp.ensemble(he, data, method, trials=trials, seed=0, until=until, samples=200)
+    asked = {"trials": trials, "seed": 0, "until": until, "samples": 200, **more}
+    return lambda: lp.ensemble(he, data, method, **asked)
 
 
 def at_times(times: list[str]) -> Runner:
@@ -46,6 +47,10 @@ def main() -> None:
         "10,000 trials to 10^1000, inputs 3, -1": ensemble(
             "1e1000", data=Dataset([3, -1], [1, -1])
         ),
+        "10,000 trials to 10^1000, inputs 0.5, -0.5": ensemble(
+            "1e1000", data=Dataset([0.5, -0.5], [1, -1])
+        ),
+        "10,000 trials to 10^1000, both layers": ensemble("1e1000", train_output=True),
     }
     show("latephase, 200 samples", medians(horizons, 5), "10,000 trials to 10^1000")
     for samples, title in (

@@ -8,11 +8,13 @@ the loosest of three tolerances that comes within 1e-8 of the engine; it is give
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
+import sizes
 from rivals import batched_descent, flow_by_diffrax
 from scipy.integrate import LSODA
 
@@ -213,7 +215,16 @@ def against_by_hand(name: str, net: lp.ShallowReLU, data: lp.Dataset) -> None:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table; with --sizes that of `sizes` alone."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", action="store_true", help="whole runs at four sizes only")
+    parser.add_argument("--before", metavar="SRC", help="src folder of a checkout to compare with")
+    parser.add_argument("--problems", type=int, default=20, help="for each size")
+    parser.add_argument("--rivals", action="store_true", help="also diffrax, where it is installed")
+    told = parser.parse_args()
+    if told.sizes:
+        sizes.table(told.before, told.problems, told.rivals)
+        return
     two_neurons()
     any_network()
     brute_force()

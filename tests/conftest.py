@@ -20,7 +20,7 @@ import pytest
 TESTS = Path(__file__).parent
 # Rooms whose tests follow runs: nearly each of their shapes is compiled, in half a second or more.
 FOLLOWING = {"late", "training", "runs", "store", "experiments", "report", "cli", "docs"}
-FOLLOWING |= {"references", "failure", "draw"}
+FOLLOWING |= {"references", "failure", "draw", "explore", "browser"}
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 # What one test has compiled is loaded by the others: in this process, in those of pytest-xdist, in

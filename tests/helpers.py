@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -99,3 +101,22 @@ def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
     """
     marks = {True: pytest.mark.everyday, False: pytest.mark.campaign}
     return [pytest.param(k, marks=marks[k in everyday]) for k in range(count)]
+
+
+def read_formulas(marked: str) -> str:
+    """HTML with its MathML in brackets and in one line, [x_2^∗ ≤ √(2 t)], to be read."""
+    marked = re.sub('<span class="formula">(.*?)</span>', r"\1", marked)
+    return re.sub(
+        "<math>.*?</math>", lambda found: f"[{_linear(ElementTree.fromstring(found[0]))}]", marked
+    )
+
+
+def _linear(node: ElementTree.Element) -> str:
+    parts = [_linear(child) for child in node]
+    if node.tag in ("msub", "msup"):
+        return ("_" if node.tag == "msub" else "^").join(parts)
+    if node.tag == "msubsup":
+        return "{}_{}^{}".format(*parts)
+    text = "".join(parts) + (node.text or "").replace("\u2009", " ")
+    spaced = node.tag == "mo" and node.get("lspace", "0") not in ("0", None)
+    return f"√{text}" if node.tag == "msqrt" else f" {text} " if spaced else text

@@ -1,6 +1,7 @@
 # The public names, once: `__init__.py` reads them here, and so do type checkers and editors.
 
 from .certificates import Certificate as Certificate
+from .certificates import GeneralCertificate as GeneralCertificate
 from .certificates import Verdict as Verdict
 from .certificates import certify as certify
 from .certificates.check.verify import verify as verify
@@ -34,6 +35,7 @@ from .runs import limit as limit
 from .runs import predict as predict
 from .runs import simulate as simulate
 from .runs import stall as stall
+from .runs import sweep as sweep
 from .training.methods.table import Adam as Adam
 from .training.methods.table import DualAcceleration as DualAcceleration
 from .training.methods.table import FixedRadius as FixedRadius

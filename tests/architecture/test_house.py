@@ -152,6 +152,8 @@ FORBIDDEN = {
     "flint outside balls": ("flint", "core/planted.py", "import flint"),
     "matplotlib in late": ("drawing", "late/planted.py", "from matplotlib import pyplot"),
     "rich in experiments": ("printing", "experiments/planted.py", "import rich.progress"),
+    "bokeh in draw": ("browser", "draw/planted.py", "import bokeh.plotting"),
+    "a picture knows the page": ("rooms", "draw/planted.py", "import latephase.explore"),
     "a run knows its picture": ("rooms", "runs/planted.py", "import latephase.draw.run"),
 }
 
@@ -200,7 +202,7 @@ def test_tests_mirror_the_rooms():
     """Ground truth: the folders under src/latephase, and what has no room."""
     package, tests = ROOT / "src" / "latephase", ROOT / "tests"
     folders = {found.parent.relative_to(tests) for found in tests.rglob("test_*.py")}
-    apart = {Path(name) for name in ("architecture", "docs", "failure", "references")}
+    apart = {Path(name) for name in ("architecture", "browser", "docs", "failure", "references")}
     assert not {str(found) for found in folders - apart if not (package / found).is_dir()}
     assert {found.parts[0] for found in folders - apart} == set(rooms_in_diagram())
 
@@ -258,6 +260,6 @@ def test_importing_changes_no_global_state():
     """Ground truth: the state of NumPy, JAX, python-flint and warnings before the import."""
     # Third parties that set state of their own when imported (xarray and matplotlib add warning
     # filters) are loaded before the first look: only what latephase does is judged.
-    third_parties = "jax.numpy, matplotlib.pyplot, rich, scipy.optimize, typer, xarray, zarr"
+    third_parties = "jax.numpy, matplotlib.pyplot, panel, rich, scipy.optimize, typer, xarray, zarr"
     code = GLOBAL_STATE.replace("PLANTED", third_parties)
     assert json.loads(run_python(code).splitlines()[-1]) == []

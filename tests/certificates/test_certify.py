@@ -15,6 +15,7 @@ GD = lp.GradientDescent(0.1)
 TRAINED = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
 ONE_DEAD = lp.ShallowReLU([0.7, 0.4], [0.1, 0.2])
 DEAD = lp.ShallowReLU([0.1, 0.1], [-1, -1])
+SERVED = lp.ShallowReLU([0.1, 0.3], [0.2, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ DEAD = lp.ShallowReLU([0.1, 0.1], [-1, -1])
         (TRAINED, [3, -1], {"settled", "trained", "specialised"}),
         (TRAINED, [0.5, -0.5], {"settled", "trained", "optimal_margin", "double_slide"}),
         (TRAINED, [0.5, -0.8], {"settled", "trained", "optimal_margin", "slow", "double_slide"}),
+        (SERVED, [0.5, 3], {"settled", "trained", "optimal_margin", "slow", "single_slide"}),
         (ONE_DEAD, [1, -1], {"settled", "one_dead"}),
         (DEAD, [1, -1], {"settled", "both_dead"}),
     ],
@@ -38,8 +40,9 @@ def test_every_claim_is_proved_or_refuted(network, points, true):
 
 
 UNDECIDED = {
-    "single slide": (TRAINED, [1, 3], GD, "no proof"),
-    "flow elsewhere": (TRAINED, [2, -1], lp.GradientFlow(), "closed form"),
+    "an input at 0": (SERVED, [0, 2], GD, "step budget"),
+    "points too close": (SERVED, [2, 2.01], lp.GradientDescent(0.01), "so close"),
+    "flow beyond balls": (lp.ShallowReLU([-1e30, 1], [0, 0]), [2, -1], lp.GradientFlow(), "range"),
     "beyond balls": (lp.ShallowReLU([-1e30, 1], [0, 0]), [1, -1], GD, "range of balls"),
     "too long": (lp.ShallowReLU([-1e5, -2e5], [1, 1]), [1, -1], GD, "e^10000"),
 }
@@ -49,9 +52,7 @@ UNDECIDED = {
 def test_undecided_says_why_and_claims_nothing(name):
     """Ground truth: what docs/certificates.md says has no proof."""
     network, points, method, words = UNDECIDED[name]
-    if name == "single slide":
-        network = lp.ShallowReLU([-0.7, 0.4], [0.9, 1.2])
-    found = lp.certify(network, lp.Dataset(points, [1, -1]), method)
+    found = lp.certify(network, lp.Dataset(points, [1, -1]), method, max_steps=3000)
     assert found.verdict is lp.Verdict.UNDECIDED, found
     assert words in found.reason
     assert (found.regime, found.entry_step, found.constant, found.rate) == (None,) * 4
@@ -122,8 +123,9 @@ def test_bad_times_are_refused(t):
 @pytest.mark.parametrize(
     ("network", "data", "method"),
     [
-        (lp.ShallowReLU([1, 2, 3], [0, 0, 0], [1, -1, 1]), PM1, GD),
-        (TRAINED, lp.Dataset([1, -1, 2], [1, -1, 1]), GD),
+        (lp.ShallowReLU([1, 2, 3], [0, 0, 0], [1, -1, 1]), PM1, lp.GradientFlow()),
+        (TRAINED, lp.Dataset([1, -1, 2], [1, -1, 1]), lp.GradientFlow()),
+        (TRAINED, lp.Dataset([1, -1, 2], [1, -1, 1]), lp.HeavyBall(0.1)),
         (TRAINED, lp.Dataset([[1, 0], [0, 1]], [1, -1]), GD),
         (TRAINED, PM1, "gd"),
         (PM1, TRAINED, GD),

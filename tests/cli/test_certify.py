@@ -49,6 +49,48 @@ def test_exit_code_is_the_verdict(latephase, flags, code, word):
     assert re.search(rf"^verdict +{word}:", ended.out, re.M)
 
 
+def test_both_layers_and_their_loss(latephase, problem, tmp_path):
+    """Ground truth: the record of lp.certify on the same problem, and the checker."""
+    more = ("--train-output", "--loss", "logistic")
+    ended = latephase("certify", *problem, *more, "--out", "run.cert.json")
+    net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], train_output=True)
+    data, method = lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1)
+    known = json.loads(json.dumps(record(lp.certify(net, data, method, loss="logistic"))))
+    assert json.loads((tmp_path / "run.cert.json").read_text()) == known
+    assert re.search(r"^rate +\S+ <= \|x\*\(t\) - limit\| \* sqrt\(ln t\) <= \S+", ended.out, re.M)
+    assert "--train-output" in latephase("certify", *problem, *more).out
+    assert "--loss logistic" in latephase("certify", *problem, *more).out
+    assert latephase("verify", "run.cert.json").code == 0
+    assert latephase("certify", *problem, "--loss", "logistic").code == 0  # as any network
+    assert latephase("certify", *problem, "--loss", "hinge").code == 2
+    flow = ["--inputs", "1,-1", "--labels", "1,-1", "--method", "gf", "--train-output"]
+    undecided = latephase("certify", *flow, "--weights", "0.7,-0.4", "--biases", "0.1,0.2")
+    assert undecided.code == 3
+
+
+def test_any_network(latephase, tmp_path):
+    """Ground truth: lp.certify on the same problem, and the checker."""
+    net = lp.ShallowReLU([0.7, -0.4, 0.3], [0.1, 0.2, 0.1], [1, -1, 1])
+    known = lp.certify(net, lp.Dataset([1, -1], [1, -1]), lp.GradientDescent(0.1))
+    flags = "--weights 0.7,-0.4,0.3 --biases 0.1,0.2,0.1 --output-weights 1,-1,1 --step-size 0.1"
+    ended = latephase("certify", *DATA, *flags.split(), "--out", "run.cert.json")
+    assert ended.code == 0
+    assert json.loads((tmp_path / "run.cert.json").read_text()) == json.loads(
+        json.dumps(record(known))
+    )
+    for t in ("1e6", "1e100", "1e1000"):
+        printed = re.search(rf"^{t} +(\S+) +(\S+)$", ended.out, re.M)
+        lower, upper = known.robustness_margin(t)
+        assert Decimal(printed[1]) <= lower <= upper <= Decimal(printed[2])
+    assert len(re.findall(r"^rate +\S+ <= \(limit - margin\) \* ln t <= ", ended.out, re.M)) == 2
+    assert latephase("verify", "run.cert.json").code == 0
+    dead = "--weights 1,2,3 --biases -9,-9,-9 --output-weights 1,-1,1 --step-size 0.1"
+    ended = latephase("certify", *DATA, *dead.split())
+    assert (ended.code, "moves no neuron" in ended.out) == (0, True)
+    asked = latephase("certify", *DATA, *dead.split(), "--claim", "trained")
+    assert asked.code == 4
+
+
 def test_printed_bounds_enclose_the_deficit(latephase, problem):
     """Ground truth: the decimals of lp.certify, which the printed ones must not cut."""
     ended = latephase("certify", *problem)
@@ -145,7 +187,10 @@ def test_what_was_edited_in_a_folder_is_found(latephase, tmp_path):
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --trials 5", "--trials"),
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --resume", "--resume"),
         ("--weights 0.7,-0.4 --biases 0.1,0.2 --claim best", "best"),
-        ("--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1", "two ReLU neurons"),
+        (
+            "--weights 1,2,3 --biases 0,0,0 --output-weights 1,-1,1 --claim one_dead",
+            "any network",
+        ),
         ("--weights nan,1 --biases 0,0", "nan"),
     ],
 )

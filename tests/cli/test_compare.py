@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import numpy as np
 import pytest
@@ -58,6 +59,63 @@ def test_any_network_goes_into_a_store(latephase, tmp_path):
     assert "the seed of the comparison to resume" in other.err
 
 
+def test_a_page_is_written_anew_from_the_runs_that_are_kept(latephase, tmp_path, monkeypatch):
+    """Ground truth: the first run: its runs and its table, with nothing that could step again."""
+    words = ["compare", *QUICK, "--out", "found", "--resume"]
+    first = latephase(*words)  # nothing is there yet: it begins
+    assert (first.code, "resumed" in first.out) == (0, False)
+    page = tmp_path / "found/report.html"
+    made = page.read_bytes()
+    before = xr.open_zarr(tmp_path / "found/data/runs.zarr", consolidated=False).load()
+
+    def steps(*_: object, **__: object) -> None:
+        raise AssertionError("stepped again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys.modules["latephase.runs.compare"], "compare", steps)
+        again = latephase(*words)
+    assert again.code == 0, again.err
+    assert "the runs of found are kept, only the page is written anew" in again.out
+    assert again.out.partition("\n")[2] == first.out
+    assert page.read_bytes() == made
+    after = xr.open_zarr(tmp_path / "found/data/runs.zarr", consolidated=False).load()
+    xr.testing.assert_identical(after, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--seed", "3"], "expected the seed of the comparison to resume, 0, got 3; repeat all"),
+        (["--methods", "gd"], "expected the methods of the comparison to resume"),
+        (["--step-size", "0.2"], "expected the step_size of the comparison to resume, 0.1, got"),
+    ],
+)
+def test_a_page_of_other_runs_is_not_resumed(latephase, tmp_path, change, said):
+    """Ground truth: the page that was there."""
+    words = ["compare", "--methods", "gd,adam", "--trials", "4", "--until", "10", "--out", "found"]
+    assert latephase(*words).code == 0
+    made = (tmp_path / "found/report.html").read_bytes()
+    ended = latephase(*words, *change, "--resume")
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+    assert (tmp_path / "found/report.html").read_bytes() == made
+
+
+def test_methods_are_called_what_the_user_calls_them(latephase):
+    """Ground truth: the words of the command; the step size of gd is that of all, and stays so."""
+    methods = "gd,heavy_ball:step_size=0.3,adam:eps=1e-8"
+    words = ["--methods", methods, "--trials", "20", "--until", "10", "--step-size", "0.5"]
+    ended = latephase("compare", *words)
+    assert ended.code == 0
+    first = [line.split()[0] for line in ended.out.splitlines()[2:5]]
+    assert first[0] == "gd"
+    assert "gd:step_size" not in ended.out
+    twice = latephase("compare", *words[2:], "--methods", "gd,gd:step_size=0.5")
+    assert twice.code == 2
+    assert "expected every method once" in twice.err
+
+
 def test_without_out_nothing_is_written(latephase, tmp_path):
     """Ground truth: the folder, which was empty."""
     ended = latephase("compare", *QUICK)
@@ -93,7 +151,7 @@ def test_another_data_set_and_step_size(latephase):
         (["--inputs", "1,-1"], "--labels"),
         (["--force"], "--out"),
         (["--resume"], "--out"),
-        (["--resume", "--out", "comparison"], "--out NAME.zarr"),
+        (["--batch", "4", "--out", "comparison"], "expected --out NAME.zarr with --batch, got"),
         (["--width", "3"], "alternating"),
         (["--width", "0"], "width"),
     ],

@@ -45,10 +45,10 @@ def test_flags_say_what_is_drawn(latephase, tmp_path):
     more |= {"width": 3, "trials": 4, "seed": 1}
     for typed, v in (("alternating", "alternating"), ("1,-2,0.5", [1, -2, 0.5])):
         asked = [*flags.split(), *kind.format(typed).split()]
-        ended = latephase("ensemble", *asked, "--out", "runs.zarr")
+        ended = latephase("ensemble", *asked, "--out", f"{len(typed)}.zarr")
         assert ended.code == 0, ended.err
         known = lp.ensemble("uniform", data, lp.GradientDescent(0.5), output_weights=v, **more)
-        stored = xr.open_zarr(tmp_path / "runs.zarr", consolidated=False)
+        stored = xr.open_zarr(tmp_path / f"{len(typed)}.zarr", consolidated=False)
         assert np.array_equal(stored.weights.values, known.weights.values)
         assert "biases" not in stored
         assert re.search(r"settled +4 +1.0000", ended.out)
@@ -63,6 +63,7 @@ def test_without_out_nothing_is_written(latephase, drawn, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("default:.* is replaced then:UserWarning")
 def test_an_own_store_is_replaced_and_a_foreign_folder_needs_force(latephase, drawn, tmp_path):
     """Ground truth: the number of trials in the store after each command."""
 
@@ -75,8 +76,11 @@ def test_an_own_store_is_replaced_and_a_foreign_folder_needs_force(latephase, dr
     assert latephase(*flags, "20").code == 2
     assert latephase(*flags, "20", "--force").code == 0
     assert trials() == 20
-    assert latephase(*flags, "30").code == 0
-    assert trials() == 30
+    other = latephase(*flags, "30")
+    assert (other.code, trials()) == (0, 30)
+    assert "is replaced then: it has another trials, 20, not 30" in other.err
+    again = latephase(*flags, "30")
+    assert (again.code, "warning" in again.err) == (0, False)
 
 
 def claim(number: int, verdict: Support) -> Claim:

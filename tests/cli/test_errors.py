@@ -51,6 +51,9 @@ BAD_RUNS = {
     "label 0": ({"--labels": "1,0"}, "0.0"),
     "one class": ({"--labels": "1,1"}, "classes"),
     "equal inputs": ({"--inputs": "1,1"}, "distinct"),
+    "another activation": ({"--activation": "tanh"}, "leaky ReLU with --negative-slope"),
+    "more layers": ({"--layers": "3"}, "one hidden layer"),
+    "classes": ({"--num-classes": "3"}, "one output"),
     "NaN weight": ({"--weights": "nan,1"}, "nan"),
     "too few biases": ({"--biases": "0.1"}, "biases"),
     "three neurons without output weights": (
@@ -181,7 +184,10 @@ def test_unforeseen_errors_are_one_line_with_a_hint(latephase, monkeypatch):
 
 
 ADVICE = [
-    (changed("certify", PREDICT, {"--inputs": "1,-1,2", "--labels": "1,-1,1"}), "latephase run"),
+    (
+        [*changed("certify", PREDICT, {"--negative-slope": "0.1"}), "--train-output"],
+        "latephase run",
+    ),
     (changed("ensemble", ENSEMBLE, {"--out": "theirs"}), "replace it with --force"),
     (changed("run", {"--data": "theirs/notes.csv"}, {"--label": "y"}), "labels with --label"),
     (changed("certify", DRAWN, {"--out": "theirs"}), "replace it with --force"),

@@ -147,7 +147,10 @@ BAD = {
     "no such column": ([*RUN, *FILES, "--label", "class"], ["'class'", "x, label"]),
     "no such class": ([*RUN, *FILES, "--positive", "cat"], ["'cat'", "line 2"]),
     "another dimension": ([*RUN, *FILES, "--data", "wide.csv"], ["features"]),
-    "nothing proved": (["certify", *FILES, "--data", "three.csv"], ["two points"]),
+    "nothing proved": (
+        ["certify", *FILES, "--data", "three.csv", "--train-output"],
+        ["two points"],
+    ),
     "saved over something": ([*RUN, *FILES, "--save", "wide.csv"], ["wide.csv", "else"]),
     "saved below a file": ([*RUN, *FILES, "--save", "wide.csv/net.npz"], ["wide.csv"]),
     "drawn and read": (["certify", *FILES, "--init", "he_normal"], ["--network beside"]),

@@ -122,7 +122,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "until": [*TIMES, "1e9"], "at": [x for x in AT if x is not None], "loss": NAMES,
             "progress": [3, "x"]}),
     "certify": (lp.certify, good(network=NET), {
-        "network": [*NO_NET, WIDE], "data": NO_DATA, "method": [*NO_METHOD, lp.LossScaled(0.1)],
+        "network": NO_NET, "data": NO_DATA, "method": [*NO_METHOD, lp.LossScaled(0.1)],
         "claim": NAMES, "bits": [0, *COUNTS], "max_bits": [0, *COUNTS], "max_steps": COUNTS,
         "progress": [3, "x"]}),
     "certified_distribution": (
@@ -190,6 +190,19 @@ def test_a_mistyped_argument_is_answered_with_the_one_meant():
     for call, wrong, meant in ((lp.simulate, "untill", "until"), (lp.Adam, "beta_1", "beta1")):
         with pytest.raises(lp.InputError, match=f"did you mean {meant}"):
             call(**{wrong: 1})
+
+
+def test_an_argument_of_other_libraries_is_answered_with_what_there_is():
+    """Ground truth: what is supported: one hidden layer, ReLU and leaky ReLU, one output."""
+    for call, name, instead in (
+        (lp.ShallowReLU, "activation", "leaky ReLU with `negative_slope`"),
+        (lp.simulate, "layers", "one hidden layer"),
+        (lp.ensemble, "num_classes", "one output"),
+        (lp.compare, "weight_decay", "no penalty"),
+    ):
+        with pytest.raises(lp.InputError, match=instead) as caught:
+            call(**{name: 1})
+        assert message_is_one_line(caught.value)
 
 
 WHOLE = [np.int64(3), np.uint8(3), np.float32(3.0), 3.0, np.array(3)]

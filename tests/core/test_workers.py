@@ -1,4 +1,4 @@
-"""Processes that share work: killed, in a folder that is gone; who may import the main module."""
+"""Processes and threads that share work: killed, in a folder that is gone; who may start others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from latephase.core import LatephaseError
-from latephase.core.workers import workers
+from latephase.core.workers import in_threads, one_thread, threads, workers
 
 CALL = "print(main_can_be_imported())"
 SCRIPTS = {
@@ -73,3 +74,22 @@ def test_a_working_folder_that_is_gone_is_no_hindrance(tmp_path, monkeypatch):
         assert pool.submit(abs, -1).result() == 1
     with pytest.raises(FileNotFoundError):
         os.getcwd()
+
+
+def test_threads_are_as_many_as_the_process_may_use(monkeypatch):
+    """Ground truth: the cores it is told of, and 1 within `one_thread`, which nests."""
+    cores = {"os.cpu_count": lambda: 7, "os.sched_getaffinity": lambda _: range(5)}
+    for name, told in cores.items():
+        monkeypatch.setattr(name, told, raising=False)
+    assert threads() == 5
+    with one_thread():
+        with one_thread():
+            assert threads() == 1
+        assert threads() == 1
+        named = in_threads(lambda _: threading.current_thread().name, range(4))
+        assert set(named) == {threading.current_thread().name}
+    assert threads() == 5
+    meet = threading.Barrier(5, timeout=30)  # all are there at once, or it breaks
+    assert sorted(in_threads(lambda _: meet.wait(), range(5))) == [0, 1, 2, 3, 4]
+    with workers(1) as pool:
+        assert pool.submit(threads).result() == 1

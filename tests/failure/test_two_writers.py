@@ -54,17 +54,23 @@ def overlap(lab: Lab, output: Output, number: int, how: str, meddle: Callable) -
     before, (n, resumed) = tree(place), SETTINGS[how]
     first = lab.runner.start(lab.command(output, place, fault=Fault("stop", number)))
     standing = lab.runner.wait(first)
+    holder = str(first) if _signed(place) else "another process"
     meddle(place)
     more = output.again if resumed else ()
     second = lab.runner.run(lab.command(output, place, n, *more))
     ended = lab.runner.go_on(first) if standing.code is None else standing
     lab.runner.counts["overlaps"] += 1
-    found = _told(ended, second, str(first) if meddle is nothing else "")
+    found = _told(ended, second, holder if meddle is nothing else "")
     found += _published(lab, output, (ended, 1), (second, n), before, place, meddle is nothing)
     if of_others(tree(place)) != FOREIGN:
         found.append("somebody else's files were changed")
     lab.drop(place)
     return found
+
+
+def _signed(place: Path) -> bool:
+    """Whether the lock says whose it is: not between its taking and the first byte of its file."""
+    return any(lock.stat().st_size for lock in place.glob(".*.latephase-lock"))
 
 
 def _told(first: Ended, second: Ended, holder: str) -> list[str]:

@@ -9,16 +9,19 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import samples.report as sample
+from helpers import read_formulas
 from latephase.core import InputError
 from latephase.draw.panels.palette import THEME
 from latephase.draw.panels.typeset import html, number, plain
-from latephase.report import write_report
+from latephase.report import write_comparison, write_report
 from latephase.report.references import bibliography, cited
+from latephase.store.marker import read_marker
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -53,11 +56,17 @@ class Reader(HTMLParser):
         return [attributes[name] for _, attributes in self.tags if name in attributes]
 
 
+def more() -> dict[str, Any]:
+    """What is said and kept beside the findings."""
+    runs = sample.comparison()[2]
+    return {"lead": "It is 1/ln t slow.", "runs": {"he_normal": runs, "uniform": runs}}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of the made-up findings."""
     out = tmp_path_factory.mktemp("report") / "out"
-    page = write_report(sample.findings(), out, sample.PROVENANCE, lead="It is 1/ln t slow.")
+    page = write_report(sample.findings(), out, sample.PROVENANCE, **more())
     assert page == out / "report.html"
     return out
 
@@ -74,8 +83,9 @@ def test_page_asks_no_host_for_anything(page: str):
             value = attributes.get(name, "data:")
             followed = name != "href" or tag != "a"
             assert not followed or value.startswith(("#", "data:")), (tag, name, value)
-    loads = re.findall(r"url\(\s*['\"]?(?!#)|@import|<script|<iframe|@font-face", page)
+    loads = re.findall(r"url\(\s*['\"]?(?!#)|@import|<script\s|<iframe|@font-face|fetch\(", page)
     assert loads == []
+    assert "default-src 'none'" in page
     assert "http://" not in page
 
 
@@ -103,17 +113,40 @@ def test_every_claim_stands_on_the_page(page: str):
     """Ground truth: the made-up findings."""
     reader = Reader(page)
     for claim, finding in sample.findings():
-        assert reader.text.count(claim.title) == 2  # in the table and over its section
+        assert reader.text.count(claim.title) == 3  # in side bar, table and over its section
         assert claim.key in reader.values("id")
         assert finding.verdict.name.replace("_", " ") in reader.text
-    for kind in ("independent", "consistency", "independent, consistency"):
-        assert page.count(f">{kind}</span>") >= 2  # in the table of claims and at the verdict
+    for kind, claims in (("independent", 2), ("consistency", 2)):  # one of three rests on both
+        chips = re.findall(rf'<a class="evidence {kind}" href="#word-{kind}" title="[^"]+">', page)
+        assert len(chips) == 2 * claims  # in the table of claims and at the verdict
     assert reader.text.index("What the numbers say") < reader.text.index("What was run")
+
+
+def test_the_first_screen_says_what_was_asked_and_counts_verdicts(page: str):
+    """Ground truth: the made-up findings, one of each verdict, and the lead that was given."""
+    front = page[page.index('<section class="front"') : page.index('<section id="claims"')]
+    said = Reader(front).text
+    assert "What gradient descent converges to" in said
+    assert "It is 1/ln\u2009t slow." in said
+    for count in ("1 supported", "1 not supported: claim 3", "1 undecided: claim 2"):
+        assert count in " ".join(said.split())
+    assert "<svg" in front
+
+
+def test_details_hold_what_a_first_look_does_not_need(page: str):
+    """Ground truth: the order of the made-up claim: statement, verdict, figure, then details."""
+    section = page[page.index('<section class="claim" id="law"') :]
+    screen, rest = section.split('<details class="more">', 1)
+    assert screen.count("<figure") == 1
+    assert "What was run" not in screen
+    assert "<table" not in screen
+    assert rest[: rest.index("</section>")].count("<figure") == 2
 
 
 def test_numbers_carry_their_rigour(page: str):
     """Ground truth: the made-up findings, row by row."""
     rows = re.findall(r'<tr><th scope="row">.*?</tr>', page)
+    rows = [row for row in rows if 'class="rigour' in row]
     expected = [n for _, finding in sample.findings() for n in finding.numbers]
     assert len(rows) == len(expected)
     for row, entry in zip(rows, expected):
@@ -138,24 +171,26 @@ def test_labels_are_text(page: str):
         assert f">{label}</text>" in page
 
 
-def test_panels_of_several_are_lettered(page: str):
-    """Ground truth: the made-up figures: panels with a title or without."""
-    titles = re.findall(r">(\([a-z]\).*?)</text>", page)
-    assert titles == [
+def test_every_panel_has_a_title_and_those_of_several_a_letter(page: str):
+    """Ground truth: the made-up figures: panels with a title, or with what is on their y axis."""
+    claims = page[page.index('<section class="claim"') :]
+    assert re.findall(r">(\([a-z]\).*?)</text>", claims) == [
         "(a) He initialisation",
         "(b) Constant of the law",
-        "(a)",
-        "(b)",
+        "(a) trials",
+        "(b) |C| (input units)",
         "(a) Limiting margin",
         "(b) Rate",
     ]
+    bold = re.findall(r'<text style="[^"]*font-weight: 700[^"]*"[^>]*>([^<]*)</text>', claims)
+    panels = re.findall(r'<div class="plot \w+">', claims)
+    assert len(bold) == len(panels)
+    assert "fraction" in bold
 
 
 def test_the_same_findings_give_the_same_bytes(folder: Path, tmp_path: Path):
     """Ground truth: a second report from the same findings."""
-    again = write_report(
-        sample.findings(), tmp_path / "b", sample.PROVENANCE, lead="It is 1/ln t slow."
-    )
+    again = write_report(sample.findings(), tmp_path / "b", sample.PROVENANCE, **more())
     assert digests(again.parent) == digests(folder)
 
 
@@ -201,23 +236,56 @@ def test_tables_are_kept_as_csv(folder: Path):
     assert np.isnan(got[-1])
 
 
-def test_series_are_kept_as_zarr(folder: Path):
-    """Ground truth: the made-up series, bit by bit."""
+def test_claims_are_kept_as_zarr(folder: Path):
+    """Ground truth: the made-up numbers and paths, bit by bit, by the names of their axes."""
     import xarray as xr
 
-    figures = (sample.margin_figure(), sample.bars_figure(), sample.ranges_figure())
-    for figure in (*figures, sample.map_figure()):
-        path = folder / "data" / f"{figure.key}.zarr"
-        stored = xr.open_zarr(path, consolidated=False).load()
-        for p, panel in enumerate(figure.panels):
-            for s, series in enumerate(panel.series):
-                for part in ("x", "y", "y2", "z"):
-                    expected = getattr(series, part)
-                    if expected is not None:
-                        got = stored[f"panel{p}_series{s}_{part}"]
-                        np.testing.assert_array_equal(got.values, np.asarray(expected))
-                        assert got.attrs["label"] == series.label
-        assert stored.attrs["panel0_x_label"] == figure.panels[0].x_label
+    path = folder / "data/law.zarr"
+    numbers = xr.open_zarr(path, consolidated=False).load()
+    assert numbers.attrs["verdict"] == "SUPPORTED"
+    assert numbers.written.values.tolist() == [str(n.value) for n in sample.numbers()]
+    assert numbers.sel(label="trials that specialise").value == 2497
+    panel = xr.open_zarr(path, group="margin/a", consolidated=False).load()
+    series = sample.margin_figure().panels[0].series
+    np.testing.assert_array_equal(panel.single_trials.values, [one.y for one in series[:25]])
+    np.testing.assert_array_equal(panel["log10_t"].values, series[0].x)
+    assert panel["median"].attrs["units"] == "input units"
+    listed = json.loads((folder / "findings.json").read_text())["claims"][0]
+    assert listed["data"] == "data/law.zarr"
+    groups = [place for figure in listed["figures"] for place in figure["groups"]]
+    assert groups == ["margin/a", "margin/b", "regimes", "exponents"]
+    for group in groups:
+        assert xr.open_zarr(path, group=group, consolidated=False).data_vars
+
+
+def test_runs_are_kept_as_they_are(folder: Path):
+    """Ground truth: the made-up runs, bit by bit, with their names."""
+    import xarray as xr
+
+    runs = sample.comparison()[2]
+    stored = xr.open_zarr(folder / "data/runs/uniform.zarr", consolidated=False).load()
+    np.testing.assert_array_equal(stored.limit_gap.values, runs.limit_gap.values)
+    assert stored.algorithm.values.tolist() == runs.algorithm.values.tolist()
+
+
+def test_a_comparison_has_a_page_of_its_own_and_its_runs(tmp_path: Path):
+    """Ground truth: the made-up comparison; the same findings and runs give the same bytes."""
+    claim, finding, runs = sample.comparison()
+    out = tmp_path / "out"
+    asked = {"seed": 0}
+    path = write_comparison(claim, finding, runs, out, sample.PROVENANCE, settings=asked)
+    assert (path, (out / "data/runs.zarr").is_dir()) == (out / "report.html", True)
+    page = path.read_text(encoding="utf-8")
+    assert "Which training methods escape the slow rate?" in page
+    front = " ".join(Reader(page[page.index("<main") : page.index('id="methods"')]).text.split())
+    assert "own clock, same C 2loss_scaled, normalized_gd" in front
+    assert finding.summary.split(". ")[0] in front
+    first = digests(out)
+    write_comparison(claim, finding, runs, out, sample.PROVENANCE, settings=asked)
+    assert digests(out) == first
+    marker = read_marker(out)
+    assert marker is not None
+    assert marker.settings == asked
 
 
 def test_figures_are_kept_as_pdf(folder: Path):
@@ -269,23 +337,32 @@ def test_drawing_leaves_no_global_state(tmp_path: Path):
 @pytest.mark.parametrize(
     ("typed", "page", "figure"),
     [
-        ("t = 10^1000", "t = 10<sup>1000</sup>", "t = 10¹⁰⁰⁰"),
+        ("t = 10^1000", "[t = 10^1000]", "t = 10¹⁰⁰⁰"),
+        ("from 10^1000 on", "from 10<sup>1000</sup> on", "from 10¹⁰⁰⁰ on"),
         (
             "within 1e-6, not 2.5e+3",
-            "within 10<sup>−6</sup>, not 2.5\u00a0×\u00a010<sup>3</sup>",
+            "within 10<sup>−6</sup>, not 2,500",
             None,
         ),
-        ("e^{-40} < x*", "e<sup>−40</sup> &lt; x*", "e⁻⁴⁰ < x*"),
-        ("x_inf, he_normal, C_GD", "x<sub>∞</sub>, he_normal, C<sub>GD</sub>", None),
-        ("log10 t, eta <= -1", "log<sub>10</sub> t, η ≤ −1", "log₁₀ t, η ≤ −1"),
-        ("half-line, x - y, 5-7", "half-line, x − y, 5-7", "half-line, x − y, 5-7"),
-        ("max_j |Delta|, x2 = -x1, 41 x 41", "max<sub>j</sub> |Δ|, x2 = −x1, 41 × 41", None),
+        ("e^{-40} < x*", "[e^−40 < x^∗]", "e⁻⁴⁰ < x*"),
+        ("x_inf, he_normal, C_GD", "[x_∞], he_normal, [C_GD]", None),
+        ("log10 t, eta <= -1", "[log_10 t], [η ≤ −1]", "log₁₀ t, η ≤ −1"),
+        ("half-line, x - y, 5-7", "half-line, [x − y], 5-7", "half-line, x − y, 5-7"),
+        ("max_j |Delta|, x2 = -x1, 41 x 41", "[max_j |Δ|], [x_2 = −x_1], 41 × 41", None),
         ("`a_b` & <b>", "<code>a_b</code> &amp; &lt;b&gt;", None),
+        ("`--trials 10000` -> x", "<code>--trials 10000</code> → [x]", None),
+        ("9.1\u00a0×\u00a010^{-6}", "9.1\u00a0×\u00a010<sup>−6</sup>", None),
+        ("a\u202eb", "a\\u202eb", None),
+        ("1.9e-03, 2.2e-07, 2e+04", "0.0019, 2.2\u00a0×\u00a010<sup>−7</sup>, 20,000", None),
+        ("12345 of 1253 trials, 25.08%", "12,345 of 1,253 trials, 25.08\u00a0%", None),
+        ("in 2026, 10^100000, x12345", "in 2026, 10<sup>100000</sup>, x12345", None),
+        ("raise --trials", "raise <code>--trials</code>", None),
+        ("1/sqrt(ln t)", "[1/√ln t]", "1/√(ln t)"),
     ],
 )
 def test_words_are_typeset(typed: str, page: str, figure: str | None):
-    """Ground truth: written by hand."""
-    assert str(html(typed)) == page
+    """Ground truth: written by hand; what is in brackets is MathML."""
+    assert read_formulas(str(html(typed))) == page
     assert figure is None or plain(typed) == figure
 
 

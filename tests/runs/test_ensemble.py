@@ -77,6 +77,22 @@ def test_a_row_is_what_simulate_finds(inputs: list[float], labels: list[int], me
         assert relative_error(found.limit_normalised_margin[i], gamma) < 1e-13
 
 
+@pytest.mark.parametrize("inputs", [(0.5, -0.5), (1.0, 3.0), (0.9, -0.4)], ids=str)
+def test_a_row_of_many_samples_is_what_simulate_finds(inputs):
+    """Ground truth: `simulate`, bit by bit: steps that pass many samples, slides, and runs that
+    overflow."""
+    data, method = lp.Dataset(inputs, [1, -1]), lp.GradientDescent(0.5)
+    found = ensemble(30, "standard_normal", data, method, samples=60, seed=5)
+    weights, biases = initializers.standard_normal(trials=30, seed=5)
+    for i in range(30):
+        network = lp.ShallowReLU(weights[i], biases[i])
+        one = lp.simulate(network, data, method, until="1e1000", samples=60)
+        row = found.isel(trial=i).drop_vars(OF_TRIAL).drop_attrs(deep=False)
+        xr.testing.assert_identical(row, one.trajectory.drop_attrs(deep=False))
+    outcomes = set(found.outcome.values)
+    assert ("overflowed" in outcomes) == (inputs == (1.0, 3.0))
+
+
 def test_dims_and_variables_are_those_of_the_contract():
     """Ground truth: the public contract of `lp.ensemble`."""
     found = ensemble(5)

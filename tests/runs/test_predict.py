@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from math import exp, log
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 import latephase as lp
 from helpers import message_is_one_line, relative_error
+from latephase.late.engines.choice import engine_for
 from latephase.margin import margin_on_line
 
 DATA_SETS = [(1, -1), (2, -0.5), (3, -1), (-1, 2), (0.5, -0.7), (1, 3), (0.9, 0.3), (0, 1)]
@@ -310,3 +313,37 @@ def test_any_network_is_predicted(kind):
     assert off[0] > eps > off[1]
     deficit = data.optimal_margin - run.law.limit_margin + eps
     assert found.when(deficit=deficit) == run.when(deficit=deficit)
+
+
+BOTH = {"uncoupled": ([1.0, -1.0], 0.0), "coupled": ([3.0, -1.0], 0.0), "leaky": ([1.0, -1.0], 0.1)}
+
+
+def law_error(law: lp.Law, run: lp.Run) -> float:
+    """What both terms of a law of both layers leave out of x*, relative to the first."""
+    path = run.trajectory
+    log = path.log10_t.values * np.log(10) + law.offset
+    first, rest = law.constant / log**law.exponent, law.remainder_constant / log
+    assert law.remainder_exponent == 1.0
+    return float(np.abs((path.boundary - law.limit_boundary - rest) / first - 1).max())
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_wrong_constant_of_both_layers_is_noticed(kind, monkeypatch):
+    """Ground truth: boundaries of the run itself, which the law meets to higher powers of 1/ln t;
+    then one that is 1 % wrong is planted in what the engine says."""
+    inputs, slope = BOTH[kind]
+    both = {"train_output": True, "negative_slope": slope}
+    net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], [0.5, -1.5], **both)
+    data, method = lp.Dataset(inputs, [1, -1]), lp.GradientDescent(0.1)
+    run = lp.simulate(net, data, method, until="1e10000", at=["1e3000", "1e10000"])
+    assert law_error(lp.predict(net, data, method).law, run) < 1e-3
+
+    class Planted:
+        def run(self, problem, times, goal):
+            record = engine_for(problem, goal).run(problem, times, goal)
+            wrong = dataclasses.replace(record.law, constant=1.01 * record.law.constant)
+            return dataclasses.replace(record, law=wrong)
+
+    module = sys.modules["latephase.runs.predict"]  # the room has a function of that name
+    monkeypatch.setattr(module, "engine_for", lambda problem, goal: Planted())
+    assert law_error(lp.predict(net, data, method).law, run) > 5e-3

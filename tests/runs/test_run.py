@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from math import log
 
 import numpy as np
@@ -52,6 +53,29 @@ def test_samples_at_other_times(method):
         assert (network.weights == sample.weights.values).all()
         assert (network.biases == sample.biases.values).all()
     assert run.at("7").identical(run.trajectory.isel(time=1))
+
+
+@pytest.mark.parametrize("method", [lp.GradientDescent(0.01), lp.GradientFlow()], ids=str)
+def test_a_law_is_found_when_it_is_asked_for(method):
+    """Ground truth: the limit of the same run, and that shares add up; a run sent to another
+    process before it was asked says the same, and one without a law that there is none."""
+    labels, outer = [1, -1, 1, -1], [1.0, -1.0, 1.0, -1.0]
+    rng = np.random.default_rng(5)
+    network = lp.ShallowReLU(rng.normal(size=(4, 2)), rng.normal(size=4), outer)
+    data = lp.Dataset([[1, 0.2], [-1, 0.3], [0.8, -1], [-0.7, -0.4]], labels)
+    run = lp.simulate(network, data, method, until="1e200", at=["1e200"])
+    assert "law" not in vars(run)
+    sent = pickle.loads(pickle.dumps(run))
+    assert "law" not in vars(sent)
+    found = lp.limit(run)
+    for one in (run, sent):
+        assert relative_error(one.law.margin_constant, found.margin_constant) < 1e-12
+        assert relative_error(one.law.constant_shares.sum(), one.law.constant) < 1e-6
+        assert one.law is one.law
+    brief = lp.simulate(network, data, method, until=2, at=[2])
+    assert brief.law is None
+    with pytest.raises(AttributeError, match="no attribute 'lore'"):
+        _ = brief.lore
 
 
 def test_arithmetic_is_kept():

@@ -57,18 +57,6 @@ def test_passages_are_those_of_the_run(run):
     assert relative_error(seen[1], 0.03) < 1e-6
 
 
-def test_a_passage_walks_no_path_twice(run):
-    """Ground truth: the paths that are walked, counted: the run itself is asked for again and
-    again, at other times."""
-    from latephase.late.layered_pair.follow_orbit import _kept
-
-    run.at("1e50")
-    walked = _kept.cache_info()
-    assert run.when(deficit=0.01).log > 100
-    assert _kept.cache_info().misses == walked.misses
-    assert _kept.cache_info().hits > walked.hits
-
-
 def test_times_that_no_run_comes_to():
     """Ground truth: the contract: one line that says how far runs go, and no NaN."""
     leaky = lp.ShallowReLU(

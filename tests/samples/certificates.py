@@ -25,6 +25,12 @@ RUNS: dict[str, tuple[tuple, tuple, tuple, float | None]] = {
     "large steps": ((2, -0.5), (0.7, -0.4), (0.9, 0.8), 2.0),
     "double slide": ((0.5, -0.8), (0.7, -0.4), (0.1, 0.2), 0.1),
     "even slide": ((0.5, -0.5), (0.7, -0.4), (0.1, 0.2), 0.5),
+    "single slide": ((1, 2), (0.1, 0.3), (0.2, 0.1), 0.1),
+    "single slide, mirrored": ((3, 0.2), (0.1, 0.3), (0.2, 0.1), 0.1),
+    "far slide": ((0.5, 20), (0.1, 0.3), (0.2, 0.1), 0.01),
+    "half slide": ((-0.85, 1.05), (-1.5, -0.7), (0.0, 1.2), 0.1),
+    "half slide, mirrored": ((0.97, -0.86), (0.5, -0.8), (0.8, -0.1), 0.1),
+    "falling hold": ((0.16, -0.49), (-1.3, -0.2), (1.4, 0.5), 0.1),
     "kicked": ((0.5, -0.8), (0.7, 0.4), (0.1, 0.2), 0.1),
     "both dead": ((1, -1), (0.1, 0.2), (-1, -1), 0.1),
     "one dead": ((1, -1), (0.7, 0.4), (0.1, 0.2), 0.1),
@@ -38,6 +44,20 @@ RUNS: dict[str, tuple[tuple, tuple, tuple, float | None]] = {
     "flow unequal": ((2, -0.5), (0.7, -0.4), (0.9, 0.8), None),
     "flow landing": ((1, -1), (0.7, 0.4), (-0.1, 0.9), None),
     "flow dead": ((1, -1), (-0.7, 0.4), (0.1, 0.2), None),
+    "flow sinking": ((3, -1), (0.7, -0.4), (0.9, 0.8), None),
+    "flow revived": ((1.7, -5.0), (-1.3, -1.7), (0.9, 0.7), None),
+    "flow coupled": ((1.2, -4.9), (1.5, 0.0), (-0.5, 0.7), None),
+    "flow resonant": ((2, -2), (0.9, 0.4), (0.9, 1.1), None),
+    "flow released": ((0.3, 3.4), (0.2, -0.1), (0.4, 1.0), None),
+    "flow from 0": ((0.0, 1.9), (-0.1, -0.1), (0.2, 0.8), None),
+    "flow dying": ((-1.8, -1.7), (0.7, -2.3), (-0.1, -2.3), None),
+    "flow double slide": ((0.5, -0.8), (0.7, -0.4), (0.1, 0.2), None),
+    "flow even slide": ((0.5, -0.5), (0.7, -0.4), (0.1, 0.2), None),
+    "flow mirror": ((0.5, -0.5), (0.5, -0.5), (0.2, 0.2), None),
+    "flow single slide": ((1, 3), (-0.5, 0.7), (2.0, 0.1), None),
+    "flow wide slide": ((1, 20), (-0.5, 0.7), (2.0, 0.1), None),
+    "flow survivor": ((0.5, -0.8), (0.7, 0.4), (0.1, 0.2), None),
+    "flow both dead": ((2, 1), (0.1, 0.2), (-1, -1), None),
 }
 
 
@@ -48,6 +68,68 @@ def certificate(run: str, claim: str = "settled", **options: Any) -> Body:
     net = lp.ShallowReLU([[float(w)] for w in weights], [float(b) for b in biases], [1, -1])
     method = lp.GradientFlow() if step is None else lp.GradientDescent(step)
     return json.loads(json.dumps(record(certify(net, data, method, claim=claim, **options))))
+
+
+# Both layers trained.  name: inputs, weights, biases, output weights, step size, loss
+LAYERED: dict[str, tuple[tuple, tuple, tuple, tuple, float, str]] = {
+    "frozen": ((1, -1), (0.7, -0.4), (0.1, 0.2), (1, -1), 0.1, "exponential"),
+    "frozen, logistic": ((1, -1), (0.7, -0.4), (0.1, 0.2), (0.8, -0.5), 0.1, "logistic"),
+    "sinking": ((3, -1), (0.7, -0.4), (0.1, 0.2), (1, -1), 0.1, "exponential"),
+    "unequal": ((2, -0.5), (0.7, -0.4), (0.1, 0.2), (0.3, -1.5), 0.25, "logistic"),
+    "crossed": ((1, -1), (0.7, -0.4), (0.9, 0.7), (1, -1), 0.1, "exponential"),
+    "crossed apart": ((3, -1), (0.7, -0.4), (0.9, 0.7), (1, -1), 0.05, "logistic"),
+    "turned": ((1, -1), (-0.7, 0.4), (0.1, 0.2), (-0.1, 0.1), 0.1, "exponential"),
+    "wrong signs": ((1, -1), (-0.7, 0.4), (0.3, 0.2), (0.1, -0.1), 0.1, "exponential"),
+    "one dead": ((1, -1), (0.7, 0.4), (0.1, 0.2), (1, -1), 0.1, "exponential"),
+    "both dead": ((1, -1), (0.1, 0.2), (-1, -1), (1, -1), 0.1, "logistic"),
+}
+
+
+def layered(run: str, claim: str = "settled", **options: Any) -> Body:
+    """The certificate of one of the LAYERED runs, as a JSON object."""
+    inputs, weights, biases, outputs, step, loss = LAYERED[run]
+    net = lp.ShallowReLU(weights, biases, outputs, train_output=True)
+    data, method = lp.Dataset(inputs, [1, -1]), lp.GradientDescent(step)
+    return json.loads(
+        json.dumps(record(certify(net, data, method, loss=loss, claim=claim, **options)))
+    )
+
+
+# Any network.  name: inputs, labels, weights, biases, output weights, step size, further settings
+SETTLED: dict[str, tuple[list, list, list, list | None, list, float, dict[str, Any]]] = {
+    "three neurons": ([1, -1], [1, -1], [0.7, -0.4, 0.3], [0.1, 0.2, 0.1], [1, -1, 1], 0.1, {}),
+    "logistic": (
+        [1, -1], [1, -1], [0.7, -0.4, 0.3], [0.1, 0.2, 0.1], [1, -1, 1], 0.1, {"loss": "logistic"}
+    ),
+    "leaky": (
+        [1, -1], [1, -1], [0.7, -0.4, 0.3], [0.1, 0.2, 0.1], [1, -1, 1], 0.1,
+        {"negative_slope": 0.125}
+    ),
+    "no biases": ([1, -1], [1, -1], [0.7, -0.4, 0.3], None, [1, -1, 1], 0.1, {}),
+    "a point at rest": (
+        [1, -2, -3], [1, -1, -1], [0.7, -0.4, 0.3], [0.1, 0.2, 0.1], [1, -1, 1], 0.1, {}
+    ),
+    "a plane": (
+        [[1, 0.25], [-2, 0.5], [-1.5, 2]], [1, -1, -1], [[0.7, 0.2], [-0.4, 0.3], [0.5, 0.1]],
+        [0.1, 0.2, -0.3], [1, -1, 1], 0.1, {}
+    ),
+    "idle": ([1, -1], [1, -1], [0.7, 0.4], [-0.1, 0.2], [2, 1], 0.1, {}),
+    "nothing moves": ([1, -1], [1, -1], [0.1, 0.2], [-1, -1], [2, -1], 0.1, {}),
+}  # fmt: skip
+
+
+def general(run: str, claim: str = "settled", **options: Any) -> Any:
+    """The certificate of one of the SETTLED runs."""
+    inputs, labels, weights, biases, outputs, step, more = SETTLED[run]
+    slope, loss = more.get("negative_slope", 0.0), more.get("loss", "exponential")
+    net = lp.ShallowReLU(weights, biases, outputs, negative_slope=slope)
+    data, method = lp.Dataset(inputs, labels), lp.GradientDescent(step)
+    return certify(net, data, method, loss=loss, claim=claim, **options)
+
+
+def settled(run: str, claim: str = "settled", **options: Any) -> Body:
+    """The same as a JSON object."""
+    return json.loads(json.dumps(record(general(run, claim, **options))))
 
 
 def signed(body: Body) -> Body:
@@ -86,5 +168,5 @@ def misled() -> tuple[lp.ShallowReLU, lp.Dataset, lp.GradientDescent, Sandwich]:
     net = lp.ShallowReLU([w1, w2], [a11 - w1 * x1, a21 - w2 * x1])
     # All conditions hold but those on the right sides: they were forgotten once.
     bands = (0.0008264243225779928, 1.0017287554198377, 290894539.23598737, 1.6525749426883107)
-    constants = Sandwich(0, *map(Fraction, (581207870.6013734, 0.999, 1.83, *bands)))
+    constants = Sandwich(0, *map(Fraction, (581207870.6013734, 0.999, 1.83, 1.83, *bands)))
     return net, lp.Dataset([x1, x2], [1, -1]), lp.GradientDescent(1e-9), constants

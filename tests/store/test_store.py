@@ -213,10 +213,14 @@ def test_our_own_store_is_replaced_only_once_the_new_one_is_complete(tmp_path: P
     out = tmp_path / "runs.zarr"
     store(out)
     before = contents(out)
-    with pytest.raises(KeyboardInterrupt):
+    told = "is replaced then: it has another seed, 1, not 2"
+    with pytest.warns(UserWarning, match=told), pytest.raises(KeyboardInterrupt):
         store(out, seed=2, progress=interrupt_at(13))
     assert contents(out) == before
-    with pytest.warns(UserWarning, match=r"12 finished trials .* resume"):
+    with (
+        pytest.warns(UserWarning, match=r"12 finished trials .* resume"),
+        pytest.warns(UserWarning, match=told),
+    ):
         store(out, seed=2)
     assert contents(out) == contents(tmp_path / "new.zarr")
     assert {p.name for p in tmp_path.iterdir()} == {"new.zarr", "runs.zarr"}
@@ -384,7 +388,7 @@ def test_a_dataset_never_reads_the_numbers_of_another_store(tmp_path: Path, time
     first = store(out, seed=0)
     known = first["weights"].values.copy()
     for seed in range(1, times + 1):
-        store(out, seed=seed)
+        store(out, seed=seed, force=True)
     assert (first["weights"].values == known).all()  # was read before
     for name in ("biases", "limit_margin"):
         with pytest.raises(lp.LatephaseError, match="was replaced or removed since") as caught:

@@ -50,7 +50,7 @@ def make(out: Path, form: Arrays | Lines, stop: int = 9, **options) -> Path:
         for start in work.left():
             if start >= stop:
                 return work.folder
-            work.add(start, part(form, start))
+            work.add(start, work.pen()(start, part(form, start)))
         return work.folder if work.complete else work.publish()
 
 
@@ -237,7 +237,7 @@ def test_a_file_of_somebody_else_in_the_work_folder_stays(tmp_path: Path, form):
             make(tmp_path / "out", form, **options)
     (partial / "notes.txt").unlink()
     with Work(tmp_path / "out", form, SETTINGS, resume=True) as work:
-        work.add(4, part(form, 4))
+        work.add(4, work.pen()(4, part(form, 4)))
         (partial / "notes.txt").write_text("years of work")
         with pytest.raises(lp.LatephaseError, match=r"notes.txt .* move it away"):
             work.publish()
@@ -252,11 +252,11 @@ def test_a_work_folder_or_lock_that_was_taken_away_ends_the_work(
 ):
     """Ground truth: what stands in its place, which is another's by now."""
     with Work(tmp_path / "out", form, SETTINGS) as work:
-        work.add(0, part(form, 0))
+        work.add(0, work.pen()(0, part(form, 0)))
         (tmp_path / lost).rename(tmp_path / "away")
         if instead:
             (tmp_path / lost).mkdir()
-        for act in (lambda: work.add(2, part(form, 2)), work.publish):
+        for act in (lambda: work.add(2, work.pen()(2, part(form, 2))), work.publish):
             with pytest.raises(lp.LatephaseError, match="was removed or replaced"):
                 act()
     assert (tmp_path / lost).exists() == instead
@@ -301,16 +301,16 @@ def test_a_displaced_writer_changes_no_result_of_another(
         with pytest.warns(UserWarning, match="finished trials .* are given up"):
             seconds.append(Work(out, form, SETTINGS))
         for start in (0, 2):
-            seconds[0].add(start, part(form, start))
+            seconds[0].add(start, seconds[0].pen()(start, part(form, start)))
         return real(*arguments)
 
     with Work(out, form, SETTINGS) as first:
-        first.add(0, part(form, 2))
+        first.add(0, first.pen()(0, part(form, 2)))
         monkeypatch.setattr(owner, name, stand_still)
         with pytest.raises(lp.LatephaseError):
-            first.add(2, part(form, 0))
+            first.add(2, first.pen()(2, part(form, 0)))
     with seconds[0] as second:
-        second.add(4, part(form, 4))
+        second.add(4, second.pen()(4, part(form, 4)))
         second.publish()
     assert contents(out) == contents(whole)
     assert {p.name for p in tmp_path.iterdir()} == {"whole", "out"}
@@ -332,19 +332,19 @@ def test_a_displaced_writer_does_not_publish_the_work_of_another(
         (tmp_path / ".out.latephase-lock").unlink()
         with pytest.warns(UserWarning, match="finished trials .* are given up"):
             seconds.append(Work(out, form, SETTINGS))
-        seconds[0].add(0, part(form, 0))
+        seconds[0].add(0, seconds[0].pen()(0, part(form, 0)))
         return real(*arguments)
 
     with Work(out, form, SETTINGS) as first:
         for start in first.left():
-            first.add(start, part(form, start))
+            first.add(start, first.pen()(start, part(form, start)))
         monkeypatch.setattr(disk, "swap", stand_still)
         with pytest.raises(lp.LatephaseError, match="nothing was put in place"):
             first.publish()
     assert (contents(out) if out.exists() else None) == before
     with seconds[0] as second:
         for start in (2, 4):
-            second.add(start, part(form, start))
+            second.add(start, second.pen()(start, part(form, start)))
         second.publish()
     assert contents(out) == contents(whole)
     assert {p.name for p in tmp_path.iterdir()} == {"whole", "out"}
@@ -360,7 +360,7 @@ def test_what_is_changed_before_it_is_published_is_refused(tmp_path: Path, form,
         out = tmp_path / str(case)
         with Work(out, form, SETTINGS) as work:
             for start in work.left():
-                work.add(start, part(form, start))
+                work.add(start, work.pen()(start, part(form, start)))
             names = [name for name in contents(work.folder) if name != MARKER]
             name = random.Random(case).choice(names)
             harm(work.folder / name)

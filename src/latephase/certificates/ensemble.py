@@ -14,9 +14,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from latephase.certificates.file.record import FORMAT, record
+from latephase.core.cluster import over
 from latephase.core.workers import workers
 from latephase.problem import Dataset, Initializer, ShallowReLU
 from latephase.problem import initializers as known
@@ -26,6 +28,10 @@ from latephase.store.lines import Lines, as_lines
 from latephase.store.work import Work
 
 from .certificate import Certificate, certify
+from .general import GeneralCertificate
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PART = 256
 MOST_TRIALS = 10**7  # days of work; what is counted of each, a few hundred bytes, stays in memory
@@ -86,13 +92,15 @@ def certify_ensemble(
     force: bool = False,
     processes: int = 1,
     progress: Progress | None = None,
+    client: Client | None = None,
 ) -> list[Counted]:
     """Certify `trials` networks of an initializer: what is counted of each, in their order.
 
     Trial i of a seed is the same network as in `ensemble`.  out: a folder of certificate files,
     one line a certificate, written as `<out>.partial` and renamed once complete;  resume: keep the
     finished parts of an interrupted or damaged one;  force: replace a folder that latephase did not
-    write;  processes: how many work at once; more than 1 needs a main module that can be imported.
+    write;  processes: how many work at once; more than 1 needs a main module that can be imported;
+    client: a Dask cluster that works instead.
     Raises InputError;  LatephaseError if the folder cannot be written on.
     """
     counts = whole_number(trials, "trials", 1, MOST_TRIALS), seed_number(seed)
@@ -115,10 +123,13 @@ def certify_ensemble(
         go_on = "nothing was kept: start again"
         if work is not None:
             go_on = f"finished parts are kept in {work.folder}: go on with resume"
-        for start, (rows, lines) in _done(plan, left, at_once, go_on):
+        done = _done(plan, left, at_once, go_on)
+        if client is not None:
+            done = over(client, partial(run_part, plan), left, go_on)
+        for start, (rows, lines) in done:
             parts[start] = rows
             if work is not None:
-                work.add(start, lines)
+                work.add(start, work.pen()(start, lines))
             if progress:
                 progress(sum(map(len, parts.values())), plan.trials)
         if work is not None and not work.complete:
@@ -149,8 +160,9 @@ def run_part(plan: Plan, start: int) -> Part:
     return [counted(one) for one in found], as_lines(map(record, found))
 
 
-def counted(found: Certificate) -> Counted:
-    """What is counted of a certificate."""
+def counted(found: Certificate | GeneralCertificate) -> Counted:
+    """What is counted of a certificate of two neurons on two points."""
+    assert isinstance(found, Certificate)
     regime = found.regime.name if found.regime else ""
     return Counted(found.verdict.name, regime, found.reason, *_middle(found.constant))
 

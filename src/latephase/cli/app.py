@@ -11,7 +11,17 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from latephase.cli import failures, interrupt, streams, surroundings
-from latephase.cli.commands import certify, compare, ensemble, predict, reproduce, run, verify
+from latephase.cli.commands import (
+    certify,
+    compare,
+    ensemble,
+    explore,
+    predict,
+    reproduce,
+    run,
+    sweep,
+    verify,
+)
 
 _EPILOG = r"""Examples
 
@@ -58,7 +68,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (reproduce, run, predict, ensemble, compare, certify, verify):
+for _command in (reproduce, run, predict, ensemble, sweep, compare, certify, verify, explore):
     _made = app.command(_command.NAME, cls=_Command, help=_command.HELP, epilog=_command.EXAMPLES)
     _made(_command.command)
 

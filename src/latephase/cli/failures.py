@@ -11,12 +11,15 @@ from contextlib import contextmanager
 
 from latephase.cli.streams import say
 from latephase.core import InputError, LatephaseError, Words
+from latephase.core.calls import INSTEAD
 from latephase.core.shown import LONGEST, shortened
 
 UNFORESEEN, BAD_INPUT = 1, 2
 SWITCH = "LATEPHASE_TRACEBACK"
 # What to do is said in the words of Python: here those are flags, and `simulate` is `run`.
-_FLAGS = "resume|force|max_steps|slide_tolerance|dtype|`(?:at|label|positive|out)`"
+_FLAGS = (
+    "resume|force|max_steps|slide_tolerance|dtype|`(?:at|until|label|positive|out|negative_slope)`"
+)
 _FLAGS += "|(?<=raise )(?:until|samples)"  # elsewhere these are English
 _IN_PYTHON = re.compile(rf"(?<![-\w])({_FLAGS}|simulate)(?![-\w])")
 
@@ -98,4 +101,7 @@ def _usage(error: Exception, message: str) -> str:
     if type(error).__name__ == "MissingParameter" and parameter is not None:
         return f"expected {parameter.opts[0]}, got nothing; see `{command} --help` for an example"
     wrong = message.strip().rstrip(".")
+    unknown = re.search(r"No such option:? '?--([\w-]+)", wrong)
+    if unknown and (instead := INSTEAD.get(unknown[1].replace("-", "_"))):
+        return f"expected a command as in `{command} --help`, got: {wrong}; {as_flags(instead)}"
     return f"expected a command as in `{command} --help`, got: {wrong}; change that"

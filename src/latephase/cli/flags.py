@@ -42,7 +42,7 @@ def matrix(text: str, flag: str) -> list[float] | list[list[float]]:
 
 
 def whole(text: str, flag: str) -> int:
-    """A whole number, also written 1e6 or 10**6."""
+    """A whole number, also written 1e6 or 10^6."""
     try:
         value = LogTime.parse(text).value
     except InputError:
@@ -211,7 +211,7 @@ InitInstead = Annotated[
 # How far, how many, and which times.  Those of runs stay texts: whether a time may be a real number
 # depends on the method, so it is read where that is known.
 Until = Annotated[
-    str, _option("T", "The horizon: 1000, 1e1000, 10**6; in updates, of gf in flow time.")
+    str, _option("T", "The horizon: 1000, 1e1000, 10^1000; in updates, of gf in flow time.")
 ]
 UntilStepped = Annotated[str, _option("T", "Updates to make, one by one: at most 1e8.")]
 At = Annotated[
@@ -247,6 +247,15 @@ Batch = Annotated[
         "N",
         "Trials (50 of others than pairs) between two writes to --out. \\[default: 10000]",
         whole,
+    ),
+]
+
+Dask = Annotated[
+    str | None,
+    _option(
+        "WHERE",
+        "Work on a Dask cluster: tcp://HOST:PORT, a scheduler's FILE.json, or local:N processes "
+        "(extra `cluster`).",
     ),
 ]
 
@@ -293,6 +302,26 @@ Certificates = Annotated[
     ),
 ]
 
+Arithmetic = Annotated[
+    str,
+    _option(
+        "NAME",
+        "balls (Arb's), or rational: Python's integers and fractions, slower, for two neurons "
+        "on two points with x1 x2 <= -1.",
+    ),
+]
+
+# Where the page is.
+Port = Annotated[int, _option("N", "Port of the page; 0 takes any free one.", whole)]
+NoBrowser = Annotated[
+    bool, _switch("--no-browser", "Open no browser: the address is printed all the same.")
+]
+Address = Annotated[str, _option("IP", "Address to serve at, one of this machine alone.")]
+LetOthersIn = Annotated[
+    bool,
+    _switch("--let-others-in", "Serve at another --address, too: whoever reaches it gets in."),
+]
+
 # Where results go.
 Save = Annotated[
     str | None, _option("FILE.npz", "Write the network of the latest sample reached.", path)
@@ -308,7 +337,8 @@ ComparisonFolder = Annotated[
     _option("DIR", "Folder for page, tables, figures and runs, or Zarr store of the runs.", path),
 ]
 RunStore = Annotated[
-    str | None, _option("DIR", "Zarr store to write; renamed when complete.", path)
+    str | None,
+    _option("DIR", "Zarr store to write; renamed when complete. Or a URL, s3://BUCKET/NAME.", path),
 ]
 CertificatePath = Annotated[
     str | None, _option("PATH", "File to write, or folder of files with --init.", path)

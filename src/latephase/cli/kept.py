@@ -31,10 +31,14 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
 
     def told() -> str:
         from latephase.store.marker import read_marker
-        from latephase.store.places import output_path, partial_of
+        from latephase.store.places import is_url, output_path, partial_of
 
         if out is None:
             return _NO_OUT
+        again = [word for word in sys.argv[1:] if word != "--resume"]
+        command = shlex.join(["latephase", *again, "--resume"])
+        if is_url(out):
+            return f"finished batches are kept in {out}; go on with: {command}"
         target = output_path(out)
         partial = partial_of(target)
         under_way, complete = read_marker(partial), read_marker(target)
@@ -43,8 +47,6 @@ def trials_in(out: str | None, trials: int) -> Callable[[], str]:
         finished = under_way.finished_trials if under_way else 0
         if not finished:
             return "nothing was kept: no trial was finished"
-        again = [word for word in sys.argv[1:] if word != "--resume"]
-        command = shlex.join(["latephase", *again, "--resume"])
         return f"{finished:,} of {trials:,} trials are kept in {partial}; go on with: {command}"
 
     return told

@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.core.shown import escaped
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from latephase.core.arrays import Floats
 
 NOTHING = "–"
-ROUNDING = 8 * 2.0**-52  # of the size of the inputs: what a difference of margins leaves over
+ROUNDING = 64 * 2.0**-52  # of the inputs: what steps and a difference of margins leave over
 _SAME = 1e-12  # of the largest possible margin: a limit this near is not told from it
 
 
@@ -35,6 +36,14 @@ def line(label: str, text: str) -> None:
     from rich.text import Text
 
     console().print(Text.assemble((f"{label:<9}", "bold"), escaped(text)), soft_wrap=True)
+
+
+def store(place: str) -> None:
+    """Where a store is, its size if it is on this machine, and how it is opened."""
+    found = (file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
+    size = "" if "://" in place else f" ({sum(found) / 1e6:,.1f} MB)"
+    line("store", f"{place}{size}")
+    line("next", f"in Python: xarray.open_zarr({place!r}, consolidated=False)")
 
 
 def table(*headings: str) -> Table:

@@ -17,6 +17,18 @@ from latephase.core.watched import bar, in_notebook
 
 T = TypeVar("T", bound=Callable[..., Any])
 _CALLED = ("__init__", "__call__")
+_ONE = "networks have one hidden layer"
+# What there is instead of arguments that other libraries have, for the command line too.
+INSTEAD = {
+    "activation": "the activation is ReLU, or leaky ReLU with `negative_slope`; no others",
+    **dict.fromkeys(("layers", "depth", "num_layers", "hidden", "hidden_sizes"), _ONE),
+    **dict.fromkeys(
+        ("outputs", "num_outputs", "classes", "num_classes"), "networks have one output"
+    ),
+    **dict.fromkeys(("lr", "learning_rate"), "the step size is that of the method"),
+    **dict.fromkeys(("epochs", "steps", "num_steps", "iterations"), "`until` is the last time"),
+    "weight_decay": "losses have no penalty; an optax transformation may add its own",
+}
 
 
 class CallError(InputError, TypeError):
@@ -88,4 +100,6 @@ def _refused(function: Callable[..., Any], error: TypeError) -> CallError:
     mistyped = re.search(r"keyword argument '(\w+)'", said)
     meant = difflib.get_close_matches(mistyped[1], known, 1) if mistyped else []
     do = f"did you mean {meant[0]}?" if meant else "use these names"
+    if mistyped and mistyped[1] in INSTEAD and not meant:
+        do = INSTEAD[mistyped[1]]
     return CallError(f"the arguments of {name}: {', '.join(known) or 'none'}", Words(said), do)

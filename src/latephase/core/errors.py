@@ -10,7 +10,13 @@ _OWN = 2 * LONGEST  # characters of what was expected and of what to do: mostly 
 
 
 class LatephaseError(Exception):
-    """Base of every error that latephase raises on purpose."""
+    """Base of every error that latephase raises on purpose.
+
+    Examples
+    --------
+    >>> issubclass(lp.InputError, lp.LatephaseError), issubclass(lp.InputError, ValueError)
+    (True, True)
+    """
 
 
 class InputError(LatephaseError, ValueError):
@@ -19,6 +25,14 @@ class InputError(LatephaseError, ValueError):
     `got` is the offending value itself: its value, type and shape are written out.  Pass `Words`
     to say in words what came ("3 inputs and 2 labels").  Foreign text may stand in all three: it is
     printed in one line, with control characters written out, and of bounded length.
+
+    Examples
+    --------
+    >>> try:
+    ...     lp.GradientDescent(step_size=-1)
+    ... except lp.InputError as error:
+    ...     print(error)
+    expected step_size > 0, got -1 (int); give a positive number
     """
 
     # BaseException.__new__ keeps the three arguments in `args`, so the error survives pickling.

@@ -50,7 +50,7 @@ def log_times(until: object, samples: int = 200, *, flow: bool = False) -> list[
 
     Examples
     --------
-    >>> print(*log_times("1e1000", 8))
+    >>> print(*lp.log_times("1e1000", 8))
     0 1 1000 1e6 3.61615e21 2.88182e77 2.06904e278 1e1000
     """
     end = LogTime.parse(until, flow=flow)

@@ -21,7 +21,7 @@ _MAX_EXPONENT_DIGITS = 308  # ln t must itself be a float64
 _LONGEST_SHOWN = 24  # characters of a text that is shown as it is
 _SMALLEST_EXPONENT = -400  # below every float64, and a fraction that still fits on a page
 _DECIMAL = re.compile(r"\+?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
-_POWER = re.compile(r"\+?(\d+)\*\*\+?(\d+)", re.ASCII)
+_POWER = re.compile(r"\+?(\d+)(?:\*\*|\^)\+?(\d+)", re.ASCII)
 _CONTEXT = Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _LN10 = _CONTEXT.ln(Decimal(10))
 
@@ -46,6 +46,14 @@ class LogTime:
     -----
     Made by `parse` or `from_log`.  Order and equality are exact up to 10^10000 and those of `log`
     beyond.
+
+    Examples
+    --------
+    >>> t = lp.LogTime.parse("1e1000")
+    >>> round(t.log10, 3), t > lp.LogTime.parse(10**999)
+    (1000.0, True)
+    >>> lp.LogTime.parse("10^1000") == t
+    True
     """
 
     value: int | Fraction | None
@@ -60,7 +68,8 @@ class LogTime:
         Parameters
         ----------
         x : int, str, LogTime or float
-            A decimal string is one such as "1e1000" or "10**6"; a float is integral and below 2^53.
+            A decimal string is one such as "1e1000", "10^1000" or "10**6"; a float is integral and
+            below 2^53.
         flow : bool
             Gradient flow: every finite non-negative float and decimal string is taken.
         name : str
@@ -183,7 +192,7 @@ def _written(mantissa: Decimal, exponent: int) -> str:
 
 
 def _from_text(text: str) -> LogTime | None:
-    """The time that a decimal string or a power "10**6" stands for; None if it stands for none."""
+    """The time that a decimal string or a power "10^6", "10**6" stands for; None if it is none."""
     if len(text) > _MAX_TEXT:
         return None
     if power := _POWER.fullmatch(text):
@@ -203,7 +212,7 @@ def _integer(digits: str) -> int:
 
 
 def _power(base_digits: str, exponent_digits: str, text: str) -> LogTime | None:
-    """base ** exponent, never built beyond 10^10000."""
+    """base^exponent, never built beyond 10^10000."""
     if len(exponent_digits) > _MAX_EXPONENT_DIGITS:
         return None
     base, exponent = _integer(base_digits), int(exponent_digits)
@@ -289,6 +298,6 @@ def _refused(x: object, flow: bool, name: str) -> InputError:
     return InputError(
         f"`{name}` to be a whole number of updates >= 0",
         x,
-        'give an int or a decimal string such as 1000, "1e1000" or "10**6" (a float only below '
+        'give an int or a decimal string such as 1000, "1e1000" or "10^1000" (a float only below '
         "2**53)",
     )

@@ -9,13 +9,21 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """Why the simulation stopped and what it found."""
+    """Why the simulation stopped and what it found.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> lp.simulate(net, data, lp.GradientDescent(0.1)).outcome.value
+    'the run settled in a terminal regime; every later time is known'
+    """
 
     settled = "the run settled in a terminal regime; every later time is known"
     transient = "the horizon was reached before the run had settled; how it goes on is not known"
     budget_exhausted = (
-        "the budget was used up before the run could be followed to the horizon: what cannot be "
-        "skipped goes step by step, max_steps at most; raise it, or take a smaller step size"
+        "the budget does not reach to the horizon: what cannot be skipped goes step by step, "
+        "max_steps at most; raise it, or take a smaller step size"
     )
     stalled = (
         "no parameter changes any more in this arithmetic: a fixed point of rounding, not a limit"
@@ -32,7 +40,15 @@ class Outcome(Enum):
 
 
 class Regime(Enum):
-    """How a run of two neurons on two points ends (docs/theory.md, "Activation patterns")."""
+    """How a run of two neurons on two points ends (docs/theory.md, "Activation patterns").
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> lp.simulate(net, data, lp.GradientDescent(0.1)).regime.value
+    'each neuron is active on its own point only; the loss tends to 0'
+    """
 
     specialised = "each neuron is active on its own point only; the loss tends to 0"
     double_slide = "both neurons chatter around a kink at the other's point; the loss tends to 0"
@@ -42,7 +58,15 @@ class Regime(Enum):
 
 
 class Rigour(Enum):
-    """How sure a number is, from the surest down."""
+    """How sure a number is, from the surest down.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> lp.simulate(net, data, lp.GradientDescent(0.1)).rigour.value
+    'a closed form evaluated in float64'
+    """
 
     proved = "enclosed by ball arithmetic or a proved bound"
     exact = "a closed form evaluated in float64"

@@ -100,6 +100,10 @@ class Law:
         Of the next term, remainder_constant / (ln t + offset)^remainder_exponent, which is added
         to that of `constant`; the constant is 0.0 where it is no larger than rounding. None where
         the output weights are fixed.
+    constant_shares : array (m,) or None
+        What each neuron gives to `constant`, to which they add up: its null part, and by how much
+        it is ahead or behind.  NaN where they do not add up: two points are equally near, or the
+        nearest zero is on a kink.  None of a law that no run has told.
 
     Notes
     -----
@@ -107,9 +111,20 @@ class Law:
     the line, k = `Limit.rate` (1 for two neurons on two points); of the margin's, where
     `limit_boundary` is None, O(1 / ln^2 t), of it or, where the constant is 0, of the margin
     itself.  Where they are trained, both terms leave out higher powers of 1 / ln t.  Numbers that
-    take time, those of the margin of wide networks or many features, are computed when they are
-    first asked for; repr and print do not ask.
+    take time, those of the margin of wide networks or many features and `constant_shares`, are
+    computed when they are first asked for; repr and print do not ask.
     Source: the rate of [smorodinsky2026]; docs/theory.md, "Laws" and "Margins along the way".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> run = lp.simulate(net, data, lp.GradientDescent(0.1))
+    >>> law = run.law
+    >>> law.limit_boundary, round(law.constant, 6), round(law.offset, 6)
+    (0.0, 0.2, -1.209438)
+    >>> str(law.time_within(0.01))
+    '1626079781'
     """
 
     limit_boundary: float | None
@@ -121,6 +136,7 @@ class Law:
     shares: Floats | None = field(default=None, compare=False)
     remainder_constant: float | None = field(default_factory=_not_given)
     remainder_exponent: float | None = field(default_factory=_not_given)
+    constant_shares: Floats | None = field(init=False, default_factory=_not_given, compare=False)
 
     @classmethod
     def later(cls, numbers: Callable[[], dict[str, float]], **known: Any) -> Law:
@@ -129,12 +145,21 @@ class Law:
         vars(law).update(known, _numbers=numbers)
         return law
 
+    def shared_by(self, shares: Callable[[], Floats]) -> None:
+        """Let `shares`, called when they are asked for, give `constant_shares`."""
+        vars(self).pop("constant_shares", None)
+        vars(self)["_shares"] = shares
+
     def __getattr__(self, name: str) -> Any:
         """Reached only for what is not there yet."""
         if name.startswith("_") or name not in self.__dataclass_fields__:
             raise AttributeError(f"'Law' object has no attribute {name!r}")
+        if name == "constant_shares":
+            vars(self)[name] = vars(self)["_shares"]() if "_shares" in vars(self) else None
+            return vars(self)[name]
         left_out = dict.fromkeys(("remainder_constant", "remainder_exponent"))
-        vars(self).update({**left_out, **vars(self).pop("_numbers")()})
+        vars(self).update({**left_out, **vars(self)["_numbers"]()})
+        del vars(self)["_numbers"]
         return getattr(self, name)
 
     def time_within(
@@ -193,7 +218,7 @@ class Law:
         return "_numbers" not in vars(self)
 
     def __repr__(self) -> str:
-        names = [name for name in self.__dataclass_fields__ if name != "shares"]
+        names = [name for name in self.__dataclass_fields__ if "shares" not in name]
         shown = [f"{name}={getattr(self, name)!r}" for name in names if name in vars(self)]
         return f"Law({', '.join(shown)}{'' if self._known else ', ...'})"
 
@@ -215,6 +240,29 @@ class Law:
         shift = "" if math.isnan(self.offset) else f" {_signed(self.offset)}"
         power = "" if exponent == 1 else f"^{exponent:.6g}"
         return f"{_signed(constant)} / (ln t{shift}){power}"
+
+
+class Lawful:
+    """A record with a law, which may be found only when it is first asked for: finding it takes a
+    sixth of the time of a short run."""
+
+    def find_law_by(self, find: Callable[[], Law | None]) -> None:
+        """Let `find`, called when the law is asked for, give it; it is pickled with the record."""
+        vars(self).pop("law", None)
+        vars(self)["_find_law"] = find
+
+    @property
+    def finds_law(self) -> Callable[[], Law | None] | None:
+        """What gives the law once it is asked for; None if it is there."""
+        return vars(self).get("_find_law")
+
+    def __getattr__(self, name: str) -> Any:
+        """Reached only for what is not there yet."""
+        if name != "law" or "_find_law" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        vars(self)["law"] = vars(self)["_find_law"]()
+        del vars(self)["_find_law"]
+        return vars(self)["law"]
 
 
 def _power(base: float, exponent: float) -> float:

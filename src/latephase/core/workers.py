@@ -1,4 +1,4 @@
-"""Processes that share long work."""
+"""Processes and threads that share long work."""
 
 from __future__ import annotations
 
@@ -7,21 +7,61 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import ContextVar
 from multiprocessing import get_context, parent_process, resource_tracker
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import numpy
 
 from latephase.core.errors import LatephaseError
 
+Part = TypeVar("Part")
+Made = TypeVar("Made")
+
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
 _SIGNALS = {
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 }
+
+
+def threads() -> int:
+    """How many threads may work at a time: one for each core that this process may use, but one
+    alone within `one_thread`, and in a process that another one has started, as `workers` do:
+    others are at work beside it."""
+    if _alone.get() or parent_process() is not None:
+        return 1
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else sys.maxsize
+    return min(os.cpu_count() or 1, mine)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within, what this thread calls makes no other threads."""
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
+def in_threads(work: Callable[[Part], Made], parts: Iterable[Part]) -> list[Made]:
+    """What `work` makes of each of the parts, in their order, by as many threads as there may be.
+
+    It must let go of the interpreter, as NumPy and compiled code do; NumPy's error state is not
+    inherited.
+    """
+    todo = list(parts)
+    count = min(threads(), len(todo))
+    if count <= 1:
+        return list(map(work, todo))
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, todo))
 
 
 @contextmanager

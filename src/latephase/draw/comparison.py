@@ -53,6 +53,15 @@ def plot_comparison(found: xr.Dataset, clock: str = "steps", ax: Any = None) -> 
     Notes
     -----
     Rigour: measured.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> methods = [lp.GradientDescent(0.1), lp.LossScaled(0.1)]
+    >>> found = lp.compare("he_normal", data, methods, trials=20, seed=0, until=100)
+    >>> figure = lp.plot_comparison(found, clock="flow_time")
+    >>> figure.axes[0].get_xlabel()
+    'log₁₀ of ln(flow time)'
     """
     dataset_with(found, ("algorithm", "trial", "time"), "what lp.compare returned")
     labels = {key: label for key, _, label in CLOCKS}

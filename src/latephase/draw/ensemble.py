@@ -59,6 +59,15 @@ def plot_ensemble(found: xr.Dataset, ax: Any = None) -> Figure:
     Notes
     -----
     Rigour: that of the trials, and measured for the intervals [wilson1927].
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> gd = lp.GradientDescent(0.1)
+    >>> runs = lp.ensemble("he_normal", data, gd, trials=100, seed=0, samples=20)
+    >>> figure = lp.plot_ensemble(runs)
+    >>> len(figure.axes)
+    4
     """
     dataset_with(found, ("trial", "time"), "what lp.ensemble returned")
     seen = ascending(found)

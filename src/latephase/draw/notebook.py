@@ -46,11 +46,12 @@ def _drawn(result: Any, panel_of: Callable[[Any], Panel | None]) -> str:
         draw_panel(drawn.subplots(), panel, NARROW)
         text = written(drawn, "svg").decode("utf-8")
         prefix = "lp" + hashlib.sha256(text.encode()).hexdigest()[:12]
-        element = svg.inline(text, prefix, panel.title, svg.ANY_PAGE)
+        words = panel.title or f"Picture of this {type(result).__name__}"
+        element = svg.inline(text, prefix, words, svg.ANY_PAGE)
         if len(element.encode()) <= MOST_BYTES:
             return f'<div style="max-width: 26em">{element}</div>'
         drawn.set_facecolor("white")
-        return f'<br><img alt="{escape(panel.title)}" src="data:image/png;base64,{_png(drawn)}">'
+        return f'<br><img alt="{escape(words)}" src="data:image/png;base64,{_png(drawn)}">'
 
 
 def _png(drawn: Any) -> str:

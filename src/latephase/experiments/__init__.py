@@ -13,6 +13,7 @@ from .beyond import (
     digits,
     leaky_layers,
     proved,
+    settled_networks,
     share_of_best,
     transition,
     wider,
@@ -28,6 +29,7 @@ from .paper import (
     rate,
 )
 from .remedies import adam, clocks, constant, rescaling, sharpness, sign
+from .remedies import both_layers as remedies_both_layers
 
 CLAIMS: tuple[Claim, ...] = (
     flow_direction.CLAIM,
@@ -58,6 +60,8 @@ BEYOND: tuple[Claim, ...] = (
     share_of_best.CLAIM,
     both_layers.CLAIM,
     leaky_layers.CLAIM,
+    remedies_both_layers.CLAIM,
+    settled_networks.CLAIM,
 )
 """What goes beyond the paper and takes longer: `reproduce --all`."""
 

@@ -1,15 +1,20 @@
-"""Many claims examined, those that share nothing with others in a process of its own."""
+"""Many claims examined: here, those that share nothing with others beside, or on a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from latephase.core.cluster import over
 from latephase.core.workers import workers
 
-from .bench.base import Bench, Claim
+from .bench.base import Bench, Claim, Runs
 from .bench.finding import Finding
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Begin = Callable[[Claim], None]
 End = Callable[[Claim, Finding], None]
@@ -41,6 +46,33 @@ def examine(
     return [(claim, found[claim.key]) for claim in claims]
 
 
+def examine_on(
+    client: Client, claims: Sequence[Claim], bench: Bench, end: End
+) -> list[tuple[Claim, Finding]]:
+    """The same by the workers of a cluster, a claim at a time on each; end: as they are done.
+
+    Each claim has a bench of its own there, and the runs that a report keeps come back in the order
+    of the claims: findings and report are the same whichever worker examines what.
+    """
+    first = sorted(range(len(claims)), key=lambda k: not claims[k].apart)  # these take longest
+    found: dict[int, tuple[Finding, Runs]] = {}
+    done = over(
+        client,
+        _one_with_runs,
+        first,
+        "nothing was kept: start again",
+        lambda k: (claims[k].key, bench.trials, bench.seed),
+        called=lambda k: f"claim {claims[k].number} has",
+    )
+    for k, examined in done:
+        found[k] = examined
+        end(claims[k], examined[0])
+    for k, claim in enumerate(claims):
+        if not claim.apart:
+            bench.adopt(found[k][1])
+    return [(claim, found[k][0]) for k, claim in enumerate(claims)]
+
+
 @contextmanager
 def _beside(claims: Sequence[Claim], bench: Bench) -> Iterator[list[Future[Finding]]]:
     if not claims:
@@ -51,7 +83,11 @@ def _beside(claims: Sequence[Claim], bench: Bench) -> Iterator[list[Future[Findi
 
 
 def _one(key: str, trials: int, seed: int) -> Finding:
+    return _one_with_runs(key, trials, seed)[0]
+
+
+def _one_with_runs(key: str, trials: int, seed: int) -> tuple[Finding, Runs]:
     from latephase.experiments import BEYOND, CLAIMS
 
-    claim = next(c for c in (*CLAIMS, *BEYOND) if c.key == key)
-    return claim.examine(Bench(trials, seed))
+    claim, bench = {c.key: c for c in (*CLAIMS, *BEYOND)}[key], Bench(trials, seed)
+    return claim.examine(bench), bench.runs_to_keep()

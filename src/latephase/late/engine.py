@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from latephase.core import Law, LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core.records import Lawful
 from latephase.problem import Problem
 from latephase.problem.checks import (
     MOST,
@@ -85,8 +86,12 @@ class Goal:
         return {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
 
 
+def _no_law() -> None:
+    """Default of the instance: one of the class would hide a law that is found later."""
+
+
 @dataclass(frozen=True)
-class Record:
+class Record(Lawful):
     """What an engine found; neurons and points in the user's order, S samples in that of the times.
 
     parameters (S, m, d + 1): (w_j, b_j), NaN where a sample was not reached;
@@ -98,7 +103,8 @@ class Record:
     law: None unless the loss tends to 0 in a way that is known;
     pattern (m, n): statuses at the last time reached, None if there is none;
     observed: variables (S,) that the engine knows better than the parameters tell;
-    clocks: variables (S,) that count what time does not: a method's evaluations and flow time.
+    clocks: variables (S,) that count what time does not: a method's evaluations and flow time;
+    limit: what the law was read off, where that is more than the pattern tells.
     """
 
     parameters: Floats
@@ -108,12 +114,13 @@ class Record:
     outcome: Outcome
     regime: Regime | None = None
     entry: LogTime | None = None
-    law: Law | None = None
+    law: Law | None = field(default_factory=_no_law)
     pattern: Ints | None = None
     observed: Mapping[str, Floats] = field(default_factory=dict)
     clocks: Mapping[str, Floats] = field(default_factory=dict)
     output_weights: Floats | None = None
     output_bias: Floats | None = None
+    limit: Any = None
 
     @property
     def reached(self) -> Bools:

@@ -13,7 +13,7 @@ from latephase.core.arrays import Floats, Ints
 
 INACTIVE, ACTIVE, SLIDING = 0, 1, 2
 
-Statuses = Ints
+Statuses = NDArray[np.signedinteger]
 """Entries INACTIVE, ACTIVE or SLIDING by neuron and point, (m, n)."""
 
 _DIGITS = np.array([27, 9, 3, 1])

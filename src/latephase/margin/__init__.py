@@ -6,7 +6,8 @@ two neurons on the line    `two_neurons`, a closed form; the decision boundary x
 any number on the line     `on_line`, from the kinks (`accurate_sums` do not cancel);
                            `zeros` has all zeros of one network
 any number, any dimension  `search`: `scene` rules out points, `nearest_zero` goes through the rest,
-                           `plane` draws kink lines around one, `cells` walks from cell to cell
+                           `plane` draws kink lines around one, `cells` walks from cell to cell;
+                           `many` draws those of many networks at once
 what float64 cannot tell   `exact`: the same in integers and fractions
 
 `robustness` chooses among them; `value` is what it returns. `activation`, `normalised` margin, the
@@ -22,7 +23,13 @@ from .best import best_normalised_margin, normalised_margin_bound
 from .kkt import kkt_residual
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
-from .robustness import margin_deficit, margin_of, optimal_margin, robustness_margin
+from .robustness import (
+    margin_deficit,
+    margin_of,
+    margins_of,
+    optimal_margin,
+    robustness_margin,
+)
 from .sharpness import log_sharpness, max_stable_step, sharpness
 from .two_neurons import boundary, boundary_offset, margin_from_lines, two_neuron_margin
 from .value import Margin, MarginBounds
@@ -44,6 +51,7 @@ __all__ = [
     "margin_of",
     "margin_on_line",
     "margins",
+    "margins_of",
     "max_stable_step",
     "normalised_margin",
     "normalised_margin_bound",

@@ -12,10 +12,12 @@ from latephase.core.calls import public
 from latephase.problem import Dataset, ShallowReLU, matching
 
 from .on_line import margin_on_line
+from .search.many import margins_in_plane
 from .search.nearest_zero import nearest_zero
 from .search.scene import PLANE, Scene
 from .value import Margin, MarginBounds, checked_norm
 
+_MANY = 4  # networks from which on it takes less time to look at all at once
 EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
 
 
@@ -48,6 +50,14 @@ def robustness_margin(net: ShallowReLU, data: Dataset, norm: object = 2) -> Marg
     -----
     Rigour: exact. A `Margin` is that of these doubles to about 1e-12 relative: what float64 leaves
     in doubt is decided in integers. Source: docs/theory.md, "The system".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> margin = lp.robustness_margin(net, data)
+    >>> print(f"{margin:.6f}", margin.rigour.name)
+    0.909091 exact
     """
     net, data = matching(net, data)
     return margin_of(*net.summed, data.inputs, data.labels, norm, net.negative_slope)
@@ -81,6 +91,34 @@ def margin_of(
         lower, upper = nearest_zero(scene, least_distance(x, y, p) / 2, exact=exact)
     exact = exact or lower >= upper * (1 - 1e-12)
     return Margin(upper, p) if exact else MarginBounds(lower, upper, p)
+
+
+def margins_of(
+    weights: Floats,
+    biases: Floats,
+    output_weights: Floats,
+    inputs: Floats,
+    labels: ArrayLike,
+    negative_slope: float = 0.0,
+) -> Floats:
+    """Robustness margins (S,) in the 2-norm of networks with weights (S, m, d), biases (S, m) and
+    output weights (m,) or (S, m), of one or two features: `margin_of` each, and those that need no
+    closer look in the plane all at once."""
+    outer, y = np.broadcast_to(output_weights, biases.shape), np.asarray(labels, float)
+    if inputs.shape[1] == 1:
+        return np.asarray(
+            margin_on_line(weights, biases, output_weights, inputs, y, negative_slope)
+        )
+    found, certain = np.full(len(weights), np.nan), np.zeros(len(weights), bool)
+    if inputs.shape[1] == PLANE and len(weights) >= _MANY:
+        parts = weights, biases, outer, inputs, y
+        with np.errstate(all="ignore"):  # what leaves float64 is in doubt
+            optimum = least_distance(inputs, y) / 2
+            found, certain = margins_in_plane(*parts, optimum, negative_slope)
+    for s in np.flatnonzero(~certain):
+        parts = weights[s], biases[s], outer[s], inputs, y
+        found[s] = float(margin_of(*parts, 2, negative_slope))
+    return found
 
 
 def _enlarged(w: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -54,6 +54,13 @@ def sharpness(
     In weights and biases, and in output weights where these are trained.  On a kink that of the
     inactive side, as relu'(0) = 0.
     Rigour: exact up to rounding.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> round(lp.sharpness(net, data), 6)
+    1.097623
     """
     network, data = matching(network, data)
     kind, outer = losses.named(loss), network.output_weights
@@ -86,6 +93,13 @@ def max_stable_step(network: ShallowReLU, data: Dataset, loss: str = "exponentia
     -----
     A longer step of gradient descent raises the loss along the steepest direction.
     Rigour: exact up to rounding.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> round(lp.max_stable_step(net, data), 6)
+    1.822119
     """
     return float(np.exp(math.log(2) - sharpness(network, data, loss, log=True)))
 

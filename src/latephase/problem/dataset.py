@@ -33,6 +33,14 @@ class Dataset(Summarised, Pictured):
     InputError
         On NaN, infinities, empty or ragged input, shapes that do not match, labels other than -1
         and +1, a single class, equal inputs with opposite labels.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([[2.0, 0.5], [1.0, 1.5], [-2.0, 0.3]], labels=[1, 1, -1])
+    >>> data
+    <Dataset: 3 points of 2 features, 2 of label 1>
+    >>> data.n, data.d
+    (3, 2)
     """
 
     inputs: Floats
@@ -115,7 +123,9 @@ def _signs(labels: ArrayLike) -> Ints:
     """Labels as (n,) integers, both signs present."""
     values = finite_array(labels, "labels", "(n,)")
     if values.ndim != 1:
-        raise InputError("labels of shape (n,)", labels, "give one label per input")
+        raise InputError(
+            "labels of shape (n,)", labels, "give one per input: networks have one output"
+        )
     wrong = values[~np.isin(values, LABELS)]
     if wrong.size:
         raise InputError("labels -1 and +1", float(wrong[0]), "relabel the classes as -1 and +1")

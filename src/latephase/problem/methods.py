@@ -73,6 +73,13 @@ class GradientDescent(Method):
     -----
     Time counts updates done.  With a schedule it has no late phase that is known: it is stepped.
     Source: [smorodinsky2026].
+
+    Examples
+    --------
+    >>> lp.GradientDescent(0.1)
+    GradientDescent(step_size=0.1)
+    >>> lp.GradientDescent(lambda t: 0.5 / (1 + t) ** 0.5).has_late_phase
+    False
     """
 
     name: ClassVar[str] = "gd"
@@ -102,6 +109,13 @@ class GradientFlow(Method):
     -----
     Time is flow time: step n of gradient descent corresponds to step_size * n.
     Source: [smorodinsky2026]; closed form in docs/theory.md.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> lp.simulate(net, data, lp.GradientFlow()).outcome.name
+    'settled'
     """
 
     name: ClassVar[str] = "gf"

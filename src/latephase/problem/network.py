@@ -53,6 +53,14 @@ class ShallowReLU(Summarised, Pictured):
     Notes
     -----
     Arrays are float64, read-only, the exact binary doubles given.
+
+    Examples
+    --------
+    >>> net = lp.ShallowReLU(weights=[0.7, -0.4], biases=[0.1, 0.2])
+    >>> net([1.0, 0.0, -1.0]).round(6)
+    array([ 0.8, -0.1, -0.6])
+    >>> lp.ShallowReLU([[1.0, 0.5]], output_weights=[1.0], negative_slope=1)
+    <ShallowReLU: 1 neurons on 2 features, no biases, train_output=False, negative_slope=1.0>
     """
 
     weights: Floats
@@ -74,9 +82,15 @@ class ShallowReLU(Summarised, Pictured):
         negative_slope: float = 0.0,
         output_bias: float | None = None,
     ) -> None:
-        w = finite_array(weights, "weights", "(m,) or (m, d)")
+        layers = isinstance(weights, list | tuple) and {getattr(w, "ndim", 0) for w in weights} == {
+            2
+        }
+        w = np.zeros((1, 1, 1)) if layers else finite_array(weights, "weights", "(m,) or (m, d)")
         if w.ndim not in (1, 2):
-            raise InputError("weights of shape (m,) or (m, d)", weights, "give one row per neuron")
+            what = "weights of one hidden layer, of shape (m,) or (m, d)"
+            raise InputError(
+                what, weights, "give one row per neuron: deeper networks are not known"
+            )
         w = w[:, None] if w.ndim == 1 else w
         b = None if biases is None else _one_per_neuron(biases, "biases", len(w))
         if output_weights is None and len(w) != 2:
@@ -295,5 +309,6 @@ def _one_per_neuron(values: ArrayLike, name: str, neurons: int) -> Floats:
     """A vector (m,)."""
     vector = finite_array(values, name, f"({neurons},)")
     if vector.shape != (neurons,):
-        raise InputError(f"{name} of shape ({neurons},)", values, "give one per neuron")
+        more = ": networks have one output" if name == "output_weights" and vector.ndim > 1 else ""
+        raise InputError(f"{name} of shape ({neurons},)", values, f"give one per neuron{more}")
     return vector

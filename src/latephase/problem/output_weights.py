@@ -53,7 +53,10 @@ def output_weights(
     if choice is not None and not isinstance(choice, str | Initializer):
         given = finite_array(choice, "output_weights", f"({width},)")
     if given.shape != (width,):
-        raise InputError(f"output_weights of shape ({width},)", choice, "give one per neuron")
+        more = ": networks have one output" if given.ndim > 1 else ""
+        raise InputError(
+            f"output_weights of shape ({width},)", choice, f"give one per neuron{more}"
+        )
     return np.broadcast_to(given, (trials, width))
 
 

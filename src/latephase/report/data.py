@@ -15,6 +15,7 @@ import numpy as np
 
 from latephase.experiments.bench.base import Statement
 from latephase.experiments.bench.finding import Figure, Finding, Table
+from latephase.report.datasets import panel_places, tree
 from latephase.report.figures import slug
 from latephase.store.arrays import compressors
 
@@ -50,19 +51,33 @@ def _claim(claim: Statement, finding: Finding) -> dict[str, Any]:
         "numbers": numbers,
         "settings": finding.settings,
         "deviations": finding.deviations,
-        "tables": [_listed(table, "csv") for table in finding.tables],
-        "figures": [_listed(f, "zarr") | {"pdf": place(f, "pdf")} for f in finding.figures],
+        "data": store(claim),
+        "tables": [
+            {"key": table.key, "caption": table.caption, "data": place(table, "csv")}
+            for table in finding.tables
+        ],
+        "figures": [
+            {"key": f.key, "caption": f.caption, "groups": list(panel_places(f))}
+            | {"pdf": place(f, "pdf")}
+            for f in finding.figures
+        ],
     }
     return {name: jsonable(value) for name, value in record.items()}
 
 
-def _listed(item: Table | Figure, kind: str) -> dict[str, str]:
-    return {"key": item.key, "caption": item.caption, "data": place(item, kind)}
-
-
 def place(item: Table | Figure, kind: str) -> str:
-    """Where a table lies as csv, a figure as pdf, its series as zarr, in the report's folder."""
+    """Where a table lies as csv and a figure as pdf, in the report's folder."""
     return f"{FOLDERS[kind]}/{slug(item.key)}.{kind}"
+
+
+def store(claim: Statement) -> str:
+    """Where the data of a claim lies, in the report's folder."""
+    return f"{FOLDERS['zarr']}/{slug(claim.key)}.zarr"
+
+
+def runs_of(name: str) -> str:
+    """Where the runs of an initializer lie, in the report's folder."""
+    return f"{FOLDERS['zarr']}/runs/{slug(name)}.zarr"
 
 
 def jsonable(value: Any) -> Any:
@@ -96,32 +111,10 @@ def write_csv(table: Table, path: Path) -> None:
         writer.writerows([entry(value) for value in row] for row in rows)
 
 
-def write_zarr(figure: Figure, path: Path) -> None:
-    """The series of every panel as one Zarr group, readable by `xarray.open_zarr`.
-
-    Variables `panel0_series1_y`, likewise x, y2, z, with the kind, label and role of the series in
-    their attributes; the labels of the axes stand in the attributes of the group.
-    """
-    import xarray as xr
-
-    variables: dict[str, Any] = {}
-    attributes: dict[str, Any] = {"key": figure.key, "caption": figure.caption}
-    for p, panel in enumerate(figure.panels):
-        for label in ("title", "x_label", "y_label", "x_scale", "y_scale", "colour_label"):
-            attributes[f"panel{p}_{label}"] = getattr(panel, label)
-        for s, series in enumerate(panel.series):
-            facts: dict[str, Any] = {
-                fact: getattr(series, fact) for fact in ("kind", "label", "role")
-            }
-            facts |= {"categories": list(series.categories)} if series.categories else {}
-            for part in ("x", "y", "y2", "z"):
-                if (values := getattr(series, part)) is not None:
-                    name, array = f"panel{p}_series{s}_{part}", np.asarray(values)
-                    if array.dtype.kind == "U":
-                        array = array.astype(object)  # Zarr 3 has no fixed-length strings
-                    axes = [f"{name}_{axis}" for axis in range(array.ndim)]
-                    variables[name] = (axes, array, facts)
-    _write(xr.Dataset(variables, attrs=attributes), path)
+def write_claim(claim: Statement, finding: Finding, path: Path) -> None:
+    """The numbers and figures of a claim as one Zarr group, readable by `xarray.open_zarr`."""
+    for place_, dataset in tree(claim, finding).items():
+        _write(dataset, path, place_)
 
 
 def write_runs(runs: xr.Dataset, path: Path) -> None:
@@ -130,11 +123,12 @@ def write_runs(runs: xr.Dataset, path: Path) -> None:
     _write(runs.assign_coords({name: runs[name].astype(object) for name in texts}), path)
 
 
-def _write(dataset: xr.Dataset, path: Path) -> None:
+def _write(dataset: xr.Dataset, path: Path, group: str = "/") -> None:
     """A Zarr group whose chunks carry checksums."""
     encoding = {name: {"compressors": compressors()} for name in dataset.variables}
     dataset.to_zarr(
         path,
+        group=group,
         mode="w",
         zarr_format=3,
         consolidated=False,

@@ -10,7 +10,9 @@ from importlib.resources import files
 
 _ENTRY = re.compile(r"^@\w+\{(\w+),\n(.*?)^\}", re.M | re.S)
 _FIELD = re.compile(r"^\s*(\w+)\s*=\s*\{(.*)\},?\s*$", re.M)
-_ACCENTS = {r"{\'e}": "é", r"{\"u}": "ü", r"{\"o}": "ö", r"{\"a}": "ä", r"{\'a}": "á"}
+_ACCENTS = {
+    r"{\'a}": "á", r"{\`A}": "À", r"{\'e}": "é", r"{\"a}": "ä", r"{\"o}": "ö", r"{\"u}": "ü",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

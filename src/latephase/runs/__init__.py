@@ -7,6 +7,7 @@ from .predict import Prediction, predict
 from .run import Run
 from .simulate import simulate
 from .stall import Stall, stall
+from .sweep import sweep
 from .two_layer_limit import TwoLayerLimit
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "predict",
     "simulate",
     "stall",
+    "sweep",
 ]

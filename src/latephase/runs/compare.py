@@ -31,6 +31,7 @@ from .trials.settings import (
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from latephase.training import SteppedMethod
 
@@ -65,6 +66,7 @@ def compare(
     batch: int | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Train the same networks, those of `ensemble`, by each method, step by step.
 
@@ -83,6 +85,7 @@ def compare(
     {processes}
     progress : callable, optional
         Called as progress(updates done, all), over methods and batches.
+    {client}
 
     Returns
     -------
@@ -110,6 +113,14 @@ def compare(
     `ensemble`'s for gradient descent, whose late phase is followed to `until` beside; for methods
     that follow the flow on two neurons and two points it is read off the end, and of others only
     the outcome is known: docs/theory.md, "Remedies".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> methods = [lp.GradientDescent(0.1), lp.LossScaled(0.1)]
+    >>> found = lp.compare("he_normal", data, methods, trials=20, seed=0, until=100, at=[100])
+    >>> found.limit_gap.where(found.fitted).median("trial").values.ravel().round(4)
+    array([0.1268, 0.0621])
     """
     callback(progress)
     planned = Planned.of(methods)
@@ -130,8 +141,15 @@ def compare(
     count = processes_for(min(size, number), most) if one_by_one else 1
     outer: Any = output_weights if drawn_output(output_weights) else None
     comparison = Comparison(*drawn, outer, problems, planned, times, count, progress)
-    made = comparison.batches
-    whole = Plan("comparison", comparison.template, number, size, made, comparison.label)
+    whole = Plan(
+        "comparison",
+        comparison.template,
+        number,
+        size,
+        comparison.batches,
+        comparison.label,
+        shards=None if client is None else comparison.shards(client),
+    )
     return once(result(whole, out, resume, force))
 
 

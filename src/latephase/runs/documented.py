@@ -8,7 +8,7 @@ from textwrap import indent
 from typing import Any, TypeVar
 
 TIMES = """
-until, at : int, decimal string ("1e1000", "10**6") or LogTime
+until, at : int, decimal string ("1e1000", "10^1000") or LogTime
     The horizon and a list of sample times, whose order is kept.
 samples : int
     How many times of `log_times` there are without `at`: up to `until`, or to max_steps where
@@ -57,7 +57,8 @@ one by one the time from which on their last mode is followed, which may be late
 STORE = """
 out
     Path of a Zarr store, written batch by batch as `<out>.partial` and renamed once complete;
-    an earlier store of latephase's there is replaced, unless somebody has changed it.
+    an earlier store of latephase's there is replaced, unless somebody has changed it.  Or a URL
+    that fsspec knows ("s3://bucket/runs.zarr"), written in place and replaced with `force` only.
 resume
     Go on with the finished batches of an interrupted `<out>.partial`, or of a complete `out`;
     the store ends the same, byte for byte.  Batches that were damaged are run again, and a
@@ -92,7 +93,14 @@ Its attributes are settings and provenance.  With `out`, and above 2 GB (then in
 folder below TMPDIR, removed when Python exits or is killed), its values are read from the
 store when they are used.
 """
+CLIENT = """
+client
+    A distributed.Client: batches are made by the workers of its Dask cluster instead, one at a time
+    on each, and written by them where they see `out`; the result is the same to the bit.  A worker
+    that dies is replaced, one with other versions of what decides the bits is refused.
+"""
 _SHARED = {
+    "client": CLIENT,
     "networks": NETWORKS,
     "processes": PROCESSES,
     "read": READ,

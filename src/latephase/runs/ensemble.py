@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
@@ -24,16 +24,15 @@ from .trials.batches import (
     checked_processes,
     label,
     processes_for,
-    run_batch,
-    run_one_by_one,
     template,
 )
-from .trials.layered_batch import run_layered_batch
-from .trials.result import Plan, Variables, result
+from .trials.one_batch import one_batch
+from .trials.result import Made, Plan, Shards, Variables, result
 from .trials.settings import Settings, problem_of
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
 Progress = Callable[[int, int], None]
 
@@ -65,6 +64,7 @@ def ensemble(
     slide_tolerance: float | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Draw `trials` networks and train each on the same data until time `until`.
 
@@ -82,6 +82,7 @@ def ensemble(
     {processes}
     progress
         Called as progress(trials done, trials).
+    {client}
 
     Returns
     -------
@@ -103,19 +104,69 @@ def ensemble(
     the initializer draws: ``weights, biases = initializer(trials=..., seed=..., width=..., d=...)``
     has trial k in row k.  Where one of them fails, the others go on: its outcome is "failed".
     Rigour and source: as in `simulate`.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> gd = lp.GradientDescent(0.1)
+    >>> runs = lp.ensemble("he_normal", data, gd, trials=400, seed=0, at=["0", "1e1000"])
+    >>> dict(runs.sizes)
+    {'trial': 400, 'time': 2, 'neuron': 2, 'feature': 1}
+    >>> int((runs.regime == "specialised").sum())
+    104
     """
     callback(progress)
-    times = sample_times(followed_method(method), until, at, samples)
-    kind = (width, output_weights, bias, train_output, negative_slope)
+    plan = settings_of_ensemble(
+        initializer,
+        data,
+        method,
+        (width, output_weights, bias, train_output, negative_slope),
+        loss,
+        (until, at, samples),
+        batch,
+        (trials, seed, max_steps, slide_tolerance, tolerance),
+    )
+    most = checked_processes(processes)
+    made: Made = partial(_batches, plan, most, progress)
+
+    def told(finished: int) -> None:
+        if progress is not None:
+            progress(finished, plan.trials)
+
+    whole = Plan(
+        "ensemble",
+        template(plan),
+        plan.trials,
+        plan.batch,
+        made,
+        partial(label, plan),
+        shards=None if client is None else Shards(client, partial(one_batch, plan), told),
+    )
+    return result(whole, out, resume, force)
+
+
+def settings_of_ensemble(
+    initializer: Initializer | str,
+    data: Dataset,
+    method: Method,
+    kind: tuple[Any, ...],
+    loss: str,
+    moments: tuple[Any, ...],
+    batch: int | None,
+    numbers: tuple[Any, ...],
+) -> Settings:
+    """The settings of an ensemble, checked.  Raises InputError.
+
+    kind: width, output_weights, bias, train_output and negative_slope;  moments: until, at and
+    samples;  numbers: trials, seed, max_steps, slide_tolerance and tolerance.
+    """
+    times = sample_times(followed_method(method), *moments)
     problem = problem_of(data, method, loss, *kind)
     check_length(problem, len(times.given))
+    trials, seed, max_steps, slide_tolerance, tolerance = numbers
     slide = SLIDE_TOLERANCE if slide_tolerance is None else slide_tolerance
-    numbers = (trials, seed, max_steps, slide, tolerance, output_weights)
-    plan = Settings.of(initializer, problem, times, batch, *numbers)
-    most = checked_processes(processes)
-    made = partial(_batches, plan, most, progress)
-    whole = Plan("ensemble", template(plan), plan.trials, plan.batch, made, partial(label, plan))
-    return result(whole, out, resume, force)
+    asked = (trials, seed, max_steps, slide, tolerance, kind[1])
+    return Settings.of(initializer, problem, times, batch, *asked)
 
 
 def _batches(
@@ -139,10 +190,7 @@ def _batches(
             progress(before + done, plan.trials)
 
     with workers(count, kept) if count > 1 else nullcontext() as pool:
-        run = partial(run_one_by_one, pool)
-        if plan.all_at_once:
-            run = run_layered_batch if plan.problem.network.train_output else run_batch  # type: ignore[assignment]
         for start in starts:
-            yield start, run(plan, start, partial(tell, finished))
+            yield start, one_batch(plan, start, pool, partial(tell, finished))
             finished += min(plan.batch, plan.trials - start)
             tell(finished, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class Limit(Summarised, Pictured):
         The moves that were still to come: bounds the error of the part of the offset that is read
         off the run, once the remainder is small.
     remainder : float
-        \\|theta - network_at(t)\\| at the last sample, which falls like t^-rate; where a run
+        |theta - network_at(t)| at the last sample, which falls like t^-rate; where a run
         settled after that, at its horizon.
     rate : float
         That exponent.
@@ -67,7 +67,7 @@ class Limit(Summarised, Pictured):
     kkt_residual : float
         Up to which the KKT conditions are met.
     normalised_margin : float
-        1 / \\|network\\|.
+        1 / |network|.
     settled : bool
         Whether the run stays in its mode for ever; if not, `reason` says which neuron leaves it at
         which point, and the rest is what would be if it stayed.
@@ -86,6 +86,17 @@ class Limit(Summarised, Pictured):
     -----
     Rigour: exact in the mode; the part of the offset that is read off the run is estimated.
     Source: docs/theory.md, "Limits".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> run = lp.simulate(net, data, lp.GradientDescent(0.1))
+    >>> end = lp.limit(run)
+    >>> end.settled, end.multipliers.round(6)
+    (True, array([0.5, 0.5]))
+    >>> str(end.steps_within(0.01))
+    '1626079666'
     """
 
     network: ShallowReLU
@@ -140,14 +151,6 @@ class Limit(Summarised, Pictured):
         return self._curve.slope[1] + 16 * _ULP * self._log_last * size
 
     @cached_property
-    def constant_shares(self) -> Floats | None:
-        """What each neuron gives to law.constant, (m,), to which they add up; None without a law.
-
-        NaN where they do not add up: two points are equally near, or the nearest zero is on a kink.
-        """
-        return None if self.law is None else constant_parts(self._curve, self.law)
-
-    @cached_property
     def boundary(self) -> Floats | None:
         """Zeros of the limit network on the line, ascending (k,); None for wider inputs."""
         if self.data.d != 1:
@@ -186,7 +189,7 @@ class Limit(Summarised, Pictured):
         return found
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on \\|margin(t) - robustness_margin\\| <= eps.
+        """The time from which on |margin(t) - robustness_margin| <= eps.
 
         Parameters
         ----------
@@ -271,6 +274,17 @@ def limit(run: Run) -> Limit | TwoLayerLimit:
     -----
     Rigour: exact in the mode.  Source: [soudry2018]; docs/theory.md, "Any shallow network" and
     "Limits".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> run = lp.simulate(net, data, lp.GradientDescent(0.1))
+    >>> end = lp.limit(run)
+    >>> end.network.weights.ravel().round(6), end.network.biases.round(6)
+    (array([ 0.5, -0.5]), array([0.5, 0.5]))
+    >>> round(end.robustness_margin, 6)
+    1.0
     """
     if not isinstance(run, Run):
         raise InputError("a Run", run, "pass what lp.simulate returned")
@@ -287,6 +301,10 @@ def limit(run: Run) -> Limit | TwoLayerLimit:
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
         raise unfitted(served <= TIGHT)
     norm = length(found.direction)
+    curve = Curve(found.direction, found.offset, kind, run.data)
+    law = run.law or mode_law(found, kind, run.data, log_t)
+    if law is not None:
+        law.shared_by(partial(constant_parts, curve, law))
     return Limit(
         network=network,
         offset=rest,
@@ -300,11 +318,24 @@ def limit(run: Run) -> Limit | TwoLayerLimit:
         settled=found.settled,
         reason=found.reason,
         degenerate=found.degenerate,
-        law=run.law or mode_law(found, kind, run.data, log_t),
+        law=law,
         distance=length(theta / length(theta) - found.direction / norm),
         data=run.data,
         flow=not run.method.discrete,
-        _curve=Curve(found.direction, found.offset, kind, run.data),
+        _curve=curve,
         _run=run,
         _log_last=log_t,
     )
+
+
+def constant_shares(run: Run) -> Floats:
+    """What each neuron gives to run.law.constant, (m,): see `Law`; NaN where the run has no limit
+    that can be told again from its last sample."""
+    try:
+        law = limit(run).law
+    except InputError:
+        return np.full(run.network.m, np.nan)
+    assert law is not None  # that of the run
+    shares = law.constant_shares
+    assert shares is not None
+    return shares

@@ -8,7 +8,7 @@ import numpy as np
 
 from latephase.core.arrays import Floats
 from latephase.late.engine import Record
-from latephase.margin import boundary, margin_of, margin_on_line, zeros_on_line
+from latephase.margin import boundary, margins_of, zeros_on_line
 from latephase.problem import Problem
 from latephase.problem.activation import activated, with_constant
 
@@ -74,12 +74,9 @@ def _margins(problem: Problem, w: Floats, b: Floats, v: Floats) -> Floats:
     features, as they take their time."""
     data = problem.data
     points, slope = (data.inputs, data.labels), problem.network.negative_slope
-    if data.d == 1:
-        return margin_on_line(w, b, v, *points, slope)
     if data.d > 2:  # those of one and two are measured in milliseconds
         return np.full(len(w), np.nan)
-    each = zip(w, b, np.broadcast_to(v, b.shape), strict=True)
-    return np.array([float(margin_of(*parts, *points, 2, slope)) for parts in each])
+    return margins_of(w, b, v, *points, slope)
 
 
 def _crossings(problem: Problem, w: Floats, b: Floats, v: Floats) -> Floats:

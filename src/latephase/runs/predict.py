@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from latephase.core import Law, LogTime, Outcome, Regime
+from latephase.core.arrays import Floats
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured
 from latephase.core.records import Summarised, distance
@@ -15,7 +16,7 @@ from latephase.problem import Dataset, Method, Problem, ShallowReLU
 from latephase.problem.methods import followed_method
 
 from .documented import documented
-from .limit import limit
+from .limit import constant_shares, limit
 from .passage.pair_deviation import PairDeviation
 from .run import Run
 from .simulate import run_of, warn_of_a_long_step
@@ -43,6 +44,16 @@ class Prediction(Summarised, Pictured):
     entry : LogTime or None
         The time at which the run enters its regime, or from which on its last mode is followed;
         None if it does not settle.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> found = lp.predict(net, data, lp.GradientDescent(0.1))
+    >>> print(found.law)
+    x* ~ 0 + 0.2 / (ln t - 1.20944)
+    >>> str(found.steps_within(0.1)), str(found.steps_within(0.001))
+    ('0', '2.42185753445115e87')
     """
 
     network: ShallowReLU
@@ -64,7 +75,7 @@ class Prediction(Summarised, Pictured):
         return [head, self.outcome.value if self.law is None else str(self.law)]
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on \\|margin - limit_margin\\| <= eps.
+        """The time from which on |margin - limit_margin| <= eps.
 
         Parameters
         ----------
@@ -85,7 +96,7 @@ class Prediction(Summarised, Pictured):
 
         Notes
         -----
-        Rigour: estimated.  Late ones are the law's, ln t = \\|constant\\| / eps - offset; where the
+        Rigour: estimated.  Late ones are the law's, ln t = |constant| / eps - offset; where the
         law still leaves out more than rounding, or its constant is 0, the run itself is followed
         (to 1e-8 of ln t, or one step; where it slides, step by step for some 10^5 steps, and beyond
         that up to the chatter).
@@ -93,7 +104,7 @@ class Prediction(Summarised, Pictured):
         return self._within(distance(eps), boundary=False)
 
     def boundary_steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on \\|x* - limit_boundary\\| <= eps; all else as in `steps_within`.
+        """The time from which on |x* - limit_boundary| <= eps; all else as in `steps_within`.
 
         Where the limit is the midpoint and x* is defined, it is the same time.  None too where the
         limit is no point of the line.
@@ -171,6 +182,14 @@ def predict(
     too, are followed until their mode lasts for ever: their law is that of `simulate` to 10^1000.
     Rigour: as in `simulate`; the law is exact where a regime was entered by exact pieces.  Source:
     docs/theory.md.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> found = lp.predict(net, data, lp.GradientDescent(0.1))
+    >>> found.regime.name, str(found.steps_within(0.01))
+    ('specialised', '1626079666')
     """
     problem = Problem.of(network, data, followed_method(method), loss)
     warn_of_a_long_step(problem)
@@ -179,9 +198,16 @@ def predict(
     asked = (problem.loss.name, goal.max_steps)
     if problem.has_closed_form:
         found = engine_for(problem, goal).run(problem, [], goal)
+        if found.law is not None:
+            found.law.shared_by(partial(_shares_of_the_run, problem, replace(goal, progress=None)))
         return Prediction(*what, found.regime, found.law, found.outcome, found.entry, *asked)
     run, entry = _settled(problem, goal)
     return Prediction(*what, run.regime, run.law, run.outcome, entry, *asked, run)
+
+
+def _shares_of_the_run(problem: Problem, goal: Goal) -> Floats:
+    """`Law.constant_shares` of a run of which only the law was found."""
+    return constant_shares(_followed(problem, goal, _HORIZONS[0])[0])
 
 
 def _settled(problem: Problem, goal: Goal) -> tuple[Run, LogTime | None]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latephase.core import InputError, Law, LogTime, Outcome, Regime, Rigour, Words
-from latephase.core.arrays import Ints
+from latephase.core.arrays import Floats, Ints
 from latephase.core.calls import public
 from latephase.core.pictures import Pictured, drawing
-from latephase.core.records import Summarised
+from latephase.core.records import Lawful, Summarised
 from latephase.margin import log_sharpness
 from latephase.problem import Dataset, Method, Problem, ShallowReLU
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @public
 @dataclass(frozen=True, repr=False)
-class Run(Summarised, Pictured):
+class Run(Summarised, Pictured, Lawful):
     """What `simulate` found.
 
     Attributes
@@ -55,6 +55,20 @@ class Run(Summarised, Pictured):
     entry : LogTime or None
         From when on it is in its regime, or in its last mode; None while unsettled, and where
         single steps were made.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> run = lp.simulate(net, data, lp.GradientDescent(0.1))
+    >>> run.regime.name, run.rigour.name
+    ('specialised', 'exact')
+    >>> print(run.law)
+    x* ~ 0 + 0.2 / (ln t - 1.20944)
+    >>> str(run.when(deficit=0.01))
+    '1626079666'
+    >>> run.network_at("1e6").weights.ravel().round(4)
+    array([ 6.403, -6.203])
     """
 
     network: ShallowReLU
@@ -70,7 +84,25 @@ class Run(Summarised, Pictured):
     options: Mapping[str, Any] = field(default_factory=dict)
     until: LogTime | None = None
     entry: LogTime | None = None
+    _limit: Any = field(default=None, repr=False, compare=False)
     _card = "cards.run"
+
+    def __post_init__(self) -> None:
+        law = vars(self)["law"]
+        if law is not None:
+            law.shared_by(self._constant_shares)
+
+    def law_from(self, find: Callable[[], Law | None]) -> Law | None:
+        """What `find` gives, with shares of its constant that are found when asked for."""
+        law = find()
+        if law is not None:
+            law.shared_by(self._constant_shares)
+        return law
+
+    def _constant_shares(self) -> Floats:
+        from .limit import constant_shares
+
+        return constant_shares(self)
 
     def lines(self) -> list[str]:
         """How it ended, its law, and the last sample."""
@@ -169,7 +201,7 @@ class Run(Summarised, Pictured):
         deficit : float
             Bound of the margin deficit, in units of the inputs.
         boundary : float
-            Bound of \\|x* - law.limit_boundary\\|, in units of the inputs.
+            Bound of |x* - law.limit_boundary|, in units of the inputs.
         log_loss : float
             Bound of the natural logarithm of the loss.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from latephase.core import InputError, LogTime, Words
@@ -88,6 +89,16 @@ def simulate(
     are carried by exact pieces (exact or estimated); any other network, and the logistic loss, by
     steps and modes, twice (estimated or measured); other methods and arithmetics step by step
     (measured).  Source: [smorodinsky2026]; docs/theory.md, "Any shallow network".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> run = lp.simulate(net, data, lp.GradientDescent(0.1), until="1e1000", at=["0", "1e1000"])
+    >>> run.trajectory.robustness_margin.values.round(6)
+    array([0.909091, 0.999913])
+    >>> print(run.law)
+    x* ~ 0 + 0.2 / (ln t - 1.20944)
     """
     problem = Problem.of(network, data, _ours(method), loss)
     budget = whole_number(max_steps, "max_steps", 1, MOST)
@@ -135,21 +146,26 @@ def run_of(problem: Problem, times: Times, goal: Goal, record: Record) -> Run:
     budget = {} if goal.max_steps == MAX_STEPS else {"max_steps": goal.max_steps}
     asked = {"method": repr(problem.method), "max_steps": goal.max_steps, **goal.asked}
     settings = settings_of(problem.data, problem.loss.name, times.until, **asked)
-    return Run(
+    find = record.finds_law
+    run = Run(
         problem.network,
         problem.data,
         problem.method,
         dataset(picked, times.given, attributes=settings),
         record.outcome,
         record.regime,
-        record.law,
+        None if find else record.law,
         record.weakest,
         problem.loss.name,
         record.pattern,
         goal.asked | budget,
         times.until,
         record.entry,
+        record.limit,
     )
+    if find:
+        run.find_law_by(partial(run.law_from, find))
+    return run
 
 
 def _ours(method: Any) -> Any:

@@ -17,7 +17,7 @@ from latephase.problem.activation import activated
 
 from .run import Run
 from .simulate import simulate
-from .trajectory import parameters_of
+from .trajectory import output_weights_of, parameters_of
 
 _SAMPLES = 200
 _LONGEST = 1e6  # ln of the latest time at which a stall is looked for
@@ -48,10 +48,18 @@ class Stall(Summarised):
     earliest, latest : LogTime or None
         Lambert-W bounds of the time at which exact updates become that small, for parameters at the
         lower and the upper end of a power of two; `step` is WHOLE_UNITS of it.  None beyond two
-        neurons on two points, and where training stops at less than half of the earliest, before
-        the late phase.
+        neurons of fixed output weights on two points (where these are trained, parameters grow
+        like sqrt(ln t), and null parts set their leading digits, too), and where training stops at
+        less than half of the earliest, before the late phase.
     run : Run
         The exact run it was read off.
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> lp.stall(net, data, lp.GradientDescent(1.0), "bfloat16").step
+    LogTime.parse('53')
     """
 
     dtype: str
@@ -107,12 +115,19 @@ def stall(
     parameter; both sides are read off the exact run.  Rounded to whole units, updates get there
     sooner, by the factor WHOLE_UNITS.  Rigour: estimated: where parameters do not stop at once, the
     last ones go on alone for a while.  Source: docs/theory.md, "Real arithmetic".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> net = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2])
+    >>> end = lp.stall(net, data, lp.GradientDescent(1.0), "float32")
+    >>> print(end.step, f"{end.deficit:.4f}")
+    1836154 0.0128
     """
     from latephase.training.arithmetic.formats import format_of
 
     form = format_of(dtype)
     problem = Problem.of(network, data, method, more.pop("loss", "exponential"))
-    problem.refuse_trained_output("a stall that is predicted")
     if not (problem.method.has_late_phase and problem.method.discrete):
         raise InputError("GradientDescent(step_size)", method, "only its stall is predicted")
     own = {"until", "at", "samples"} & set(more)
@@ -187,22 +202,28 @@ def _shorter(time: LogTime) -> LogTime:
 
 def _still(problem: Problem, run: Run, form: Any) -> Bools:
     """Whether no parameter would change, (S,)."""
-    network, data, outer = problem.network, problem.data, problem.network.output_weights
+    network, data = problem.network, problem.data
     theta, slope = parameters_of(run.trajectory), network.negative_slope
+    outer = np.broadcast_to(output_weights_of(run.trajectory, network), theta.shape[:2])
     w, b = network.parted(theta)
     with np.errstate(all="ignore"):
         a = np.einsum("sjk,ik->sji", w, data.inputs)
         a = a if b is None else a + b[..., None]
-        q = data.labels * np.einsum("j,sji->si", outer, activated(a, slope))
+        felt = activated(a, slope)
+        q = data.labels * np.einsum("sj,sji->si", outer, felt)
         weights = np.exp(problem.method.log_step + problem.loss.log_weights(q))
         near = np.abs(a) <= _NEAR * np.abs(a).max(axis=2, keepdims=True)
         points = network.points(data.inputs)
-        pull = np.outer(outer, data.labels) * weights[:, None]  # (S, m, n)
+        signed = (data.labels * weights)[:, None]  # (S, 1, n)
+        pull = outer[..., None] * signed  # (S, m, n)
         # On a kink a point pulls now and then: all of it counts. Elsewhere pulls may cancel.
         steady = np.where(near, 0.0, np.where(a > 0, pull, slope * pull)) @ points
         update = np.abs(steady) + np.where(near, np.abs(pull), 0.0) @ np.abs(points)
         fixed: Bools = (update <= form.spacing(theta) / 2).all(axis=(1, 2))
-    return fixed & np.isfinite(theta).all(axis=(1, 2))
+        if network.train_output:
+            outward = np.abs((signed * felt).sum(axis=2))
+            fixed &= (outward <= form.spacing(outer) / 2).all(axis=1)
+    return fixed & np.isfinite(theta).all(axis=(1, 2)) & np.isfinite(outer).all(axis=1)
 
 
 def _bounds(problem: Problem, bits: int) -> tuple[LogTime | None, LogTime | None]:

@@ -45,6 +45,9 @@ ABOUT = {
 """Long name, which fits an axis, and units of every variable but `OF_TRIAL`, whichever entrance it
 comes from."""
 
+RIGOURS = np.array(["", Rigour.estimated.name, Rigour.exact.name])
+"""Of a sample that was not reached, and of one that was, by whether it is exact."""
+
 OF_TRIAL = {
     "regime": ("regime at the end", ""),
     "outcome": ("outcome of the run", ""),
@@ -160,10 +163,10 @@ def variables(record: PairSamples, neurons: tuple[int, int]) -> dict[str, NDArra
 
     neurons: which canonical neuron each of the user's is.
     """
-    order = list(neurons)
-    moved = np.moveaxis(record.parameters[order], (0, 1), (2, 3))  # (T, S, neuron, [w, b])
-    rigour = np.where(record.exact, Rigour.exact.name, Rigour.estimated.name)
-    rigour = np.where(np.isfinite(moved).all(axis=(2, 3)), rigour, "")
+    ordered = record.parameters if neurons == (0, 1) else record.parameters[::-1]
+    moved = np.moveaxis(ordered, (0, 1), (2, 3))  # (T, S, neuron, [w, b])
+    reached = np.isfinite(moved).all(axis=(2, 3))
+    rigour = RIGOURS[reached * (1 + record.exact)]
     return {
         "weights": moved[..., :1],
         "biases": moved[..., 1],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from latephase.core.calls import public
 from latephase.core.pictures import Pictured, drawing
 from latephase.core.records import Summarised, distance
 from latephase.late.layered.dynamics import LayeredDynamics
-from latephase.late.layered.ends.ending import Ending, ending_of
+from latephase.late.layered.ends.ending import ending_of
 from latephase.late.layered.ends.kkt import KKTPoint
 from latephase.late.layered.ends.law import layered_law
 from latephase.late.layered.ends.limit import LayeredLimit
+from latephase.late.layered.ends.parts import layered_parts
 from latephase.late.layered.mode import LayeredMode
 from latephase.problem import Dataset, ShallowReLU
 
@@ -48,12 +50,12 @@ class TwoLayerLimit(Summarised, Pictured):
     kkt_residual : float
         Up to which the KKT conditions are met.
     normalised_margin : float
-        1 / \\|network\\|^2, all parameters counted: the network is homogeneous of degree 2.
+        1 / |network|^2, all parameters counted: the network is homogeneous of degree 2.
     exponents : array (e,)
         Powers of 1 / ln t by which deviations from the direction decay, ascending: 1/2 of null
         parts, less where several neurons serve the same points; 0 where they stay.
     imbalance : array (m,)
-        \\|(w_j, b_j)\\|^2 - v_j^2 at the last sample; gradient flow keeps it.
+        |(w_j, b_j)|^2 - v_j^2 at the last sample; gradient flow keeps it.
     imbalance_drift : float
         The largest change of that since the start, relative to the squared length of its neuron.
     law : Law or None
@@ -67,6 +69,16 @@ class TwoLayerLimit(Summarised, Pictured):
     -----
     Rigour: estimated: the limit is that of the mode at the last sample, which is followed on to
     ln t = 10^6.  Source: [lyuli2020]; docs/theory.md, "Every layer trained".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> both = lp.ShallowReLU([0.7, -0.4], [0.1, 0.2], [0.5, -1.5], train_output=True)
+    >>> end = lp.limit(lp.simulate(both, data, lp.GradientDescent(0.1)))
+    >>> end.exponents.round(4)
+    array([0.5, 1. ])
+    >>> round(end.robustness_margin, 6)
+    1.0
     """
 
     network: ShallowReLU
@@ -131,7 +143,7 @@ class TwoLayerLimit(Summarised, Pictured):
         return found
 
     def steps_within(self, eps: float) -> LogTime | None:
-        """The time from which on \\|margin(t) - robustness_margin\\| <= eps.
+        """The time from which on |margin(t) - robustness_margin| <= eps.
 
         Parameters
         ----------
@@ -192,20 +204,25 @@ def two_layer_limit(run: Run) -> TwoLayerLimit:
     """What a run that trains both layers converges to.  Raises InputError."""
     pattern = pattern_of(run)
     state, log_t = last_state(run)
-    dynamics = LayeredDynamics.of(run.problem)
-    coordinates, _ = dynamics.frame.coordinates(state[:, :-1])
-    end = np.concatenate([coordinates, state[:, -1:]], axis=1)
-    found: Ending = ending_of(LayeredMode.of(dynamics, end, pattern).on_kinks, log_t)
-    limit = LayeredLimit.of(dynamics, run.network, found)
-    if limit is None or found.point is None:
-        fits = found.outcome is not Outcome.unfitted
+    limit: LayeredLimit | None = run._limit  # what the law is read off, where there is one
+    outcome = run.outcome
+    if limit is None and run.problem.has_layered_form:  # exact pieces need none for their law
+        dynamics = LayeredDynamics.of(run.problem)
+        coordinates, _ = dynamics.frame.coordinates(state[:, :-1])
+        end = np.concatenate([coordinates, state[:, -1:]], axis=1)
+        found = ending_of(LayeredMode.of(dynamics, end, pattern).on_kinks, log_t)
+        limit, outcome = LayeredLimit.of(dynamics, run.network, found), found.outcome
+    if limit is None:
+        fits = outcome is not Outcome.unfitted
         got = Words("one that does not settle in its pattern" if fits else "one that does not")
         raise InputError("a run whose loss tends to 0", got, "raise until, or take another start")
     direction, start = limit.direction, run.network
     network = start.with_parameters(direction[:, :-1], direction[:, -1])
     sizes, imbalance = (state**2).sum(axis=1), (state[:, :-1] ** 2).sum(axis=1) - state[:, -1] ** 2
     first = (start.parameters**2).sum(axis=1) - start.output_weights**2
-    point: KKTPoint = found.point
+    point: KKTPoint = limit.point
+    law = run.law or layered_law(limit, run.network, run.data)
+    law.shared_by(partial(layered_parts, limit, run.network, run.data, law))
     return TwoLayerLimit(
         network=network,
         multipliers=point.multipliers,
@@ -214,7 +231,7 @@ def two_layer_limit(run: Run) -> TwoLayerLimit:
         exponents=np.sort(np.unique(np.round(point.exponents, 12) + 0.0)),
         imbalance=imbalance,
         imbalance_drift=float((np.abs(imbalance - first) / sizes).max()),
-        law=run.law or layered_law(limit, run.network, run.data),
+        law=law,
         distance=length(state / length(state) - direction / length(direction)),
         data=run.data,
         flow=run.flow,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import disk
 from .marker import MARKER, numbers
-from .work import Settings
+from .work import Form, Settings
 
 _SETTINGS = "settings.json"
 
 
-class Lines:
+class Lines(Form):
     """A `Form` of work: `<kind>-00000.jsonl` and so on hold `batch` trials each, one a line."""
 
     place = MARKER
@@ -26,16 +25,19 @@ class Lines:
             *(f"{part}.jsonl" for part in numbers(trials, batch, f"{kind}-", 5)),
         )
 
-    def create(self, folder: Path, settings: Settings) -> None:
+    def created(self, settings: Settings) -> dict[str, bytes]:
         """The file of settings."""
-        disk.write_new(folder / _SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
+        return {_SETTINGS: (json.dumps(settings, indent=1) + "\n").encode()}
 
     def files(self, start: int) -> list[str]:
         """The file of the part that begins with trial `start`."""
         return [f"{self.kind}-{start // self.batch:05d}.jsonl"]
 
-    def made(self, folder: Path, start: int, part: bytes) -> dict[str, bytes]:
-        """The file of a part, from its lines."""
+    def encoder(self, created: Mapping[str, bytes]) -> Callable[[int, bytes], dict[str, bytes]]:
+        """What makes the file of a part, from its lines."""
+        return self._made
+
+    def _made(self, start: int, part: bytes) -> dict[str, bytes]:
         return {self.files(start)[0]: part}
 
     def read(self, folder: Path, start: int) -> list[dict[str, Any]]:

@@ -49,10 +49,7 @@ class Lock:
                 taken = _flocked(self._fd)
                 self.stale = self._read()
                 if not taken:
-                    who = _holder(self.stale)
-                    do = "wait until it ends, or choose another output"
-                    got = Words(f"{target}, which {who} is writing")
-                    raise InputError("an output that nobody else is writing", got, do)
+                    raise taken_by(self.stale, target)
             except BaseException:
                 os.close(self._fd)
                 raise
@@ -63,11 +60,8 @@ class Lock:
 
     def sign(self) -> None:
         """Say in the file who holds it; what a dead holder noted is forgotten.  Raises OSError."""
-        who = {"written_by": _AUTHOR, "pid": os.getpid(), "host": socket.gethostname()}
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        command = shlex.join(sys.argv)[:_LONGEST]
         os.ftruncate(self._fd, 0)
-        self.note(**who, since=since, command=command, token=self.token)
+        self.note(**signature(), token=self.token)
         disk.sync_folders([self.path.parent])
 
     def note(self, **facts: Any) -> None:
@@ -142,6 +136,24 @@ def _flocked(fd: int) -> bool:
         except OSError as error:
             return error.errno not in _TAKEN
     return True
+
+
+def signature() -> dict[str, Any]:
+    """Who this process is, for those who find its lock."""
+    return {
+        "written_by": _AUTHOR,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "command": shlex.join(sys.argv)[:_LONGEST],
+    }
+
+
+def taken_by(facts: dict[str, Any], target: object) -> InputError:
+    """What is raised where another holds the lock."""
+    got = Words(f"{target}, which {_holder(facts)} is writing")
+    do = "wait until it ends, or choose another output"
+    return InputError("an output that nobody else is writing", got, do)
 
 
 def _holder(facts: dict[str, Any]) -> str:

@@ -48,13 +48,13 @@ def read_marker(folder: Path) -> Marker | None:
     under_way = disk.object_in(disk.content_of(folder / MARKER))
     in_store = disk.object_in(disk.content_of(folder / GROUP)).get("attributes")
     for place, record in ((MARKER, under_way), (GROUP, in_store)):
-        marker = _marker(record)
+        marker = marker_in(record)
         if marker is not None and place == (marker.place if marker.complete else MARKER):
             return marker
     return None
 
 
-def _marker(record: Any) -> Marker | None:
+def marker_in(record: Any) -> Marker | None:
     """What a record says, if it is one of ours, whole and of the right types."""
     if not isinstance(record, dict) or record.pop("digest", None) != _digest(record):
         return None
@@ -73,18 +73,23 @@ def write_marker(folder: Path, marker: Marker, draft: Path) -> None:
 
     draft: a name that is free, on the same file system.
     """
-    record = json.loads(json.dumps({"written_by": _AUTHOR, **asdict(marker)}))
-    record["digest"] = _digest(record)
     place = folder / (marker.place if marker.complete else MARKER)
-    if place == folder / GROUP:
-        place.parent.mkdir(exist_ok=True)
-        record = {"attributes": record, "zarr_format": 3, "node_type": "group"}
-    disk.write_new(draft, json.dumps(record).encode())
+    place.parent.mkdir(exist_ok=True)
+    disk.write_new(draft, content_of(marker))
     draft.replace(place)
     disk.sync_folders([place.parent, folder])
     if place != folder / MARKER:
         (folder / MARKER).unlink(missing_ok=True)
         disk.sync_folders([folder])
+
+
+def content_of(marker: Marker) -> bytes:
+    """The content of a marker's file."""
+    record = json.loads(json.dumps({"written_by": _AUTHOR, **asdict(marker)}))
+    record["digest"] = _digest(record)
+    if marker.complete and marker.place == GROUP:
+        record = {"attributes": record, "zarr_format": 3, "node_type": "group"}
+    return json.dumps(record).encode()
 
 
 def sealed(marker: Marker, files: dict[str, Sum]) -> Marker:
@@ -120,11 +125,8 @@ def strangers(folder: Path, marker: Marker) -> set[str]:
 def damaged(folder: Path, marker: Marker) -> list[str]:
     """The listed files of a folder that are not as they were written."""
     present = disk.names(folder)  # not behind a link that has taken the place of a folder
-    return [
-        name
-        for name, known in marker.files.items()
-        if name not in present or disk.sum_of(folder / name) != known
-    ]
+    there = disk.sums_of(folder, present & marker.files.keys())
+    return [name for name, known in marker.files.items() if there.get(name) != known]
 
 
 def _well_typed(marker: Marker) -> bool:

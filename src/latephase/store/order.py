@@ -44,6 +44,6 @@ def put_in_order(target: Path, stale: dict[str, Any]) -> None:
     replaced = stale.get("replaces")
     if replaced is not None and list(disk.identity(partial) or ()) == replaced:
         disk.remove(partial)  # the new one is in its place, and this is the old one
-    disk.remove(temporary_of(target, token))
-    disk.remove(temporary_of(target, token, "draft"))
+    for ending in ("", "draft", "drafts"):
+        disk.remove(temporary_of(target, token, ending))
     disk.sync_folders([target.parent])

@@ -7,11 +7,10 @@ not at all, one writer at a time, and nobody else's files are touched.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from . import disk
 from .lock import Lock
 from .marker import MARKER, Marker, damaged, is_ours, sealed, strangers, write_marker
 from .order import put_in_order
+from .pen import Drafts, Files, Written
 from .places import claiming, output_path, partial_of, refuse_inside, temporary_of, writing
 
 _DO = "choose another output, or replace it with force"
@@ -102,19 +102,27 @@ class Output:
             self._unsettled = False
         return self.partial
 
-    def put_in(self, files: Mapping[str, bytes]) -> dict[str, disk.Sum]:
+    def drafts(self) -> Drafts:
+        """A folder for drafts, of other processes too, which is gone when the lock is."""
+        with claiming(self.target):
+            return self._drafts()
+
+    def put_in(self, files: Files) -> dict[str, disk.Sum]:
         """Put files into the work folder, whole and synced; their sums.
 
         Into the one that was begun: whoever has taken its place meanwhile never gets a file of it.
         Raises OSError, and what `check` raises.
         """
-        draft = self._named("draft")
-        for name, made in files.items():
-            disk.write_new(draft, made)
+        made = {name: one for name, one in files.items() if isinstance(one, bytes)}
+        written = {name: one for name, one in files.items() if isinstance(one, Written)}
+        if made:
+            written |= self._drafts().write(made)
+        for name, one in written.items():
+            assert one.draft is not None
             self.check()
-            disk.move_into(self._opened, self.partial, draft, name)
+            disk.move_into(self._opened, self.partial, one.draft, name)
         disk.sync_folders((self.partial / name).parent for name in files)
-        return {n: (len(made), hashlib.sha256(made).hexdigest()) for n, made in files.items()}
+        return {name: one.sum for name, one in written.items()}
 
     def mark(self, marker: Marker) -> None:
         """Write the marker of the work folder.  Raises OSError, and what `check` raises."""
@@ -166,7 +174,8 @@ class Output:
 
         The lock's file stays too, for the next run to go by, where something cannot be removed.
         """
-        left = [self._named(), self._named("draft")] if self._lock.mine else []
+        endings = ("", "draft", "drafts") if self._lock.mine else ()
+        left = [self._named(ending) for ending in endings]
         with suppress(OSError):
             for place in left:
                 disk.remove(place)
@@ -185,6 +194,11 @@ class Output:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _drafts(self) -> Drafts:
+        place = self._named("drafts")
+        place.mkdir(exist_ok=True)
+        return Drafts(place)
 
     def _named(self, ending: str = "") -> Path:
         return temporary_of(self.target, self._lock.token, ending)

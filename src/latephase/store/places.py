@@ -24,7 +24,7 @@ def output_path(path: object) -> Path:
     """
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise InputError("the path of an output", path, 'pass for example "runs"')
-    if _URL.match(os.fsdecode(path)):  # else "s3://bucket/runs" makes a folder `s3:` here
+    if is_url(path):  # else "s3://bucket/runs" makes a folder `s3:` here
         raise InputError("an output on this machine", path, "write it here, then copy it there")
     try:
         named = Path(os.fsdecode(path)).expanduser().absolute()
@@ -37,6 +37,11 @@ def output_path(path: object) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError("the path of an output", path, f"choose another ({error})") from None
     return target
+
+
+def is_url(path: object) -> bool:
+    """Whether a path names something on another system: s3://bucket/runs."""
+    return isinstance(path, str | os.PathLike) and bool(_URL.match(os.fsdecode(path)))
 
 
 def _refuse_long(named: Path) -> None:
@@ -87,7 +92,7 @@ def temporary_of(target: Path, token: str, ending: str = "") -> Path:
 
 
 @contextmanager
-def claiming(target: Path) -> Iterator[None]:
+def claiming(target: object) -> Iterator[None]:
     """Tell that an output cannot be read or written before work begins: InputError for OSError."""
     try:
         yield
@@ -97,7 +102,7 @@ def claiming(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def writing(place: Path, kept: str) -> Iterator[None]:
+def writing(place: object, kept: str) -> Iterator[None]:
     """Tell in one line that an output cannot be written on (a full disk), and what is kept.
 
     Raises LatephaseError in place of an OSError.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zarr.storage import LocalStore
+from zarr.storage import FsspecStore, LocalStore
 
 from latephase.core.errors import LatephaseError
 
@@ -52,17 +52,12 @@ class WholeStore(LocalStore):
         return folder.st_dev, folder.st_ino, marker.st_ino, marker.st_mtime_ns
 
 
-class Kept(LocalStore):
-    """A store on disk that is only read; what is written to it is kept in `made`, by name."""
+class WholeObjects(FsspecStore):
+    """The same of a store of objects."""
 
-    def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
-        super().__init__(root, read_only=read_only)
-        self.made: dict[str, bytes] = {}
-
-    async def set(self, key: str, value: Any) -> None:
-        """Keep what would be written."""
-        self.set_sync(key, value)
-
-    def set_sync(self, key: str, value: Any) -> None:
-        """The same for callers that do not await."""
-        self.made[key] = value.to_bytes()
+    async def get(self, key: str, *options: Any, **more: Any) -> Any:
+        """What stands under a key.  Raises FileNotFoundError where a chunk does not."""
+        found = await super().get(key, *options, **more)
+        if found is None and key.rpartition("/")[2].startswith("c."):
+            raise FileNotFoundError(f"{self.path}/{key} is missing: make it again with resume")
+        return found

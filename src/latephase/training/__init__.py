@@ -6,7 +6,6 @@ method         what a method is;  user_code  how a user's own is called and chec
 schedule       the step sizes of a user's function of the step number
 methods/       one file for each family of methods
 loops/         `gradient_descent` has `advance`, for any network, with an error estimate;
-               `two_points` does the same in the pre-activations of two neurons on two points;
                `follow` steps all other methods side by side and samples them on the way;
                `blocks` is what they share: blocks of trials, each with its own number of steps
 arithmetic/    gradient descent as a machine rounds it, to its stall

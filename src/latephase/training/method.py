@@ -153,7 +153,8 @@ Method = SteppedMethod
 
 
 def described(cls: type[SteppedMethod]) -> type[SteppedMethod]:
-    """The method, its docstring followed by the parameters that its fields declare."""
+    """The method, its docstring followed by the parameters that its fields declare, and one made of
+    those that have no default."""
     lines = ["", "    Parameters", "    ----------"]
     for one in fields(cls):
         kind = f"float {one.metadata['range']}" if "range" in one.metadata else "method"
@@ -161,7 +162,11 @@ def described(cls: type[SteppedMethod]) -> type[SteppedMethod]:
         default = "" if one.default is MISSING else f", default {one.default}"
         lines.append(f"    {one.name} : {kind}{default}")
     lines += ["", "    Raises", "    ------", "    InputError"]
-    lines += ["        On a parameter outside its range.", "    "]
+    lines += ["        On a parameter outside its range."]
+    made = cls(**{one.name: 0.1 for one in fields(cls) if one.default is MISSING})
+    given = ", ".join(f"{one.name}=0.1" for one in fields(cls) if one.default is MISSING)
+    lines += ["", "    Examples", "    --------"]
+    lines += [f"    >>> lp.{cls.__name__}({given})", f"    {made!r}", "    "]
     cls.__doc__ = (cls.__doc__ or "").rstrip() + "\n" + "\n".join(lines)
     return cls
 

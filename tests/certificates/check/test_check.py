@@ -16,17 +16,20 @@ import pytest
 import latephase as lp
 from helpers import message_is_one_line
 from latephase.certificates.check import form as check_form
-from latephase.certificates.check import late as check_late
-from latephase.certificates.check import path as check_path
-from latephase.certificates.check.late import Slide
-from latephase.certificates.check.path import EXACT, FollowedPath, StatedProblem, Wrong
+from latephase.certificates.check.claims import Wrong
+from latephase.certificates.check.enclosures import EXACT
+from latephase.certificates.check.pairs import late as check_late
+from latephase.certificates.check.pairs import orbit as check_orbit
+from latephase.certificates.check.pairs.late import Slide
+from latephase.certificates.check.pairs.path import FollowedPath, StatedProblem
 from latephase.certificates.check.verify import NotACertificate, verify
 from latephase.certificates.file.numbers import rational
 from latephase.certificates.file.record import record
 from latephase.core.balls import arb, bounds, precision
 from samples.certificates import RUNS, certificate, exact, misled, number, signed
 
-CLAIMS = ("settled", "trained", "optimal_margin", "slow", "specialised", "double_slide", "one_dead")
+CLAIMS = ("settled", "trained", "optimal_margin", "slow", "specialised", "one_dead")
+CLAIMS += ("double_slide", "single_slide")
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -41,7 +44,9 @@ def test_every_kind_of_run_is_derived_again(run: str) -> None:
 
 
 @pytest.mark.parametrize("bits", [64, 192, 1024])
-@pytest.mark.parametrize("run", ["specialised", "double slide", "even slide", "metastable", "flow"])
+@pytest.mark.parametrize(
+    "run", ["specialised", "double slide", "single slide", "metastable", "flow"]
+)
 def test_at_any_precision(run: str, bits: int) -> None:
     """Ground truth: the same implementation at other precisions, orbits and levels."""
     assert verify(certificate(run, bits=bits)).faults == ()
@@ -63,6 +68,8 @@ def test_the_verdict_follows_from_the_claims(claim: str) -> None:
         "sinking": {"settled", "trained", "specialised"},
         "mirror": {"settled", "trained", "optimal_margin", "specialised"},
         "double slide": {"settled", "trained", "optimal_margin", "slow", "double_slide"},
+        "single slide": {"settled", "trained", "optimal_margin", "slow", "single_slide"},
+        "far slide": {"settled", "trained", "single_slide"},
         "one dead": {"settled", "one_dead"},
     }
     for run, proved in expected.items():
@@ -129,7 +136,7 @@ def test_a_bound_of_the_wrong_sign_is_refused() -> None:
 def test_coefficients_of_the_fatou_coordinate() -> None:
     """Ground truth: 1/6, 1/16, 19/540, 1/48, 41/4200 of docs/theory.md, section 4."""
     published = [Fraction(*x) for x in ((1, 6), (1, 16), (19, 540), (1, 48), (41, 4200))]
-    for value, found in zip(published, check_path._coefficients(256)):
+    for value, found in zip(published, check_orbit._coefficients(256)):
         lower, upper = bounds(found)
         assert lower <= value <= upper
         assert upper - lower < Fraction(2) ** -240
@@ -137,10 +144,10 @@ def test_coefficients_of_the_fatou_coordinate() -> None:
 
 def test_remainder_of_the_fatou_coordinate() -> None:
     """Ground truth: 7.8e-15 for K = 8 and S0 = 20, docs/theory.md, section 4."""
-    assert 7.7e-15 < float(check_path.remainder(8, 20)) < 7.85e-15
+    assert 7.7e-15 < float(check_orbit.remainder(8, 20)) < 7.85e-15
     for terms, level in ((8, 1), (64, 2), (0, 0)):
-        with pytest.raises(check_path.Wrong):
-            check_path.remainder(terms, level)
+        with pytest.raises(Wrong):
+            check_orbit.remainder(terms, level)
 
 
 @pytest.mark.parametrize("u", [-4.0, 0.0, 3.0, 9.0])
@@ -150,7 +157,7 @@ def test_orbit_is_so_many_steps(u: float) -> None:
         c, stepped = arb(0.25), arb(u)
         for _ in range(2000):
             stepped += c * (-stepped).exp()
-        at_once = check_path._later(arb(u), c, 2000)
+        at_once = check_orbit.later(arb(u), c, 2000)
         assert at_once.overlaps(stepped)
         assert (at_once - stepped).abs_upper() < 1e-60
 
@@ -169,10 +176,10 @@ def test_an_orbit_ends_where_a_sign_changes(steps: int, why: str) -> None:
 def test_sandwich_holds_the_run() -> None:
     """Ground truth: 3000 further steps of the same run, one by one, in balls."""
     body = certificate("double slide")
-    with precision(check_path.EXACT):
-        problem = check_path.StatedProblem(body["problem"])
+    with precision(EXACT):
+        problem = StatedProblem(body["problem"])
     with precision(128):
-        walk = check_path.FollowedPath(problem, body["path"])
+        walk = FollowedPath(problem, body["path"])
         slide = check_late.Slide(walk, body["claims"][2])
         n, before = slide.sigma, slide.s
         for _ in range(3000):
@@ -181,7 +188,7 @@ def test_sandwich_holds_the_run() -> None:
             for old, new, down, extra in zip(before, after, slide.down, slide.extra):
                 assert 1 - down / n <= new - old <= 1 + extra / n
             n, before = n + 1, after
-            assert all(slide.theta * n <= x <= slide.top * n for x in after)
+            assert all(slide.theta * n <= x <= top * n for x, top in zip(after, slide.tops))
             assert -slide.low_p <= n * walk.a[1] <= slide.up_p
             assert -slide.low_r <= n * walk.a[2] <= slide.up_r
             assert -slide.down[0] <= n * drift(walk, slide)[0] <= slide.up[0]
@@ -255,7 +262,7 @@ def test_a_wrong_side_is_kept(low: float, here: float, up: float, why: str | Non
     if why is None:
         slide._kink(*numbers)
     else:
-        with pytest.raises(check_path.Wrong, match=why):
+        with pytest.raises(Wrong, match=why):
             slide._kink(*numbers)
 
 
@@ -293,6 +300,7 @@ def test_claims_rest_on_earlier_ones() -> None:
 
 def test_words_say_no_more_than_numbers() -> None:
     """Ground truth: docs/certificates.md: statements are fixed, and the reason is the argument."""
+    schema = json.loads(files("latephase.certificates").joinpath("schema.json").read_text())
     honest = certificate("sinking", claim="optimal_margin")
     assert (honest["verdict"], verify(honest).faults) == ("REFUTED", ())
     for i, claim in enumerate(honest["claims"]):
@@ -303,6 +311,14 @@ def test_words_say_no_more_than_numbers() -> None:
         body = copy.deepcopy(honest)
         body["claims"][i]["rests_on"] = [*claim["rests_on"], "entry"][1:]
         assert body["claims"][i]["rests_on"] == claim["rests_on"] or not accepted(signed(body))
+    for run in "sinking", "flow", "flow revived":
+        fixed = schema["$defs"]["claim"]["oneOf"][0]["properties"]["statement"]["enum"]
+        taken = []
+        for words in fixed:
+            body = certificate(run)
+            body["claims"][0]["statement"] = words
+            taken.append(accepted(signed(body)))
+        assert taken.count(True) == 1, run
     body = {**honest, "reason": "x1 x2 = -1: the margin tends to the optimal one"}
     assert not accepted(signed(body))
     body = copy.deepcopy(honest)
@@ -350,7 +366,7 @@ def test_form_agrees_with_jsonschema() -> None:
         [1, -1],
         "x" * 70,
     ]
-    for run in ("specialised", "double slide", "flow landing", "one dead"):
+    for run in ("specialised", "double slide", "single slide", "flow landing", "one dead"):
         body = certificate(run)
         for _ in range(150):
             changed = copy.deepcopy(body)

@@ -30,11 +30,16 @@ DEAD = lp.ShallowReLU([0.1, 0.1], [-1, -1])
 RECORDED = {
     "trained": (TRAINED, [1, -1], GD),
     "slide": (TRAINED, [0.5, -0.8], GD),
+    "single slide": (lp.ShallowReLU([0.1, 0.3], [0.2, 0.1]), [1, 2], GD),
+    "half slide": (lp.ShallowReLU([-1.5, -0.7], [0.0, 1.2]), [-0.85, 1.05], GD),
+    "falling hold": (lp.ShallowReLU([-1.3, -0.2], [1.4, 0.5]), [0.16, -0.49], GD),
     "kicked": (ONE_DEAD, [0.5, -0.5], GD),
     "dead": (DEAD, [1, -1], GD),
     "sinking": (TRAINED, [3, -1], GD),
     "flow": (TRAINED, [1, -1], lp.GradientFlow()),
-    "undecided": (TRAINED, [2, -1], lp.GradientFlow()),
+    "sinking flow": (TRAINED, [2, -1], lp.GradientFlow()),
+    "sliding flow": (TRAINED, [0.5, -0.8], lp.GradientFlow()),
+    "undecided": (lp.ShallowReLU([-1e30, 1], [0, 0]), [1, -1], GD),
 }
 
 

@@ -16,7 +16,7 @@ from latephase.certificates import certify
 from latephase.core.balls import bounds, exact, precision
 
 POINTS = [(1, -1), (-1, 1), (2, -0.5), (3, -1), (2, -2), (-1.5, 2), (0.5, -0.5), (0.5, -0.8)]
-POINTS += [(1, 3), (-0.3, 0.4), (3, -1 / 3), (5, -0.2), (0, 2), (1e-3, -1e3)]
+POINTS += [(1, 3), (-0.3, 0.4), (3, -1 / 3), (5, -0.2), (0, 2), (1e-3, -1e3), (0.4, 3), (2, 0.5)]
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)
 BITS = 400
 ROUNDS, SEEDS = 230, 8
@@ -169,7 +169,7 @@ def test_brute_force_lies_inside_everywhere(seed):
         regimes.add(regime)
     assert checks >= 100_000 / SEEDS * 0.9, checks
     assert {r.name for r in regimes if r} == {
-        "specialised", "one_dead", "both_dead", "double_slide"
+        "specialised", "one_dead", "both_dead", "double_slide", "single_slide"
     }  # fmt: skip
 
 
@@ -181,6 +181,10 @@ RUNS = {
     "uneven": ([2, -0.5], [1.0, -2.0], [0.0, 0.0]),
     "double slide": ([0.5, -0.5], [0.7, -0.4], [0.1, 0.2]),
     "uneven slide": ([0.5, -0.8], [0.7, -0.4], [0.1, 0.2]),
+    "single slide": ([1, 2], [0.1, 0.3], [0.2, 0.1]),
+    "mirrored": ([3, 0.2], [0.1, 0.3], [0.2, 0.1]),
+    "half slide": ([-0.85, 1.05], [-1.5, -0.7], [0.0, 1.2]),
+    "falling hold": ([-1.33, 0.12], [-1.1, -0.6], [0.1, 0.5]),
     "kicked": ([0.5, -0.5], [0.7, 0.4], [0.1, 0.2]),
 }
 
@@ -222,13 +226,15 @@ def test_more_bits_give_an_enclosure_inside(name):
     for t in ("0", "7", "1e6", "1e1000"):
         wide = certify(*problem(name)).deficit(t)
         narrow = certify(*problem(name), bits=512).deficit(t)
-        if name not in ("double slide", "uneven slide"):  # whose width is not that of rounding
+        if "sl" not in name and name not in ("mirrored", "falling hold"):  # whose width is rounding
             assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
         assert max(wide[0], narrow[0]) <= min(wide[1], narrow[1])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("points", [(1, -1), (3, -1), (2, -0.5), (0.5, -0.5), (0.5, -0.8)])
+@pytest.mark.parametrize(
+    "points", [(1, -1), (3, -1), (2, -0.5), (0.5, -0.5), (0.5, -0.8), (0.4, 3)]
+)
 @pytest.mark.parametrize("name", ["he_normal", "standard_normal"])
 def test_simulator_lies_inside(points, name):
     """Ground truth: the float64 fast-forward, a program that shares nothing with certify."""
@@ -261,7 +267,9 @@ def test_slide_is_faster_than_one_over_t():
         assert found.deficit(t)[1] * t <= upper
 
 
-@pytest.mark.parametrize("name", ["specialised", "landed", "uneven", "sinking", "uneven slide"])
+@pytest.mark.parametrize(
+    "name", ["specialised", "landed", "uneven", "sinking", "uneven slide", "mirrored"]
+)
 def test_rate_holds_at_every_time(name):
     """Ground truth: the enclosures of x* at single times, which do not use the rate."""
     found = certify(*problem(name))

@@ -65,7 +65,12 @@ class Watch:
     shadow: Shadow | None  # of the disk, where the power is cut
     seen: list[str] = field(default_factory=list)
     lock: Any = field(default_factory=threading.RLock)
-    busy: bool = False
+    inside: threading.local = field(default_factory=threading.local)
+
+    @property
+    def busy(self) -> bool:
+        """Whether what this thread does is the harness's own; others may be at work meanwhile."""
+        return getattr(self.inside, "busy", False)
 
     def below(self, path: str) -> bool:
         return path == self.root or path.startswith(self.root + "/")
@@ -74,11 +79,11 @@ class Watch:
     def unwatched(self) -> Iterator[None]:
         """What the harness does itself does not count."""
         with self.lock:
-            before, self.busy = self.busy, True
+            before, self.inside.busy = self.busy, True
             try:
                 yield
             finally:
-                self.busy = before
+                self.inside.busy = before
 
     def operation(self, name: str, path: str, before_death: Callable[[], object] = int) -> None:
         """Count one; at the n-th the fault strikes, before the operation is done."""

@@ -55,6 +55,13 @@ COMPARE = Output(
     "compare",
     "compare --methods gd,fixed_radius --trials 4 --until 10 --samples 3 --seed {n}",
 )
+COMPARED_RUNS = Output(
+    "compared",
+    f"compare {POINTS} --methods gd,fixed_radius --init he_normal --width 3 --trials 4 --batch 2"
+    " --output-weights alternating"
+    " --until 10 --at 0,10 --seed {n}",
+    resumed=True,
+)
 REPRODUCE = Output("reproduce", "reproduce --trials 5 --seed {n}")
 CERTIFICATE = Output("certificate", f"certify {POINTS} {NET} --step-size 0.{{n}}")
 NETWORK = Output(
@@ -69,7 +76,16 @@ PICTURE = Output(
     flag="--plot",
     forced=False,
 )
-OUTPUTS = (ENSEMBLE, CERTIFICATES, COMPARE, REPRODUCE, CERTIFICATE, NETWORK, PICTURE)
+OUTPUTS = (
+    ENSEMBLE,
+    CERTIFICATES,
+    COMPARE,
+    COMPARED_RUNS,
+    REPRODUCE,
+    CERTIFICATE,
+    NETWORK,
+    PICTURE,
+)
 # What `make test` does: one of each way to write; the campaign does all.
 EVERYDAY = (ENSEMBLE, CERTIFICATES, CERTIFICATE)
 

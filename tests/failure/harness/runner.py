@@ -15,6 +15,8 @@ from .server import Command, Ended
 
 HERE = Path(__file__).resolve()
 SOURCES = os.pathsep.join([str(HERE.parents[3] / "src"), str(HERE.parents[2])])
+# Zarr's threads race for the same folders: their operations would be others from run to run.
+IN_ORDER = {"ZARR_THREADING__MAX_WORKERS": "1"}
 Tree = dict[str, bytes | str]
 
 
@@ -31,7 +33,7 @@ class Runner:
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "default"},
+            env={**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "default", **IN_ORDER},
             start_new_session=True,
         )
 

@@ -12,8 +12,10 @@ import ctypes
 import gc
 import hashlib
 import importlib
+import math
 import os
 import pickle
+import pkgutil
 import signal
 import sys
 import time
@@ -29,10 +31,12 @@ from .operations import NO_FAULT, Fault
 # Pure functions, by where they are looked up: what they give depends on the command alone, and on
 # the whole numbers among their arguments and the keys of the figures.
 REMEMBERED = (
-    "latephase.runs.ensemble.run_batch",
-    "latephase.runs.compare.compare",
+    "latephase.runs.trials.one_batch.run_batch",
+    "latephase.runs.trials.comparison.Comparison._batch",
+    "latephase.runs.compare.compare",  # unless it writes a store
     "latephase.experiments.remedies.comparison.comparison",
     "latephase.report.write.page",
+    "latephase.report.write.comparison_page",
     "latephase.report.figures.pdf",
 )
 PART = 4  # trials in a part of a folder of certificates, instead of 256
@@ -184,7 +188,7 @@ class _Memory:
         self.folder, self.name, self.real = folder, name, real
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not self.command:
+        if not self.command or named.get("out") is not None:
             return self.real(*arguments, **named)
         plain = [getattr(one, "key", one) for one in arguments]
         plain = [one for one in plain if isinstance(one, int | str)]
@@ -211,13 +215,18 @@ def _prepare(memory: Path) -> None:
     from latephase.certificates import ensemble as certificates
     from latephase.certificates.check import folder
     from latephase.cli.commands import reproduce
+    from latephase.store import work
     from latephase.store.provenance import provenance
     from samples.report import findings
 
     provenance()
+    work._SHORT = math.inf  # on a slow disk not every part is noted: other operations each time
+    importlib.import_module("latephase.cli.app")  # other users may not read Python's own folder
     for name in REMEMBERED:
-        module, _, attribute = name.rpartition(".")
-        owner = importlib.import_module(module)
-        setattr(owner, attribute, _Memory(memory, attribute, getattr(owner, attribute)))
+        *place, attribute = name.split(".")
+        owner = pkgutil.resolve_name(".".join(place))
+        memorised = _Memory(memory, attribute, getattr(owner, attribute))
+        # A plain function is a method of its class, too.
+        setattr(owner, attribute, lambda *given, _call=memorised, **named: _call(*given, **named))
     certificates.PART = folder.PART = PART
     reproduce._examine = lambda *_: findings()[:1]

@@ -18,7 +18,8 @@ from references.problems import problems
 
 CHUNKS = 60
 STEPS = [0, *(10**k for k in range(6))]
-ROUNDING = 1e-12
+LONG = [*STEPS, 10**6, 3 * 10**6]
+ROUNDING = 1e-12  # of the truth, in 10^5 steps: extended precision shows 9e-13 of it on close-10
 DATA = lp.Dataset([[1.0, 0.2], [0.3, 1.1], [-1.0, -0.7]], [1, 1, -1])
 NET = lp.ShallowReLU(
     [[0.4, 0.3], [-0.5, -0.2], [0.3, 0.5]], [0.3, 0.2, 0.1], [1.0, -1.0, 0.5], train_output=True
@@ -32,32 +33,54 @@ def varied(k: int, p):
     return replace(p, output_weights=outer, biases=biases, slope=(0.0, 0.5, 0.0, 0.3)[k % 4])
 
 
+KINDS = range(4)  # plain, leaky, without biases, both
 PROBLEMS = [varied(k, p) for k, p in enumerate(problems())]
+
+
+def run_of(p, steps: list[int]) -> tuple[lp.Run, tuple[np.ndarray, np.ndarray]]:
+    """The run of a problem, and its hidden parameters and output weights after some steps."""
+    net = lp.ShallowReLU(
+        p.weights, p.biases, p.output_weights, train_output=True, negative_slope=p.slope
+    )
+    method, data = lp.GradientDescent(p.step_size), lp.Dataset(p.inputs, p.labels)
+    run = lp.simulate(net, data, method, until=steps[-1], at=steps, loss=p.loss)
+    theta = run.trajectory.weights.values
+    if p.biases is not None:
+        theta = np.concatenate([theta, run.trajectory.biases.values[..., None]], axis=-1)
+    return run, (theta, run.trajectory.output_weights.values)
 
 
 @pytest.mark.parametrize("chunk", shares(CHUNKS, (7,)))
 def test_no_run_is_further_off_than_it_says(chunk):
     """Ground truth: compensated steps by the definition, 10^5 of them."""
-    batch = PROBLEMS[chunk::CHUNKS]
+    assert further_off(PROBLEMS[chunk::CHUNKS], STEPS) == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_no_run_is_further_off_after_three_million_steps(kind, loss):
+    """Ground truth: compensated steps by the definition, 3 x 10^6 of them."""
+    drawn = [p for k, p in enumerate(PROBLEMS) if k % 4 == kind and p.loss == loss]
+    batch = drawn[:: len(drawn) // 5][:5]
+    assert further_off(batch, LONG) == []
+
+
+def further_off(batch, steps: list[int]) -> list[str]:
+    """Problems whose run is further off from steps by the definition than it says; half of the runs
+    or more say something at the end, or overflow."""
     with np.errstate(all="ignore"):
-        truths = descend(batch, STEPS)
-    wrong = []
+        truths = descend(batch, steps)
+    wrong, known = [], 0
     for p, truth in zip(batch, truths, strict=True):
-        net = lp.ShallowReLU(
-            p.weights, p.biases, p.output_weights, train_output=True, negative_slope=p.slope
-        )
-        method = lp.GradientDescent(p.step_size)
-        data = lp.Dataset(p.inputs, p.labels)
-        path = lp.simulate(net, data, method, until=STEPS[-1], at=STEPS, loss=p.loss).trajectory
-        theta = path.weights.values
-        if p.biases is not None:
-            theta = np.concatenate([theta, path.biases.values[..., None]], axis=-1)
+        run, found = run_of(p, steps)
         with np.errstate(all="ignore"):
-            off = distance((theta, path.output_weights.values), truth)
-        said = path.error.values + ROUNDING
-        known = np.isfinite(said)
-        wrong += [f"{p.name}: {off} > {said}"] if (off > said)[known].any() else []
-    assert wrong == []
+            off = distance(found, truth)
+        said = run.trajectory.error.values + ROUNDING * np.maximum(1.0, np.array(steps) / 1e5)
+        known += bool(said[-1] < 0.1) or run.outcome is lp.Outcome.overflowed
+        wrong += [f"{p.name}: {off} > {said}"] if (off > said)[np.isfinite(said)].any() else []
+    assert known >= len(batch) / 2, f"only {known} of {len(batch)} say anything"
+    return wrong
 
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])

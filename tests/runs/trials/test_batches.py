@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import latephase as lp
+from helpers import often
 from latephase.core import LatephaseError
 from latephase.late.engine import Goal
 from latephase.late.engines.choice import engine_for
@@ -46,8 +47,12 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("trials", [4, pytest.param(20, marks=pytest.mark.campaign)])
-@pytest.mark.parametrize("kind", KINDS)
+CASES = [(kind, trials) for kind in KINDS for trials in (4, 20)]
+LONG = ("no biases", "logistic")  # pairs, and comparisons, have them every day
+EVERYDAY = [(kind, 4) for kind in KINDS if kind not in LONG]
+
+
+@pytest.mark.parametrize(("kind", "trials"), often(CASES, EVERYDAY))
 def test_a_trial_is_what_simulate_finds_of_the_same_network(kind: str, trials: int):
     """Ground truth: `simulate` and `limit` on networks drawn by hand, bit by bit."""
     data, options = KINDS[kind]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import latephase as lp
-from helpers import shares
+from helpers import often, shares
 from latephase.core import Outcome
 from latephase.problem import initializers
 from latephase.training.arithmetic.descent import descend
@@ -121,6 +121,42 @@ def test_steps_of_other_kinds_of_networks(dtype: str, biased: bool, slope: float
     if biased:
         got = np.concatenate([found.weights, found.biases[..., None]], axis=-1)
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "biased", "slope"),
+    often(
+        [
+            (dtype, *kind)
+            for dtype in ("float16", "bfloat16", "float32")
+            for kind in ((True, 0.0), (False, 0.3))
+        ],
+        [("bfloat16", True, 0.0), ("float32", False, 0.3)],
+    ),
+)
+def test_steps_of_both_layers(dtype: str, biased: bool, slope: float) -> None:
+    """Ground truth: NumPy and ml_dtypes, one operation at a time, bit for bit, output weights of
+    their own in every trial; recorded in the midst of leaps, and once at their end alone."""
+    times, trials = [1, 2, 7, 50, 333, 700], 128
+    for seed in (5, 6):
+        weights, biases, problem = random_runs(seed, dtype, trials)
+        rng = np.random.default_rng(seed)
+        outer = rng.normal(size=(trials, SHAPE[0])) * 2.0 ** rng.integers(-9, 2, size=(trials, 1))
+        kind, problem = (weights, biases if biased else None), problem | {"output_weights": outer}
+        native = problem | {"negative_slope": slope or None}
+        want, stalled = native_arithmetic.stepped(*kind, times, **native)
+        for at in (times, times[-1:]):
+            found = descend(*kind, [float(t) for t in at], **problem, negative_slope=slope)
+            parts = [found.weights, *([found.biases[..., None]] if biased else [])]
+            got = np.concatenate([*parts, found.output_weights[..., None]], axis=-1)
+            kept, expected = (
+                np.where(np.isfinite(one).all(axis=(2, 3), keepdims=True), one, np.nan)
+                for one in (got, want[-len(at) :])
+            )
+            np.testing.assert_array_equal(kept, expected)
+        seen = np.isfinite(want).all(axis=(0, 2, 3)) & (stalled < times[-1])
+        assert seen.sum() > 5 or dtype == "float32" or not biased
+        np.testing.assert_array_equal(found.stalled[seen], stalled[seen])
 
 
 @pytest.mark.parametrize("seed", shares(3))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from helpers import often
 from latephase.problem.methods import GradientDescent
 from latephase.training import Stepped, advance
 
@@ -100,6 +101,10 @@ def errors(stepped: Stepped, trial: int, truth: np.ndarray) -> tuple[float, floa
     return float((np.linalg.norm(exact, axis=1) / size).max()), float(np.linalg.norm(exact))
 
 
+CASES = [(points, step_size) for points in DATA for step_size in (1e-3, 0.1, 2.0)]
+EVERYDAY = [case for case in CASES if case[1] == 0.1 or case[0] in DATA[:2]]
+
+
 @pytest.fixture(autouse=True)
 def precision():  # type: ignore[no-untyped-def]
     before, ctx.prec = ctx.prec, 192
@@ -107,8 +112,7 @@ def precision():  # type: ignore[no-untyped-def]
     ctx.prec = before
 
 
-@pytest.mark.parametrize("points", DATA, ids=str)
-@pytest.mark.parametrize("step_size", [1e-3, 0.1, 2.0])
+@pytest.mark.parametrize(("points", "step_size"), often(CASES, EVERYDAY), ids=str)
 def test_two_points(points: tuple[float, float], step_size: float) -> None:
     """Ground truth: gradient descent by its definition in 192-bit balls, 400 steps."""
     setting = two_points(*points)

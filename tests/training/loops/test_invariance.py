@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers import often
 from latephase.core.errors import InputError
 from latephase.problem.losses import LOSSES
 from latephase.problem.methods import GradientDescent, GradientFlow
@@ -35,13 +36,25 @@ def assert_same(left: Stepped, right: Stepped) -> None:
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-@pytest.mark.parametrize("trials", [1, 2, 3, 7, 8, 9, 33, 500, 600])
-def test_a_trial_is_the_same_bit_for_bit_whatever_runs_beside_it(trials: int) -> None:
+COUNTS = np.random.default_rng(6).integers(0, 200, 700)
+
+
+@pytest.fixture(scope="module")
+def among() -> Stepped:
+    """700 trials at once."""
+    return run(*start(700), COUNTS)
+
+
+SIZES = [1, 2, 3, 7, 8, 9, 33, 500, 600]
+
+
+@pytest.mark.parametrize("trials", often(SIZES, [1, 3, 8, 33, 600]))
+def test_a_trial_is_the_same_bit_for_bit_whatever_runs_beside_it(
+    trials: int, among: Stepped
+) -> None:
     """Ground truth: the same trials among 700, in other blocks, and with padding."""
     weights, biases = start(700)
-    counts = np.random.default_rng(6).integers(0, 200, 700)
-    among = run(weights, biases, counts)
-    alone = run(weights[:trials], biases[:trials], counts[:trials])
+    alone = run(weights[:trials], biases[:trials], COUNTS[:trials])
     assert_same(alone, Stepped(*(a[:trials] for a in among)))
 
 

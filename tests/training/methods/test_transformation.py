@@ -152,17 +152,18 @@ def test_compare_names_each_transformation() -> None:
     """Ground truth: the texts; three functions whose differing arrays no text shows."""
     scales = [jnp.float32(0.5), jnp.float32(0.25)]
     alike = [optax.stateless(lambda g, p, s=s: jax.tree.map(lambda x: -s * x, g)) for s in scales]
-    methods = [lp.GradientDescent(0.1), optax.adam(1e-3), optax.adam(1e-2), *alike]
+    methods = [optax.adam(1e-2), *alike]
     pair = lp.Dataset([1.0, -1.0], [1, -1])
     found = lp.compare("he_normal", pair, methods, trials=5, seed=1, until=20)
     names = [str(name) for name in found.algorithm.values]
-    assert len(set(names)) == 5
-    assert names[2].endswith("scale(step_size=-0.01))")
-    gd = lp.compare("he_normal", pair, [optax.sgd(0.1), methods[0]], trials=5, seed=1, until=20)
+    assert len(set(names)) == 3
+    assert names[0].endswith("scale(step_size=-0.01))")
+    same = [optax.sgd(0.1), lp.GradientDescent(0.1)]
+    gd = lp.compare("he_normal", pair, same, trials=5, seed=1, until=20)
     first, second = (gd.isel(algorithm=k).norm.values for k in range(2))
     assert relative_error(first, second) <= 1e-14
     with pytest.raises(lp.InputError, match="every method once"):
-        lp.compare("he_normal", pair, [methods[1], methods[1]], trials=5, seed=1, until=20)
+        lp.compare("he_normal", pair, [methods[0], methods[0]], trials=5, seed=1, until=20)
 
 
 def _nan_at_seven(grads: Any, state: Any, params: Any = None) -> Any:

@@ -12,14 +12,21 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from latephase.certificates.check.form import BYTES, value
-from latephase.certificates.check.verify import NotACertificate, Report, verify
-from latephase.core.balls import exact
+from latephase.certificates.check.form import BYTES
+from latephase.certificates.check.rational.path import double
+from latephase.certificates.check.verify import (
+    NotACertificate,
+    Report,
+    Uncheckable,
+    derivation,
+    verify,
+)
 from latephase.core.errors import InputError, Words
 from latephase.core.foreign import json_in, json_object, opened
 from latephase.core.shown import shown
@@ -53,19 +60,29 @@ class Checked:
     unchecked: list[str] = field(default_factory=list)
 
 
-def verify_all(path: str, progress: Progress | None = None, processes: int = 1) -> Checked:
+def verify_all(
+    path: str,
+    progress: Progress | None = None,
+    processes: int = 1,
+    arithmetic: str = "balls",
+) -> Checked:
     """Check a certificate file or every certificate of a folder.
 
     In a folder with settings each certificate must be about the network of its trial: the draw of
     the initializer and seed, on their data, with their method and claim; and all must be there.
     What is no certificate is a fault of its place.  progress(done, total): files.
+    arithmetic: as of `verify`; a certificate that it does not check is unchecked.
     processes: how many work at once; more than 1 needs a main module that can be imported.
     Raises InputError where nothing can be read, NotACertificate for a single file that is none.
     """
+    derivation(arithmetic)  # there is one
     place = Path(path)
     parts = _parts(place)
     if parts is None:
-        return Checked([(shown(place.name), verify(place))])
+        report = _reported(place, arithmetic)
+        found = Checked([(shown(place.name), report)])
+        found.unchecked += [f"{shown(place.name)}: {report.unchecked}"] * bool(report.unchecked)
+        return found
     found, settings = Checked(), None
     if (place / _SETTINGS).exists():
         try:
@@ -78,9 +95,10 @@ def verify_all(path: str, progress: Progress | None = None, processes: int = 1) 
             "are about the networks that were drawn"
         )
     starts = _starts(parts, settings, found)
-    for done, part in enumerate(_each(parts, starts, settings, processes), 1):
+    for done, part in enumerate(_each(parts, starts, settings, processes, arithmetic), 1):
         found.reports += part.reports
         found.faults += part.faults
+        found.unchecked += part.unchecked
         if progress:
             progress(done, len(parts))
     if settings is not None and len(found.reports) != settings["trials"]:
@@ -182,17 +200,23 @@ def _part_name(number: int) -> str:
 
 
 def _each(
-    parts: list[Path], starts: list[int | None], settings: Settings | None, processes: int
+    parts: list[Path],
+    starts: list[int | None],
+    settings: Settings | None,
+    processes: int,
+    arithmetic: str,
 ) -> Iterator[Checked]:
+    check = partial(verify_part, settings=settings, arithmetic=arithmetic)
     if processes == 1 or len(parts) == 1:
-        for part, start in zip(parts, starts, strict=True):
-            yield verify_part(part, start, settings)
+        yield from map(check, parts, starts)
         return
     with workers(processes) as pool:
-        yield from pool.map(verify_part, parts, starts, [settings] * len(parts))
+        yield from pool.map(check, parts, starts)
 
 
-def verify_part(part: Path, start: int | None, settings: Settings | None) -> Checked:
+def verify_part(
+    part: Path, start: int | None, settings: Settings | None, arithmetic: str = "balls"
+) -> Checked:
     """Check a file with one certificate, or one with a certificate on each line.
 
     start: the trial that its first line is about, if there are settings; None of a file that is no
@@ -203,14 +227,17 @@ def verify_part(part: Path, start: int | None, settings: Settings | None) -> Che
         found.faults.append(f"{name}: not a part of what the settings describe")
         return found
     if part.suffix != ".jsonl":
-        found.reports.append((name, _report(part)))
+        report = _report(part, arithmetic)
+        found.reports.append((name, report))
+        found.unchecked += [f"{name}: {report.unchecked}"] * bool(report.unchecked)
         return found
     invalid = 0
     try:
         with opened(part, "file of certificates", MOST_BYTES) as file:
-            for i, report in enumerate(_reports(file, start, settings), 1):
+            for i, report in enumerate(_reports(file, start, settings, arithmetic), 1):
                 found.reports.append((f"{name}:{i}", report))
-                invalid += not report.valid
+                found.unchecked += [f"{name}:{i}: {report.unchecked}"] * bool(report.unchecked)
+                invalid += bool(report.faults)
                 if invalid == MOST_FAULTS:
                     raise _refused(f"{invalid} faults, and its other lines were left unread")
     except InputError as error:
@@ -218,7 +245,9 @@ def verify_part(part: Path, start: int | None, settings: Settings | None) -> Che
     return found
 
 
-def _reports(file: IO[bytes], start: int | None, settings: Settings | None) -> Iterator[Report]:
+def _reports(
+    file: IO[bytes], start: int | None, settings: Settings | None, arithmetic: str
+) -> Iterator[Report]:
     """A report for each line."""
     networks: list[Network] = []
     if settings is not None and start is not None:
@@ -231,7 +260,7 @@ def _reports(file: IO[bytes], start: int | None, settings: Settings | None) -> I
     for i, line in enumerate(iter(partial(file.readline, BYTES + 1), b"")):
         if len(line) > BYTES:
             raise _refused(f"line {i + 1} of over {BYTES:,} bytes")
-        report = _report(line)
+        report = _report(line, arithmetic)
         if report.valid and settings is not None:
             network = networks[i] if i < len(networks) else None
             if network is None or not _is_about(line, settings, network):
@@ -253,18 +282,24 @@ def _is_about(line: bytes, settings: Settings, network: Network) -> bool:
     words = (problem["labels"], problem["output_weights"], body["claim"])
     return words == (settings["labels"], [1, -1], settings["claim"]) and all(
         len(numbers[name]) == len(wanted)
-        and all(
-            bool(value(x) == exact(float(y))) for x, y in zip(numbers[name], wanted, strict=True)
-        )
+        and all(double(x) == Fraction(float(y)) for x, y in zip(numbers[name], wanted, strict=True))
         for name, wanted in doubles.items()
     )
 
 
-def _report(source: bytes | Path) -> Report:
+def _report(source: bytes | Path, arithmetic: str) -> Report:
     try:
-        return verify(source)
+        return _reported(source, arithmetic)
     except NotACertificate as error:
         return _fault(str(error))
+
+
+def _reported(source: bytes | Path, arithmetic: str) -> Report:
+    """Raises NotACertificate."""
+    try:
+        return verify(source, arithmetic=arithmetic)
+    except Uncheckable as error:
+        return Report(False, (), 0, "", "", None, str(error))
 
 
 def _fault(line: str) -> Report:

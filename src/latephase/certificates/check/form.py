@@ -15,7 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from latephase.core.balls import arb, point
 from latephase.core.errors import InputError, Words
 from latephase.core.foreign import content, json_in
 from latephase.core.shown import shown
@@ -23,11 +22,21 @@ from latephase.core.shown import shown
 Body = dict[str, Any]
 Number = dict[str, str]
 
+LAYERED_FORMAT = "latephase certificate 2"  # both layers trained
+SETTLED_FORMAT = "latephase certificate 3"  # any network that has settled
+_SCHEMAS = {LAYERED_FORMAT: "schema-layers.json", SETTLED_FORMAT: "schema-settled.json"}
 BYTES = 1 << 20  # a certificate has some 6000
 _LISTS = {"path": 1000, "claims": 20}  # the longest that the schema allows
 _EXPONENT = 3 * 10**18  # beyond, the decimal module cannot write the number
-_STEPS, _ORBIT = 200_000, 100  # single steps, and how many of them an orbit costs
+_STEPS = 200_000  # single steps
+_COST = {
+    "orbit": 100,
+    "half": 100,
+    "hold": 100,
+    "mode": 10_000,
+}  # how many of them the other legs cost
 _WORK = 1 << 27  # single steps times bits: a minute at most
+_AS_MANY = 8  # pre-activations whose steps, all together, cost as much as one of a pair
 _SHOWN = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _WHOLE = Context(prec=50_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # room for 12000 digits times 2^5000
 _ERRORS = Decimal("-1e-40"), Decimal("1e-40")  # many times those of a logarithm of 80 digits
@@ -40,6 +49,17 @@ class NotACertificate(InputError):
     def __init__(self, got: str) -> None:
         do = "pass a file that `latephase certify` wrote, whole and unedited"
         super().__init__("a certificate", Words(got), do)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self.got),)
+
+
+class Uncheckable(InputError):
+    """A certificate that an arithmetic does not check."""
+
+    def __init__(self, got: str) -> None:
+        expected = "a certificate of two neurons on two points that rationals check"
+        super().__init__(expected, Words(got), "leave out the arithmetic: balls check all of them")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self.got),)
@@ -59,8 +79,13 @@ def read(source: object) -> tuple[Body, list[Number]]:
     # Its form, then what it will cost.
     if not _fits(body, numbers):
         raise NotACertificate(f"another form of {_misshapen(body)}")
-    steps = sum(_ORBIT if leg["by"] == "orbit" else whole(leg["steps"]) for leg in body["path"])
-    if steps > _STEPS or steps * (body["bits"] or 0) > _WORK:
+    walked = (leg for leg in body["path"] if leg["by"] == "steps")
+    steps = sum(_COST.get(leg["by"], 0) for leg in body["path"])
+    steps += sum(whole(leg["steps"]) for leg in walked)
+    size = 1
+    if body["format"] == SETTLED_FORMAT:  # pairs have four pre-activations
+        size = -(-len(body["problem"]["inputs"]) * len(body["problem"]["weights"]) // _AS_MANY)
+    if steps > _STEPS or steps * size * (body["bits"] or 0) > _WORK:
         raise NotACertificate(f"too many single steps at {body['bits']} bits")
     if any(abs(int(x["exponent"])) > _EXPONENT for x in numbers):
         raise NotACertificate(f"an exponent beyond {_EXPONENT}")
@@ -93,10 +118,16 @@ def _text(source: object) -> str | bytes:
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    text = files("latephase.certificates").joinpath("schema.json").read_text(encoding="utf-8")
+def _schema(name: str = "schema.json") -> dict[str, Any]:
+    text = files("latephase.certificates").joinpath(name).read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
+
+
+def _schema_of(body: Any) -> str:
+    """The name of the schema that a file of this format has."""
+    name = body.get("format") if isinstance(body, dict) else None
+    return _SCHEMAS.get(name, "schema.json") if isinstance(name, str) else "schema.json"
 
 
 def _fits(body: Any, numbers: list[Number]) -> bool:
@@ -104,7 +135,7 @@ def _fits(body: Any, numbers: list[Number]) -> bool:
 
     A fifth of the time that jsonschema takes to try every kind for every claim.
     """
-    whole_file, claim_of_kind = _validators()
+    whole_file, claim_of_kind = _validators(_schema_of(body))
     if not (all(map(_is_number, numbers)) and whole_file.is_valid(body)):
         return False
     kinds = [str(claim.get("kind")) if isinstance(claim, dict) else "" for claim in body["claims"]]
@@ -126,11 +157,11 @@ def _is_number(x: dict[str, Any]) -> bool:
 
 
 @cache
-def _validators() -> tuple[Any, dict[str, Any]]:
+def _validators(name: str) -> tuple[Any, dict[str, Any]]:
     """Validators of the file with claims of any form, and of each kind of claim."""
     from jsonschema import Draft202012Validator as Validator
 
-    schema = _inlined(_schema())
+    schema = _inlined(_schema(name), _schema(name)["$defs"])
     parts = schema["properties"]
     claim = parts["claims"]["items"]
     kinds = {choice["properties"]["kind"]["const"]: choice for choice in claim.pop("oneOf")}
@@ -139,16 +170,16 @@ def _validators() -> tuple[Any, dict[str, Any]]:
     return Validator(whole_file), checks
 
 
-def _inlined(part: Any) -> Any:
+def _inlined(part: Any, defined: dict[str, Any]) -> Any:
     """A part of the schema with its references replaced, but for those to numbers, which are
     checked by themselves."""
     if isinstance(part, dict):
         if part.get("$ref") == "#/$defs/number":
             return {"type": "object", "required": ["mantissa"]}
         if "$ref" in part:
-            return _inlined(_schema()["$defs"][part["$ref"].rpartition("/")[2]])
-        return {name: _inlined(value) for name, value in part.items() if name != "$defs"}
-    return [_inlined(value) for value in part] if isinstance(part, list) else part
+            return _inlined(defined[part["$ref"].rpartition("/")[2]], defined)
+        return {name: _inlined(value, defined) for name, value in part.items() if name != "$defs"}
+    return [_inlined(value, defined) for value in part] if isinstance(part, list) else part
 
 
 def _misshapen(body: Any) -> str:
@@ -161,7 +192,7 @@ def _misshapen(body: Any) -> str:
             key: value[: _LISTS[key] + 1] if key in _LISTS and isinstance(value, list) else value
             for key, value in body.items()
         }
-    error = best_match(Draft202012Validator(_schema()).iter_errors(body))
+    error = best_match(Draft202012Validator(_schema(_schema_of(body))).iter_errors(body))
     if error is None:
         return "the whole"
     place = "/".join(map(str, error.absolute_path)) or "the whole"
@@ -209,11 +240,6 @@ def _power_of_two(exponent: int) -> Decimal:
 def whole(digits: str) -> int:
     """int(digits) without Python's limit of 4300 digits."""
     return int(digits) if len(digits) < 4000 else int(Decimal(digits))
-
-
-def value(x: Number) -> arb:
-    """The number, exactly."""
-    return point(whole(x["mantissa"]), int(x["exponent"]))
 
 
 def is_double(x: Number) -> bool:

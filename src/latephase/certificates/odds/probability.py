@@ -1,7 +1,8 @@
-"""P(trained), P(dead) and the distribution of |C| over an initializer, proved, for x = +-1.
+"""P(trained), P(dead) and the distribution of |C| over an initializer, proved.
 
-On x = +-1 the points decouple (1 + x1 x2 = 0).  Neuron 1 has the right sign for x = +1, neuron 2
-for x = -1.  At a point with right pre-activation r and wrong one w, and c = 2 step_size,
+Two points with x1 x2 < -1 are the business of `repelling`.  On x = +-1 the points decouple
+(1 + x1 x2 = 0).  Neuron 1 has the right sign for x = +1, neuron 2 for x = -1.  At a point with
+right pre-activation r and wrong one w, and c = 2 step_size,
 
     r > 0, w > 0    r grows and w falls by c e^(w - r) a step, until w <= 0
     r > 0, w <= 0   r grows for ever, w is frozen
@@ -32,15 +33,21 @@ from latephase.core.balls import bounds, precision
 from latephase.core.calls import public
 from latephase.problem import Dataset, GradientDescent, Initializer, initializers
 from latephase.problem.checks import finite_array, real_number
+from latephase.problem.geometry import TwoPointGeometry, is_two_point
 from latephase.problem.methods import followed_method
 
 from .normal_biases import normal_biases
 from .normal_mass import erfc
 from .pboxes import Distribution, Interval
+from .repelling.constants import constants_within
+from .repelling.points import Repelling
+from .repelling.shares import NormalPair, shares
 from .uniform_biases import uniform_biases
 
 BITS = 96
 LEAST_WANTED = 5e-4  # a smaller width takes no more work than this: at most 20 s
+PLUS_MINUS = (1.0, -1.0)
+LARGEST_INPUT, SCALES = 1000.0, (1e-3, 30.0)  # where x1 x2 < -1: what has been tried out
 SMALLEST_SCALE = 1e-280  # so that no unit of length is subnormal
 
 
@@ -81,20 +88,24 @@ def certified_distribution(
     *,
     undecided: float,
 ) -> CertifiedDistribution:
-    """Bounds of P(trained), P(dead) and P(trained and |C| <= c) for gradient descent on x = +-1.
+    """Bounds of P(trained), P(dead) and P(trained and |C| <= c) for gradient descent.
+
+    On x = +-1, and on any x1, x2 with x1 x2 < -1 for weights and biases that are normal.
 
     Parameters
     ----------
     initializer
         A name or a record, drawn for one feature and two neurons.
     data, method
-        x = +1 labelled +1 and x = -1 labelled -1, in either order; GradientDescent.
+        x = +1 labelled +1 and x = -1 labelled -1, in either order, or two inputs with x1 x2 < -1,
+        at most 1000 in size, of different labels; GradientDescent.
     constants
         (k,) values c >= 0, unit of the inputs; in any order.
     undecided
         Wanted largest width of a bound, in (0, 1).  It sets the work, and what could not be decided
         shows in the widths: nothing is raised if they are larger.  Below 5e-4 (1e-2 for uniform
-        biases) no more work is done.
+        biases) no more work is done.  Where x1 x2 < -1, 1e-2 of P(trained) takes ten seconds of
+        processor time; constants above 0 a minute more, and their bounds stay up to 0.1 apart.
 
     Returns
     -------
@@ -105,15 +116,29 @@ def certified_distribution(
     ------
     InputError
         On other data, other methods, constants that are negative, not finite or missing, and
-        initializers that are neither normal nor uniform.
+        initializers that are neither normal nor uniform; where x1 x2 < -1, also uniform ones, zero
+        biases, and scales outside [1e-3, 30].
 
     Notes
     -----
     Rigour: proved (balls, exact integers), for the exact doubles of step size, scale and constants.
-    Zero biases: closed forms.
+    Zero biases: closed forms.  Source: docs/theory.md, "Shares of an initializer".
+
+    Examples
+    --------
+    >>> data = lp.Dataset([1.0, -1.0], [1, -1])
+    >>> gd = lp.GradientDescent(0.1)
+    >>> found = lp.certified_distribution("he_normal", data, gd, [0.5], undecided=0.1)
+    >>> found.trained
+    (0.25, 0.25)
+    >>> print(f"P(|C| <= 0.5) from {found.lower[0]:.6f} to {found.upper[0]:.6f}")
+    P(|C| <= 0.5) from 0.154805 to 0.154805
     """
     chosen = initializers.get(initializer)
     points, wanted = _checked(data, method, constants, undecided)
+    geometry = TwoPointGeometry.of(data)
+    if (geometry.x1, geometry.x2) != PLUS_MINUS:
+        return _repelling(chosen, geometry, method.step_size, points, wanted)
     with precision(BITS):
         distribution = _distribution(chosen, method.step_size, points, max(wanted, LEAST_WANTED))
         found = [_outward(*_at(distribution, c)) for c in points]
@@ -131,11 +156,9 @@ def _checked(
     data: Dataset, method: GradientDescent, constants: ArrayLike, undecided: float
 ) -> tuple[tuple[float, ...], float]:
     """The constants, and the width that is wanted."""
-    points = (
-        zip(data.inputs.ravel(), data.labels, strict=False) if isinstance(data, Dataset) else ()
-    )
-    if sorted(points) != [(-1.0, -1), (1.0, 1)]:
-        raise InputError("Dataset([1, -1], [1, -1])", data, "probabilities are proved for it only")
+    if not (isinstance(data, Dataset) and is_two_point(data) and _proved_for(data)):
+        expected = "1 labelled 1 and -1 labelled -1, or two inputs with x1 * x2 < -1"
+        raise InputError(expected, data, "probabilities are proved for these, up to 1000 in size")
     if not isinstance(followed_method(method), GradientDescent):
         raise InputError("GradientDescent", method, "probabilities are proved for it only")
     values = finite_array(constants, "constants", "(k,)")
@@ -147,6 +170,38 @@ def _checked(
     if not 0 < wanted < 1:
         raise InputError("undecided in (0, 1)", undecided, "give the largest width wanted")
     return tuple(values.tolist()), wanted
+
+
+def _proved_for(data: Dataset) -> bool:
+    geometry = TwoPointGeometry.of(data)
+    if (geometry.x1, geometry.x2) == PLUS_MINUS:
+        return True
+    return geometry.gram_sign < 0 and max(abs(geometry.x1), abs(geometry.x2)) <= LARGEST_INPUT
+
+
+def _repelling(
+    initializer: Initializer,
+    geometry: TwoPointGeometry,
+    step_size: float,
+    points: tuple[float, ...],
+    wanted: float,
+) -> CertifiedDistribution:
+    """Where x1 x2 < -1: normal weights and biases.  InputError for other initializers."""
+    scale = real_number(initializer.scale(1, 2), "the scale of the initializer", "a number > 0")
+    least, most = SCALES
+    if initializer.law != "normal" or initializer.zero_bias or not least <= scale <= most:
+        expected = f"normal weights and biases of a scale from {least:g} to {most:g}"
+        raise InputError(expected, initializer, "nothing else is proved where x1 * x2 < -1")
+    pair = NormalPair.of(Repelling.of(geometry.x1, geometry.x2, step_size), scale)
+    trained, one_dead, both_dead = shares(pair, wanted)
+    some = [c for c in points if c > 0]
+    # C has no atoms: null parts have a density, whatever the free parts are.
+    found = (
+        dict(zip(some, constants_within(pair, some, trained, wanted), strict=True)) if some else {}
+    )
+    bands = [found.get(c, (0.0, 0.0)) for c in points]
+    lower, upper = (tuple(band[i] for band in bands) for i in (0, 1))
+    return CertifiedDistribution(trained, one_dead, both_dead, points, lower, upper)
 
 
 def _distribution(

@@ -60,6 +60,12 @@ class System:
     def k12(self) -> Fraction:
         return 1 + self.x1 * self.x2
 
+    @cached_property
+    def mirrored(self) -> System:
+        """The same run with points and neurons swapped: N becomes -N, and so do the labels."""
+        w, b = self.weights, self.biases
+        return System(self.x2, self.x1, (w[1], w[0]), (b[1], b[0]), self.step)
+
     @property
     def determinant(self) -> Fraction:
         return (self.x1 - self.x2) ** 2
@@ -77,6 +83,13 @@ class System:
     def limit_boundary(self) -> Fraction:
         """Where the boundary tends to if the loss tends to 0 (theory, section 2)."""
         return self.midpoint if self.k12 > 0 else (self.x1 + self.x2) / (1 - self.x1 * self.x2)
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the margin tends to the largest possible one if the loss tends to 0; a neuron
+        that serves both points turns off too near to one of them where k12 > 7 k_ii."""
+        served = self.k12 <= 7 * min(self.k11, self.k22)
+        return served and self.limit_boundary == self.midpoint
 
     @cached_property
     def start(self) -> tuple[Fractions, Fractions]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from latephase.certificates.prove.flow.passage import FlowArrival
+from latephase.certificates.prove.layered.system import LayeredSystem
+from latephase.certificates.prove.layered.tail import LateLayers
+from latephase.certificates.prove.layered.trace import LayeredRun
+from latephase.certificates.prove.layered.walk import LayeredArrival
 from latephase.certificates.prove.tails import flow, margins
 from latephase.certificates.prove.walk import phases
 from latephase.certificates.prove.walk.arrival import MAX_STEPS, Leg, Walk
@@ -17,6 +22,8 @@ from .system import System
 
 def deficit(system: System, proof: Proof, time: LogTime) -> arb:
     """The margin deficit."""
+    if layers := _layers(system, proof):
+        return layers.deficit(time, _ball(time))
     optimal = abs(exact(system.half_gap))
     if not _late(proof, time):
         found = margins.deficit(system, preactivations(system, proof, time))
@@ -29,6 +36,8 @@ def deficit(system: System, proof: Proof, time: LogTime) -> arb:
 
 def boundary(system: System, proof: Proof, time: LogTime) -> arb | None:
     """x*, None unless both neurons are proved to be active there."""
+    if layers := _layers(system, proof):
+        return layers.boundary(time, _ball(time))
     a = preactivations(system, proof, time)
     if margins.crosses(a) is not True:
         return None
@@ -39,12 +48,18 @@ def boundary(system: System, proof: Proof, time: LogTime) -> arb | None:
 
 def preactivations(system: System, proof: Proof, time: LogTime) -> Balls:
     """a_ji.  Raises InputError where a run with one dead neuron is followed step by step only."""
+    if layers := _layers(system, proof):
+        return layers.state(time, _ball(time))[0]
     t, steps = _ball(time), time.value
     if proof.tail is not None and _late(proof, time):
         return proof.tail.at(t)
     arrival = proof.arrival
+    assert not isinstance(arrival, LayeredArrival)
     if arrival is None:
         return flow.preactivations(system, t)
+    if isinstance(arrival, FlowArrival):
+        a11, a12, a21, a22 = arrival.at(t)
+        return (a11, a12), (a21, a22)
     # Before the arrival along its legs, after it by the orbits that it found.
     if steps is not None and steps < arrival.state.time:
         return _walked(system, arrival.legs, int(steps))
@@ -59,6 +74,20 @@ def preactivations(system: System, proof: Proof, time: LogTime) -> Balls:
         )
     further = Leg("steps", int(steps) - arrival.state.time)
     return _walked(system, (*arrival.legs, further), int(steps))
+
+
+def output_weights(system: System, proof: Proof, time: LogTime) -> tuple[arb, arb]:
+    """v_j, neurons in canonical order: 1 and -1 where they are fixed."""
+    layers = _layers(system, proof)
+    return layers.state(time, _ball(time))[1] if layers else (arb(1), arb(-1))
+
+
+def _layers(system: System, proof: Proof) -> LayeredRun | None:
+    """The run where both layers are trained, else None."""
+    if not isinstance(system, LayeredSystem) or not isinstance(proof.arrival, LayeredArrival):
+        return None
+    tail = proof.tail if isinstance(proof.tail, LateLayers) else None
+    return LayeredRun(system, proof.arrival, tail)
 
 
 def _walked(system: System, legs: tuple[Leg, ...], steps: int) -> Balls:

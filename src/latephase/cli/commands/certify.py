@@ -17,7 +17,7 @@ from latephase.core import InputError, LogTime, Words
 from latephase.core.shown import time_up
 
 if TYPE_CHECKING:
-    from latephase.certificates import Certificate
+    from latephase.certificates import Certificate, GeneralCertificate
     from latephase.certificates.ensemble import Counted
 
 NAME = "certify"
@@ -45,6 +45,7 @@ def command(
     trials: flags.Trials = 10_000,
     seed: flags.Seed = 0,
     at: flags.TableTimes = "1e6,1e100,1e1000",
+    loss: flags.Loss = "exponential",
     claim: flags.Claim = "settled",
     out: flags.CertificatePath = None,
     resume: flags.Resume = False,
@@ -54,7 +55,7 @@ def command(
     """Certify one run, or an ensemble of them."""
     start = asked.given(*names_of(Start))
     if init is not None:
-        refuse_beside("--init", start + given(context, "at", "json"))
+        refuse_beside("--init", start + given(context, "at", "json", "loss"))
         options = {"trials": trials, "seed": seed, "claim": claim}
         return _ensemble(init, asked, options, out, resume, force)
     if not start:
@@ -69,7 +70,7 @@ def command(
         with nullcontext() if out is None else claimed(out, force=force) as place:
             if place is not None:
                 kept.withdraw_if_interrupted(place, "certificate")
-            found = certify(*problem, claim=claim, progress=shown)
+            found = certify(*problem, loss=loss, claim=claim, progress=shown)
             if place is not None:
                 save(found, place)
                 interrupt.on_interruption(lambda: f"the certificate is complete: {out}")
@@ -78,37 +79,81 @@ def command(
 
         printing.print_json(record(found))
     else:
-        _print(found, out, asked.again(), at)
+        _print(found, out, _stated(asked.again(), loss), at)
     return EXIT_CODES[found.verdict.name]
 
 
-def _print(found: Certificate, out: str | None, problem_flags: str, at: Sequence[str]) -> None:
+def _stated(problem_flags: str, loss: str) -> str:
+    """The flags of the problem with its loss, where that is not the default."""
+    return problem_flags if loss == "exponential" else f"{problem_flags} --loss {loss}"
+
+
+def _print(
+    found: Certificate | GeneralCertificate, out: str | None, problem_flags: str, at: Sequence[str]
+) -> None:
     printing.line("claim", found.claim)
     printing.line("verdict", f"{found.verdict.name}: {found.verdict.value}")
     if found.proof is None:
         printing.line("reason", found.reason)
         printing.line("next", f"simulate it: latephase run {problem_flags} --until 1e1000")
         return
+    from latephase.certificates import GeneralCertificate
     from latephase.certificates.reasons import REASONS
 
-    assert found.regime is not None
-    printing.line("regime", f"{found.regime.name}: {found.regime.value}")
-    printing.line("because", REASONS[found.reason])
-    entry = printing.whole(found.entry_step or 0)
-    printing.line("entry", f"t = {entry}; every sign up to there is decided")
-    _print_law(found)
-    from latephase.certificates.file.numbers import rounded_outward
-
-    printing.console().print()
-    table = printing.table("t", ">margin deficit, at least", ">at most")
-    for t in at:
-        table.add_row(t, *rounded_outward(*found.deficit(t), 18))
-    printing.print_table(table)
+    if isinstance(found, GeneralCertificate):
+        _print_settled(found, at)
+    else:
+        assert found.regime is not None
+        printing.line("regime", f"{found.regime.name}: {found.regime.value}")
+        printing.line("because", REASONS[found.reason])
+        entry = printing.whole(found.entry_step or 0)
+        printing.line("entry", f"t = {entry}; every sign up to there is decided")
+        _print_law(found)
+        rows = [(t, found.deficit(t)) for t in at]
+        _print_bounds(("t", ">margin deficit, at least", ">at most"), rows)
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
     again = f"latephase certify {problem_flags}{claimed} --out run.cert.json"
     following = f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
     printing.line("next", following)
+
+
+def _print_bounds(head: tuple[str, ...], rows: list[tuple[str, Any]]) -> None:
+    """A table of enclosures; "-" where there is none."""
+    from latephase.certificates.file.numbers import rounded_outward
+
+    printing.console().print()
+    table = printing.table(*head)
+    for t, ends in rows:
+        least, most = rounded_outward(ends[0], ends[1], 18) if ends else ("-", "-")
+        table.add_row(t, least, most)
+    printing.print_table(table)
+
+
+def _print_settled(found: GeneralCertificate, at: Sequence[str]) -> None:
+    """What is proved of a network that has settled."""
+    from latephase.certificates.file.numbers import rounded_outward
+    from latephase.certificates.reasons import SETTLED_REASONS
+
+    assert found.normalised_limit is not None
+    assert found.base is not None
+    printing.line("because", SETTLED_REASONS[found.reason])
+    entry = printing.whole(found.entry_step or 0)
+    printing.line("entry", f"t = {entry}; the signs of all pre-activations are the same ever after")
+    if not found.trained:
+        printing.line("margin", "0: some point moves no neuron, and its loss stays as it is")
+        return
+    printing.line("limit", f"normalised margin -> {_both(found.normalised_limit)}")
+    if found.limit_margin is not None and found.margin_constant is not None:
+        printing.line("limit", f"robustness margin -> {_both(found.limit_margin)}")
+        printing.line("constant", f"C = {_both(found.margin_constant)}")
+    for lower, upper, since in found.rates:
+        least, most = rounded_outward(lower, upper, 6)
+        bounds = f"{least} <= (limit - margin) * ln t <= {most}"
+        printing.line("rate", f"{bounds} for all t >= {time_up(since.text)}")
+    late = [t for t in at if LogTime.parse(t) >= LogTime.parse(found.base)]
+    rows = [(t, found.robustness_margin(t)) for t in late]
+    _print_bounds(("t", ">robustness margin, at least", ">at most"), rows)
 
 
 def _print_law(found: Certificate) -> None:

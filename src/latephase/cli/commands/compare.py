@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, interrupt, kept, printing, surroundings
+from latephase.cli.cluster import cluster
 from latephase.cli.failures import told_warnings
 from latephase.cli.problem import ComparedTask, Points, names_of, stated
 from latephase.cli.progress import progress
@@ -44,7 +45,8 @@ weight_decay, fixed_radius, span_projection, sgd; parameters stand behind
 colons, and an unknown one is answered with those that a method has.
 
 Of two neurons on two points --out is a folder with a page; of other networks,
-or if it ends in .zarr, a store of the runs, which --resume goes on with.
+or if it ends in .zarr, a store of the runs.  --resume goes on with a store;
+of a folder with a page it keeps the runs and writes the page anew.
 """
 # The paper's data, where the flags state none.
 _STORE = ".zarr"
@@ -67,6 +69,7 @@ def command(
     force: flags.Force = False,
     batch: flags.Batch = None,
     plot: flags.Plot = None,
+    dask: flags.Dask = None,
 ) -> None:
     """Compare the methods and print the table."""
     kept.needs_out(out, resume or force, "name the folder: --out comparison")
@@ -75,13 +78,15 @@ def command(
         from latephase.experiments.remedies.compared import ALL
         from latephase.training.methods.table import named
 
-        chosen = [named(one, step_size) for one in (ALL if methods == ["all"] else methods)]
+        asked_for = ALL if methods == ["all"] else methods
+        chosen = _labelled(asked_for, [named(one, step_size) for one in asked_for])
     drawn = {"trials": trials, "seed": seed, "until": until, "at": at, "samples": samples}
-    compared = partial(_compared, init, data, chosen, batch=batch, **drawn, **asked.shape())
+    more = {"batch": batch, "dask": dask, **drawn, **asked.shape()}
+    compared = partial(_compared, init, data, chosen, **more)
     in_store = out is not None and (out.endswith(_STORE) or not asked.is_pair(data))
-    if not in_store and (resume or (out is not None and batch is not None)):
-        got = Words(f"--out {out}")
-        raise InputError(f"--out NAME{_STORE} with --resume and --batch", got, "keep a store first")
+    if out is not None and not in_store and batch is not None:
+        got = Words(f"--out {out}, a folder with a page")
+        raise InputError(f"--out NAME{_STORE} with --batch", got, "leave out --batch")
     with kept.picture(plot) as draw:
         if in_store:
             interrupt.on_interruption(kept.trials_in(str(out), trials))
@@ -91,18 +96,31 @@ def command(
             printing.line("store", str(out))
             printing.line("next", f"in Python: xarray.open_zarr({out!r}, consolidated=False)")
         else:
-            found = _with_page(data, compared, out, force)
+            request = {"init": init, "methods": [*asked_for], "step_size": step_size, **drawn}
+            request |= {"inputs": data.inputs.tolist(), "labels": data.labels.tolist()}
+            found = _with_page(data, compared, out, force, request | asked.shape(), resume)
         draw(lambda: drawing("comparison.plot_comparison")(found))
     if plot is not None:
         printing.line("picture", plot)
 
 
 def _with_page(
-    data: Dataset, compared: Callable[[], xr.Dataset], out: str | None, force: bool
+    data: Dataset,
+    compared: Callable[[], xr.Dataset],
+    out: str | None,
+    force: bool,
+    request: dict[str, Any],
+    resume: bool,
 ) -> xr.Dataset:
-    """The comparison, its table printed and with `out` its page written."""
+    """The comparison, its table printed and with `out` its page written.
+
+    request: all that decides the runs;  resume: take them from the page's folder if it is there.
+    """
     with kept.reserved(out, force, "comparison") as place:
-        found = compared()
+        found = _kept_runs(Path(str(out)), request) if resume else None
+        if found is not None:
+            printing.line("resumed", f"the runs of {out} are kept, only the page is written anew")
+        found = compared() if found is None else found
         finding = _print(data, found)  # before the report: a full disk must not take what was done
         if place is None:
             what = "table, figures and runs" if finding else "the runs"
@@ -110,7 +128,7 @@ def _with_page(
             printing.line("next", f"keep {what}: add --out {end}")
             return found
         assert finding is not None
-        page = _reported(*finding, found, place)
+        page = _reported(*finding, found, place, request)
     interrupt.on_interruption(lambda: f"the comparison is complete: {page}")
     printing.line("page", str(page))
     runs = str(page.parent / "data/runs.zarr")
@@ -118,21 +136,54 @@ def _with_page(
     return found
 
 
-def _compared(init: str, data: Dataset, methods: list[Any], **more: Any) -> xr.Dataset:
-    with progress("compare", "updates") as shown:
+def _compared(
+    init: str, data: Dataset, methods: Any, *, dask: str | None, **more: Any
+) -> xr.Dataset:
+    with cluster(dask) as client, progress("compare", "updates") as shown:
         from latephase.runs.compare import compare
 
-        return compare(init, data, methods, **more, progress=shown)
+        return compare(init, data, methods, **more, progress=shown, client=client)
 
 
-def _reported(statement: Statement, finding: Finding, found: xr.Dataset, place: Output) -> Path:
-    """Write the report; its page."""
+def _labelled(texts: Sequence[str], methods: list[Any]) -> list[Any] | dict[str, Any]:
+    """The methods by what the user calls them; as they are where that is what they are called."""
+    from latephase.training.methods.table import stepped, texts_of
+
+    once = len(set(texts)) == len(texts)
+    alike = texts_of([stepped(one) for one in methods])[0] == list(texts)
+    return dict(zip(texts, methods, strict=True)) if once and not alike else methods
+
+
+def _kept_runs(folder: Path, request: dict[str, Any]) -> xr.Dataset | None:
+    """The runs of the page that stands there; None without one.  Raises InputError on another."""
+    import xarray as xr
+
+    from latephase.report.write import RUNS
+    from latephase.store.marker import is_ours, read_marker
+    from latephase.store.work import refuse_other
+
+    marker = read_marker(folder)
+    if marker is None or not marker.complete or not is_ours(folder):
+        return None
+    refuse_other(marker.settings, request, "comparison")
+    with xr.open_zarr(folder / RUNS, consolidated=False) as runs:
+        return runs.load()
+
+
+def _reported(
+    statement: Statement,
+    finding: Finding,
+    found: xr.Dataset,
+    place: Output,
+    request: dict[str, Any],
+) -> Path:
+    """Write the page and what belongs to it; the page."""
     surroundings.prepare_drawing()
-    from latephase.report import write_report
+    from latephase.report import write_comparison
     from latephase.store.provenance import provenance
 
     made = {**provenance(), "command": kept.command_line()}
-    return write_report([(statement, finding)], place, made, lead=finding.summary, runs=found)
+    return write_comparison(statement, finding, found, place, made, settings=request)
 
 
 def _print(data: Dataset, found: xr.Dataset) -> tuple[Statement, Finding] | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, interrupt, kept, printing
+from latephase.cli.cluster import cluster
 from latephase.cli.problem import Task, stated
 from latephase.cli.progress import progress
 from latephase.core.pictures import drawing
@@ -46,13 +46,15 @@ def command(
     tolerance: flags.Tolerance = None,
     slide_tolerance: flags.SlideTolerance = None,
     plot: flags.Plot = None,
+    dask: flags.Dask = None,
 ) -> None:
     """Run the ensemble and print how its trials end."""
     kept.needs_out(out, resume or force, "name the store: --out runs.zarr")
     data, trained = asked.dataset(), asked.trained()
     interrupt.on_interruption(kept.trials_in(out, trials))
     with kept.picture(plot) as draw:
-        with kept.warnings_told(), progress(f"ensemble {init}", "trials") as shown:
+        told = progress(f"ensemble {init}", "trials")
+        with kept.warnings_told(), cluster(dask) as client, told as shown:
             from latephase.runs import ensemble
 
             found = ensemble(
@@ -73,6 +75,7 @@ def command(
                 tolerance=tolerance,
                 slide_tolerance=slide_tolerance,
                 progress=shown,
+                client=client,
             )
         _print(found, out, data.optimal_margin)
         draw(lambda: drawing("ensemble.plot_ensemble")(found))
@@ -97,10 +100,7 @@ def _print(found: xr.Dataset, out: str | None, optimal: float) -> None:
     if out is None:
         printing.line("next", "keep the trajectories: add --out runs.zarr")
         return
-    place = Path(out)
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-    printing.line("store", f"{place} ({size / 1e6:,.1f} MB)")
-    printing.line("next", f"in Python: xarray.open_zarr({str(place)!r}, consolidated=False)")
+    printing.store(out)
 
 
 def _table(found: xr.Dataset) -> Any:

@@ -121,13 +121,17 @@ def _print(
 def _print_law(found: Prediction, law: Law, within: Within) -> None:
     printing.line("law", printing.law_text(law, found.data.inputs))
     on_line = law.limit_boundary is not None
-    limit = f"x* -> {law.limit_boundary!r}" if on_line else f"margin -> {law.limit_margin!r}"
-    printing.line("limit", limit)
+    limit = law.limit_boundary if on_line else law.limit_margin
+    printing.line("limit", f"{'x*' if on_line else 'margin'} -> {_shown(limit)}")
     printing.print_shortfall(found.data.optimal_margin, law)
-    printing.line("constant", repr(law.constant))
-    printing.line("offset", repr(law.offset))
+    printing.line("constant", _shown(law.constant))
+    printing.line("offset", _shown(law.offset))
     printing.console().print()
     printing.print_table(_table("|margin - limit|", within, not found.method.discrete))
+
+
+def _shown(value: float | None) -> str:
+    return printing.NOTHING if value is None else printing.show(value)
 
 
 def _rigour(law: Law) -> str:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, interrupt, kept, printing, surroundings
+from latephase.cli.cluster import cluster
 from latephase.cli.streams import has_bar
 
 if TYPE_CHECKING:
-    from latephase.experiments import Claim, Finding
+    from distributed import Client
+
+    from latephase.experiments import Bench, Claim, Finding
     from latephase.store.output import Output
 
     Examined = list[tuple[Claim, Finding]]
@@ -28,6 +31,8 @@ latephase reproduce
 latephase reproduce --trials 1000 --out quick-report
 
 latephase reproduce --all
+
+latephase reproduce --all --dask local:2
 """
 _COLOURS = {"SUPPORTED": "green", "NOT_SUPPORTED": "red", "UNDECIDED": "yellow"}
 
@@ -38,26 +43,36 @@ def command(
     seed: flags.Seed = 0,
     everything: flags.All = False,
     force: flags.Force = False,
+    dask: flags.Dask = None,
 ) -> None:
     """Examine every claim, write the report, print the table."""
     began = time.monotonic()
     with kept.reserved(out, force, "report") as place:
-        findings = _examine(trials, seed, everything)
+        bench = _bench(trials, seed)
+        with cluster(dask) as client:
+            findings = _examine(bench, everything, client)
         _print(findings)  # before the report: a full disk must not take what was found
-        page = _write(findings, place or Path(out), trials, seed)
+        page = _write(findings, place or Path(out), bench)
     interrupt.on_interruption(lambda: f"the report is complete: {page}")
     printing.line("report", str(page))
     printing.line("time", f"{time.monotonic() - began:.0f} s")
 
 
-def _examine(trials: int, seed: int, everything: bool) -> Examined:
-    from latephase.experiments import BEYOND, CLAIMS, Bench
-    from latephase.experiments.examine import examine
+def _bench(trials: int, seed: int) -> Bench:
+    from latephase.experiments import Bench
     from latephase.problem.checks import whole_number
 
-    bench = Bench(whole_number(trials, "trials", 1, _MOST_TRIALS), seed, os.cpu_count() or 1)
+    return Bench(whole_number(trials, "trials", 1, _MOST_TRIALS), seed, os.cpu_count() or 1)
+
+
+def _examine(bench: Bench, everything: bool, client: Client | None) -> Examined:
+    from latephase.experiments import BEYOND, CLAIMS
+    from latephase.experiments.examine import examine, examine_on
+
     claims = (*CLAIMS, *(BEYOND if everything else ()))
     with _watched(len(claims)) as (begin, end):
+        if client is not None:
+            return examine_on(client, claims, bench, end)
         return examine(claims, bench, begin, end)
 
 
@@ -84,13 +99,15 @@ def _watched(claims: int) -> Iterator[tuple[Callable[..., None], Callable[..., N
         yield lambda claim: bar.update(task, description=claim.title), end
 
 
-def _write(findings: Examined, place: Output | Path, trials: int, seed: int) -> Path:
+def _write(findings: Examined, place: Output | Path, bench: Bench) -> Path:
     surroundings.prepare_drawing()
     from latephase.report import write_report
     from latephase.store.provenance import provenance
 
-    made = {**provenance(), "command": kept.command_line(), "trials": trials, "seed": seed}
-    return write_report(findings, place, made, processes=os.cpu_count() or 1)
+    drawn = {"trials": bench.trials, "seed": bench.seed}
+    made = {**provenance(), "command": kept.command_line(), **drawn}
+    runs = bench.kept_runs()
+    return write_report(findings, place, made, runs=runs, processes=os.cpu_count() or 1)
 
 
 def _print(findings: Examined) -> None:

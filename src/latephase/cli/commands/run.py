@@ -36,7 +36,7 @@ With --json a program can read it; --method gf is gradient flow and takes no
 --step-size. Other methods, listed by the help of compare, are made step by
 step, up to --max-steps; sgd:batch=2 takes two points a step.
 """
-_EXACT = 1e-12  # up to here a sample is called exact, and its error needs no words
+_EXACT = 1e-12  # up to here a sample is called exact, and that of its margins needs no words
 
 
 @stated
@@ -139,10 +139,16 @@ def _print(run: Run, every: bool) -> None:
         printing.print_shortfall(run.data.optimal_margin, run.law)
     if run.rigour:
         printing.line("rigour", f"{run.rigour.name}: {run.rigour.value}")
-    worst = float(run.trajectory.margin_error.isel(time=rows).max())
-    if worst > _EXACT:
-        off = f"y N(x) is off by at most {printing.show(worst, 2)} (1 + |y N(x)|)"
-        printing.line("error", f"of a neuron's parameters, relative to them; {off}")
+    if run.trajectory.error.notnull().any():
+        printing.line("error", _errors(float(run.trajectory.margin_error.isel(time=rows).max())))
+
+
+def _errors(worst: float) -> str:
+    """What the errors of the table are of; worst: the largest one of a margin."""
+    said = "of a neuron's parameters, relative to them"
+    if not worst > _EXACT:
+        return said
+    return f"{said}; y N(x) is off by at most {printing.show(worst, 2)} (1 + |y N(x)|)"
 
 
 def _stated(problem_flags: str, loss: str) -> str:

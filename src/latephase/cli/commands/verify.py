@@ -17,6 +17,8 @@ latephase verify run.cert.json
 
 latephase verify certs/
 
+latephase verify run.cert.json --arithmetic rational
+
 Exit codes: 0 valid, 1 invalid (says which claim), 2 not a certificate,
 3 something could not be checked (says what). An undecided certificate
 claims nothing: it is valid, with 0 claims. In a folder, each network must
@@ -26,19 +28,21 @@ _SHOWN = 20  # faults, of the many that a folder may have
 _LONGEST = 400  # characters of one: the name of a file, and what is wrong in it
 
 
-def command(path: flags.Certificates) -> int:
+def command(path: flags.Certificates, arithmetic: flags.Arithmetic = "balls") -> int:
     """Verify and print."""
     from latephase.certificates.check.folder import verify_all
 
     with progress("verify", "files") as shown:
-        found = verify_all(path, shown, os.cpu_count() or 1)
+        found = verify_all(path, shown, os.cpu_count() or 1, arithmetic)
     faults = found.faults + [f"{name}: {x}" for name, one in found.reports for x in one.faults]
     for fault in faults[:_SHOWN]:
         printing.line("invalid", shortened(fault, _LONGEST))
     if len(faults) > _SHOWN:
         printing.line("invalid", f"and {len(faults) - _SHOWN:,} more")
-    for line in found.unchecked:
-        printing.line("unknown", line)
+    for line in found.unchecked[:_SHOWN]:
+        printing.line("unknown", shortened(line, _LONGEST))
+    if len(found.unchecked) > _SHOWN:
+        printing.line("unknown", f"and {len(found.unchecked) - _SHOWN:,} more")
     reports = [report for _, report in found.reports]
     good, claims = sum(report.valid for report in reports), sum(report.claims for report in reports)
     text = f"{good:,} of {len(reports):,} certificates; {claims:,} claims re-derived"

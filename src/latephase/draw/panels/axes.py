@@ -17,7 +17,7 @@ from latephase.draw.panels.series import DRAWERS, SIDE_BY_SIDE, brushes, colour_
 from latephase.experiments.bench.finding import Panel
 
 WIDE, NARROW = 6.6, 4.0  # inches: a panel alone on a desk, a panel of several or on a phone
-_ROW = {"bars": 0.16, "ranges": 0.11}  # inches: of one that lies
+_ROW = {"bars": 0.13, "ranges": 0.11}  # inches: of one that lies
 _LONGEST_ROW = 42  # letters of category names that fit side by side under a narrow panel
 
 

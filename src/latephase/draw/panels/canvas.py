@@ -63,7 +63,9 @@ def picture(panels: Sequence[Panel], ax: Any = None) -> Figure:
         drawn = canvas(width * columns, rows * max(height_of(one, width) for one in shown))
         drawn.set_facecolor("white")
         grid = drawn.subplots(rows, columns, squeeze=False).ravel()
-        for k, (axes, panel) in enumerate(zip(grid, shown, strict=True)):
+        for axes in grid[len(shown) :]:
+            axes.set_axis_off()
+        for k, (axes, panel) in enumerate(zip(grid, shown, strict=False)):
             row = k // columns * columns
             draw_panel(axes, panel, width, beside=shown[row : row + columns])
         return drawn

@@ -11,17 +11,38 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from latephase.core.shown import escaped
+from latephase.draw.panels import formulas
 
 _SUPERSCRIPT = str.maketrans("0123456789-+.n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺·ⁿ")
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCIENTIFIC = re.compile(r"(?<![\w.^])([-−]?)(\d+(?:\.\d+)?)e([+-]?\d+)\b")
+# Whole numbers that are set with commas: long ones, and of things that are counted.
+_LONG = re.compile(
+    r"(?<![\w.,^{=#\u2212-])(?:\d{5,12}|\d{4}(?= (?:networks|runs|samples|steps|trials|updates)\b))"
+    r"(?![\w^]|[.,]\d)"
+)
+_FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+# What touches a formula stays in its line.
+_MATH = r"<math>(?:(?!</math>).)*</math>"
+_TOUCHED = re.compile(rf"([(\[“]+{_MATH}[^\s<]*|{_MATH}[^\s<]+)")
+_CODE = re.compile(r"`([^`]+)`")
 _POWER = re.compile(r"\^(\{[^{}]+\}|[-−]?\d+(?:\.\d+)?(?![\w])|[A-Za-z]\w*)")
 _INDEX = re.compile(
     r"(?<![A-Za-z0-9_`])([A-Za-zη]|max|min)_(\{[^{}]+\}|[A-Za-z0-9]{1,3})(?![A-Za-z0-9_])"
 )
 _GREEK = {"Theta": "Θ", "theta": "θ", "eta": "η", "rho": "ρ", "beta": "β", "alpha": "α"}
 _GREEK |= {"Delta": "Δ"}
-_SYMBOLS = {"+-": "±", "!=": "≠", "<=": "≤", ">=": "≥", " - ": " − ", " * ": " · ", "->": "→"}
+_SYMBOLS = {
+    "+-": "±",
+    "!=": "≠",
+    "<=": "≤",
+    ">=": "≥",
+    " - ": " − ",
+    " * ": " · ",
+    "->": "→",
+    " <- ": " ← ",
+    "sqrt(": "√(",
+}
 _GREEK_WORD = re.compile(rf"(?<![\w`])({'|'.join(_GREEK)})(?=_|\b)")
 
 
@@ -65,13 +86,25 @@ def ten_to(mantissa: str, power: str) -> str:
 
 
 def html(text: object, names: dict[str, str] | None = None) -> Markup:
-    """Text as HTML: powers, indices, `code`, and [key] as a link to the reference `names[key]`."""
-    marked = str(escape(_spelt(escaped(str(text)))))
+    """Text as HTML: formulas, powers, indices, `code`, and [key] linked to `names[key]`."""
+    # Spaces that do not break are ours; whatever else no printer prints is written out.
+    shown = "\u00a0".join(map(escaped, str(text).split("\u00a0")))
+    parts = _CODE.split(shown)
+    done = (f"<code>{escape(p)}</code>" if i % 2 else _marked(p) for i, p in enumerate(parts))
+    return Markup(_linked("".join(done), names or {}))  # escaped above
+
+
+def _marked(text: str) -> str:
+    pieces = formulas.pieces(_spelt(text))
+    marked = "".join(piece if is_formula else _words(piece) for is_formula, piece in pieces)
+    return _TOUCHED.sub(r'<span class="formula">\1</span>', marked)
+
+
+def _words(text: str) -> str:
+    marked = _FLAG.sub(r"<code>\g<0></code>", str(escape(text)))
     marked = _INDEX.sub(lambda m: f"{m[1]}<sub>{_bare(m[2])}</sub>", marked)
     marked = _POWER.sub(lambda m: f"<sup>{_bare(m[1])}</sup>", marked)
-    marked = re.sub(r"\blog10\b", "log<sub>10</sub>", marked)
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", marked)
-    return Markup(_linked(marked, names or {}))  # escaped above
+    return re.sub(r"\blog10\b", "log<sub>10</sub>", marked)
 
 
 def plain(text: str) -> str:
@@ -104,8 +137,15 @@ def _spelt(text: str) -> str:
     text = re.sub(r"(?<![\w)\]}^.-])-(?=[\d.])", "−", text)
     text = re.sub(r"(?<=[=<>≤≥≠(,] )-(?=\w)", "−", text)
     text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
-    text = re.sub(r"(?<=\d) %", "\u00a0%", text)
-    return _SCIENTIFIC.sub(lambda m: "−" * bool(m[1]) + ten_to(m[2], str(int(m[3]))), text)
+    text = re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+    text = _LONG.sub(lambda m: f"{int(m[0]):,}", text)
+    return _SCIENTIFIC.sub(lambda m: "−" * bool(m[1]) + _scientific(m[2], int(m[3])), text)
+
+
+def _scientific(mantissa: str, power: int) -> str:
+    """A number that was typed with an e as `number` shows it: as a power only if it is one."""
+    plain_ = -4 <= power < 6
+    return number(float(f"{mantissa}e{power}")) if plain_ else ten_to(mantissa, str(power))
 
 
 def _bare(text: str) -> str:

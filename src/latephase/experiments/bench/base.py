@@ -23,7 +23,11 @@ PAPER_DATA = Dataset([1.0, -1.0], [1, -1])
 STEP_SIZE = 0.1
 PAPER_METHOD = GradientDescent(STEP_SIZE)
 HORIZON = "1e1000"
+_ENSEMBLE = "ensemble"  # what the keys of ensembles begin with
+KEPT = 200  # trials of each initializer that a report has as data: half a megabyte each
 Made = TypeVar("Made")
+Runs = dict[tuple[Any, ...], "xr.Dataset"]
+"""First trials of ensembles, by what was asked for."""
 
 
 class Evidence(Enum):
@@ -107,9 +111,38 @@ class Bench:
         from latephase.runs import ensemble
 
         trials = trials or self.trials
-        points = (tuple(data.inputs.ravel()), tuple(data.labels))
-        key = (initializer, points, repr(method), until, at, samples, trials)
+        key = (_ENSEMBLE, initializer, _points(data), repr(method), until, at, samples, trials)
         options: dict[str, Any] = {"until": until, "at": at, "samples": samples, "trials": trials}
         return self.once(
             key, lambda: ensemble(initializer, data, method, seed=self.seed, **options)
         )
+
+    def kept_runs(self, most: int = KEPT) -> dict[str, xr.Dataset]:
+        """The first `most` trials of each initializer in the paper's setting, of what was run.
+
+        Of several ensembles of one initializer, that with the most samples.
+        """
+        kept: dict[str, xr.Dataset] = {}
+        for key, found in self.runs_to_keep(most).items():
+            known = kept.get(key[1])
+            if known is None or found.sizes["time"] > known.sizes["time"]:
+                kept[key[1]] = found
+        return dict(sorted(kept.items()))
+
+    def runs_to_keep(self, most: int = KEPT) -> Runs:
+        """The first `most` trials of what ran in the paper's setting, by what was asked for."""
+        setting = (_points(PAPER_DATA), repr(PAPER_METHOD), HORIZON)
+        return {
+            key: found.isel(trial=slice(most)).assign_attrs(kept=f"the first {most:,} trials")
+            for key, found in self._cache.items()
+            if isinstance(key, tuple) and key[0] == _ENSEMBLE and key[2:5] == setting
+        }
+
+    def adopt(self, runs: Runs) -> None:
+        """Take what another bench keeps, after what is here already; for `kept_runs` only."""
+        for key, found in runs.items():
+            self._cache.setdefault(key, found)
+
+
+def _points(data: Dataset) -> tuple[tuple[float, ...], ...]:
+    return tuple(data.inputs.ravel()), tuple(data.labels)

@@ -129,7 +129,8 @@ def _figure(found: list[Stalled], loose: tuple[Floats, Floats, Floats]) -> Figur
     caption = """x = 1, -1, step size 1: each dot is a run at the update where it stops for ever,
         with the gap that is left; hollow, the predictions. Thin line, the median of bfloat16 with
         stochastic rounding, which does not stop."""
-    panel = Panel(series, "log10 updates at the stall", "gap (input units)", y_scale="log")
+    axes = "log10 updates at the stall", "gap (input units)", "where runs stop"
+    panel = Panel(series, *axes, y_scale="log")
     return Figure("arithmetic", caption, [panel])
 
 

@@ -96,7 +96,8 @@ def examine(bench: Bench) -> Finding:
         for one in found
         if one.attack == "pgd"
     ]
-    panel = Panel(curves, "log10 updates", "share of false reports", x_limits=(0, 400))
+    axes = "log10 updates", "share of false reports", "reports of PGD"
+    panel = Panel(curves, *axes, x_limits=(0, 400))
     steps = found[0].predicted * np.log(10) + np.log(2 * STEP_SIZE)
     return Finding(
         verdict=decide(found, trials),

@@ -203,8 +203,8 @@ def _figure(found: list[Seen], sizes: dict[str, Floats]) -> Figure:
     hidden = Series("points", names, [median(s.fixed) for s in found], "hidden layer")
     bars = Series("bars", list(sizes), [median(values) for values in sizes.values()])
     panels = [
-        Panel([both, hidden], "initializer", "exponent", y_limits=(0, 1.1)),
-        Panel([bars], "start", "median |C| (input units)", y_scale="log"),
+        Panel([both, hidden], "initializer", "exponent", "exponent of 1/ln t", y_limits=(0, 1.1)),
+        Panel([bars], "start", "median |C| (input units)", "scale of the start", y_scale="log"),
     ]
     return Figure("both_layers", caption, panels)
 

@@ -231,7 +231,7 @@ def _figure(s: ErrorSamples) -> Figure:
         Series("line", *worst(s.reported, ~s.exact), reports, role="prediction", colour=1),
         Series("line", np.log10(times), [EXACT] * len(times), "1e-12", role="reference"),
     ]
-    panel = Panel(series, "log10 step t", "relative error", y_scale="log")
+    panel = Panel(series, "log10 step t", "relative error", "largest errors", y_scale="log")
     return Figure("cross_check", caption, [panel])
 
 

@@ -20,6 +20,7 @@ from ..bench.statistics import Interval, wilson
 FEATURES, WIDTH = 10, 8
 STARTS, FIRST = 20, 100  # seeds of the networks: FIRST + the bench's seed, and those after it
 WARM_STEP, EVERY, LONGEST = 0.02, 200, 20_000  # loss-scaled updates until training usually ends
+STRETCH = 2_500  # of them, after which one looks who is done
 STEP_SIZE, UNTIL = 2e-4, "1e100"
 USUAL = np.log(1e-7)  # ln of the loss at which training usually ends
 GROWTH, LEVEL = 1.01, 0.95
@@ -94,24 +95,31 @@ def trained(seeds: range, data: Dataset) -> list[ShallowReLU | None]:
     from latephase.training.loops.follow import follow
     from latephase.training.methods.table import LossScaled
 
-    def first_below(net: ShallowReLU, weights: Floats, biases: Floats) -> ShallowReLU | None:
-        for w, b in zip(weights, biases, strict=True):
-            net = ShallowReLU(w, b, net.output_weights)
-            if np.logaddexp.reduce(-data.labels * net(data.inputs)) < USUAL:
-                return net
-        return None
-
+    found: dict[int, ShallowReLU] = {}
     nets = [network(seed) for seed in seeds]
-    found = follow(
-        np.stack([net.weights for net in nets]),
-        np.stack([net.biases_or_zeros for net in nets]),
-        range(EVERY, LONGEST + 1, EVERY),
-        inputs=data.inputs,
-        labels=data.labels,
-        output_weights=nets[0].output_weights,
-        method=LossScaled(WARM_STEP),
-    )
-    return [first_below(net, found.weights[:, i], found.biases[:, i]) for i, net in enumerate(nets)]
+    outer = nets[0].output_weights
+    weights = np.stack([net.weights for net in nets])
+    biases = np.stack([net.biases_or_zeros for net in nets])
+    for _ in range(0, LONGEST, STRETCH):
+        runs = follow(
+            weights,
+            biases,
+            range(EVERY, STRETCH + 1, EVERY),
+            inputs=data.inputs,
+            labels=data.labels,
+            output_weights=outer,
+            method=LossScaled(WARM_STEP),
+        )
+        for i in set(range(len(nets))) - found.keys():
+            for w, b in zip(runs.weights[:, i], runs.biases[:, i], strict=True):
+                net = ShallowReLU(w, b, outer)
+                if np.logaddexp.reduce(-data.labels * net(data.inputs)) < USUAL:
+                    found[i] = net
+                    break
+        if len(found) == len(nets):
+            break
+        weights, biases = runs.weights[-1], runs.biases[-1]
+    return [found.get(i) for i in range(len(nets))]
 
 
 def path(item: tuple[int, ShallowReLU], data: Dataset) -> Path:
@@ -205,7 +213,7 @@ def _figure(found: list[Path]) -> Figure:
         Series("line", ends, ends, "no change", role="reference"),
     ]
     first, last = "at a loss of 1e-7 (input units)", "at t = 10^100 (input units)"
-    over_time = Panel(lines, "log10 t", "normalised margin / first")
+    over_time = Panel(lines, "log10 t", "normalised margin / first", "normalised margin")
     return Figure("digits", caption, [over_time, Panel(dots, first, last, "robustness margin")])
 
 

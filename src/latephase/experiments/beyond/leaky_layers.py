@@ -102,6 +102,7 @@ def examine(bench: Bench) -> Finding:
         ],
         "negative slope",
         "exponent",
+        "exponent of 1/ln t",
     )
     return Finding(
         verdict=decide(found),

@@ -18,7 +18,7 @@ from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Sup
 if TYPE_CHECKING:
     from latephase.certificates.odds.probability import CertifiedDistribution
 
-TRIALS = 6000  # of each initializer: certificates are a third of `reproduce --all`
+TRIALS = 2000  # of each initializer: a tenth of `reproduce --all`, where 6,000 were a third
 SHARE = 0.99  # of trials that must be proved
 WIDTH = 1e-12  # relative, of the enclosure of a constant
 UNDECIDED, COUPLED = 1e-3, 1e-2  # probability mass; with uniform biases the neurons' sides couple

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latephase.core import InputError, Rigour
+from latephase.core import Rigour
 from latephase.core.arrays import Floats
 from latephase.margin import best_normalised_margin, normalised_margin_bound
-from latephase.problem import Dataset, GradientDescent, GradientFlow, Method, ShallowReLU
+from latephase.problem import Dataset, GradientDescent, GradientFlow, Method, initializers
 
 from ..bench.base import Bench, Claim, Evidence
 from ..bench.finding import Columns, Figure, Finding, Number, Panel, Series, Support, Table
@@ -75,33 +75,38 @@ def best_of(data: Dataset, outer: Floats, exact: bool) -> float:
     return find(points, data.labels.astype(float), outer)
 
 
-def margin_of(network: ShallowReLU, data: Dataset, method: Method) -> float:
-    """Normalised margin of the limit of a run; NaN unless it settles with every point fitted."""
-    from latephase.runs import limit, simulate
-
-    run = simulate(network, data, method, until=UNTIL, at=[UNTIL])
-    try:
-        found = limit(run)
-    except InputError:
-        return np.nan
-    return found.normalised_margin if found.settled else np.nan
+def _over_root_of_width(d: int, m: int) -> float:
+    return m**-0.5
 
 
-def runs_of(n: int, m: int, seed: int, number: int, starts: int, exact: bool) -> list[Ended]:
-    """Runs of one width on one data set, by gradient flow; of the first also by descent."""
-    from latephase.problem import initializers
+# Functions of about the same size, whatever the width.
+BY_WIDTH = replace(initializers.standard_normal, scale=_over_root_of_width)
 
-    data, outer = data_set(n, seed, number), np.where(np.arange(m) % 2, -1.0, 1.0)
-    best = best_of(data, outer, exact)
-    weights, biases = initializers.standard_normal(trials=starts, seed=seed + number, width=m)
-    found = []
-    for k in range(starts):
-        network = ShallowReLU(weights[k] / m**0.5, biases[k] / m**0.5, outer)
-        both = k == 0 and number == 0
-        for method in (GradientFlow(), GradientDescent(STEP_SIZE))[: 1 + both]:
-            margin = margin_of(network, data, method)
-            found.append(Ended(n, m, method.name, margin, best, exact))
-    return found
+
+def runs_of(
+    n: int, widths: Sequence[int], method: Method, seed: int, number: int, starts: int, exact: bool
+) -> list[Ended]:
+    """Runs of some widths on one data set: a sweep."""
+    from latephase.runs import sweep
+
+    data = data_set(n, seed, number)
+    found = sweep(
+        {"width": list(widths)},
+        initializer=BY_WIDTH,
+        output_weights="alternating",
+        data=data,
+        method=method,
+        seed=seed + number,
+        trials=starts,
+        until=UNTIL,
+        at=[UNTIL],
+        processes=1,
+    )
+    ended = []
+    for m, margins in zip(widths, found.limit_normalised_margin.values, strict=True):
+        best = best_of(data, np.where(np.arange(m) % 2, -1.0, 1.0), exact)
+        ended += [Ended(n, m, method.name, float(margin), best, exact) for margin in margins]
+    return ended
 
 
 def _shares(group: Sequence[Ended]) -> list[float]:
@@ -122,12 +127,14 @@ def decide(found: Sequence[Ended]) -> Support:
 def examine(bench: Bench) -> Finding:
     """All data sets, widths and starts."""
     seed = FRESH + bench.seed
-    groups = [
-        [one for k in range(DATA_SETS) for one in runs_of(FEW, m, seed, k, STARTS, True)]
-        for m in WIDTHS
-    ]
-    groups.append(runs_of(MORE, WIDER, seed, 0, 1, False))
-    found = [one for group in groups for one in group]
+    flow, descent = GradientFlow(), GradientDescent(STEP_SIZE)
+    found = []
+    for k in range(DATA_SETS):
+        found += runs_of(FEW, WIDTHS, flow, seed, k, STARTS, True)
+    found += runs_of(FEW, WIDTHS, descent, seed, 0, 1, True)
+    for method in (flow, descent):
+        found += runs_of(MORE, [WIDER], method, seed, 0, 1, False)
+    groups = [[one for one in found if one.neurons == m] for m in (*WIDTHS, WIDER)]
     known = [one.share for one in found if one.exact and np.isfinite(one.share)]
     reached = sum(share > 0.99 for share in known)
     small = [median(shares) for group in groups[:-1] if (shares := _shares(group))]
@@ -166,7 +173,7 @@ def _figure(found: Sequence[Ended]) -> Figure:
     ]
     caption = f"""Normalised margin of the limit over the largest of any network of the same width
         ({MORE} points: over an upper bound of it), a dot for each run."""
-    axes = ("width m (neurons)", "share of the best")
+    axes = ("width m (neurons)", "share of the best", "normalised margins")
     return Figure("share_of_best", caption, [Panel(series, *axes, x_scale="log")])
 
 

@@ -237,9 +237,10 @@ def _figure(found: Sequence[SymmetricRuns]) -> Figure:
         if s.flow is not None:
             log10, deficit = s.flow[:, (s.flow[1] > 1e-17) & (s.flow[0] >= 0)]
             series.append(Series("line", log10, deficit, role="prediction", colour=k))
-    over_time = Panel(series, "log10 t", "margin deficit / c", y_scale="log", x_limits=(0, 60))
+    axes = "log10 t", "margin deficit / c", "deficit over time"
+    over_time = Panel(series, *axes, y_scale="log", x_limits=(0, 60))
     sizes = Series("points", HALF_GAPS, [s.size for s in found])
-    over_c = Panel([sizes], "c (input units)", "median |C| / c")
+    over_c = Panel([sizes], "c (input units)", "median |C| / c", "size of the constant")
     return Figure("transition", caption, [over_time, over_c])
 
 

@@ -157,9 +157,9 @@ def _figure(found: list[Ended]) -> Figure:
     sizes = Series("points", [f.neurons for f in known], seen)
     width = "width m (neurons)"
     panels = [
-        Panel(shares, width, "share of runs", x_scale="log", y_limits=(0, 1.05)),
-        Panel([dots], width, "normalised margin", x_scale="log"),
-        Panel([sizes], width, "|C| (input units)", x_scale="log", y_scale="log"),
+        Panel(shares, width, "share of runs", "settled runs", x_scale="log", y_limits=(0, 1.05)),
+        Panel([dots], width, "normalised margin", "margins", x_scale="log"),
+        Panel([sizes], width, "|C| (input units)", "constants", x_scale="log", y_scale="log"),
     ]
     return Figure("wider", caption, panels)
 

@@ -158,7 +158,9 @@ def _figure(runs: dict[str, LatePhase]) -> Figure:
         series.append(Series("ranges", names, middle, f"deficit {deficit:g}", y2=np.array(ends)))
     universe = float(np.log10(AGE_OF_UNIVERSE * SECONDS_PER_YEAR * STEPS_PER_SECOND))
     limit = Series("line", names, [universe] * len(names), "age of the universe", role="reference")
-    panel = Panel([*series, limit], "initializer", "log10 steps", y_scale="log")
+    panel = Panel(
+        [*series, limit], "initializer", "log10 steps", "steps to a deficit", y_scale="log"
+    )
     return Figure("how_slow", caption, [panel])
 
 

@@ -237,7 +237,7 @@ def _fractions(found: list[Initialised]) -> tuple[Table, Figure]:
             the exact fractions (lines): for every one of them a quarter of the networks train both
             points, half lose one neuron and a quarter lose both, as the symmetry of the
             distribution says.""",
-        [Panel(series, "initializer", "share of runs", y_limits=(0.0, 0.65))],
+        [Panel(series, "initializer", "share of runs", "how runs end", y_limits=(0.0, 0.65))],
     )
     return Table("regime_fractions", caption, shown), figure
 

@@ -63,7 +63,9 @@ def examine(bench: Bench) -> Finding:
             Number("fitted trials", int(fitted.sum())),
         ],
         settings={**settings, "step_size": STEP_SIZE},
-        figures=[Figure("remedies_adam", PICTURE, [Panel(series, "log10 t", "ln(1/L)")])],
+        figures=[
+            Figure("remedies_adam", PICTURE, [Panel(series, "log10 t", "ln(1/L)", "the loss")])
+        ],
     )
 
 

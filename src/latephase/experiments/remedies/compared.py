@@ -31,6 +31,7 @@ LIKE = 0.15  # the same of a label: heavy ball is still levelling its margins at
 SAME = 0.2  # of gradient descent's |C|: a change of C that leaves it "the same"
 STUCK = -3.0  # ln L above which a run that fits both points has not been trained
 SHARE = 0.9
+OWN_CLOCK, NULL_REMOVED = "own clock", "removes the null part"  # effects, or how they begin
 DECADES = 4  # powers of ten whose gaps are shown: the last ones of a run
 
 
@@ -62,6 +63,17 @@ class MethodRow:
     evaluations: float
     normalised_gap: float
     deficit: float
+
+    @property
+    def stops(self) -> bool:
+        """Whether most of the trials that it fits are not trained, so that no law speaks of them:
+        sharpness-aware steps of radius 1 leave losses above e^-3 for ever."""
+        return self.stuck > 0.5
+
+    @property
+    def lawful(self) -> bool:
+        """Whether the law claims it: its updates span no more than the active points, and train."""
+        return self.spans and not self.stops
 
 
 def rows(found: xr.Dataset) -> list[MethodRow]:
@@ -139,7 +151,7 @@ def effect(row: MethodRow, yardstick: MethodRow, data: Dataset) -> str:
 
     Where k12 > 0 there is no constant to speak of, and the decay is all there is to say.
     """
-    if row.stuck > 0.5 >= yardstick.stuck:  # else it is too early to say
+    if row.stops and not yardstick.stops:  # else it is too early to say
         return "breaks: training stops"
     if TwoPointGeometry.of(data).gram_sign > 0:
         return row.decay.text
@@ -147,10 +159,10 @@ def effect(row: MethodRow, yardstick: MethodRow, data: Dataset) -> str:
         return "the slow rate"
     if row.spans and abs(row.ratio - 1) <= LIKE:  # and gradient descent's C of the same starts?
         kept = "same C" if row.shift <= SAME else "another C"
-        return f"own clock, {kept if row.kept >= SHARE else 'C drifts'}"
+        return f"{OWN_CLOCK}, {kept if row.kept >= SHARE else 'C drifts'}"
     rest, found = null_free_constant(data), []
     if abs(row.constant - rest) <= 0.02 * max(yardstick.constant, rest):
-        found.append("removes the null part")
+        found.append(NULL_REMOVED)
     if row.decay.model == "stalled":
         found.append("stalls")
-    return ", ".join(found) or "neither"
+    return ", ".join(found) or "another law"

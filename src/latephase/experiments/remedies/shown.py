@@ -80,7 +80,8 @@ def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) 
         - x_inf| (input units) that it leaves after 10^{last} updates. Own clock: the law C / (m +
         offset) holds, with m the method's ln of flow time. Same C: within {SAME:.0%} of gradient
         descent's of the same start (median); another C: farther; C drifts: its memory goes on
-        changing C. Where data sets differ, their effects are separated by a stroke."""
+        changing C. Another law: none of these. Where data sets differ, their effects are separated
+        by a stroke."""
     return Table(key, caption, shown, opened=True)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.modes.dynamics import Dynamics
 
 from .instant import AT_START, Instant
-from .state import ChainState, ChainTask
+from .state import ChainState, ChainTask, altered
 
 
 @dataclass(frozen=True)
@@ -19,14 +18,16 @@ class ChainSamples:
 
     theta (S, m, k), in the coordinates of the dynamics;  kick_error (S, m), margin_error (S, n):
     absolute errors of (w_j, b_j) and of margins that kicks at kinks leave;  rounding (S,): that of
-    the steps until then;  sign_lost (S,): whether rounding may have decided by then that a neuron
-    lives;  by_flow (S,): whether a flow has carried the run there.
+    the steps until then, drift (S,): without what they expand;  sign_lost (S,): whether rounding
+    may have decided by then that a neuron lives;  by_flow (S,): whether a flow has carried the run
+    there.
     """
 
     theta: Floats
     kick_error: Floats
     margin_error: Floats
     rounding: Floats
+    drift: Floats
     sign_lost: Bools
     by_flow: Bools
 
@@ -39,6 +40,7 @@ class Account:
     kick_error: Floats
     margin_error: Floats
     samples: ChainSamples
+    drift: float = 0.0
     sign_lost: bool = False
     by_flow: bool = False
     entry: Instant = AT_START
@@ -47,18 +49,18 @@ class Account:
     def open(cls, task: ChainTask, state: ChainState) -> Account:
         """Nothing done."""
         (m, n), count = task.dynamics.signs.shape, len(task.times)
-        shapes = (state.theta.shape, (m,), (n,), ())
+        shapes = (state.theta.shape, (m,), (n,), (), ())
         unknown = [np.full((count, *shape), np.nan) for shape in shapes]
         samples = ChainSamples(*unknown, *np.zeros((2, count), bool))
         return cls(np.zeros(m), np.zeros(n), samples)
 
-    def charged(self, dynamics: Dynamics, kick_error: Floats) -> Account:
-        """The account once neurons may be off by `kick_error` (m,) more, and margins by as much as
-        that moves them."""
-        return replace(
+    def charged(self, kick_error: Floats, margin_error: Floats) -> Account:
+        """The account once neurons may be off by `kick_error` (m,) more, and margins by
+        `margin_error` (n,)."""
+        return altered(
             self,
             kick_error=self.kick_error + kick_error,
-            margin_error=self.margin_error + dynamics.reach(kick_error),
+            margin_error=self.margin_error + margin_error,
         )
 
     def write(self, row: int, theta: Floats, rounding: float) -> None:
@@ -67,6 +69,6 @@ class Account:
             self.samples.theta[row] = theta
             self.samples.kick_error[row] = self.kick_error
             self.samples.margin_error[row] = self.margin_error
-            self.samples.rounding[row] = rounding
+            self.samples.rounding[row], self.samples.drift[row] = rounding, self.drift
             self.samples.sign_lost[row] = self.sign_lost
             self.samples.by_flow[row] = self.by_flow

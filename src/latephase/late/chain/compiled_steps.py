@@ -33,14 +33,15 @@ _MOST_OFF = 1e-9  # of the parameters: a larger bound is useless, and another ch
 class Moved(NamedTuple):
     """Parameters after some steps.
 
-    theta, low (m, k);  rounding: bound of their absolute error;  kick_error (m,): how far neurons
-    are off by signs that rounding may have decided;  sign_lost (m,): whether one decided if a
-    neuron lives.
+    theta, low (m, k);  rounding: bound of their absolute error;  drift: what rounding has added to
+    it in these steps, without what they expand;  kick_error (m,): how far neurons are off by signs
+    that rounding may have decided;  sign_lost (m,): whether one decided if a neuron lives.
     """
 
     theta: Floats
     low: Floats
     rounding: float
+    drift: float
     kick_error: Floats
     sign_lost: Bools
 
@@ -60,9 +61,9 @@ def compiled_steps(
     with jax.enable_x64(True):
         given = (kept(theta, unit), kept(low, unit), unit)
         moved = _run(given, rounding, count, data, step_size, dynamics.loss.name)
-        high, low, bound, kick_error, sign_lost = (np.asarray(part) for part in moved)
+        high, low, bound, drift, kick_error, sign_lost = (np.asarray(part) for part in moved)
     high, low = (high, low) if unit is None else (high / unit, low / unit)
-    return Moved(high, low, float(bound), kick_error, sign_lost)
+    return Moved(high, low, float(bound), float(drift), kick_error, sign_lost)
 
 
 @partial(jax.jit, static_argnames=("loss",))
@@ -82,28 +83,30 @@ def _run(
     )
 
     def one(
-        _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array]
-    ) -> tuple[DescentState, jax.Array, jax.Array]:
-        state, kick_error, sign_lost = carry
+        _: jax.Array, carry: tuple[DescentState, jax.Array, jax.Array, jax.Array]
+    ) -> tuple[DescentState, jax.Array, jax.Array, jax.Array]:
+        state, drift, kick_error, sign_lost = carry
         pull = step_size * pulls(state.parameters, fixed, weights, unit)
         terms = contract("jkt,ik->jit", jnp.abs(state.parameters.high), jnp.abs(fixed.points))
         ulps = UNIT_ROUNDOFF * contract("j,jit->it", jnp.abs(fixed.output_weights), terms).max(
             axis=0
         )
         moved = step(state, fixed, weights, step_size, unit)
-        state = DescentState(moved.parameters, moved.error + 2.0 * ulps * length_bound(pull, fixed))
+        added = 2.0 * ulps * length_bound(pull, fixed)
+        state = DescentState(moved.parameters, moved.error + added)
         near = _near(state, fixed, unit)
         kicks, dying = lax.cond(
             near.any(),
             lambda: _undecided(near, pull[..., 0], state, fixed, weights, step_size, unit),
             lambda: (none, none > 0),
         )
-        return state, kick_error + KICKS * kicks, sign_lost | dying
+        return state, drift + added, kick_error + KICKS * kicks, sign_lost | dying
 
     none = jnp.zeros(len(high))
-    state, kick_error, sign_lost = lax.fori_loop(0, count, one, (state, none, none > 0))
+    carried = (state, jnp.zeros(1), none, none > 0)
+    state, drift, kick_error, sign_lost = lax.fori_loop(0, count, one, carried)
     high, low = (part[..., 0] for part in state.parameters)
-    return high, low, state.error[0], kick_error, sign_lost
+    return high, low, state.error[0], drift[0], kick_error, sign_lost
 
 
 def _near(state: DescentState, data: Data, unit: jax.Array | None) -> jax.Array:

@@ -6,7 +6,7 @@ A decision is a pure function of the task and the state, and may be asked of a f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,14 +17,13 @@ from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
 from latephase.late.pattern import SLIDING
 
-from .kicks import Kicks
+from .kicks import MARGIN_KICK, Kicks
 from .rest import contracts, rest_of
-from .state import ChainState, ChainTask
+from .state import ChainState, ChainTask, altered, one_more
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
 _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
-_MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
 _LONG = 4_000  # steps of the solver after which a chattering run has taken seconds
 _CHATTER_ROUNDS = 200  # that are followed kick by kick
 
@@ -51,7 +50,8 @@ def decide(task: ChainTask, state: ChainState) -> Decision:
 def _of_flow(task: ChainTask, state: ChainState) -> Decision:
     """The mode by Filippov's rule at the neurons at whose kinks the last one ended."""
     dynamics, last, theta = task.dynamics, state.last, state.theta
-    log_pull = dynamics.log_pull(dynamics.margins(theta))
+    seen = None if last is None else last.margins
+    log_pull = dynamics.log_pull(dynamics.margins(theta) if seen is None else seen)
     if last is None:
         near = (task.signs == 0) & dynamics.alive(task.signs)
         found = kink_statuses(dynamics, dynamics.statuses(task.signs), near, log_pull)
@@ -59,20 +59,24 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
     resting = dynamics.serves(last.status, state.resting)[:, None]
     near = last.on_kinks & (last.switching[:, None] & ~resting)
     found = kink_statuses(dynamics, last.status, near, log_pull)
-    if resting.any() and (met := last.triggered & resting & (last.status != SLIDING)).any():
+    if (
+        np.count_nonzero(resting)
+        and (met := last.triggered & resting & (last.status != SLIDING)).any()
+    ):
         before = Mode.of(dynamics, theta, last.status, state.resting)
         found = np.where(resting, statuses_by_motion(before, met), found)
-    found = np.where((found == SLIDING) & (last.released_to >= 0), last.released_to, found)
+    if np.count_nonzero(released := last.released_to >= 0):
+        found = np.where((found == SLIDING) & released, last.released_to, found)
     grazed = last.triggered & (found == last.status)  # the pair goes on as it was
-    if last.at_zero.any():
+    if np.count_nonzero(last.at_zero):
         before = Mode.of(dynamics, theta, last.status, state.resting)
         for j in map(int, np.flatnonzero(last.at_zero)):
             found[j] = statuses_beyond_zero(before, j)
         grazed = last.triggered & (found == last.status)
         theta = np.where(last.at_zero[:, None], 0.0, theta)
-        state = replace(state, theta=theta)
-    if grazed.any():
-        state = state.counted(brief_ends=state.counts.brief_ends + grazed)
+        state = altered(state, theta=theta)
+    if np.count_nonzero(grazed):
+        state = state.counted(brief_ends=one_more(state.counts.brief_ends, grazed))
     return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
 
 
@@ -98,7 +102,7 @@ def _of_descent(task: ChainTask, state: ChainState) -> Decision:
         return Decision(mode, True, state)
     rest = rest_of(mode, speed_of(mode), _log_goal(task, mode))
     if rest is not None:
-        state = replace(state, theta=rest.theta, resting=rest.resting)
+        state = altered(state, theta=rest.theta, resting=rest.resting)
         mode = Mode.of(dynamics, rest.theta, seen, rest.resting)
         return Decision(mode, False, state, rest.way)
     return Decision(mode, state.only_steps or _too_rough(task, state, mode), state)
@@ -134,14 +138,11 @@ def _may_slide(task: ChainTask, state: ChainState, kicks: Kicks, slide: Mode) ->
         or counts.steps >= controls.max_steps
         or counts.solver_steps > _LONG
     )
-    quiet = speed.log_move + speed.log_rate <= math.log(_MARGIN_KICK * most)
+    quiet = speed.log_move + speed.log_rate <= math.log(MARGIN_KICK * most)
     if not quiet and not (spent and speed.log_rate < _CALM):
         return False
-    sliding, norms = slide.status == SLIDING, lengths(state.theta)[:, None]
-    against_neuron = kicks.kick / np.where(norms > 0, norms, np.inf)
-    moves = kicks.kick * np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
-    against_margin = moves / (_MARGIN_KICK * (1 + np.abs(slide.margins)))
-    return spent or bool(max(against_neuron[sliding].max(), against_margin[sliding].max()) <= most)
+    shares = kicks.shares(dynamics, lengths(state.theta), slide.margins)
+    return spent or bool(shares[slide.status == SLIDING].max() <= most)
 
 
 def _too_rough(task: ChainTask, state: ChainState, mode: Mode) -> bool:

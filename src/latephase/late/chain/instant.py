@@ -70,7 +70,9 @@ class Instant:
         return time.log + math.log1p(-math.exp(self.log - time.log))
 
     def logs_until(self, times: Times) -> Floats:
-        """The same of many later times, up to the rounding of the times."""
+        """The same of many later times, sorted, up to the rounding of the times."""
+        if not len(times.logs) or times.logs[0] > self.log + _FAR:
+            return times.logs
         if self.value is None:
             return np.asarray(times.logs + np.log1p(-np.exp(self.log - times.logs)))
         left = times.floats - float(self.value)
@@ -90,7 +92,8 @@ class Instant:
         if self.value is None:
             return Instant(None, float(np.logaddexp(self.log, math.log(elapsed))))
         total = self.value + elapsed
-        return Instant(total if total < _EXACT else None, math.log(total))
+        seen = float(total)
+        return Instant(total if seen < _EXACT else None, math.log(seen))
 
 
 AT_START = Instant(0, -math.inf)

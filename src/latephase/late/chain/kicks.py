@@ -10,6 +10,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import Dynamics
 
 KICKS = 16.0  # by which a neuron may be off for ever where a sign was decided wrongly, or averaged
+MARGIN_KICK = 10.0  # times the slide tolerance: of 1 + |q|, how far a kick may move a margin
 _SOON = 64  # steps: a mode that a pair in chatter ends sooner than this is stepped through
 
 
@@ -35,6 +36,14 @@ class Kicks:
         kick = (1 - dynamics.slope) * np.abs(dynamics.signs) * pull * dynamics.point_lengths
         overshoot = np.abs(rise) + kick * dynamics.point_lengths
         return cls(rise, kick, overshoot if dynamics.bends else np.full_like(rise, -np.inf))
+
+    def shares(self, dynamics: Dynamics, norms: Floats, margins: Floats) -> Floats:
+        """Kicks (m, n) as shares of what they move: of their neurons, of lengths `norms` (m,), or
+        of ten times the margins (n,) if that is more, as where x = 1e-8 and w = 1e8."""
+        moves = np.abs(dynamics.output_weights)[:, None] * dynamics.point_lengths
+        moves = moves / (MARGIN_KICK * (1 + np.abs(margins)))
+        per_kick = np.where(norms > 0, 1 / np.where(norms > 0, norms, 1.0), 0.0)[:, None]
+        return np.asarray(self.kick * np.maximum(per_kick, moves))
 
     def crosses_soon(self, a: Floats) -> Bools:
         """Pairs within a step of their kink that reach it soon, (m, n): on points 1e-5 apart that a

@@ -6,14 +6,14 @@ Each takes the state and the account of a run to those at its end.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from latephase.core import Outcome
 from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.balance import blur
 from latephase.late.modes.dynamics import lengths
-from latephase.late.modes.follow import BALANCED, follow
+from latephase.late.modes.follow import BALANCED, follow, on_kinks
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
 from latephase.late.modes.segment import Segment
@@ -22,7 +22,7 @@ from latephase.late.pattern import SLIDING
 from .account import Account
 from .instant import Instant
 from .kicks import KICKS, Kicks
-from .state import ChainState, ChainTask, ModeEnd
+from .state import ChainState, ChainTask, ModeEnd, altered, one_more
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
 _BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
@@ -47,7 +47,7 @@ def move_by_steps(
 
     counts, budget = state.counts, task.controls.max_steps
     if counts.steps >= budget:
-        return replace(state, outcome=Outcome.budget_exhausted), account
+        return altered(state, outcome=Outcome.budget_exhausted), account
     count = min(max(counts.in_a_row, _SHORTEST), _LONGEST, budget - counts.steps)
     following = task.times[state.passed] if state.passed < len(task.times) else task.until
     log_ahead = state.now.log_until(following)
@@ -56,9 +56,10 @@ def move_by_steps(
 
     theta = _off_zero(task, state)
     moved = compiled_steps(task.dynamics, theta, state.low, state.rounding, count)
-    account = account.charged(task.dynamics, moved.kick_error)
-    account = replace(account, sign_lost=account.sign_lost or bool(moved.sign_lost.any()))
-    state = replace(
+    account = account.charged(moved.kick_error, task.dynamics.reach(moved.kick_error))
+    lost = account.sign_lost or bool(moved.sign_lost.any())
+    account = altered(account, drift=account.drift + moved.drift, sign_lost=lost)
+    state = altered(
         state,
         theta=moved.theta,
         low=moved.low,
@@ -94,16 +95,17 @@ def move_by_mode(
     controls, dynamics, discrete = task.controls, task.dynamics, task.dynamics.method.discrete
     # Where it is entered: sliding pairs on their kinks.
     if discrete:
-        account = account.charged(dynamics, _entry_error(task, state, mode))
+        kicks = _entry_error(task, state, mode)
+        account = account.charged(kicks, dynamics.reach(kicks))
     if mode.sliding:
-        mode = mode.on_kinks()
+        mode = on_kinks(mode)
 
     # The mode itself, with guards loosened where the same pairs end one brief mode after another.
     logs = state.now.logs_until(task.clock.after(state.passed))
     log_left = state.now.log_until(task.until)
     order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
-    slack = _slack(state, tolerance)
+    slack = _slack(state, mode, tolerance)
     balanced = BALANCED / controls.caution
     log_last = math.inf if state.last is None else state.last.log_time
     told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
@@ -112,26 +114,30 @@ def move_by_mode(
     # Where it ended, unless the loss has risen where it cannot.
     theta = found.theta
     finite = bool(np.isfinite(theta).all())
-    before, after = _log_losses(state, mode, found, theta)
+    seen = None if discrete else dynamics.margins(theta)
+    before, after = _log_losses(state, mode, found, seen)
     if not discrete and finite:
-        state = replace(state, lowest_log_loss=min(before, after))
+        state = altered(state, lowest_log_loss=min(before, after))
     may_rise = discrete and speed_of(mode).log_rate > 0  # steps beyond 2 / curvature
     if finite and not may_rise and not after <= before + _RISE * (1 + abs(before)):
-        return replace(state, theta=mode.theta, outcome=Outcome.inaccurate), account
-    account = replace(account, by_flow=True, entry=state.now)
-    for sample in found.sampled:
-        account.write(state.passed, sample, state.rounding)
-        state = replace(state, passed=state.passed + 1)
-    state = _arrived(task, state, mode, found, theta, log_left)
-    return state if finite else replace(state, outcome=Outcome.overflowed), account
+        return altered(state, theta=mode.theta, outcome=Outcome.inaccurate), account
+    account = altered(account, by_flow=True, entry=state.now)
+    off, seen_off = blur(mode, found.margins, found.log_time)
+    for log, sample in zip(logs.tolist(), found.sampled, strict=False):
+        share = math.exp(min(log - found.log_time, 0.0))
+        account.charged(share * off, share * seen_off).write(state.passed, sample, state.rounding)
+        state = altered(state, passed=state.passed + 1)
+    account = account.charged(off, seen_off)
+    state = _arrived(task, state, mode, found, seen, log_left)
+    return state if finite else altered(state, outcome=Outcome.overflowed), account
 
 
-def _slack(state: ChainState, tolerance: float) -> Floats:
+def _slack(state: ChainState, mode: Mode, tolerance: float) -> Floats:
     """How far guards (m, n) are loosened."""
-    brief = state.counts.brief_ends
-    if brief.max() <= _GRACE:
-        return np.zeros(brief.shape)
-    return np.asarray(tolerance * (2.0 ** np.clip(brief - _GRACE, 0, _LOOSEST) - 1))
+    found = np.zeros(mode.status.shape)
+    for pair, count in state.counts.brief_ends.items():
+        found[pair] = tolerance * (2.0 ** min(max(count - _GRACE, 0), _LOOSEST) - 1)
+    return found
 
 
 def _entry_error(task: ChainTask, state: ChainState, mode: Mode) -> Floats:
@@ -157,31 +163,39 @@ def _solver_tolerance(task: ChainTask, mode: Mode) -> float:
 
 
 def _log_losses(
-    state: ChainState, mode: Mode, found: Segment, theta: Floats
+    state: ChainState, mode: Mode, found: Segment, seen: Floats | None
 ) -> tuple[float, float]:
-    """ln L before a mode, above which it cannot be after it, and after it; that of a flow also as
-    theta (m, k) has it, which is another one where digits are lost."""
+    """ln L before a mode, above which it cannot be after it, and after it; that of a flow also at
+    the margins that are `seen` (n,) at its theta, which are others where digits are lost."""
     dynamics = mode.dynamics
-    after = float(dynamics.loss.log_loss(found.margins))
-    if dynamics.method.discrete:
-        return float(dynamics.loss.log_loss(mode.margins)), after
-    seen = float(dynamics.log_loss(theta))
-    after = max(after, seen) if math.isfinite(seen) else math.nan
+    if seen is None:
+        before, after = dynamics.loss.log_loss(np.stack([mode.margins, found.margins])).tolist()
+        return before, after
+    after, seen_loss = dynamics.loss.log_loss(np.stack([found.margins, seen])).tolist()
+    after = max(after, seen_loss) if math.isfinite(seen_loss) else math.nan
     before = state.lowest_log_loss
     return before if before < math.inf else float(dynamics.loss.log_loss(mode.margins)), after
 
 
 def _arrived(
-    task: ChainTask, state: ChainState, mode: Mode, found: Segment, theta: Floats, log_left: float
+    task: ChainTask,
+    state: ChainState,
+    mode: Mode,
+    found: Segment,
+    seen: Floats | None,
+    log_left: float,
 ) -> ChainState:
-    """The state at the end of a segment, theta (m, k), that began at `state`."""
-    counts = state.counts
+    """The state at the end of a segment that began at `state`;  seen: margins there, of a flow."""
+    counts, theta = state.counts, found.theta
     brief = found.log_time < state.now.log - _BRIEF
     instant = found.log_time <= _INSTANT
-    brief_ends = counts.brief_ends
-    counts = replace(
+    if brief:
+        brief_ends = one_more(counts.brief_ends, found.triggered)
+    else:
+        brief_ends = {p: k for p, k in counts.brief_ends.items() if found.triggered[p]}
+    counts = altered(
         counts,
-        brief_ends=np.where(found.triggered, brief_ends + brief, brief_ends * brief),
+        brief_ends=brief_ends,
         brief_modes=counts.brief_modes + 1 if brief else 0,
         instant_modes=counts.instant_modes + 1 if instant else 0,
         in_a_row=0,
@@ -193,7 +207,7 @@ def _arrived(
         or counts.brief_modes > _MOST_BRIEF + mode.status.size
         or counts.solver_steps > _MOST_WORK
     )
-    state = replace(
+    state = altered(
         state,
         theta=theta,
         low=np.zeros_like(theta),
@@ -209,6 +223,7 @@ def _arrived(
             triggered=found.triggered,
             released_to=found.released_to,
             at_zero=_come_to_zero(task, mode, found),
+            margins=seen,
         ),
     )
     return state.unresolved(task) if unresolved else state
@@ -216,9 +231,10 @@ def _arrived(
 
 def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:
     """Neurons (m,) that a segment has brought to length 0 and that have ended it."""
-    result = found.triggered.any(axis=1)
-    result &= np.abs(found.theta).max(axis=1) <= task.zero_length  # hardly ever
-    if result.any():
+    result = np.zeros(len(found.theta), bool)
+    for j in {j for j, _ in np.argwhere(found.triggered).tolist()}:
+        result[j] = np.abs(found.theta[j]).max() <= task.zero_length[j]
+    if np.count_nonzero(result):  # hardly ever
         was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, found.theta))
         result &= is_zero & ~was_zero
     return np.asarray(result)

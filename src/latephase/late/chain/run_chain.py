@@ -7,8 +7,8 @@ with a more cautious one to see how far it may be off.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -22,7 +22,7 @@ from .account import Account, ChainSamples
 from .decision import decide
 from .instant import Instant
 from .moves import move_by_mode, move_by_steps
-from .state import ChainState, ChainTask, Controls, start
+from .state import ChainState, ChainTask, Controls, altered, start
 
 _MOST_ROUNDS = 50_000
 
@@ -52,29 +52,62 @@ def run_chain(
     signs (m, n): of its pre-activations, where they are not those of theta;  tell: called with the
     share of the way, of ln(1 + until), that lies behind.
     """
-    task, state = start(dynamics, theta, times, until, controls, signs)
-    account, whole = Account.open(task, state), np.logaddexp(0.0, until.log)
+    return run_together([rounds(dynamics, theta, times, until, controls, signs)], until, tell)[0]
+
+
+def run_together(
+    runs: list[Generator[float, None, Chain]],
+    until: LogTime,
+    tell: Callable[[float], None] | None = None,
+) -> list[Chain]:
+    """The rounds of some runs to `until`, always next those of the one that is farthest behind: so
+    runs of one network go through a mode one soon after another, while it is remembered."""
+    ended: dict[int, Chain] = {}
+    stands, whole = dict.fromkeys(range(len(runs)), -np.inf), np.logaddexp(0.0, until.log)
     quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")  # the outcome says it
     with _libraries().limit(limits=1, user_api="blas"), quiet:
-        for _ in range(_MOST_ROUNDS):
-            state = _recorded_here(task, state, account)
-            if tell:
-                tell(float(np.logaddexp(0.0, state.now.log) / whole) if whole > 0 else 1.0)
-            if state.outcome is not None or state.now.is_past(until):
-                break
+        while stands:
+            behind = min(stands, key=stands.__getitem__)
             try:
-                decision = decide(task, state)
-                if decision.moved is not None:
-                    account = account.charged(dynamics, decision.moved)
-                if decision.must_step:
-                    state, account = move_by_steps(task, decision.state, account)
-                else:
-                    state, account = move_by_mode(task, decision.state, account, decision.mode)
-            except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-                # Numbers beyond float64 in some matrix: the samples so far stand.
-                state = state.unresolved(task)
-        else:
-            state = replace(state, outcome=Outcome.budget_exhausted)
+                stands[behind] = next(runs[behind])
+            except StopIteration as end:
+                ended[behind] = end.value
+                del stands[behind]
+            if tell:
+                left = sum(1 - float(np.logaddexp(0.0, log) / whole) for log in stands.values())
+                tell(1 - left / len(runs) if whole > 0 else 1.0)
+    return [ended[k] for k in range(len(runs))]
+
+
+def rounds(
+    dynamics: Dynamics,
+    theta: Floats,
+    times: list[LogTime],
+    until: LogTime,
+    controls: Controls,
+    signs: Ints | None = None,
+) -> Generator[float, None, Chain]:
+    """A run as `run_chain` has it, that yields ln t where it stands before each of its rounds."""
+    task, state = start(dynamics, theta, times, until, controls, signs)
+    account = Account.open(task, state)
+    for _ in range(_MOST_ROUNDS):
+        state = _recorded_here(task, state, account)
+        yield state.now.log
+        if state.outcome is not None or state.now.is_past(until):
+            break
+        try:
+            decision = decide(task, state)
+            if decision.moved is not None:
+                account = account.charged(decision.moved, dynamics.reach(decision.moved))
+            if decision.must_step:
+                state, account = move_by_steps(task, decision.state, account)
+            else:
+                state, account = move_by_mode(task, decision.state, account, decision.mode)
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+            # Numbers beyond float64 in some matrix: the samples so far stand.
+            state = state.unresolved(task)
+    else:
+        state = altered(state, outcome=Outcome.budget_exhausted)
     return Chain(task, state, account.samples, account.entry)
 
 
@@ -84,7 +117,7 @@ def _recorded_here(task: ChainTask, state: ChainState, account: Account) -> Chai
         if not state.now.is_past(task.times[state.passed]):
             break
         account.write(state.passed, state.theta, state.rounding)
-        state = replace(state, passed=state.passed + 1)
+        state = altered(state, passed=state.passed + 1)
     return state
 
 

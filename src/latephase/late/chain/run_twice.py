@@ -8,9 +8,7 @@ the error that is reported, with the kicks of the chatter that slides leave out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -19,10 +17,11 @@ from latephase.core.arrays import Bools, Floats
 from latephase.core.workers import workers
 from latephase.late.modes.dynamics import Dynamics, lengths
 
-from .run_chain import Chain, run_chain
+from .run_chain import Chain, rounds, run_chain, run_together
 from .state import Controls
 
 _APART = 4.0  # times the difference of two runs: over long smooth phases 2 was too little, by 1.6
+_DRIFT = 1 / 32  # of a bound in which every ulp of every step has the same sign
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
 _MOST_EXCUSED = 0.1  # of a margin's error, as far as it excuses a loss that has risen
 _EXPLOSIVE = 1e-9  # relative error of rounding in the steps beyond which its bound is replaced
@@ -57,28 +56,26 @@ def run_twice(
     """A run from theta (m, d + 1), made twice.
 
     side_by_side: the other one in a process of its own; needs an importable main module.
-    tell: called with the share of the way that lies behind, half of it for each run.
+    tell: called with the share of the way that lies behind.
     """
-
-    def told(before: int, share: float) -> None:
-        if tell:
-            tell((before + share) / 2)
 
     caution = 2.0 if dynamics.method.discrete else 10.0
     careful = replace(controls, slide_order=controls.order, caution=controls.caution * caution)
-    with workers(1) if side_by_side else nullcontext() as pool:
-        begun = pool.submit(run_chain, dynamics, theta, times, until, controls) if pool else None
-        fine = run_chain(dynamics, theta, times, until, careful, tell=partial(told, 0))
-        largest = np.abs(fine.state.theta).max()
-        explosive = not fine.state.rounding <= _EXPLOSIVE * largest
-        coarse = begun.result() if begun and not explosive else None
-    if coarse is None:
-        start, signs = theta, fine.task.signs
-        if explosive:  # parameters as rounding may have changed them: the expansion of such first
-            # steps is measured, where its bound ignores that dead neurons stay where they are
-            ways = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
-            start = np.clip(theta * (1 + _NUDGE * ways), -_LARGEST, _LARGEST)
-        coarse = run_chain(dynamics, start, times, until, controls, signs, partial(told, 1))
+    told = dynamics, theta, times, until
+    if side_by_side:
+        with workers(1) as pool:
+            begun = pool.submit(run_chain, *told, controls)
+            fine = run_chain(*told, careful, tell=tell)
+            coarse = begun.result()
+    else:
+        fine, coarse = run_together([rounds(*told, careful), rounds(*told, controls)], until, tell)
+    largest = np.abs(fine.state.theta).max()
+    explosive = not fine.state.rounding <= _EXPLOSIVE * largest
+    if explosive:  # parameters as rounding may have changed them: the expansion of such first steps
+        # is measured, where its bound ignores that dead neurons stay where they are
+        ways = np.random.default_rng(0).choice([-1.0, 1.0], theta.shape)
+        start = np.clip(theta * (1 + _NUDGE * ways), -_LARGEST, _LARGEST)
+        coarse = run_chain(dynamics, start, times, until, controls, fine.task.signs)
     return _assessed(fine, coarse, theta, explosive)
 
 
@@ -93,11 +90,11 @@ def _assessed(fine: Chain, coarse: Chain, start: Floats, explosive: bool) -> Ass
 
     # What rounding has added to the parameters, absolute, (S,): a bound, or where that is useless,
     # what a nudge cannot have shown since it was made when the parameters were smaller, and steps
-    # were other ones.
+    # were other ones, and since forces that hold one another are rounded alike at every step.
     rounding, q = 2 * samples.rounding, dynamics.margins(path)
     if explosive:
         longest = np.abs(dynamics.output_weights).max() * dynamics.pull(q) @ dynamics.point_lengths
-        rounding = 2.0**-49 * (np.abs(path).max(axis=(1, 2)) + longest)
+        rounding = 2.0**-49 * (np.abs(path).max(axis=(1, 2)) + longest) + _DRIFT * samples.drift
     flow_error = np.where(samples.by_flow, _FLOW_ERROR, 0.0)
 
     # max_i |Delta q_i| / (1 + |q_i|), (S,).

@@ -36,13 +36,11 @@ def engine_for(problem: Problem, goal: Goal) -> Engine:
         raise InputError(expected, Words(f"{n:,} and {m:,}"), "take fewer: each pair is looked at")
     choice = ENGINES if goal.dtype is None else (ARITHMETIC,)
     engine = next((one for one in choice if one.takes(problem)), None)
-    if engine is None and problem.network.train_output:
-        wanted = "a method that is stepped, without dtype, where output weights are trained"
+    if engine is None and problem.network.output_bias is not None:
+        wanted = "a method that is stepped, without dtype, with an output bias"
         got = Words("a dtype") if goal.dtype is not None else problem.method
-        if problem.network.output_bias is not None:
-            do = "use GradientDescent(step_size), which is stepped, or leave out output_bias"
-            raise InputError(f"{wanted} with an output bias", got, do)
-        raise InputError(wanted, got, "use GradientDescent(step_size), or fix the output weights")
+        do = "use GradientDescent(step_size), which is stepped, or leave out output_bias"
+        raise InputError(wanted, got, do)
     if engine is None and goal.dtype is not None:
         expected = "GradientDescent(step_size) with a dtype"
         raise InputError(expected, problem.method, "leave out dtype")

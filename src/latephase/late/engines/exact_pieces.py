@@ -33,7 +33,7 @@ from latephase.late.pair.task import PairTask, SampleTimes
 from latephase.late.pattern import SLIDING, pattern_code
 from latephase.problem import LOSSES, Method, Problem, TwoPointGeometry
 
-_WORTH_STEPPING = 65_536  # steps, of all trials at once; beyond it modes are faster
+_WORTH_STEPPING = 262_144  # steps, of all trials at once; beyond it modes are faster
 _ALIKE = 1e-3  # deviation of the margins of a half slide whose end is foreseen
 
 

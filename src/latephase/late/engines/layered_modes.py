@@ -60,6 +60,7 @@ class LayeredModes:
             if limit is None and regime is None
             else entry_time(found.chain.entry.as_float, found.chain.entry.log, discrete),
             law=None if limit is None else layered_law(limit, network, problem.data),
+            limit=limit,
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(found.chain.samples)},  # (w, b) are rounded
         )

@@ -91,7 +91,7 @@ def follow_layered_trials(
     state = LayeredPairState.of(geometry, weights, biases, output_weights)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         journey = run_pieces(task, state, goal.max_steps, goal.progress)
-        laws = layered_laws(task, journey.state, _specialised(journey))
+        laws = layered_laws(task, journey, _specialised(journey))
         found = seen(geometry, state, record)
     return LayeredPhase(found, journey, laws)
 

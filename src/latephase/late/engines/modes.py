@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Modes:
         side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
         with thousandths(goal.progress) as tell:
             arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
-            found = run_twice(*arguments, tell)
+            found = run_twice(*arguments, tell if goal.progress else None)
             fine = found.chain
             outcome, statuses = ending(fine), pattern(fine)
         regime, entry = _regime(problem, outcome, statuses), None
@@ -52,8 +53,7 @@ class Modes:
             outcome = Outcome.settled
         if outcome in (Outcome.settled, Outcome.unfitted):
             entry = entry_time(fine.entry.as_float, fine.entry.log, method.discrete)
-        law = law_of(network, data, method, outcome, statuses, found.end, fine.state.now.log)
-        return Record(
+        record = Record(
             parameters=found.theta,
             error=found.error,
             margin_error=found.margin_error,
@@ -61,10 +61,12 @@ class Modes:
             outcome=outcome,
             regime=regime,
             entry=entry,
-            law=law,
             pattern=statuses,
             observed={"log_loss": dynamics.log_loss(fine.samples.theta)},  # (w, b) are rounded
         )
+        stands = outcome, statuses, found.end, fine.state.now.log
+        record.find_law_by(partial(law_of, network, data, method, *stands))
+        return record
 
 
 def _regime(problem: Problem, outcome: Outcome, statuses: Ints) -> Regime | None:

@@ -22,9 +22,8 @@ class RoundedSteps:
     options = frozenset({"dtype", "accumulate", "rounding"})
 
     def takes(self, problem: Problem) -> bool:
-        """Any network of fixed output weights under gradient descent."""
-        fixed = not problem.network.train_output
-        return fixed and problem.has_late_phase and problem.method.discrete
+        """Any network without an output bias under gradient descent."""
+        return problem.has_late_phase and problem.method.discrete
 
     def run(self, problem: Problem, times: Sequence[LogTime], goal: Goal) -> Record:
         """Carry one network; warns where it stalls before its end.
@@ -36,13 +35,14 @@ class RoundedSteps:
 
         network, data, dtype = problem.network, problem.data, goal.dtype
         assert dtype is not None
+        outer = network.output_weights
         found = descend(
             network.weights[None],
             None if network.biases is None else network.biases[None],
             [t.as_float for t in times],
             inputs=data.inputs,
             labels=data.labels,
-            output_weights=network.output_weights,
+            output_weights=outer[None] if network.train_output else outer,
             step_size=problem.method.step_size,
             loss=problem.loss.name,
             dtype=dtype,
@@ -52,8 +52,9 @@ class RoundedSteps:
             progress=goal.progress,
             negative_slope=network.negative_slope,
         )
-        biases = None if found.biases is None else found.biases[:, 0]
-        path = Path.of(found.weights[:, 0], biases)
+        layers = (found.biases, found.output_weights)
+        rest = (None if part is None else part[:, 0] for part in layers)
+        path = Path.of(found.weights[:, 0], *rest)
         return stepped_record(problem, path, _ending(found, path, dtype))
 
 

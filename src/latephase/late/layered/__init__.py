@@ -7,9 +7,10 @@ Read in this order; each file needs only those before it.
     dynamics  the system of a run: states are rows (theta_j, v_j)
     mode      a pattern, and the quadratic forms that its margins are
     field     the modified flow of a mode, in ln t
+    segment   what became of a mode that was followed to its end
+    follow    what follows it: the kernel where it was compiled (by_kernel), else NumPy (by_numpy)
     guards    what must stay positive while a mode lasts
-    radau     one step of a stiff solver
-    segment   a mode followed to its end
+    radau     one step of a stiff solver, in NumPy
     steps     ordinary steps of gradient descent, compiled (the one file that loads JAX)
     chain     where a run stands, and the loop
     decision  steps or a mode next, and which

@@ -16,17 +16,23 @@ import numpy as np
 from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.chain.instant import AT_START, Instant
+from latephase.late.chain.kicks import KICKS
+from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import SLIDING, Statuses
 
 from .dynamics import LayeredDynamics
+from .follow import AT_REST, follow
 from .mode import LayeredMode
-from .segment import AT_REST, LayeredSegment, follow
+from .segment import LayeredSegment
 
 _SHORTEST, _LONGEST = 32, 4096  # steps in a row
 _MOST_ROUNDS = 20_000
 _BRIEF = 7.0  # a mode that lasts less than e^-7 of the time is brief
 _MOST_BRIEF = 300  # in a row, and one for each pair, after which a run counts as unresolved
 _MOST_WORK = 30_000  # steps of the solver
+_EDGE = 2.0  # relaxation per step from which what is left of an error grows
+_CHAOS = 1e-7  # a difference of wild steps beyond which chance decides: of four nudges of the same
+# run three ended 6e-4 from the truth, one 3e-2
 _GRACE, _LOOSEST = 2, 20  # times in a row that a pair may end modes at once before its guards
 # are loosened to the solver's tolerance, doubled each time, so often at most
 
@@ -91,16 +97,22 @@ class LayeredState:
 @dataclass
 class LayeredChain:
     """A run under way, and once it has ended: samples (S, m, k + 1), NaN where not reached, by_flow
-    (S,): whether a flow has carried the run there, kicks (S,): errors of chatter left out, and the
-    time at which the last mode began, and that mode;  nudge: by what share of itself the state is
-    moved before steps, to see what becomes of rounding."""
+    (S,): whether a flow has carried the run there, kicks (S, 2): errors of chatter left out, of
+    neurons and of margins, and of rounding in steps;  trusted (S,): the difference of two runs up
+    to which it tells an error: once steps have been `wild`, beyond 2 / curvature, where rounding
+    grows, what exceeds the `chatter` since then is chance;  entry, mode: the last one, and the time
+    at which it began;  nudge: by what share of itself the state is moved before steps, to see what
+    becomes of rounding."""
 
     task: LayeredTask
     at: LayeredState
     samples: Floats
     by_flow: Bools
     kicks: Floats
-    kicked: float = 0.0
+    trusted: Floats
+    kicked: Floats | float = 0.0
+    chatter: float = 0.0
+    wild: bool = False
     flowed: bool = False
     entry: Instant = AT_START
     mode: LayeredMode | None = None
@@ -121,9 +133,10 @@ class LayeredChain:
             try:
                 mode, kick = decide(self.task, self.at)
                 if mode is None:
+                    self.chatter = max(self.chatter, float(kick[0]))
                     self._step()
                 else:
-                    self.kicked += kick
+                    self.kicked = self.kicked + kick
                     self._follow(mode)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
@@ -142,6 +155,7 @@ class LayeredChain:
         if np.isfinite(state).all():
             self.samples[row], self.by_flow[row] = state, self.flowed
             self.kicks[row] = self.kicked
+            self.trusted[row] = max(_CHAOS, KICKS * self.chatter) if self.wild else math.inf
 
     def _step(self) -> None:
         """Ordinary steps: as many as were taken in a row already, but not past the next sample."""
@@ -157,7 +171,12 @@ class LayeredChain:
         if log_ahead < math.log(count):
             count = max(round(math.exp(log_ahead)), 1)
         self.nudge = -self.nudge  # again and again: chaos forgets the start
-        state, low = steps(task.dynamics, at.state * (1 + self.nudge), at.low, count)
+        state, low, rounding = steps(task.dynamics, at.state * (1 + self.nudge), at.low, count)
+        norms = lengths(state)
+        share = float(np.where(norms > 0, rounding / norms, 0.0).max())
+        self.kicked = self.kicked + np.array([share, 0.0])
+        if task.dynamics.relaxation(state) > _EDGE:
+            self.wild, self.chatter = True, 0.0
         self.at = replace(
             at,
             now=at.now.plus(count),
@@ -197,10 +216,11 @@ class LayeredChain:
         brief = found.log_time < at.now.log - _BRIEF
         brief_modes, work = (at.brief_modes + 1) * brief, at.work + found.work
         most = _MOST_BRIEF + mode.status.size
-        unresolved = found.failed or brief_modes > most or work > _MOST_WORK
+        ended = found.log_time >= log_left
+        beyond = found.rough and not ended and self._outlasts(at.now.later(found.log_time, whole))
+        unresolved = found.failed or brief_modes > most or work > _MOST_WORK or beyond
         outcome = Outcome.budget_exhausted if unresolved else None
         finite = bool(np.isfinite(found.state).all())
-        ended = found.log_time >= log_left
         self.at = replace(
             at,
             now=Instant.at(self.task.until) if ended else at.now.later(found.log_time, whole),
@@ -216,6 +236,15 @@ class LayeredChain:
             work=work,
             outcome=outcome if finite else Outcome.overflowed,
         )
+
+    def _outlasts(self, now: Instant) -> bool:
+        """Whether steps that are too long for a flow outlast the budget: curvature that has grown
+        to 1 / step in a time t takes another t to get beyond 2, or to come back."""
+        at, task = self.at, self.task
+        left = task.controls.max_steps - at.steps
+        passed = at.passed + sum(now.log_until(t) == -math.inf for t in task.times[at.passed :])
+        ahead = task.times[passed] if passed < len(task.times) else task.until
+        return left <= 0 or min(now.log, now.log_until(ahead)) > math.log(left)
 
 
 def begun(
@@ -240,8 +269,8 @@ def begun(
     return LayeredChain(task, at, samples, *_unwritten(len(times)), nudge=nudge)
 
 
-def _unwritten(count: int) -> tuple[Bools, Floats]:
-    return np.zeros(count, bool), np.zeros(count)
+def _unwritten(count: int) -> tuple[Bools, Floats, Floats]:
+    return np.zeros(count, bool), np.zeros((count, 2)), np.full(count, np.inf)
 
 
 def statuses_of(at: LayeredState, dynamics: LayeredDynamics) -> Statuses:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.chain.kicks import KICKS, Kicks
+from latephase.late.chain.kicks import KICKS, MARGIN_KICK, Kicks
 from latephase.late.modes.dynamics import Dynamics, lengths
 from latephase.late.modes.filippov import kink_statuses
 from latephase.late.pattern import SLIDING, Statuses
@@ -22,10 +22,13 @@ _CALM = math.log(0.5)  # relaxation per step below which the modified flow may b
 _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
 
 
-def decide(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, float]:
+def decide(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, Floats]:
     """The mode to follow from here, None where gradient descent must be stepped instead; and how
-    far, relative to the neuron, it may be off for the chatter that a slide leaves out."""
-    return _of_descent(task, at) if task.dynamics.method.discrete else (_of_flow(task, at), 0.0)
+    far it may be off for the chatter that a slide leaves out (2,): a neuron as a share of itself,
+    and a margin of 1 + |q|; of steps, the kicks that they chatter by."""
+    if task.dynamics.method.discrete:
+        return _of_descent(task, at)
+    return _of_flow(task, at), np.zeros(2)
 
 
 def _of_flow(task: LayeredTask, at: LayeredState) -> LayeredMode:
@@ -43,7 +46,7 @@ def _of_flow(task: LayeredTask, at: LayeredState) -> LayeredMode:
     return LayeredMode.of(task.dynamics, at.state, found)
 
 
-def _of_descent(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, float]:
+def _of_descent(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, Floats]:
     """A slide whose chatter is small, else the pattern as a step sees it."""
     hidden = task.dynamics.at(at.state)
     a = hidden.preactivations(at.state[:, :-1])
@@ -53,20 +56,32 @@ def _of_descent(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None
         released = at.released_to >= 0
         sliding, seen = sliding & ~released, np.where(released, at.released_to, seen)
     may_step = at.steps < task.controls.max_steps
-    spent = at.steps >= min(_CHATTER * task.controls.caution, task.controls.max_steps)
     plain = -math.inf < at.now.log_until(task.until) <= _PLAIN and may_step
     if sliding.any() and not plain:
         slide = LayeredMode.of(task.dynamics, at.state, np.where(sliding, SLIDING, seen))
-        off = _chatter(at, kicks, sliding)
-        most = task.controls.slide_tolerance / task.controls.caution
-        if off <= most or spent:
+        if _may_slide(task, at, kicks, slide):
             begins = sliding if at.last is None else sliding & (at.last != SLIDING)
-            return slide, KICKS * _chatter(at, kicks, begins)
+            moves = KICKS * np.where(begins, kicks.kick, 0.0).max(axis=1)
+            apart = hidden.reach(moves) / (1 + np.abs(task.dynamics.margins(at.state)))
+            return slide, np.array([KICKS * _chatter(at, kicks, begins), apart.max()])
     mode = LayeredMode.of(task.dynamics, at.state, seen)
     soon = bool(kicks.crosses_soon(a).any())
     if may_step and (plain or soon or sliding.any() or _too_rough(task, at, mode)):
-        return None, 0.0
-    return mode, 0.0
+        return None, np.array([_chatter(at, kicks, sliding), 0.0])
+    return mode, np.zeros(2)
+
+
+def _may_slide(task: LayeredTask, at: LayeredState, kicks: Kicks, slide: LayeredMode) -> bool:
+    """Whether steps are small enough for a slide to be followed to first order, or no more of them
+    are to be spent: as in `late/chain`."""
+    controls, hidden, speed = task.controls, task.dynamics.at(at.state), speed_of(slide)
+    most = controls.slide_tolerance / controls.caution
+    spent = at.steps >= min(_CHATTER * controls.caution, controls.max_steps)
+    quiet = speed.log_move + speed.log_rate <= math.log(MARGIN_KICK * most)
+    if not quiet and not (spent and speed.log_rate < _CALM):
+        return False
+    shares = kicks.shares(hidden, lengths(at.state), task.dynamics.margins(at.state))
+    return spent or bool(shares[slide.status == SLIDING].max() <= most)
 
 
 def _sliding(hidden: Dynamics, at: LayeredState, a: Floats, kicks: Kicks) -> Bools:

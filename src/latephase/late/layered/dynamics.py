@@ -5,8 +5,9 @@ A state is one array (..., m, k + 1): rows (theta_j, v_j), hidden parameters and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from latephase.problem.activation import activated
 class LayeredDynamics:
     """What stays fixed while both layers of m neurons are trained on n points.
 
-    hidden: the dynamics of the hidden layer alone, at output weights that are replaced on the way.
+    hidden: the dynamics of the hidden layer alone, at output weights that are replaced on the way;
+    parts: what neurons of these statuses are in a mode, as far as it was asked for.
     """
 
     hidden: Dynamics
+    parts: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, problem: Problem) -> LayeredDynamics:
@@ -120,3 +123,12 @@ class LayeredDynamics:
     def point_lengths(self) -> Floats:
         """|z_i| (n,)."""
         return self.hidden.point_lengths
+
+    def relaxation(self, state: Floats) -> float:
+        """A bound, at a state (m, k + 1), of the step size times the curvature of the loss in the
+        margins: beyond 2 steps grow."""
+        a, outer = self.preactivations(state), state[:, -1:]
+        gains = self.hidden.gains(self.statuses(a))
+        served, heights = outer * gains, gains * a
+        gram = (served.T @ served) * (self.points @ self.points.T) + heights.T @ heights
+        return float((np.abs(gram) @ self.hidden.pull(self.margins(state))).max())

@@ -64,18 +64,24 @@ class LayeredField:
     point stands still.  Points that the active neurons cannot fit come to rest against one another
     while the others go on, and pull ever more strongly against ever less: what holds them does so
     just as well, up to the inverse of that pull, by a clock that was stopped.
+
+    stiffest: the fastest relaxation, in s, that is followed. Where x = 1e-8 both points pull along
+    one direction, 1e16 times as strongly as they are told apart, and that direction turns while
+    output weights grow. No solver has the digits; what is faster is slowed down to that, along the
+    eigenvectors of sum_i w_i a_i grad q_i grad q_i^T at each place, where forces cancel all along.
     """
 
     mode: LayeredMode
     order: int
     log_origin: float
     clocks: Floats
+    stiffest: float = math.inf
 
     @classmethod
-    def of(cls, mode: LayeredMode, order: int) -> LayeredField:
+    def of(cls, mode: LayeredMode, order: int, stiffest: float = math.inf) -> LayeredField:
         """The field on the mode's own time scale."""
         never = np.full(len(mode.live), np.inf)
-        return cls(mode, order, -speed_of(mode).log_rate, never)
+        return cls(mode, order, -speed_of(mode).log_rate, never, stiffest)
 
     def with_rest(self, s: float, y: Floats, cap: float) -> LayeredField:
         """The field with the clocks of points stopped that pull for long and get nowhere: by e^cap
@@ -94,21 +100,21 @@ class LayeredField:
         log = np.where(np.isinf(self.clocks), log + sizes, -np.inf)
         if log.max() < cap:
             return self
-        forces = gradients / self._scale[:, None] * np.exp(log - sizes - (log - sizes).max())
+        forces = gradients / self.scale[:, None] * np.exp(log - sizes - (log - sizes).max())
         left = np.linalg.norm(forces.sum(axis=1)) / _BALANCED
         rest = (log > cap - _TOGETHER) & (np.linalg.norm(forces, axis=0) > left)
-        return replace(self, clocks=np.where(rest, s, self.clocks)) if rest.any() else self
+        since = s - (log.max() - cap)  # a long step may have gone far past that time
+        return replace(self, clocks=np.where(rest, since, self.clocks)) if rest.any() else self
 
     @cached_property
-    def _scale(self) -> Floats:
-        """Sizes (D,) of the coordinates that the margins are forms of; inf where they are rounding
-        of the others, and cannot keep a point from its rest."""
-        hidden = np.abs(self.mode.forms).max(axis=(0, 1))
-        hidden = np.where(hidden > DEPENDENT * hidden.max(), hidden, np.inf)
-        count = len(self.mode.moving)
-        return np.concatenate(
-            [np.tile(hidden, count), np.full(count, hidden[np.isfinite(hidden)].max())]
-        )
+    def scale(self) -> Floats:
+        """Sizes (D,) of the coordinates that the margins are forms of, each of its own neuron: one
+        that slides moves by what its kink leaves, 1e-3 of the others' at x = 1000 and 1001; inf
+        where they are rounding of the others, and cannot keep a point from its rest."""
+        hidden = np.abs(self.mode.forms).max(axis=1)
+        largest = hidden.max(axis=1)
+        hidden = np.where(hidden > DEPENDENT * largest[:, None], hidden, np.inf)
+        return np.concatenate([hidden.ravel(), largest])
 
     @cached_property
     def _log_reach(self) -> float:
@@ -125,32 +131,53 @@ class LayeredField:
         """d y / d s (D, S) at times s (S,)."""
         at = self._forms(y)
         w, slope, bend = self._pulls(s, at.q)
+        found = self._modified(s, at, w, slope, bend)
+        for k in np.flatnonzero(w.max(axis=0, initial=0.0) * self._reach(at) > self.stiffest):
+            one = _Values(*(part[..., k : k + 1] for part in at))
+            axes, rates = self._stiff(one, (w * slope)[:, k])
+            slowed = np.maximum(1 - self.stiffest / rates, 0.0)
+            found[:, k] -= axes @ (slowed * (axes.T @ found[:, k]))
+        return found
+
+    def _modified(self, s: Floats, at: _Values, w: Floats, slope: Floats, bend: Floats) -> Floats:
         pulled = self._sums(w)
         first = self._combined(at, w, pulled)
         back = np.exp(np.minimum(-s - self.log_origin, LARGEST))  # 1 / (t + c)
-        if self.order == 0 or float((back * w).max(initial=0.0)) < _NOTHING:
+        if self.order == 0 or float((back * w * self._reach(at)).max(initial=0.0)) < _NOTHING:
             return first
         turned, toward, second = self._derivative(at, w, slope, pulled, first)
         *_, third = self._derivative(at, w, slope, pulled, second)
-        _, fv = self.mode.parted(first)
+        fc, fv = self.mode.parted(first)
         twist = bend * toward**2 - 2 * slope * np.einsum("ms,mls->ls", fv, turned)
         curved = self._combined(at, w * twist)
-        curved += self._turned(-2 * slope * w * toward, turned, fv)
+        curved += _along(fc, fv, self._sums(-2 * slope * w * toward))
         return np.asarray(first - back / 2 * second + back**2 * (third / 3 + curved / 12))
+
+    def _stiff(self, at: _Values, curvatures: Floats) -> tuple[Floats, Floats]:
+        """The eigenvectors (D, e) that relax, and how fast (e,), at one place; curvatures (L,)."""
+        axes, sizes, _ = np.linalg.svd(self._gradients(at) * np.sqrt(curvatures), False)
+        return axes[:, sizes > 0], sizes[sizes > 0] ** 2
 
     def jacobian(self, s: float, y: Floats) -> Floats:
         """Its Jacobian (D, D), symmetric; of order 2 that of what is left near balance."""
         at = self._forms(y[:, None])
         w, slope, _ = self._pulls(np.array([s]), at.q)
         (count, _, width), size = self.mode.forms.shape, len(y)
-        gradients = self._gradients(at)
-        result = -(gradients * (w * slope)[:, 0]) @ gradients.T
+        back = math.exp(min(-s - self.log_origin, LARGEST)) if self.order else 0.0
+        stiff = bool((w[:, 0].max(initial=0.0) * self._reach(at) > self.stiffest).any())
+        if stiff:
+            axes, rates = self._stiff(at, (w * slope)[:, 0])
+            step = np.minimum(back * rates, 1.0)
+            slowed = np.minimum(rates, self.stiffest) * (1 + step / 2 + step**2 / 3)
+            result = -(axes * slowed) @ axes.T
+        else:
+            gradients = self._gradients(at)
+            result = -(gradients * (w * slope)[:, 0]) @ gradients.T
         pulled, neurons = self._sums(w)[..., 0], np.arange(count)[:, None]
         hidden, outer = neurons * width + np.arange(width), size - count + neurons
         result[hidden, outer] += pulled
         result[outer, hidden] += pulled
-        back = math.exp(min(-s - self.log_origin, LARGEST))
-        if self.order and back * np.abs(w).max(initial=0.0) > _NOTHING:
+        if not stiff and float((back * w * self._reach(at)).max(initial=0.0)) > _NOTHING:
             step = back * result
             result = result - result @ step / 2 + result @ step @ step / 3
         return result
@@ -165,12 +192,19 @@ class LayeredField:
         times its length, of pulls that hold one another."""
         at = self._forms(y[:, None])
         log = np.minimum(self.log_pulls(np.array([s]), at.q)[:, 0], LARGEST)
-        pulls = float(np.exp(2 * log).sum())
-        return float(np.abs(at.q).max()), math.sqrt(pulls * self._squares)
+        fastest = float(np.exp(log.max()) * self._reach(at)[0])
+        pulls = math.sqrt(float(np.exp(2 * log).sum()) * self._squares)
+        return float(np.abs(at.q).max()), pulls * min(self.stiffest / fastest, 1.0)
 
     @cached_property
     def _squares(self) -> float:
         return float((self.mode.forms**2).sum())
+
+    def _reach(self, at: _Values) -> Floats:
+        """By how much at most a pull relaxes per its size, (S,): |grad q|^2 and |H| of the margins.
+        Where x = 10^8 pulls are 10^-16 of what they do."""
+        outward = self._squares * np.square(at.v).max(axis=0, initial=0.0)
+        return np.asarray(outward + np.square(at.a).sum(axis=(0, 1)) + math.sqrt(self._squares))
 
     @cached_property
     def _columns(self) -> Floats:
@@ -196,16 +230,7 @@ class LayeredField:
 
     def _combined(self, at: _Values, weights: Floats, sums: Floats | None = None) -> Floats:
         """sum_i weights_i grad q_i (D, S)."""
-        sums = self._sums(weights) if sums is None else sums
-        hidden = at.v[:, None] * sums
-        outer = np.einsum("mls,ls->ms", at.a, weights)
-        return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
-
-    def _turned(self, weights: Floats, turned: Floats, gv: Floats) -> Floats:
-        """sum_i weights_i H_i g (D, S); turned (M, L, S): <G_ji, g_j>;  gv (M, S)."""
-        hidden = gv[:, None] * self._sums(weights)
-        outer = np.einsum("mls,ls->ms", turned, weights)
-        return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
+        return _along(at.c, at.v, self._sums(weights) if sums is None else sums)
 
     def _derivative(
         self, at: _Values, w: Floats, slope: Floats, pulled: Floats, g: Floats
@@ -214,18 +239,31 @@ class LayeredField:
         gc, gv = self.mode.parted(g)
         turned = self.mode.forms @ gc
         toward = np.einsum("ms,mls->ls", at.v, turned) + np.einsum("ms,mls->ls", gv, at.a)
-        result = self._combined(at, -w * slope * toward)
-        hidden = gv[:, None] * pulled
-        outer = np.einsum("mls,ls->ms", turned, w)
-        result += np.concatenate([hidden.reshape(-1, hidden.shape[-1]), outer])
+        result = self._combined(at, -w * slope * toward) + _along(gc, gv, pulled)
         return turned, toward, result
+
+
+def _along(c: Floats, v: Floats, sums: Floats) -> Floats:
+    """(v_j sums_j; <c_j, sums_j>) (D, S) for sums (M, r, S): what points that lie close together
+    pull is summed up first, so that nothing is left of it where they hold one another."""
+    hidden = v[:, None] * sums
+    return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), (c * sums).sum(axis=1)])
+
+
+def rate_of(mode: LayeredMode, y: Floats) -> float:
+    """The largest relaxation rate of a mode per step, at coordinates (D,)."""
+    return math.exp(min(_speed_at(mode, y).log_rate, LARGEST))
 
 
 def speed_of(mode: LayeredMode) -> Speed:
     """The speed of a mode at its entry; (-inf, -inf) at rest."""
+    return _speed_at(mode, mode.start)
+
+
+def _speed_at(mode: LayeredMode, y: Floats) -> Speed:
     if mode.live.size == 0:
         return Speed(-math.inf, -math.inf)
-    c, v = mode.parted(mode.start)
+    c, v = mode.parted(y)
     a = np.einsum("mlr,mr->ml", mode.forms, c)
     q = v @ a
     log = mode.dynamics.log_pull(q)

@@ -18,7 +18,7 @@ from .mode import LayeredMode
 NOISE = 32 * 2.0**-52  # of a margin, what rounding leaves in the pull of its point
 _STAGES = 8.0  # times that, of the stages of a step, in which it is spread over all coordinates
 _UNSURE = 10.0  # tolerances by which a solver may be off
-_ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
+ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LayeredGuards:
         rows = np.concatenate([flat, np.zeros((len(pairs), count))], axis=1)
         a, terms = mode.dynamics.preactivations(mode.state)[j, i], mode.dynamics.terms(mode.state)
         sides = np.where(mode.status[j, i] == ACTIVE, 1.0, -1.0)
-        slack = (_ROUNDING + loose[j, i]) * terms[j, i]
+        slack = (ROUNDING + loose[j, i]) * terms[j, i]
         ends = np.concatenate([np.tile(loose[tuple(mode.slides.T)], 2), np.zeros(len(mode.slides))])
         guards = cls(mode, pairs, sides, a, rows, np.concatenate([slack, ends]), tolerance)
         below = np.maximum(-guards(mode.start[:, None])[:, 0], 0.0)

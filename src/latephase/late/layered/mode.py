@@ -18,10 +18,13 @@ from functools import cached_property
 import numpy as np
 
 from latephase.core.arrays import Floats, Ints
+from latephase.late.modes.gradients import Neuron
 from latephase.late.modes.linear_algebra import DEPENDENT
 from latephase.late.pattern import SLIDING, Statuses
 
 from .dynamics import LayeredDynamics
+
+_REMEMBERED = 10_000_000  # numbers in the gradients of neurons that are remembered
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,16 @@ class LayeredMode:
     @classmethod
     def of(cls, dynamics: LayeredDynamics, state: Floats, status: Statuses) -> LayeredMode:
         """The mode of statuses (m, n) entered at a state (m, k + 1)."""
-        nobody = np.zeros(len(dynamics.labels), bool)
-        neurons = [dynamics.unit.neuron(j, status[j], nobody) for j in range(len(status))]
-        gradients = np.stack([neuron.gradients.T for neuron in neurons])  # (m, n, k)
+        parts = [_Part.of(dynamics, row) for row in status]
+        gradients = np.stack([part.gradients for part in parts])  # (m, n, k)
         moves = np.asarray(gradients.any(axis=2))
         moving, live = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
-        spans = [_span(gradients[j], dynamics.frame.scale) for j in moving]
+        spans = [parts[j].span for j in moving]
         width = max((span.shape[1] for span in spans), default=0)
         basis = np.zeros((len(moving), state.shape[1] - 1, width))
         for row, span in zip(basis, spans, strict=True):
             row[:, : span.shape[1]] = span
+        neurons = [part.neuron for part in parts]
         slides = np.array([(j, i) for j, one in enumerate(neurons) for i in one.slides], np.int64)
         return cls(
             dynamics,
@@ -117,11 +120,38 @@ class LayeredMode:
     @property
     def on_kinks(self) -> LayeredMode:
         """The mode with sliding pairs on their kinks, along the way that their points kick them."""
-        state, nobody = self.state.copy(), np.zeros(len(self.dynamics.labels), bool)
+        state = self.state.copy()
         for j in map(int, np.flatnonzero((self.status == SLIDING).any(axis=1))):
-            off = self.dynamics.unit.neuron(j, self.status[j], nobody).off
+            off = _Part.of(self.dynamics, self.status[j]).neuron.off
             state[j, :-1] = off @ (off.T @ state[j, :-1])
         return LayeredMode.of(self.dynamics, state, self.status)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a neuron is in every mode in which it has the same statuses, at an output weight of 1:
+    gradients (n, k): its G_ji;  span (k, r): an orthonormal basis of theirs."""
+
+    neuron: Neuron
+    gradients: Floats
+    span: Floats
+
+    @classmethod
+    def of(cls, dynamics: LayeredDynamics, status: Statuses) -> _Part:
+        """That of statuses (n,): most modes differ from the last one in a neuron or two."""
+        key = status.tobytes()
+        found = dynamics.parts.get(key)
+        if found is None:
+            nobody = np.zeros(len(status), bool)
+            neuron = dynamics.unit.neuron(0, status, nobody)
+            gradients, free = np.ascontiguousarray(neuron.gradients.T), neuron.off
+            sizes = np.abs(dynamics.points @ free).max(axis=0)
+            inside = _span(gradients @ free, np.where(sizes > 0, sizes, 1.0))
+            span = free @ inside  # off the kinks row by row: x = 1000 counts what is 1e-6 of it
+            found = cls(neuron, gradients, span)
+            if len(dynamics.parts) * gradients.size < _REMEMBERED:
+                dynamics.parts[key] = found
+        return found
 
 
 def _span(rows: Floats, scale: Floats) -> Floats:
@@ -129,8 +159,10 @@ def _span(rows: Floats, scale: Floats) -> Floats:
     the rows span these, so that nothing is rounded.  scale (k,): sizes of the coordinates, against
     which it is decided what is left of a row by rounding only."""
     scaled = rows / scale
-    sizes = np.abs(scaled).max(axis=0)
-    used = np.asarray(sizes > DEPENDENT * sizes.max())
+    sizes = np.abs(scaled).max(axis=0, initial=0.0)
+    used = np.asarray(sizes > DEPENDENT * sizes.max(initial=0.0))
+    if not used.any():
+        return np.zeros((len(used), 0))
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
     even = scaled[:, used] / np.where(lengths > 0, lengths, 1.0)
     _, sizes, axes = np.linalg.svd(even, full_matrices=False)

@@ -76,10 +76,12 @@ def stages(
     spectrum: Spectrum | None,
     guess: Floats | None = None,
     noise: float = 0.0,
+    jacobian: Callable[[float, Floats], Floats] | None = None,
 ) -> Stages:
     """The stages of a step h from y (D,) at s; units (D,): what tolerances are relative to;
     spectrum: None for functional iteration;  guess (D, 5): of the moves;  noise: of the moves, as a
-    share of the units, which rounding leaves and no iteration takes away."""
+    share of the units, which rounding leaves and no iteration takes away;  jacobian: of the field,
+    for Newton's iteration with one for each stage: where what is stiff turns within a step."""
     z = np.zeros((len(y), STAGES)) if guess is None else guess.copy()
     times, before, rate, count = s + h * NODES, math.inf, 0.5, 0
     most = _MOST_PLAIN if spectrum is None else _MOST_NEWTON
@@ -87,17 +89,22 @@ def stages(
     scale = 1 / (units[:, None] * tolerance * math.sqrt(z.size))
     while True:
         speed = field(times, y[:, None] + z)
-        change = h * (speed @ _AT) - z if spectrum is None else _eased(speed, z, h, spectrum)
+        if jacobian is not None:
+            slopes = [jacobian(float(at), y + z[:, c]) for c, at in enumerate(times)]
+            change = _exact(speed, z, h, slopes)
+        else:
+            change = h * (speed @ _AT) - z if spectrum is None else _eased(speed, z, h, spectrum)
         z += change
         count += 1
         now = float(np.linalg.norm(change * scale))
         rate = now / before if count > 1 else 0.5
-        if not now < math.inf or (count > 1 and rate >= 1 and now > least):
+        first = 1 if jacobian is None else 2  # what is stiff turns with what the first one moved
+        if not now < math.inf or (count > first and rate >= 1 and now > least):
             return Stages(h, z, math.inf, count, 1.0)
         left = now * rate / (1 - rate) if rate < 1 else now
         if left <= least or now <= least:
             break
-        if count > 1 and count + math.log(least / left) / math.log(rate) > most:
+        if count > 1 and rate < 1 and count + math.log(least / left) / math.log(rate) > most:
             return Stages(h, z, math.inf, count, rate)
         before = now
     error = tableau.GAMMA * h * field(np.array([s]), y[:, None])[:, 0] + z @ (
@@ -116,3 +123,13 @@ def _eased(speed: Floats, z: Floats, h: float, spectrum: Spectrum) -> Floats:
     residual = spectrum.vectors.T @ (speed - z @ _INVERSE_T / h)
     parts = (residual @ tableau.INTO.T) / (tableau.ROOTS / h - spectrum.values[:, None])
     return np.asarray(spectrum.vectors @ (parts @ tableau.BACK.T).real)
+
+
+def _exact(speed: Floats, z: Floats, h: float, slopes: list[Floats]) -> Floats:
+    """The solution (D, 5) of a Newton step with the Jacobians (D, D) of the five stages."""
+    matrix = np.kron(tableau.INVERSE / h, np.eye(len(z)))
+    for c, slope in enumerate(slopes):
+        own = slice(c * len(z), (c + 1) * len(z))
+        matrix[own, own] -= slope
+    residual = (speed - z @ _INVERSE_T / h).T.ravel()
+    return np.asarray(np.linalg.solve(matrix, residual).reshape(STAGES, -1).T, float)

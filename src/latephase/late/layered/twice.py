@@ -16,6 +16,7 @@ from .dynamics import LayeredDynamics
 
 _APART = 4.0, 16.0  # times the difference of two runs, by flow and by steps, where it is chance
 _FLOW_ERROR = 2e-10  # of a solver that is asked for 1e-11 over the modes of a run
+_UNSURE = 4.0  # tolerances by which a solver may be off in the terms of a margin, of two layers
 _ULP = 2.0**-52
 _NUDGE = 2.0**-48  # of the parameters of the other run, to see what becomes of rounding errors
 _SATURATED = 0.1  # a difference of two runs beyond which it says no more how large it could be
@@ -66,23 +67,34 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
     q = dynamics.margins(path)
     factor = np.where(fine.by_flow, *_APART)[:, None]
     apart = np.nan_to_num(factor * np.abs(q - dynamics.margins(coarse.samples)), nan=np.inf)
-    apart += 4 * _ULP * dynamics.margin_terms(path)
+    # A solver knows neurons to its tolerance, and a margin no better than the terms it is a sum of:
+    # for x = 1000 and margins of 1 a thousandth as well.
+    tolerance = fine.task.controls.solver_tolerance(discrete=dynamics.method.discrete)
+    known = 4 * _ULP + np.where(fine.by_flow, _UNSURE * tolerance, 0.0)[:, None]
+    apart += known * dynamics.margin_terms(path)
     flow_error = np.where(fine.by_flow, _FLOW_ERROR, 4 * _ULP)
-    margin_error = (apart / (1 + np.abs(q))).max(axis=1) + flow_error + 2 * fine.kicks
+    margin_error = (apart / (1 + np.abs(q))).max(axis=1) + flow_error + 2 * fine.kicks[:, 0]
+    margin_error += fine.kicks[:, 1]
     risen = _risen(fine, margin_error)
     if risen.any():  # from where the loss has risen on, nothing is known
         fine.at = replace(fine.at, outcome=Outcome.inaccurate)
         path[risen] = np.nan
 
     norms = lengths(path)
-    apart = np.nan_to_num(factor * lengths(path - coarse.samples), nan=np.inf)
-    apart += 4 * _ULP * np.fmax.accumulate(norms)  # of neurons that have shrunk
-    error = (apart / np.where(norms > 0, norms, np.inf)).max(axis=1) + flow_error + fine.kicks
+    units = np.where(norms > 0, norms, np.inf)
+    apart = np.nan_to_num(lengths(path - coarse.samples), nan=np.inf)
+    off = factor * apart + 4 * _ULP * np.fmax.accumulate(norms)  # of neurons that have shrunk
+    error = (off / units).max(axis=1) + flow_error + fine.kicks[:, 0]
     error = np.where(error > _SATURATED, 10 * error, error)
+    by_chance = (apart / units).max(axis=1) > fine.trusted
+    error, margin_error = (np.where(by_chance, np.inf, off) for off in (error, margin_error))
     states = in_users(dynamics, start, path)
     initial = np.array([t.log == -np.inf for t in fine.task.times], bool)
     states[initial] = start
     error[initial] = _ULP
+    heights = np.abs(states[..., :-1]) @ np.abs(dynamics.frame.raw).T  # (w, b) are rounded
+    terms = np.einsum("sm,smn->sn", np.abs(states[..., -1]), heights)
+    margin_error += _ULP * (terms / (1 + np.abs(q))).max(axis=1)
     there = np.isfinite(path).all(axis=(1, 2))
     unknown = np.where(there, 0.0, np.nan)
     return AssessedRun(fine, states, error + unknown, margin_error + unknown)

@@ -35,17 +35,17 @@ class Motion:
         outer = (self._felt * (_SIGN * pulls)).sum(axis=1)
         return _joined(gained, outer)
 
-    def modified(self, log_scale: Floats, discrete: bool) -> Floats:
-        """exp(log_scale) times the field that is followed, (6, T)."""
+    def modified(self, log_scale: Floats, stepped: Bools) -> Floats:
+        """exp(log_scale) times the field that is followed, (6, T); stepped (T,): by descent."""
         with np.errstate(over="ignore", under="ignore"):
             scaled, pulls = np.exp(self.log_pulls + log_scale), np.exp(self.log_pulls)
         field = self.field(scaled)
-        if not discrete:
+        if not stepped.any():
             return field
         once = self._derivative(field, pulls)
         twice = self._derivative(once, pulls)
         second = self._second(self.field(pulls), scaled)
-        return np.asarray(field - once / 2 + twice / 3 + second / 12)
+        return np.where(stepped, field - once / 2 + twice / 3 + second / 12, field)
 
     def nears_kink(self) -> Bools:
         """Whether some pre-activation may change its sign within the next steps, (T,)."""

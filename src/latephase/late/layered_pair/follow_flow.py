@@ -11,7 +11,8 @@ from latephase.core import Outcome
 from latephase.core.arrays import Bools, Floats, Ints
 
 from .flow import Motion
-from .follow_orbit import log_expm1, log_since
+from .follow_orbit import log_since
+from .panels import log_expm1
 from .runge_kutta import Field, step
 from .state import LayeredPairState, rises, sizes
 from .task import LayeredJourney, LayeredPairTask
@@ -78,11 +79,10 @@ class _Flow:
 
     def _field(self, r: Ints) -> Field:
         rate = self._log_rate[r]
-        now = self._motion(r, self.z[:, r]).log_rate().max(initial=-np.inf)
-        corrected = self._task.discrete and now > _LOG_NOTHING
+        stepped = self._task.discrete & (self._motion(r, self.z[:, r]).log_rate() > _LOG_NOTHING)
 
         def field(s: Floats, z: Floats) -> Floats:
-            return self._motion(r, z).modified(s - rate, corrected)
+            return self._motion(r, z).modified(s - rate, stepped)
 
         return field
 

@@ -6,23 +6,41 @@ import numpy as np
 
 from latephase.core import Outcome
 from latephase.core.arrays import Ints
+from latephase.core.workers import in_threads
 
 from .steps import one_step
 from .task import LayeredJourney, LayeredPairTask
 
 _CHUNK = 32  # steps until it is asked again which piece is due
+_ROWS = 1024  # trials of one part: what a step takes of them fits the cache
 
 
 def follow_steps(
     task: LayeredPairTask, journey: LayeredJourney, rows: Ints, max_steps: int
 ) -> None:
     """Step rows on, and retire those that overflow, reach the horizon or use up the budget."""
+    chunks = np.clip(max_steps - journey.steps[rows], 1, _CHUNK)  # no trial minds another's budget
+    parts = []
+    for chunk in np.unique(chunks).tolist():
+        alike = rows[chunks == chunk]
+        parts += [(alike[k : k + _ROWS], chunk) for k in range(0, alike.size, _ROWS)]
+
+    def make(part: tuple[Ints, int]) -> None:
+        with np.errstate(all="ignore"):  # threads do not inherit it
+            _make_steps(task, journey, *part)
+
+    in_threads(make, parts)
+    journey.outcome[journey.still(rows[journey.steps[rows] >= max_steps])] = (
+        Outcome.budget_exhausted
+    )
+
+
+def _make_steps(task: LayeredPairTask, journey: LayeredJourney, rows: Ints, chunk: int) -> None:
     s = journey.state[rows]
     time = np.rint(np.exp(s.log_time))
     column = task.next_sample(s.log_time)
     active = s.preactivations(task.geometry) > 0
     ends = np.append(task.times.time, np.inf)
-    chunk = int(min(_CHUNK, max(1, max_steps - journey.steps[rows].max())))
     for _ in range(chunk):
         s = one_step(task.geometry, s, task.log_step)
         time += 1
@@ -37,6 +55,5 @@ def follow_steps(
     journey.steps[rows] += chunk
     journey.state[rows] = s
     finite = np.isfinite(s.moved).all(axis=0)
-    journey.outcome[rows[journey.steps[rows] >= max_steps]] = Outcome.budget_exhausted
     journey.outcome[rows[time >= task.times.horizon]] = Outcome.transient
     journey.outcome[rows[~finite]] = Outcome.overflowed

@@ -21,15 +21,10 @@ from latephase.core.arrays import Floats, Ints
 from latephase.late.pair.law import Laws
 from latephase.problem import TwoPointGeometry
 
-from .follow_orbit import follow_orbits
-from .serve import Served
 from .state import LayeredPairState
-from .task import LayeredPairTask, alone
+from .task import LayeredJourney, LayeredPairTask, alone, reference
 
 EXPONENT, NEXT = 0.5, 1.0  # powers of 1 / ln t of the two terms
-LOG_REFERENCE = 1e6 / 64
-"""ln of the time, or twice that of the entry if it is later, at which ln t + offset is the smaller
-margin: it grows like ln t + ln ln t."""
 
 _ROUNDING = 2.0**-50  # of null parts, in units of what they are made of
 
@@ -41,11 +36,12 @@ class LayeredLaws(Laws):
     remainder: Floats
 
 
-def layered_laws(task: LayeredPairTask, state: LayeredPairState, rows: Ints) -> LayeredLaws:
-    """Laws (T,) of the trials `rows`, which are specialised from `state` on; NaN of others.
+def layered_laws(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> LayeredLaws:
+    """Laws (T,) of the trials `rows`, which are specialised for ever; NaN of others.
 
     Rigour: limit and constants exact.
     """
+    state = journey.state
     result = LayeredLaws(*np.full((4, state.error.size), np.nan))
     if not rows.size:
         return result
@@ -57,9 +53,8 @@ def layered_laws(task: LayeredPairTask, state: LayeredPairState, rows: Ints) -> 
     doubt = np.abs(weights) @ doubts / abs(base)
     constant = np.where(np.abs(constant) <= doubt, 0.0, constant)
     apart = np.log(g.k11 / g.k22) / 2 * (g.x1 * g.x_inf + 1) / g.k11
-    log_t = np.maximum(LOG_REFERENCE, 2 * s.log_time)
     result.limit_boundary[rows], result.constant[rows] = g.x_inf, constant
-    result.offset[rows] = _least_margin(task, s, log_t) - log_t
+    result.offset[rows] = journey.later_margins[:, rows].min(axis=0) - reference(s.log_time)
     result.remainder[rows] = -(apart + constant * (nulls[0] - nulls[1])) / base + 0.0
     return result
 
@@ -86,13 +81,3 @@ def _null_parts(task: LayeredPairTask, s: LayeredPairState) -> tuple[Floats, Flo
         nulls[i] = (w - x * b + got * (other - x)) / g.squares[i] ** 1.25
         doubts[i] = size * np.maximum(_ROUNDING, s.error) / g.squares[i] ** 1.25
     return nulls, doubts
-
-
-def _least_margin(task: LayeredPairTask, s: LayeredPairState, log_t: Floats) -> Floats:
-    """The smaller margin (R,) at times exp(log_t) (R,), later than the states."""
-    single, _ = alone(s.preactivations(task.geometry) > 0)
-    first = np.zeros(s.error.size, np.int64)
-    orbits = [Served(task, s, single[:, i], i).orbits for i in (0, 1)]
-    return np.minimum(
-        *(follow_orbits(one, log_t[:, None], first, task.discrete)[0][:, 0] for one in orbits)
-    )

@@ -26,11 +26,8 @@ SMALL = 2.0**-7  # change of a margin and of ln p in one step, from which on the
 a hundredth of that)."""
 
 HIGH = 40.0  # rho from which on the asymptotic series of the time is exact: its error is exp(-rho)
-MOST = 6  # order of the modified flow
-_LOG_NOTHING = np.log(1e-17)
 _NEGLIGIBLE = 1e-15  # share of a time that what distinguishes descent from flow may make
 _PRECISE = 1e-17
-_TINY = 1e-140
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Orbits:
     spread: Floats
     log_time: Floats
 
-    def __getitem__(self, rows: NDArray[Any]) -> Orbits:
+    def __getitem__(self, rows: NDArray[Any] | slice) -> Orbits:
         return Orbits(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @property
@@ -57,50 +54,23 @@ class Orbits:
         return np.asarray(high & (not discrete or self.log_push <= np.log(_NEGLIGIBLE)))
 
 
-def modified_flow(
-    log_tau: Floats, margin: Floats, spread: Floats, log_scale: Floats, order: int
-) -> tuple[Floats, Floats]:
-    """exp(log_scale) times (dq/dt, d spread/dt) of the flow that steps follow to an order up to
-    MOST, which is gradient flow for order 1.
+def corrections(q: Floats, rho: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """(a, b) of the flow that steps follow to the order 6: dq/dt = x (2 rho + a) and
+    d ln spread/dt = x b; gradient flow has neither.
 
     The first terms of the vector field whose unit-time flow is the map.
     """
-    log_x = log_tau - margin
-    rho = _length(margin, spread)
-    with np.errstate(over="ignore"):  # of a step that is then made shorter
-        scaled = np.exp(log_x + log_scale)
-    if order == 1:
-        return 2 * scaled * rho, np.zeros_like(margin)
-    x = np.exp(log_x)
-    rises, falls = _terms(margin, rho, order)
-    return scaled * (2 * rho + x * _horner(rises, x)), scaled * x * _horner(falls, x) * spread
-
-
-def _length(margin: Floats, spread: Floats) -> Floats:
-    """rho; three times as fast as hypot, where squares do not underflow."""
-    if np.abs(margin).min(initial=1.0) < _TINY:
-        return np.hypot(margin, spread)
-    return np.sqrt(margin * margin + spread * spread)
-
-
-def _terms(q: Floats, rho: Floats, order: int) -> tuple[list[Any], list[Any]]:
-    """Coefficients of x^2, x^3, ... in dq/dt and in d ln spread/dt."""
     s = rho * rho
-    rises: list[Any] = [2 * s - q]
-    falls: list[Any] = [-1.0]
-    if order > 2:
-        rises.append(rho * (10 * s - 11 * q + 2) / 3)
-        falls.append(-2 * rho)
-    if order > 3:
-        rises.append((s * (40 * s - 68 * q + 20) + q * (10 * q - 3)) / 6)
-        falls.append((10 * q - 24 * s - 3) / 6)
-    if order > 4:
-        rises.append(rho * (s * (428 * s - 972 * q + 352) + q * (349 * q - 182) + 12) / 30)
-        falls.append(2 * rho * (12 * q - 12 * s - 5) / 3)
-        high = s * (s * (1384 * s - 3864 * q + 1554) + q * (2304 * q - 1545) + 189)
-        rises.append((high - q * (q * (165 * q - 123) + 15)) / 45)
-        falls.append(-(s * (700 * s - 1158 * q + 570) + q * (165 * q - 123) + 15) / 45)
-    return rises, falls
+    rises = [2 * s - q]
+    rises.append(rho * (10 * s - 11 * q + 2) / 3)
+    rises.append((s * (40 * s - 68 * q + 20) + q * (10 * q - 3)) / 6)
+    rises.append(rho * (s * (428 * s - 972 * q + 352) + q * (349 * q - 182) + 12) / 30)
+    high = s * (s * (1384 * s - 3864 * q + 1554) + q * (2304 * q - 1545) + 189)
+    rises.append((high - q * (q * (165 * q - 123) + 15)) / 45)
+    falls: list[Any] = [-1.0, -2 * rho, (10 * q - 24 * s - 3) / 6]
+    falls.append(2 * rho * (12 * q - 12 * s - 5) / 3)
+    falls.append(-(s * (700 * s - 1158 * q + 570) + q * (165 * q - 123) + 15) / 45)
+    return x * _horner(rises, x), x * _horner(falls, x)
 
 
 def _horner(coefficients: list[Any], x: Floats) -> Any:
@@ -108,11 +78,6 @@ def _horner(coefficients: list[Any], x: Floats) -> Any:
     for c in coefficients[-2::-1]:
         total = c + x * total
     return total
-
-
-def order_for(log_push: float) -> int:
-    """The order from which on nothing is left of pushes of this size or less."""
-    return min(max(2, 1 + int(np.ceil(_LOG_NOTHING / min(log_push, -1.0)))), MOST)
 
 
 def log_waiting(log_tau: Floats, margin: Floats, spread: Floats) -> tuple[Floats, Floats]:
@@ -124,14 +89,13 @@ def log_waiting(log_tau: Floats, margin: Floats, spread: Floats) -> tuple[Floats
     rho = np.hypot(margin, spread)
     cosine, inverse = margin / rho, 1 / rho
     before, term, total = np.zeros_like(rho), np.ones_like(rho), np.ones_like(rho)
-    k, lowest = 0, float(rho.min(initial=np.inf))
-    size = 1.0
-    while size > _PRECISE and k + 1 < lowest:
+    k, size = 0, np.ones_like(rho)
+    while (more := (size > _PRECISE) & (k + 1 < rho)).any():  # each to its own smallest term
         rise = (2 * k + 1) * cosine * term - (k * k) * inverse * before
         before, term = term, rise * inverse
-        total += term
+        total += np.where(more, term, 0.0)
         k += 1
-        size *= k / lowest
+        size = size * (k * inverse)
     return margin - log_tau - np.log(2 * rho) + np.log(total), 1 / total
 
 
@@ -141,10 +105,12 @@ def late_margin(start: Orbits, log_since: Floats) -> Floats:
     level = log_t + start.log_tau + np.log(2.0)
     with np.errstate(invalid="ignore"):
         q = np.maximum(level + np.log(np.hypot(level, start.spread)), start.margin)
+    near = np.zeros(q.shape, bool)
     for _ in range(6):
         found, slope = log_waiting(start.log_tau, q, start.spread)
         move = (log_t - found) / slope
-        q = np.maximum(q + move, start.margin)
-        if (np.abs(move) <= 1e-9 * q).all():  # the next one would be its square
+        q = np.where(near, q, np.maximum(q + move, start.margin))
+        near |= np.abs(move) <= 1e-9 * q  # the next one would be its square
+        if near.all():
             break
     return q

@@ -68,5 +68,9 @@ def _pair() -> Any:
 
 
 def _sum(weights: Floats, k: Floats) -> Floats:
-    total: Floats = np.tensordot(weights, k, axes=1)
-    return total
+    """The weighted sum of stages, in one order however many trials there are."""
+    first, *others = np.flatnonzero(weights)
+    total = weights[first] * k[first]
+    for i in others:
+        total += weights[i] * k[i]
+    return np.asarray(total)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core.workers import in_threads
 from latephase.late.pair.observe import OBSERVED, observe_pair
 from latephase.problem import LOSSES, TwoPointGeometry
 
@@ -55,7 +56,8 @@ def seen(g: TwoPointGeometry, start: LayeredPairState, samples: LayeredSamples) 
     parameters = np.empty((2, 2, *shape))
     observed = {name: np.empty(shape) for name in OBSERVED}
     size = max(1, _BLOCK // max(1, shape[1]))
-    for k in range(0, shape[0], size):
+
+    def record(k: int) -> None:
         rows = slice(k, k + size)
         moved = samples.moved[:, rows]
         gained, v = moved[:4].reshape(2, 2, *moved.shape[1:]), moved[4:]
@@ -65,6 +67,8 @@ def seen(g: TwoPointGeometry, start: LayeredPairState, samples: LayeredSamples) 
         a = begun.first[..., None] + rises(g, gained)
         for name, values in observe(g, theta, a, v).items():
             observed[name][rows] = values
+
+    in_threads(record, range(0, shape[0], size))
     error = np.where(samples.error > 0, np.maximum(samples.error, 2.0**-52), samples.error)
     return Seen(parameters, samples.moved[4:], observed, error, 2 * error, samples.exact)
 

@@ -13,11 +13,13 @@ from latephase.core.arrays import Bools, Floats, Ints
 from .follow_orbit import TOLERANCE, follow_orbits
 from .leaving import Leaving
 from .orbit import Orbits
+from .panels import share
 from .state import LABELS, LayeredPairState
-from .task import LayeredJourney, LayeredPairTask, alone, ending
+from .task import LayeredJourney, LayeredPairTask, alone, endings, reference
 
 _SOLVED = 16 * TOLERANCE  # relative error that following an orbit leaves in a margin
 _BLOCK = 1 << 20  # (orbit, time) pairs followed at once
+_FILLED = 128  # trials recorded at once
 _WHOLE = 2.0**52  # time up to which a step is a whole number
 
 
@@ -46,18 +48,18 @@ class Served:
         """What ends the orbits."""
         return Leaving.of(self.p, self.m, self._other, self.length, self._g.k12)
 
-    def grown(self, q: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """What its neurons have gained from it when the margins and spreads are q, spread (R, S),
-        and the change of their output weights, (2, R, S).
+    def grown(self, q: Floats, spread: Floats, some: slice = slice(None)) -> tuple[Floats, Floats]:
+        """What the neurons of some trials (R,) have gained from it when the margins and spreads are
+        q, spread (R, S), and the change of their output weights, (2, R, S).
 
         All p have grown by one factor, `up`, and all m by one, fallen / up.
         """
-        start = self.orbits
+        start, p, m = self.orbits[some], self.p[:, some, None], self.m[:, some, None]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            up = np.sqrt(_sum(q, spread) / _sum(start.margin, start.spread)[:, None])
+            up = np.sqrt(share(q, spread) / share(start.margin, start.spread)[:, None])
             fallen = np.where(start.spread[:, None] > 0, spread / start.spread[:, None], 1.0)
-            risen = self.p[..., None] * (up - 1)
-            shrunk = self.m[..., None] * (fallen / up - 1)
+            risen = p * (up - 1)
+            shrunk = m * (fallen / up - 1)
         u, w = (risen + shrunk) / 2, (risen - shrunk) / 2
         return LABELS[self.point] * u / self.length, LABELS[self.point] * w
 
@@ -82,14 +84,6 @@ def _joined(parts: list[Any]) -> Any:
     return type(parts[0])(*(np.concatenate(column, axis=-1) for column in columns))
 
 
-def _sum(margin: Floats, spread: Floats) -> Floats:
-    """margin + rho, which is spread^2 / (rho - margin) where the margin is negative."""
-    rho = np.hypot(margin, spread)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        small = spread * (spread / (rho - margin))
-    return np.asarray(np.where(margin >= 0, rho + margin, small))
-
-
 def serve(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     """Follow decoupled trials (R,) until a neuron leaves its point, or for ever."""
     size = max(1, _BLOCK // max(1, len(task.times.log)))
@@ -104,36 +98,27 @@ def _serve(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     both = [np.flatnonzero(single[:, i].any(axis=0)) for i in (0, 1)]
     parts = [Served(task, s[here], single[:, i, here], i) for i, here in enumerate(both)]
     first = task.next_sample(s.log_time)
-    horizon = np.append(log_times, np.inf)  # a neuron may leave after the last sample
-    times = [np.broadcast_to(horizon, (here.size, horizon.size)) for here in both]
+    # What the law is read off; and a neuron may leave after the last sample.
+    then = reference(s.log_time)
+    more = np.stack([then, np.full(rows.size, np.inf)], axis=1)
+    every = np.concatenate([np.broadcast_to(log_times, (rows.size, log_times.size)), more], axis=1)
+    times = [every[here] for here in both]
     found = follow_both(parts, times, [first[here] for here in both], True, task.discrete)
     for here, (_, _, then) in zip(both, found, strict=True):
         left[here] = np.minimum(left[here], then)
     last = np.searchsorted(log_times, left, side="left")  # the samples before a neuron leaves
     error = np.where(single.any(axis=(0, 1)), s.error + _SOLVED, s.error)
-    _fill(task, journey, rows, s, error, first, last)
-    for part, here, (q, spread, _) in zip(parts, both, found, strict=True):
-        gained, outer = part.grown(q[:, :-1], spread[:, :-1])
-        moved = task.samples.moved[:, rows[here]]
-        moved[part.point : 4 : 2] += gained
-        moved[4:] += outer
-        inside = _between(first[here], last[here], log_times.size)
-        task.samples.moved[:, rows[here]] = np.where(
-            inside, moved, task.samples.moved[:, rows[here]]
-        )
+    for part, here, (q, _, _) in zip(parts, both, found, strict=True):
+        journey.later_margins[part.point, rows[here]] = q[:, -2]
+    for k in range(0, rows.size, _FILLED):
+        _fill(task, journey, rows, s, error, (first, last), parts, both, found, k)
     goes = np.isfinite(left)
-    for k in np.flatnonzero(~goes):
-        journey.outcome[rows[k]], journey.regime[rows[k]] = ending(single[..., k])
+    stay = rows[~goes]
+    journey.outcome[stay], journey.regime[stay] = endings(single[..., ~goes])
     journey.outcome[rows[goes & (left >= task.times.log_horizon)]] = Outcome.transient
     if goes.any():
         s.error = error
         _leave(task, journey, rows, s, left, goes, parts, both)
-
-
-def _between(first: Ints, last: Ints, columns: int) -> Bools:
-    """(R, S): from the column `first` on and before `last`."""
-    column = np.arange(columns)
-    return np.asarray((column >= first[:, None]) & (column < last[:, None]))
 
 
 def _fill(
@@ -142,15 +127,27 @@ def _fill(
     rows: Ints,
     s: LayeredPairState,
     error: Floats,
-    first: Ints,
-    last: Ints,
+    span: tuple[Ints, Ints],
+    parts: list[Served],
+    both: list[Ints],
+    found: list[tuple[Floats, Floats, Floats]],
+    k: int,
 ) -> None:
-    """Record trials at samples from `first` to `last` as if they stayed where they are."""
-    samples = task.samples
-    inside = _between(first, last, len(task.times.log))
-    samples.moved[:, rows] = np.where(inside, s.moved[:, :, None], samples.moved[:, rows])
-    samples.error[rows] = np.where(inside, error[:, None], samples.error[rows])
-    samples.exact[rows] |= inside & journey.exact[rows][:, None]
+    """Record a few trials, the k-th and those after it, at their samples from the first to the last
+    (R,): few, so that all stays in the cache."""
+    samples, some = task.samples, slice(k, k + _FILLED)
+    trials, columns = rows[some], len(task.times.log)
+    moved = np.repeat(s.moved[:, some, None], columns, axis=2)
+    for part, here, (q, spread, _) in zip(parts, both, found, strict=True):
+        a, b = np.searchsorted(here, (k, k + _FILLED))
+        gained, outer = part.grown(q[a:b, :columns], spread[a:b, :columns], slice(a, b))
+        moved[part.point : 4 : 2, here[a:b] - k] += gained
+        moved[4:, here[a:b] - k] += outer
+    first, last = (side[some, None] for side in span)
+    inside = (np.arange(columns) >= first) & (np.arange(columns) < last)
+    samples.moved[:, trials] = np.where(inside, moved, samples.moved[:, trials])
+    samples.error[trials] = np.where(inside, error[some, None], samples.error[trials])
+    samples.exact[trials] |= inside & journey.exact[trials][:, None]
 
 
 def _leave(

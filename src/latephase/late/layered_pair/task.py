@@ -15,6 +15,8 @@ from latephase.problem import Method, TwoPointGeometry
 from .samples import LayeredSamples
 from .state import LayeredPairState
 
+_LOG_REFERENCE = 1e6 / 64  # or twice that of the entry, if it is later
+
 
 @dataclass(frozen=True)
 class LayeredPairTask:
@@ -44,7 +46,8 @@ class LayeredPairTask:
 class LayeredJourney:
     """How far every trial has come: state, outcome and regime (T,) objects, None while under way,
     ln of the time since which the pattern stands (T,), steps taken (T,),
-    exact (T,): nothing but rounding has entered."""
+    exact (T,): nothing but rounding has entered;
+    later_margins (2 points, T): those at the `reference` time of orbits that never end."""
 
     state: LayeredPairState
     outcome: NDArray[np.object_]
@@ -52,6 +55,7 @@ class LayeredJourney:
     log_entry: Floats
     steps: Ints
     exact: Bools
+    later_margins: Floats
 
     @classmethod
     def begun(cls, state: LayeredPairState) -> LayeredJourney:
@@ -59,12 +63,23 @@ class LayeredJourney:
         trials = state.log_time.size
         nothing = np.full(trials, None, object)
         entry, steps = np.full(trials, -np.inf), np.zeros(trials, np.int64)
-        return cls(state, nothing, nothing.copy(), entry, steps, np.ones(trials, bool))
+        unknown, later = np.ones(trials, bool), np.full((2, trials), np.nan)
+        return cls(state, nothing, nothing.copy(), entry, steps, unknown, later)
 
     @property
     def under_way(self) -> Ints:
         """Trials that have no outcome yet."""
-        return np.flatnonzero([outcome is None for outcome in self.outcome])
+        return self.still(np.arange(self.outcome.size))
+
+    def still(self, rows: Ints) -> Ints:
+        """Those of the trials (R,) that have none."""
+        return np.asarray(rows[self.outcome[rows] == np.array(None)])
+
+
+def reference(log_time: Floats) -> Floats:
+    """ln of the times (R,) at which ln t + the law's offset is the smaller margin, which grows like
+    ln t + ln ln t, of orbits from exp(log_time) on."""
+    return np.maximum(_LOG_REFERENCE, 2 * log_time)
 
 
 def alone(active: Bools) -> tuple[Bools, Bools]:
@@ -74,9 +89,18 @@ def alone(active: Bools) -> tuple[Bools, Bools]:
     return single, np.asarray((single == active).all(axis=(0, 1)))
 
 
-def ending(single: Bools) -> tuple[Outcome, Regime | None]:
-    """How a trial ends in which these neurons (2, 2) are active alone for ever."""
-    alive = int(single.sum())
-    if alive == 2 and not single.any(axis=0).all():
-        return Outcome.unfitted, None  # both on one point
-    return Outcome.settled, (Regime.both_dead, Regime.one_dead, Regime.specialised)[alive]
+_ENDINGS = (
+    (Outcome.settled, Regime.both_dead),
+    (Outcome.settled, Regime.one_dead),
+    (Outcome.settled, Regime.specialised),
+    (Outcome.unfitted, None),  # both on one point
+)
+
+
+def endings(single: Bools) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """How trials end, outcomes and regimes (R,), in which these neurons (2, 2, R) are active alone
+    for ever."""
+    alive = single.sum(axis=(0, 1))
+    kind = np.where((alive == 2) & ~single.any(axis=0).all(axis=0), 3, alive)
+    outcomes, regimes = np.array(_ENDINGS, object).T
+    return outcomes[kind], regimes[kind]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from latephase.core import Law
@@ -17,12 +19,15 @@ _STEP = 1e-3  # of e, by which a neuron's share of the offset is varied there
 def constant_parts(curve: Curve, law: Law) -> Floats:
     """The part (m,) of each neuron in law.constant, to which they add up; NaN where they do not.
 
-    Its null part moves the zero, and so does by how much it is ahead or behind: on the line -v_j
-    gain_j (offset_j . (x*, 1)) / N'(x*).  Of a margin, its derivative along the offset of that
-    neuron alone, late in the run, where one point is nearest; they do not add up where the nearest
-    zero is on a kink for ever.
+    Its null part moves the zero, and so does by how much it is ahead of the others or behind: on
+    the line -v_j gain_j (rest_j . (x*, 1)) / N'(x*), where rest is the offset less its component
+    along the direction, which moves the clock alone, ln t + const.  Of a margin, its derivative
+    along the rest of that neuron alone, late in the run, where one point is nearest; they do not
+    add up where the nearest zero is on a kink for ever.
     Rigour: as the law's.
     """
+    clock = float(np.vdot(curve.offset, curve.direction)) / float((curve.direction**2).sum())
+    curve = replace(curve, offset=curve.offset - clock * curve.direction)
     if law.limit_boundary is not None:
         weighted, point, _ = gains_at(curve, law.limit_boundary)
         parts = -weighted * (curve.offset @ point) / float((weighted @ curve.direction)[0])

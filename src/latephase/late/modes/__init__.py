@@ -5,8 +5,9 @@ Read in this order; each file needs only those before it.
     frame           coordinates in which no digit is lost
     linear_algebra  bases and projections that are accurate row by row
     kinks           which points share a kink: without biases those on one ray
-    dynamics        network, points and method in those coordinates: margins, pulls; and one neuron
-                    in a mode: what it is moved by, what holds it on its kinks
+    gradients       of the margins in a mode, neuron by neuron; of one that slides, also what holds
+                    it on its kinks
+    dynamics        network, points and method in those coordinates: margins, pulls, gradients
     mode            all neurons of a pattern: how the network moves while it stands
     modified        gradient descent in a mode as a flow, in ln t
     filippov        at a kink: pass or slide, which pattern comes next

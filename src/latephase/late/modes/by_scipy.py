@@ -19,12 +19,12 @@ import numpy as np
 
 from latephase.core.arrays import Bools, Floats
 
+from .balance import PULLS, at_rest
 from .guards import Guards
 from .mode import Mode
 from .modified import LARGEST, LOG_SLOW, Field
 from .segment import Segment
 
-_PULLS = 12.0  # ln(t l) from which on a point may be at rest: it pulls, and nothing comes of it
 _RESOLVED = math.log(2.0**40)  # beyond it the steps of gradient descent are not told apart
 _CREEPS = 1_000  # steps of LSODA, and 100 for each coordinate, after which it is taken to creep
 _MOST_STEPS = 5_000
@@ -75,10 +75,8 @@ class _Follower:
         self.log_times, self.log_end, self.end = log_times, log_end, self.s(log_end)
         self.work, self.sampled = 0, list[Floats]()
         self.scales = _scales(self.mode, least_terms) if self.mode.live.size else np.zeros(0)
-        self.log_balanced = math.log(balanced)
+        self.balanced = balanced
         self.log_sizes = np.log(np.linalg.norm(self.mode.pull, axis=0))
-        forces = self.mode.basis @ self.mode.pull
-        self.even = forces / self.mode.dynamics.scale[:, None]
 
     def s(self, log_time: float) -> float:
         """The solver's variable at a time since entry."""
@@ -213,20 +211,15 @@ class _Follower:
         return bool(0 < motion < math.exp(LOG_SLOW))
 
     def _resting(self, s: float, beta: Floats) -> Bools:
-        """Points (n,) that have pulled for long without moving: they have come to rest.
-
-        Forces count in units of their coordinates: where x = 10001 and 10000 hold one another,
-        what moves both is 1e-8 of what they pull with, and is all that matters.
-        """
+        """Points (n,) that have come to rest."""
         result = np.zeros(len(self.mode.resting), bool)
         if self.mode.live.size == 0:
             return result
         log = self.field.log_pulls(s, beta) - s - self.field.log_origin + self.log_time(s)
-        if (log + 2 * self.log_sizes).max() > _PULLS:
-            forces = self.even * np.exp(log - log.max())
-            left = np.linalg.norm(forces.sum(axis=1)) / math.exp(self.log_balanced)
-            pulls = np.linalg.norm(forces, axis=0) > left
-            result[self.mode.live[pulls & (log + 2 * self.log_sizes > _PULLS)]] = True
+        if (log + 2 * self.log_sizes).max() > PULLS:
+            margins = self.mode.margins_at(beta)[self.mode.live]
+            bend, _ = self.mode.dynamics.loss.slopes(margins)
+            result[self.mode.live] = at_rest(self.mode.pull, log, np.asarray(bend), self.balanced)
         return result
 
     def _ended(

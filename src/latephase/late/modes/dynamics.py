@@ -1,9 +1,8 @@
-"""The dynamical system of a run: a network, its points and its method, in the run's coordinates;
-and one neuron of it: which points it serves, on whose kinks it slides, and what follows."""
+"""The dynamical system of a run: a network, its points and its method, in the run's coordinates."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,70 +14,12 @@ from latephase.problem import Loss, Method, Problem
 from latephase.problem.activation import activated
 
 from .frame import Frame
+from .gradients import Gradients, GramSum, Neuron
 from .kinks import Kinks
-from .linear_algebra import complement
 
-
-@dataclass(frozen=True)
-class Neuron:
-    """A neuron's share of a mode.
-
-    off (k, k - rank): orthonormal, spans what is left beside the points on whose kinks it slides;
-    gradients (k, n): of the margins by its parameters, off the kinks;
-    slides (s,): points, the first of their kinks, whose multipliers may reach an end;
-    needs, rooms (s, n): map pulls l (n,) to multiplier times room, and to the room: what the kink
-    adds to the pull, on its active side, beyond that on the other.
-    """
-
-    off: Floats
-    gradients: Floats
-    slides: Ints
-    needs: Floats
-    rooms: Floats
-
-    @classmethod
-    def of(
-        cls,
-        frame: Frame,
-        signs: Floats,
-        status: Statuses,
-        resting: Bools,
-        slope: float,
-        kinks: Kinks,
-    ) -> Neuron:
-        """The neuron with signs v_j y_i (n,) and statuses (n,) on the points of a frame, of which
-        some are `resting` (n,).
-
-        A neuron that serves resting points rests on its kinks: its multipliers have settled.
-        """
-        serving = signs * gains(status, slope)
-        gradients = serving * frame.points.T
-        slides = np.flatnonzero((status == SLIDING) & kinks.leads)
-        if slides.size == 0:
-            none = np.zeros((0, len(resting)))
-            return cls(np.eye(len(gradients)), gradients, slides, none, none)
-        off, inverse = complement(frame.points[slides].T, frame.scale)
-        # The points of a kink pull with their gains, each on the side on which it is then.
-        shares = kinks.members(slides) * signs / signs[slides, None]
-        sides = shares * kinks.ratio * np.where(kinks.ratio > 0, slope, 1.0)
-        rooms = (1 - slope) * shares * np.abs(kinks.ratio)
-        needs = -(inverse @ gradients) / signs[slides, None] - sides
-        # What is left may be 1e-14 of a gradient (x = 2021, 2020): it is not found by subtraction.
-        gradients = off @ (off.T @ gradients)
-        if (serving[resting] != 0).any():
-            slides, needs, rooms = slides[:0], needs[:0], rooms[:0]
-        return cls(off, gradients, slides, needs, rooms)
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients g (n, m, k) of the margins with some statuses (m, n) and points at rest (n,), and
-    the neurons that slide."""
-
-    status: Statuses
-    resting: Bools
-    g: Floats
-    neurons: dict[int, Neuron]
+_REMEMBERED = 10_000_000  # numbers in the neurons that are remembered
+_SIDES = np.array([-1.0, 1.0, 0.0])  # of pairs by their status
+_TAME = 2.0**100  # gradients up to this size, and down to its inverse, have squares
 
 
 @dataclass(frozen=True)
@@ -88,7 +29,7 @@ class Dynamics:
     frame: the points (x_i, 1) in the coordinates of the run, `points` (n, k), x_i alone without
     biases;  labels (n,);  output_weights (m,);  slope: the negative slope;  shared_kinks: which
     points share their kinks, None for none;  parameters are arrays theta (m, k) in these
-    coordinates, which are (w, b) itself unless that would lose digits;  modes: those made so far,
+    coordinates, which are (w, b) itself unless that would lose digits;  modes: the last ones made,
     by their statuses and resting points: the second run of two goes through them again.
     """
 
@@ -100,7 +41,7 @@ class Dynamics:
     slope: float = 0.0
     shared_kinks: Kinks | None = None
     modes: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
-    _last: dict[str, Gradients] = field(default_factory=dict, repr=False, compare=False)
+    _last: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, problem: Problem) -> Dynamics:
@@ -128,8 +69,9 @@ class Dynamics:
         return self.slope < 1
 
     def statuses(self, preactivations: Floats | Ints) -> Statuses:
-        """Statuses (m, n) without sliding; of the linear model all active."""
-        seen = statuses(preactivations)
+        """Statuses (m, n) without sliding, a byte each, as a run compares them at every mode; of
+        the linear model all active."""
+        seen: Statuses = statuses(preactivations).astype(np.int8)
         return seen if self.bends else np.full_like(seen, ACTIVE)
 
     def alive(self, preactivations: Floats | Ints) -> Bools:
@@ -142,7 +84,7 @@ class Dynamics:
 
     def serves(self, status: Statuses, points: Bools) -> Bools:
         """Neurons (m,) that feel the pull of one of some points (n,)."""
-        if not points.any():
+        if not np.count_nonzero(points):
             return np.zeros(len(status), bool)
         return np.asarray((self.gains(status)[:, points] > 0).any(axis=1))
 
@@ -152,30 +94,91 @@ class Dynamics:
         return np.outer(self.output_weights, self.labels)
 
     def neuron(self, j: int, status: Statuses, resting: Bools) -> Neuron:
-        """Neuron j in a mode of statuses (n,) with points at rest (n,)."""
-        kind = self.slope, self.kinks
-        return Neuron.of(self.frame, self.signs[j], status, resting, *kind)
+        """Neuron j, which slides, in a mode of statuses (n,) with points at rest (n,)."""
+        neurons = self._last.setdefault("neurons", {})
+        key = j, status.tobytes(), resting.tobytes()
+        found: Neuron | None = neurons.pop(key, None)
+        if found is None:
+            kind = self.slope, self.kinks
+            found = Neuron.of(self.frame, self.signs[j], status, resting, *kind)
+            while len(neurons) * (found.gradients.size + 2 * found.needs.size) > _REMEMBERED:
+                del neurons[next(iter(neurons))]
+        neurons[key] = found  # the last one asked for stands last
+        return found
 
     def gradients(self, status: Statuses, resting: Bools) -> Gradients:
         """The gradients of margins with statuses (m, n) and points at rest (n,), made from the last
-        ones asked for: most modes differ in one neuron."""
-        last = self._last.get("gradients")
-        known = last is not None and np.array_equal(last.resting, resting)
-        if last is not None and known:
-            changed = np.flatnonzero((status != last.status).any(axis=1))
-            g, neurons = last.g.copy(), last.neurons.copy()
+        ones asked for."""
+        last: Gradients | None = self._last.get("gradients")
+        if last is not None and np.array_equal(last.resting, resting):
+            changed = np.logical_or.reduce(status != last.status, axis=1).nonzero()[0]
+            serving, moves, sizes = last.serving.copy(), last.moves.copy(), last.sizes.copy()
+            sides = last.sides.copy()
+            neurons = last.neurons.copy()
         else:
-            changed, neurons = np.arange(len(status)), {}
-            g = np.empty((len(resting), len(status), self.points.shape[1]))
-        serving, slides = self.signs * self.gains(status), status == SLIDING
+            changed, neurons, sizes = np.arange(len(status)), {}, np.empty(len(status))
+            serving, moves = np.empty(status.shape), np.empty(status.shape, bool)
+            sides = np.empty(status.shape)
+        serving[changed] = self.signs[changed] * self.gains(status[changed])
+        moves[changed] = (serving[changed] != 0) & self.kinks.lies
+        sizes[changed] = (np.abs(serving[changed]) * self._sizes).max(axis=1)
+        order = False
         for j in changed.tolist():
-            neurons.pop(j, None)
-            g[:, j] = serving[j][:, None] * self.points
-            if slides[j].any():
+            if np.count_nonzero(status[j] == SLIDING):
+                order |= j not in neurons
                 neurons[j] = self.neuron(j, status[j], resting)
-                g[:, j] = neurons[j].gradients.T
-        self._last["gradients"] = found = Gradients(status, resting, g, neurons)
-        return found
+                moves[j], sizes[j] = neurons[j].moved, neurons[j].largest
+            else:
+                neurons.pop(j, None)
+        sides[changed] = _SIDES[status[changed]] * self._watched
+        sides[changed[~moves[changed].any(axis=1)]] = 0.0
+        neurons = dict(sorted(neurons.items())) if order else neurons
+        largest = float(sizes.max())
+        gram, tame = None, largest == 0 or 1 / _TAME < largest < _TAME
+        if (
+            tame
+            and not np.count_nonzero(resting)
+            and not self.kinks.shared
+            and GramSum.fits(*status.shape)
+        ):
+            gram = self._gram(changed.tolist(), serving, neurons)
+        else:
+            self._last.pop("gram", None)
+        made = Gradients(status, resting, serving, neurons, moves, sides, sizes, gram)
+        self._last["gradients"] = made
+        return made
+
+    def _gram(self, changed: list[int], serving: Floats, neurons: dict[int, Neuron]) -> Floats:
+        """Inner products (n, n) of the gradients, of which those of some neurons have changed."""
+        kept: GramSum | None = self._last.get("gram")
+        if kept is None or len(changed) == len(serving):
+            kept = self._last["gram"] = GramSum(*serving.shape)
+            changed = list(range(len(serving)))
+        for j in changed:
+            if j in neurons:
+                kept.put(j, neurons[j].gradients.T @ neurons[j].gradients)
+            else:
+                kept.put(j, np.outer(serving[j], serving[j]) * self._products)
+        return kept.total
+
+    @cached_property
+    def _watched(self) -> Bools:
+        """Points (n,) that have a kink."""
+        return self.kinks.lies & self.bends
+
+    @cached_property
+    def _products(self) -> Floats:
+        """Inner products (n, n) of the points."""
+        return np.asarray(self.points @ self.points.T)
+
+    @cached_property
+    def _sizes(self) -> Floats:
+        """The largest entry of each point, (n,)."""
+        return np.asarray(np.abs(self.points).max(axis=1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: not what can be made again."""
+        return {**vars(replace(self)), "modes": {}, "_last": {}}
 
     def preactivations(self, theta: Floats) -> Floats:
         """a_ji (..., m, n)."""
@@ -207,7 +210,7 @@ class Dynamics:
     def margins(self, theta: Floats) -> Floats:
         """q_i = y_i N(x_i), (..., n)."""
         a = activated(self.preactivations(theta), self.slope)
-        return np.asarray(np.einsum("mn,...mn->...n", self.signs, a))
+        return np.asarray(self.labels * (self.output_weights @ a))
 
     def log_pull(self, margins: Floats) -> Floats:
         """ln(-step size * dloss/dq_i), (..., n)."""

@@ -22,7 +22,7 @@ from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 
 from .dynamics import Dynamics
-from .linear_algebra import DEPENDENT
+from .linear_algebra import DEPENDENT, nearest_sum
 from .mode import Mode
 
 _VANISHED = 1e-290  # a pull below it holds nothing
@@ -34,15 +34,17 @@ def kink_statuses(dynamics: Dynamics, status: Statuses, near: Bools, log_pull: F
     log_pull (n,): logarithms of the points' pulls, of which only the ratios count.
     """
     result, near = status.copy(), dynamics.kinks.complete(near & dynamics.kinks.lies)
-    for j in np.flatnonzero(near.any(axis=1) & dynamics.bends):
+    if not dynamics.bends:
+        return result
+    for j in np.logical_or.reduce(near, axis=1).nonzero()[0].tolist():
         # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
         serving = (dynamics.gains(status[j]) > 0) | (near[j] & (dynamics.signs[j] > 0))
         top = float(log_pull[serving].max(initial=-np.inf))
         top = top if math.isfinite(top) else float(log_pull.max())
         pull = np.exp(np.minimum(log_pull - top, 700.0))
-        pulls, places = dynamics.signs[j] * pull, np.flatnonzero(near[j])
+        pulls, places = dynamics.signs[j] * pull, near[j].nonzero()[0].tolist()
         if len(places) == 1:
-            result[j, places] = _at_one_kink(dynamics, pulls, status[j], int(places[0]))
+            result[j, places[0]] = _at_one_kink(dynamics, pulls, status[j], places[0])
         else:
             result[j] = _of_neuron(dynamics, pulls, status[j], near[j])
     return result
@@ -72,11 +74,13 @@ def _of_neuron(dynamics: Dynamics, pulls: Floats, status: Statuses, near: Bools)
         drive = (pulls * dynamics.gains(np.where(held, inside, result))) @ points
         velocity = drive
         if len(down):
-            multipliers = _shortest(below, drive, most)
-            velocity = drive - multipliers @ below
             lengths = dynamics.point_lengths[down]
-            still = DEPENDENT * lengths * (np.linalg.norm(drive) + most * lengths)
+            multipliers = _shortest(below, lengths, drive, most)
+            velocity = drive - multipliers @ below
+            still = DEPENDENT * lengths * (math.sqrt(drive @ drive) + most * lengths)
             result[down] = _held(multipliers, most, below @ velocity, still)
+        if not len(up):
+            return np.where(near, kinks.alike(result), result)
         risen = np.where(points[up] @ velocity > 0, ACTIVE, INACTIVE)
         settled = (result[up] == risen).all()
         result[up] = risen
@@ -96,15 +100,32 @@ def _held(multipliers: Floats, most: Floats, rises: Floats, still: Floats) -> St
     return np.where((most <= _VANISHED) | moves, np.where(rises > 0, ACTIVE, INACTIVE), ends)
 
 
-def _shortest(points: Floats, drive: Floats, most: Floats) -> Floats:
-    """argmin |drive - x @ points| over 0 <= x <= most, (k,)."""
-    if len(points) == 0:
-        return np.zeros(0)
+def _shortest(points: Floats, sizes: Floats, drive: Floats, most: Floats) -> Floats:
+    """argmin |drive - x @ points| over 0 <= x <= most, (k,), of points of these sizes: those that
+    are out of bounds are put there and let go of where they pull inwards, until neither is left."""
     if len(points) == 1:
-        return np.clip(points @ drive / (points[0] @ points[0]), 0.0, most)
-    found = np.linalg.lstsq(points.T, drive, rcond=None)[0]
-    if (found >= 0).all() and (found <= most).all():
-        return np.asarray(found)
+        return np.clip(points @ drive / sizes**2, 0.0, most)
+    found = nearest_sum(points, sizes, drive)
+    out = (found < 0) | (found > most)
+    if not np.count_nonzero(out):
+        return found
+    free = np.ones(len(points), bool)
+    still = DEPENDENT * sizes * (math.sqrt(drive @ drive) + most @ sizes)
+    for _ in range(2 * len(points) + 2):
+        if np.count_nonzero(out):
+            found, free = np.clip(found, 0.0, most), free & ~out
+            found[free] = nearest_sum(
+                points[free], sizes[free], drive - found[~free] @ points[~free]
+            )
+            out = (found < 0) | (found > most)
+            continue
+        rises = points @ (drive - found @ points)
+        inwards = ~free & np.where(found < most, rises > still, rises < -still)
+        if not inwards.any():
+            return found
+        free |= inwards
+        found[free] = nearest_sum(points[free], sizes[free], drive - found[~free] @ points[~free])
+        out = (found < 0) | (found > most)
     from scipy.optimize import lsq_linear
 
     wide = np.maximum(most, 1e-300)

@@ -6,32 +6,38 @@ compiled, at installation: with Numba it took 50 s at the first run instead. A m
 coordinates to s = 0.5, 2, 10 and 230 at a tolerance of 1e-11 takes CVODE (SUNDIALS, by
 scikit-sundae 1.2, with compiled callbacks, without guards) 1.0, 1.7, 2.8 and 3.7 ms. Where there
 was no compiler SciPy does it, many times as slowly, to the same tolerances; tests hold one against
-the other. Whole flows to 10^100, made twice, medians of seconds of processor time, when LSODA did
-it and now, in one run of one machine (`benchmarks/bench_general.py`):
+the other. Whole flows to 10^100, made twice, medians of seconds of processor time, of LSODA and, on
+a machine as fast, now (`benchmarks/bench_general.py`):
 
     neurons, points, features    LSODA     now
-    8, 6, 2                       0.24    0.020
-    16, 20, 2                     1.3     0.14
-    32, 50, 5                    15       0.9
+    8, 6, 2                       0.24    0.019
+    16, 20, 2                     1.3     0.16
+    32, 50, 5                    15       0.96
+    64, 100, 20                           8.7
 """
 
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.late.kernels import has_kernel
 
 from .by_scipy import follow_by_scipy
+from .kernel import version
 from .mode import Mode
 from .segment import Segment
 
-BALANCED = 1e-6  # of its pull: what is left of it when it is at rest against others
-COMPILED = find_spec("latephase.late.modes.kernel.follower") is not None
+BALANCED = 1e-6  # how far the margin of a point at rest against others may still have to go
+COMPILED = has_kernel(
+    "latephase.late.modes.kernel.follower",
+    version.SOURCES,
+    "SciPy follows modes instead, many times as slowly",
+)
 if COMPILED:
-    from .by_kernel import LOGISTIC, follow_by_kernel
+    from .by_kernel import LOGISTIC, follow_by_kernel, on_kinks_by_kernel
 
 
 def follow(
@@ -47,8 +53,8 @@ def follow(
 ) -> Segment:
     """Follow a mode from its entry for a time exp(log_end); log_times: sorted, of the samples.
 
-    order: of the modified flow;  balanced: share of its pull that may be left of a point that
-    counts as at rest;  slack (m, n): of the guards: how far below 0 a pair's guards may go, as a
+    order: of the modified flow;  balanced: how far the margin of a point that counts as at rest
+    may still have to go;  slack (m, n): of the guards: how far below 0 a pair's guards may go, as a
     share of the terms of its pre-activation (at least `least_terms` (m, n)), and of 1 for its
     multiplier;  least_terms: also the size below which no more digits are asked for;
     log_last: ln of the time that the mode before this one has lasted, as this one may.
@@ -61,8 +67,15 @@ def follow(
         return _at_rest(mode, log_times, log_end)
     told = mode, order, log_times, log_end, tolerance, balanced, slack, least_terms
     if COMPILED and mode.dynamics.loss.name in LOGISTIC:
-        return follow_by_kernel(*told, log_last)
-    return follow_by_scipy(*told)
+        found = follow_by_kernel(*told, log_last)
+        if not found.failed:
+            return found
+    return follow_by_scipy(*told)  # where rounding keeps one solver from its end another may go on
+
+
+def on_kinks(mode: Mode) -> Mode:
+    """The mode with sliding pairs on their kinks, as `Mode.on_kinks` says."""
+    return on_kinks_by_kernel(mode) if COMPILED else mode.on_kinks()
 
 
 def _at_rest(mode: Mode, log_times: Floats, log_end: float) -> Segment:

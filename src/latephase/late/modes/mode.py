@@ -13,9 +13,9 @@ another size, their difference. Source: docs/theory.md, "Any shallow network".
 from __future__ import annotations
 
 import math
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import Statuses
 
 from .dynamics import Dynamics
-from .linear_algebra import off_rows, spanned
+from .gradients import Neuron, Teams, dense
+from .linear_algebra import off_rows, regular_factor, spanned
 
 _SMALLEST = -1000  # binary exponent of a unit
 _TAME = 2.0**100  # gradients up to this size, and down to its inverse, are taken as they are
-_REMEMBERED = 10_000_000  # numbers in the ways of modes that are remembered
+_REMEMBERED = 10_000_000  # numbers in the modes that are remembered
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,13 @@ class Mode:
     """A mode entered at theta (m, k), in the coordinates of its dynamics.
 
     status (m, n);  resting (n,): points at rest;  live: indices of the L points that pull;
-    serving (m, n): gains times v_j y_i;  pull (r, L): beta' = exp(log_drive) pull @ l, where pull
-    has squares: with output weights of 1e-120 pulls of 1e240 move something;  gram (L, L): its
-    columns' inner products;
-    ways (r, m k): theta moves by w @ ways, w being beta, or where there is a `factor` (r, r), upper
-    triangular, the solution of factor @ w = beta: then they are gradients, and need no basis;
-    held (h,): neurons that slide, offs (h, k, k): orthonormal bases of how they may, with columns
-    of 0;  norms, reach (m, r): how far neurons move per unit of w, and of beta, at most;
-    margins (n,) at entry;
-    slides: pairs (S, 2) whose multipliers may reach an end, needs and rooms (S, n) map pulls to
-    multiplier * room, and to the room.
+    serving, sides (m, n): as `Gradients` has them;  pull (r, L): beta' = exp(log_drive) pull @ l,
+    where pull has squares: with output weights of 1e-120 pulls of 1e240 move something;  gram
+    (L, L): its columns' inner products;  neurons: those that slide, in order;
+    given: the `ways` (r, m k), None where they are the gradients themselves, which a neuron has of
+    its own;  factor (r, r): upper triangular: ways are gradients, and need no basis, else None;
+    norms (m, r): how far neurons move per unit of w, at most;  kept: what is made of it when asked
+    for, wherever it is entered.
     """
 
     dynamics: Dynamics
@@ -53,85 +51,103 @@ class Mode:
     resting: Bools
     live: Ints
     serving: Floats
+    sides: Floats
     pull: Floats
     gram: Floats
-    ways: Floats
+    neurons: dict[int, Neuron]
+    given: Floats | None
     factor: Floats | None
-    held: Ints
-    offs: Floats
     norms: Floats
-    reach: Floats
     log_drive: float
-    margins: Floats
-    slides: Ints
-    needs: Floats
-    rooms: Floats
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
         """The mode of statuses (m, n) entered at theta, with some points at rest (n,)."""
         key = status.tobytes() + resting.tobytes()
-        made = dynamics.modes.get(key)
+        made = dynamics.modes.pop(key, None)
         if made is None:
             # Copies: whoever asks may go on to write into its arrays.
             made = cls._made(dynamics, theta, status.copy(), resting.copy())
-            if len(dynamics.modes) * made.ways.size < _REMEMBERED:
-                dynamics.modes[key] = made
+            while len(dynamics.modes) * made.size > _REMEMBERED:
+                del dynamics.modes[next(iter(dynamics.modes))]
+        dynamics.modes[key] = made  # the last one asked for stands last
         return made.entered(theta)
 
     @classmethod
     def _made(cls, dynamics: Dynamics, theta: Floats, status: Statuses, resting: Bools) -> Mode:
-        """The mode made anew."""
+        """The mode made anew: where the gradients are regular, of themselves, neuron by neuron."""
         found = dynamics.gradients(status, resting)
-        neurons = dict(sorted(found.neurons.items()))
-        g, moving = off_rows(found.g.reshape(-1, theta.size), resting, dynamics.scale)
-        live = np.flatnonzero(moving)
-        g = g if moving.all() else g[live]
-        unit = _unit(g)
-        ways, factor, pull = _spanned(dynamics, g if unit == 1 else g / unit, live)
-        ways = ways if unit == 1 else ways / unit
-        serving = dynamics.signs * dynamics.gains(status)
-        if factor is None or dynamics.kinks.shared or resting.any():
-            norms = _norms(ways.reshape(len(ways), *theta.shape))
+        given = norms = None
+        live, log_drive, factor = np.logical_or.reduce(found.moves).nonzero()[0], 0.0, None
+        if found.gram is not None and 0 < len(live) < theta.size:
+            whole = len(live) == len(resting)
+            gram = found.gram if whole else found.gram[np.ix_(live, live)]
+            factor = regular_factor(gram)
+        if factor is None:
+            teams = Teams.of(status, dynamics.output_weights)
+            g = teams.gradients(dense(found.serving, dynamics.points, found.neurons))
+            scale = teams.scale(dynamics.scale)
+            g, moving = off_rows(g, resting, scale)
+            live = np.flatnonzero(moving)
+            g = g if moving.all() else g[live]
+            unit = _unit(g)
+            log_drive = 2 * math.log(unit)
+            g, scale = (g, scale) if unit == 1 else (g / unit, scale / unit)
+            given, factor, pull = _spanned(dynamics, g, live, scale)
+            given = teams.spread(given if unit == 1 else given / unit)
+            norms = _norms(given.reshape(len(given), *theta.shape))
+            gram = pull.T @ pull
         else:  # a slide only shortens them
-            norms = np.abs(serving[:, live]) * (dynamics.point_lengths[live] / unit) / unit
-        slides = [(j, i) for j, one in neurons.items() for i in one.slides]
-        none = np.zeros((0, len(resting)))
+            pull = factor
+            norms = np.abs(found.serving if whole else found.serving[:, live])
+            norms = np.ascontiguousarray(norms * dynamics.point_lengths[live])
         return cls(
             dynamics=dynamics,
             theta=theta,
             status=status,
             resting=resting,
             live=live,
-            serving=serving,
+            serving=found.serving,
+            sides=found.sides,
             pull=pull,
-            gram=pull.T @ pull,
-            ways=ways,
+            gram=gram,
+            neurons=found.neurons,
+            given=given,
             factor=factor,
-            held=np.array(list(neurons), np.int64),
-            offs=_padded([one.off for one in neurons.values()], theta.shape[1]),
             norms=norms,
-            reach=_reach(norms, factor),
-            log_drive=2 * math.log(unit),
-            margins=np.zeros(0),
-            slides=np.array(slides, np.int64).reshape(-1, 2),
-            needs=np.concatenate([none, *(one.needs for one in neurons.values())]),
-            rooms=np.concatenate([none, *(one.rooms for one in neurons.values())]),
+            log_drive=log_drive,
         )
 
     def entered(self, theta: Floats) -> Mode:
         """The same mode entered at other parameters (m, k)."""
-        made = copy(self)
-        margins = (self.serving * self.dynamics.preactivations(theta)).sum(axis=0)
-        vars(made).update(theta=theta, margins=margins)
+        made = object.__new__(Mode)
+        vars(made).update(vars(self), theta=theta)
+        vars(made).pop("margins", None)
+        vars(made).pop("preactivations", None)
         return made
+
+    @cached_property
+    def preactivations(self) -> Floats:
+        """a_ji (m, n) at entry."""
+        return self.dynamics.preactivations(self.theta)
+
+    @cached_property
+    def margins(self) -> Floats:
+        """The margins q_i (n,) at entry."""
+        return np.asarray(np.einsum("mn,mn->n", self.serving, self.preactivations))
+
+    @cached_property
+    def reach(self) -> Floats:
+        """How far neurons move (m, r) per unit of beta, at most."""
+        return _reach(self.norms, self.factor)
 
     def on_kinks(self) -> Mode:
         """The same mode with sliding pairs on their kinks, along the way that their points kick
         them."""
         theta = self.theta.copy()
-        along = np.einsum("hkr,hk->hr", self.offs, theta[self.held])
-        theta[self.held] = np.einsum("hkr,hr->hk", self.offs, along)
+        for j, one in self.neurons.items():
+            theta[j] = one.off @ (one.off.T @ theta[j])
         return self.entered(theta)
 
     def parameters(self, beta: Floats) -> Floats:
@@ -157,6 +173,35 @@ class Mode:
         return len(self.pull)
 
     @cached_property
+    def ways(self) -> Floats:
+        """What theta moves by, (r, m k): by w @ ways, w being beta, or where there is a `factor`
+        the solution of factor @ w = beta."""
+        if self.given is not None:
+            return self.given
+        found = dense(self.serving, self.dynamics.points, self.neurons)
+        return found.reshape(-1, self.theta.size)[self.live]
+
+    @cached_property
+    def slides(self) -> Ints:
+        """Pairs (S, 2) whose multipliers may reach an end."""
+        pairs = [(j, i) for j, one in self.neurons.items() for i in one.slides]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    @cached_property
+    def needs(self) -> Floats:
+        """Maps pulls to multiplier * room, (S, n)."""
+        return np.concatenate([self._none, *(one.needs for one in self.neurons.values())])
+
+    @cached_property
+    def rooms(self) -> Floats:
+        """Maps pulls to the room, (S, n)."""
+        return np.concatenate([self._none, *(one.rooms for one in self.neurons.values())])
+
+    @property
+    def _none(self) -> Floats:
+        return np.zeros((0, len(self.resting)))
+
+    @cached_property
     def basis(self) -> Floats:
         """Orthogonal, (m k, r): theta moves by basis @ beta."""
         from scipy.linalg import solve_triangular
@@ -164,6 +209,12 @@ class Mode:
         if self.factor is None:
             return self.ways.T
         return np.asarray(solve_triangular(self.factor, self.ways, trans="T")).T
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has, of its own."""
+        parts = self.status, self.pull, self.gram, self.given, self.norms, self.sides
+        return sum(part.size for part in parts if part is not None)
 
     @cached_property
     def neuron_basis(self) -> Floats:
@@ -173,12 +224,12 @@ class Mode:
     @property
     def moving(self) -> Bools:
         """Neurons (m,) that move at all."""
-        return np.asarray(self.reach.any(axis=1))
+        return np.asarray(self.norms.any(axis=1))
 
     @property
     def sliding(self) -> bool:
         """Whether a pair slides."""
-        return self.held.size > 0
+        return bool(self.neurons)
 
 
 def _unit(g: Floats) -> float:
@@ -190,16 +241,19 @@ def _unit(g: Floats) -> float:
     return math.ldexp(1.0, max(math.frexp(largest)[1] - 1, _SMALLEST))
 
 
-def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats | None, Floats]:
-    """Ways (r, m k), factor (r, r) if any, and pull (r, L), of gradients g (L, m k) of live points.
+def _spanned(
+    dynamics: Dynamics, g: Floats, live: Ints, scale: Floats
+) -> tuple[Floats, Floats | None, Floats]:
+    """Ways (r, D), factor (r, r) if any, and pull (r, L), of gradients g (L, D) of live points, of
+    which coordinates are of sizes `scale` (D,).
 
     Of points on one ray one is enough, the others add rounding.
     """
     if not dynamics.kinks.shared:
-        return spanned(g)
+        return spanned(g, scale)
     place, ratio = dynamics.kinks.proportional(live, not dynamics.bends)
     leads = np.flatnonzero(place == np.arange(len(live)))
-    ways, factor, inside = spanned(g[leads])
+    ways, factor, inside = spanned(g[leads], scale)
     signs = dynamics.labels[live] * dynamics.labels[live[place]]
     return ways, factor, inside[:, np.searchsorted(leads, place)] * (ratio * signs)
 
@@ -207,7 +261,7 @@ def _spanned(dynamics: Dynamics, g: Floats, live: Ints) -> tuple[Floats, Floats 
 def _norms(ways: Floats) -> Floats:
     """How far neurons move (m, r) per unit of w, at most; ways (r, m, k)."""
     sizes = np.maximum(ways.max(axis=2, initial=0.0), -ways.min(axis=2, initial=0.0))
-    return math.sqrt(ways.shape[2]) * sizes.T
+    return np.ascontiguousarray(math.sqrt(ways.shape[2]) * sizes.T)
 
 
 def _reach(norms: Floats, factor: Floats | None) -> Floats:
@@ -217,11 +271,3 @@ def _reach(norms: Floats, factor: Floats | None) -> Floats:
     if factor is None or factor.size == 0:  # LAPACK takes no empty matrix, and prints so
         return norms
     return np.asarray(norms @ np.abs(dtrtri(factor)[0]))
-
-
-def _padded(offs: list[Floats], k: int) -> Floats:
-    """Matrices (k, .) with columns of 0 behind, (h, k, k)."""
-    found = np.zeros((len(offs), k, k))
-    for one, off in zip(found, offs, strict=True):
-        one[:, : off.shape[1]] = off
-    return found

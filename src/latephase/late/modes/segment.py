@@ -1,4 +1,4 @@
-"""A segment: one mode followed by a stiff solver until a guard breaks, or to a given time."""
+"""A segment: one mode followed by a solver until a guard breaks, or to a given time."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ validity      may a phase be followed to first order only, and at what error?
 phase         a piece, the start: a stretch with one activation pattern, and the step that ends it
 follow_phase  ... and the way: samples in it, their errors, the state at its end
 follow_steps  the other piece, where none is valid: ordinary steps
+advance       ... who makes them: the kernel where it was compiled (by_kernel), else JAX (by_jax)
 response      how a pattern moves parameters and margins, as two scalar maps
 fatou         one scalar map m <- m + c exp(-m), n steps of it in O(1)
 regimes       which kinks hold, which patterns last, and what they are called

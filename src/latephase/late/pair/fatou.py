@@ -76,6 +76,17 @@ class Orbits:
         table = self.table[:, rows]
         return Orbits(self.log_c[rows], table, self.ready[rows], self.x[rows], self.discrete)
 
+    @classmethod
+    def joined(cls, parts: list[Orbits]) -> Orbits:
+        """One after the other; their tables are as long as the longest."""
+        rows = max(len(one.table) for one in parts)
+        tables = [np.pad(one.table, ((0, rows - len(one.table)), (0, 0)), "edge") for one in parts]
+        log_c, ready, x = (
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("log_c", "ready", "x")
+        )
+        return cls(log_c, np.concatenate(tables, axis=1), ready, x, parts[0].discrete)
+
     @property
     def base(self) -> Floats:
         """Increment accumulated by the ordinary steps, (R,)."""
@@ -170,6 +181,19 @@ def first_passage(o: Orbits, rise: Floats) -> tuple[Floats, Floats]:
         n = o.ready + np.ceil(n)
     n = np.maximum(np.where(y <= 0, 1.0, n), 1.0)
     return _settle(o, rise, n, log_n)
+
+
+def to_the_kink(x: Floats, rise: Floats) -> tuple[Floats, Floats, Floats]:
+    """Where m_n - m_0 reaches `rise` (R,) >= 0 from ln s_0 = x (R,): the real n, the first whole
+    one, and m_n - m_0 there. s_0 >= START_LEVEL, and n < 2**52."""
+    inverse = np.exp(-x)
+    growth, at_start = np.exp(rise), _series(inverse)
+    end = inverse / growth
+    at_end = _series(end)
+    real = np.expm1(rise) / inverse - rise / 2 + at_end - at_start
+    n = np.ceil(real)
+    # The part of a step beyond: from s_n = exp(x + rise) on.
+    return real, n, rise + _refine(x + rise, at_end, np.log1p((n - real) * end), 3, TERMS)
 
 
 def _settle(o: Orbits, rise: Floats, n: Floats, log_n: Floats) -> tuple[Floats, Floats]:

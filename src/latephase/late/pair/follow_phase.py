@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from latephase.core.arrays import Floats, Ints
+from latephase.core.workers import in_threads
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .fatou import increments, log_gap
@@ -18,25 +17,59 @@ from .phase import Phase
 from .state import PairState, later, margin_errors
 from .task import PairTask
 
-_WORKERS = os.cpu_count() or 1
+_MOST_WAITING = 1 << 22  # samples
 _ROUNDING = 2.0**-47  # relative error of an increment and of the sums that use it
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Phases (R,) of trials (R,) whose samples [first, last) (R,) are still to be recorded."""
+
+    trials: Ints
+    phase: Phase
+    first: Ints
+    last: Ints
+
+    @classmethod
+    def joined(cls, parts: list[Waiting]) -> Waiting:
+        """One after the other; all of one response."""
+        trials, first, last = (
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("trials", "first", "last")
+        )
+        return cls(trials, Phase.joined([one.phase for one in parts]), first, last)
+
+
 def follow_phase(task: PairTask, trials: Ints, phase: Phase) -> PairState:
-    """Record the samples up to the end of the phase and return the states there."""
+    """The states at the end of the phase; the samples up to there are recorded in due time."""
     times, s = task.times, phase.state
     end = later(s.time, s.log_time, phase.n, phase.log_n)
     first, last = times.index_after(s.time, s.log_time), times.index_after(*end)
+    rows = np.flatnonzero(last > first)
+    task.waiting.append(Waiting(trials[rows], phase[rows], first[rows], last[rows]))
+    if sum(int((one.last - one.first).sum()) for one in task.waiting) > _MOST_WAITING:
+        record_phases(task)
+    return _at_end(task, phase, *end)
 
-    def record(block: tuple[Ints, slice]) -> None:
-        rows, columns = block
+
+def record_phases(task: PairTask) -> None:
+    """Record the samples that wait for it: many short stretches cost as much as a few long ones."""
+    together: dict[int, list[Waiting]] = {}
+    for one in task.waiting:
+        together.setdefault(id(one.phase.response), []).append(one)
+    task.waiting.clear()
+    alike = [Waiting.joined(parts) for parts in together.values()]
+    blocks = [(one, *block) for one in alike for block in task.blocks(one.first, one.last)]
+
+    def record(block: tuple[Waiting, Ints, slice]) -> None:
+        one, rows, columns = block
         index = np.arange(columns.start, columns.stop)
-        inside = (index >= first[rows][:, None]) & (index < last[rows][:, None])
+        inside = (index >= one.first[rows][:, None]) & (index < one.last[rows][:, None])
         with np.errstate(all="ignore"):  # threads do not inherit it
-            along = Along.of(phase[rows], *_steps_until(task, phase, rows, columns))
+            along = Along.of(one.phase[rows], *_steps_until(task, one.phase, rows, columns))
             task.samples.write(
                 task.geometry,
-                trials[rows],
+                one.trials[rows],
                 columns,
                 inside,
                 along.parameters,
@@ -47,9 +80,7 @@ def follow_phase(task: PairTask, trials: Ints, phase: Phase) -> PairState:
                 along.margin_difference,
             )
 
-    with ThreadPoolExecutor(_WORKERS) as pool:  # NumPy lets go of the interpreter: half the time
-        list(pool.map(record, task.blocks(first, last)))
-    return _at_end(task, phase, *end)
+    in_threads(record, blocks)
 
 
 def _steps_until(task: PairTask, phase: Phase, rows: Ints, columns: slice) -> tuple[Floats, Floats]:

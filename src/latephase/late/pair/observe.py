@@ -91,7 +91,7 @@ class PairSamples:
         self,
         geometry: TwoPointGeometry,
         trials: Ints,
-        columns: slice,
+        columns: slice | Ints,
         inside: Bools,
         parameters: Floats,
         a: Floats,
@@ -99,9 +99,11 @@ class PairSamples:
         margin_error: Floats,
         s: PairState,
         difference: MarginDifference | None = None,
-        given: bool = False,
+        given: Bools | bool = False,
     ) -> None:
         """Record samples: arrays (..., rows, columns), kept where `inside` (rows, columns) holds.
+
+        columns: those of all rows, or of each row (rows,) the one it has.
 
         error (2 neurons, rows, columns), margin_error (2 points, rows, columns): absolute;
         s: states (rows,) before, what is unknown of which is so of the samples;
@@ -111,7 +113,7 @@ class PairSamples:
         # How far a margin moves if the parameters are rounded to doubles, (rows, columns).
         reach = max(abs(geometry.x1), abs(geometry.x2))
         w, b = np.abs(parameters[:, 0]).sum(axis=0), np.abs(parameters[:, 1]).sum(axis=0)
-        noise = 2.0**-52 * (reach * w + b) * (not given)
+        noise = 2.0**-52 * (reach * w + b) * np.logical_not(given)
         # max_j |Delta(w_j, b_j)| / |(w_j, b_j)|; a neuron at the origin never moves: not counted.
         norms = np.maximum(np.abs(parameters[:, 0]), np.abs(parameters[:, 1]))  # at most the length
         relative = (error / np.where(norms == 0, np.inf, norms)).max(axis=0)
@@ -123,19 +125,22 @@ class PairSamples:
         sure = inside & s.exact[:, None] & (np.maximum(relative, off) <= _EXACT)
         sure &= noise <= _EXACT * least  # else another margin than that of the rounded network
 
-        whole = np.asarray(inside.all(axis=0))
         values = observe_pair(geometry, parameters, a, difference, q=q)
         targets: list[tuple[Any, Any]]
         targets = [(self.observed[name], value) for name, value in values.items()]
         targets += [(self.error, relative), (self.margin_error, off), (self.exact, sure)]
         targets += [(self.parameters[j, c], parameters[j, c]) for j, c in np.ndindex(2, 2)]
-        # The leading columns that not all rows reach, and those after them.
+        if not isinstance(columns, slice):
+            place = trials * self.error.shape[1] + columns  # several times as fast as two indices
+            for target, value in targets:
+                target.reshape(-1)[place] = np.broadcast_to(value, inside.shape)[:, 0]
+            return
+        # The leading columns that not all rows reach, and those after them.  Only what is inside is
+        # touched: other stretches of the same trials may be written at the same time.
+        whole = np.asarray(inside.all(axis=0))
         ragged = 0 if whole.all() else len(whole) - int(np.argmin(whole[::-1]))
-        head = slice(columns.start, columns.start + ragged)
+        r, c = np.nonzero(inside[:, :ragged])
         for target, value in targets:
             full = np.broadcast_to(value, inside.shape)
-            target[trials, head.stop : columns.stop] = full[:, ragged:]
-            if ragged:
-                view = target[trials, head]
-                np.copyto(view, full[:, :ragged], where=inside[:, :ragged])
-                target[trials, head] = view
+            target[trials, columns.start + ragged : columns.stop] = full[:, ragged:]
+            target[trials[r], columns.start + c] = full[r, c]

@@ -44,6 +44,17 @@ class Phase:
         n, log_n, crossing = self.n[rows], self.log_n[rows], self.crossing[..., rows]
         return Phase(self.response, self.state[rows], tracks, n, log_n, crossing)
 
+    @classmethod
+    def joined(cls, parts: list[Phase]) -> Phase:
+        """Phases of one response, one after the other."""
+        state = PairState.joined([one.state for one in parts])
+        tracks = {p: Orbits.joined([one.orbits[p] for one in parts]) for p in parts[0].orbits}
+        n, log_n, crossing = (
+            np.concatenate([getattr(one, name) for one in parts], axis=-1)
+            for name in ("n", "log_n", "crossing")
+        )
+        return cls(parts[0].response, state, tracks, n, log_n, crossing)
+
 
 def phase_from(task: PairTask, state: PairState, code: int) -> Phase:
     """The phase that begins at `state`, whose trials all have the pattern `code`."""

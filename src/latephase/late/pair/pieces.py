@@ -1,7 +1,8 @@
 """The exact pieces that take every trial from its initialisation to the horizon, in turn.
 
 In each round a trial is handed to the fastest piece that is valid where it stands:
-a decoupled phase (exact, O(1)), a slide (O(1), first order), else ordinary steps.
+the kicks of a neuron whose partner is dead (O(1), to the horizon), a decoupled phase (exact, O(1)),
+a slide (O(1), first order), else ordinary steps.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from latephase.core.arrays import Ints
 from latephase.late.engine import Progress
 from latephase.late.pattern import pattern_code, statuses
 
-from .follow_phase import follow_phase
+from .follow_kicks import follow_kicks
+from .follow_phase import follow_phase, record_phases
 from .follow_steps import follow_steps, record_now
 from .phase import Phase, phase_from
 from .regimes import half_slide, one_dead_for_ever, sliding_statuses, terminal_regime
@@ -22,6 +24,7 @@ from .task import PairTask
 from .validity import WORTHWHILE, each, has_rates, is_self_similar, may_slide, widen
 
 _MOST_ROUNDS = 1000  # pieces after which a run counts as unsettled
+_COUNTED = 2.0**52  # time up to which a step changes it
 
 
 def run_pieces(
@@ -31,25 +34,27 @@ def run_pieces(
     trials = np.arange(state.time.size)
     journey, open_trials = unmoved(state), trials
     if task.times.time.size and task.times.time[0] == 0:
-        record_now(task, trials, state, 0)
+        record_now(task, trials, state, np.zeros_like(trials))
     while open_trials.size:
         _round(task, journey, open_trials, max_steps)
-        open_trials = np.flatnonzero(journey.under_way)
+        open_trials = journey.still(open_trials)
         if progress:
             # Those whose budget for steps is used up are followed by modes afterwards.
-            exhausted = sum(o is Outcome.budget_exhausted for o in journey.outcome)
-            progress(trials.size - open_trials.size - exhausted, trials.size)
+            exhausted = np.count_nonzero(journey.having(Outcome.budget_exhausted))
+            progress(trials.size - open_trials.size - int(exhausted), trials.size)
+    record_phases(task)
     if task.geometry.gram_sign > 0:
         # One neuron is dead, and the other's chatter was still followed kick by kick at the end.
         end = journey.state
-        chatters = np.array([o is Outcome.transient for o in journey.outcome], bool)
+        chatters = journey.having(Outcome.transient)
         chatters &= one_dead_for_ever(task.geometry, end.preactivations, task.method.log_step)
         journey.settle(chatters, Regime.one_dead, end.time[chatters], end.log_time[chatters])
     return journey
 
 
 def _round(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None:
-    """Move every open trial by one piece."""
+    """Move every open trial by one piece, and by a step where that has ended."""
+    rows = follow_kicks(task, journey, rows)
     codes = _choose(task, journey, rows, max_steps)
     to_step = [rows[codes < 0]]
     for code in np.unique(codes[codes >= 0]).tolist():
@@ -59,10 +64,20 @@ def _round(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None
         to_step.append(group[short])
         if not short.all():
             _follow(task, journey, group[~short], phase[~short], code)
+            to_step.append(_stepped_at_once(task, journey, group[~short]))
     follow_steps(task, journey, np.concatenate(to_step), max_steps)
     journey.rounds[rows] += 1
-    lost = rows[(journey.rounds[rows] >= _MOST_ROUNDS) & journey.under_way[rows]]
+    lost = journey.still(rows[journey.rounds[rows] >= _MOST_ROUNDS])
     journey.outcome[lost] = Outcome.budget_exhausted
+
+
+def _stepped_at_once(task: PairTask, journey: Journey, rows: Ints) -> Ints:
+    """Those of the trials (R,) whose piece has just ended that make an ordinary step: at a kink
+    that was crossed no other piece is due, unless all patterns are decoupled."""
+    if task.geometry.gram_sign == 0:
+        return rows[:0]
+    rows = journey.still(rows)
+    return np.asarray(rows[journey.state.time[rows] < _COUNTED])
 
 
 def _choose(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> Ints:
@@ -96,11 +111,15 @@ def _follow(task: PairTask, journey: Journey, rows: Ints, phase: Phase, code: in
         rows, phase = rows[~jumped], phase[~jumped]
 
     before, after = phase.state, follow_phase(task, rows, phase)
-    journey.state[rows] = after
-    journey.stretch[rows] = 0
+    journey.state[rows], journey.stretch[rows] = after, 0
     forever, regime = np.isinf(phase.log_n), terminal_regime(task.geometry, code)
     settled = forever & (regime is not None)
-    journey.settle(rows[settled], regime, before.time[settled], before.log_time[settled])
+    if phase.response.exact:  # its pattern may have stood before that was noticed
+        begun, log_begun = journey.since[rows], journey.log_since[rows]
+    else:
+        begun, log_begun = before.time, before.log_time
+    journey.settle(rows[settled], regime, begun[settled], log_begun[settled])
+    journey.since[rows], journey.log_since[rows] = after.time, after.log_time
     beyond = ~settled & (forever | task.times.are_over(after.time, after.log_time))
     journey.outcome[rows[beyond]] = Outcome.transient
     half = half_slide(task.geometry, code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,21 @@ class PairState:
     exact: Bools
     undecided: Bools
 
-    def __getitem__(self, rows: object) -> PairState:
-        return PairState(*(getattr(self, f.name)[..., rows] for f in fields(self)))
+    def __getitem__(self, rows: Ints | Bools) -> PairState:
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows  # `take` is twice as fast
+        return PairState(*(getattr(self, f.name).take(rows, axis=-1) for f in fields(self)))
 
-    def __setitem__(self, rows: object, other: PairState) -> None:
+    def __setitem__(self, rows: Ints | Bools, other: PairState) -> None:
         for f in fields(self):
-            getattr(self, f.name)[..., rows] = getattr(other, f.name)
+            mine, theirs = getattr(self, f.name), getattr(other, f.name)
+            for index in np.ndindex(mine.shape[:-1]):  # twice as fast as [..., rows]
+                mine[index][rows] = theirs[index]
+
+    @classmethod
+    def joined(cls, parts: list[PairState]) -> PairState:
+        """Trials of several states, one after the other."""
+        columns = ([getattr(one, f.name) for one in parts] for f in fields(cls))
+        return cls(*(np.concatenate(column, axis=-1) for column in columns))
 
 
 def initial_state(parameters: Floats, preactivations: Floats) -> PairState:
@@ -66,11 +76,34 @@ def initial_state(parameters: Floats, preactivations: Floats) -> PairState:
     )
 
 
+class SteppedPair(NamedTuple):
+    """Two neurons on two points after some steps each; trials run along the last axis.
+
+    preactivations (2 neurons, 2 points, T);  received (2, 2, T): sum of step * loss of point i over
+    the steps at which neuron j was active there;
+    preactivation_error (2, 2, T), absolute;  parameter_error (T,): Euclidean, absolute;
+    undecided (2, 2, T): whether its sign was ever within its error.
+    """
+
+    preactivations: Floats
+    received: Floats
+    preactivation_error: Floats
+    parameter_error: Floats
+    undecided: Bools
+
+    def cut(self, trials: slice) -> SteppedPair:
+        """Some of the trials."""
+        parts: Any = (part[..., trials] for part in self)
+        return SteppedPair(*parts)
+
+
 @dataclass
 class Journey:
     """How far every trial has come: outcome and regime (T,) objects (None while under way),
     entry (T,) time of entry into the regime with its logarithm, state at the end, steps (T,) taken,
-    stretch (T,) of them since the last fast piece, rounds (T,) of the chain."""
+    stretch (T,) of them since the last fast piece, rounds (T,) of the chain;
+    since, log_since (T,): the time from which on the activation pattern has been the present one,
+    as far as it was looked at."""
 
     state: PairState
     outcome: NDArray[np.object_]
@@ -80,11 +113,17 @@ class Journey:
     steps: Ints
     stretch: Ints
     rounds: Ints
+    since: Floats
+    log_since: Floats
 
-    @property
-    def under_way(self) -> Bools:
-        """Trials that have no outcome yet, (T,)."""
-        return np.array([outcome is None for outcome in self.outcome], bool)
+    def still(self, rows: Ints) -> Ints:
+        """Those of the trials (R,) that have no outcome yet."""
+        return np.asarray(rows[self.having(None, rows)])
+
+    def having(self, outcome: Outcome | None, rows: Ints | slice = slice(None)) -> Bools:
+        """Which of the trials have that outcome, (R,)."""
+        same: Bools = np.asarray(self.outcome[rows] == outcome, bool)
+        return same
 
     def settle(
         self,
@@ -101,14 +140,11 @@ class Journey:
 def unmoved(state: PairState) -> Journey:
     """Journeys that have not begun."""
     trials = state.time.size
-    return Journey(
-        state,
-        np.full(trials, None, object),
-        np.full(trials, None, object),
-        np.full(trials, np.nan),
-        np.full(trials, np.nan),
-        *np.zeros((3, trials), np.int64),
-    )
+    outcome, regime = np.full((2, trials), None, object)
+    entry, log_entry = np.full((2, trials), np.nan)
+    steps, stretch, rounds = np.zeros((3, trials), np.int64)
+    since = np.zeros(trials), np.full(trials, -np.inf)
+    return Journey(state, outcome, regime, entry, log_entry, steps, stretch, rounds, *since)
 
 
 def margins(preactivations: Floats) -> Floats:

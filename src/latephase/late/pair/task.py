@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from latephase.problem import Method, TwoPointGeometry
 
 from .observe import PairSamples
 from .response import Response, response
+
+if TYPE_CHECKING:
+    from .follow_phase import Waiting
 
 _BLOCK = 1 << 16  # (trial, time) pairs evaluated at once: a few arrays of this size fit the cache
 
@@ -57,6 +61,7 @@ class PairTask:
     times: SampleTimes
     samples: PairSamples
     slide_tolerance: float
+    waiting: list[Waiting] = field(default_factory=list)
     _responses: dict[int, Response] = field(default_factory=dict)
 
     def response(self, code: int) -> Response:
@@ -66,13 +71,22 @@ class PairTask:
 
     def by_pattern(self, codes: Ints) -> Iterator[tuple[int, Bools, Response]]:
         """Each pattern among codes (R,), where it is (R,), and its response."""
-        for code in np.unique(codes).tolist():
+        for code in np.flatnonzero(np.bincount(codes)).tolist():
             yield code, codes == code, self.response(code)
 
     def blocks(self, first: Ints, last: Ints) -> list[tuple[Ints, slice]]:
-        """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice)."""
-        rows = np.flatnonzero(last > first)
-        rows = rows[np.lexsort((last[rows], first[rows]))]
-        size = max(1, _BLOCK // max(1, len(self.times.time)))
-        parts = [rows[i : i + size] for i in range(0, len(rows), size)]
-        return [(part, slice(int(first[part].min()), int(last[part].max()))) for part in parts]
+        """Cut rows with sample ranges [first, last) into blocks (row indices, sample slice), at
+        least half of each within the ranges."""
+        rows, parts, begin = np.lexsort((last, first)), [], 0
+        first, last = first[rows], last[rows]
+        while begin < rows.size:
+            ahead = slice(begin, begin + _BLOCK // int(last[begin] - first[begin]) + 1)
+            until = np.maximum.accumulate(last[ahead])
+            pairs = np.arange(1, until.size + 1) * (until - first[begin])
+            wanted = np.cumsum(last[ahead] - first[ahead])
+            good = (pairs <= np.minimum(_BLOCK, 2 * wanted)) | (pairs == wanted[0])
+            size = until.size if good.all() else int(np.argmin(good))
+            here = slice(int(first[begin]), int(until[size - 1]))
+            parts.append((rows[begin : begin + size], here))
+            begin += size
+        return parts

@@ -19,8 +19,8 @@ from .response import Response
 from .state import Journey, PairState
 from .task import PairTask
 
-WORTHWHILE = 64  # a phase shorter than this is stepped through
-_KICKS = 32  # rounds of chatter followed exactly before a one-dead run is called sliding
+WORTHWHILE = 512  # a phase shorter than this is stepped through: that takes less time
+_KICKS = 16  # rounds of chatter followed exactly before a one-dead run is called sliding
 _CLEAR = 64.0  # kicks to the next kink before a slide, so that chatter does not decide about it
 _LOOSE = 2.0  # the same where no number of steps changes it: no kick reaches it
 _PATIENCE, _ROUNDS = 2048, 128  # steps in a row, or pieces, before no number is said to help
@@ -78,7 +78,7 @@ def may_slide(
     lasting = one_dead & (journey.rounds[rows] > _KICKS)
     hopeless = push.chatter * s.time > tolerance * max_steps * CHATTER_FACTOR
     tried = (journey.stretch[rows] >= _PATIENCE) | (journey.rounds[rows] >= _ROUNDS)
-    hopeless &= tried & (deviation <= _LOOSE * push.kick) & (push.kick <= 1)
+    hopeless &= tried & ~one_dead & (deviation <= _LOOSE * push.kick) & (push.kick <= 1)
     return np.asarray(ready | ((lasting | hopeless) & (room >= _LOOSE)))
 
 

@@ -58,7 +58,7 @@ FAILED = "failed"
 """The outcome of a trial that an error has ended; a warning says which."""
 
 _WORTH_A_PROCESS = 8  # trials: fewer are done before a process has begun and compiled its steps
-_CALLER = 9  # frames up to who called `ensemble` or `compare`
+_CALLER = 10  # frames up to who called `ensemble` or `compare`
 _LAW = ("law_constant", "law_offset", "law_exponent")
 _LIMIT = ("limit_boundary", "limit_margin", "margin_constant")
 NUMBERS = (*_LAW, *_LIMIT, "limit_normalised_margin", "entry_log10_t")
@@ -235,8 +235,12 @@ def template(s: Settings) -> xr.Dataset:
 
 
 def _sampled(s: Settings, record: PairSamples) -> Variables:
-    """The variables over time, samples in the order they were asked for."""
-    found = variables(record, s.problem.neuron_order)
+    """The variables over time."""
+    return in_order(s, variables(record, s.problem.neuron_order))
+
+
+def in_order(s: Settings, found: Variables) -> Variables:
+    """The same over time, samples in the order they were asked for."""
     if s.times.given == s.times.sorted:
         return found
     return {name: values[:, s.times.positions] for name, values in found.items()}

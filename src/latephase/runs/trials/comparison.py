@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latephase.core.arrays import Floats
-from latephase.core.workers import workers
+from latephase.core.workers import threads, workers
 from latephase.problem import Initializer, Problem
 from latephase.runs.times import Times
 from latephase.runs.trajectory import OF_TRIAL, dataset, settings_of
@@ -21,11 +20,12 @@ from .batches import NAME, RIGOUR, drawn_networks, problems_of
 from .ends import ends, unknown_ends
 from .one_method import variables_of
 from .planned import Planned
-from .result import Variables
+from .result import Shards, Variables
 from .settings import drawn_settings, network_settings
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from latephase.training.loops.follow import Followed
 
@@ -63,6 +63,21 @@ class Comparison:
         with workers(self.processes, kept) if self.processes > 1 else nullcontext() as pool:
             for start in starts:
                 yield start, self._batch(start, pool)
+
+    def shards(self, client: Client) -> Shards:
+        """The same batches by the workers of a cluster."""
+        alone = replace(self, processes=1, progress=None)
+        return Shards(client, alone.batch_from, self._tell)
+
+    def batch_from(self, start: int) -> Variables:
+        """One batch, in this process."""
+        return self._batch(start, None)
+
+    def _tell(self, finished: int) -> None:
+        if self.progress is not None:
+            total = int(self.times.sorted[-1].as_float) * len(self.problems)
+            batches = -(-self.trials // self.batch)
+            self.progress(-(-finished // self.batch) * total, total * batches)
 
     @property
     def template(self) -> xr.Dataset:
@@ -161,7 +176,7 @@ def _unreached(theta: Floats, problem: Problem) -> Followed:
 
 def _at_once(run: Callable[[int], Variables], count: int) -> list[Variables]:
     """run(0), run(1), ..., as many at a time as there are cores."""
-    with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(count, threads())) as pool:
         futures = [pool.submit(run, number) for number in range(count)]
         try:
             for future in as_completed(futures):

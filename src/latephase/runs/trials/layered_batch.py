@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from latephase.core import Outcome, Rigour
+from latephase.core import Outcome
 from latephase.late.engine import Progress
 from latephase.late.engines.layered_pieces import follow_layered_trials
 from latephase.late.layered_pair.law import EXPONENT
 from latephase.late.layered_pair.samples import Seen
 from latephase.problem import TwoPointGeometry
+from latephase.runs.trajectory import RIGOURS
 
-from .batches import NAMELESS, drawn_networks, of_trials
+from .batches import NAMELESS, drawn_networks, in_order, of_trials
 from .result import Variables
 from .settings import Settings
 
@@ -22,15 +23,12 @@ from .settings import Settings
 def run_layered_batch(s: Settings, start: int, progress: Progress | None = None) -> Variables:
     """The variables of the trials from `start` on, trial axis first; progress(settled, trials)."""
     trials, problem = min(s.batch, s.trials - start), s.problem
-    # One alone is summed in another order, to other last bits: it has company, which is left out.
-    weights, biases, outer = drawn_networks(s, problem, start, max(trials, 2))
+    weights, biases, outer = drawn_networks(s, problem, start, trials)
     assert biases is not None
     layers = weights[..., 0], biases, outer
     goal = replace(s.goal, progress=progress)
     found = follow_layered_trials(problem.geometry, *layers, problem.method, s.times.sorted, goal)
-    sampled = {
-        name: values[:, s.times.positions] for name, values in _over_time(found.seen).items()
-    }
+    sampled = in_order(s, _over_time(found.seen))
     journey, laws = found.journey, found.laws
     entry = np.asarray(journey.log_entry) / math.log(10)
     known = of_trials(problem.geometry, journey.regime, journey.outcome, laws, entry)
@@ -41,12 +39,11 @@ def run_layered_batch(s: Settings, start: int, progress: Progress | None = None)
     known["entry_log10_t"] = np.where(named, entry, np.nan)
     known["law_exponent"] = EXPONENT * fitted
     known["limit_normalised_margin"] = fitted * normalised_margin(problem.geometry)
-    return {name: values[:trials] for name, values in (sampled | known).items()}
+    return sampled | known
 
 
 def _over_time(found: Seen) -> Variables:
     parameters = np.moveaxis(found.parameters, (0, 1), (2, 3))  # (T, S, neuron, [w, b])
-    rigour = np.where(found.exact, Rigour.exact.name, Rigour.estimated.name)
     reached = np.isfinite(parameters).all(axis=(2, 3))
     return {
         "weights": parameters[..., :1],
@@ -55,7 +52,7 @@ def _over_time(found: Seen) -> Variables:
         **found.observed,
         "error": found.error,
         "margin_error": found.margin_error,
-        "rigour": np.where(reached, rigour, "").astype(f"<U{max(len(r.name) for r in Rigour)}"),
+        "rigour": RIGOURS[reached * (1 + found.exact)],
     }
 
 

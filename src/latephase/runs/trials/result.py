@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latephase.core import InputError
+from latephase.core.cluster import Turn, over
 from latephase.store.arrays import Arrays
+from latephase.store.object_work import ObjectWork
+from latephase.store.places import is_url
 from latephase.store.temporary import temporary_folder
 from latephase.store.work import Work
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
 Variables = dict[str, NDArray[Any]]
 Made = Callable[[Iterable[int], int, str], Iterator[tuple[int, Variables]]]
 
 IN_MEMORY = 2_000_000_000  # bytes; a larger result goes into a store
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Batches as they are made by the workers of a cluster.
+
+    work: picklable, called with needs(start), likewise, makes the batch that begins with a trial;
+    told: called with how many trials are finished.
+    """
+
+    client: Client
+    work: Callable[..., Variables]
+    told: Callable[[int], None] = lambda finished: None
+    needs: Callable[[int], Sequence[Any]] = lambda start: (start,)
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,9 @@ class Plan:
     kind: what a store of it is called;  empty: the dataset of no trials, dim `trial` first, with
     the settings as attributes;  made: called with the first trials of the batches that are left,
     how many trials are finished, and what is said of these if a process is killed, yields the first
-    trial of each batch and its variables, trial axis first;  label: of all variables together.
+    trial of each batch and its variables, trial axis first;  label: of all variables
+    together;  grid: values of dims in front of `trial`; trials are counted on over its points;
+    shards: how a cluster makes the batches instead, if one does.
     """
 
     kind: str
@@ -40,6 +60,24 @@ class Plan:
     batch: int
     made: Made
     label: Callable[[Variables], xr.Dataset]
+    grid: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    shards: Shards | None = None
+
+    def parts(
+        self, starts: Iterable[int], finished: int, kept: str, turn: Turn
+    ) -> Iterator[tuple[int, Any]]:
+        """turn(first trial, variables) of each batch, done where these are made."""
+        if self.shards is None:
+            for start, found in self.made(starts, finished, kept):
+                turned = turn(start, found)
+                del found  # before the next batch is made
+                yield start, turned
+            return
+        shards = self.shards
+        for start, turned in over(shards.client, shards.work, starts, kept, shards.needs, turn):
+            yield start, turned
+            finished += min(self.batch, self.trials - start)
+            shards.told(finished)
 
 
 def result(plan: Plan, out: object, resume: bool, force: bool) -> xr.Dataset:
@@ -63,7 +101,8 @@ def bytes_per_trial(empty: xr.Dataset) -> int:
 
 def _in_memory(plan: Plan) -> xr.Dataset:
     starts = range(0, plan.trials, plan.batch)
-    parts = list(dict(plan.made(starts, 0, "nothing was kept: start again")).values())
+    made = dict(plan.parts(starts, 0, "nothing was kept: start again", _as_it_is))
+    parts = [made.pop(start) for start in starts]  # a cluster is done with them in another order
     joined: Variables = {}
     for name in list(parts[0]):  # one variable after the other, so that little is held twice
         pieces = [part.pop(name) for part in parts]
@@ -71,13 +110,19 @@ def _in_memory(plan: Plan) -> xr.Dataset:
     return plan.label(joined)
 
 
+def _as_it_is(start: int, found: Variables) -> Variables:
+    return found
+
+
 def _stored(plan: Plan, out: object, resume: bool, force: bool) -> xr.Dataset:
-    store = Arrays(plan.empty, plan.trials, plan.batch, plan.kind)
+    store = Arrays(plan.empty, plan.trials, plan.batch, plan.kind, plan.grid)
     settings = {**plan.empty.attrs, "at": plan.empty["time"].values.tolist()}
-    with Work(out, store, settings, resume=resume, force=force) as work:
+    begun = ObjectWork if is_url(out) else Work
+    with begun(out, store, settings, resume=resume, force=force) as work:
         if work.complete:
             return store.read(work.folder)
         kept = f"finished batches are kept in {work.folder}: resume"
-        for start, found in plan.made(work.left(), work.finished, kept):
-            work.add(start, found)
+        pen = work.pen(elsewhere=plan.shards is not None)
+        for start, files in plan.parts(work.left(), work.finished, kept, pen):
+            work.add(start, files)
         return store.read(work.publish())

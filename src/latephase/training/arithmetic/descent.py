@@ -36,7 +36,8 @@ Progress = Callable[[int, int], None]
 class Descended(NamedTuple):
     """Samples of T trials: weights (S, T, m, d), biases (S, T, m) or None, as float64; stalled
     (T,): the update from which on nothing changes, NaN if none was seen; done (T,): updates made at
-    the end; exhausted (T,): whether max_leaps ended the run before the last of the times.
+    the end; exhausted (T,): whether max_leaps ended the run before the last of the times;
+    output_weights (S, T, m) where they are trained, else None.
     """
 
     weights: Floats
@@ -44,6 +45,7 @@ class Descended(NamedTuple):
     stalled: Floats
     done: Floats
     exhausted: Bools
+    output_weights: Any = None
 
 
 def descend(
@@ -68,7 +70,8 @@ def descend(
     """Gradient descent in the arithmetic of `dtype`, sampled at ascending `times` (updates done).
 
     weights (T, m, d), biases (T, m) or None, inputs (n, d), labels (n,) of +-1, output_weights
-    (m,), step_size and negative_slope are rounded to the format first; subnormal numbers are kept.
+    (m,), fixed, or (T, m), trained, step_size and negative_slope are rounded to the format first;
+    subnormal numbers are kept.
     accumulate: data, gradients and updates in float32 (as trainers do it), only parameters are
     rounded.  rounding: "stochastic" rounds the new parameters up or down with probabilities that
     keep their mean; updates are then float64.  start: updates done already.  progress: called with
@@ -79,13 +82,12 @@ def descend(
     if rounding not in ROUNDINGS:
         raise InputError(f"a rounding, {' or '.join(ROUNDINGS)}", rounding, "use one of these")
     kind = Arithmetic(form.name, accumulate, rounding == "stochastic", loss)
-    has = biases is not None
-    theta, data = (
-        joined(weights, biases),
-        Data.of(inputs, labels, output_weights, has, negative_slope),
-    )
+    has, trained = biases is not None, np.ndim(output_weights) > 1
+    theta = joined(weights, biases, output_weights if trained else None)
+    fixed = None if trained else output_weights
+    data = Data.of(inputs, labels, fixed, has, negative_slope)
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        held: Any = [kind.working.held(part) for part in data if part is not None]
+        held: Any = [None if part is None else kind.working.held(part) for part in data]
         rate = kind.working.held(np.asarray(step_size, np.float64))
         loop = _Loop(Data(*held), rate, kind, max_leaps, seed, progress, float(times[-1]))
         ones: Any = np.ones(theta.shape[-1])
@@ -99,7 +101,10 @@ def descend(
             seen.append(np.where(reached, state.theta, np.nan))
         exhausted = np.asarray(is_open(state, float(times[-1]), np))
     ended, done = np.asarray(state.stalled), np.asarray(state.done)
-    return Descended(*parted(np.stack(seen), has), ended, done, exhausted)
+    samples, outer = np.stack(seen), None
+    if trained:
+        samples, outer = samples[:, :, :-1], np.moveaxis(samples[:, :, -1], -1, -2)
+    return Descended(*parted(samples, has), ended, done, exhausted, outer)
 
 
 @dataclass

@@ -52,9 +52,10 @@ class Arithmetic(NamedTuple):
 
 
 class RoundedState(NamedTuple):
-    """theta (neuron, feature, trial) in float64, holding values of the format; the rest (trial,):
-    updates done, length of the next leap, update of the stall, leaps made, and whether the next
-    step meets a subnormal number that XLA would flush."""
+    """theta (neuron, feature, trial) in float64, holding values of the format, the output weight
+    as the last feature where it is trained; the rest (trial,): updates done, length of the next
+    leap, update of the stall, leaps made, and whether the next step meets a subnormal number that
+    XLA would flush."""
 
     theta: AnyArray
     done: AnyArray
@@ -75,15 +76,21 @@ class _Operations:
         return values if self.kind.stochastic else self.kind.working.rounded(values)
 
     def times(self, left: AnyArray, right: AnyArray) -> AnyArray:
-        """The product; the ends of an interval may change places."""
+        """The product; the ends of an interval may change places. Of two intervals, which have as
+        many axes, it is among the products of their ends, whatever the signs."""
+        ends = self._product(left, right)
+        if len(ends) == 1:
+            return ends
+        if np.ndim(left) == np.ndim(right):
+            ends = self.xp.concatenate([ends, self._product(left[::-1], right)])
+        return self.xp.stack([ends.min(axis=0), ends.max(axis=0)])
+
+    def _product(self, left: AnyArray, right: AnyArray) -> AnyArray:
         product = left * right
         if self.kind.watched:
             self._watch((product == 0) & (left != 0) & (right != 0))
             product = jnp.where(product == 0, 0.0, product)  # else XLA makes a*b + c one operation
-        ends = self.rounded(product)
-        if len(ends) == 1:
-            return ends
-        return self.xp.stack([ends.min(axis=0), ends.max(axis=0)])
+        return self.rounded(product)
 
     def plus(self, left: AnyArray, right: AnyArray) -> AnyArray:
         total = left + right
@@ -197,15 +204,24 @@ def _alike(
 
 def _update(ends: AnyArray, data: Data, step_size: AnyArray, do: _Operations) -> AnyArray:
     """step_size times the descent direction at parameters (ends, neuron, feature, trial)."""
-    points, labels, outer, slope, _ = data
+    points, labels, fixed, slope, _ = data
+    outer = ends[:, :, -1] if fixed is None else fixed  # (ends, neuron, trial) or (neuron,)
     features = [do.times(ends[:, :, k, None], x[:, None]) for k, x in enumerate(points.T)]
     preactivation = do.total(features)
     on, active = preactivation > 0, do.xp.maximum(preactivation, 0.0)
     if slope is not None:
         active = do.through(on, preactivation, slope)
-    outputs = do.total([do.times(v, active[:, j]) for j, v in enumerate(outer)])
+    each = list(outer) if fixed is not None else list(do.xp.moveaxis(outer, 1, 0)[:, :, None])
+    outputs = do.total([do.times(v, active[:, j]) for j, v in enumerate(each)])
     weights = do.loss_weights(do.times(labels[:, None], outputs))
-    signs = outer[:, None, None] * labels[:, None]
+    if fixed is None:
+        signs = do.times(outer[:, :, None], labels[:, None])
+    else:
+        signs = outer[:, None, None] * labels[:, None]
     pull = do.times(signs, do.through(on, weights[:, None], slope))
     grown = do.total([do.times(pull[:, :, i, None], x[:, None]) for i, x in enumerate(points)])
+    if fixed is None:
+        signed = do.times(weights, labels[:, None])
+        outward = [do.times(signed[:, None, i], active[:, :, i]) for i in range(len(points))]
+        grown = do.xp.concatenate([grown, do.total(outward)[:, :, None]], axis=2)
     return do.times(step_size, grown)

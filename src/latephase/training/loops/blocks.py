@@ -1,8 +1,8 @@
 """What the loops share: blocks of trials that stay in a core's cache, compiled for its vectors.
 
 `in_blocks` gives every trial its own number of steps, ten thousand trials at a time: gradient
-descent in the late phase, of any network (`gradient_descent`) or of two neurons on two points
-(`two_points`). `Stretch` cuts a long run, in which all trials keep step, where progress is to be
+descent in the late phase (`gradient_descent`; `compiled` also makes steps of pairs, `late/pair`).
+`Stretch` cuts a long run, in which all trials keep step, where progress is to be
 told: all other methods (`follow`), and gradient descent as a machine rounds it (`arithmetic`).
 """
 

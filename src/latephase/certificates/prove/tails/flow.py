@@ -1,4 +1,4 @@
-"""Gradient flow for x1 x2 = -1 in closed form: the two points decouple.
+"""Gradient flow for x1 x2 = -1 in closed form: the two points decouple.  And specialised flows.
 
 At point p let r be the pre-activation of the neuron that serves it and w that of the other.  Both
 active: r + w is conserved and e^(r - w) grows at the rate 2 k_pp, until w lands on 0, exactly, at
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from latephase.certificates.prove.flow.passage import FlowArrival
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.walk.fatou import FatouSeries, Orbit
 from latephase.certificates.prove.walk.phases import FORESEEN
-from latephase.certificates.prove.walk.step import BOTH, Balls
+from latephase.certificates.prove.walk.step import BOTH, Balls, WalkState
 from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core import Regime
 from latephase.core.balls import arb, exact, whole_part
@@ -25,12 +26,7 @@ _SERIES = FatouSeries(0, 0, flow=True)
 
 
 def regime(system: System) -> Regime:
-    """How the flow ends: neuron j survives iff it is active on its own point at the start.
-
-    Raises Unprovable unless x1 x2 = -1.
-    """
-    if system.k12 != 0:
-        raise Unprovable("gradient flow with x1 x2 != -1 has no closed form")
+    """How the flow ends: neuron j survives iff it is active on its own point at the start."""
     alive = sum(system.start[j][j] > 0 for j in BOTH)
     return (Regime.both_dead, Regime.one_dead, Regime.specialised)[alive]
 
@@ -75,6 +71,20 @@ def tail(system: System) -> LateOrbits:
         nulls=(exact(nulls[0]), exact(nulls[1])),
         since=entry_step(system),
     )
+
+
+def arrived_tail(system: System, arrival: FlowArrival) -> LateOrbits:
+    """The two orbits of a flow that is specialised in its last mode."""
+    last, base = arrival.last, arrival.base
+    a11, a12, a21, a22 = last.state
+    levels = a11.exp() / exact(system.k11), a22.exp() / exact(system.k22)
+    first, second = (
+        Orbit(_SERIES, exact(k).log(), level - last.begin)
+        for k, level in zip((system.k11, system.k22), levels, strict=True)
+    )
+    active = (True, False), (False, True)
+    state = WalkState(((a11, a12), (a21, a22)), active, arrival.nulls, base)
+    return LateOrbits.of(system, state, (first, second))
 
 
 def _orbit(system: System, p: int) -> Orbit:

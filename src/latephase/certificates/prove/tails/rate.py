@@ -21,14 +21,17 @@ states of a run with L -> 0: `since` when it holds, `lean` (None: exactly zero),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, exact
 
+from .approach import LateApproach
 from .orbits import LateOrbits
+from .single import LateHold
 from .slide import LateSlide
 
-Tail = LateOrbits | LateSlide
+Tail = LateOrbits | LateSlide | LateHold | LateApproach
 _ROOM = exact(2.0**-60)
 _DOUBLINGS = 200  # of ln t, until a statement for all later times holds
 
@@ -47,7 +50,16 @@ class ProvedRate:
     upper: arb
 
 
-def constant(tail: Tail) -> arb:
+class Leaning(Protocol):
+    """What has a constant: that lean/pace is."""
+
+    @property
+    def lean(self) -> arb | None: ...
+    @property
+    def pace(self) -> arb: ...
+
+
+def constant(tail: Leaning) -> arb:
     """C; a ball of radius 0 at 0 where it is exactly zero."""
     return arb(0) if tail.lean is None else tail.lean / tail.pace
 

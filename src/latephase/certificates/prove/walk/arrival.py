@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from latephase.certificates.prove.system import System
 from latephase.certificates.verdict import Undecided, Unprovable
@@ -14,25 +15,30 @@ from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
 from . import phases
+from .chatter import chatter, chatters
 from .fatou import FatouSeries, Orbit
+from .hold import Hold, Shape, hold, holds, level
 from .kicked_back import stays_alive
 from .sandwich import Sandwich, sandwich
+from .slides import Sliding, slides
 from .step import BOTH, Balls, WalkState, loss_step, moving, nulls_after, signs, start, step_once
 
 Progress = Callable[[int, int], None]
 
 MAX_STEPS = 100_000
 _TOLD = 256  # ordinary steps between two reports of progress
-_PATIENCE = 1000  # steps of chatter after which a single slide is taken for one
-_FIRST_ATTEMPT = 32  # steps of chatter before a slide is tried, doubled from then on
+_PATIENCE = 1000  # visits after which a slide that the budget will not reach is given up
+_FIRST_ATTEMPT = 32  # visits of kinks before a slide is tried, half as many more from then on
 
 
 @dataclass(frozen=True)
 class Leg:
-    """Steps of one kind: "steps" one by one, or "orbit": a decoupled phase crossed at once."""
+    """Steps of one kind: "steps" one by one, "orbit": a decoupled phase crossed at once, "half" or
+    "hold": a slide, of which `slide` says where it leads."""
 
     by: str
     steps: int
+    slide: Sliding | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Arrival:
 
     regime;  reason: why it is never left;  entry: the first step that is in it;  state: at the
     step from which the tail holds;  orbits: of the margins from then on (decoupled regimes);
-    slide: the sandwich (sliding ones).
+    slide: the sandwich or hold (sliding ones).
     """
 
     regime: Regime
@@ -50,7 +56,7 @@ class Arrival:
     state: WalkState
     legs: tuple[Leg, ...]
     orbits: dict[int, Orbit]
-    slide: Sandwich | None = None
+    slide: Sandwich | Hold | None = None
 
 
 class Walk:
@@ -69,17 +75,28 @@ class Walk:
         self.step, self.series = exact(system.step), FatouSeries.of_descent()
         self.state, self.legs = start(system), [Leg("steps", 0)]
         self.entry: int | None = None
-        self.attempt = _FIRST_ATTEMPT
+        self.visits, self.attempt = 0, _FIRST_ATTEMPT
 
     def arrive(self) -> Arrival:
         """Walk until the whole future is known."""
-        while True:
-            pulls = self.pulls()
-            arrival = self._settled(pulls)
-            if arrival is not None:
-                return arrival
-            if not self._cross(pulls):
-                self.advance(pulls)
+        try:
+            while True:
+                pulls = self.pulls()
+                arrival = self._settled(pulls)
+                if arrival is not None:
+                    return arrival
+                if not self._cross(pulls):
+                    self.advance(pulls)
+                self._chatter()
+        except Undecided as question:
+            question.steps = self.max_steps - self.left
+            raise
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, Shape]:
+        """Of slides of neuron 2, and of neuron 1."""
+        both = [Shape.of(self.system, self.step, flipped) for flipped in (False, True)]
+        return both[0], both[1]
 
     def pulls(self) -> list[arb | None]:
         """step * loss_p, None where no neuron is active on point p."""
@@ -96,8 +113,24 @@ class Walk:
         self.state = step_once(self.system, self.state, self.gram, pulls)
         self._walked("steps", 1)
 
+    def _chatter(self) -> None:
+        """Ordinary steps, none of which can be the one from which a slide is tried."""
+        while (most := min(self.attempt - 1 - self.visits, (self.left - 1) % _TOLD + 1)) > 0:
+            if self.left == 0 or not chatters(self.system, self.state):
+                return
+            here = self.state.time
+            self.state = chatter(self.state, self.gram, self.step, most)
+            n = self.state.time - here
+            self.left, self.visits = self.left - n, self.visits + n
+            if self.progress and self.left % _TOLD == 0:
+                self.progress(self.max_steps - self.left, self.max_steps)
+            self._walked("steps", n)
+
     def follow(self, leg: Leg) -> None:
         """Walk a leg that is known already."""
+        if leg.slide is not None:
+            self.slide(leg)
+            return
         if leg.by == "orbit" and leg.steps > 0:
             found = self._orbits(self.pulls())
             assert found is not None  # else the leg would be of steps
@@ -117,6 +150,13 @@ class Walk:
         moved = WalkState(a, here.active, nulls_after(here), here.time + n)
         self.state = replace(moved, active=signs(a, here))
         self._walked("orbit", n)
+
+    def slide(self, leg: Leg) -> None:
+        """A slide of so many steps; the state after it has no pattern of its own."""
+        if leg.slide is not None and leg.steps > 0:
+            a = leg.slide.after(exact(leg.steps))
+            self.state = replace(self.state, a=a, time=self.state.time + leg.steps)
+            self.legs.append(leg)
 
     def _walked(self, by: str, n: int) -> None:
         last = self.legs[-1]
@@ -152,18 +192,49 @@ class Walk:
         if any(dead):
             alive = stays_alive(system, s, dead.index(False), self.step)
             return Arrival(Regime.one_dead, "kicked back", s.time, s, legs, {}) if alive else None
-        walked = self.legs[-1].steps if self.legs[-1].by == "steps" else 0
-        if walked < self.attempt or not all(s.active[j][j] for j in BOTH):
+        if not all(s.active[j][j] for j in BOTH):
             return None
-        self.attempt = walked + walked // 2
-        if system.k12 >= min(system.k11, system.k22):
-            if walked < _PATIENCE:
-                return None
-            raise Unprovable("a single slide: one neuron serves both points; no proof is known")
-        held = sandwich(system, s, self.step)
+        self.visits += 1  # steps, and orbits, which for tiny k12 lie between any two kicks
+        if self.visits < self.attempt:
+            return None
+        self.attempt += self.attempt // 2
+        single = system.k12 >= min(system.k11, system.k22)
+        return self._single_slide() if single else self._double_slide()
+
+    def _single_slide(self) -> Arrival | None:
+        system, s = self.system, self.state
+        shape = self.shapes[system.k12 >= system.k22]
+        now = level(shape, s.a)
+        here = now.log_s.exp()
+        if self.visits > _PATIENCE and here + 2 * self.left < shape.least_level:
+            raise Unprovable("a single slide on points so close that the budget is too small")
+        if here < shape.least_level:
+            return None
+        held = hold(shape, now, s.time)
+        if held is None or not holds(shape, now, held):
+            return None
+        legs = tuple(self.legs)
+        return Arrival(Regime.single_slide, "kink held", s.time, s, legs, {}, held)
+
+    def _double_slide(self) -> Arrival | None:
+        """From here, or from where a slide of one kink leads."""
+        held = sandwich(self.system, self.state, self.step) or self._after_slide()
         if held is None:
             return None
+        s, legs = self.state, tuple(self.legs)
         return Arrival(Regime.double_slide, "kinks held", s.time, s, legs, {}, held)
+
+    def _after_slide(self) -> Sandwich | None:
+        """The sandwich that a slide from here leads to, which is then walked."""
+        here, before = self.state, list(self.legs)
+        for shape in self.shapes:
+            for leg in slides(shape, here.a):
+                self.slide(Leg(*leg))
+                held = sandwich(self.system, self.state, self.step)
+                if held is not None:
+                    return held
+                self.state, self.legs = here, list(before)
+        return None
 
     def _cross(self, pulls: list[arb | None]) -> bool:
         """Cross a long decoupled phase; False where there is none."""

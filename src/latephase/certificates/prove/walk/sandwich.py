@@ -5,7 +5,8 @@ right sides active, s_A <- s_A exp(e^dA / s_A), s_A = e^A / c_A, c_A = step D/k2
 with c_B = step D/k11; dA = max(a21, 0) - (k12/k22) a12 and dB are of the size of the chatter.
 With N = sigma + n after n steps the following is shown by induction:
 
-    theta N <= s_A, s_B <= Theta N;   -low_p <= N a12 <= up_p;   -low_r <= N a21 <= up_r.
+    theta N <= s_A <= top N;   theta N <= s_B <= top_b N;
+    -low_p <= N a12 <= up_p;   -low_r <= N a21 <= up_r.
 
 Hence step * loss_1 = (k22/D) e^dA / s_A and step * loss_2 = (k11/D) e^dB / s_B lie between
 multiples of 1/N, a kink above 0 falls by between two multiples of 1/N and one below 0 rises
@@ -36,7 +37,8 @@ class Sandwich:
     since: int
     sigma: Fraction
     theta: Fraction
-    top: Fraction  # Theta
+    top: Fraction
+    top_b: Fraction
     up_p: Fraction
     low_p: Fraction
     up_r: Fraction
@@ -68,17 +70,17 @@ def start_levels(system: System, state: WalkState, step: arb) -> tuple[arb, arb]
 
 def growth(system: System, c: Sandwich) -> Growth:
     """The rates that follow from the constants, one step of the induction."""
-    sigma, theta, top = exact(c.sigma), exact(c.theta), exact(c.top)
+    sigma, theta, tops = exact(c.sigma), exact(c.theta), (exact(c.top), exact(c.top_b))
     q, d = exact(system.k12), exact(system.determinant)
     k11, k22 = exact(system.k11), exact(system.k22)
     # N dA lies in [-down_a, up_a], N dB in [-down_b, up_b]
     down_a, up_a = q / k22 * exact(c.up_p), exact(c.up_r) + q / k22 * exact(c.low_p)
     down_b, up_b = q / k11 * exact(c.up_r), exact(c.up_p) + q / k11 * exact(c.low_r)
-    loss1 = k22 / d * (-down_a / sigma).exp() / top, k22 / d * (up_a / sigma).exp() / theta
-    loss2 = k11 / d * (-down_b / sigma).exp() / top, k11 / d * (up_b / sigma).exp() / theta
+    loss1 = k22 / d * (-down_a / sigma).exp() / tops[0], k22 / d * (up_a / sigma).exp() / theta
+    loss2 = k11 / d * (-down_b / sigma).exp() / tops[1], k11 / d * (up_b / sigma).exp() / theta
     return Growth(
-        slack_a=(down_a, _excess(up_a, sigma, theta)),
-        slack_b=(down_b, _excess(up_b, sigma, theta)),
+        slack_a=(down_a, excess(up_a, sigma, theta)),
+        slack_b=(down_b, excess(up_b, sigma, theta)),
         fall_p=(k22 * loss2[0] - q * loss1[1], k22 * loss2[1] - q * loss1[0]),
         rise_p=(q * loss1[0], q * loss1[1]),
         fall_r=(k11 * loss1[0] - q * loss2[1], k11 * loss1[1] - q * loss2[0]),
@@ -86,7 +88,7 @@ def growth(system: System, c: Sandwich) -> Growth:
     )
 
 
-def _excess(up: arb, sigma: arb, theta: arb) -> arb:
+def excess(up: arb, sigma: arb, theta: arb) -> arb:
     """N (s' - s - 1) at most: e^d - 1 <= d e^d and s e^(z/s) - s - z <= z^2 e^(z/s) / (2 s)."""
     z = (up / sigma).exp()
     return up * z + z * z * (z / (theta * sigma)).exp() / (2 * theta)
@@ -94,9 +96,10 @@ def _excess(up: arb, sigma: arb, theta: arb) -> arb:
 
 def holds(system: System, state: WalkState, step: arb, c: Sandwich) -> bool:
     """Whether the induction is proved from this state on: its start and its step."""
-    if not (system.k12 > 0 and state.time == c.since and c.sigma > 1 and 0 < c.theta < 1 < c.top):
+    form = c.sigma > 1 and 0 < c.theta < 1 < min(c.top, c.top_b)
+    if not (form and system.k12 > 0 and state.time == c.since):
         return False
-    g, sigma, theta, top = growth(system, c), exact(c.sigma), exact(c.theta), exact(c.top)
+    g, sigma, theta = growth(system, c), exact(c.sigma), exact(c.theta)
     # Kinks: -low <= N a <= up for ever: at the start; after a crossing; and while a returns.
     after = 1 + 1 / sigma  # (N + 1) / N at most
     for a, up, low, fall, rise in (
@@ -108,9 +111,10 @@ def holds(system: System, state: WalkState, step: arb, c: Sandwich) -> bool:
         return_ = (sigma + 1) * fall[0] >= up and (sigma + 1) * rise[0] >= low
         if not (start and crossing and return_):
             return False
-    # Levels: theta N <= s_A(0) + n -+ slack H(n) <= Theta N: at n = 0, monotone from there.
+    # Levels: theta N <= s_A(0) + n -+ slack H(n) <= top N: at n = 0, monotone from there.
     levels = start_levels(system, state, step)
-    for s, (less, more) in zip(levels, (g.slack_a, g.slack_b), strict=True):
+    tops = exact(c.top), exact(c.top_b)
+    for s, top, (less, more) in zip(levels, tops, (g.slack_a, g.slack_b), strict=True):
         above = s - theta * sigma - less / sigma >= 0 and sigma * (1 - theta) >= less
         below = top * sigma - s - more / sigma >= 0 and sigma * (top - 1) >= more
         if not (above and below):
@@ -132,25 +136,29 @@ def sandwich(system: System, state: WalkState, step: arb) -> Sandwich | None:
 
     The search is in floats and free to guess: `holds` decides.
     """
-    levels = [float(s.mid()) for s in start_levels(system, state, step)]
-    theta, top, bands = 0.99, 1.01, [0.0] * 4
+    levels = start_levels(system, state, step)
+    least = min(float(s.lower()) for s in levels)
+    theta, tops, bands, sigma = 0.99, [1.01, 1.01], [0.0] * 4, least
     for _ in range(_ROUNDS):
-        if not (0.125 < theta < 1 < top < 8 and sum(bands) < levels[0]):
+        numbers = (sigma, theta, *tops, *bands)
+        if not (all(map(isfinite, numbers)) and theta > 0.125 and max(tops) < 8):
             return None
-        sigma = sum(levels) / 2
-        numbers = (sigma, theta, top, *bands)
-        if not all(map(isfinite, numbers)):
+        if not sum(bands) < least:
             return None
         guess = Sandwich(state.time, *map(Fraction, numbers))
         # What one round of the induction asks for, a little wider.
         g = growth(system, guess)
-        p, r = (sigma * float(state.a[j][1 - j].mid()) for j in (0, 1))
+        p, r = (sigma * state.a[j][1 - j] for j in (0, 1))
         asked = ((g.rise_p, p), (g.fall_p, -p), (g.rise_r, r), (g.fall_r, -r))
-        bands = [_WIDER * max((1 + 1 / sigma) * float(x[1].mid()), least) for x, least in asked]
-        down, up = (
-            _WIDER * max(float(a.mid()), float(b.mid())) / sigma
-            for a, b in zip(g.slack_a, g.slack_b, strict=True)
-        )
-        theta = min(1 - down, min(levels) / sigma - down / sigma) / _WIDER
-        top = max(1 + up, max(levels) / sigma + up / sigma) * _WIDER
+        bands = [
+            _WIDER * max((1 + 1 / sigma) * float(x[1].mid()), float(here.upper()))
+            for x, here in asked
+        ]
+        less = [_WIDER * float(slack[0].mid()) / sigma for slack in (g.slack_a, g.slack_b)]
+        more = [_WIDER * float(slack[1].mid()) / sigma for slack in (g.slack_a, g.slack_b)]
+        theta = min(1 - max(less), (least - max(less)) / sigma) / _WIDER
+        tops = [
+            _WIDER * max(1 + up, (float(s.upper()) + up) / sigma)
+            for up, s in zip(more, levels, strict=True)
+        ]
     return guess if holds(system, state, step, guess) else None

@@ -17,6 +17,7 @@ Active = tuple[tuple[bool, bool], tuple[bool, bool]]
 Balls = tuple[tuple[arb, arb], tuple[arb, arb]]
 BOTH = (0, 1)
 LARGEST_EXPONENT = 1e18  # beyond, e^u has an exponent that no decimal and no file has
+TOO_LARGE = "a pre-activation beyond 10^18: its loss leaves the range of balls"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def loss_step(state: WalkState, p: int, step: arb) -> arb:
     """step * exp(-u_p).  Raises Unprovable where it leaves the range of balls."""
     u = margin(state, p)
     if not abs(u) < LARGEST_EXPONENT:
-        raise Unprovable("a pre-activation beyond 10^18: its loss leaves the range of balls")
+        raise Unprovable(TOO_LARGE)
     return step * (-u).exp()
 
 

@@ -11,8 +11,8 @@ from latephase.core import Outcome
 from latephase.core.arrays import Floats
 from latephase.late.layered.chain import LayeredChain
 from latephase.late.layered.decision import decide
+from latephase.late.layered.follow import follow
 from latephase.late.layered.mode import LayeredMode
-from latephase.late.layered.segment import follow
 
 from .kkt import KKTPoint, kkt_point
 
@@ -71,7 +71,7 @@ def ending_of(mode: LayeredMode, log_t: float, order: int = 0) -> Ending:
         return Ending(Outcome.transient)
     seen = np.array([far / _SEEN**k for k in (2, 1, 0)])
     found = follow(mode, order, seen, far, _TOLERANCE)
-    if found.failed or found.triggered.any():
+    if found.failed or found.rough or found.triggered.any():
         return Ending(Outcome.transient)
     fitted = mode.dynamics.margins(found.state) > _FITTED * far
     if not fitted.all():

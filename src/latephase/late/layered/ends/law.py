@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -42,15 +43,11 @@ def layered_law(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> Law
 
     network: one of its kind.  Rigour: estimated.
     """
-
-    def margin(state: Floats) -> float:
-        return margin_or_nan(network.with_parameters(state[:, :-1], state[:, -1]), data)
-
     limit_boundary = math.nan
     if network.d == 1 and network.biases is not None:
         limit_boundary = zero(network, limit.direction)
     if math.isnan(limit_boundary):
-        numbers = lambda: _margin_numbers(limit, margin, data)  # noqa: E731
+        numbers = partial(_margin_numbers, limit, network, data)
         return Law.later(numbers, limit_boundary=None, shares=limit.shares)
     found = _power(limit, lambda state: zero(network, state), data)
     inputs, constant = data.inputs[:, 0], found.constant
@@ -68,7 +65,10 @@ def zero(network: ShallowReLU, state: Floats) -> float:
     return float(found[0]) if len(found) == 1 else math.nan
 
 
-def _margin_numbers(limit: LayeredLimit, margin: Measure, data: Dataset) -> dict[str, float]:
+def _margin_numbers(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> dict[str, float]:
+    def margin(state: Floats) -> float:
+        return margin_or_nan(network.with_parameters(state[:, :-1], state[:, -1]), data)
+
     found = _power(limit, margin, data)
     return {
         "remainder_constant": found.remainder[0],
@@ -138,7 +138,9 @@ def _remainder(
     """Constant and exponent of what a first term leaves (3,), where that is no rounding."""
     if not (np.abs(rest) > rounding).all():
         return 0.0, min(powers)
-    same = rest[0] * rest[1] > 0  # the earlier times: an error of the first term grows in it
+    # The earlier times: an error of the first term grows in it.  Margins of 10^5 to begin with
+    # are the same at both.
+    same = rest[0] * rest[1] > 0 and limit.scales[0] < limit.scales[1]
     power = _nearest(powers, rest[:2], limit.scales[:2]) if same else min(powers)
     values = rest * limit.scales**power
     first, last = np.diff(values)

@@ -1,53 +1,41 @@
 """What the compiled kernel has for Python; `follower.pyx` says more."""
 
 from latephase.core.arrays import Bools, Floats, Ints
+from latephase.late.modes.mode import Mode
 from latephase.late.pattern import Statuses
 
+SOURCES: str
 REACHED: int
 TRIGGERED: int
 RESTS: int
 RELAXED: int
 FAILED: int
 
-class Field:
-    slow: bool
+class Points:
+    def __init__(self, points: Floats) -> None: ...
 
+class Held:
     def __init__(
-        self,
-        pull: Floats,
-        gram: Floats,
-        margins: Floats,
-        live: Ints,
-        order: int,
-        logistic: bool,
-        log_drive: float,
-        log_step: float,
+        self, off: Floats, gradients: Floats, slides: Ints, needs: Floats, rooms: Floats
     ) -> None: ...
 
-class Guards:
-    def __init__(
-        self,
-        field: Field,
-        factor: Floats | None,
-        ways: Floats,
-        theta: Floats,
-        points: Floats,
-        status: Statuses,
-        slides: Ints,
-        needs: Floats,
-        rooms: Floats,
-        norms: Floats,
-        reach: Floats,
-        loose: Floats,
-        sizes: Floats,
-        unsure: float,
-        bends: bool,
-    ) -> None: ...
+def put_on_kinks(theta: Floats, places: list[int], held: list[Held]) -> None: ...
 
 class Follower:
     def __init__(
-        self, field: Field, guards: Guards, scale: Floats, log_balanced: float, whole: bool
+        self,
+        mode: Mode,
+        points: Points,
+        places: list[int],
+        held: list[Held],
+        order: int,
+        logistic: bool,
+        loose: Floats,
+        least: Floats,
+        tolerance: float,
+        balanced: float,
+        whole: bool,
     ) -> None: ...
     def follow(
-        self, times: Floats, log_end: float, log_last: float, tolerance: float
-    ) -> tuple[float, Floats, Floats, Floats, int, Bools, Statuses, Bools, int]: ...
+        self, times: Floats, log_end: float, log_last: float
+    ) -> tuple[float, Floats, Floats, list[Floats], int, Bools, Statuses, Bools, int]: ...

@@ -1,4 +1,5 @@
-# The landing of a step where a guard falls below 0.
+# The landing of a step where a guard falls below 0, by the few guards that are below 0 somewhere on
+# it, at a fraction of the work of all of them.
 
 cdef enum:
     MOST_AIMS = 8
@@ -6,53 +7,130 @@ cdef double RESOLVED = 40 * 0.6931471805599453  # beyond it steps of descent are
 cdef double ALIGHTS = 1e-8  # of a step: this near to a guard it is met along the field
 
 
-cdef class Landing:
-    """Where a step from s and beta (r,) that passes a guard has to end.
+cdef class Suspects:
+    """Some guards: pairs (p,), places in (m, n), as functions rows (p, r + 1) of (w, 1), and ends
+    (e,) of slides, places in (S, 2);  values (p + e,), `before` elsewhere;  moves (p, degree): of
+    pairs, by the powers of the share of a step."""
 
-    some: the guards that are below 0;  ahead (r,): where it ends, at s + distance;  hit: whether
+    cdef Field field
+    cdef Slides slides
+    cdef list pairs, ends
+    cdef Py_ssize_t count, watched
+    cdef double* rows
+    cdef double* values
+    cdef double* before
+    cdef double* moves
+    cdef Arena arena
+
+    def __init__(self, Guards guards, list pairs, list ends):
+        cdef Py_ssize_t p, l, i, j, place, r = guards.r
+        cdef double* row
+        self.field, self.slides, self.pairs, self.ends = guards.field, guards.slides, pairs, ends
+        self.arena, self.watched, self.count = Arena(), len(pairs), len(pairs) + len(ends)
+        self.moves = self.arena.bare(MOST_TERMS * self.watched)
+        self.rows = self.arena.take(len(pairs) * (r + 1))
+        self.values, self.before = self.arena.bare(self.count), self.arena.bare(self.count)
+        for p, place in enumerate(pairs):
+            i, j, row = place % guards.n, place // guards.n, self.rows + p * (r + 1)
+            guards.ways.seen(j, i, guards.sides[j, i], row)
+            for l in range(guards.k):
+                row[r] += guards.points.columns[l * guards.n + i] * guards.theta[j, l]
+            row[r] = guards.sides[j, i] * row[r] + guards.slack[place]
+
+    cdef double least(self, const double* y) noexcept:
+        """The least of these guards at a state y; all are left in `values`."""
+        cdef Py_ssize_t p, r = self.field.r
+        cdef const double* row
+        for p in range(self.watched):
+            row = self.rows + p * (r + 1)
+            self.values[p] = dot(row, y + self.field.w, r) + row[r]
+        return self.with_ends(y)
+
+    cdef double with_ends(self, const double* y) noexcept:
+        """The least of those of pairs, in `values`, and of ends at a state y."""
+        cdef Py_ssize_t p, place
+        cdef double found = INFINITY
+        if self.count > self.watched:
+            self.slides.weigh(y)
+        for p in range(self.watched, self.count):
+            place = self.ends[p - self.watched]
+            self.slides.multiplier(place // 2)
+            self.values[p] = self.slides.inside[place]
+        for p in range(self.count):
+            found = smaller(found, self.values[p])
+        return found
+
+    cdef void begin(self, const double* y, Step step) noexcept:
+        """Set what pairs are at a state y and move by on a step from it."""
+        cdef Py_ssize_t p, d, r = self.field.r
+        self.least(y)
+        memcpy(self.before, self.values, self.watched * sizeof(double))
+        for p in range(self.watched):
+            for d in range(step.degree):
+                self.moves[p * MOST_TERMS + d] = dot(
+                    self.rows + p * (r + 1), step.rows + d * step.size + self.field.w, r)
+
+    cdef double on_step(self, const double* y, Step step, double share, double* at) noexcept:
+        """As `least` at a share of this step, and the state (size,) there, its margins at least."""
+        cdef Py_ssize_t p, d
+        for p in range(self.watched):
+            self.values[p] = 0.0
+            for d in range(step.degree - 1, -1, -1):
+                self.values[p] = (self.values[p] + self.moves[p * MOST_TERMS + d]) * share
+            self.values[p] += self.before[p]
+        if self.count > self.watched:
+            step.at(y, share, at)
+        return self.with_ends(at)
+
+    cdef tuple nearest(self, const double* y):
+        """Those that are least at a state y: pairs and ends."""
+        cdef double least = self.least(y)
+        cdef Py_ssize_t p
+        found = [p for p in range(self.count) if self.values[p] <= least]
+        return (
+            [self.pairs[p] for p in found if p < self.watched],
+            [self.ends[p - self.watched] for p in found if p >= self.watched],
+        )
+
+
+cdef class Landing:
+    """Where a step from s and a state y that passes a guard has to end.
+
+    some: the guards that are below 0;  ahead (size,): where it ends, at s + distance;  hit: whether
     one is met there;  work: attempts at steps;  whole: whether events wait for whole times.
     """
 
     cdef Guards guards
-    cdef Radau radau
+    cdef Stepper stepper
     cdef Field field
     cdef Suspects some
     cdef bint whole, hit
     cdef double distance
-    cdef Py_ssize_t r, work
+    cdef Py_ssize_t size, work
     cdef double* ahead
     cdef double* speed
-    cdef double* f
     cdef double* moved
 
-    def __init__(self, Guards guards, Radau radau, bint whole):
-        cdef Arena arena = radau.arena
-        self.guards, self.radau, self.field, self.whole = guards, radau, radau.field, whole
-        self.r, self.hit, self.work, self.distance = radau.r, False, 0, 0.0
-        self.ahead, self.speed = arena.take(self.r), arena.take(self.r)
-        self.moved, self.f = arena.take(self.r), arena.take(self.field.L)
+    def __init__(self, Guards guards, Stepper stepper, bint whole):
+        cdef Arena arena = guards.field.arena
+        self.guards, self.stepper, self.field, self.whole = guards, stepper, guards.field, whole
+        self.size, self.hit, self.work, self.distance = self.field.size, False, 0, 0.0
+        self.ahead, self.speed, self.moved = (
+            arena.bare(self.size), arena.bare(self.size), arena.bare(self.size))
 
-    cdef void end_of(self, const double* beta, const double* moved) noexcept:
-        """Set `ahead` to beta + moved (r,)."""
-        memcpy(self.ahead, beta, self.r * sizeof(double))
-        add(self.ahead, 1.0, moved, self.r)
-
-    cdef double value(self, const double* beta, Step step, double share) noexcept:
-        """The least of the guards at a share of a step."""
-        self.radau.along(step.z, share, self.moved)
-        self.end_of(beta, self.moved)
-        return self.some.least(self.ahead)
-
-    cdef double root(self, const double* beta, Step step, Py_ssize_t k) noexcept:
-        """The share of a step at which the least of the guards falls below 0, which it is at stage
-        k: by the collocation polynomial, with the method of false position, Illinois variant."""
+    cdef double root(self, const double* y, Step step, Py_ssize_t k) noexcept:
+        """The share of a step at which the least of the guards falls below 0, which it is at node
+        k: by the polynomial, with the method of false position, Illinois variant."""
         cdef double low = NODES[k - 1] if k > 0 else 0.0, high = NODES[k], share = high, value
-        cdef double below = self.value(beta, step, high), above = self.value(beta, step, low)
-        if above <= 0:  # at the stage before it was not: rounding
+        cdef double below, above
+        self.some.begin(y, step)
+        below = self.some.on_step(y, step, high, self.ahead)
+        above = self.some.on_step(y, step, low, self.ahead)
+        if above <= 0:  # at the node before it was not: rounding
             return low
         for _ in range(30):
             share = (low * below - high * above) / (below - above)
-            value = self.value(beta, step, share)
+            value = self.some.on_step(y, step, share, self.ahead)
             if fabs(value) < 1e-9 * fabs(above) or high - low < 1e-9 * high:
                 break
             if value < 0:
@@ -68,11 +146,11 @@ cdef class Landing:
         cdef double little = 1e-4 * h, first = INFINITY, fall
         cdef Suspects some = self.some
         cdef Py_ssize_t p
-        self.field.speed(s, self.ahead, self.f, self.speed)
+        self.stepper.speed(s, self.ahead, self.speed)
         some.least(self.ahead)
         memcpy(some.before, some.values, some.count * sizeof(double))
-        memcpy(self.moved, self.ahead, self.r * sizeof(double))
-        add(self.moved, little, self.speed, self.r)
+        memcpy(self.moved, self.ahead, self.size * sizeof(double))
+        add(self.moved, little, self.speed, self.size)
         some.least(self.moved)
         for p in range(some.count):
             fall = (some.before[p] - some.values[p]) / little
@@ -87,25 +165,25 @@ cdef class Landing:
         cdef double time = exp(self.field.log_time(s))
         return self.field.solver_time(log(larger(ceil(time), 1.0)))
 
-    cdef void land(self, double s, const double* beta, Step step, Py_ssize_t k, double end,
-                   double tolerance) noexcept:
-        """To where the least of some guards falls below 0, which it is at stage k of a step from s.
+    cdef void land(self, double s, const double* y, Step step, Py_ssize_t k, double end,
+                   double tolerance):
+        """To where the least of some guards falls below 0, which it is at node k of a step from s.
 
         A whole time notices it only then, and not at all if the guard has risen again.
         """
         cdef double reach = step.h, asked, target, most = s + step.h * NODES[k]
         cdef bint waits
-        target = s + step.h * self.root(beta, step, k)
+        target = s + step.h * self.root(y, step, k)
         waits = self.whole and self.field.log_time(target) < RESOLVED
         if waits:
             target = smaller(self.noticed(target), end)
         self.work, self.hit = 0, False
         for _ in range(MOST_AIMS):
             asked = larger(target - s, SMALLEST)
-            self.radau.advance(s, beta, asked, step, False, tolerance, step)
+            self.stepper.advance(s, y, asked, step, False, tolerance, step)
             self.work += step.work
             self.distance = 0.0
-            self.end_of(beta, step.z + (STAGES - 1) * self.r)
+            step.at(y, 1.0, self.ahead)
             if step.h < asked:  # too far for one step: it is met again
                 break
             if waits:
@@ -113,7 +191,7 @@ cdef class Landing:
                 return
             self.distance = self.aimed(s + step.h, reach)
             if fabs(self.distance) <= ALIGHTS * reach:
-                add(self.ahead, self.distance, self.speed, self.r)
+                add(self.ahead, self.distance, self.speed, self.size)
                 self.hit = True
                 return
             target = s + step.h + self.distance

@@ -1,0 +1,1 @@
+"""The checker on gradient flows on any two points."""

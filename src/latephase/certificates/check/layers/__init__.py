@@ -1,0 +1,1 @@
+"""The checker on two neurons on two points, both layers trained."""

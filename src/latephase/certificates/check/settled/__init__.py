@@ -1,0 +1,1 @@
+"""The checker on any network that has settled."""

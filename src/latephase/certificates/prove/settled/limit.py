@@ -1,0 +1,128 @@
+"""Where a pattern leads: the direction of largest margin, in exact rationals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latephase.certificates.verdict import Unprovable
+from latephase.core.balls import Rational, RationalMatrix, arb
+
+from .system import GeneralSystem, Row, Signs
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The shortest vector of margins >= 1 on all points that are not idle.
+
+    support, rest, idle: points;  gram (n, n): of the gradients g_i;  inverse (|S|, |S|): of the
+    support's;  multipliers (n,), 0 off the support;  margins (n,), 0 of idle ones.
+    """
+
+    support: list[int]
+    rest: list[int]
+    idle: list[int]
+    gram: list[Row]
+    inverse: Any
+    multipliers: Row
+    margins: Row
+
+    def seen_from(self, products: list[Row]) -> Seen:
+        """What is to be known of vectors e whose products with all g_i are given, (r, n)."""
+        if not self.support:
+            return Seen([Rational(0)] * len(products), [], [arb(0)] * len(products), [])
+        inside = RationalMatrix([[row[i] for i in self.support] for row in products])
+        weights = inside * self.inverse
+        weight_rows = weights.tolist()
+        lengths = [
+            arb(sum((x * w for x, w in zip(c, ws, strict=True)), Rational(0))).sqrt()
+            for c, ws in zip(inside.tolist(), weight_rows, strict=True)
+        ]
+        drifts = [sum(ws, Rational(0)) for ws in weight_rows]
+        across: list[Row] = [[] for _ in products]
+        if self.rest:
+            beside = RationalMatrix([[self.gram[i][k] for k in self.rest] for i in self.support])
+            outer = RationalMatrix([[row[k] for k in self.rest] for row in products])
+            across = (outer - weights * beside).tolist()
+        return Seen(drifts, weight_rows, lengths, across)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of r vectors e with products c with the gradients: drifts (r,): sum_S c_i lambda_i, exactly;
+    weights (r, |S|): C' G^-1;  lengths (r,): p;  across (r, |R|): Q."""
+
+    drifts: Row
+    weights: list[Row]
+    lengths: list[arb]
+    across: list[Row]
+
+
+def limit(system: GeneralSystem, signs: Signs) -> Limit:
+    """The limit of a pattern.  Raises Unprovable where there is none, or it is degenerate."""
+    pulls, points = RationalMatrix(system.pulls(signs)), range(system.n)
+    squares = (pulls.transpose() * pulls).tolist()
+    gram = [[squares[i][k] * system.gram[i][k] for k in points] for i in points]
+    idle = [i for i in points if gram[i][i] == 0]
+    living = [i for i in points if gram[i][i] != 0]
+    multipliers, margins = [Rational(0)] * system.n, [Rational(0)] * system.n
+    if not living:
+        return Limit([], [], idle, gram, None, multipliers, margins)
+    support = _guessed(system, signs, living)
+    for _ in range(4 * len(living)):
+        found = _inverse(gram, support)
+        weights = [sum(row, Rational(0)) for row in found.tolist()]
+        least = min(range(len(support)), key=lambda a: weights[a])
+        if weights[least] <= 0:
+            del support[least]
+            continue
+        rest = [k for k in living if k not in support]
+        for k in living:
+            pairs = zip(support, weights, strict=True)
+            margins[k] = sum((gram[k][i] * w for i, w in pairs), Rational(0))
+        nearest = min(rest, key=lambda k: margins[k], default=None)
+        if nearest is not None and margins[nearest] < 1:
+            support = sorted([*support, nearest])
+            continue
+        if nearest is not None and margins[nearest] == 1:
+            raise Unprovable("a point without a multiplier is exactly on the margin")
+        for i, w in zip(support, weights, strict=True):
+            multipliers[i] = w
+        return Limit(support, rest, idle, gram, found, multipliers, margins)
+    raise Unprovable("the support of the limit was not found")
+
+
+def _inverse(gram: list[Row], support: list[int]) -> Any:
+    if not support:
+        raise Unprovable("the support of the limit was not found")
+    try:
+        return RationalMatrix([[gram[i][k] for k in support] for i in support]).inv()
+    except ZeroDivisionError:
+        why = "linearly dependent support vectors: their multipliers are not unique"
+        raise Unprovable(why) from None
+
+
+def _guessed(system: GeneralSystem, signs: Signs, living: list[int]) -> list[int]:
+    """The likely support, in floats: least distance by non-negative least squares
+    [lawsonhanson1995, Chapter 23]."""
+    from scipy.optimize import nnls  # slow to import, and needed here only
+
+    pulls = np.array([[int(x.p) / int(x.q) for x in row] for row in system.pulls(signs)])
+    points = np.array([[int(x.p) / int(x.q) for x in row] for row in system.points])
+    rows = np.array([np.outer(pulls[:, i], points[i]).ravel() for i in living])
+    scale, unit = np.linalg.norm(rows, axis=1).max(), np.append(np.zeros(rows.shape[1]), 1.0)
+    for _ in range(4):
+        try:
+            weights, residual = nnls(np.vstack([rows.T / scale, np.ones(len(rows))]), unit)
+        except RuntimeError:
+            break
+        if residual < 1e-9:
+            break
+        margin = scale * residual / np.sqrt(max(1 - residual**2, 1e-300))
+        if 0.5 < margin / scale < 2:
+            strong = weights > 1e-10 * weights.max()
+            return [i for i, kept in zip(living, strong, strict=True) if kept]
+        scale = margin
+    raise Unprovable("no parameters of the pattern put every point on its side")

@@ -1,0 +1,167 @@
+"""All later times of a settled network: the induction, and what it encloses.
+
+Symbols as in docs/certificates-general.md, "absorbed": rho is the distance to the curve
+w ln(eta N) + const in the span of the support, N = sigma + t - base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from latephase.core.balls import Rational, arb, plus_minus
+
+from .limit import Limit, Seen
+from .system import GeneralSystem, Row, Signs
+
+_OPEN, _NEAR = 2.0**-20, 2.0**-8  # of what is left of sums, and of sup, that is narrow
+
+
+class Range(NamedTuple):
+    """A stretch of time: balls that hold ln(N / sigma), |rho| <= reach, and S_k (|R|,)."""
+
+    log: arb
+    reach: arb
+    moved: list[arb]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a limit looks like from the gradients, the pre-activations and the parameters."""
+
+    limit: Limit
+    points: Seen
+    kinks: Seen
+    units: Seen
+    products: list[Row]  # c of the kinks, (m n, n)
+
+    @classmethod
+    def of(cls, system: GeneralSystem, signs: Signs, limit: Limit) -> Geometry:
+        pulls = system.pulls(signs)
+        kinks = [
+            [x * k for x, k in zip(row, near, strict=True)] for row in pulls for near in system.gram
+        ]
+        columns = list(zip(*system.points, strict=True))
+        units = [
+            [x * z for x, z in zip(row, column, strict=True)] for row in pulls for column in columns
+        ]
+        points, of_kinks, of_units = map(limit.seen_from, (limit.gram, kinks, units))
+        return cls(limit, points, of_kinks, of_units, kinks)
+
+    def opposed(self, signs: Signs) -> bool:
+        """Whether a pre-activation drifts to its kink."""
+        flat = (s for row in signs for s in row)
+        return any(d < 0 if s else d > 0 for d, s in zip(self.kinks.drifts, flat, strict=True))
+
+
+class Held(NamedTuple):
+    """The numbers of the induction, exact: `spill` and `fill` (n,) are 0 off the rest;  offset:
+    x_i on the support, a ball each."""
+
+    sigma: arb
+    sup: arb
+    spill: list[arb]
+    slowest: arb
+    power: arb
+    tail: arb
+    fill: list[arb]
+    offset: list[arb]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What holds for all t >= base: `parameters` (m, k) and `margins` (n,) are those at base;
+    `since`: the step of the last change of the pattern."""
+
+    system: GeneralSystem
+    signs: Signs
+    geometry: Geometry
+    base: int
+    since: int
+    parameters: list[list[arb]]
+    margins: list[arb]
+    held: Held
+
+    @property
+    def limit(self) -> Limit:
+        return self.geometry.limit
+
+    @cached_property
+    def length(self) -> arb:
+        """|w| of the limit."""
+        return arb(sum(self.limit.multipliers, Rational(0))).sqrt()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether more steps would tell little more."""
+        open_ = sum((s - f for s, f in zip(self.held.spill, self.held.fill, strict=True)), arb(0))
+        return bool(open_ < _OPEN and self.held.sup < _NEAR)
+
+    def at(self, t: arb) -> Range:
+        """A time t >= base."""
+        n = self.held.sigma + (t - self.base)
+        late = self.held.sigma / n
+        return Range((n / self.held.sigma).log(), self._reach(late), self._spilled(late))
+
+    def from_on(self, t: arb) -> Range:
+        """What of all times from t on has a limit: with ln t taken off `log`."""
+        late = self.held.sigma / (self.held.sigma + (t - self.base))
+        shift = arb(0).union(((self.held.sigma - self.base) / t).log1p())
+        return Range(shift - self.held.sigma.log(), self._reach(late), self._spilled(late))
+
+    def for_ever(self) -> Range:
+        """The limit of that."""
+        return Range(-self.held.sigma.log(), arb(0), self._spilled(None))
+
+    def _reach(self, late: arb) -> arb:
+        near = self.held.tail * (self.held.power * late.log()).exp()
+        return near.min(self.held.sup)
+
+    def _spilled(self, late: arb | None) -> list[arb]:
+        """S_k of the rest, where sigma / N is `late` or (None) on its way to 0."""
+        found = []
+        for k in self.limit.rest:
+            gap = arb(self.limit.margins[k]) - 1
+            share = arb(1) if late is None else 1 - (late.log() * gap).exp()
+            found.append((self.held.fill[k] * share).union(self.held.spill[k]))
+        return found
+
+    def seen(self, family: Seen, here: Sequence[arb], when: Range) -> list[arb]:
+        """e . theta in a stretch of time, for vectors e with these products at `base`."""
+        found = []
+        for r, a in enumerate(here):
+            x = a - dot(family.weights[r], self.held.offset) if family.weights else a
+            x = x + arb(family.drifts[r]) * when.log + plus_minus(family.lengths[r] * when.reach)
+            across = family.across[r] if family.across else []
+            found.append(x + dot(across, when.moved))
+        return found
+
+    def margins_in(self, when: Range) -> list[arb]:
+        """u (n,)."""
+        return self.seen(self.geometry.points, self.margins, when)
+
+    def parameters_in(self, when: Range) -> list[list[arb]]:
+        """theta (m, k)."""
+        flat = self.seen(self.geometry.units, [x for row in self.parameters for x in row], when)
+        k = self.system.k
+        return [flat[j : j + k] for j in range(0, len(flat), k)]
+
+    def normalised_margin(self, when: Range) -> arb:
+        """min_i u_i / |theta|; 0 if that is the margin of an idle point."""
+        u = self.margins_in(when)
+        least = u[0]
+        for x in u[1:]:
+            least = least.min(x)
+        if least.is_zero():
+            return least
+        rows = self.parameters_in(when)
+        sizes = (abs(x) for row in rows for x in row)
+        squares = sum((size * size for size in sizes), arb(0))
+        return least / squares.sqrt()
+
+
+def dot(xs: Iterable[Any], ys: Iterable[Any]) -> arb:
+    """The inner product of balls and rationals."""
+    return sum((arb(x) * y for x, y in zip(xs, ys, strict=True)), arb(0))

@@ -1,0 +1,1 @@
+"""Modes of networks whose two layers are trained, followed in machine code."""

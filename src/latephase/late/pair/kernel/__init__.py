@@ -1,0 +1,1 @@
+"""Steps of pairs in machine code, where there was a compiler at installation."""
