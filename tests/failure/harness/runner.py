@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ HERE = Path(__file__).resolve()
 SOURCES = os.pathsep.join([str(HERE.parents[3] / "src"), str(HERE.parents[2])])
 # Zarr's threads race for the same folders: their operations would be others from run to run.
 IN_ORDER = {"ZARR_THREADING__MAX_WORKERS": "1"}
+_BESIDES = re.compile(r"latephase: warning: |\w+: [\d,]+ of [\d,]+ \w+ \(\d+ s\)$")
 Tree = dict[str, bytes | str]
 
 
@@ -66,9 +68,8 @@ class Runner:
 
 
 def in_one_line(ended: Ended) -> bool:
-    """Whether a failure was told in one line, a foreseen one; warnings may precede it."""
-    lines = ended.err.splitlines()
-    told = [line for line in lines if not line.startswith("latephase: warning: ")]
+    """Whether a failure was told in one line, a foreseen one; warnings and progress aside."""
+    told = _told(ended)
     return (
         len(told) == 1
         and told[0].startswith("latephase: ")
@@ -79,9 +80,13 @@ def in_one_line(ended: Ended) -> bool:
 
 
 def quiet(ended: Ended) -> bool:
-    """Whether a command is done, and has said nothing on stderr but warnings."""
-    lines = ended.err.splitlines()
-    return ended.code == 0 and all(line.startswith("latephase: warning: ") for line in lines)
+    """Whether a command is done, and has said nothing on stderr but warnings and progress."""
+    return ended.code == 0 and not _told(ended)
+
+
+def _told(ended: Ended) -> list[str]:
+    """Lines on stderr without warnings, and without what slow machines say: how far the work is."""
+    return [line for line in ended.err.splitlines() if not _BESIDES.match(line)]
 
 
 def tree(folder: Path) -> Tree:
