@@ -159,6 +159,11 @@ class Limit(Summarised, Pictured):
         parts = (n.weights[:, 0], n.biases_or_zeros, n.output_weights)
         return zeros_on_line(*parts, n.negative_slope)
 
+    @property
+    def constant_shares(self) -> Floats | None:
+        """What each neuron gives to `law.constant`, (m,): see `Law`; None without a law."""
+        return None if self.law is None else self.law.constant_shares
+
     def network_at(self, t: object) -> ShallowReLU:
         """The asymptotic network at time t > 1: network * ln t + offset.
 

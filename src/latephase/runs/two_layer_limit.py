@@ -114,6 +114,11 @@ class TwoLayerLimit(Summarised, Pictured):
         found = self.law.margin_constant
         return math.nan if found is None else found
 
+    @property
+    def constant_shares(self) -> Floats | None:
+        """What each neuron gives to `law.constant`, (m,): see `Law`."""
+        return self.law.constant_shares
+
     def network_at(self, t: object) -> ShallowReLU:
         """The asymptotic network at time t > 1: network * sqrt(ln t).
 
@@ -210,7 +215,8 @@ def two_layer_limit(run: Run) -> TwoLayerLimit:
         dynamics = LayeredDynamics.of(run.problem)
         coordinates, _ = dynamics.frame.coordinates(state[:, :-1])
         end = np.concatenate([coordinates, state[:, -1:]], axis=1)
-        found = ending_of(LayeredMode.of(dynamics, end, pattern).on_kinks, log_t)
+        order = 2 if run.problem.method.discrete else 0
+        found = ending_of(LayeredMode.of(dynamics, end, pattern).on_kinks, log_t, order)
         limit, outcome = LayeredLimit.of(dynamics, run.network, found), found.outcome
     if limit is None:
         fits = outcome is not Outcome.unfitted

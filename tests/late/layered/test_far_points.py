@@ -77,3 +77,28 @@ def test_a_neuron_stays_on_its_kink():
     heights, terms = dynamics.preactivations(moved), dynamics.terms(moved)
     assert abs(heights[0, 1]) < 1e-14 * terms[0, 1]
     assert relative_error(np.linalg.norm(mode.basis[0]), 1.0) < 1e-14
+
+
+def test_flow_on_inputs_of_1e_minus_8():
+    """Ground truth: theory: margins grow like ln t + ln ln t + ln(1e-8), up to some units."""
+    net, data = network(0, 2, 0.0), lp.Dataset(1e-8 * np.array([1.0, -1.0]), [1, -1])
+    run = lp.simulate(net, data, lp.GradientFlow(), until="1e1000", at=["0", *LATE])
+    path, logs = run.trajectory, run.trajectory.log10_t.values[2:] * np.log(10)
+    assert path.error.values.max() < 1e-5
+    ahead = -path.log_loss.values[2:] - logs - np.log(logs) - np.log(1e-8)
+    assert (np.abs(ahead) < 3).all()
+
+
+def test_points_nearly_in_line_do_not_rest_for_ever():
+    """Ground truth: theory, as above: what tells the middle one of three points apart is 1e-4."""
+    rng, apart = np.random.default_rng(1), 1e-4
+    x = [[0.0, 0.0], [1.0, apart], [2.0, 0.0]]
+    parts = 0.5 * rng.normal(size=(2, 2)), 0.5 * rng.normal(size=2), [1.0, -0.7]
+    net = lp.ShallowReLU(*parts, train_output=True, negative_slope=1.0)
+    run = lp.simulate(
+        net, lp.Dataset(x, [1, -1, 1]), lp.GradientFlow(), at=["1e3", "1e20", "1e100"]
+    )
+    held, *later = run.trajectory.log_loss.values
+    logs = run.trajectory.log10_t.values[1:] * np.log(10)
+    assert abs(held - np.log(2 * np.sqrt(2))) < 0.01  # e^-q = 1, 2, 1 over root 2: none is fitted
+    assert (np.abs(-np.array(later) - logs - np.log(logs) - np.log(apart)) < 1).all()

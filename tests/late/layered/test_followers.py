@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -150,3 +152,21 @@ def test_slides_end_alike():
             assert norm_error(ours.state, numpys.state) < 1e-9
             ends += bool(ours.triggered[mode.status == SLIDING].any())
     assert ends > 2
+
+
+@needs_kernel
+def test_a_coordinate_that_is_rounding_of_the_others_is_none():
+    """Ground truth: the mode without it: its size is infinite, in NumPy and in the kernel."""
+    mode = entered(1, (2, 6), (1.0, True), lp.GradientFlow(), "exponential")
+    found = []
+    for share in (0.0, 1e-20):
+        forms = mode.forms.copy()
+        forms[:, :, 0] *= share
+        one = replace(mode, forms=forms)
+        sizes = LayeredField.of(one, 0).scale
+        assert np.isinf(sizes[: forms[:, 0].size : mode.width]).all()
+        assert np.isfinite(sizes).sum() == sizes.size - len(mode.moving)
+        found += both(one, 0, np.array([1.0]), 5.0, 1e-12)
+    assert not any(one.failed for one in found)
+    for one in found[1:]:
+        assert norm_error(one.state, found[0].state) < 1e-9

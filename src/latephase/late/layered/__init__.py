@@ -12,6 +12,7 @@ Read in this order; each file needs only those before it.
     guards    what must stay positive while a mode lasts
     radau     one step of a stiff solver, in NumPy
     steps     ordinary steps of gradient descent, compiled (the one file that loads JAX)
+    chatter   what a slide leaves out of steps, and what becomes of that
     chain     where a run stands, and the loop
     decision  steps or a mode next, and which
     twice     a run made twice, and the error that shows

@@ -20,6 +20,7 @@ from latephase.late.chain.kicks import KICKS
 from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import SLIDING, Statuses
 
+from .chatter import let_go, of_margins, share, with_kicks
 from .dynamics import LayeredDynamics
 from .follow import AT_REST, follow
 from .mode import LayeredMode
@@ -98,19 +99,21 @@ class LayeredState:
 class LayeredChain:
     """A run under way, and once it has ended: samples (S, m, k + 1), NaN where not reached, by_flow
     (S,): whether a flow has carried the run there, kicks (S, 2): errors of chatter left out, of
-    neurons and of margins, and of rounding in steps;  trusted (S,): the difference of two runs up
-    to which it tells an error: once steps have been `wild`, beyond 2 / curvature, where rounding
-    grows, what exceeds the `chatter` since then is chance;  entry, mode: the last one, and the time
-    at which it began;  nudge: by what share of itself the state is moved before steps, to see what
-    becomes of rounding."""
+    neurons for ever and of margins at the moment, rounding (S,): that of neurons in steps;  trusted
+    (S,): the difference of two runs up to which it tells an error: once steps have been `wild`,
+    beyond 2 / curvature, where rounding grows, what exceeds the `chatter` since then is chance;
+    entry, mode: the last one, and the time at which it began;  nudge: by what share of itself the
+    state is moved before steps, to see what becomes of rounding; by its signs kicks are, too."""
 
     task: LayeredTask
     at: LayeredState
     samples: Floats
     by_flow: Bools
     kicks: Floats
+    rounding: Floats
     trusted: Floats
-    kicked: Floats | float = 0.0
+    kicked: float = 0.0
+    rounded: float = 0.0
     chatter: float = 0.0
     wild: bool = False
     flowed: bool = False
@@ -131,13 +134,13 @@ class LayeredChain:
             if self.at.outcome is not None or self.at.now.log_until(self.task.until) == -math.inf:
                 return self
             try:
-                mode, kick = decide(self.task, self.at)
+                mode, kicks = decide(self.task, self.at)
                 if mode is None:
-                    self.chatter = max(self.chatter, float(kick[0]))
+                    self.chatter = max(self.chatter, share(kicks, self.at.state))
                     self._step()
                 else:
-                    self.kicked = self.kicked + kick
-                    self._follow(mode)
+                    self.kicked += KICKS * share(kicks, self.at.state)
+                    self._follow(mode, kicks)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
                 self.at = replace(self.at, outcome=Outcome.budget_exhausted)
@@ -147,14 +150,14 @@ class LayeredChain:
     def _record_here(self) -> None:
         at, times = self.at, self.task.times
         while at.passed < len(times) and at.now.log_until(times[at.passed]) == -math.inf:
-            self._write(at.passed, at.state)
+            self._write(at.passed, at.state, 0.0)
             at = replace(at, passed=at.passed + 1)
         self.at = at
 
-    def _write(self, row: int, state: Floats) -> None:
+    def _write(self, row: int, state: Floats, chatter: float) -> None:
         if np.isfinite(state).all():
             self.samples[row], self.by_flow[row] = state, self.flowed
-            self.kicks[row] = self.kicked
+            self.kicks[row], self.rounding[row] = (self.kicked, chatter), self.rounded
             self.trusted[row] = max(_CHAOS, KICKS * self.chatter) if self.wild else math.inf
 
     def _step(self) -> None:
@@ -173,8 +176,7 @@ class LayeredChain:
         self.nudge = -self.nudge  # again and again: chaos forgets the start
         state, low, rounding = steps(task.dynamics, at.state * (1 + self.nudge), at.low, count)
         norms = lengths(state)
-        share = float(np.where(norms > 0, rounding / norms, 0.0).max())
-        self.kicked = self.kicked + np.array([share, 0.0])
+        self.rounded += float(np.where(norms > 0, rounding / norms, 0.0).max())
         if task.dynamics.relaxation(state) > _EDGE:
             self.wild, self.chatter = True, 0.0
         self.at = replace(
@@ -188,11 +190,12 @@ class LayeredChain:
             outcome=None if np.isfinite(state).all() else Outcome.overflowed,
         )
 
-    def _follow(self, mode: LayeredMode) -> None:
-        """Follow a mode to its end or to the horizon, recording the samples on the way."""
+    def _follow(self, mode: LayeredMode, kicks: Floats) -> None:
+        """Follow a mode to its end or to the horizon, recording the samples on the way; kicks (m,):
+        those of chatter that it leaves out from here on."""
         at, task, discrete = self.at, self.task, self.task.dynamics.method.discrete
         if mode.sliding:
-            mode = mode.on_kinks
+            mode = with_kicks(mode.on_kinks, kicks, at.now.log, np.sign(self.nudge))
         logs = np.array([at.now.log_until(t) for t in task.times[at.passed :]])
         log_left = at.now.log_until(task.until)
         order = self.order(mode)
@@ -201,9 +204,12 @@ class LayeredChain:
         loose = np.asarray(tolerance * (2.0**doublings - 1))
         cap = AT_REST - math.log(task.controls.caution)
         found = follow(mode, order, logs, log_left, tolerance, loose, cap)
+        if discrete and mode.sliding and np.any(self.nudge):
+            found = replace(found, state=let_go(mode, found))
         self.flowed, self.entry, self.mode = True, at.now, mode
+        chatter = of_margins(mode, found.sampled) if discrete else np.zeros(len(found.sampled))
         for k, state in enumerate(found.sampled):
-            self._write(at.passed + k, state)
+            self._write(at.passed + k, state, float(chatter[k]))
         self._arrive(mode, found, log_left)
 
     def order(self, mode: LayeredMode) -> int:
@@ -269,8 +275,8 @@ def begun(
     return LayeredChain(task, at, samples, *_unwritten(len(times)), nudge=nudge)
 
 
-def _unwritten(count: int) -> tuple[Bools, Floats, Floats]:
-    return np.zeros(count, bool), np.zeros((count, 2)), np.full(count, np.inf)
+def _unwritten(count: int) -> tuple[Bools, Floats, Floats, Floats]:
+    return np.zeros(count, bool), np.zeros((count, 2)), np.zeros(count), np.full(count, np.inf)
 
 
 def statuses_of(at: LayeredState, dynamics: LayeredDynamics) -> Statuses:

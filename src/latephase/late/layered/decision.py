@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.chain.kicks import KICKS, MARGIN_KICK, Kicks
+from latephase.late.chain.kicks import MARGIN_KICK, Kicks
 from latephase.late.modes.dynamics import Dynamics, lengths
 from latephase.late.modes.filippov import kink_statuses
 from latephase.late.pattern import SLIDING, Statuses
@@ -23,12 +23,11 @@ _PLAIN = math.log(2_000)  # steps up to the horizon that are simply taken
 
 
 def decide(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None, Floats]:
-    """The mode to follow from here, None where gradient descent must be stepped instead; and how
-    far it may be off for the chatter that a slide leaves out (2,): a neuron as a share of itself,
-    and a margin of 1 + |q|; of steps, the kicks that they chatter by."""
+    """The mode to follow from here, None where gradient descent must be stepped instead; and the
+    kicks (m,) that a slide leaves out from here on, or that steps chatter by."""
     if task.dynamics.method.discrete:
         return _of_descent(task, at)
-    return _of_flow(task, at), np.zeros(2)
+    return _of_flow(task, at), np.zeros(len(at.state))
 
 
 def _of_flow(task: LayeredTask, at: LayeredState) -> LayeredMode:
@@ -61,14 +60,12 @@ def _of_descent(task: LayeredTask, at: LayeredState) -> tuple[LayeredMode | None
         slide = LayeredMode.of(task.dynamics, at.state, np.where(sliding, SLIDING, seen))
         if _may_slide(task, at, kicks, slide):
             begins = sliding if at.last is None else sliding & (at.last != SLIDING)
-            moves = KICKS * np.where(begins, kicks.kick, 0.0).max(axis=1)
-            apart = hidden.reach(moves) / (1 + np.abs(task.dynamics.margins(at.state)))
-            return slide, np.array([KICKS * _chatter(at, kicks, begins), apart.max()])
+            return slide, np.where(begins, kicks.kick, 0.0).max(axis=1)
     mode = LayeredMode.of(task.dynamics, at.state, seen)
     soon = bool(kicks.crosses_soon(a).any())
     if may_step and (plain or soon or sliding.any() or _too_rough(task, at, mode)):
-        return None, np.array([_chatter(at, kicks, sliding), 0.0])
-    return mode, np.zeros(2)
+        return None, np.where(sliding, kicks.kick, 0.0).max(axis=1)
+    return mode, np.zeros(len(at.state))
 
 
 def _may_slide(task: LayeredTask, at: LayeredState, kicks: Kicks, slide: LayeredMode) -> bool:
@@ -95,12 +92,6 @@ def _sliding(hidden: Dynamics, at: LayeredState, a: Floats, kicks: Kicks) -> Boo
     asked = (at.met.any(axis=1) | (near & ~on_kinks).any(axis=1))[:, None]
     found: Statuses = kink_statuses(hidden, seen, near & asked, log_pull)
     return np.where(asked, found == SLIDING, at.last == SLIDING)
-
-
-def _chatter(at: LayeredState, kicks: Kicks, pairs: Bools) -> float:
-    """The largest kick of some pairs (m, n), as a share of their neurons."""
-    norms = lengths(at.state)[:, None]
-    return float((kicks.kick / np.where(norms > 0, norms, np.inf))[pairs].max(initial=0.0))
 
 
 def _too_rough(task: LayeredTask, at: LayeredState, mode: LayeredMode) -> bool:

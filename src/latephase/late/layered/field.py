@@ -250,6 +250,15 @@ def _along(c: Floats, v: Floats, sums: Floats) -> Floats:
     return np.concatenate([hidden.reshape(-1, hidden.shape[-1]), (c * sums).sum(axis=1)])
 
 
+def gradients_of(mode: LayeredMode, y: Floats) -> Floats:
+    """grad q_i (D, L) of the live points at coordinates (D,)."""
+    c, v = mode.parted(y)
+    hidden = v[:, None, None] * mode.forms.swapaxes(1, 2)
+    return np.concatenate(
+        [hidden.reshape(-1, len(mode.live)), np.einsum("mlr,mr->ml", mode.forms, c)]
+    )
+
+
 def rate_of(mode: LayeredMode, y: Floats) -> float:
     """The largest relaxation rate of a mode per step, at coordinates (D,)."""
     return math.exp(min(_speed_at(mode, y).log_rate, LARGEST))

@@ -73,7 +73,7 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
     known = 4 * _ULP + np.where(fine.by_flow, _UNSURE * tolerance, 0.0)[:, None]
     apart += known * dynamics.margin_terms(path)
     flow_error = np.where(fine.by_flow, _FLOW_ERROR, 4 * _ULP)
-    margin_error = (apart / (1 + np.abs(q))).max(axis=1) + flow_error + 2 * fine.kicks[:, 0]
+    margin_error = (apart / (1 + np.abs(q))).max(axis=1) + flow_error + 2 * fine.rounding
     margin_error += fine.kicks[:, 1]
     risen = _risen(fine, margin_error)
     if risen.any():  # from where the loss has risen on, nothing is known
@@ -84,7 +84,7 @@ def _assessed(fine: LayeredChain, coarse: LayeredChain, start: Floats) -> Assess
     units = np.where(norms > 0, norms, np.inf)
     apart = np.nan_to_num(lengths(path - coarse.samples), nan=np.inf)
     off = factor * apart + 4 * _ULP * np.fmax.accumulate(norms)  # of neurons that have shrunk
-    error = (off / units).max(axis=1) + flow_error + fine.kicks[:, 0]
+    error = (off / units).max(axis=1) + flow_error + fine.kicks[:, 0] + fine.rounding
     error = np.where(error > _SATURATED, 10 * error, error)
     by_chance = (apart / units).max(axis=1) > fine.trusted
     error, margin_error = (np.where(by_chance, np.inf, off) for off in (error, margin_error))

@@ -178,3 +178,29 @@ def test_what_does_not_settle_has_no_law():
         found = engine_for(problem, goal).run(problem, [lp.LogTime.parse("1e100")], goal)
         assert found.outcome is outcome
         assert found.law is None
+
+
+def test_a_law_is_the_same_wherever_its_mode_is_entered():
+    """Ground truth: one another: samples, and horizons that steps reach, make a flow begin earlier
+    or later; what settles is the same run. At a solver's tolerance of 1e-10, or by gradient flow
+    from there on, constants differ by 1e-4."""
+    net, method = pair(0.2), METHODS["gd"]
+    laws = [
+        lp.simulate(net, PAIR, method, until="1e1000").law,
+        lp.simulate(net, PAIR, method, until="1e1000", at=["1e1000"]).law,
+        lp.simulate(net, PAIR, method, until=8192, at=[8192]).law,
+        lp.predict(net, PAIR, method).law,
+    ]
+    constants = np.array([law.constant for law in laws])
+    assert np.abs(constants / constants[0] - 1).max() < 1e-5
+
+
+def test_the_boundary_of_the_linear_model_has_a_law():
+    """Ground truth: the hard-margin classifier, half-way from 2 to -1/2, and the run itself. All
+    kinks come to the boundary, and differ from it by rounding."""
+    net, data = pair(1.0), lp.Dataset([2.0, -0.5, -1.0], [1, -1, -1])
+    run = lp.simulate(net, data, METHODS["gf"], until="1e1000", at=LATE[:2])
+    assert relative_error(run.law.limit_boundary, 0.75) < 1e-12
+    logs = run.trajectory.log10_t.values * math.log(10)
+    apart = run.trajectory.boundary.values - 0.75
+    assert (np.abs(terms(run.law, logs).sum(axis=0) / apart - 1) < 4 / logs).all()

@@ -17,7 +17,7 @@ from latephase.late.layered.mode import LayeredMode
 from .kkt import KKTPoint, kkt_point
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-12  # at 1e-10 two entries into one mode make constants that differ by 1e-4
 _SEEN = 8.0  # between the ln t at which the far future is looked at
 _AHEAD = 4.0  # of the smallest margin: by then its point pulls
 _FARTHEST = 1e12  # ln t from which on a margin has no digits for what its point pulls
@@ -54,12 +54,13 @@ def ending(chain: LayeredChain) -> Ending:
         mode, _ = decide(chain.task, at)
         if mode is None:
             return Ending(Outcome.transient)
-        return ending_of(mode.on_kinks if mode.sliding else mode, at.now.log)
+        mode = mode.on_kinks if mode.sliding else mode
+        return ending_of(mode, at.now.log, chain.order(mode))
     except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # beyond float64 in some matrix
         return Ending(Outcome.transient)
 
 
-def ending_of(mode: LayeredMode, log_t: float, order: int = 0) -> Ending:
+def ending_of(mode: LayeredMode, log_t: float, order: int) -> Ending:
     """What becomes of a run in a mode that it enters at time t: settled if the loss tends to 0 and
     the mode lasts, unfitted if it lasts and the loss does not, else transient.
 

@@ -45,11 +45,11 @@ def layered_law(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> Law
     """
     limit_boundary = math.nan
     if network.d == 1 and network.biases is not None:
-        limit_boundary = zero(network, limit.direction)
+        limit_boundary = zero(network, data, limit.direction)
     if math.isnan(limit_boundary):
         numbers = partial(_margin_numbers, limit, network, data)
         return Law.later(numbers, limit_boundary=None, shares=limit.shares)
-    found = _power(limit, lambda state: zero(network, state), data)
+    found = _power(limit, partial(zero, network, data), data)
     inputs, constant = data.inputs[:, 0], found.constant
     limit_boundary = limit_boundary if abs(limit_boundary) > _SEEN * np.abs(inputs).max() else 0.0
     limit_margin, margin_constant = map(float, margin_law(inputs, limit_boundary, constant))
@@ -57,12 +57,14 @@ def layered_law(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> Law
     return Law(limit_boundary, constant, limit.offset, found.exponent, *ends)
 
 
-def zero(network: ShallowReLU, state: Floats) -> float:
-    """The zero of N on the line at a state (m, d + 2), NaN unless it is the only one."""
+def zero(network: ShallowReLU, data: Dataset, state: Floats) -> float:
+    """The zero of N on the line at a state (m, d + 2), NaN unless it is the only one: kinks that
+    all come to it, as those of the linear model do, may differ by rounding."""
     weights, biases = network.parted(state[:, :-1])
     shifts = np.zeros(len(state)) if biases is None else biases
     found = zeros_on_line(weights[:, 0], shifts, state[:, -1], network.negative_slope)
-    return float(found[0]) if len(found) == 1 else math.nan
+    alone = found.size > 0 and np.ptp(found) <= _SEEN * np.abs(data.inputs).max()
+    return float(found[0]) if alone else math.nan
 
 
 def _margin_numbers(limit: LayeredLimit, network: ShallowReLU, data: Dataset) -> dict[str, float]:

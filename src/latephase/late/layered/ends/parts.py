@@ -35,7 +35,7 @@ def layered_parts(limit: LayeredLimit, network: ShallowReLU, data: Dataset, law:
 
     def measure(state: Floats) -> float:
         if law.limit_boundary is not None:
-            return zero(network, state)
+            return zero(network, data, state)
         return margin_or_nan(network.with_parameters(state[:, :-1], state[:, -1]), data)
 
     along = np.sum(same, axis=0)
