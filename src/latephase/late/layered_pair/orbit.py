@@ -49,8 +49,9 @@ class Orbits:
         return np.asarray(self.log_tau - self.margin + np.log(size))
 
     def is_late(self, discrete: bool) -> Bools:
-        """Where the time is an asymptotic series of the margin, and steps are as good as flow."""
-        high = np.hypot(self.margin, self.spread) >= HIGH
+        """Where the time is an asymptotic series of the margin for ever, not only until the margin
+        passes 0, and steps are as good as flow."""
+        high = np.hypot(np.maximum(self.margin, 0.0), self.spread) >= HIGH
         return np.asarray(high & (not discrete or self.log_push <= np.log(_NEGLIGIBLE)))
 
 
