@@ -18,7 +18,7 @@ include "panel.pxi"
 include "orbit.pxi"
 include "steps.pxi"
 
-SOURCES = "9cd50c0faaeb"
+SOURCES = "6e6004c763a4"
 
 
 def follow(

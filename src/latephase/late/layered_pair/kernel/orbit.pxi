@@ -1,6 +1,7 @@
 # Orbits over sample times: panels while they are early, then a series, as `follow_orbit.py` has it.
 
 cdef double HIGH = 40.0  # rho from which on the series of the time is exact
+cdef double DEEPEST = -1e4  # margin from which on panels are followed to 0, as in Python
 cdef double LOG_NEGLIGIBLE = ln(1e-15)  # of a push, from which on steps are as good as flow
 cdef double PRECISE = 1e-17, NEAR = 1e-6
 cdef double LN2 = ln(2.0)
@@ -36,7 +37,7 @@ cdef inline double since(double log_t, double log_start) noexcept nogil:
 cdef bint is_late(double log_tau, double q, double spread, bint discrete) noexcept nogil:
     """As `Orbits.is_late`."""
     cdef double rho = hypot(q, spread)
-    if not (rho if q > 0 else spread) >= HIGH:
+    if not (rho if q > 0 or q < DEEPEST else spread) >= HIGH:
         return False
     return not discrete or log_tau - q + ln(2 * rho) <= LOG_NEGLIGIBLE
 
