@@ -19,6 +19,7 @@ from rivals import batched_descent, flow_by_diffrax
 from scipy.integrate import LSODA
 
 import latephase as lp
+from latephase.late.layered.chain import LayeredChain
 from latephase.late.modes import follow
 from latephase.training import advance
 
@@ -133,6 +134,39 @@ def wide() -> None:
             f"{spent:.1f} s ({found[0].outcome.name}, error {error[-1]:.0e})")  # fmt: skip
 
 
+def both_layers() -> None:
+    """Networks of trained output weights, every parameter N(0, 1), to 10^100; of descent, which
+    steps up to 100,000 times, also what is left when its steps are taken off."""
+    stepped, steps = LayeredChain._step, [0.0]
+
+    def timed(chain: LayeredChain) -> None:
+        steps[0] += used(lambda: stepped(chain))
+
+    def shares(run: Callable[[], object]) -> tuple[float, float]:
+        steps[0] = 0.0
+        spent = used(run)
+        return spent, spent - steps[0]
+
+    problems = [drawn(8, 6, 2, seed) for seed in range(20)]
+    LayeredChain._step = timed
+    for method in (lp.GradientFlow(), lp.GradientDescent(0.05)):
+        lp.simulate(*problems[0], method, until="1e3", at=["1e3"])
+        found = [shares(to_the_end(*p, method)) for p in problems]
+        whole, after = (1e3 * np.median(part) for part in zip(*found, strict=True))
+        row(f"m = 8, n = 6, d = 2, both layers, {type(method).__name__}, to 10^100",
+            f"{whole:.0f} ms, after its steps {after:.0f} ms (bound 100)")  # fmt: skip
+    LayeredChain._step = stepped
+
+
+def drawn(m: int, n: int, d: int, seed: int) -> tuple[lp.ShallowReLU, lp.Dataset]:
+    """A network of trained output weights, all N(0, 1), on points that a hyperplane parts."""
+    rng = np.random.default_rng(seed)
+    x, normal = rng.normal(size=(n, d)), rng.normal(size=d)
+    parts = rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=m)
+    labels = np.where(x @ normal > np.median(x @ normal), 1, -1)
+    return lp.ShallowReLU(*parts, train_output=True), lp.Dataset(x, labels)
+
+
 def brute_force() -> None:
     """One run to 10^6 steps: the step kernel against the general engine."""
     net, data = random_problem(8, 6, 2)
@@ -227,6 +261,7 @@ def main() -> None:
         return
     two_neurons()
     any_network()
+    both_layers()
     brute_force()
     second_solver()
     wide()

@@ -42,10 +42,8 @@ def follow_by_kernel(
     met, released = np.zeros(mode.status.shape, bool), np.full(mode.status.shape, -1)
     if below.any():
         met = _met(mode, pairs, below)
-        slides = mode.slides[met[tuple(mode.slides.T)]]
-        released[tuple(slides.T)] = np.where(
-            shares[met[tuple(mode.slides.T)]] > 0.5, ACTIVE, INACTIVE
-        )
+        ended = met[tuple(mode.slides.T)]
+        released[tuple(mode.slides[ended].T)] = np.where(shares[ended] > 0.5, ACTIVE, INACTIVE)
     states = [mode.parameters(one) for one in sampled]
     return LayeredSegment(
         log_time,
@@ -69,24 +67,25 @@ def _guards(
     j, slides = moving[places], mode.slides.T
     sides = np.where(status[places, i] == ACTIVE, 1.0, -1.0)
     terms = (ROUNDING + loose[j, i]) * dynamics.terms(mode.state)[j, i]
-    held, ends = slides[0], np.tile(loose[tuple(slides)], 2)
+    held, ends = slides[0], loose[slides[0], slides[1]]
     sizes = np.abs(mode.state[held]).max(axis=1)
-    outer = np.searchsorted(moving, held)
+    outer = np.full(len(mode.status), -1)
+    outer[moving] = np.arange(len(moving))
     guards = follower.Guards(
         flow,
         mode.start[None],
         mode.live,
-        np.column_stack([places, i]),
+        np.stack([places, i], axis=1),
         np.stack([sides, dynamics.preactivations(mode.state)[j, i]]),
         np.ascontiguousarray(points @ mode.basis).reshape(-1, mode.width),
-        np.where(np.isin(held, moving), outer, -1),
+        outer[held],
         np.stack([mode.state[held, -1], -dynamics.labels[slides[1]] / sizes]),
         mode.needs,
         mode.rooms,
-        np.concatenate([terms, ends, np.zeros(len(held))])[None],
+        np.concatenate([terms, ends, ends, np.zeros(len(held))])[None],
         tolerance,
     )
-    return np.column_stack([j, i]), guards
+    return np.stack([j, i], axis=1), guards
 
 
 def _met(mode: LayeredMode, pairs: Floats, below: Bools) -> Bools:

@@ -12,7 +12,7 @@ to that, its null part, is not touched.  Source: docs/theory.md, "Every layer tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -49,7 +49,27 @@ class LayeredMode:
 
     @classmethod
     def of(cls, dynamics: LayeredDynamics, state: Floats, status: Statuses) -> LayeredMode:
-        """The mode of statuses (m, n) entered at a state (m, k + 1)."""
+        """The mode of statuses (m, n) entered at a state (m, k + 1): all else follows from these,
+        and a run made twice meets most of them twice."""
+        key = b"mode" + status.tobytes()
+        found: LayeredMode | None = dynamics.parts.get(key)
+        if found is None:
+            found = cls._of(dynamics, state, status)
+            if len(dynamics.parts) * found._size < _REMEMBERED:
+                dynamics.parts[key] = found
+        return found.entered(state)
+
+    def entered(self, state: Floats) -> LayeredMode:
+        """The same mode entered at another state."""
+        return replace(self, state=state)
+
+    @property
+    def _size(self) -> int:
+        """How many numbers it has, or a few times as many."""
+        return self.status.size * (self.basis.shape[1] + len(self.slides) + 1)
+
+    @classmethod
+    def _of(cls, dynamics: LayeredDynamics, state: Floats, status: Statuses) -> LayeredMode:
         parts = [_Part.of(dynamics, row) for row in status]
         gradients = np.stack([part.gradients for part in parts])  # (m, n, k)
         moves = np.asarray(gradients.any(axis=2))
@@ -124,7 +144,7 @@ class LayeredMode:
         for j in map(int, np.flatnonzero((self.status == SLIDING).any(axis=1))):
             off = _Part.of(self.dynamics, self.status[j]).neuron.off
             state[j, :-1] = off @ (off.T @ state[j, :-1])
-        return LayeredMode.of(self.dynamics, state, self.status)
+        return self.entered(state)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,13 @@ import numpy as np
 from latephase.core.arrays import Floats, Ints
 from latephase.core.workers import in_threads
 
+from .compiled import COMPILED
 from .leaving import Leaving
 from .orbit import Orbits, late_margin, log_waiting
 from .panels import Panel, Way
+
+if COMPILED:
+    from .by_kernel import follow_by_kernel
 
 TOLERANCE = 3e-14
 """Of a margin, what rounding and the polynomials of a panel leave."""
@@ -34,7 +38,8 @@ def follow_orbits(
         here = np.arange(k, min(k + _ROWS, rows))
         leaves = None if leaving is None else leaving[here]
         with np.errstate(all="ignore"):  # threads do not inherit it
-            return _follow(start[here], times[here], first[here], discrete, leaves)
+            told = start[here], times[here], first[here], discrete, leaves
+            return follow_by_kernel(*told) if COMPILED else _follow(*told)
 
     blocks = range(0, max(rows, 1), _ROWS)
     found = in_threads(part, blocks)

@@ -8,8 +8,12 @@ from latephase.core import Outcome
 from latephase.core.arrays import Ints
 from latephase.core.workers import in_threads
 
+from .compiled import COMPILED
 from .steps import one_step
 from .task import LayeredJourney, LayeredPairTask
+
+if COMPILED:
+    from .by_kernel import make_steps_by_kernel
 
 _CHUNK = 32  # steps until it is asked again which piece is due
 _ROWS = 1024  # trials of one part: what a step takes of them fits the cache
@@ -36,6 +40,17 @@ def follow_steps(
 
 
 def _make_steps(task: LayeredPairTask, journey: LayeredJourney, rows: Ints, chunk: int) -> None:
+    """Make steps of trials (R,), and retire those that overflow or reach the horizon."""
+    (make_steps_by_kernel if COMPILED else _step_by_step)(task, journey, rows, chunk)
+    journey.steps[rows] += chunk
+    time = np.rint(np.exp(journey.state.log_time[rows]))
+    finite = np.isfinite(journey.state.moved[:, rows]).all(axis=0)
+    journey.outcome[rows[time >= task.times.horizon]] = Outcome.transient
+    journey.outcome[rows[~finite]] = Outcome.overflowed
+
+
+def _step_by_step(task: LayeredPairTask, journey: LayeredJourney, rows: Ints, chunk: int) -> None:
+    """Step all trials at once, and record them."""
     s = journey.state[rows]
     time = np.rint(np.exp(s.log_time))
     column = task.next_sample(s.log_time)
@@ -52,8 +67,4 @@ def _make_steps(task: LayeredPairTask, journey: LayeredJourney, rows: Ints, chun
         if due.any():
             task.samples.write(rows[due], column[due], s[due], journey.exact[rows[due]])
             column += due
-    journey.steps[rows] += chunk
     journey.state[rows] = s
-    finite = np.isfinite(s.moved).all(axis=0)
-    journey.outcome[rows[time >= task.times.horizon]] = Outcome.transient
-    journey.outcome[rows[~finite]] = Outcome.overflowed

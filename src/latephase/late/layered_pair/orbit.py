@@ -26,6 +26,8 @@ SMALL = 2.0**-7  # change of a margin and of ln p in one step, from which on the
 a hundredth of that)."""
 
 HIGH = 40.0  # rho from which on the asymptotic series of the time is exact: its error is exp(-rho)
+_DEEPEST = -1e4  # margin from which on panels are followed to 0: from below they are too many, and
+# on its way through 0 the margin is known to 1e-2 only
 _NEGLIGIBLE = 1e-15  # share of a time that what distinguishes descent from flow may make
 _PRECISE = 1e-17
 
@@ -49,8 +51,10 @@ class Orbits:
         return np.asarray(self.log_tau - self.margin + np.log(size))
 
     def is_late(self, discrete: bool) -> Bools:
-        """Where the time is an asymptotic series of the margin, and steps are as good as flow."""
-        high = np.hypot(self.margin, self.spread) >= HIGH
+        """Where the time is an asymptotic series of the margin for ever, not only until the margin
+        passes 0, and steps are as good as flow."""
+        rises = (self.margin > 0) | (self.margin < _DEEPEST)
+        high = np.hypot(np.where(rises, self.margin, 0.0), self.spread) >= HIGH
         return np.asarray(high & (not discrete or self.log_push <= np.log(_NEGLIGIBLE)))
 
 

@@ -24,24 +24,24 @@ _RISE, _LONGEST = 1.6, 0.75  # of q and of lambda in a panel, about
 _LOG_NOTHING = -39.0  # of x, to the power of the iterations made for `fallen`
 _AT_KINK = 8  # rounds to the point at which a neuron leaves
 
-_U = -np.cos(np.pi * np.arange(_NODES) / (_NODES - 1))
+POINTS = -np.cos(np.pi * np.arange(_NODES) / (_NODES - 1))
 """Chebyshev's points, ends included."""
 
 
 def _integrals() -> Floats:
     """Of the polynomials through values at the points, from -1 to each of them."""
-    series = np.linalg.inv(chebyshev.chebvander(_U, _NODES - 1))
+    series = np.linalg.inv(chebyshev.chebvander(POINTS, _NODES - 1))
     through = np.array([chebyshev.chebint(column, lbnd=-1) for column in series.T])
-    return np.asarray(chebyshev.chebvander(_U, _NODES) @ through.T)
+    return np.asarray(chebyshev.chebvander(POINTS, _NODES) @ through.T)
 
 
-_INTEGRAL = _integrals()
+INTEGRAL = _integrals()
 
 
 def _integrated(values: Floats) -> Floats:
     """The integrals (nodes, R) of values (nodes, R), summed in one order whatever R is."""
-    total = _INTEGRAL[:, 0, None] * values[0]
-    for column, value in zip(_INTEGRAL.T[1:], values[1:], strict=True):
+    total = INTEGRAL[:, 0, None] * values[0]
+    for column, value in zip(INTEGRAL.T[1:], values[1:], strict=True):
         total += column[:, None] * value
     return total
 
@@ -141,7 +141,7 @@ class Panel:
         """From where orbits are, (R,) each."""
         q, rho, _ = way.at(lam, log_fallen)
         length = np.minimum(_LONGEST, _RISE / rho)
-        lams = lam + length * (_U[:, None] + 1) / 2
+        lams = lam + length * (POINTS[:, None] + 1) / 2
         fallen = np.broadcast_to(log_fallen, lams.shape).copy()
         rounds = np.zeros(lam.size)
         if way.discrete:

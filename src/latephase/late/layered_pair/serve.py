@@ -9,6 +9,7 @@ import numpy as np
 
 from latephase.core import Outcome
 from latephase.core.arrays import Bools, Floats, Ints
+from latephase.core.workers import in_threads
 
 from .follow_orbit import TOLERANCE, follow_orbits
 from .leaving import Leaving
@@ -110,8 +111,12 @@ def _serve(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> None:
     error = np.where(single.any(axis=(0, 1)), s.error + _SOLVED, s.error)
     for part, here, (q, _, _) in zip(parts, both, found, strict=True):
         journey.later_margins[part.point, rows[here]] = q[:, -2]
-    for k in range(0, rows.size, _FILLED):
-        _fill(task, journey, rows, s, error, (first, last), parts, both, found, k)
+
+    def fill(k: int) -> None:
+        with np.errstate(all="ignore"):  # threads do not inherit it
+            _fill(task, journey, rows, s, error, (first, last), parts, both, found, k)
+
+    in_threads(fill, range(0, rows.size, _FILLED))
     goes = np.isfinite(left)
     stay = rows[~goes]
     journey.outcome[stay], journey.regime[stay] = endings(single[..., ~goes])

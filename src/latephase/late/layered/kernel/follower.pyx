@@ -25,7 +25,7 @@ include "newton.pxi"
 include "radau.pxi"
 include "guards.pxi"
 
-SOURCES = "04cf89c641b7"
+SOURCES = "d82c810f67d2"
 
 cdef double RESOLVED = ln(2.0 ** 40)  # beyond it the steps of gradient descent are not told apart
 cdef enum:

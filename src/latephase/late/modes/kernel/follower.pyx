@@ -37,7 +37,7 @@ include "slides.pxi"
 include "guards.pxi"
 include "landing.pxi"
 
-SOURCES = "d9b160a008cd"
+SOURCES = "a1e7066a06bf"
 
 cdef enum:
     MOST_STEPS = 3_000

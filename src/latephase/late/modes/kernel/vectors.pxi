@@ -71,7 +71,7 @@ cdef extern from *:
     # a time, since memory is what it takes.
     void combine "latephase_combine"(double* y, const double* a, const double* rows,
                                      Py_ssize_t count, Py_ssize_t n, Py_ssize_t stride) noexcept
-    double dot "latephase_dot"(const double* x, const double* y, Py_ssize_t n) noexcept
+    double long_dot "latephase_dot"(const double* x, const double* y, Py_ssize_t n) noexcept
     # a (n,) = sides * a + slack, and the least of these times shares
     double guarded "latephase_guarded"(double* a, const double* sides, const double* slack,
                                        const double* shares, Py_ssize_t n) noexcept
@@ -119,6 +119,17 @@ cdef class Arena:
             for j in range(size):
                 found[i * size + j] = rows[i, j]
         return found
+
+
+cdef inline double dot(const double* x, const double* y, Py_ssize_t n) noexcept:
+    """x . y: of a few terms, as neurons in the plane have them, without a call, to the same bits."""
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    if n >= 8:
+        return long_dot(x, y, n)
+    for i in range(n):
+        total += x[i] * y[i]
+    return total
 
 
 cdef inline double larger(double a, double b) noexcept:

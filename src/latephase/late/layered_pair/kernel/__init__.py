@@ -1,0 +1,1 @@
+"""Orbits and steps of pairs whose layers are both trained, where there was a compiler."""
