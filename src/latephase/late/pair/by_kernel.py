@@ -26,8 +26,9 @@ def advance_by_kernel(
     step_size: float,
 ) -> SteppedPair:
     """The steps, as `advance_pair` says."""
-    wanted = np.lexsort((looks, trials))
+    wanted = np.argsort(trials * len(counts) + looks, kind="stable")  # mostly in order already
     first_look = np.searchsorted(trials[wanted], np.arange(counts.shape[1] + 1))
+    looked = first_look, looks[wanted], wanted
     seen, undecided = np.empty((13, looks.size)), np.empty((4, looks.size), bool)
     marks = undecided.view(np.int8)
     told = (
@@ -38,9 +39,7 @@ def advance_by_kernel(
     )
 
     def advance(rows: Ints) -> None:
-        stepper.advance(
-            *told, rows, first_look, looks[wanted], gram.ravel(), step_size, seen, marks
-        )
+        stepper.advance(*told, rows, *looked, gram.ravel(), step_size, seen, marks)
 
     order = np.argsort(counts[-1], kind="stable")  # trials side by side end together
     if counts[-1].sum() < _WORTHWHILE:
@@ -48,8 +47,5 @@ def advance_by_kernel(
     else:
         parts = [order[k : k + _AT_A_TIME] for k in range(0, order.size, _AT_A_TIME)]
         in_threads(advance, parts[::-1])  # the longest first
-    back = np.empty_like(wanted)
-    back[wanted] = np.arange(wanted.size)
-    seen, undecided = seen[:, back], undecided[:, back]
     a, received, off = seen[:12].reshape(3, 2, 2, -1)
     return SteppedPair(a, received, off, seen[12], undecided.reshape(2, 2, -1))

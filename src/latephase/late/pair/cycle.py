@@ -22,6 +22,7 @@ from .state import PairState
 
 ROUNDING = 2.0**-47
 """Relative error of an increment."""
+_UNSEEN = 2.0**-64  # of one: it moves no digit of float64
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,48 @@ def all_alike(cycle: Cycle, start: Floats, n: Floats, log_n: Floats) -> Moved:
     top = cycle.top(u, v)
     half = cycle.surplus(top) / 2  # the mean, and as much on either side
     q, log_s = cycle.slower, top + half - cycle.log_c
+    late = np.maximum(log_n, 0.0)
+    grown = late - (np.log1p(q) + log_s)
+    i = np.floor(grown / cycle.gain)
+    begun = i * cycle.gain
+    since = (1 + q) * np.expm1(np.maximum(grown - begun, 0.0))
+    rise = np.log1p(np.exp(cycle.taken) * since)
+    now = (log_s + cycle.log_c - cycle.taken) + begun + rise
+    ahead = cycle.climb - rise
+    left_out = half * (1 + (1 + q) * np.exp(cycle.taken))
+    near, left_out = np.minimum(rise, ahead) <= left_out, np.repeat(left_out, late.shape[1], axis=1)
+
+    # Where a step is not yet nothing.
+    r, c = np.nonzero(late <= _nothing(cycle, u, log_s))
+    early = _early(cycle, u[r, 0], top[r, 0], half[r, 0], n[r, c], log_n[r, c])
+    for whole, part in zip((i, now, ahead, left_out, near), early, strict=True):
+        whole[r, c] = part
+    known = np.where(i < 0, 0.0, half * cycle.g.k12 / cycle.g.determinant)
+    received = cycle.step * (i + 1) + known
+    return Moved(
+        now,
+        -ahead * (cycle.g.k12 / cycle.right),
+        right + (now - u + cycle.g.k12 * received) / cycle.right,
+        wrong + received,
+        off + left_out,
+        known,
+        near,
+    )
+
+
+def _nothing(cycle: Cycle, u: Floats, log_s: Floats) -> Floats:
+    """ln n (R, 1) from where on the steps before the first kick and those of kicks do not move the
+    last digit of anything."""
+    first = np.maximum(u - cycle.log_c, log_s + np.log1p(cycle.slower))
+    return np.asarray(first + cycle.climb + np.log1p(1 / cycle.gain) - np.log(_UNSEEN))
+
+
+def _early(
+    cycle: Cycle, u: Floats, top: Floats, half: Floats, n: Floats, log_n: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Bools]:
+    """i, u, how far ahead the kink is, what is left out, and whether a kick is in doubt, (P,) each,
+    with all that steps do."""
+    q, log_s = cycle.slower, top + half - cycle.log_c
     each = 1.5 * -np.expm1(-cycle.taken) - cycle.climb / 2
     fixed = np.exp(u - cycle.log_c) - 1.5 + (top - u) / 2
     late = np.maximum(log_n, 0.0)
@@ -179,22 +222,12 @@ def all_alike(cycle: Cycle, start: Floats, n: Floats, log_n: Floats) -> Moved:
     ahead = cycle.climb - rise
     left_out = half * (1 + (1 + q) * np.exp(cycle.taken)) + cycle.steps(top, i + 2) * np.exp(-begun)
     near = np.minimum(rise, ahead) <= left_out
-
-    r, c = np.nonzero(i < 0)  # before the first kick
-    if r.size:
-        orbit = orbits_from(cycle, u[r, 0])
-        now[r, c] = u[r, 0] + increments(orbit, n[r, c][:, None], log_n[r, c][:, None])[:, 0]
-        ahead[r, c] = top[r, 0] - now[r, c]
-        near[r, c] = ahead[r, c] <= left_out[r, c]
-        left_out[r, c], i[r, c] = 0.0, -1.0
-    known = np.where(i < 0, 0.0, half * cycle.g.k12 / cycle.g.determinant)
-    received = cycle.step * (i + 1) + known
-    return Moved(
-        now,
-        -ahead * (cycle.g.k12 / cycle.right),
-        right + (now - u + cycle.g.k12 * received) / cycle.right,
-        wrong + received,
-        off + left_out,
-        known,
-        near,
-    )
+    before = np.flatnonzero(i < 0)  # the first kick
+    if before.size:
+        orbit = orbits_from(cycle, u[before])
+        rise = increments(orbit, n[before, None], log_n[before, None])[:, 0]
+        now[before] = u[before] + rise
+        ahead[before] = top[before] - now[before]
+        near[before] = ahead[before] <= left_out[before]
+        left_out[before], i[before] = 0.0, -1.0
+    return i, now, ahead, left_out, near

@@ -157,10 +157,14 @@ def _record(
 def _since(task: PairTask, time: Floats, log_time: Floats, columns: slice) -> tuple[Floats, Floats]:
     """Steps from times (R,) to samples (R, S), inf beyond 1e308, and their logarithms."""
     n = np.maximum(task.times.time[columns] - time[:, None], 0.0)
-    log = task.times.log[columns]
-    late = log + np.log1p(-np.exp(np.minimum(log_time[:, None] - log, 0.0)))
-    n = np.where(np.isnan(n), np.inf, n)
-    return n, np.where(time[:, None] < 1e300, np.where(np.isfinite(n), np.log(n), log), late)
+    log = np.tile(task.times.log[columns], (time.size, 1))
+    beyond = np.flatnonzero(time >= 1e300)
+    log[beyond] += np.log1p(-np.exp(np.minimum(log_time[beyond, None] - log[beyond], 0.0)))
+    counted = np.isfinite(n)
+    counted[beyond] = False
+    np.log(n, out=log, where=counted)
+    n[np.isnan(n)] = np.inf
+    return n, log
 
 
 def _write(

@@ -13,7 +13,7 @@ from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 from .fatou import increments, log_gap
 from .kinks import land
 from .observe import MarginDifference
-from .phase import Phase
+from .phase import Phase, close_up
 from .state import PairState, later, margin_errors
 from .task import PairTask
 
@@ -99,18 +99,23 @@ def _steps_until(task: PairTask, phase: Phase, rows: Ints, columns: slice) -> tu
 class Along:
     """Networks (R,) after numbers of steps (R, S) into a phase.
 
-    parameters, preactivations (2, 2, R, S);  rises: of the margin of each moving point, (R, S).
+    parameters, preactivations (2, 2, R, S);  rises: of the margin of each moving point, (R, S);
+    log_left: ln of the share that is left of what was between the margins of a coupled phase.
     """
 
     phase: Phase
     rises: dict[int, Floats]
     parameters: Floats
     preactivations: Floats
+    log_left: Floats | None
 
     @classmethod
     def of(cls, phase: Phase, n: Floats, log_n: Floats) -> Along:
         """After n steps, whose logarithm tells where n is infinite."""
         rises, s = {p: increments(track, n, log_n) for p, track in phase.orbits.items()}, []
+        log_left = None
+        if phase.coupled:
+            rises, log_left = close_up(phase, rises)
         starts = (phase.state.parameters, phase.state.preactivations)
         for start, moves in zip(starts, phase.response.per_margin, strict=True):
             value = np.empty((2, 2, *n.shape))
@@ -120,7 +125,8 @@ class Along:
                     if moves[j, c, p] != 0:
                         value[j, c] += rise * moves[j, c, p]
             s.append(value)
-        return cls(phase, rises, *s)
+        parameters, preactivations = s
+        return cls(phase, rises, parameters, preactivations, log_left)
 
     @property
     def error(self) -> Floats:
@@ -188,9 +194,13 @@ class Along:
         """Q without cancellation, where both margins rise alike: Q = rest + kappa ln(s2 / s1)."""
         s, reply, tracks = self.phase.state, self.phase.response, self.phase.orbits
         serving = reply.status[0, 1] != ACTIVE != reply.status[1, 0]
-        if reply.both and not reply.decoupled and (reply.status != INACTIVE).all():
+        if self.log_left is not None:
+            if (reply.status == INACTIVE).any():
+                return None
+            apart = (self.phase.levels[1] - self.phase.levels[0])[:, None]
             rest, kappa = np.full(s.time.size, reply.tilt), 1.0
-        elif len(tracks) < 2 or reply.rates[0] != reply.rates[1] or not serving:
+            return _mixed(rest, kappa, np.log(np.abs(apart)) + self.log_left, np.sign(apart))
+        if len(tracks) < 2 or reply.rates[0] != reply.rates[1] or not serving:
             return None
         else:
             r, a, g = reply.per_margin[1], s.preactivations, reply.geometry
@@ -202,10 +212,15 @@ class Along:
         start = tracks[0].x - tracks[0].base
         gap = (tracks[1].x - tracks[1].base - start)[:, None] + (self.rises[1] - self.rises[0])
         log_size, sign = log_gap(tracks[0], tracks[1], start[:, None] + self.rises[0], gap)
-        mixed = rest[:, None] + kappa * sign * np.exp(log_size)
-        vanishing = rest[:, None] == 0
-        log = np.where(vanishing, np.log(abs(kappa)) + log_size, np.log(np.abs(mixed)))
-        return MarginDifference(np.where(vanishing, np.sign(kappa) * sign, np.sign(mixed)), log)
+        return _mixed(rest, kappa, log_size, sign)
+
+
+def _mixed(rest: Floats, kappa: float, log_size: Floats, sign: Floats) -> MarginDifference:
+    """rest (R,) + kappa * sign * exp(log_size), (R, S)."""
+    mixed = rest[:, None] + kappa * sign * np.exp(log_size)
+    vanishing = rest[:, None] == 0
+    log = np.where(vanishing, np.log(abs(kappa)) + log_size, np.log(np.abs(mixed)))
+    return MarginDifference(np.where(vanishing, np.sign(kappa) * sign, np.sign(mixed)), log)
 
 
 def _forgotten(error: Floats, rise: Floats) -> Floats:

@@ -21,6 +21,7 @@ from .state import PairState
 from .task import PairTask
 
 _LATE = 1e-12  # of the rise along a slide that ends beyond 1e308
+_STEEPEST = 1 - 2.0**-10  # share of what is between the margins that a step takes, at most
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class Phase:
         tracks = {p: track[rows] for p, track in self.orbits.items()}
         n, log_n, crossing = self.n[rows], self.log_n[rows], self.crossing[..., rows]
         return Phase(self.response, self.state[rows], tracks, n, log_n, crossing)
+
+    @property
+    def coupled(self) -> bool:
+        """Whether its margins rise alike, and hold one another where they do not."""
+        return bool(self.response.both) and not self.response.decoupled
+
+    @property
+    def levels(self) -> dict[int, Floats]:
+        """ln s of each scalar map at the start, (R,)."""
+        return {p: track.x - track.base for p, track in self.orbits.items()}
 
     @classmethod
     def joined(cls, parts: list[Phase]) -> Phase:
@@ -131,3 +142,34 @@ def _crossings(
         due = np.isfinite(log_n) & np.isfinite(nearest) & (reached * (1 + slack) >= nearest)
         crossed |= (ahead[:, :, p] <= nearest) & due
     return crossed
+
+
+def close_up(phase: Phase, rises: dict[int, Floats]) -> tuple[dict[int, Floats], Floats]:
+    """Rises (R, S) of the margins of a coupled phase, each taken by itself so far, as they hold one
+    another; and ln of the share that is left of what was between them, (R, S).
+
+    The shift of time that both make stays.  Source: docs/theory.md, "Sliding".
+    """
+    low, high = phase.levels[0], phase.levels[1]
+    log_left = _log_left(phase.response.closing, low, rises[0])
+    closed = (high - low)[:, None] * np.expm1(log_left) - (rises[1] - rises[0])
+    share = phase.response.rates / phase.response.rates.sum()
+    return {0: rises[0] - share[0] * closed, 1: rises[1] + share[1] * closed}, log_left
+
+
+def _log_left(closing: float, level: Floats, rise: Floats) -> Floats:
+    """ln of what is left, (R, S), of a difference of margins after rises (R, S) from the level ln s
+    (R,): each step, which takes s on by one, leaves 1 - closing / s of it.
+
+    Sums over s as integrals and half of their ends.  Rigour: estimated.
+    """
+    first = np.minimum(closing * np.exp(-level), _STEEPEST)[:, None]
+    last = first * np.exp(-rise)
+    begun, ended = np.log1p(-first), np.log1p(-last)
+    inner = _per_share(ended, last) - _per_share(begun, first)
+    return np.asarray(closing * (inner - rise - (ended - begun)) - (ended - begun) / 2)
+
+
+def _per_share(log: Floats, share: Floats) -> Floats:
+    """ln(1 - share) / share, its limit where the share vanishes."""
+    return np.where(share < 1e-8, -1 - share / 2, log / np.maximum(share, 1e-8))

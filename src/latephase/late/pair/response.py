@@ -80,6 +80,13 @@ class Response:
         return float(np.log1p(gap / low))
 
     @cached_property
+    def closing(self) -> float:
+        """How fast margins that do not rise alike close up in a coupled pattern: what is between
+        them falls like s^-closing where both rise by ln s.  M diag(alpha) has the eigenvalues 1,
+        of a shift of time, and this one."""
+        return float((self.both * self.geometry.squares + self.own) @ (1 / self.rates)) - 1
+
+    @cached_property
     def _determinant(self) -> float:
         """det M of a coupled pattern."""
         crossed = self.both * (self.own @ self.geometry.squares[::-1])

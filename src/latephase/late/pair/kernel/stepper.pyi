@@ -15,6 +15,7 @@ def advance(
     order: Ints,
     first_look: Ints,
     looks: Ints,
+    places: Ints,
     gram: Floats,
     step_size: float,
     seen: Floats,
