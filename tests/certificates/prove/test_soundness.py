@@ -186,7 +186,7 @@ class Dense(TaylorFlow):
                 yield t + s, [self._dot(row, z) for row in moved for z in self.z]
 
 
-@pytest.mark.parametrize("part", shares(PARTS))
+@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
 def test_flows(part):
     """Ground truth: Taylor series at 60 digits, of the weights, with Filippov's slides."""
     rng, slack = np.random.default_rng([43, part]), Fraction(1, 10**42)
@@ -221,7 +221,7 @@ def _ball(x: D) -> arb:
     return exact(Fraction(x))
 
 
-@pytest.mark.parametrize("part", shares(PARTS))
+@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
 def test_both_layers(part):
     """Ground truth: brute force of both layers, after the steps from which the margins grow."""
     rng = np.random.default_rng([44, part])
@@ -261,7 +261,7 @@ def test_both_layers(part):
     enough(share)
 
 
-@pytest.mark.parametrize("part", shares(PARTS))
+@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
 def test_settled_networks(part):
     """Ground truth: brute force of networks of any size, after the step from which they settle."""
     rng = np.random.default_rng([45, part])
