@@ -27,7 +27,8 @@ from latephase.problem.methods import Method
 from latephase.store.lines import Lines, as_lines
 from latephase.store.work import Work
 
-from .certificate import Certificate, certify
+from .certificate import Certificate
+from .entrance import certify
 from .general import GeneralCertificate
 
 if TYPE_CHECKING:

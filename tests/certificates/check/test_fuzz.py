@@ -99,6 +99,19 @@ def test_any_bytes_are_no_certificate(source: bytes | str) -> None:
 def test_a_changed_file_ends_in_a_line_or_is_true(kind: str, data) -> None:
     """Ground truth: SHA-256: without a new digest every change is found.  With one it is told in
     one line why it does not hold, or it says what the changed problem is proved anew to do."""
+    ends_in_a_line_or_is_true(kind, data)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("kind", KINDS)
+@settings(FUZZ, max_examples=300)
+@given(st.data())
+def test_many_changed_files_end_in_a_line_or_are_true(kind: str, data) -> None:
+    """Ground truth: the same."""
+    ends_in_a_line_or_is_true(kind, data)
+
+
+def ends_in_a_line_or_is_true(kind: str, data) -> None:
     body = json.loads(whole(kind, data.draw(st.sampled_from(sorted(KINDS[kind][1])))))
     changed = copy.deepcopy(body)
     for _ in range(data.draw(st.integers(1, 3))):

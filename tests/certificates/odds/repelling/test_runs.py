@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
+from helpers import shares
 from latephase.certificates.odds.repelling.boxes import (
     NULL1,
     NULL2,
@@ -17,8 +20,9 @@ from latephase.certificates.odds.repelling.boxes import (
 from latephase.certificates.odds.repelling.enclosed import exp_lower, exp_upper
 from latephase.certificates.odds.repelling.points import Repelling
 from latephase.certificates.odds.repelling.runs import followed
-from latephase.core.balls import bounds, exact, precision
+from latephase.core.balls import arb, bounds, exact, precision
 
+ZERO = arb(0)
 SIDES = (RIGHT1, WRONG1, RIGHT2, WRONG2)
 CASES = [
     (2.0, -1.0, 0.1, 0.05),
@@ -92,6 +96,57 @@ def test_small_boxes_give_close_bounds():
     both = ends[1, 0, 1, 0]
     width = (both.upper - both.lower)[[NULL1, NULL2]][:, both.reached]
     assert np.median(width) < 1e-9
+
+
+def ended(a, x1, x2, step_size):
+    """(pattern, the rows of `Boxes`) where a network comes into its last pattern, in 400 bits."""
+    k11, k22, kappa = 1 + x1 * x1, 1 + x2 * x2, -(1 + x1 * x2)
+    for _ in range(3000):
+        if not (a[1] > 0 or a[3] > 0):
+            right1, wrong1, right2, wrong2 = a
+            first = wrong1 * kappa / k22 + right1, wrong1 + right1 * kappa / k11
+            second = wrong2 * kappa / k11 + right2, wrong2 + right2 * kappa / k22
+            pattern = tuple(int(x > 0) for x in a)
+            return pattern, [right1, wrong1, *first, right2, wrong2, *second]
+        r1, w1, r2, w2 = (x if x > 0 else ZERO for x in a)
+        l1, l2 = step_size * (w2 - r1).exp(), step_size * (w1 - r2).exp()
+        on11, on21 = (l1 if x > 0 else ZERO for x in (r1, w2))
+        on12, on22 = (l2 if x > 0 else ZERO for x in (w1, r2))
+        moved = (
+            a[0] + on11 * k11 + on12 * kappa,
+            a[1] - on11 * kappa - on12 * k22,
+            a[2] + on22 * k22 + on21 * kappa,
+            a[3] - on22 * kappa - on21 * k11,
+        )
+        a = [x.mid() for x in moved]
+    return None
+
+
+@pytest.mark.parametrize("part", shares(20))
+def test_where_single_networks_end_is_enclosed(part):
+    """Ground truth: each network by itself in 400 bits; 10^5 rows, known to some 1e-9."""
+    g, seen, wide = np.random.default_rng([46, part]), 0, 0
+    while seen < 5000:
+        x1 = g.uniform(0.5, 3) * g.choice([-1, 1])
+        x2, step_size = -g.uniform(1, 4) / x1, float(10 ** g.uniform(-2, 0))
+        if not 1 + Fraction(x1) * Fraction(x2) < 0:
+            continue
+        a = g.choice([0.5, 2.0]) * g.standard_normal((4, 210))
+        ends = followed(Repelling.of(x1, x2, step_size), boxes(a, a), 500)
+        for n, start in enumerate(a.T.tolist()):
+            with precision(400):
+                found = ended(*([exact(x) for x in start], exact(x1), exact(x2), exact(step_size)))
+                if found is None:
+                    continue
+                pattern, truths = found
+                low, high = ends[pattern].lower[:, n].tolist(), ends[pattern].upper[:, n].tolist()
+                for least, truth, most in zip(low, truths, high, strict=True):
+                    room = (1 + abs(truth)) * exact(2.0**-300)
+                    assert exact(least) <= truth + room, (x1, x2, step_size, start)
+                    assert truth - room <= exact(most), (x1, x2, step_size, start)
+                seen += len(truths)
+                wide += max(b - a for a, b in zip(low, high, strict=True)) > 1e-6
+    assert wide < seen / 8 / 10
 
 
 def test_exponentials_are_enclosed():

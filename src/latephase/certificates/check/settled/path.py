@@ -6,6 +6,7 @@ files.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from latephase.certificates.check.claims import need
@@ -15,6 +16,8 @@ from latephase.core.balls import BallMatrix, Rational, RationalMatrix, arb
 from latephase.core.shown import shown
 
 Rationals = list[list[Rational]]
+
+_ROW = 256  # steps at most between two looks at all signs
 
 
 def fraction(x: Number) -> Rational:
@@ -65,40 +68,85 @@ class GeneralPath:
     def __init__(self, problem: GeneralProblem, steps: int) -> None:
         self.problem, self.steps, self.since = problem, steps, 0
         p = problem
-        gram, start = _in_balls(p.gram), _in_balls(p.start)
-        points, theta = _in_balls(p.z), _in_balls(p.theta)
-        v, eta, slope = [arb(x) for x in p.v], arb(p.eta), arb(p.slope)
-        pulled = [[ZERO] * p.n for _ in range(p.m)]
-        self.a = start.tolist()
+        self._gram, self._start = _in_balls(p.gram), _in_balls(p.start)
+        self._eta = arb(p.eta)
+        self._given = BallMatrix(p.m, p.n)  # what of each z each neuron has been given
+        self.a = self._start.tolist()
         self.s = [[x > 0 for x in row] for row in p.start]
-        self._look(v, slope)
-        for t in range(1, steps + 1):
-            losses = [eta / (u.exp() + 1) if p.plus else eta * (-u).exp() for u in self.u]
-            for j, row in enumerate(pulled):
-                for i, on in enumerate(self.s[j]):
-                    if on:
-                        row[i] = row[i] + v[j] * p.y[i] * losses[i]
-                    elif not slope.is_zero():
-                        row[i] = row[i] + v[j] * p.y[i] * losses[i] * slope
-            self.a = (start + BallMatrix(pulled) * gram).tolist()
-            signs = [[_sign(x) for x in row] for row in self.a]
-            if signs != self.s:
-                self.s, self.since = signs, t
-            self._look(v, slope)
-        self.theta = (theta + BallMatrix(pulled) * points).tolist()
+        self._u: BallMatrix = BallMatrix(p.n, 1)
+        self._mode: BallMatrix = BallMatrix(p.n, p.n)
+        self._begin()
+        t, row = 0, 1
+        while t < steps:
+            row = min(row, steps - t)
+            if self._walked(row):
+                t, row = t + row, min(2 * row, _ROW)
+            elif row > 1:
+                row = (row + 3) // 4
+            else:
+                t += 1
+                self._step(t)
+        self.u: list[arb] = list(self._u.entries())
+        self.theta = (_in_balls(p.theta) + self._given * _in_balls(p.z)).tolist()
 
-    def _look(self, v: list[arb], slope: arb) -> None:
-        """The margins."""
-        p, self.u = self.problem, []
-        for i in range(p.n):
-            total = ZERO
-            for j in range(p.m):
-                total = total + v[j] * self.a[j][i] * (1 if self.s[j][i] else slope)
-            self.u.append(p.y[i] * total)
+    def _losses(self, u: Iterable[arb]) -> list[arb]:
+        """h."""
+        eta, plus = self._eta, self.problem.plus
+        return [eta / (x.exp() + 1) if plus else eta * (-x).exp() for x in u]
+
+    def _walked(self, row: int) -> bool:
+        """So many steps in this pattern; False, and none, if a sign may change on the way.
+
+        u moves by itself, and no a_jk has moved further than all |c_ji k_ik| times the sums of h_i.
+        """
+        u, given = self._u, [ZERO] * self.problem.n
+        for _ in range(row):
+            h = self._losses(u.entries())
+            given = [x + y for x, y in zip(given, h, strict=True)]
+            u = u + self._mode * BallMatrix(self.problem.n, 1, h)
+        added = [[c * x for c, x in zip(each, given, strict=True)] for each in self._c]
+        far = (_sizes(added) * _sizes(self._gram.tolist())).tolist()
+        rows = zip(self.a, far, strict=True)
+        pairs = [pair for a, most in rows for pair in zip(a, most, strict=True)]
+        if not all(abs(x) > y or y.is_zero() for x, y in pairs):
+            return False
+        self._give(added)
+        self._u = u
+        return True
+
+    def _step(self, t: int) -> None:
+        """A step after which every sign is looked at."""
+        h = self._losses(self._u.entries())
+        self._give([[c * x for c, x in zip(each, h, strict=True)] for each in self._c])
+        signs = [[_sign(x) for x in row] for row in self.a]
+        if signs != self.s:
+            self.s, self.since = signs, t
+            self._begin()
+        else:
+            self._u = self._u + self._mode * BallMatrix(len(h), 1, h)
+
+    def _give(self, added: list[list[arb]]) -> None:
+        self._given = self._given + BallMatrix(added)
+        self.a = (self._start + self._given * self._gram).tolist()
+
+    def _begin(self) -> None:
+        """The margins, and how they move in this pattern."""
+        p, n = self.problem, range(self.problem.n)
+        c = [[p.y[i] * p.v[j] * p.gain(self.s[j][i]) for i in n] for j in range(p.m)]
+        self._c = [[arb(x) for x in row] for row in c]
+        sums = (sum((x[i] * a[i] for x, a in zip(self._c, self.a, strict=True)), ZERO) for i in n)
+        self._u = BallMatrix(p.n, 1, list(sums))
+        pulls = RationalMatrix(c)
+        both = (pulls.transpose() * pulls).tolist()
+        self._mode = _in_balls([[both[i][k] * p.gram[i][k] for k in n] for i in n])
 
     @property
     def pattern(self) -> list[str]:
         return ["".join("1" if on else "0" for on in row) for row in self.s]
+
+
+def _sizes(rows: list[list[arb]]) -> BallMatrix:
+    return BallMatrix([[abs(x) for x in row] for row in rows])
 
 
 def _in_balls(rows: Rationals) -> BallMatrix:

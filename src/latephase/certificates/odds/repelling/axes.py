@@ -1,4 +1,4 @@
-"""Laws of the coordinates of boxes, and the probability of a box of independent ones."""
+"""Normal coordinates of boxes, and the probability of a box of independent ones."""
 
 from __future__ import annotations
 
@@ -55,23 +55,7 @@ class Normal:
         return np.maximum(down(least[last] - most[first]), 0.0), up(most[last] - least[first])
 
 
-@dataclass(frozen=True)
-class Uniform:
-    """Uniform on (-reach, reach)."""
-
-    reach: float
-
-    def between(self, lower: Floats, upper: Floats) -> Range:
-        """Bounds of P(lower < X < upper) for -reach <= lower <= upper <= reach.  Rigour: proved."""
-        length = upper - lower
-        least, most = down(length) / (2 * self.reach), up(length) / (2 * self.reach)
-        return np.maximum(down(least), 0.0), up(most)
-
-
-Axis = Normal | Uniform
-
-
-def box_mass(lower: Floats, upper: Floats, axes: Sequence[Axis]) -> Range:
+def box_mass(lower: Floats, upper: Floats, axes: Sequence[Normal]) -> Range:
     """Bounds of the probability of boxes of independent coordinates, (n,); lower, upper (d, n)."""
     least, most = np.ones(lower.shape[1]), np.ones(lower.shape[1])
     for begin, end, axis in zip(lower, upper, axes, strict=True):

@@ -15,7 +15,7 @@ from latephase.core import Regime
 from latephase.core.balls import arb, exact
 
 from . import phases
-from .chatter import chatter, chatters
+from .chatter import Chatter, chatters
 from .fatou import FatouSeries, Orbit
 from .hold import Hold, Shape, hold, holds, level
 from .kicked_back import stays_alive
@@ -85,9 +85,8 @@ class Walk:
                 arrival = self._settled(pulls)
                 if arrival is not None:
                     return arrival
-                if not self._cross(pulls):
+                if not (self._cross(pulls) or self._chatter()):
                     self.advance(pulls)
-                self._chatter()
         except Undecided as question:
             question.steps = self.max_steps - self.left
             raise
@@ -97,6 +96,10 @@ class Walk:
         """Of slides of neuron 2, and of neuron 1."""
         both = [Shape.of(self.system, self.step, flipped) for flipped in (False, True)]
         return both[0], both[1]
+
+    @cached_property
+    def _kinks(self) -> Chatter:
+        return Chatter.of(self.system, self.step)
 
     def pulls(self) -> list[arb | None]:
         """step * loss_p, None where no neuron is active on point p."""
@@ -113,18 +116,21 @@ class Walk:
         self.state = step_once(self.system, self.state, self.gram, pulls)
         self._walked("steps", 1)
 
-    def _chatter(self) -> None:
-        """Ordinary steps, none of which can be the one from which a slide is tried."""
-        while (most := min(self.attempt - 1 - self.visits, (self.left - 1) % _TOLD + 1)) > 0:
-            if self.left == 0 or not chatters(self.system, self.state):
-                return
-            here = self.state.time
-            self.state = chatter(self.state, self.gram, self.step, most)
-            n = self.state.time - here
-            self.left, self.visits = self.left - n, self.visits + n
-            if self.progress and self.left % _TOLD == 0:
-                self.progress(self.max_steps - self.left, self.max_steps)
-            self._walked("steps", n)
+    def _chatter(self) -> bool:
+        """Steps to and fro, none of which but the last can be the one from which a slide is tried;
+        False where there are none."""
+        most = min(max(1, self.attempt - self.visits), (self.left - 1) % _TOLD + 1)
+        if self.left == 0 or not chatters(self.system, self.state):
+            return False
+        walked = self._kinks.walked(self.state, most)
+        if walked is None:
+            return False
+        self.state, n = walked, walked.time - self.state.time
+        self.left, self.visits = self.left - n, self.visits + n - 1
+        if self.progress and self.left % _TOLD == 0:
+            self.progress(self.max_steps - self.left, self.max_steps)
+        self._walked("steps", n)
+        return True
 
     def follow(self, leg: Leg) -> None:
         """Walk a leg that is known already."""

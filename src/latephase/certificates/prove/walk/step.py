@@ -24,12 +24,13 @@ TOO_LARGE = "a pre-activation beyond 10^18: its loss leaves the range of balls"
 class WalkState:
     """a (2 neurons, 2 points) balls;  active: their signs, decided;  nulls: w_j - x_j b_j as long
     as they are exact, i.e. until neuron j is active on the other point, else None;  time: updates
-    done."""
+    done;  spread: how far all (w, b) are from the middle of `a`, None where `a` alone says it."""
 
     a: Balls
     active: Active
     nulls: tuple[Fraction | None, Fraction | None]
     time: int
+    spread: arb | None = None
 
 
 def start(system: System) -> WalkState:
