@@ -5,12 +5,15 @@ The inequalities are those of docs/certificates-general.md, "absorbed", by their
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from latephase.certificates.verdict import Undecided
 from latephase.core.balls import arb, dyadic, point
 
 from .limit import Limit
+from .strip import Bands, Move, Strip
 from .system import GeneralSystem
 from .tail import Geometry, Held, Settled, dot
 from .walk import GeneralWalk
@@ -25,34 +28,52 @@ _LARGEST = 30.0  # distance to the curve, beyond which nothing is tried
 def settled(walk: GeneralWalk, geometry: Geometry) -> Settled | None:
     """The induction from where a walk stands; None if it does not hold from there."""
     margins = walk.margins
-    held = _held(walk, geometry, margins)
+    strip = Strip(geometry.gradients, walk.system.slope, walk.slid)
+    across = [
+        x - dot(share, walk.slid)
+        for x, share in zip(walk.products, geometry.gradients.shares, strict=True)
+    ]
+    held = _held(walk, geometry, strip, across)
     if held is None:
         return None
     here = walk.system, walk.signs, geometry, walk.time, walk.since
-    return Settled(*here, walk.parameters, margins, held)
+    return Settled(*here, walk.parameters, margins, across, strip, held)
 
 
-def _held(walk: GeneralWalk, geometry: Geometry, margins: list[arb]) -> Held | None:
+def _held(walk: GeneralWalk, geometry: Geometry, strip: Strip, across: list[arb]) -> Held | None:
     zero, none = arb(0), [arb(0)] * walk.system.n
     if not geometry.limit.support:  # nothing moves
-        return Held(arb(1), zero, none, zero, zero, zero, none, [])
-    trial = _Trial(walk.system, geometry, margins)
+        return Held(arb(1), zero, none, zero, zero, zero, none, [], Bands([], []))
+    trial = _Trial(walk.system, geometry, strip, across)
     found = trial.found()
     if found is None:
         return None
-    sup, spill, power, tail = found
-    if not _kept(walk, geometry, trial.offset, sup, spill):
+    bounds, (power, tail) = found
+    if not _kept(walk, geometry, trial, bounds):
         return None
     spread, filled = list(none), list(none)
-    for k, most, least in zip(geometry.limit.rest, spill, trial.filled(sup, spill), strict=True):
+    for k, most, least in zip(geometry.limit.rest, bounds.spill, trial.filled(bounds), strict=True):
         spread[k], filled[k] = most, least
-    return Held(trial.sigma, sup, spread, trial.slowest, power, tail, filled, trial.offset)
+    numbers = trial.sigma, bounds.sup, spread, trial.slowest, power, tail
+    return Held(*numbers, filled, trial.offset, bounds.bands)
+
+
+class _Bounds(NamedTuple):
+    """What is asked for: of |rho|, of the sums S_k (|R|,), of the kinks."""
+
+    sup: arb
+    spill: list[arb]
+    bands: Bands
 
 
 class _Trial:
     """The inequalities from one step on: sigma, for which rho is shortest, and x (`offset`)."""
 
-    def __init__(self, system: GeneralSystem, geometry: Geometry, margins: list[arb]) -> None:
+    def __init__(
+        self, system: GeneralSystem, geometry: Geometry, strip: Strip, margins: list[arb]
+    ) -> None:
+        """margins: what is across the kinks of them."""
+        self.limit, self.strip = geometry.limit, strip
         limit, seen = geometry.limit, geometry.points
         self.step, self.plus = arb(system.step), int(system.logistic)
         self.weights = [arb(limit.multipliers[i]) for i in limit.support]
@@ -73,36 +94,45 @@ class _Trial:
         self.base = [margins[k] - dot(seen.weights[k], self.offset) for k in limit.rest]
         self.gaps = [arb(limit.margins[k]) - 1 for k in limit.rest]
 
-    def found(self) -> tuple[arb, list[arb], arb, arb] | None:
-        """sup, spill, power and tail, where there are some."""
+    def found(self) -> tuple[_Bounds, tuple[arb, arb]] | None:
+        """sup, spill and bands; power and tail; where there are some."""
         guess = self.guessed()
-        if guess is None or not self.holds(*guess):
+        if guess is None or not self.holds(guess):
             return None
-        decay = self.decay(*guess)
-        return None if decay is None else (*guess, *decay)
+        decay = self.decay(guess)
+        return None if decay is None else (guess, decay)
 
-    def push(self, sup: arb) -> arb:
+    def push(self, bounds: _Bounds) -> arb:
         """c, the part of the forcing that falls as 1 / N^2."""
-        c = sum(self.weights, arb(0)).sqrt() / 2
-        if self.plus:
-            for w, g in zip(self.weights, self.own, strict=True):
-                c = c + w * w * (2 * g.sqrt() * sup).exp() * g.sqrt() / self.step
+        c, widths = sum(self.weights, arb(0)).sqrt() / 2, self.strip.widths(bounds.bands)
+        for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
+            far = g.sqrt() * bounds.sup
+            if self.strip.here:
+                width = (-widths[i][0]).max(widths[i][1])
+                far = far + width / self.sigma
+                c = c + w * g.sqrt() * width * far.exp()
+            if self.plus:
+                c = c + w * w * (2 * far).exp() * g.sqrt() / self.step
         return c
 
-    def ends(self, sup: arb, spill: list[arb]) -> list[tuple[arb, arb]]:
+    def ends(self, bounds: _Bounds) -> list[tuple[arb, arb]]:
         """(low_k, top_k) of the rest."""
-        found = []
-        for base, p, row in zip(self.base, self.lengths, self.across, strict=True):
-            low, top = base - p * sup, base + p * sup
-            for q, most in zip(row, spill, strict=True):
+        found, widths = [], self.strip.widths(bounds.bands)
+        for k, base, p, row in zip(
+            self.limit.rest, self.base, self.lengths, self.across, strict=True
+        ):
+            below, above = widths[k]
+            low = base - p * bounds.sup + below / self.sigma
+            top = base + p * bounds.sup + above / self.sigma
+            for q, most in zip(row, bounds.spill, strict=True):
                 low, top = (low + arb(q) * most, top) if q < 0 else (low, top + arb(q) * most)
             found.append((low, top))
         return found
 
-    def filled(self, sup: arb, spill: list[arb]) -> list[arb]:
+    def filled(self, bounds: _Bounds) -> list[arb]:
         """fill_k of the rest."""
         found = []
-        for (_, top), gap in zip(self.ends(sup, spill), self.gaps, strict=True):
+        for (_, top), gap in zip(self.ends(bounds), self.gaps, strict=True):
             e = (-top).exp()
             found.append((self.step * e * self.sigma / (gap * (1 + self.plus * e))).lower())
         return found
@@ -114,37 +144,60 @@ class _Trial:
             for (low, _), gap in zip(ends, self.gaps, strict=True)
         ]
 
-    def forced(self, sup: arb, ends: list[tuple[arb, arb]]) -> arb:
+    def forced(self, bounds: _Bounds, ends: list[tuple[arb, arb]]) -> arb:
         """f, sigma times the largest forcing."""
         losses = [self.step * (-low).exp() for low, _ in ends]
-        return self.push(sup) / self.sigma + self.sigma * dot(self.lengths, losses)
+        return self.push(bounds) / self.sigma + self.sigma * dot(self.lengths, losses)
 
     def rate(self, sup: arb) -> arb:
         """N times the share by which rho shrinks in a step, at least."""
         steep, flat = self.bends(sup)
         return self.slowest * flat * (1 - steep * self.trace / (2 * self.sigma))
 
-    def reached(self, sup: arb, spill: list[arb]) -> arb:
+    def reached(self, bounds: _Bounds) -> arb:
         """What 3. asks of sup: by the sum of all forcing, or by the balance with the decay."""
         once = 1 / (self.sigma * self.sigma) + 1 / self.sigma
-        added = self.begin + self.push(sup) * once + dot(self.lengths, spill)
-        rate = self.rate(sup)
+        added = self.begin + self.push(bounds) * once + dot(self.lengths, bounds.spill)
+        rate = self.rate(bounds.sup)
         if not rate > 0:
             return added
-        return added.min(self.begin.max(self.forced(sup, self.ends(sup, spill)) / rate))
+        return added.min(self.begin.max(self.forced(bounds, self.ends(bounds)) / rate))
 
-    def guessed(self) -> tuple[arb, list[arb]] | None:
-        """sup and spill at which the inequalities come to rest, and a little more."""
-        sup, spill = _up(self.begin), [arb(0)] * len(self.gaps)
+    def moves(self, bounds: _Bounds) -> list[Move]:
+        """fall and rise of the kinks, by H_i (n,)."""
+        if not self.strip.here:
+            return []
+        pulls = [(arb(0), arb(0))] * len(self.limit.margins)
+        widths = self.strip.widths(bounds.bands)
+        for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
+            below, above = (x / self.sigma for x in widths[i])
+            far = g.sqrt() * bounds.sup
+            most = w * (far - below).exp()
+            least = w * (-far - above).exp()
+            pulls[i] = least / (1 + self.plus * most / (self.step * self.sigma)), most
+        for k, (low, _) in zip(self.limit.rest, self.ends(bounds), strict=True):
+            pulls[k] = arb(0), self.sigma * self.step * (-low).exp()
+        return self.strip.moves(pulls)
+
+    def guessed(self) -> _Bounds | None:
+        """The bounds at which the inequalities come to rest, and a little more."""
+        still = [arb(0)] * len(self.strip.here)
+        at = _Bounds(_up(self.begin), [arb(0)] * len(self.gaps), Bands(still, still))
         for i in range(_ROUNDS):
-            spill = [_up(x) for x in self.spilled(self.ends(sup, spill))]
-            reached = self.reached(sup, spill)
+            at = at._replace(bands=self.strip.needed(self.sigma, self.moves(at)))
+            at = at._replace(spill=[_up(x) for x in self.spilled(self.ends(at))])
+            reached = self.reached(at)
             if not reached < _LARGEST:
                 return None
-            last, sup = sup, _up(reached)
-            if i and (sup - last) < sup * 2.0**-30:
+            last, at = at.sup, at._replace(sup=_up(reached))
+            if i and (at.sup - last) < at.sup * 2.0**-30:
                 break
-        return rounded(sup * _MORE, up=True), [rounded(x * _MORE, up=True) for x in spill]
+        sup, spill = (
+            rounded(at.sup * _MORE, up=True),
+            [rounded(x * _MORE, up=True) for x in at.spill],
+        )
+        bands = Bands(*([rounded(x * _MORE, up=True) for x in side] for side in at.bands))
+        return _Bounds(sup, spill, bands)
 
     def bends(self, sup: arb) -> tuple[arb, arb]:
         """E and q."""
@@ -154,40 +207,43 @@ class _Trial:
             return arb(1), arb(1)
         return (x.expm1() / x).upper(), (-(-x).expm1() / x).lower()
 
-    def holds(self, sup: arb, spill: list[arb]) -> bool:
-        """1. to 3."""
+    def holds(self, bounds: _Bounds) -> bool:
+        """1. to 3., and 7."""
         enough = all(
-            s >= x for s, x in zip(spill, self.spilled(self.ends(sup, spill)), strict=True)
+            s >= x for s, x in zip(bounds.spill, self.spilled(self.ends(bounds)), strict=True)
         )
-        calm = self.bends(sup)[0] * self.trace <= 2 * self.sigma
-        return bool(enough and calm and sup >= self.reached(sup, spill))
+        calm = self.bends(bounds.sup)[0] * self.trace <= 2 * self.sigma
+        kept = self.strip.holds(self.sigma, bounds.bands, self.moves(bounds))
+        return bool(enough and calm and kept and bounds.sup >= self.reached(bounds))
 
-    def decay(self, sup: arb, spill: list[arb]) -> tuple[arb, arb] | None:
+    def decay(self, bounds: _Bounds) -> tuple[arb, arb] | None:
         """power and tail, by 5. and 6."""
-        rate = self.rate(sup)
+        rate = self.rate(bounds.sup)
         fastest = min([1.0, float(rate.lower()) * _SHARE, *(float(g.lower()) for g in self.gaps)])
         power = arb(fastest * (1 - 2**-20))
         if not 0 < power < rate:
             return None
-        tail = self.begin.max(self.forced(sup, self.ends(sup, spill)) / (rate - power))
+        tail = self.begin.max(self.forced(bounds, self.ends(bounds)) / (rate - power))
         return power, rounded(tail * _MORE, up=True)
 
 
-def _kept(
-    walk: GeneralWalk, geometry: Geometry, offset: list[arb], sup: arb, spill: list[arb]
-) -> bool:
-    """4.: no sign changes."""
-    kinks, flat = geometry.kinks, [a for row in walk.preactivations for a in row]
+def _kept(walk: GeneralWalk, geometry: Geometry, trial: _Trial, bounds: _Bounds) -> bool:
+    """4.: no sign changes, but those of kinks."""
+    seen, flat = geometry.heights, [a for row in walk.preactivations for a in row]
     signs = [s for row in walk.signs for s in row]
+    sliding = {j * walk.system.n + p for j, p in walk.kinks}
     for r, (a, s) in enumerate(zip(flat, signs, strict=True)):
-        if not any(geometry.products[r]):
+        kappas = seen.kappas[r]
+        if r in sliding or not (any(geometry.products[r]) or any(kappas)):
             continue
         y = 1 if s else -1
-        x = y * (a - dot(kinks.weights[r], offset)) - kinks.lengths[r] * sup
-        across = kinks.across[r] if kinks.across else []
-        for q, most in zip(across, spill, strict=True):
+        x = y * (a - dot(kappas, walk.slid) - dot(seen.weights[r], trial.offset))
+        x = x - seen.lengths[r] * bounds.sup
+        across = seen.across[r] if seen.across else []
+        for q, most in zip(across, bounds.spill, strict=True):
             if y * q < 0:
                 x = x + arb(y * q) * most
+        x = x + bounds.bands.spread([y * kappa for kappa in kappas])[0] / trial.sigma
         if not (x > 0 if s else x >= 0):
             return False
     return True
