@@ -46,7 +46,7 @@ def settled_claims(proof: GeneralProof) -> Iterator[Body]:
         "statement": "the pattern is this one from step `entry` on, and this is the run at `base`",
         "entry": text(settled.since),
         "base": text(settled.base),
-        "pattern": _pattern(settled),
+        "pattern": ["".join("01s"[x] for x in row) for row in settled.pattern],
         "parameters": [[interval(x) for x in row] for row in settled.parameters],
         "margins": [interval(u) for u in settled.margins],
     }
@@ -104,13 +104,6 @@ def settled_claims(proof: GeneralProof) -> Iterator[Body]:
             "lower": at_most(rate.lower + spare),
             "upper": at_least(rate.upper + spare),
         }
-
-
-def _pattern(settled: Settled) -> list[str]:
-    rows = [["01"[s] for s in row] for row in settled.signs]
-    for j, i in settled.kinks:
-        rows[j][i] = "s"
-    return ["".join(row) for row in rows]
 
 
 def _bands(settled: Settled) -> list[tuple[str, list[arb]]]:

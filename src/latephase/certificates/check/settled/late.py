@@ -104,9 +104,12 @@ class GeneralLate:
         flat = -(-far).expm1() / far if far > 0 else ONE
         trace = _along(lam, own)
         need(steep * trace <= 2 * sigma, "1. does not hold")
-        c, pulls = self._forced(lam, own)
+        c, total, pulls = self._forced(lam, own)
+        damped = (flat * self.slowest * total).sqrt()
+        damped *= 1 / flat.sqrt() + trace / sigma * (1 + steep.sqrt())
         # 2. and 3.
-        falls, lengths, added, forced = [], [], ZERO, c / sigma
+        falls, lengths, added = [], [], ZERO
+        forced = (c.min(damped) if sigma >= 4 else c) / sigma
         for k, most in zip(leads.rest, self.spill, strict=True):
             view, gap = self.view(leads.gram[k], []), arb(leads.margins[k]) - 1
             base, (below, above) = self.u[k] - _balls(view.weights, self.x), self.strip.w[k]
@@ -138,19 +141,20 @@ class GeneralLate:
                 if (j, k) not in self.kinks.pairs:
                     self._kept(j, k)
 
-    def _forced(self, lam: list[arb], own: list[arb]) -> tuple[arb, list[Two]]:
-        """c, and the ends of H_i on the support."""
+    def _forced(self, lam: list[arb], own: list[arb]) -> tuple[arb, arb, list[Two]]:
+        """c, the sum under the root of c', and the ends of H_i on the support."""
         p, leads, sigma, eta = self.path.problem, self.limit, self.sigma, arb(self.path.problem.eta)
-        c, pulls = arb(leads.square).sqrt() / 2, [(ZERO, ZERO)] * p.n
+        c, total, pulls = arb(leads.square).sqrt() / 2, ZERO, [(ZERO, ZERO)] * p.n
         for i, w, g in zip(leads.support, lam, own, strict=True):
             (below, above), wide = self.strip.w[i], self.strip.farthest(i)
             x = g.sqrt() * self.sup
-            c = c + w * g.sqrt() * x.exp() * wide * (wide / sigma).exp()
+            off = w * x.exp() * wide * (wide / sigma).exp()
             if p.plus:
-                c = c + w * w * (2 * x + 2 * wide / sigma).exp() * g.sqrt() / eta
+                off = off + w * w * (2 * x + 2 * wide / sigma).exp() / eta
+            c, total = c + off * g.sqrt(), total + (w / 2 + off) * (w / 2 + off) / w
             most = w * (x - below / sigma).exp()
             pulls[i] = w * (-x - above / sigma).exp() / (1 + p.plus * most / (eta * sigma)), most
-        return c, pulls
+        return c, total, pulls
 
     def _kept(self, j: int, k: int) -> None:
         """4. of one pre-activation."""

@@ -102,18 +102,31 @@ class _Trial:
         decay = self.decay(guess)
         return None if decay is None else (guess, decay)
 
+    def off(self, bounds: _Bounds) -> list[arb]:
+        """F_i: how far h_i of the support may be off, times N^2."""
+        found, widths = [], self.strip.widths(bounds.bands)
+        for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
+            width = (-widths[i][0]).max(widths[i][1])
+            far = g.sqrt() * bounds.sup + width / self.sigma
+            x = w * width * far.exp()
+            found.append(x + w * w * (2 * far).exp() / self.step if self.plus else x)
+        return found
+
     def push(self, bounds: _Bounds) -> arb:
         """c, the part of the forcing that falls as 1 / N^2."""
-        c, widths = sum(self.weights, arb(0)).sqrt() / 2, self.strip.widths(bounds.bands)
-        for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
-            far = g.sqrt() * bounds.sup
-            if self.strip.here:
-                width = (-widths[i][0]).max(widths[i][1])
-                far = far + width / self.sigma
-                c = c + w * g.sqrt() * width * far.exp()
-            if self.plus:
-                c = c + w * w * (2 * far).exp() * g.sqrt() / self.step
-        return c
+        own = [g.sqrt() for g in self.own]
+        return sum(self.weights, arb(0)).sqrt() / 2 + dot(own, self.off(bounds))
+
+    def damped(self, bounds: _Bounds) -> arb:
+        """c or, where it is less, c': what of it is not across the directions that settle fast."""
+        c = self.push(bounds)
+        if not self.sigma >= 4:
+            return c
+        steep, flat = self.bends(bounds.sup)
+        shares = [w / 2 + x for w, x in zip(self.weights, self.off(bounds), strict=True)]
+        total = dot((x / w for x, w in zip(shares, self.weights, strict=True)), shares)
+        more = 1 / flat.sqrt() + self.trace / self.sigma * (1 + steep.sqrt())
+        return c.min((flat * self.slowest * total).sqrt() * more)
 
     def ends(self, bounds: _Bounds) -> list[tuple[arb, arb]]:
         """(low_k, top_k) of the rest."""
@@ -147,7 +160,7 @@ class _Trial:
     def forced(self, bounds: _Bounds, ends: list[tuple[arb, arb]]) -> arb:
         """f, sigma times the largest forcing."""
         losses = [self.step * (-low).exp() for low, _ in ends]
-        return self.push(bounds) / self.sigma + self.sigma * dot(self.lengths, losses)
+        return self.damped(bounds) / self.sigma + self.sigma * dot(self.lengths, losses)
 
     def rate(self, sup: arb) -> arb:
         """N times the share by which rho shrinks in a step, at least."""

@@ -109,6 +109,14 @@ class Settled:
     def kinks(self) -> Kinks:
         return self.geometry.gradients.kinks
 
+    @property
+    def pattern(self) -> list[list[int]]:
+        """Of each pre-activation (m, n): 1 active, 0 not, 2 sliding."""
+        rows = [[int(s) for s in row] for row in self.signs]
+        for j, i in self.kinks:
+            rows[j][i] = 2
+        return rows
+
     @cached_property
     def length(self) -> arb:
         """|w| of the limit."""
