@@ -115,6 +115,30 @@ SETTLED: dict[str, tuple[list, list, list, list | None, list, float, dict[str, A
     ),
     "idle": ([1, -1], [1, -1], [0.7, 0.4], [-0.1, 0.2], [2, 1], 0.1, {}),
     "nothing moves": ([1, -1], [1, -1], [0.1, 0.2], [-1, -1], [2, -1], 0.1, {}),
+    "a leaky slide": (
+        [-1.125, -0.375], [1, -1], [1.875, 0.25, 0.5], [-1.0, -0.5, -1.25], [1, -1, 1], 0.125,
+        {"negative_slope": 0.125}
+    ),
+    "a slide without biases": (
+        [[0.25, 0], [1.5, 1.875], [-0.375, -0.625]], [1, -1, 1], [[0.375, -1.875], [0.625, 0.375]],
+        None, [1, -1], 0.125, {}
+    ),
+    "slides and a rest": (
+        [-0.125, -1.125, 1.75], [1, -1, 1], [0.0, 0.375, -1.0, -0.5], [0.5, -0.875, 0.25, 0.5],
+        [1, -1, 1, -1], 0.125, {}
+    ),
+    "logistic slides": (
+        [0.25, -2.25], [1, -1], [-0.125, 0.875, 0.5, -0.875], [-1.125, 0.875, 0.75, -0.125],
+        [1, -1, 1, -1], 0.125, {"loss": "logistic"}
+    ),
+    "two slides of one neuron": (
+        [[0.5, -1.125], [0.625, 0], [-1.125, 0.375]], [1, -1, 1], [[-1.5, -0.5], [-0.25, 0.875]],
+        [-0.125, 0.0], [1, -1], 0.125, {"negative_slope": 0.125, "loss": "logistic"}
+    ),
+}  # fmt: skip
+SLIDES = {  # how many kinks of the SETTLED slide
+    "a leaky slide": 1, "a slide without biases": 1, "slides and a rest": 2, "logistic slides": 2,
+    "two slides of one neuron": 3,
 }  # fmt: skip
 
 

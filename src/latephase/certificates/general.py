@@ -57,7 +57,8 @@ class GeneralCertificate(Answer[GeneralProof]):
         lines = [f"{self.claim}: {self.verdict}; {self.reason}"]
         if self.entry_step is not None:
             last = time_up(LogTime.parse(self.entry_step).text)
-            lines.append(f"its pattern is the same from t = {last} on")
+            slides = f", {len(self.kinks)} of its kinks sliding," if self.kinks else ""
+            lines.append(f"its pattern{slides} is the same from t = {last} on")
         if self.limit_margin is not None:
             least, most = rounded_outward(*self.limit_margin, 10)
             lines.append(f"{least} <= limit of the robustness margin <= {most}")
@@ -78,8 +79,13 @@ class GeneralCertificate(Answer[GeneralProof]):
 
     @property
     def entry_step(self) -> int | None:
-        """The step of the last change of the pattern."""
+        """The step of the last change of the pattern, but for signs of kinks that slide."""
         return self.proof.settled.since if self.proof else None
+
+    @property
+    def kinks(self) -> tuple[tuple[int, int], ...]:
+        """Neurons and points, from 0, whose pre-activation slides; () where nothing is proved."""
+        return self.proof.settled.kinks if self.proof else ()
 
     @property
     def base(self) -> int | None:

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from latephase.certificates.prove.settled.proof import GeneralProof
-from latephase.certificates.prove.settled.system import GeneralSystem, Signs
+from latephase.certificates.prove.settled.system import GeneralSystem
+from latephase.certificates.prove.settled.tail import Settled
 from latephase.core import LogTime
 from latephase.core.balls import Rational, arb, exact, plus_minus
 from latephase.problem import Dataset, ShallowReLU
@@ -45,7 +46,7 @@ def settled_claims(proof: GeneralProof) -> Iterator[Body]:
         "statement": "the pattern is this one from step `entry` on, and this is the run at `base`",
         "entry": text(settled.since),
         "base": text(settled.base),
-        "pattern": _pattern(settled.signs),
+        "pattern": ["".join("01s"[x] for x in row) for row in settled.pattern],
         "parameters": [[interval(x) for x in row] for row in settled.parameters],
         "margins": [interval(u) for u in settled.margins],
     }
@@ -67,6 +68,7 @@ def settled_claims(proof: GeneralProof) -> Iterator[Body]:
         "argument": proof.argument,
         **{name: at_most(getattr(settled.held, name)) for name in _NUMBERS},
         "spill": [at_most(x) for x in settled.held.spill],
+        **{name: [at_most(x) for x in band] for name, band in _bands(settled)},
     }
     for name in _TIMES:
         value = LogTime.parse(name).value
@@ -104,8 +106,8 @@ def settled_claims(proof: GeneralProof) -> Iterator[Body]:
         }
 
 
-def _pattern(signs: Signs) -> list[str]:
-    return ["".join("01"[s] for s in row) for row in signs]
+def _bands(settled: Settled) -> list[tuple[str, list[arb]]]:
+    return [(name, getattr(settled.held.bands, name)) for name in ("up", "low") if settled.kinks]
 
 
 def _roomy(ball: arb) -> arb:

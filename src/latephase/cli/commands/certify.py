@@ -139,7 +139,9 @@ def _print_settled(found: GeneralCertificate, at: Sequence[str]) -> None:
     assert found.base is not None
     printing.line("because", SETTLED_REASONS[found.reason])
     entry = printing.whole(found.entry_step or 0)
-    printing.line("entry", f"t = {entry}; the signs of all pre-activations are the same ever after")
+    others = f"but {len(found.kinks)}, which slide on 0, " if found.kinks else ""
+    stays = f"the signs of all pre-activations {others}are the same ever after"
+    printing.line("entry", f"t = {entry}; {stays}")
     if not found.trained:
         printing.line("margin", "0: some point moves no neuron, and its loss stays as it is")
         return

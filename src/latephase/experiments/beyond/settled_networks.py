@@ -1,9 +1,9 @@
-"""Beyond the paper: which networks of any size settle without slides, and how many are proved."""
+"""Beyond the paper: which networks settle, on how many kinks, and how many are proved."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,8 +42,31 @@ COLUMNS: Columns[Tried] = {
     "without slides": lambda f: f.ends.count("still"),
     "of these, proved": "proved",
     "proved to fit all points": "trained",
-    "why not the others": lambda f: "; ".join(f"{k}: {n}" for k, n in f.reasons.items()) or "-",
+    "why not the others": lambda f: _listed(f.reasons),
+    "with one kink": lambda f: f.single.count,
+    "one, proved": lambda f: f.single.proved,
+    "with several kinks": lambda f: f.several.count,
+    "several, proved": lambda f: f.several.proved,
+    "why not the other slides": lambda f: _listed(f.single.reasons + f.several.reasons),
 }
+
+
+@dataclass
+class Slides:
+    """Networks that slide on so many kinks: how many; proved; why not the others; contradicted."""
+
+    count: int = 0
+    proved: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    differ: int = 0
+
+    def add(self, found: GeneralCertificate, run: Run) -> None:
+        self.count += 1
+        if found.proof is None:
+            self.reasons[found.reason.rpartition("; ")[2]] += 1
+            return
+        self.proved += 1
+        self.differ += _differs(found, run)
 
 
 @dataclass(frozen=True)
@@ -52,7 +75,8 @@ class Tried:
 
     ends: of each, "slides", "open" (not settled) or "still" (settled in a single pattern), by the
     simulator;  proved, trained: how many of the last are proved, and of these to fit all points;
-    reasons: of the others;  differ: proofs that the simulator contradicts.
+    reasons: of the others;  differ: proofs that the simulator contradicts;  single, several: those
+    with slides, on one kink and on more.
     """
 
     shape: tuple[int, int, int]
@@ -61,6 +85,8 @@ class Tried:
     trained: int
     reasons: Counter[str]
     differ: int
+    single: Slides = field(default_factory=Slides)
+    several: Slides = field(default_factory=Slides)
 
 
 def network(shape: tuple[int, int, int], seed: int, number: int) -> tuple[ShallowReLU, Dataset]:
@@ -80,6 +106,7 @@ def tried(bench: Bench, shape: tuple[int, int, int]) -> Tried:
     from latephase.runs import simulate
 
     ends, proved, trained, differ, reasons = [], 0, 0, 0, Counter[str]()
+    single, several = Slides(), Slides()
     for number in range(NETWORKS[shape]):
         net, data = network(shape, bench.seed, number)
         largest = min(LARGEST_STEP, max_stable_step(net, data) / 2)
@@ -88,25 +115,26 @@ def tried(bench: Bench, shape: tuple[int, int, int]) -> Tried:
         if run.outcome not in (Outcome.settled, Outcome.unfitted):
             ends.append("open")
             continue
-        slides = bool((np.asarray(run.pattern) == SLIDING).any())
-        ends.append("slides" if slides else "still")
-        if slides:
-            continue
+        kinks = int((np.asarray(run.pattern) == SLIDING).sum())
+        ends.append("slides" if kinks else "still")
         found = certify(net, data, method, max_steps=BUDGET)
+        assert isinstance(found, GeneralCertificate)
+        if kinks:
+            (single if kinks == 1 else several).add(found, run)
+            continue
         if found.proof is None:
             reasons[found.reason.rpartition("; ")[2]] += 1
             continue
-        assert isinstance(found, GeneralCertificate)
         proved += 1
         trained += bool(found.trained)
         differ += _differs(found, run)
-    return Tried(shape, ends, proved, trained, reasons, differ)
+    return Tried(shape, ends, proved, trained, reasons, differ, single, several)
 
 
 def _differs(found: GeneralCertificate, run: Run) -> bool:
     """Whether the run has another pattern or law than is proved."""
     assert found.proof is not None
-    if not np.array_equal(np.asarray(run.pattern) > 0, np.array(found.proof.settled.signs)):
+    if not np.array_equal(np.asarray(run.pattern), found.proof.settled.pattern):
         return True
     law, ends = run.law, found.margin_constant
     if law is None or not found.trained or ends is None:
@@ -115,6 +143,10 @@ def _differs(found: GeneralCertificate, run: Run) -> bool:
     spare = CLOSE * max(abs(lower), abs(upper))
     assert law.margin_constant is not None
     return not lower - spare <= law.margin_constant <= upper + spare
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return "; ".join(f"{k}: {n}" for k, n in reasons.items()) or "-"
 
 
 def decide(found: list[Tried]) -> Support:
@@ -135,17 +167,23 @@ def examine(bench: Bench) -> Finding:
     differ = sum(f.differ for f in found)
     large = [f for f in found if f.shape[1] >= 6]
     none = sum(f.ends.count("still") for f in large), sum(len(f.ends) for f in large)
+    one, more = (
+        (sum(s.count for s in slid), sum(s.proved for s in slid), sum(s.differ for s in slid))
+        for slid in ([f.single for f in found], [f.several for f in found])
+    )
     return Finding(
         verdict=decide(found),
         summary=f"""Of {total} networks {counts["still"]} settle without slides, {counts["slides"]}
             with slides, {counts["open"]} not within the horizon. {proved} of the
             {counts["still"]} are proved, {trained} of them to fit all points; the simulator
             contradicts {differ}. On six points or more {none[0]} of {none[1]} settle without
-            slides: there slides are the rule.""",
+            slides: there slides are the rule. Of those that slide {one[0]} do so on one kink,
+            {one[1]} of them proved, and {more[0]} on several, {more[1]} of them proved; the
+            simulator contradicts {one[2] + more[2]} of these.""",
         run=f"""{total} Gaussian networks of {len(NETWORKS)} sizes, followed by the simulator to
-            t = {HORIZON}; those whose last pattern has no sliding kink are certified, with at most
-            {BUDGET:,} steps in balls. Step sizes: a power of 2, at most {LARGEST_STEP:g} and at
-            most half of what is stable at the start.""",
+            t = {HORIZON}; those that settle are certified, with at most {BUDGET:,} steps in
+            balls, and counted by how many kinks slide in their last pattern. Step sizes: a power
+            of 2, at most {LARGEST_STEP:g} and at most half of what is stable at the start.""",
         numbers=[
             Number("networks", total),
             Number("settled without slides", counts["still"]),
@@ -154,6 +192,11 @@ def examine(bench: Bench) -> Finding:
             Number("proved, of those without slides", proved, Rigour.proved),
             Number("proved to fit all points", trained, Rigour.proved),
             Number("proofs that the simulator contradicts", differ),
+            Number("settled with one kink that slides", one[0]),
+            Number("proved, of those with one", one[1], Rigour.proved),
+            Number("settled with several kinks that slide", more[0]),
+            Number("proved, of those with several", more[1], Rigour.proved),
+            Number("proofs of slides that the simulator contradicts", one[2] + more[2]),
         ],
         settings=bench.settings(trials=total, steps=BUDGET) | {"shapes": list(NETWORKS)},
         tables=[Table.of("settled_networks", CAPTION, found, COLUMNS)],

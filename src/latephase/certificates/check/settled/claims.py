@@ -8,10 +8,12 @@ from __future__ import annotations
 from latephase.certificates.check.claims import TIMES, Wrong, need
 from latephase.certificates.check.enclosures import ZERO, BallClaims, value, within
 from latephase.certificates.check.form import Body, whole
+from latephase.certificates.check.settled.kinks import Kinks
 from latephase.certificates.check.settled.late import GeneralLate
 from latephase.certificates.check.settled.law import MarginLaws
+from latephase.certificates.check.settled.limit import GeneralLimit
 from latephase.certificates.check.settled.margin import margin_in
-from latephase.certificates.check.settled.path import GeneralLimit, GeneralPath
+from latephase.certificates.check.settled.path import GeneralPath
 from latephase.core.balls import arb
 
 _CLAIMS = dict.fromkeys(
@@ -28,6 +30,7 @@ class SettledCheck(BallClaims):
     def __init__(self, path: GeneralPath, body: Body) -> None:
         super().__init__(body, _CLAIMS)
         self.path = path
+        self.pattern: list[str] = []
         self.leads: GeneralLimit | None = None
         self.late: GeneralLate | None = None
         self.laws: MarginLaws | None = None
@@ -47,13 +50,15 @@ class SettledCheck(BallClaims):
     def entry(self, claim: Body) -> None:
         path = self.path
         need(whole(claim["base"]) == path.steps, "base is not where the path leads")
-        need(claim["pattern"] == path.pattern, "the pattern is another")
-        need(whole(claim["entry"]) == path.since, "the pattern is so from another step on")
+        since = path.since(claim["pattern"])
+        need(whole(claim["entry"]) == since, "the pattern is so from another step on")
+        self.pattern = claim["pattern"]
         self._rows(claim["parameters"], path.theta)
         self._each(claim["margins"], path.u)
 
     def limit(self, claim: Body) -> None:
-        found = GeneralLimit(self.path, claim["support"])
+        need(self.pattern, "what it rests on is wrong")
+        found = GeneralLimit(Kinks(self.path, self.pattern), claim["support"])
         self._each(claim["multipliers"], [arb(x) for x in found.weights])
         self._each(claim["margins"], [arb(x) for x in found.margins])
         size = ZERO if found.idle else 1 / arb(found.square).sqrt()

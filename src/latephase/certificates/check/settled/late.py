@@ -8,36 +8,38 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from latephase.certificates.check.claims import need
-from latephase.certificates.check.enclosures import ONE, ZERO, value
+from latephase.certificates.check.enclosures import ONE, ZERO, Two, value
 from latephase.certificates.check.form import Body
-from latephase.certificates.check.settled.path import GeneralLimit, GeneralPath
+from latephase.certificates.check.settled.kinks import Exact, HeldKinks
+from latephase.certificates.check.settled.limit import GeneralLimit
+from latephase.certificates.check.settled.path import GeneralPath
 from latephase.core.balls import Rational, arb, plus_minus
-
-Exact = list[Rational]
 
 
 class View(NamedTuple):
-    """Of a vector e with products c: d, C' G^-1, p, Q (over R)."""
+    """Of a vector e with products c: d, C' G^-1, p, Q (over R), kappa."""
 
     drift: Rational
     weights: Exact
     length: arb
     across: Exact
+    kappa: Exact
 
 
 class Moment(NamedTuple):
-    """ln(N / sigma) (less ln t of what has a limit), a bound of |rho|, S_k over R; balls."""
+    """ln(N / sigma) (less ln t of what has a limit), a bound of |rho|, S_k over R, 1/N; balls."""
 
     log: arb
     reach: arb
     spilled: list[arb]
+    late: arb
 
 
 class GeneralLate:
     """All t >= base: raises Wrong unless the numbers of the claim carry the induction."""
 
     def __init__(self, path: GeneralPath, limit: GeneralLimit, claim: Body) -> None:
-        self.path, self.limit = path, limit
+        self.path, self.limit, self.kinks = path, limit, limit.kinks
         names = ("sigma", "sup", "slowest", "power", "tail")
         self.sigma, self.sup, self.slowest, self.power, self.tail = (
             value(claim[name]) for name in names
@@ -48,14 +50,29 @@ class GeneralLate:
         self.spill = [spill[k] for k in limit.rest]
         rest = set(limit.rest)
         need(all(k in rest or x.is_zero() for k, x in enumerate(spill)), "a spill off the rest")
+        bands = ([value(x) for x in claim.get(name, [])] for name in ("up", "low"))
+        self.strip = HeldKinks(limit.kinks, *bands)
+        # What is across the kinks of each margin.
+        self.u = [self._free(path.u[i], i) for i in range(path.problem.n)]
         self.fill: list[arb] = []
         self.x: list[arb] = []
         need(self.sigma > 0, "no sigma")
         if limit.support:
             self._induction()
 
-    def view(self, c: Exact) -> View:
-        """What is to be known of a vector with these products with all gradients."""
+    def _free(self, u: arb, i: int) -> arb:
+        """A margin without its e_i."""
+        kinks = self.kinks
+        u = u - _balls(kinks.eps[i], kinks.here)
+        for a, (j, point) in enumerate(kinks.pairs):
+            if point == i:
+                gain = self.path.problem.gain(self.path.s[j][i])
+                u = u - arb(kinks.c[a] * gain) * kinks.here[a]
+        return u
+
+    def view(self, c: Exact, kappa: Exact) -> View:
+        """What is to be known of a vector with these products with all that is across of the
+        gradients, and what of it is along the kinks."""
         leads = self.limit
         inside = [c[i] for i in leads.support]
         weights = [_dot(inside, row) for row in leads.inverse]
@@ -64,17 +81,17 @@ class GeneralLate:
         across = [
             c[k] - _dot(weights, [leads.gram[i][k] for i in leads.support]) for k in leads.rest
         ]
-        return View(drift, weights, length, across)
+        return View(drift, weights, length, across, kappa)
 
     def _induction(self) -> None:
-        path, leads, p = self.path, self.limit, self.path.problem
+        leads, p = self.limit, self.path.problem
         eta, sigma, sup = arb(p.eta), self.sigma, self.sup
         lam, own = (
             [arb(leads.weights[i]) for i in leads.support],
             [arb(leads.gram[i][i]) for i in leads.support],
         )
         self.x = [
-            path.u[i] - (eta * sigma / w).log() for i, w in zip(leads.support, lam, strict=True)
+            self.u[i] - (eta * sigma / w).log() for i, w in zip(leads.support, lam, strict=True)
         ]
         square = _along([_balls(row, self.x) for row in leads.inverse], self.x)
         first = square.abs_upper().sqrt()
@@ -87,19 +104,21 @@ class GeneralLate:
         flat = -(-far).expm1() / far if far > 0 else ONE
         trace = _along(lam, own)
         need(steep * trace <= 2 * sigma, "1. does not hold")
-        c = arb(leads.square).sqrt() / 2
-        if p.plus:
-            for w, g in zip(lam, own, strict=True):
-                c = c + w * w * (2 * g.sqrt() * sup).exp() * g.sqrt() / eta
+        c, total, pulls = self._forced(lam, own)
+        damped = (flat * self.slowest * total).sqrt()
+        damped *= 1 / flat.sqrt() + trace / sigma * (1 + steep.sqrt())
         # 2. and 3.
-        falls, lengths, added, forced = [], [], ZERO, c / sigma
+        falls, lengths, added = [], [], ZERO
+        forced = (c.min(damped) if sigma >= 4 else c) / sigma
         for k, most in zip(leads.rest, self.spill, strict=True):
-            view, gap = self.view(leads.gram[k]), arb(leads.margins[k]) - 1
-            base = path.u[k] - _balls(view.weights, self.x)
-            low, top = base - view.length * sup, base + view.length * sup
+            view, gap = self.view(leads.gram[k], []), arb(leads.margins[k]) - 1
+            base, (below, above) = self.u[k] - _balls(view.weights, self.x), self.strip.w[k]
+            low = base - view.length * sup + below / sigma
+            top = base + view.length * sup + above / sigma
             for q, s in zip(view.across, self.spill, strict=True):
                 low, top = (low + arb(q) * s, top) if q < 0 else (low, top + arb(q) * s)
             fall = eta * (-low).exp()
+            pulls[k] = ZERO, sigma * fall
             need(most >= fall * (1 + sigma / gap), "2. does not hold")
             rise = (-top).exp()
             self.fill.append((eta * rise * sigma / (gap * (1 + p.plus * rise))).lower())
@@ -112,26 +131,52 @@ class GeneralLate:
         by_sum = sup >= first + c * once + added
         by_balance = rate > 0 and sup >= first and rate * sup >= forced
         need(by_sum or by_balance, "3. does not hold")
+        self.strip.check(sigma, pulls)
         # 5. and 6., then 4.
         need(0 < self.power < rate, "5. does not hold: power")
         need(self.power <= 1 and all(self.power <= gap for gap in falls), "5. does not hold: power")
         need(self.tail >= first and (rate - self.power) * self.tail >= forced, "6. does not hold")
         for j in range(p.m):
             for k in range(p.n):
-                self._kept(j, k)
+                if (j, k) not in self.kinks.pairs:
+                    self._kept(j, k)
+
+    def _forced(self, lam: list[arb], own: list[arb]) -> tuple[arb, arb, list[Two]]:
+        """c, the sum under the root of c', and the ends of H_i on the support."""
+        p, leads, sigma, eta = self.path.problem, self.limit, self.sigma, arb(self.path.problem.eta)
+        c, total, pulls = arb(leads.square).sqrt() / 2, ZERO, [(ZERO, ZERO)] * p.n
+        for i, w, g in zip(leads.support, lam, own, strict=True):
+            (below, above), wide = self.strip.w[i], self.strip.farthest(i)
+            x = g.sqrt() * self.sup
+            off = w * x.exp() * wide * (wide / sigma).exp()
+            if p.plus:
+                off = off + w * w * (2 * x + 2 * wide / sigma).exp() / eta
+            c, total = c + off * g.sqrt(), total + (w / 2 + off) * (w / 2 + off) / w
+            most = w * (x - below / sigma).exp()
+            pulls[i] = w * (-x - above / sigma).exp() / (1 + p.plus * most / (eta * sigma)), most
+        return c, total, pulls
 
     def _kept(self, j: int, k: int) -> None:
         """4. of one pre-activation."""
-        c = [x * g for x, g in zip(self.limit.c[j], self.path.problem.gram[k], strict=True)]
-        if not any(c):
+        view, on = self._seen(j, self.path.problem.gram[k]), self.path.s[j][k]
+        if view is None:
             return
-        view, on = self.view(c), self.path.s[j][k]
-        s = 1 if on else -1
-        room = s * (self.path.a[j][k] - _balls(view.weights, self.x)) - view.length * self.sup
+        s, kappa = 1 if on else -1, view.kappa
+        a = self.path.a[j][k] - _balls(kappa, self.kinks.here)
+        room = s * (a - _balls(view.weights, self.x)) - view.length * self.sup
+        room = room + self.strip.spread([s * x for x in kappa])[0] / self.sigma
         for q, most in zip(view.across, self.spill, strict=True):
             room = room + s * arb(q) * most if s * q < 0 else room
         need(s * view.drift >= 0, "4. does not hold: a pre-activation goes to its kink")
         need(room > 0 if on else room >= 0, "4. does not hold: a sign may change")
+
+    def _seen(self, j: int, side: Exact) -> View | None:
+        """The vector of which the part of neuron j has these products with all points, and no other
+        part is; None if nothing moves it."""
+        beside = self.kinks.beside(j, side)
+        pulls = zip(self.kinks.pulls[j], side, strict=True)
+        c, kappa = self.kinks.across([x * g for x, g in pulls], beside), self.kinks.along(beside)
+        return self.view(c, kappa) if any(c) or any(kappa) else None
 
     def _definite(self) -> None:
         """5.: G - slowest diag(1 / lambda) is positive definite, by elimination."""
@@ -153,18 +198,18 @@ class GeneralLate:
     def at(self, t: arb) -> Moment:
         """The time t."""
         n = self.sigma + t - self.path.steps
-        return Moment((n / self.sigma).log(), self._reach(n), self._spilled(n))
+        return Moment((n / self.sigma).log(), self._reach(n), self._spilled(n), 1 / n)
 
     def since(self, t: arb) -> Moment:
         """All times from t on, with ln t taken off the logarithm."""
         n = self.sigma + t - self.path.steps
         moved = ZERO.union((n / t).log())
-        return Moment(moved - self.sigma.log(), self._reach(n), self._spilled(n))
+        return Moment(moved - self.sigma.log(), self._reach(n), self._spilled(n), 1 / n)
 
     def ever(self) -> Moment:
         """What that tends to."""
         whole = [low.union(high) for low, high in zip(self.fill, self.spill, strict=True)]
-        return Moment(-self.sigma.log(), ZERO, whole)
+        return Moment(-self.sigma.log(), ZERO, whole, ZERO)
 
     def _reach(self, n: arb) -> arb:
         return (self.tail * ((self.sigma / n).log() * self.power).exp()).min(self.sup)
@@ -176,34 +221,41 @@ class GeneralLate:
             found.append((low * share).union(high))
         return found
 
-    def enclosed(self, c: Exact, here: arb, when: Moment) -> arb:
-        """a(t) of a vector with these products, which is `here` at base."""
-        view = self.view(c)
+    def enclosed(self, view: View, here: arb, when: Moment) -> arb:
+        """What is across the kinks of a vector, which is `here` at base."""
         steady = here - _balls(view.weights, self.x) + arb(view.drift) * when.log
         return steady + plus_minus(view.length * when.reach) + _balls(view.across, when.spilled)
 
     def margins(self, when: Moment) -> list[arb]:
+        rows = zip(self.limit.gram, self.u, self.strip.w, strict=True)
         return [
-            self.enclosed(row, u, when) for row, u in zip(self.limit.gram, self.path.u, strict=True)
+            self.enclosed(self.view(row, []), u, when) + below.union(above) * when.late
+            for row, u, (below, above) in rows
         ]
 
-    def products(self, j: int, column: int) -> Exact:
-        """Of the unit vector of a parameter."""
-        z = self.path.problem.z
-        return [x * row[column] for x, row in zip(self.limit.c[j], z, strict=True)]
+    def _unit(self, j: int, column: int) -> View | None:
+        """Of a parameter."""
+        return self._seen(j, [row[column] for row in self.path.problem.z])
+
+    def _parameter(self, j: int, column: int, here: arb, when: Moment) -> arb:
+        view = self._unit(j, column)
+        if view is None:
+            return here
+        below, above = self.strip.spread(view.kappa)
+        across = here - _balls(view.kappa, self.kinks.here)
+        return self.enclosed(view, across, when) + below.union(above) * when.late
 
     def parameters(self, when: Moment) -> list[list[arb]]:
         return [
-            [self.enclosed(self.products(j, c), x, when) for c, x in enumerate(row)]
+            [self._parameter(j, c, x, when) for c, x in enumerate(row)]
             for j, row in enumerate(self.path.theta)
         ]
 
     def direction(self) -> list[Exact]:
         """w (m, k), exactly."""
         p = self.path.problem
-        return [
-            [self.view(self.products(j, c)).drift for c in range(len(p.z[0]))] for j in range(p.m)
-        ]
+        seen = [[self._unit(j, c) for c in range(len(p.z[0]))] for j in range(p.m)]
+        return [[Rational(0) if v is None else v.drift for v in row] for row in seen]
 
 
 def _dot(x: Exact, y: Exact) -> Rational:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from latephase.certificates.check.claims import Wrong, need
 from latephase.certificates.check.enclosures import ONE, ZERO
-from latephase.certificates.check.settled.late import Exact, GeneralLate
+from latephase.certificates.check.settled.kinks import Exact
+from latephase.certificates.check.settled.late import GeneralLate
 from latephase.certificates.check.settled.margin import Face, Place, Shape, Vector, product
 from latephase.core.balls import Rational, RationalMatrix, arb
 

@@ -63,11 +63,12 @@ class GeneralProblem:
 
 
 class GeneralPath:
-    """Where `steps` steps lead: signs `s` (m, n), since when, u (n,), theta (m, k), a (m, n)."""
+    """Where `steps` steps lead: signs `s` (m, n), `last` when each of them changed, u (n,),
+    theta (m, k), a (m, n)."""
 
     def __init__(self, problem: GeneralProblem, steps: int) -> None:
-        self.problem, self.steps, self.since = problem, steps, 0
-        p = problem
+        self.problem, self.steps, p = problem, steps, problem
+        self.last = [[0] * p.n for _ in range(p.m)]
         self._gram, self._start = _in_balls(p.gram), _in_balls(p.start)
         self._eta = arb(p.eta)
         self._given = BallMatrix(p.m, p.n)  # what of each z each neuron has been given
@@ -120,7 +121,10 @@ class GeneralPath:
         self._give([[c * x for c, x in zip(each, h, strict=True)] for each in self._c])
         signs = [[_sign(x) for x in row] for row in self.a]
         if signs != self.s:
-            self.s, self.since = signs, t
+            for times, now, before in zip(self.last, signs, self.s, strict=True):
+                pairs = zip(times, now, before, strict=True)
+                times[:] = [last if x == y else t for last, x, y in pairs]
+            self.s = signs
             self._begin()
         else:
             self._u = self._u + self._mode * BallMatrix(len(h), 1, h)
@@ -140,9 +144,15 @@ class GeneralPath:
         both = (pulls.transpose() * pulls).tolist()
         self._mode = _in_balls([[both[i][k] * p.gram[i][k] for k in n] for i in n])
 
-    @property
-    def pattern(self) -> list[str]:
-        return ["".join("1" if on else "0" for on in row) for row in self.s]
+    def since(self, pattern: list[str]) -> int:
+        """From when on all signs but those of kinks have been these.  Wrong if they are others."""
+        need([len(row) for row in pattern] == [self.problem.n] * self.problem.m, "another pattern")
+        times = [0]
+        for row, signs, last in zip(pattern, self.s, self.last, strict=True):
+            for mark, on, t in zip(row, signs, last, strict=True):
+                need(mark in ("s", "1" if on else "0"), "the pattern is another")
+                times.append(0 if mark == "s" else t)
+        return max(times)
 
 
 def _sizes(rows: list[list[arb]]) -> BallMatrix:
@@ -156,45 +166,3 @@ def _in_balls(rows: Rationals) -> BallMatrix:
 def _sign(x: arb) -> bool:
     need(x > 0 or x <= 0, "the sign of a pre-activation is not decided")
     return bool(x > 0)
-
-
-class GeneralLimit:
-    """What a support S gives: exact multipliers, margins; the rest R and the idle points."""
-
-    def __init__(self, path: GeneralPath, support: list[int]) -> None:
-        p, n = path.problem, range(path.problem.n)
-        self.c = [[p.y[i] * p.v[j] * p.gain(path.s[j][i]) for i in n] for j in range(p.m)]
-        both = [[sum((row[i] * row[k] for row in self.c), Rational(0)) for k in n] for i in n]
-        self.gram = [[both[i][k] * p.gram[i][k] for k in n] for i in n]
-        self.idle = [i for i in n if self.gram[i][i] == 0]
-        self.support = support
-        need(support == sorted(set(support)) and set(support) <= set(n), "no support")
-        need(not set(support) & set(self.idle), "an idle point in the support")
-        self.rest = [i for i in n if i not in support and i not in self.idle]
-        self.weights = [Rational(0)] * p.n
-        self.margins = [Rational(0)] * p.n
-        self.inverse: Rationals = []
-        if not support:
-            need(not self.rest, "no support, and yet points that are not idle")
-            return
-        self.inverse = self._inverted()
-        for i, row in zip(support, self.inverse, strict=True):
-            self.weights[i] = sum(row, Rational(0))
-            need(self.weights[i] > 0, "a multiplier that is not positive")
-        for k in n:
-            pairs = ((self.gram[k][i], self.weights[i]) for i in support)
-            self.margins[k] = sum((x * y for x, y in pairs), Rational(0))
-        need(all(self.margins[k] > 1 for k in self.rest), "a margin of the rest is not above 1")
-
-    def _inverted(self) -> Rationals:
-        block = [[self.gram[i][k] for k in self.support] for i in self.support]
-        for size in range(1, len(block) + 1):
-            minor = RationalMatrix([row[:size] for row in block[:size]]).det()
-            need(minor > 0, "support vectors that are linearly dependent")
-        found: Rationals = RationalMatrix(block).inv().tolist()
-        return found
-
-    @property
-    def square(self) -> Rational:
-        """|w|^2."""
-        return sum(self.weights, Rational(0))

@@ -6,33 +6,44 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latephase.certificates.verdict import Unprovable
 from latephase.core.balls import Rational, RationalMatrix, arb
 
-from .system import GeneralSystem, Row, Signs
+from .gradients import Gradients
+from .system import GeneralSystem, Row
 
 
 @dataclass(frozen=True)
 class Limit:
     """The shortest vector of margins >= 1 on all points that are not idle.
 
-    support, rest, idle: points;  gram (n, n): of the gradients g_i;  inverse (|S|, |S|): of the
-    support's;  multipliers (n,), 0 off the support;  margins (n,), 0 of idle ones.
+    support, rest: points;  inverse (|S|, |S|): of the Gram matrix of the support's gradients;
+    multipliers (n,), 0 off the support;  margins (n,), 0 of idle ones.
     """
 
+    gradients: Gradients
     support: list[int]
     rest: list[int]
-    idle: list[int]
-    gram: list[Row]
     inverse: Any
     multipliers: Row
     margins: Row
 
-    def seen_from(self, products: list[Row]) -> Seen:
-        """What is to be known of vectors e whose products with all g_i are given, (r, n)."""
+    @property
+    def idle(self) -> list[int]:
+        return self.gradients.idle
+
+    @property
+    def gram(self) -> list[Row]:
+        return self.gradients.gram
+
+    def seen_from(self, products: list[Row], kappas: list[Row] | None = None) -> Seen:
+        """What is to be known of vectors e whose products with what is across of all g_i are
+        given, (r, n); kappas (r, |A|): what of them is along the kinks."""
+        slid = kappas or []
         if not self.support:
-            return Seen([Rational(0)] * len(products), [], [arb(0)] * len(products), [])
+            return Seen([Rational(0)] * len(products), [], [arb(0)] * len(products), [], slid)
         inside = RationalMatrix([[row[i] for i in self.support] for row in products])
         weights = inside * self.inverse
         weight_rows = weights.tolist()
@@ -46,31 +57,28 @@ class Limit:
             beside = RationalMatrix([[self.gram[i][k] for k in self.rest] for i in self.support])
             outer = RationalMatrix([[row[k] for k in self.rest] for row in products])
             across = (outer - weights * beside).tolist()
-        return Seen(drifts, weight_rows, lengths, across)
+        return Seen(drifts, weight_rows, lengths, across, slid)
 
 
 @dataclass(frozen=True)
 class Seen:
     """Of r vectors e with products c with the gradients: drifts (r,): sum_S c_i lambda_i, exactly;
-    weights (r, |S|): C' G^-1;  lengths (r,): p;  across (r, |R|): Q."""
+    weights (r, |S|): C' G^-1;  lengths (r,): p;  across (r, |R|): Q;  kappas (r, |A|)."""
 
     drifts: Row
     weights: list[Row]
     lengths: list[arb]
     across: list[Row]
+    kappas: list[Row]
 
 
-def limit(system: GeneralSystem, signs: Signs) -> Limit:
+def limit(system: GeneralSystem, gradients: Gradients) -> Limit:
     """The limit of a pattern.  Raises Unprovable where there is none, or it is degenerate."""
-    pulls, points = RationalMatrix(system.pulls(signs)), range(system.n)
-    squares = (pulls.transpose() * pulls).tolist()
-    gram = [[squares[i][k] * system.gram[i][k] for k in points] for i in points]
-    idle = [i for i in points if gram[i][i] == 0]
-    living = [i for i in points if gram[i][i] != 0]
+    gram, living = gradients.gram, [i for i in range(system.n) if i not in gradients.idle]
     multipliers, margins = [Rational(0)] * system.n, [Rational(0)] * system.n
     if not living:
-        return Limit([], [], idle, gram, None, multipliers, margins)
-    support = _guessed(system, signs, living)
+        return Limit(gradients, [], [], None, multipliers, margins)
+    support = _guessed(system, gradients, living)
     for _ in range(4 * len(living)):
         found = _inverse(gram, support)
         weights = [sum(row, Rational(0)) for row in found.tolist()]
@@ -90,7 +98,7 @@ def limit(system: GeneralSystem, signs: Signs) -> Limit:
             raise Unprovable("a point without a multiplier is exactly on the margin")
         for i, w in zip(support, weights, strict=True):
             multipliers[i] = w
-        return Limit(support, rest, idle, gram, found, multipliers, margins)
+        return Limit(gradients, support, rest, found, multipliers, margins)
     raise Unprovable("the support of the limit was not found")
 
 
@@ -104,14 +112,16 @@ def _inverse(gram: list[Row], support: list[int]) -> Any:
         raise Unprovable(why) from None
 
 
-def _guessed(system: GeneralSystem, signs: Signs, living: list[int]) -> list[int]:
+def _guessed(system: GeneralSystem, gradients: Gradients, living: list[int]) -> list[int]:
     """The likely support, in floats: least distance by non-negative least squares
     [lawsonhanson1995, Chapter 23]."""
     from scipy.optimize import nnls  # slow to import, and needed here only
 
-    pulls = np.array([[int(x.p) / int(x.q) for x in row] for row in system.pulls(signs)])
-    points = np.array([[int(x.p) / int(x.q) for x in row] for row in system.points])
-    rows = np.array([np.outer(pulls[:, i], points[i]).ravel() for i in living])
+    pulls, points, shares = map(_floats, (gradients.pulls, system.points, gradients.shares))
+    outer = np.einsum("ji,ik->ijk", pulls, points)
+    for a, (j, p) in enumerate(gradients.kinks):
+        outer[:, j] -= shares[:, a, None] * points[p]
+    rows = outer.reshape(system.n, -1)[living]
     scale, unit = np.linalg.norm(rows, axis=1).max(), np.append(np.zeros(rows.shape[1]), 1.0)
     for _ in range(4):
         try:
@@ -126,3 +136,7 @@ def _guessed(system: GeneralSystem, signs: Signs, living: list[int]) -> list[int
             return [i for i, kept in zip(living, strong, strict=True) if kept]
         scale = margin
     raise Unprovable("no parameters of the pattern put every point on its side")
+
+
+def _floats(rows: list[Row]) -> NDArray[np.float64]:
+    return np.array([[int(x.p) / int(x.q) for x in row] for row in rows])

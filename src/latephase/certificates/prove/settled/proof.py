@@ -8,9 +8,11 @@ from latephase.certificates.verdict import Undecided, Unprovable
 from latephase.core.balls import arb, precision
 
 from .feet import BallNetwork, margin
+from .gradients import Gradients
 from .induction import settled
 from .law import MarginLaw, margin_law, margin_rate
 from .limit import limit
+from .strip import Strip
 from .system import GeneralSystem
 from .tail import Geometry, Range, Settled
 from .walk import GeneralWalk, Progress
@@ -99,16 +101,16 @@ def prove_settled(
 def _settled(walk: GeneralWalk) -> Settled:
     """Walk until the induction holds, and on while its bounds are wide and steps are cheap."""
     attempt, best, end = _FIRST, None, 0
-    since, geometry, why = -1, None, ""
+    begun, geometry, why = -1, None, ""
     try:
         while best is None or not (best.narrow or walk.time >= end):
-            walk.advance(max(1, attempt - (walk.time - walk.since)))
-            if walk.time - walk.since < attempt:  # the pattern has changed
+            walk.advance(max(1, attempt - (walk.time - walk.begun)))
+            if walk.time - walk.begun < attempt or walk.let_go():  # another pattern
                 attempt = _FIRST
                 continue
             attempt = int(attempt * _LONGER) + 1
-            if since != walk.since:
-                since = walk.since
+            if begun != walk.begun:
+                begun = walk.begun
                 geometry, why = _leads(walk)
             best = best or (settled(walk, geometry) if geometry else None)
             if best is not None:
@@ -124,9 +126,13 @@ def _settled(walk: GeneralWalk) -> Settled:
 def _leads(walk: GeneralWalk) -> tuple[Geometry | None, str]:
     """Where the present pattern leads, or None; and why it has not been proved to stay."""
     try:
-        here = Geometry.of(walk.system, walk.signs, limit(walk.system, walk.signs))
+        gradients = Gradients.of(walk.system, walk.signs, walk.kinks)
+        here = Geometry.of(walk.system, limit(walk.system, gradients))
     except Unprovable as reason:
         return None, str(reason)
     if here.opposed(walk.signs):
         return None, "a pre-activation goes to its kink, slowly"
+    strip, pulls = Strip(gradients, walk.system.slope, walk.slid), map(arb, here.limit.multipliers)
+    if any(not (m.fall[0] > 0 and m.rise[0] > 0) for m in strip.moves([(x, x) for x in pulls])):
+        return None, "kinks slide that are not held one by one"
     return here, "it settles too slowly for the bounds to close"

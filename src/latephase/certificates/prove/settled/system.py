@@ -19,8 +19,9 @@ from latephase.problem.problem import Problem
 
 Row = list[Rational]
 Signs = tuple[tuple[bool, ...], ...]  # of a pre-activation (m, n): whether it is positive
+Kinks = tuple[tuple[int, int], ...]  # neurons and points whose pre-activation slides on 0
 
-MOST_POINTS, MOST_NEURONS, MOST_FEATURES = 32, 32, 8
+MOST_POINTS, MOST_NEURONS, MOST_FEATURES, MOST_KINKS = 32, 32, 8, 16
 
 
 def rational(x: float) -> Rational:
@@ -95,9 +96,12 @@ class GeneralSystem:
     def gain(self, active: bool) -> Rational:
         return Rational(1) if active else self.slope
 
-    def pulls(self, signs: Signs) -> list[Row]:
-        """y_i v_j gamma_ji, (m, n): what of z_i a unit of h_i gives to neuron j."""
-        return [
+    def pulls(self, signs: Signs, kinks: Kinks = ()) -> list[Row]:
+        """y_i v_j gamma_ji, (m, n): what of z_i a unit of h_i gives to neuron j; 0 at kinks."""
+        rows = [
             [y * v * self.gain(s) for y, s in zip(self.labels, row, strict=True)]
             for v, row in zip(self.outputs, signs, strict=True)
         ]
+        for j, i in kinks:
+            rows[j][i] = Rational(0)
+        return rows

@@ -13,18 +13,21 @@ from typing import Any, NamedTuple
 
 from latephase.core.balls import Rational, arb, plus_minus
 
+from .gradients import Gradients
 from .limit import Limit, Seen
-from .system import GeneralSystem, Row, Signs
+from .strip import Bands, Strip
+from .system import GeneralSystem, Kinks, Row, Signs
 
 _OPEN, _NEAR = 2.0**-20, 2.0**-8  # of what is left of sums, and of sup, that is narrow
 
 
 class Range(NamedTuple):
-    """A stretch of time: balls that hold ln(N / sigma), |rho| <= reach, and S_k (|R|,)."""
+    """A stretch of time: balls that hold ln(N / sigma), |rho| <= reach, S_k (|R|,), 1/N or more."""
 
     log: arb
     reach: arb
     moved: list[arb]
+    late: arb
 
 
 @dataclass(frozen=True)
@@ -33,32 +36,42 @@ class Geometry:
 
     limit: Limit
     points: Seen
-    kinks: Seen
+    heights: Seen
     units: Seen
-    products: list[Row]  # c of the kinks, (m n, n)
+    products: list[Row]  # c of the pre-activations, (m n, n)
 
     @classmethod
-    def of(cls, system: GeneralSystem, signs: Signs, limit: Limit) -> Geometry:
-        pulls = system.pulls(signs)
-        kinks = [
-            [x * k for x, k in zip(row, near, strict=True)] for row in pulls for near in system.gram
-        ]
+    def of(cls, system: GeneralSystem, limit: Limit) -> Geometry:
         columns = list(zip(*system.points, strict=True))
-        units = [
-            [x * z for x, z in zip(row, column, strict=True)] for row in pulls for column in columns
-        ]
-        points, of_kinks, of_units = map(limit.seen_from, (limit.gram, kinks, units))
-        return cls(limit, points, of_kinks, of_units, kinks)
+        heights, slid = _products(limit.gradients, system.gram)
+        units, slid_units = _products(limit.gradients, columns)
+        seen = limit.seen_from(heights, slid), limit.seen_from(units, slid_units)
+        return cls(limit, limit.seen_from(limit.gram), *seen, heights)
+
+    @property
+    def gradients(self) -> Gradients:
+        return self.limit.gradients
 
     def opposed(self, signs: Signs) -> bool:
-        """Whether a pre-activation drifts to its kink."""
+        """Whether a pre-activation drifts to its kink; those that slide have no drift."""
         flat = (s for row in signs for s in row)
-        return any(d < 0 if s else d > 0 for d, s in zip(self.kinks.drifts, flat, strict=True))
+        return any(d < 0 if s else d > 0 for d, s in zip(self.heights.drifts, flat, strict=True))
+
+
+def _products(gradients: Gradients, sides: Sequence[Sequence[Rational]]) -> tuple[list[Row], ...]:
+    """Of the vectors with a part of neuron j alone, whose products with all z_i are given by each
+    of `sides`, by neurons: those with what is across of the gradients, and kappa."""
+    rows, beside = [], []
+    for j, pulls in enumerate(gradients.pulls):
+        for side in sides:
+            rows.append([x * s for x, s in zip(pulls, side, strict=True)])
+            beside.append([side[p] if i == j else Rational(0) for i, p in gradients.kinks])
+    return gradients.across(rows, beside)
 
 
 class Held(NamedTuple):
     """The numbers of the induction, exact: `spill` and `fill` (n,) are 0 off the rest;  offset:
-    x_i on the support, a ball each."""
+    x_i on the support, a ball each;  bands: of the kinks."""
 
     sigma: arb
     sup: arb
@@ -68,12 +81,14 @@ class Held(NamedTuple):
     tail: arb
     fill: list[arb]
     offset: list[arb]
+    bands: Bands
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What holds for all t >= base: `parameters` (m, k) and `margins` (n,) are those at base;
-    `since`: the step of the last change of the pattern."""
+    """What holds for all t >= base: `parameters` (m, k) and `margins` (n,) are those at base, and
+    of `margins` the part across the kinks is `across`;  `since`: the step of the last change of the
+    pattern, but for its kinks."""
 
     system: GeneralSystem
     signs: Signs
@@ -82,11 +97,25 @@ class Settled:
     since: int
     parameters: list[list[arb]]
     margins: list[arb]
+    across: list[arb]
+    strip: Strip
     held: Held
 
     @property
     def limit(self) -> Limit:
         return self.geometry.limit
+
+    @property
+    def kinks(self) -> Kinks:
+        return self.geometry.gradients.kinks
+
+    @property
+    def pattern(self) -> list[list[int]]:
+        """Of each pre-activation (m, n): 1 active, 0 not, 2 sliding."""
+        rows = [[int(s) for s in row] for row in self.signs]
+        for j, i in self.kinks:
+            rows[j][i] = 2
+        return rows
 
     @cached_property
     def length(self) -> arb:
@@ -103,17 +132,18 @@ class Settled:
         """A time t >= base."""
         n = self.held.sigma + (t - self.base)
         late = self.held.sigma / n
-        return Range((n / self.held.sigma).log(), self._reach(late), self._spilled(late))
+        return Range((n / self.held.sigma).log(), self._reach(late), self._spilled(late), 1 / n)
 
     def from_on(self, t: arb) -> Range:
         """What of all times from t on has a limit: with ln t taken off `log`."""
-        late = self.held.sigma / (self.held.sigma + (t - self.base))
+        n = self.held.sigma + (t - self.base)
+        late = self.held.sigma / n
         shift = arb(0).union(((self.held.sigma - self.base) / t).log1p())
-        return Range(shift - self.held.sigma.log(), self._reach(late), self._spilled(late))
+        return Range(shift - self.held.sigma.log(), self._reach(late), self._spilled(late), 1 / n)
 
     def for_ever(self) -> Range:
         """The limit of that."""
-        return Range(-self.held.sigma.log(), arb(0), self._spilled(None))
+        return Range(-self.held.sigma.log(), arb(0), self._spilled(None), arb(0))
 
     def _reach(self, late: arb) -> arb:
         near = self.held.tail * (self.held.power * late.log()).exp()
@@ -131,8 +161,13 @@ class Settled:
     def seen(self, family: Seen, here: Sequence[arb], when: Range) -> list[arb]:
         """e . theta in a stretch of time, for vectors e with these products at `base`."""
         found = []
+        slid = [
+            (-low).union(up) * when.late - r
+            for up, low, r in zip(*self.held.bands, self.strip.here, strict=True)
+        ]
         for r, a in enumerate(here):
             x = a - dot(family.weights[r], self.held.offset) if family.weights else a
+            x = x + (dot(family.kappas[r], slid) if family.kappas else 0)
             x = x + arb(family.drifts[r]) * when.log + plus_minus(family.lengths[r] * when.reach)
             across = family.across[r] if family.across else []
             found.append(x + dot(across, when.moved))
@@ -140,7 +175,12 @@ class Settled:
 
     def margins_in(self, when: Range) -> list[arb]:
         """u (n,)."""
-        return self.seen(self.geometry.points, self.margins, when)
+        across = self.seen(self.geometry.points, self.across, when)
+        widths = self.strip.widths(self.held.bands)
+        return [
+            u + below.union(above) * when.late
+            for u, (below, above) in zip(across, widths, strict=True)
+        ]
 
     def parameters_in(self, when: Range) -> list[list[arb]]:
         """theta (m, k)."""

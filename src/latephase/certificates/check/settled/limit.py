@@ -1,0 +1,56 @@
+"""Where a pattern leads: the checker's own limit, in exact rationals.
+
+Source: docs/certificates-general.md, "limit".
+"""
+
+from __future__ import annotations
+
+from latephase.certificates.check.claims import need
+from latephase.certificates.check.settled.kinks import Kinks
+from latephase.certificates.check.settled.path import Rationals
+from latephase.core.balls import Rational, RationalMatrix
+
+
+class GeneralLimit:
+    """What a support S gives: exact multipliers, margins; the rest R and the idle points."""
+
+    def __init__(self, kinks: Kinks, support: list[int]) -> None:
+        p, n, self.kinks = kinks.problem, range(kinks.problem.n), kinks
+        both = [[sum((row[i] * row[k] for row in kinks.pulls), Rational(0)) for k in n] for i in n]
+        whole = [[both[i][k] * p.gram[i][k] for k in n] for i in n]
+        self.gram = [kinks.across(row, beside) for row, beside in zip(whole, kinks.b, strict=True)]
+        slid = {i for _, i in kinks.pairs}
+        self.idle = [i for i in n if whole[i][i] == 0 and i not in slid]
+        served = (self.gram[i][i] > 0 for i in n if i not in self.idle)
+        need(all(served), "a point that only sliding neurons serve")
+        self.support = support
+        need(support == sorted(set(support)) and set(support) <= set(n), "no support")
+        need(not set(support) & set(self.idle), "an idle point in the support")
+        self.rest = [i for i in n if i not in support and i not in self.idle]
+        self.weights = [Rational(0)] * p.n
+        self.margins = [Rational(0)] * p.n
+        self.inverse: Rationals = []
+        if not support:
+            need(not self.rest, "no support, and yet points that are not idle")
+            return
+        self.inverse = self._inverted()
+        for i, row in zip(support, self.inverse, strict=True):
+            self.weights[i] = sum(row, Rational(0))
+            need(self.weights[i] > 0, "a multiplier that is not positive")
+        for k in n:
+            pairs = ((self.gram[k][i], self.weights[i]) for i in support)
+            self.margins[k] = sum((x * y for x, y in pairs), Rational(0))
+        need(all(self.margins[k] > 1 for k in self.rest), "a margin of the rest is not above 1")
+
+    def _inverted(self) -> Rationals:
+        block = [[self.gram[i][k] for k in self.support] for i in self.support]
+        for size in range(1, len(block) + 1):
+            minor = RationalMatrix([row[:size] for row in block[:size]]).det()
+            need(minor > 0, "support vectors that are linearly dependent")
+        found: Rationals = RationalMatrix(block).inv().tolist()
+        return found
+
+    @property
+    def square(self) -> Rational:
+        """|w|^2."""
+        return sum(self.weights, Rational(0))
