@@ -13,6 +13,7 @@ import xarray as xr
 import latephase as lp
 from latephase.problem import initializers
 from latephase.runs.trials.planned import Planned
+from latephase.training.methods.table import stepped
 
 PLANE = lp.Dataset([[2.0, 0.5], [1.5, -1.0], [-2.0, 0.3], [-1.2, -1.0]], [1, 1, -1, -1])
 LINE = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1])
@@ -112,8 +113,7 @@ def test_methods_that_differ_in_one_parameter_are_each_their_own() -> None:
     weights, biases = initializers.pytorch_default(trials=1, seed=2, width=4, d=1, bias=True)
     network = lp.ShallowReLU(weights[0], biases[0], [1, -1, 1, -1])
     for k, (method, label) in enumerate(zip(methods, labels, strict=True)):
-        one = lp.PowerStep(method.step_size, 0.0) if label.startswith("gd") else method
-        run = lp.simulate(network, LINE, one, until=9, at=["9"]).trajectory
+        run = lp.simulate(network, LINE, stepped(method), until=9, at=["9"]).trajectory
         for name in ("weights", "biases"):
             got = found[name].values[k, 0]
             np.testing.assert_array_equal(got, run[name].values, err_msg=label)
