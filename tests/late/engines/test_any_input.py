@@ -86,7 +86,7 @@ def checked(p: Problem, method: object, times: list[float], truth: Truth) -> lis
     return found
 
 
-@pytest.mark.parametrize("chunk", shares(len(KINDS)))
+@pytest.mark.parametrize("chunk", shares(len(KINDS), ()))
 @np.errstate(over="ignore", invalid="ignore")
 def test_descent_of_any_size(chunk: int):
     wrong: list[str] = []
@@ -97,7 +97,7 @@ def test_descent_of_any_size(chunk: int):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("chunk", shares(len(KINDS)))
+@pytest.mark.parametrize("chunk", shares(len(KINDS), ()))
 @np.errstate(over="ignore", invalid="ignore")
 def test_flow_of_any_size(chunk: int):
     wrong: list[str] = []
