@@ -214,6 +214,26 @@ def test_no_cluster_there(where, said, monkeypatch):
     assert message_is_one_line(caught.value)
 
 
+@pytest.mark.parametrize(
+    "guard", ["", "if __name__ == '__main__':\n    "], ids=["plain", "guarded"]
+)
+def test_a_script_that_its_workers_would_run_again_is_told_so(tmp_path, guard):
+    """Ground truth: the contract; it ended in tracebacks of both processes. Within the guard it
+    is what a script is told to be."""
+    script = tmp_path / "script.py"
+    call = "with connected('local:1') as client: print(client.submit(abs, -3).result())"
+    script.write_text(f"from latephase.core.cluster import connected\n{guard}{call}\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    if guard:
+        assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
+        return
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1  # of the call itself
+    assert last.startswith("latephase.core.errors.InputError: expected a main module that can be")
+    assert 'below `if __name__ == "__main__":`' in last
+
+
 @pytest.mark.parametrize("client_", [None, "tcp://127.0.0.1:8786", object()])
 def test_what_is_no_client_is_refused(client_):
     with pytest.raises(InputError, match="a client of a Dask cluster"):

@@ -264,3 +264,25 @@ def of_kind(
         )
         if _first_step(found) <= WILDEST and not _contradicts_itself(found):
             return found
+
+
+SHAPES = ((2, 2, 1), (4, 5, 2), (1, 3, 1), (6, 3, 3), (3, 8, 4))  # few, as each is compiled
+
+
+def of_any_size(seed: int, slope: float, biased: bool) -> Problem:
+    """A problem of a kind, of 1 to 4 features; inputs and parameters of sizes 1e-8 to 1e8.
+
+    Steps are what they are, or a share of what inputs and output weights allow.
+    """
+    rng = np.random.default_rng([seed, int(100 * slope), biased, 7])
+    m, n, d = SHAPES[seed % len(SHAPES)]
+    found = of_kind(seed, d, slope, biased, (m, n))
+    most = rng.choice([3, 8])
+    x, w = 2.0 ** np.round(np.log2(10.0) * rng.uniform(-most, most, 2))  # keeps starts on kinks
+    b = w if rng.random() < 0.7 else 1.0
+    sizes = {"inputs": x * found.inputs, "weights": w * found.weights}
+    found = replace(found, **sizes, biases=b * found.biases if biased else None)
+    if rng.random() < 0.7:
+        most = np.max(np.diag(found.gram)) * np.max(found.output_weights**2)
+        found = replace(found, step_size=found.step_size / float(most))
+    return replace(found, name=f"any-{seed}-{slope}-{biased}")

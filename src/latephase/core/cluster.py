@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from itertools import islice
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from latephase.core.errors import InputError, LatephaseError, Words
-from latephase.core.workers import one_thread
+from latephase.core.workers import main_can_be_imported, one_thread
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,7 +48,7 @@ def connected(where: str) -> Iterator[Client]:
     """A client of the cluster at an address, in a scheduler file, or of `local:N` new workers.
 
     The workers of `local:N` end with the block, others stay.  Raises InputError where no scheduler
-    answers.
+    answers, and where new workers would run the caller's script again.
     """
     with _dask():
         from distributed import Client, LocalCluster
@@ -55,6 +56,10 @@ def connected(where: str) -> Iterator[Client]:
     if kind == "local":
         if not number.isdecimal() or int(number) < 1:
             raise InputError("local:N with N processes", where, "say for example local:2")
+        if parent_process() is None and not main_can_be_imported():
+            got = Words(f"{where} in a script that its workers, which import it, would run again")
+            do = 'put what the script does below `if __name__ == "__main__":`'
+            raise InputError("a main module that can be imported", got, do)
         cluster = LocalCluster(
             n_workers=int(number),
             threads_per_worker=1,

@@ -13,6 +13,7 @@ import xarray as xr
 import latephase as lp
 from latephase.problem import initializers
 from latephase.runs.trials.planned import Planned
+from latephase.training.methods.table import stepped
 
 PLANE = lp.Dataset([[2.0, 0.5], [1.5, -1.0], [-2.0, 0.3], [-1.2, -1.0]], [1, 1, -1, -1])
 LINE = lp.Dataset([2.0, 1.0, -1.0], [1, 1, -1])
@@ -86,6 +87,38 @@ def test_a_trial_is_what_simulate_finds_of_the_same_network(kind: str) -> None:
         assert "limit_gap" not in found
         assert set(found.regime.values[1]) == {"unsettled"}
         assert set(found.law_rigour.values[1]) == {""}
+
+
+def decaying(rate: float) -> lp.GradientDescent:
+    return lp.GradientDescent(lambda t: rate / (t + 1))
+
+
+# pairs of methods of which one parameter differs, by what holds it
+ALIKE = {
+    "steps": [lp.GradientDescent(0.25), lp.GradientDescent(0.125)],
+    "momenta": [lp.HeavyBall(0.25, 0.5), lp.HeavyBall(0.25, 0.75)],
+    "closures": [decaying(0.5), decaying(0.25)],
+    "transformations": [optax.adam(0.01, b1=0.9), optax.adam(0.01, b1=0.8)],
+    "inner methods": [lp.SpanProjection(0.25, 5, lp.HeavyBall(0.25, b)) for b in (0.5, 0.75)],
+}
+
+
+@pytest.mark.everyday
+def test_methods_that_differ_in_one_parameter_are_each_their_own() -> None:
+    """Ground truth: `simulate` of each method on the network drawn by hand, to the bit."""
+    methods = [one for pair in ALIKE.values() for one in pair]
+    found = compare(LINE, methods=methods, trials=1, until=9, at=["9"])
+    labels = [str(name) for name in found.algorithm.values]
+    assert len(set(labels)) == len(methods)
+    weights, biases = initializers.pytorch_default(trials=1, seed=2, width=4, d=1, bias=True)
+    network = lp.ShallowReLU(weights[0], biases[0], [1, -1, 1, -1])
+    for k, (method, label) in enumerate(zip(methods, labels, strict=True)):
+        run = lp.simulate(network, LINE, stepped(method), until=9, at=["9"]).trajectory
+        for name in ("weights", "biases"):
+            got = found[name].values[k, 0]
+            np.testing.assert_array_equal(got, run[name].values, err_msg=label)
+    ends = found.weights.values[:, 0, -1].reshape(len(methods), -1)
+    assert len(np.unique(ends, axis=0)) == len(methods)
 
 
 def test_an_interrupted_comparison_ends_the_same_byte_for_byte(tmp_path: Path) -> None:

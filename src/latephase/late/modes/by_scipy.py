@@ -121,8 +121,9 @@ class _Follower:
             last = solver.t, solver.y.copy()
             if not self._stepped(solver):
                 return last
-            if (self.guards(solver.y) < 0).any():
-                found = self._up_to_guard(solver)
+            below, high = self._below(solver, last[1])
+            if below.any():
+                found = self._up_to_guard(solver, below, high)
                 if found is not None:
                     return found
             self._sample(solver, solver.t)
@@ -170,16 +171,35 @@ class _Follower:
             dense = dense or solver.dense_output()
             self.sampled.append(dense(max(at, solver.t_old)))
 
-    def _up_to_guard(self, solver: Any) -> Segment | None:
-        """The segment up to where a guard fell below 0 in the last step.
+    def _below(self, solver: Any, start: Floats) -> tuple[Bools, float]:
+        """Which guards are below 0 at the end of the last step, from `start`, and where that is; if
+        none is, which one was on the way, and where it was least."""
+        end = self.guards(solver.y)
+        if (end < 0).any():
+            return end < 0, solver.t
+        dense, none = solver.dense_output(), np.zeros(len(end), bool)
+        first, middle = self.guards(start), self.guards(dense((solver.t_old + solver.t) / 2))
+        bend, slope = 2 * (first - 2 * middle + end), 4 * middle - 3 * first - end
+        lies = (slope < 0) & (-slope < 2 * bend)  # a parabola's least value, on the way
+        lowest = first - slope**2 / np.where(lies, 4 * bend, 1.0)
+        for k in np.flatnonzero(lies & (lowest < np.minimum(first, end) / 2)):
+            one = none.copy()
+            one[k] = True
+            least = self.guards.only(one)
+            s = _lowest(least, dense, solver.t_old, solver.t)
+            if least(dense(s)) < 0:
+                return one, s
+        return none, solver.t
+
+    def _up_to_guard(self, solver: Any, below: Bools, high: float) -> Segment | None:
+        """The segment up to where guards that are `below` 0 at `high` fell so in the last step.
 
         Gradient descent notices at its next step only: None if it has risen again by then.  A slide
         does not wait, nor do steps that are not told apart, and end the mode there and then, on
         whichever side of the guard rounding puts it: a slide that waited went on to the end.
         """
-        dense, below = solver.dense_output(), self.guards(solver.y) < 0
-        least = self.guards.only(below)
-        s = _root(lambda s: least(dense(s)), solver.t_old, solver.t)
+        dense, least = solver.dense_output(), self.guards.only(below)
+        s = _root(lambda s: least(dense(s)), solver.t_old, high)
         if self._waits(s):
             s = self.s(math.log(max(math.ceil(math.exp(self.log_time(s))), 1)))
         s = min(s, self.end)
@@ -267,3 +287,16 @@ def _root(least: Callable[[float], float], start: float, end: float) -> float:
     if least(start) < 0:
         return start
     return float(brentq(least, start, end, xtol=1e-15, rtol=1e-14)) if least(end) < 0 else end
+
+
+def _lowest(
+    value: Callable[[Floats], float], path: Callable[[float], Floats], start: float, end: float
+) -> float:
+    """Where a function is least on a path, between two ends."""
+    from scipy.optimize import minimize_scalar
+
+    options = {"xatol": 1e-9 * (end - start)}
+    found = minimize_scalar(
+        lambda s: value(path(s)), bounds=(start, end), method="bounded", options=options
+    )
+    return float(found.x)

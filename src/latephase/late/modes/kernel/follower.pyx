@@ -162,7 +162,9 @@ cdef class Follower:
         """To where the step leads (`there`, `ahead`), or the first event on it."""
         cdef Landing landing = self.landing
         cdef Py_ssize_t k
+        cdef double low = 0.0, high = 0.0
         cdef Why why = _FAILED
+        pairs, ends = [], []
         self.steps += 1
         landing.distance = 0.0
         self.now.at(self.y, 1.0, self.ahead)
@@ -170,13 +172,18 @@ cdef class Follower:
         self.began, self.length = self.s, self.now.h
         for k in range(STAGES):
             self.now.at(self.y, NODES[k], self.ahead)
-            if self.guards.passed(self.ahead, NODES[k]):
-                landing.some = Suspects(
-                    self.guards, self.guards.below_zero(), self.slides.below_zero())
-                landing.land(self.s, self.y, self.now, k, self.end, self.tolerance)
-                self.work += landing.work
-                why = _TRIGGERED if landing.hit else _FAILED
+            low, high = high, NODES[k]
+            if self.guards.passed(self.ahead, high):
+                pairs, ends = self.guards.below_zero(), self.slides.below_zero()
                 break
+        if self.guards.dips(self.y, self.now, high):
+            pairs = [p for p in pairs if p != self.guards.dipped] + [self.guards.dipped]
+            low, high = 0.0, self.guards.bottom
+        if pairs or ends:
+            landing.some = Suspects(self.guards, pairs, ends)
+            landing.land(self.s, self.y, self.now, low, high, self.end, self.tolerance)
+            self.work += landing.work
+            why = _TRIGGERED if landing.hit else _FAILED
         if why == _FAILED:
             if self.now.h != self.length:  # a landing that missed
                 self.guards.ends_at(self.ahead)

@@ -3,6 +3,7 @@
 
 cdef enum:
     INACTIVE, ACTIVE, SLIDING  # as `late/pattern.py` has them
+    LOOKS = 8  # parts of a step in each of which a guard is least once at most
 cdef double ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 cdef double NEVER = 1e300  # a guard that never falls below 0
 cdef double CAREFUL = 1 - 1e-9  # of a distance, less its rounding
@@ -19,7 +20,8 @@ cdef class Guards:
     neurons that are `asked` (m,);  room (m,): how far neurons are from their nearest kinks at
     entry, at least, here and there (m,): where a step begins and ends, at w_here and w_there (r,);
     seen (m, n): guards of pairs as last asked for, either `pairs`, those at the end of a step, or
-    `between`, on the way, of the `open` neurons that are near (m,).
+    `between`, on the way, of the `open` neurons that are near (m,);  dipped, bottom: the pair that
+    falls below 0 and rises again on a step, and the share of it where it is least.
     """
 
     cdef Field field
@@ -41,6 +43,9 @@ cdef class Guards:
     cdef double* pairs
     cdef double* between
     cdef double* seen
+    cdef double* row
+    cdef Py_ssize_t dipped
+    cdef double bottom
 
     def __init__(self, mode, Field field, Ways ways, Slides slides, const double[:, ::1] loose,
                  const double[:, ::1] least):
@@ -54,6 +59,7 @@ cdef class Guards:
         self.slack, self.at = arena.bare(m * n), arena.bare(n + ways.k)
         self.room, self.here, self.there = arena.bare(m), arena.bare(m), arena.bare(m)
         self.w_here, self.w_there, self.off = arena.take(r), arena.take(r), arena.bare(r)
+        self.row = arena.bare(r)
         self.seen, self.open = self.pairs, 0
         self.near, self.asked = <Py_ssize_t*> arena.bare(m), <Py_ssize_t*> arena.take(m)
         fill(self.between, NEVER, m * n)
@@ -151,6 +157,44 @@ cdef class Guards:
                 self.open += 1
         return self.slides.multiply(y) or found
 
+    cdef bint dips(self, const double* y, Step step, double most) noexcept:
+        """Whether a pair falls below 0 and rises again on a step from y, before a share of it."""
+        cdef Py_ssize_t i, j, l, p, w = self.field.w
+        cdef double share
+        self.bottom = INFINITY
+        fill(self.off, 0.0, self.r)
+        for p in range(step.degree):
+            for l in range(self.r):
+                self.off[l] += fabs(step.rows[p * step.size + w + l])
+        for j in range(self.m):
+            if dot(&self.norms[j, 0], self.off, self.r) < self.here[j]:
+                continue
+            for i in range(self.n):
+                if self.sides[j, i] != 0:
+                    share = self.dip(j, i, y + w, step, most)
+                    if share < self.bottom:
+                        self.bottom, self.dipped = share, j * self.n + i
+        return self.bottom < INFINITY
+
+    cdef double dip(self, Py_ssize_t j, Py_ssize_t i, const double* w, Step step,
+                    double most) noexcept:
+        """The share of a step from w where the guard of a pair is first least and below 0, INFINITY
+        if it is not before a share `most`."""
+        cdef double[MOST_TERMS] moves
+        cdef double start = 0.0
+        cdef Py_ssize_t l, p
+        if not self.asked[j]:
+            self.set_slack(j)
+        fill(self.row, 0.0, self.r)
+        self.ways.seen(j, i, self.sides[j, i], self.row)
+        for l in range(self.k):
+            start += self.points.columns[l * self.n + i] * self.theta[j, l]
+        start = self.sides[j, i] * start + self.slack[j * self.n + i] + dot(self.row, w, self.r)
+        moves[0] = 0.0
+        for p in range(step.degree):
+            moves[p] = dot(self.row, step.rows + p * step.size + self.field.w, self.r)
+        return lowest(start, moves, step.degree, most)
+
     cdef void arrive(self) noexcept:
         """Have the next step begin where `ends_at` was last told."""
         self.here, self.there = self.there, self.here
@@ -193,3 +237,42 @@ cdef class Guards:
             met[pair] = True
             turned[pair] = ACTIVE if slides.multipliers[place // 2] > 0.5 else INACTIVE
         return met, turned
+
+
+cdef double lowest(double start, const double* moves, Py_ssize_t degree, double most) noexcept:
+    """The first x in (0, most) where start + sum_p moves[p] x^(p + 1) is least, between where it
+    falls and rises, and below 0; INFINITY if there is none."""
+    cdef double least = 0.0, steepest = moves[0], low, high, x, before, after
+    cdef Py_ssize_t p, look
+    for p in range(degree):
+        least += smaller(moves[p], 0.0)
+        steepest += larger((p + 1) * moves[p], 0.0) if p else 0.0
+    if start + least >= 0 or least - smaller(moves[0], 0.0) + moves[0] >= 0 or steepest <= 0:
+        return INFINITY
+    before = moves[0]
+    for look in range(1, LOOKS + 1):
+        low, high = most * (look - 1) / LOOKS, most * look / LOOKS
+        after = rise(moves, degree, high)
+        if before < 0 <= after:
+            for _ in range(50):
+                x = (low + high) / 2
+                if rise(moves, degree, x) < 0:
+                    low = x
+                else:
+                    high = x
+            least = 0.0
+            for p in range(degree - 1, -1, -1):
+                least = (least + moves[p]) * high
+            if start + least < 0:
+                return high
+        before = after
+    return INFINITY
+
+
+cdef inline double rise(const double* moves, Py_ssize_t degree, double x) noexcept:
+    """The derivative of that at x."""
+    cdef double found = 0.0
+    cdef Py_ssize_t p
+    for p in range(degree - 1, -1, -1):
+        found = found * x + (p + 1) * moves[p]
+    return found

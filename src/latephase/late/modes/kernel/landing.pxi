@@ -118,11 +118,11 @@ cdef class Landing:
         self.ahead, self.speed, self.moved = (
             arena.bare(self.size), arena.bare(self.size), arena.bare(self.size))
 
-    cdef double root(self, const double* y, Step step, Py_ssize_t k) noexcept:
-        """The share of a step at which the least of the guards falls below 0, which it is at node
-        k: by the polynomial, with the method of false position, Illinois variant."""
-        cdef double low = NODES[k - 1] if k > 0 else 0.0, high = NODES[k], share = high, value
-        cdef double below, above
+    cdef double root(self, const double* y, Step step, double low, double high) noexcept:
+        """The share of a step at which the least of the guards falls below 0, between a share where
+        it is not and one where it is: by the polynomial, with the method of false position,
+        Illinois variant."""
+        cdef double share = high, value, below, above
         self.some.begin(y, step)
         below = self.some.on_step(y, step, high, self.ahead)
         above = self.some.on_step(y, step, low, self.ahead)
@@ -165,15 +165,15 @@ cdef class Landing:
         cdef double time = exp(self.field.log_time(s))
         return self.field.solver_time(log(larger(ceil(time), 1.0)))
 
-    cdef void land(self, double s, const double* y, Step step, Py_ssize_t k, double end,
-                   double tolerance):
-        """To where the least of some guards falls below 0, which it is at node k of a step from s.
+    cdef void land(self, double s, const double* y, Step step, double low, double high,
+                   double end, double tolerance):
+        """To where the least of some guards falls below 0, between two shares of a step from s.
 
         A whole time notices it only then, and not at all if the guard has risen again.
         """
-        cdef double reach = step.h, asked, target, most = s + step.h * NODES[k]
+        cdef double reach = step.h, asked, target, most = s + step.h * high
         cdef bint waits
-        target = s + step.h * self.root(y, step, k)
+        target = s + step.h * self.root(y, step, low, high)
         waits = self.whole and self.field.log_time(target) < RESOLVED
         if waits:
             target = smaller(self.noticed(target), end)
