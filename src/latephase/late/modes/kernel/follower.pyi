@@ -19,6 +19,23 @@ class Held:
         self, off: Floats, gradients: Floats, slides: Ints, needs: Floats, rooms: Floats
     ) -> None: ...
 
+def sliding_neuron(
+    points: Points,
+    scale: Floats,
+    order: Ints,
+    signs: Floats,
+    status: Statuses,
+    slides: Ints,
+    slope: float,
+) -> tuple[Floats, Floats, Floats, Floats] | None: ...
+def turned(
+    points: Points,
+    signs: Floats,
+    status: Statuses,
+    near: Bools,
+    log_pull: Floats,
+    slope: float,
+) -> bool: ...
 def put_on_kinks(theta: Floats, places: list[int], held: list[Held]) -> None: ...
 
 class Follower:
