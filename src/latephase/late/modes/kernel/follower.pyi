@@ -1,5 +1,8 @@
 """What the compiled kernel has for Python; `follower.pyx` says more."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.modes.mode import Mode
 from latephase.late.pattern import Statuses
@@ -32,7 +35,7 @@ def turned(
     points: Points,
     signs: Floats,
     status: Statuses,
-    near: Bools,
+    near: NDArray[np.uint8],
     log_pull: Floats,
     slope: float,
 ) -> bool: ...
