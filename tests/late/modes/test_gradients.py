@@ -110,7 +110,7 @@ def test_clearly_regular_columns(monkeypatch):
         columns = rng.normal(size=(6, 2 + k % 4)) * scale[:, None]
         off, inverse = linear_algebra.complement(columns, scale)
         with monkeypatch.context() as patch:
-            patch.setattr(linear_algebra, "_CLEAR", 0.0)
+            patch.setattr(linear_algebra, "CLEAR", 0.0)
             off_too, inverse_too = linear_algebra.complement(columns, scale)
         assert np.abs(off @ off.T - off_too @ off_too.T).max() < 1e-13
         assert relative_error(inverse @ columns + 1, np.eye(columns.shape[1]) + 1) < 1e-10

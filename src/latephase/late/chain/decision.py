@@ -11,15 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.modes.dynamics import lengths
-from latephase.late.modes.filippov import kink_statuses, statuses_beyond_zero, statuses_by_motion
+from latephase.late.modes.dynamics import Dynamics, lengths
+from latephase.late.modes.filippov import (
+    kink_statuses,
+    neuron_statuses,
+    statuses_beyond_zero,
+    statuses_by_motion,
+)
 from latephase.late.modes.mode import Mode
 from latephase.late.modes.modified import speed_of
-from latephase.late.pattern import SLIDING
+from latephase.late.pattern import SLIDING, Statuses
 
 from .kicks import MARGIN_KICK, Kicks
 from .rest import contracts, rest_of
-from .state import ChainState, ChainTask, altered, one_more
+from .state import ChainState, ChainTask, ModeEnd, altered, one_more
 
 _PATIENCE = 16_384  # steps after which a smooth phase is followed though its error exceeds the goal
 _CALM = math.log(0.5)  # relaxation per step below which the modified flow may be trusted at all
@@ -56,28 +61,35 @@ def _of_flow(task: ChainTask, state: ChainState) -> Decision:
         near = (task.signs == 0) & dynamics.alive(task.signs)
         found = kink_statuses(dynamics, dynamics.statuses(task.signs), near, log_pull)
         return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
-    resting = dynamics.serves(last.status, state.resting)[:, None]
-    near = last.on_kinks & (last.switching[:, None] & ~resting)
-    found = kink_statuses(dynamics, last.status, near, log_pull)
-    if (
-        np.count_nonzero(resting)
-        and (met := last.triggered & resting & (last.status != SLIDING)).any()
-    ):
+    found = _turned(dynamics, state, last, log_pull)
+    if last.at_zero:
         before = Mode.of(dynamics, theta, last.status, state.resting)
-        found = np.where(resting, statuses_by_motion(before, met), found)
-    if np.count_nonzero(released := last.released_to >= 0):
-        found = np.where((found == SLIDING) & released, last.released_to, found)
-    grazed = last.triggered & (found == last.status)  # the pair goes on as it was
-    if np.count_nonzero(last.at_zero):
-        before = Mode.of(dynamics, theta, last.status, state.resting)
-        for j in map(int, np.flatnonzero(last.at_zero)):
-            found[j] = statuses_beyond_zero(before, j)
-        grazed = last.triggered & (found == last.status)
-        theta = np.where(last.at_zero[:, None], 0.0, theta)
+        theta = theta.copy()
+        for j in last.at_zero:
+            found[j], theta[j] = statuses_beyond_zero(before, j), 0.0
         state = altered(state, theta=theta)
-    if np.count_nonzero(grazed):
+    grazed = [pair for pair in last.pairs if found[pair] == last.status[pair]]  # as it was
+    if grazed:
         state = state.counted(brief_ends=one_more(state.counts.brief_ends, grazed))
     return Decision(Mode.of(dynamics, theta, found, state.resting), False, state)
+
+
+def _turned(dynamics: Dynamics, state: ChainState, last: ModeEnd, log_pull: Floats) -> Statuses:
+    """Statuses (m, n) with which neurons go on at whose kinks the last mode ended."""
+    found, resting = last.status.copy(), dynamics.serves(last.status, state.resting)
+    for j in {j for j, _ in last.pairs}:
+        if not resting[j]:
+            near = (last.status[j] == SLIDING) | last.triggered[j]
+            found[j] = neuron_statuses(dynamics, j, last.status[j], near, log_pull)
+    if np.count_nonzero(resting):
+        met = last.triggered & resting[:, None] & (last.status != SLIDING)
+        if met.any():
+            before = Mode.of(dynamics, state.theta, last.status, state.resting)
+            found = np.where(resting[:, None], statuses_by_motion(before, met), found)
+    for pair in last.pairs:
+        if found[pair] == SLIDING and last.released_to[pair] >= 0:
+            found[pair] = last.released_to[pair]
+    return found
 
 
 def _of_descent(task: ChainTask, state: ChainState) -> Decision:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from latephase.core import Outcome
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Floats
 from latephase.late.modes.balance import blur
 from latephase.late.modes.dynamics import lengths
 from latephase.late.modes.follow import BALANCED, follow, on_kinks
@@ -105,7 +105,7 @@ def move_by_mode(
     log_left = state.now.log_until(task.until)
     order = (controls.slide_order if mode.sliding else controls.order) if discrete else 0
     tolerance = _solver_tolerance(task, mode)
-    slack = _slack(state, mode, tolerance)
+    slack = _slack(task, state, tolerance)
     balanced = BALANCED / controls.caution
     log_last = math.inf if state.last is None else state.last.log_time
     told = mode, order, logs, log_left, tolerance, balanced, slack, task.least_terms, log_last
@@ -127,16 +127,20 @@ def move_by_mode(
         share = math.exp(min(log - found.log_time, 0.0))
         account.charged(share * off, share * seen_off).write(state.passed, sample, state.rounding)
         state = altered(state, passed=state.passed + 1)
-    account = account.charged(off, seen_off)
+    if np.count_nonzero(off):
+        account = account.charged(off, seen_off)
     state = _arrived(task, state, mode, found, seen, log_left)
     return state if finite else altered(state, outcome=Outcome.overflowed), account
 
 
-def _slack(state: ChainState, mode: Mode, tolerance: float) -> Floats:
+def _slack(task: ChainTask, state: ChainState, tolerance: float) -> Floats:
     """How far guards (m, n) are loosened."""
-    found = np.zeros(mode.status.shape)
-    for pair, count in state.counts.brief_ends.items():
-        found[pair] = tolerance * (2.0 ** min(max(count - _GRACE, 0), _LOOSEST) - 1)
+    brief = {pair: k - _GRACE for pair, k in state.counts.brief_ends.items() if k > _GRACE}
+    if not brief:
+        return task.no_slack
+    found = np.zeros(task.no_slack.shape)
+    for pair, times in brief.items():
+        found[pair] = tolerance * (2.0 ** min(times, _LOOSEST) - 1)
     return found
 
 
@@ -171,7 +175,7 @@ def _log_losses(
     if seen is None:
         before, after = dynamics.loss.log_loss(np.stack([mode.margins, found.margins])).tolist()
         return before, after
-    after, seen_loss = dynamics.loss.log_loss(np.stack([found.margins, seen])).tolist()
+    after, seen_loss = dynamics.loss.log_loss(np.array([found.margins, seen])).tolist()
     after = max(after, seen_loss) if math.isfinite(seen_loss) else math.nan
     before = state.lowest_log_loss
     return before if before < math.inf else float(dynamics.loss.log_loss(mode.margins)), after
@@ -190,9 +194,9 @@ def _arrived(
     brief = found.log_time < state.now.log - _BRIEF
     instant = found.log_time <= _INSTANT
     if brief:
-        brief_ends = one_more(counts.brief_ends, found.triggered)
+        brief_ends = one_more(counts.brief_ends, found.pairs)
     else:
-        brief_ends = {p: k for p, k in counts.brief_ends.items() if found.triggered[p]}
+        brief_ends = {p: k for p, k in counts.brief_ends.items() if p in found.pairs}
     counts = altered(
         counts,
         brief_ends=brief_ends,
@@ -210,7 +214,7 @@ def _arrived(
     state = altered(
         state,
         theta=theta,
-        low=np.zeros_like(theta),
+        low=np.zeros(theta.shape),
         resting=state.resting | found.resting,
         counts=counts,
         now=Instant.at(task.until)
@@ -219,8 +223,8 @@ def _arrived(
         last=ModeEnd(
             log_time=found.log_time,
             status=mode.status,
-            on_kinks=(mode.status == SLIDING) | found.triggered,
             triggered=found.triggered,
+            pairs=found.pairs,
             released_to=found.released_to,
             at_zero=_come_to_zero(task, mode, found),
             margins=seen,
@@ -229,12 +233,12 @@ def _arrived(
     return state.unresolved(task) if unresolved else state
 
 
-def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> Bools:
-    """Neurons (m,) that a segment has brought to length 0 and that have ended it."""
-    result = np.zeros(len(found.theta), bool)
-    for j in {j for j, _ in np.argwhere(found.triggered).tolist()}:
-        result[j] = np.abs(found.theta[j]).max() <= task.zero_length[j]
-    if np.count_nonzero(result):  # hardly ever
-        was_zero, is_zero = (lengths(t) <= task.zero_length for t in (mode.theta, found.theta))
-        result &= is_zero & ~was_zero
-    return np.asarray(result)
+def _come_to_zero(task: ChainTask, mode: Mode, found: Segment) -> list[int]:
+    """Neurons that a segment has brought to length 0 and that have ended it."""
+    result = []
+    for j in sorted({j for j, _ in found.pairs}):
+        least = task.zero_length[j]
+        if np.maximum.reduce(np.abs(found.theta[j])) <= least:  # hardly ever
+            before, after = lengths(mode.theta[j]), lengths(found.theta[j])
+            result += [j] if after <= least < before else []
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,12 +13,14 @@ from latephase.core import LogTime, Outcome
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.modes.dynamics import Dynamics, lengths
 from latephase.late.modes.linear_algebra import DEPENDENT
-from latephase.late.pattern import Statuses
+from latephase.late.pattern import SLIDING, Statuses
 
 from .instant import AT_START, Instant, Times
 
 _LEAST = 1e-4  # of the terms at the start: a neuron shorter than that may be on its way to 0
 
+Pair = tuple[int, int]
+"""A neuron and a point."""
 Record = TypeVar("Record")
 
 
@@ -54,7 +56,8 @@ class ChainTask:
 
     times: sorted, of the samples, clock: as arrays;  until: the horizon;  signs (m, n): the exact
     ones of the first pre-activations;  least_terms (m, n): sizes of pre-activations below which a
-    solver is not asked for more digits;  zero_length (m,): below it a neuron counts as being at 0.
+    solver is not asked for more digits;  zero_length (m,): below it a neuron counts as being at 0;
+    no_slack (m, n): of guards that are not loosened.
     """
 
     dynamics: Dynamics
@@ -65,6 +68,7 @@ class ChainTask:
     signs: Ints
     least_terms: Floats
     zero_length: Floats
+    no_slack: Floats
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,23 @@ class ModeEnd:
     """How the last mode ended.
 
     log_time: ln of the time that it has lasted;  status (m, n): its statuses;
-    on_kinks (m, n): pairs that were on their kinks then;
-    triggered (m, n): pairs at whose guards it ended;
+    triggered (m, n): pairs at whose guards it ended, `pairs`: as a list;
     released_to (m, n): the status to which a slide that ended goes over, else -1;
-    at_zero (m,): neurons that it has brought to length 0;  margins (n,): of a flow, where it ended.
+    at_zero: neurons that it has brought to length 0;  margins (n,): of a flow, where it ended.
     """
 
     log_time: float
     status: Statuses
-    on_kinks: Bools
     triggered: Bools
+    pairs: list[Pair]
     released_to: Statuses
-    at_zero: Bools
+    at_zero: list[int]
     margins: Floats | None = None
+
+    @property
+    def on_kinks(self) -> Bools:
+        """Pairs (m, n) that were on their kinks then."""
+        return np.asarray((self.status == SLIDING) | self.triggered)
 
     @property
     def switching(self) -> Bools:
@@ -103,7 +111,7 @@ class Counts:
     chatter_rounds: in which chatter was too large to be averaged.
     """
 
-    brief_ends: Mapping[tuple[int, int], int]
+    brief_ends: Mapping[Pair, int]
     brief_modes: int = 0
     instant_modes: int = 0
     steps: int = 0
@@ -112,10 +120,9 @@ class Counts:
     chatter_rounds: int = 0
 
 
-def one_more(ends: Mapping[tuple[int, int], int], pairs: Bools) -> dict[tuple[int, int], int]:
-    """Counts of pairs, with one more for each of some (m, n)."""
-    met = {(j, i): ends.get((j, i), 0) + 1 for j, i in np.argwhere(pairs).tolist()}
-    return {**ends, **met}
+def one_more(ends: Mapping[Pair, int], pairs: Iterable[Pair]) -> dict[Pair, int]:
+    """Counts of pairs, with one more for each of some."""
+    return {**ends, **{pair: ends.get(pair, 0) + 1 for pair in pairs}}
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,6 @@ def start(
     rounding = float(np.abs(placed - theta_in_frame).sum())
     least_terms = _LEAST * dynamics.terms(theta_in_frame)
     zero_length = DEPENDENT * lengths(theta_in_frame)
-    task = ChainTask(
-        dynamics, controls, times, Times.of(times), until, signs, least_terms, zero_length
-    )
+    fixed = signs, least_terms, zero_length, np.zeros(signs.shape)
+    task = ChainTask(dynamics, controls, times, Times.of(times), until, *fixed)
     return task, ChainState(placed, low, rounding, np.zeros(n, bool), Counts({}))

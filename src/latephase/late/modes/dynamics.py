@@ -99,8 +99,9 @@ class Dynamics:
         key = j, status.tobytes(), resting.tobytes()
         found: Neuron | None = neurons.pop(key, None)
         if found is None:
-            kind = self.slope, self.kinks
-            found = Neuron.of(self.frame, self.signs[j], status, resting, *kind)
+            from . import follow  # which knows what was compiled, and needs this file
+
+            found = follow.neuron(self, j, status, resting)
             while len(neurons) * (found.gradients.size + 2 * found.needs.size) > _REMEMBERED:
                 del neurons[next(iter(neurons))]
         neurons[key] = found  # the last one asked for stands last
@@ -119,21 +120,20 @@ class Dynamics:
             changed, neurons, sizes = np.arange(len(status)), {}, np.empty(len(status))
             serving, moves = np.empty(status.shape), np.empty(status.shape, bool)
             sides = np.empty(status.shape)
-        serving[changed] = self.signs[changed] * self.gains(status[changed])
-        moves[changed] = (serving[changed] != 0) & self.kinks.lies
-        sizes[changed] = (np.abs(serving[changed]) * self._sizes).max(axis=1)
         order = False
         for j in changed.tolist():
+            serving[j] = self.signs[j] * self.gains(status[j])
             if np.count_nonzero(status[j] == SLIDING):
                 order |= j not in neurons
                 neurons[j] = self.neuron(j, status[j], resting)
                 moves[j], sizes[j] = neurons[j].moved, neurons[j].largest
             else:
                 neurons.pop(j, None)
-        sides[changed] = _SIDES[status[changed]] * self._watched
-        sides[changed[~moves[changed].any(axis=1)]] = 0.0
+                moves[j] = (serving[j] != 0) & self.kinks.lies
+                sizes[j] = np.maximum.reduce(np.abs(serving[j]) * self._sizes)
+            sides[j] = _SIDES[status[j]] * self._watched if np.count_nonzero(moves[j]) else 0.0
         neurons = dict(sorted(neurons.items())) if order else neurons
-        largest = float(sizes.max())
+        largest = float(np.maximum.reduce(sizes))
         gram, tame = None, largest == 0 or 1 / _TAME < largest < _TAME
         if (
             tame

@@ -21,9 +21,13 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING, Statuses
 
+from . import follow
 from .dynamics import Dynamics
 from .linear_algebra import DEPENDENT, nearest_sum
 from .mode import Mode
+
+if follow.COMPILED:
+    from .by_kernel import turned_by_kernel
 
 _VANISHED = 1e-290  # a pull below it holds nothing
 
@@ -33,20 +37,33 @@ def kink_statuses(dynamics: Dynamics, status: Statuses, near: Bools, log_pull: F
 
     log_pull (n,): logarithms of the points' pulls, of which only the ratios count.
     """
-    result, near = status.copy(), dynamics.kinks.complete(near & dynamics.kinks.lies)
-    if not dynamics.bends:
-        return result
+    result = status.copy()
     for j in np.logical_or.reduce(near, axis=1).nonzero()[0].tolist():
-        # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
-        serving = (dynamics.gains(status[j]) > 0) | (near[j] & (dynamics.signs[j] > 0))
-        top = float(log_pull[serving].max(initial=-np.inf))
-        top = top if math.isfinite(top) else float(log_pull.max())
-        pull = np.exp(np.minimum(log_pull - top, 700.0))
-        pulls, places = dynamics.signs[j] * pull, near[j].nonzero()[0].tolist()
-        if len(places) == 1:
-            result[j, places[0]] = _at_one_kink(dynamics, pulls, status[j], places[0])
-        else:
-            result[j] = _of_neuron(dynamics, pulls, status[j], near[j])
+        result[j] = neuron_statuses(dynamics, j, status[j], near[j], log_pull)
+    return result
+
+
+def neuron_statuses(
+    dynamics: Dynamics, j: int, status: Statuses, near: Bools, log_pull: Floats
+) -> Statuses:
+    """The same of neuron j alone, of statuses (n,), `near` some kinks (n,)."""
+    near = dynamics.kinks.complete((near & dynamics.kinks.lies)[None])[0]
+    if not dynamics.bends or not np.count_nonzero(near):
+        return status
+    if follow.COMPILED and not dynamics.kinks.shared:
+        found = turned_by_kernel(dynamics, j, status, near, log_pull)
+        if found is not None:
+            return found
+    # A point that is never fitted pulls e^2300 times as much as those the neuron serves.
+    serving = (dynamics.gains(status) > 0) | (near & (dynamics.signs[j] > 0))
+    top = float(log_pull[serving].max(initial=-np.inf))
+    top = top if math.isfinite(top) else float(log_pull.max())
+    pull = np.exp(np.minimum(log_pull - top, 700.0))
+    pulls, places = dynamics.signs[j] * pull, near.nonzero()[0].tolist()
+    if len(places) > 1:
+        return _of_neuron(dynamics, pulls, status, near)
+    result = status.copy()
+    result[places[0]] = _at_one_kink(dynamics, pulls, status, places[0])
     return result
 
 

@@ -22,10 +22,13 @@ import math
 
 import numpy as np
 
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Bools, Floats
 from latephase.late.kernels import has_kernel
+from latephase.late.pattern import Statuses
 
 from .by_scipy import follow_by_scipy
+from .dynamics import Dynamics
+from .gradients import Neuron
 from .kernel import version
 from .mode import Mode
 from .segment import Segment
@@ -37,7 +40,13 @@ COMPILED = has_kernel(
     "SciPy follows modes instead, many times as slowly",
 )
 if COMPILED:
-    from .by_kernel import LOGISTIC, follow_by_kernel, on_kinks_by_kernel
+    from .by_kernel import (
+        LOGISTIC,
+        compiled_neuron,
+        follow_by_kernel,
+        neuron_by_kernel,
+        on_kinks_by_kernel,
+    )
 
 
 def follow(
@@ -76,6 +85,17 @@ def follow(
 def on_kinks(mode: Mode) -> Mode:
     """The mode with sliding pairs on their kinks, as `Mode.on_kinks` says."""
     return on_kinks_by_kernel(mode) if COMPILED else mode.on_kinks()
+
+
+def neuron(dynamics: Dynamics, j: int, status: Statuses, resting: Bools) -> Neuron:
+    """Neuron j, which slides, in a mode of statuses (n,) with points at rest (n,)."""
+    found = neuron_by_kernel(dynamics, j, status, resting) if COMPILED else None
+    if found is None:
+        kind = dynamics.slope, dynamics.kinks
+        found = Neuron.of(dynamics.frame, dynamics.signs[j], status, resting, *kind)
+    if COMPILED:
+        compiled_neuron(found)
+    return found
 
 
 def _at_rest(mode: Mode, log_times: Floats, log_end: float) -> Segment:

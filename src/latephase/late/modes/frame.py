@@ -10,9 +10,11 @@ R and phi are found in 80 digits and rounded once. Source: docs/theory.md, "Any 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,15 @@ class Frame:
             axes, points = _triangular(raw)
         scale = np.abs(points).max(axis=0)
         return cls(raw, points, axes, np.where(scale > 0, scale, 1.0))
+
+    @cached_property
+    def order(self) -> Ints:
+        """The coordinates (k,), the largest first."""
+        return np.argsort(-self.scale, kind="stable")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: not what can be made again."""
+        return vars(replace(self))
 
     def coordinates(self, theta: Floats) -> tuple[Floats, Floats]:
         """Coordinates (m, k) of theta (m, d + 1), and their low parts."""

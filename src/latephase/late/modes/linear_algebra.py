@@ -15,8 +15,8 @@ import numpy as np
 from latephase.core.arrays import Bools, Floats, Ints
 
 DEPENDENT = 1e-9  # a direction that a projection shortens to this share is nothing but rounding
-_CLEAR = 1e-3 / DEPENDENT  # of columns, a condition far from that of dependent ones
-_INDEPENDENT = 0.05  # smallest share of a row that is new, from which that costs three digits
+CLEAR = 1e-3 / DEPENDENT  # of columns, a condition far from that of dependent ones
+INDEPENDENT = 0.05  # smallest share of a row that is new, from which that costs three digits
 ROUNDING = 2.0**-49  # of its coordinates: what reflections leave of a direction that is none
 _REGULAR = 1e-3  # smallest share of a column that is new, from which a Gram matrix will do
 
@@ -68,7 +68,7 @@ def _clearly_regular(r: Floats, scale: Floats) -> Floats | None:
         return None
     inverted = dtrtri(r)[0]
     condition = (np.abs(r).max() * np.abs(inverted).max()) * len(r) ** 2
-    return inverted if condition * (scale.max() / scale.min()) < _CLEAR else None
+    return inverted if condition * (scale.max() / scale.min()) < CLEAR else None
 
 
 def _off_column(column: Floats, scale: Floats) -> tuple[Floats, Floats]:
@@ -134,7 +134,7 @@ def nearest_sum(rows: Floats, lengths: Floats, vector: Floats) -> Floats:
     if 0 < len(rows) <= rows.shape[1]:
         units = rows / lengths[:, None]
         factor, found, failed = dposv(units @ units.T, units @ vector)
-        if not failed and factor.diagonal().min() >= _INDEPENDENT:
+        if not failed and factor.diagonal().min() >= INDEPENDENT:
             return np.asarray(found / lengths)
     return np.asarray(np.linalg.lstsq(rows.T, vector, rcond=None)[0])
 

@@ -135,7 +135,7 @@ class Mode:
     @cached_property
     def margins(self) -> Floats:
         """The margins q_i (n,) at entry."""
-        return np.asarray(np.einsum("mn,mn->n", self.serving, self.preactivations))
+        return np.asarray(np.add.reduce(self.serving * self.preactivations))
 
     @cached_property
     def reach(self) -> Floats:

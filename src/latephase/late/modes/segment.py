@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from latephase.core.arrays import Bools, Floats
 from latephase.late.pattern import Statuses
@@ -29,3 +30,9 @@ class Segment:
     resting: Bools
     failed: bool
     work: int
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs (neuron, point) at whose guards it ended, in order."""
+        places: list[int] = self.triggered.ravel().nonzero()[0].tolist()
+        return [divmod(place, self.triggered.shape[1]) for place in places]

@@ -1,5 +1,8 @@
 """What the compiled kernel has for Python; `follower.pyx` says more."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.modes.mode import Mode
 from latephase.late.pattern import Statuses
@@ -19,6 +22,23 @@ class Held:
         self, off: Floats, gradients: Floats, slides: Ints, needs: Floats, rooms: Floats
     ) -> None: ...
 
+def sliding_neuron(
+    points: Points,
+    scale: Floats,
+    order: Ints,
+    signs: Floats,
+    status: Statuses,
+    slides: Ints,
+    slope: float,
+) -> tuple[Floats, Floats, Floats, Floats] | None: ...
+def turned(
+    points: Points,
+    signs: Floats,
+    status: Statuses,
+    near: NDArray[np.uint8],
+    log_pull: Floats,
+    slope: float,
+) -> bool: ...
 def put_on_kinks(theta: Floats, places: list[int], held: list[Held]) -> None: ...
 
 class Follower:

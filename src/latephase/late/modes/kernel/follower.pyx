@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""A mode followed from its entry to where something ends it, compiled: one call for a segment.
+"""A mode followed from its entry to where something ends it, compiled: one call for a segment; and
+what a neuron does on its kinks.
 
     vectors   memory, and what is done with vectors of doubles
     tableau   constants of Radau IIA
@@ -12,6 +13,8 @@
     slides    multipliers
     guards    what must stay positive while the mode lasts
     landing   where a step has to end that passes one
+    filippov  what a neuron does on its kinks
+    sliding   how a neuron moves that is held there
 
 Shapes stand in parentheses; all matrices are in C order.
 """
@@ -22,7 +25,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from latephase.late.modes import balance
+from latephase.late.modes import balance, linear_algebra
 from latephase.late.modes.kernel import tableau
 
 include "vectors.pxi"
@@ -36,6 +39,8 @@ include "stepper.pxi"
 include "slides.pxi"
 include "guards.pxi"
 include "landing.pxi"
+include "filippov.pxi"
+include "sliding.pxi"
 
 SOURCES = "a1e7066a06bf"
 

@@ -229,7 +229,7 @@ cdef class Guards:
         which slides among them go over, -1 elsewhere."""
         cdef Slides slides = self.slides
         cdef Py_ssize_t place
-        met, turned = np.zeros((self.m, self.n), bool), np.full((self.m, self.n), -1)
+        met, turned = np.zeros((self.m, self.n), bool), np.full((self.m, self.n), -1, np.int8)
         for place in pairs:
             met[place // self.n, place % self.n] = True
         for place in ends:

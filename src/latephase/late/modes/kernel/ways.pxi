@@ -55,7 +55,7 @@ cdef class Held:
         self.gradients = np.ascontiguousarray(gradients.T)
         self.slides = np.ascontiguousarray(slides)
         self.needs, self.rooms = np.ascontiguousarray(needs), np.ascontiguousarray(rooms)
-        self.alone = (np.count_nonzero(rooms, axis=1) <= 1).all()
+        self.alone = np.count_nonzero(rooms) <= len(rooms)  # each has one at least
 
 
 def put_on_kinks(double[:, ::1] theta, list places, list held):
