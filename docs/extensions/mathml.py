@@ -10,6 +10,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from line_breaks import in_parts
 from sphinx.addnodes import desc_signature
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -33,9 +34,8 @@ def _inline(translator: Any, node: nodes.math) -> None:
 
 
 def _display(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(
-        f'<div class="math" tabindex="0">{tex2mathml(node.astext(), as_block=True)}</div>\n'
-    )
+    shown = in_parts(tex2mathml(node.astext(), as_block=True))
+    translator.body.append(f'<div class="math" tabindex="0">{shown}</div>\n')
     raise nodes.SkipNode
 
 

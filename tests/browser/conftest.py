@@ -18,6 +18,7 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1280, 800), (390, 844)
 GRAVE = ("serious", "critical")
+PATIENCE = 90_000  # milliseconds that anything may take: of a slow machine that does other things
 _OWN = ("", "127.0.0.1", "localhost")  # "" is what data:, blob: and file: have for a host
 _LOCAL = ("data", "blob", "file", "about")
 
@@ -106,6 +107,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
         width, height = size
         looks = {"color_scheme": "dark" if dark else "light", "reduced_motion": "reduce"}
         context = browser.new_context(viewport={"width": width, "height": height}, **looks, **more)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         found = Visit(context.new_page())
         found.watch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from latephase.report import write_comparison, write_report
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCREEN = SIZES["desktop"][1]
+SECONDS = 90  # that a slow machine may take to scroll
 KINDS = ("report", "comparison")
 OPEN = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 # Of each head that is shown its text, and how many lines of its own height that takes.
@@ -30,6 +32,8 @@ WIDER = """[...document.querySelectorAll('body *')]
     .map((one) => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""
 CLIPPED = """[...document.querySelectorAll('.scroll')]
     .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.ariaLabel)"""
+WORD_IN_SIGHT = """[...document.querySelectorAll('#glossary :target')]
+    .map((one) => one.getBoundingClientRect().top).some((top) => 0 <= top && top <= innerHeight)"""
 UNREACHABLE = """[...document.querySelectorAll('.scroll')]
     .filter((one) => one.scrollWidth > one.clientWidth)
     .filter((one) => one.tabIndex !== 0 || !one.ariaLabel).length"""
@@ -39,11 +43,11 @@ Visits = Callable[..., Any]
 
 def wait_until(page, true: str) -> None:
     """Wait for what a page is to say; it allows no `eval`, by which Playwright would."""
-    for _ in range(200):
-        if page.evaluate(true):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"not true within 10 s: {true}")
+    end = time.monotonic() + SECONDS
+    while not page.evaluate(true):
+        if time.monotonic() > end:
+            pytest.fail(f"not true within {SECONDS} s: {true}")
+        page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +149,8 @@ def test_words_lead_to_the_glossary(opened, kind):
     assert len(links) >= {"report": 8, "comparison": 1}[kind]
     assert all(page.locator(f"#glossary {link}").count() == 1 for link in set(links))
     page.locator("main .term").first.click()
-    word = page.locator("#glossary :target")
-    assert word.count() == 1
-    box = word.bounding_box()
-    assert 0 <= box["y"] <= SCREEN
+    wait_until(page, WORD_IN_SIGHT)
+    assert page.locator("#glossary :target").count() == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -179,7 +181,7 @@ def test_by_keyboard_alone(opened):
     assert link.inner_text() == "Skip to the answer"
     assert link.bounding_box()["y"] >= 0
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "content"
+    wait_until(page, "document.activeElement.id === 'content'")
     page.locator(".claim summary").first.focus()
     page.keyboard.press("Enter")
     assert page.locator(".claim details").first.get_attribute("open") is not None

@@ -138,3 +138,17 @@ def test_notebooks_run_from_the_first_cell_to_the_last(file, tmp_path, monkeypat
         for cell in cells:
             exec(compile("".join(cell["source"]), str(file), "exec", dont_inherit=True), space)
     assert {"lp", "data"} <= set(space)
+
+
+def test_lines_break_in_a_formula_before_relations_and_signs(site):
+    """Ground truth: x = (a + b) − c, y ≤ −d, broken by hand; tables stay whole."""
+    in_parts = site("line_breaks").in_parts
+    signs = {"=", "+", "−", "≤", "(", ")", ","}
+    told = [f"<mo>{one}</mo>" if one in signs else f"<mi>{one}</mi>" for one in "x=(a+b)−c,"]
+    told += ['<mspace width="1em"></mspace>', *(f"<mi>{one}</mi>" for one in "y")]
+    told += ["<mo>≤</mo>", "<mo>−</mo>", "<mi>d</mi>"]
+    shown = in_parts(f"<math>{''.join(told)}</math>")
+    assert re.sub("<[^>]*>", "", shown.replace("<wbr>", "|")) == "x|=(a+b)|−c,|y|≤−d"
+    assert shown.count('form="infix"') == 3
+    table = "<math><mtable><mtr><mtd><mi>x</mi><mo>=</mo></mtd></mtr></mtable></math>"
+    assert in_parts(table) == table

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("panel", reason="panel is not installed: .[explore]")
 
 from bokeh.document import Document
+from bokeh.events import PanEnd
 
 from latephase.explore.answered.shown import number
 from latephase.explore.asked.presets import PRESETS
@@ -121,6 +122,18 @@ def test_the_end_of_a_drag_is_not_overtaken_by_its_middle(page: Page):
     page.queue.get(timeout=SECONDS)()
     assert session.state.inputs[0] == (1.2,)
     assert list(source.data["x"]) == [1.2, -1.0]
+
+
+def test_after_a_drag_of_nothing_nothing_is_in_a_hand(page: Page):
+    """Ground truth: the points of the next start, and its map: neither follows while one drags."""
+    session, mapped = page.session, []
+    session.desk.later = mapped.append  # type: ignore[method-assign]
+    session._point_dragged([1.0, -1.0], [0.0, 0.0], False)  # the mouse has hit no point
+    session.network.fig._trigger_event(PanEnd(model=session.network.fig))
+    page.send(preset=3)
+    assert session.state.inputs == ((0.5,), (-0.5,))
+    assert list(session.network._flat.source.data["x"]) == [0.5, -0.5]
+    assert mapped[-1] == session.state
 
 
 def test_what_is_shown_is_not_taken_for_a_drag(page: Page):

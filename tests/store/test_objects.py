@@ -97,7 +97,6 @@ def url(request, monkeypatch, tmp_path) -> str:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(ours, "_BEAT", 0.05)
-    monkeypatch.setattr(ours, "_PATIENCE", 0.5)
 
 
 def test_a_store_of_objects_is_that_of_a_disk(url, tmp_path):
@@ -195,17 +194,19 @@ def test_a_second_writer_is_refused_by_name(url):
     make(url, resume=True)
 
 
-def test_the_lock_of_a_dead_one_is_taken(url, tmp_path):
+def test_the_lock_of_a_dead_one_is_taken(url, tmp_path, monkeypatch):
     """Ground truth: the undisturbed store; nobody renews what a killed process has left."""
     make(tmp_path / "runs.zarr", how=Work)
     make(url, 2)
     beside = Objects(f"{url}.partial")
     assert beside.create(LOCK, json.dumps({"token": "dead", "beat": 7}).encode())
+    monkeypatch.setattr(ours, "_PATIENCE", 0.5)
     make(url, resume=True)
     assert contents(url) == files(tmp_path / "runs.zarr")
 
 
-def test_who_has_lost_the_lock_adds_nothing(url):
+def test_who_has_lost_the_lock_adds_nothing(url, monkeypatch):
+    monkeypatch.setattr(ours, "_BEAT", 60)  # else one may be under way while the lock is taken
     beside = Objects(f"{url}.partial")
     with ObjectWork(url, FORM, SETTINGS) as work:
         pen = work.pen()

@@ -21,7 +21,7 @@ from .asked.stops import stops
 from .latest import Job, Latest, Wanted, together
 from .map_desk import MapDesk
 from .views.margins import OverTimeView
-from .views.network import NetworkView
+from .views.network import NetworkView, watch_drags
 from .views.neurons import NeuronView
 
 Tell = Callable[[dict[str, Any]], None]
@@ -37,6 +37,8 @@ class Session:
         self._held = False
         self.network = NetworkView(self._point_dragged)
         self.neurons = NeuronView(self._neuron_dragged, self.network.fig.x_range)
+        for fig in (self.network.fig, self.neurons.fig):
+            watch_drags(fig, self._drag_over)
         self.margins = OverTimeView(self._to_time, "margin")
         self.deficits = OverTimeView(self._to_time, "deficit")
         self.desk = MapDesk(doc, tell, self._to_place)
@@ -129,6 +131,13 @@ class Session:
             self.tell({"error": str(error)})
             if self.found is not None:
                 self._show(self.state, self.found, None)
+
+    def _drag_over(self) -> None:
+        """The mouse was let go, whether or not it had hold of anything."""
+        held, self._held = self._held, False
+        if held:
+            self._change(self.state)
+        self.tell({"held": False})
 
     def _to_time(self, log10_t: float) -> None:
         known = stops(self.state.flow)

@@ -191,13 +191,13 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_are_refused_at_once(name: str) -> None:
     """Ground truth: docs/certificates.md and its schema; no such file is a certificate."""
-    text, start = HOSTILE[name](), time.perf_counter()
+    text, start = HOSTILE[name](), time.process_time()
     for source in (text, text.encode()):
         with pytest.raises(NotACertificate) as caught:
             verify(source)
         assert message_is_one_line(caught.value)
         assert len(str(caught.value)) < 400
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_objects_that_are_no_json() -> None:
@@ -220,14 +220,14 @@ def test_costly_claims_end_in_bounded_time() -> None:
     """Ground truth: a clock; the numbers are the largest that the format and its limits allow."""
     body = certificate("metastable")
     body["path"][0]["steps"] = "9" * 12000
-    faults, start = verify(signed(body)).faults, time.perf_counter()
+    faults, start = verify(signed(body)).faults, time.process_time()
     body = certificate("specialised")
     body["bits"] = 65536
     body["claims"][2].update(terms=64, level=1000)
     body["claims"][4]["log_from"] = number(Fraction(2) ** 4000)
     assert faults
     assert verify(signed(body)).faults
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(

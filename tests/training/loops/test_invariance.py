@@ -73,9 +73,9 @@ def test_a_trial_that_overflows_stays_so_and_holds_up_nobody() -> None:
     """Ground truth: the other trials stepped without it; 10^15 steps would take years."""
     weights, biases = start(4)
     weights[2], biases[2] = [[-800.0], [900.0]], [0.0, 0.0]
-    before = time.perf_counter()
+    before = time.process_time()
     mixed = run(weights, biases, [50, 60, 10**15, 0])
-    assert time.perf_counter() - before < 30
+    assert time.process_time() - before < 30
     assert not np.isfinite(mixed.weights[2]).all()
     others = run(weights[[0, 1, 3]], biases[[0, 1, 3]], [50, 60, 0])
     assert_same(Stepped(*(a[[0, 1, 3]] for a in mixed)), others)

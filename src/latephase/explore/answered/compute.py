@@ -32,7 +32,7 @@ from ..asked.stops import stops
 if TYPE_CHECKING:
     from latephase.problem import ShallowReLU
 
-MOST_SECONDS = 20.0  # that a run may take: the page says so, and has the command for more
+MOST_SECONDS = 20.0  # of processor time for a run: the page says so, and has the command for more
 _KEPT = 64  # runs: a megabyte each at most
 
 
@@ -126,7 +126,7 @@ def what_moves(state: State) -> State:
 def _followed(state: State, at: list[LogTime], wanted: Callable[[], bool]) -> Followed:
     problem = state.problem
     parts = (problem.network, problem.data, problem.method)
-    going = watch(wanted, MOST_SECONDS)
+    going = watch(wanted, MOST_SECONDS, clock.thread_time)
     run = simulate(*parts, until=UNTIL, at=at, loss=state.loss, progress=going)
     try:
         return Followed(run, at, limit(run), "")
@@ -134,14 +134,19 @@ def _followed(state: State, at: list[LogTime], wanted: Callable[[], bool]) -> Fo
         return Followed(run, at, None, str(error))
 
 
-def watch(wanted: Callable[[], bool], seconds: float) -> Callable[[int, int], None]:
-    """A progress callback that ends what is not wanted any more, or takes too long."""
-    end = clock.monotonic() + seconds
+def watch(
+    wanted: Callable[[], bool], seconds: float, now: Callable[[], float] = clock.monotonic
+) -> Callable[[int, int], None]:
+    """A progress callback that ends what is not wanted any more, or takes too long.
+
+    now: the clock; that of the thread does not count what others on the machine do.
+    """
+    end = now() + seconds
 
     def going(done: int, total: int) -> None:
         if not wanted():
             raise Stopped("not wanted any more")
-        if clock.monotonic() > end:
+        if now() > end:
             got = Words(f"one that is at {done} of {total} after {seconds:g} s")
             raise TooLong("a run that a page can wait for", got, "copy it as a command instead")
 

@@ -260,6 +260,7 @@ export function render({ model }) {
     if (message.error) fail(message.error);
     if (message.notice) { fail(message.notice); kept = true; }
     if ("busy" in message) busy(message.busy);
+    if ("held" in message) delete document.body.dataset.held;
     if (message.error) busy(false);
   });
 

@@ -19,6 +19,7 @@ from .look import colours, paint_frame, plot
 from .painter import rgba
 
 _OPAQUE = 0.92
+_SAME = 1e-6  # of a number: closer ones are written alike
 _UNKNOWN = rgba(np.zeros((1, 1)), [FILLS[6]], 0.33)[0, 0]
 _NONE = "has none, as the loss does not tend to 0"
 _THRESHOLD = {"name": "x1 x2 = −1", "line": True, "says": "below it null parts stay"}
@@ -60,10 +61,10 @@ class MapView:
             "x", "y", source=self._curve, line_width=2, line_dash=[6, 4], level="annotation"
         )
         self._here = ColumnDataSource({"x": [], "y": []})
-        self._dot = self.fig.scatter(
-            "x", "y", source=self._here, size=15, marker="circle_cross", fill_alpha=0.0,
-            line_width=2.5, level="overlay",
-        )  # fmt: skip
+        looks = {"size": 15, "marker": "circle_cross", "fill_alpha": 0.0, "level": "overlay"}
+        place = {"x": "x", "y": "y", "source": self._here}
+        # On maps of any colour: what is below it is of the colour of the page.
+        self._halo, self._dot = (self.fig.scatter(**place, **looks, line_width=w) for w in (6, 2.5))
         self.fig.on_event(Tap, lambda event: to(float(event.x), float(event.y)))
         self.fig.on_event(
             RangesUpdate, lambda event: zoomed((event.x0, event.x1, event.y0, event.y1))
@@ -99,7 +100,9 @@ class MapView:
     def recolour(self, dark: bool) -> None:
         """Go over to the other scheme."""
         paint_frame(self.fig, dark)
-        self._dot.glyph.line_color = self._threshold.glyph.line_color = colours(dark)["--ink"]
+        known = colours(dark)
+        self._halo.glyph.line_color = known["back"]
+        self._dot.glyph.line_color = self._threshold.glyph.line_color = known["--ink"]
 
 
 def axis_name(name: str) -> str:
@@ -159,7 +162,9 @@ def _scale(found: Map, colour: str) -> tuple[Any, dict[str, Any]]:
     if both:
         high = max(abs(low), abs(high)) or 1.0
         low = -high
-    share = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
+    if not both and high - low <= _SAME * abs(high):
+        return _one_number(values, found, high, NUMBERS[colour])
+    share = np.clip((values - low) / (high - low), 0.0, 1.0)
     image = _by_sign(share) if both else rgba(np.floor(share * 255), Cividis256, _OPAQUE)
     image = np.where(np.isnan(share) & (found.ends != ""), _UNKNOWN, image)
     fills = [_SIDES[0], "transparent", _SIDES[1]] if both else list(Cividis256[::16])
@@ -167,6 +172,16 @@ def _scale(found: Map, colour: str) -> tuple[Any, dict[str, Any]]:
     legend["middle"] = "0" if both else ""
     chips = [{"name": _NONE, "colour": "#8a929c55", "says": ""}] if np.isnan(share).any() else []
     return image, {"scale": legend, "chips": chips}
+
+
+def _one_number(values: Any, found: Map, number: float, name: str) -> tuple[Any, dict[str, Any]]:
+    """A map of what is the same wherever it is known, which a scale would not show."""
+    known = np.isfinite(values)
+    image = rgba(np.where(known, 0.0, np.nan), [_SIDES[1]], _OPAQUE)
+    image = np.where(~known & (found.ends != ""), _UNKNOWN, image)
+    chips = [{"name": f"{name}: {number:.3g}", "colour": _SIDES[1], "says": ""}]
+    chips += [] if known.all() else [{"name": _NONE, "colour": "#8a929c55", "says": ""}]
+    return image, {"chips": chips}
 
 
 def _by_sign(share: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.events import Pan
+from bokeh.events import Pan, PanEnd, PanStart
 from bokeh.models import ColumnDataSource, CustomJS, LabelSet, PointDrawTool
 
 from latephase.experiments.bench.finding import Panel
@@ -29,6 +29,13 @@ live.tags[0] = now;
 if (flat) source.data.y.fill(0);
 live.data = {x: Array.from(source.data.x), y: Array.from(source.data.y)};
 """
+_HELD = "document.body.dataset.held = '';"
+
+
+def watch_drags(fig: Any, over: Callable[[], None]) -> None:
+    """Have the page say that something on a figure is dragged; `over` is called after that."""
+    fig.js_on_event(PanStart, CustomJS(code=_HELD))
+    fig.on_event(PanEnd, lambda event: over())
 
 
 class Handles:

@@ -216,6 +216,6 @@ def test_costly_paths_end_in_bounded_time():
     body["path"] = body["path"] * 20
     with pytest.raises(NotACertificate, match="too many"):
         verify(signed(body))
-    body["path"], start = body["path"][:18], time.perf_counter()
+    body["path"], start = body["path"][:18], time.process_time()
     assert verify(signed(body)).faults
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20

@@ -295,7 +295,7 @@ def test_a_growth_from_too_early_is_refused():
 
 def test_hostile_files_end_in_bounded_time():
     """Ground truth: a clock; the numbers are the largest that the format and its limits allow."""
-    start = time.perf_counter()
+    start = time.process_time()
     body = layered("frozen")
     body["bits"] = 16384
     assert accepted(signed(body))  # what is known to 128 bits is so at any precision
@@ -307,7 +307,7 @@ def test_hostile_files_end_in_bounded_time():
         changed = copy.deepcopy(body)
         changed["problem"][name][0] = number(Fraction(value))
         assert not accepted(signed(changed))
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_form_agrees_with_jsonschema():

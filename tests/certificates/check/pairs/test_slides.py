@@ -133,11 +133,11 @@ def test_a_file_of_before_is_as_valid_as_it_was() -> None:
 @pytest.mark.parametrize("exponent", [3 * 10**18, 10**6, -(10**6), -3 * 10**18])
 def test_hostile_constants_are_refused_in_bounded_time(exponent: int) -> None:
     """Ground truth: a clock; exponents up to the limits of docs/certificates.md."""
-    start = time.perf_counter()
+    start = time.process_time()
     for run, names in (("half slide", HALF), ("falling hold", HOLD)):
         for name in names:
             body = certificate(run)
             huge = {"mantissa": "1", "exponent": str(exponent), "decimal": "1"}
             body["path"][-1][name] = huge
             assert any("path and claims" in fault for fault in verify(signed(body)).faults)
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
