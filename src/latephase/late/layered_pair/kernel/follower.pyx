@@ -18,7 +18,7 @@ include "panel.pxi"
 include "orbit.pxi"
 include "steps.pxi"
 
-SOURCES = "6e6004c763a4"
+SOURCES = "5ada276e0770"
 
 
 def follow(

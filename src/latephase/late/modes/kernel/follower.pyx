@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "a1e7066a06bf"
+SOURCES = "08d086c7d95f"
 
 cdef enum:
     MOST_STEPS = 3_000
