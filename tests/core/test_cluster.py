@@ -10,6 +10,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -133,6 +134,20 @@ def test_a_shard_that_raises_is_told_in_one_line(client, work, said):
     with pytest.raises(LatephaseError, match=said) as caught:
         list(ours.over(client, work, range(6), KEPT))
     assert str(caught.value).endswith(KEPT)
+    assert "\n" not in str(caught.value)
+    assert dict(ours.over(client, square, range(3), KEPT)) == {0: 0, 1: 1, 2: 4}  # still usable
+
+
+def test_work_that_workers_cannot_import_is_told_in_one_line(client):
+    """Ground truth: a module that is here only; workers that read of it ended, and all waited."""
+    nowhere = ModuleType("is_here_only")
+    exec("def work(start): return start", vars(nowhere))
+    sys.modules["is_here_only"] = nowhere
+    try:
+        with pytest.raises(LatephaseError, match="No module named 'is_here_only'") as caught:
+            list(ours.over(client, nowhere.work, range(3), KEPT))
+    finally:
+        del sys.modules["is_here_only"]
     assert "\n" not in str(caught.value)
     assert dict(ours.over(client, square, range(3), KEPT)) == {0: 0, 1: 1, 2: 4}  # still usable
 

@@ -105,6 +105,7 @@ def over(
     called: and of the one that failed.
     """
     with _dask():
+        from cloudpickle import dumps
         from distributed import as_completed
     _refuse_others(client)
     left, token = iter(starts), secrets.token_hex(4)
@@ -115,8 +116,8 @@ def over(
         new = {}
         for start in islice(left, count):
             key = f"latephase-{token}-{start}"
-            told = (work, turn, start, *needs(start))
-            new[client.submit(_made, *told, key=key, pure=False)] = start
+            told = dumps((work, turn, start, *needs(start)))
+            new[client.submit(_unpacked, told, key=key, pure=False)] = start
         waiting.update(new)
         return list(new)
 
@@ -139,6 +140,17 @@ def over(
                 client.cancel(list(waiting), force=True)
     if client.status != "running":
         raise LatephaseError(f"the scheduler was lost; {kept}")
+
+
+def _unpacked(told: bytes) -> tuple[Any, list[str]]:
+    """On a worker: a shard of what was sent.
+
+    What cannot be imported there fails here, in one line; a worker that reads it by itself ends,
+    as do all others after it, and everybody waits.
+    """
+    from cloudpickle import loads
+
+    return _made(*loads(told))
 
 
 def _made(

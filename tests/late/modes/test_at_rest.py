@@ -69,7 +69,8 @@ def nearly_in_line(offset: float, far: bool) -> tuple[lp.ShallowReLU, lp.Dataset
 
 def affine_flow(net: lp.ShallowReLU, data: lp.Dataset, offset: float, times: list[float]):
     """Margins (time, n) of such a network: N(x) = c z while all are active, c' = |v|^2 sum l y z.
-    Radau in ln t, with the offset in units of itself as one of the coordinates T z."""
+    Radau in ln t, with the offset in units of itself as one of the coordinates T z; it is a matter
+    of rounding whether that comes to the last time."""
     z, y, v = np.c_[data.inputs, np.ones(data.n)], data.labels, net.output_weights
     across = np.array([1.25, -1.0, 1.0])  # 0 on the line
     to = np.array([across / offset, [1.0, 0, 0], [0, 0, 1.0]])
@@ -105,9 +106,11 @@ def test_points_nearly_in_line_do_not_rest(monkeypatch, compiled, offset, far):
     z = np.c_[data.inputs, np.ones(data.n)]
     q = np.einsum("m,tmk,nk->tn", net.output_weights, theta, z) * data.labels
     truth = affine_flow(net, data, offset, times)
-    off = (np.abs(q - truth) / (1 + np.abs(truth))).max(axis=1)
+    come = len(truth)
+    assert come >= len(times) - 1
+    off = (np.abs(q[:come] - truth) / (1 + np.abs(truth))).max(axis=1)
     said = run.trajectory.margin_error.values
-    assert (off <= said).all(), (off, said)
+    assert (off <= said[:come]).all(), (off, said)
     assert said.max() < 1e-5
 
 

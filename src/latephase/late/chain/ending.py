@@ -17,7 +17,7 @@ from .decision import decide
 from .run_chain import Chain
 
 FAR = 1e6  # ln t until which a mode must last to count as lasting for ever
-_TOLERANCE = 1e-9
+_TOLERANCES = (1e-9, 1e-10, 1e-7, 1e-5)  # rounding may stop a solver at one, and not at another
 _STRAIGHT = 1e-6
 
 
@@ -53,7 +53,10 @@ def _last(mode: Mode) -> Mode | None:
     if _is_straight(mode):
         return mode
     for _ in range(mode.resting.size + 1):
-        found = follow(mode, 0, np.zeros(0), FAR, _TOLERANCE)
+        for tolerance in _TOLERANCES:
+            found = follow(mode, 0, np.zeros(0), FAR, tolerance)
+            if not found.failed:
+                break
         if found.failed or found.triggered.any():
             return None
         theta = found.theta
