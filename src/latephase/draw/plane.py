@@ -20,7 +20,7 @@ _SIDES = ("N > 0", "N < 0")
 
 def plane_panel(scene: Scene, title: str) -> Panel:
     """The regions where N > 0 and N < 0; empty where it is 0."""
-    x, y = _axes(scene)
+    x, y, limits = _axes(scene)
     box = (x[[0, -1]], y[[0, -1]])
     series = scene.points(scene.inputs)  # drawn above all else
     if scene.network is not None:
@@ -35,19 +35,21 @@ def plane_panel(scene: Scene, title: str) -> Panel:
         values = _values(scene.limit, x, y)
         series += _zeros(values, x, y, "boundary of the limit", "prediction")
     series += [*_circles(scene), *scene.missed(scene.inputs)]
-    limits = {"x_limits": (x[0], x[-1]), "y_limits": (y[0], y[-1])}
     labels = ("x1 (input units)", "x2 (input units)")
-    return Panel(series, *labels, title, equal=True, **limits)  # type: ignore[arg-type]
+    return Panel(series, *labels, title, equal=True, **limits)
 
 
-def _axes(scene: Scene) -> tuple[Floats, Floats]:
-    """Places (g,) along both axes, of a square around the points and the margins around them."""
+def _axes(scene: Scene) -> tuple[Floats, Floats, dict[str, Any]]:
+    """Places along both axes, and the frame, a square around the points and their margins; the
+    places go beyond it as far as the scene reaches."""
     margin = scene.margin if 0 < scene.margin < np.inf else 0.0
     ends = [frame(x, np.concatenate([x - margin, x + margin])) for x in scene.inputs.T]
     half = max(high - low for low, high in ends) / 2
     middles = [low + (high - low) / 2 for low, high in ends]
-    x, y = (np.linspace(middle - half, middle + half, _GRID) for middle in middles)
-    return x, y
+    far, places = half * scene.reach, round((_GRID - 1) * scene.reach) + 1
+    x, y = (np.linspace(middle - far, middle + far, places) for middle in middles)
+    sides = zip(("x_limits", "y_limits"), middles, strict=True)
+    return x, y, {name: (middle - half, middle + half) for name, middle in sides}
 
 
 def _values(network: ShallowReLU, x: Floats, y: Floats) -> Floats:

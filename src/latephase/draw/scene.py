@@ -22,7 +22,8 @@ _LABELS = ((1, "label 1", "o"), (-1, "label −1", "s"))
 class Scene:
     """A network, the points it is to separate, and the network of its limit; each may be missing.
 
-    support: which points decide the limit;  measured: whether the margin is shown.
+    support: which points decide the limit;  measured: whether the margin is shown;  reach: how many
+    times its frame a plane is drawn, for frames that are made longer one way.
     """
 
     network: ShallowReLU | None
@@ -30,6 +31,7 @@ class Scene:
     limit: ShallowReLU | None = None
     support: Bools | None = None
     measured: bool = True
+    reach: float = 1.0
 
     @cached_property
     def margin(self) -> float:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from latephase.problem import ShallowReLU
 
 MOST_SECONDS = 20.0  # of processor time for a run: the page says so, and has the command for more
+_REACH = 1.6  # of the plane beyond its frame, which the page makes longer one way
 _KEPT = 64  # runs: a megabyte each at most
 
 
@@ -83,7 +84,7 @@ class Followed:
     def scene(self, k: int) -> Panel:
         """N over the inputs at a sample: on the line, or in the plane."""
         found = self.limit.network if self.limit is not None and self.limit.settled else None
-        scene = Scene(self.network_at(k), self.run.data, found)
+        scene = Scene(self.network_at(k), self.run.data, found, reach=_REACH)
         return scene_panel(scene, f"t = {self.times[k].text}")
 
     @cached_property
