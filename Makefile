@@ -21,7 +21,7 @@ LIBRARIES := -m "not campaign" tests/core tests/problem tests/store tests/report
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-quick test-all test-pages test-lowest test-newest lint format docs bench clean
+.PHONY: help setup reproduce test test-quick test-all test-long test-pages test-lowest test-newest lint format docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,8 +37,11 @@ test: $(READY) ## the tests but for long campaigns and browsers (PYTEST_ARGS="-k
 test-quick: $(READY) ## the tests that follow no run: input, margins, certificates, files
 	@$(FAST_COMPILE) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-test-all: $(READY) ## all tests but those of test-pages, as .ci/run does
-	@$(BIN)/python -m pytest -m "not browser" $(PYTEST_ARGS)
+test-all: $(READY) ## all tests but those of test-pages and test-long, as .ci/run does
+	@$(BIN)/python -m pytest -m "not browser and not marathon" $(PYTEST_ARGS)
+
+test-long: $(READY) ## hours: 10^5 enclosures of each kind of proof, hundreds of random problems
+	@$(BIN)/python -m pytest -m marathon $(PYTEST_ARGS)
 
 test-pages: $(READY) ## explorer, report and comparison in Chromium, where there is one; one after the other
 	@$(BIN)/python -m pytest tests/browser

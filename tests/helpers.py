@@ -94,13 +94,20 @@ def often(cases: Collection[Any], everyday: Collection[Any]) -> list[Any]:
     return [pytest.param(*values, marks=mark) for values, mark in each]
 
 
-def shares(count: int, everyday: Collection[int] = (0,)) -> list[Any]:
+def shares(
+    count: int, everyday: Collection[int] = (0,), sample: Collection[int] | None = None
+) -> list[Any]:
     """0, ..., count - 1: the parts of a campaign, of which `make test` does the everyday ones.
 
     Let part k take every count-th problem from the k-th on, so that one part is like the others.
+    sample: the others that `make test-all` does; what is in neither is left to `make test-long`.
     """
-    marks = {True: pytest.mark.everyday, False: pytest.mark.campaign}
-    return [pytest.param(k, marks=marks[k in everyday]) for k in range(count)]
+    rest = [k for k in range(count) if k not in everyday]
+    long = [] if sample is None else [k for k in rest if k not in sample]
+    marks = {k: [pytest.mark.everyday] for k in everyday}
+    marks |= {k: [pytest.mark.campaign] for k in rest}
+    marks |= {k: [pytest.mark.campaign, pytest.mark.marathon] for k in long}
+    return [pytest.param(k, marks=marks[k]) for k in range(count)]
 
 
 def read_formulas(marked: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 import samples.report as sample
 from latephase.report import write_comparison, write_report
 
+pytestmark = pytest.mark.browser
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCREEN = SIZES["desktop"][1]
 SECONDS = 90  # that a slow machine may take to scroll

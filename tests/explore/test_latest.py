@@ -11,7 +11,7 @@ import pytest
 
 from latephase.core import InputError
 from latephase.explore.answered.compute import Stopped
-from latephase.explore.latest import Job, Latest
+from latephase.explore.latest import ENDING, Job, Latest
 
 pytestmark = pytest.mark.quick
 SECONDS = 20.0
@@ -54,6 +54,29 @@ def test_of_several_that_wait_the_last_is_done():
     loop.once()
     assert loop.done == [4]
     assert loop.failed == []
+
+
+def test_where_the_server_ends_nobody_wants_anything():
+    """Ground truth: Ctrl-C, after which the process waits for what its threads are at."""
+    loop, begun, told = Loop(), threading.Event(), Queue[bool]()
+    latest = Latest(loop.waiting.put)
+
+    def slow(wanted: Callable[[], bool]) -> None:
+        told.put(wanted())
+        begun.set()
+        assert ENDING.wait(SECONDS)
+        told.put(wanted())
+        raise Stopped("not wanted")
+
+    latest.give(loop.job(slow))
+    assert begun.wait(SECONDS)
+    try:
+        ENDING.set()
+        latest.give(loop.job(lambda _: told.put(True)))
+        loop.once()
+    finally:
+        ENDING.clear()
+    assert [told.get(timeout=SECONDS) for _ in range(2)] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from .answered.compute import Stopped
 
 POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="explore")
 """Threads of all sessions: NumPy, JAX and the kernel let go of Python's lock for much of it."""
+ENDING = threading.Event()
+"""Set while the server ends: nobody wants anything any more, and the process waits for threads."""
 
 Wanted = Callable[[], bool]
 
@@ -50,10 +52,13 @@ class Latest:
         with self._lock:
             self._count += 1
             self._next = job
-            if job is None or self._works:
+            if job is None or self._works or ENDING.is_set():
                 return
             self._works = True
         POOL.submit(self._go)
+
+    def _is_last(self, count: int) -> bool:
+        return self._count == count and not ENDING.is_set()
 
     def _go(self) -> None:
         while True:
@@ -62,7 +67,7 @@ class Latest:
                 if job is None:
                     self._works = False
                     return
-            rest = _one(job, lambda mine=mine: self._count == mine)  # type: ignore[misc]
+            rest = _one(job, lambda mine=mine: self._is_last(mine))  # type: ignore[misc]
             with suppress(Exception):  # the page has gone meanwhile
                 self._later(rest)
 

@@ -49,14 +49,17 @@ def serve(address: str, port: int, *, everyone: bool = False, ready: Callable[[s
     checked_address(address, everyone=everyone)
     server = _server(address, checked_port(port))
     warnings.filterwarnings("ignore", message="step_size .* is above")  # the page says so itself
+    from .latest import ENDING
     from .warm import warm_up
 
+    ENDING.clear()
     try:
         server.start()
         warm_up()
         ready(f"http://{_shown(address)}:{server.port}/")
         server.io_loop.start()
     finally:
+        ENDING.set()
         server.stop(wait=False)
 
 

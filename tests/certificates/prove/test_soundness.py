@@ -19,7 +19,7 @@ from latephase.core.balls import arb, exact, plus_minus, precision
 from references.taylor_flow import TERMS, TaylorFlow, _value
 from samples.certificates import RUNS
 
-BITS, PARTS = 400, 20
+BITS, PARTS, SAMPLE = 400, 20, (1,)
 ALL = 100_000  # enclosures of a kind, over all parts
 LATER = 240  # steps after the one from which a proof holds
 ROOM = Fraction(1, 10**90)  # what 400 bits have rounded by then, and more
@@ -111,7 +111,7 @@ def pair(rng, single):
     return net, lp.Dataset(x, [1, -1]), float(10 ** rng.uniform(-2, 0))
 
 
-@pytest.mark.parametrize("part", shares(PARTS))
+@pytest.mark.parametrize("part", shares(PARTS, sample=SAMPLE))
 @pytest.mark.parametrize("kind", ["single", "double"])
 def test_slides(kind, part):
     """Ground truth: brute force, after the steps from which the slide is proved."""
@@ -141,7 +141,7 @@ def test_slides(kind, part):
     enough(share)
 
 
-@pytest.mark.parametrize("part", shares(PARTS))
+@pytest.mark.parametrize("part", shares(PARTS, sample=SAMPLE))
 def test_slides_that_end(part):
     """Ground truth: brute force, all along legs on which one kink is held."""
     rng, kinds = np.random.default_rng([42, part]), [x for x in RUNS if x[:4] in ("half", "fall")]
@@ -186,7 +186,7 @@ class Dense(TaylorFlow):
                 yield t + s, [self._dot(row, z) for row in moved for z in self.z]
 
 
-@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
+@pytest.mark.parametrize("part", shares(PARTS, (), SAMPLE))
 def test_flows(part):
     """Ground truth: Taylor series at 60 digits, of the weights, with Filippov's slides."""
     rng, slack = np.random.default_rng([43, part]), Fraction(1, 10**42)
@@ -221,7 +221,7 @@ def _ball(x: D) -> arb:
     return exact(Fraction(x))
 
 
-@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
+@pytest.mark.parametrize("part", shares(PARTS, (), SAMPLE))
 def test_both_layers(part):
     """Ground truth: brute force of both layers, after the steps from which the margins grow."""
     rng = np.random.default_rng([44, part])
@@ -261,7 +261,7 @@ def test_both_layers(part):
     enough(share)
 
 
-@pytest.mark.parametrize("part", shares(PARTS, everyday=()))
+@pytest.mark.parametrize("part", shares(PARTS, (), SAMPLE))
 def test_settled_networks(part):
     """Ground truth: brute force of networks of any size, after the step from which they settle."""
     rng = np.random.default_rng([45, part])

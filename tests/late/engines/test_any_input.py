@@ -26,7 +26,7 @@ KINDS = [
     (0.5, False),
     (1.0, True),
 ]
-SEEDS = 20  # of each kind
+SEEDS, PARTS = 20, 10  # of each kind
 STEPS = [0, 1, 10, 100, 1000, 10_000, 100_000]
 TIMES = [0, 1e-3, 1, 10, 100, 10_000]
 KNOWN = 1e100  # parameters beyond it are on their way out of float64
@@ -86,23 +86,25 @@ def checked(p: Problem, method: object, times: list[float], truth: Truth) -> lis
     return found
 
 
-@pytest.mark.parametrize("chunk", shares(len(KINDS), ()))
+@pytest.mark.parametrize("part", shares(PARTS, (), (0,)))
+@pytest.mark.parametrize("kind", range(len(KINDS)))
 @np.errstate(over="ignore", invalid="ignore")
-def test_descent_of_any_size(chunk: int):
+def test_descent_of_any_size(kind: int, part: int):
     wrong: list[str] = []
-    for seed in range(SEEDS):
-        p = of_any_size(seed, *KINDS[chunk])
+    for seed in range(part, SEEDS, PARTS):
+        p = of_any_size(seed, *KINDS[kind])
         method, truth = lp.GradientDescent(p.step_size), long_descent.descend(p, STEPS)
         wrong += checked(p, method, STEPS, truth)
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("chunk", shares(len(KINDS), ()))
+@pytest.mark.parametrize("part", shares(PARTS, (), (0,)))
+@pytest.mark.parametrize("kind", range(len(KINDS)))
 @np.errstate(over="ignore", invalid="ignore")
-def test_flow_of_any_size(chunk: int):
+def test_flow_of_any_size(kind: int, part: int):
     wrong: list[str] = []
-    for seed in range(SEEDS):
-        p = of_any_size(seed, *KINDS[chunk])
+    for seed in range(part, SEEDS, PARTS):
+        p = of_any_size(seed, *KINDS[kind])
         wrong += checked(p, lp.GradientFlow(), TIMES, long_flow.flow(p, TIMES))
     assert not wrong, "\n".join(wrong)
 
