@@ -50,7 +50,7 @@ def log_losses(p: Problem, q: Any) -> Any:
     each = -q
     if p.loss == "logistic":
         near = np.log(np.log1p(np.exp(np.clip(-q, -FAR, FAR))))
-        each = np.where(q > FAR, -q, np.where(q < -FAR, np.log(np.abs(q)), near))
+        each = np.where(q > FAR, -q, np.where(q < -FAR, np.log(np.maximum(-q, 1)), near))
     top = each.max(axis=1, keepdims=True)
     return top[:, 0] + np.log(np.exp(each - top).sum(axis=1))
 
@@ -59,13 +59,14 @@ def beyond(p: Problem, truth: Truth, run: lp.Run, theta: Floats) -> list[str]:
     """What of a run is further off than it says: its parameters, margins and ln of its loss."""
     seen, found = run.trajectory, []
     q, real = margins(p, theta), margins(p, truth.theta)
-    size = np.abs(real).max(axis=1)
+    size, log_loss = np.abs(real).max(axis=1), log_losses(p, real)
+    rounded = 2.0**-48 * np.maximum(size, np.abs(log_loss))  # ln L is a double: ln(ln 2) at q = 0
     off = {
         "error": (distance(theta, truth.theta), seen.error.values),
         "margins": ((np.abs(q - real) / (1 + np.abs(real))).max(axis=1), seen.margin_error.values),
         "log_loss": (
-            np.abs(seen.log_loss.values - log_losses(p, real)),
-            seen.margin_error.values * (1 + size) + 2.0**-48 * size,
+            np.abs(seen.log_loss.values - log_loss),
+            seen.margin_error.values * (1 + size) + rounded,
         ),
     }
     for k, time in enumerate(seen.time.values):
