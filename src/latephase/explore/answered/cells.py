@@ -124,11 +124,17 @@ def _columns(found: Any) -> dict[str, Any]:
     nameless = np.isin(regime, ("", "unsettled"))
     return {
         "ends": np.where(nameless, outcome, regime),
-        "worse": margin[..., -1] - margin[..., 0],
+        "worse": _gain(margin),
         "constant": found.margin_constant.values,
         "entry": found.entry_log10_t.values,
         "exponent": found.law_exponent.values,
     }
+
+
+def _gain(margin: Floats) -> Floats:
+    """Margins (..., time), last minus first; NaN where neither is there: nothing to gain or lose."""
+    first, last = margin[..., 0], margin[..., -1]
+    return np.where((first > 0) | (last > 0), last - first, math.nan)
 
 
 def _times(state: State) -> list[Any]:
@@ -161,7 +167,7 @@ def _run(state: State, going: Going) -> dict[str, Any]:
     constant = None if law is None else law.margin_constant
     return {
         "ends": run.regime.name if run.regime else run.outcome.name,
-        "worse": float(margin[-1] - margin[0]),
+        "worse": float(_gain(margin)),
         "constant": math.nan if constant is None else constant,
         "entry": math.nan if run.entry is None else run.entry.log10,
         "exponent": math.nan if law is None else law.exponent,

@@ -22,6 +22,7 @@ _OPAQUE = 0.92
 _SAME = 1e-6  # of a number: closer ones are written alike
 _UNKNOWN = rgba(np.zeros((1, 1)), [FILLS[6]], 0.33)[0, 0]
 _NONE = "has none, as the loss does not tend to 0"
+_NO_MARGIN = "no margin, then or now: a point is on the wrong side"
 _THRESHOLD = {"name": "x1 x2 = −1", "line": True, "says": "below it null parts stay"}
 _SIDES = ("#d9691a", "#1a7fc1")  # of values below and above 0, which itself is see-through
 _FILL_OF = {
@@ -164,13 +165,14 @@ def _scale(found: Map, colour: str) -> tuple[Any, dict[str, Any]]:
         low = -high
     if not both and high - low <= _SAME * abs(high):
         return _one_number(values, found, high, NUMBERS[colour])
+    none = _NO_MARGIN if colour == "worse" else _NONE
     share = np.clip((values - low) / (high - low), 0.0, 1.0)
     image = _by_sign(share) if both else rgba(np.floor(share * 255), Cividis256, _OPAQUE)
     image = np.where(np.isnan(share) & (found.ends != ""), _UNKNOWN, image)
     fills = [_SIDES[0], "transparent", _SIDES[1]] if both else list(Cividis256[::16])
     legend = {"low": f"{low:.3g}", "high": f"{high:.3g}", "name": NUMBERS[colour], "fills": fills}
     legend["middle"] = "0" if both else ""
-    chips = [{"name": _NONE, "colour": "#8a929c55", "says": ""}] if np.isnan(share).any() else []
+    chips = [{"name": none, "colour": "#8a929c55", "says": ""}] if np.isnan(share).any() else []
     return image, {"scale": legend, "chips": chips}
 
 
