@@ -19,12 +19,14 @@ from latephase.draw.panels import typeset
 
 _AS_IT_IS = (nodes.literal, nodes.FixedTextElement, nodes.Invisible, nodes.math, nodes.raw)
 _AS_IT_IS += (desc_signature,)
+_LINKED_CODE = "code_links_block"  # of the gallery: code in parts, some of which are links
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     app.add_post_transform(Typeset)
+    app.connect("html-page-context", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -39,6 +41,14 @@ def _display(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _check(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """Code in which formulas were seen, or text with line breaks written out, ends the build."""
+    body = context.get("body", "")
+    for wrong in (r'<div class="highlight(?:(?!</div>).)*<math', r"<p>[^<]*\\n"):
+        if found := re.search(wrong, body, re.S):
+            raise RuntimeError(f"formulas are drawn wrongly on {page}: ...{found[0][-80:]}")
+
+
 class Typeset(SphinxPostTransform):
     """Formulas, powers and indices in running text as in the report."""
 
@@ -49,7 +59,7 @@ class Typeset(SphinxPostTransform):
         """Called by Sphinx, for each page."""
         for text in list(self.document.findall(nodes.Text)):
             if not _stands_in(text, _AS_IT_IS):
-                marked = typeset.html(text.astext())
+                marked = typeset.html(text.astext().replace("\n", " "))
                 if "<" in marked:
                     text.parent.replace(text, nodes.raw("", marked, format="html"))
         for block in list(self.document.findall(nodes.literal_block)):
@@ -62,7 +72,7 @@ class Typeset(SphinxPostTransform):
 def _stands_in(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
     while node.parent is not None:
         node = node.parent
-        if isinstance(node, kinds):
+        if isinstance(node, kinds) or node.tagname == _LINKED_CODE:
             return True
     return False
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from latephase.core.arrays import Floats
 
 NOTHING = "–"
-ROUNDING = 64 * 2.0**-52  # of the inputs: what steps and a difference of margins leave over
+ROUNDING = 256 * 2.0**-52  # of the inputs: what steps, slides and differences of margins leave
 _SAME = 1e-12  # of the largest possible margin: a limit this near is not told from it
 
 

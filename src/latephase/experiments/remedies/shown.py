@@ -26,6 +26,7 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
 )
 """Key, name and axis label of each clock."""
 _EARLIEST = -0.5  # of each clock: before it, no method has moved
+_FEW = 6  # methods that have a colour of their own
 _MOST = 9  # curves that can be told apart
 _ALIKE = ("sgd:replacement=0", "power_step", "normalized_gd", "polyak_step", "sam:radius=1", "sam")
 
@@ -133,7 +134,12 @@ def _panel(found: xr.Dataset, methods: list[str], key: str, label: str, title: s
 def over_clock(
     found: xr.Dataset, methods: Sequence[str], key: str, gap: str = "limit_gap"
 ) -> list[Series]:
-    """A curve for each method: the median of the variable `gap` over that of a clock."""
+    """A curve for each method: the median of the variable `gap` over that of a clock.
+
+    Of few methods each keeps its colour, whichever others are beside it.
+    """
+    all_methods = found.algorithm.values.tolist()
+    few = len(all_methods) <= _FEW
 
     def medians(values: Floats) -> Floats:  # over trials (S,), NaN where none is finite
         return np.array([middle(column) for column in values.T])
@@ -153,5 +159,6 @@ def over_clock(
             }
             x = np.log10(clocks[key])
             shown = np.isfinite(x) & (left > 1e-13) & (x >= _EARLIEST)
-            series.append(Series("line", x[shown], left[shown], method))
+            colour = all_methods.index(method) if few else None
+            series.append(Series("line", x[shown], left[shown], method, colour=colour))
     return series

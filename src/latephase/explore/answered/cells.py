@@ -132,7 +132,7 @@ def _columns(found: Any) -> dict[str, Any]:
 
 
 def _gain(margin: Floats) -> Floats:
-    """Margins (..., time), last minus first; NaN where neither is there: nothing to gain or lose."""
+    """Margins (..., time), last minus first; NaN where there is neither to gain nor to lose."""
     first, last = margin[..., 0], margin[..., -1]
     return np.where((first > 0) | (last > 0), last - first, math.nan)
 
