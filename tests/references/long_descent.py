@@ -54,11 +54,15 @@ def distance(theta: Any, truth: Any) -> Floats:
     return np.where(np.isnan(off), np.inf, off).astype(float)
 
 
-def margins(p: Problem, theta: Any) -> Any:
-    """q_i (time, n) of parameters (time, m, k)."""
-    a = np.asarray(theta, Long) @ p.z.T.astype(Long)
+def margins(p: Problem, theta: Any, *, both: bool = False) -> Any:
+    """q_i (time, n) of parameters (time, m, k), output weights the last of them where `both` layers
+    are trained."""
+    theta, outer = np.asarray(theta, Long), p.output_weights.astype(Long)
+    if both:
+        theta, outer = theta[..., :-1], theta[..., -1]
+    a = theta @ p.z.T.astype(Long)
     felt = np.where(a > 0, a, p.slope * a)
-    return p.labels * np.einsum("m,tmn->tn", p.output_weights.astype(Long), felt)
+    return p.labels * np.einsum("...m,...mn->...n", outer, felt)
 
 
 def _lengths(rows: Any) -> Any:

@@ -6,10 +6,13 @@ from dataclasses import replace
 from math import exp
 
 import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
 
 from helpers import relative_error
+from references import long_descent, long_flow
 from references.both_layers import Both, descend, distance, exactly
-from references.problems import problems
+from references.problems import Problem, of_kind, problems
 
 BATCH = problems()[5::16]
 
@@ -69,3 +72,42 @@ def test_what_flow_keeps_moves_in_second_order():
     runs = [descend([replace(p, step_size=h)], [0, round(4 / h)])[0] for h in (0.01, 0.005)]
     coarse, fine = (np.abs(run.imbalance[1] - run.imbalance[0]).max() for run in runs)
     assert 1.8 < coarse / fine < 2.2
+
+
+@pytest.mark.skipif(not long_descent.possible(), reason=long_descent.MISSING)
+@pytest.mark.parametrize("slope", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("biased", [True, False])
+def test_long_flow(slope: float, biased: bool):
+    """Ground truth: what a flow keeps of each neuron, to 64 bits; DOP853 up to the first slide."""
+    seen = 0
+    for seed in range(4):
+        p = of_kind(seed, 2, slope, biased)
+        run = long_flow.flow(p, [0, 0.1, 1], 300, both=True)
+        known = np.isfinite(run.theta.astype(float)).all(axis=(1, 2))
+        rows = run.theta[known]
+        size = (rows**2).sum(axis=-1)
+        drift = (size - 2 * rows[..., -1] ** 2) - (size[0] - 2 * rows[0, :, -1] ** 2)
+        assert np.abs(drift / size).max() < 1e-16
+        for time, row in zip(np.array([0.1, 1])[known[1:]], rows[1:]):
+            assert relative_error(row.astype(float), _by_dop853(p, float(time))) < 1e-6
+            seen += 1
+    assert seen >= 3
+
+
+def _by_dop853(p: Problem, time: float) -> np.ndarray:
+    """Rows (w_j, b_j, v_j), kinks met by short steps."""
+
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        rows = flat.reshape(len(p.theta), -1)
+        theta, outer = rows[:, :-1], rows[:, -1:]
+        a = theta @ p.z.T
+        gains = np.where(a > 0, 1.0, p.slope)
+        q = p.labels * (outer * gains * a).sum(axis=0)
+        pull = p.labels * (1 / (1 + np.exp(q)) if p.loss == "logistic" else np.exp(-q))
+        served = gains * pull
+        moves = outer * (served @ p.z), (served * a).sum(axis=1, keepdims=True)
+        return np.concatenate(moves, axis=1).ravel()
+
+    start = np.column_stack([p.theta, p.output_weights]).ravel()
+    told = {"rtol": 1e-9, "atol": 1e-12, "method": "DOP853"}
+    return np.asarray(solve_ivp(field, (0, time), start, **told).y[:, -1].reshape(len(p.theta), -1))

@@ -57,16 +57,11 @@ def further_off(p: Problem, truth: Both) -> tuple[str, float, bool]:
     return text if wrong[known].any() else "", ratio, bool(said[-1] < 0.1)
 
 
-BY_CHANCE = pytest.mark.xfail(
-    strict=False,
-    reason="said 5.6e-6 and off by 7.9e-6: where a kink is left is chance, and both runs may agree",
-)
-
-
-@pytest.mark.parametrize("name", ["plain-5", "leaky-7", pytest.param("scaled-17", marks=BY_CHANCE)])
+@pytest.mark.parametrize("name", ["plain-5", "leaky-7", "scaled-17"])
 def test_errors_of_margins_on_slides_are_not_much_larger_than_they_are(name: str) -> None:
     """Ground truth: steps by the definition; criterion: some tens at most. What a kick at the start
-    of a slide does to margins is taken back; where scaled-17 leaves its kink nothing holds it."""
+    of a slide does to margins is taken back; where scaled-17 leaves its kink nothing holds it, and
+    it crosses another one a step before both runs, which cross at the same step by chance."""
     kind, seed = name.split("-")
     p = layered_problem(kind, int(seed))
     text, ratio, known = further_off(p, descend([p], STEPS)[0])

@@ -13,6 +13,7 @@ Read in this order; each file needs only those before it.
     radau     one step of a stiff solver, in NumPy
     steps     ordinary steps of gradient descent, compiled (the one file that loads JAX)
     chatter   what a slide leaves out of steps, and what becomes of that
+    crossings  at which step a kink is crossed, where that is chance
     chain     where a run stands, and the loop
     decision  steps or a mode next, and which
     twice     a run made twice, and the error that shows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from latephase.core.arrays import Bools, Floats
+from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.pattern import ACTIVE, INACTIVE, SLIDING
 
 from .field import LayeredField
@@ -59,36 +61,63 @@ def follow_by_kernel(
 
 def _guards(
     flow: follower.Field, mode: LayeredMode, loose: Floats, tolerance: float
-) -> tuple[Floats, follower.Guards]:
+) -> tuple[Ints, follower.Guards]:
     """The pairs (P, 2) watched, and their guards and those of slides."""
-    dynamics, points, moving = mode.dynamics, mode.dynamics.points, mode.moving
-    status = mode.status[moving]
-    places, i = np.nonzero((status != SLIDING) & dynamics.bends)
-    j, slides = moving[places], mode.slides.T
-    sides = np.where(status[places, i] == ACTIVE, 1.0, -1.0)
+    watch = mode.known.get("watch")
+    if watch is None:
+        watch = mode.known["watch"] = _Watch.of(mode)
+    dynamics, (j, i), held = mode.dynamics, watch.pairs.T, mode.slides[:, 0]
     terms = (ROUNDING + loose[j, i]) * dynamics.terms(mode.state)[j, i]
-    held, ends = slides[0], loose[slides[0], slides[1]]
+    ends = loose[tuple(mode.slides.T)]
     sizes = np.abs(mode.state[held]).max(axis=1)
-    outer = np.full(len(mode.status), -1)
-    outer[moving] = np.arange(len(moving))
     guards = follower.Guards(
         flow,
         mode.start[None],
         mode.live,
-        np.stack([places, i], axis=1),
-        np.stack([sides, dynamics.preactivations(mode.state)[j, i]]),
-        np.ascontiguousarray(points @ mode.basis).reshape(-1, mode.width),
-        outer[held],
-        np.stack([mode.state[held, -1], -dynamics.labels[slides[1]] / sizes]),
+        watch.places,
+        np.array([watch.sides, dynamics.preactivations(mode.state)[j, i]]),
+        watch.reach,
+        watch.outer,
+        np.array([mode.state[held, -1], watch.labels / sizes]),
         mode.needs,
         mode.rooms,
         np.concatenate([terms, ends, ends, np.zeros(len(held))])[None],
         tolerance,
     )
-    return np.stack([j, i], axis=1), guards
+    return watch.pairs, guards
 
 
-def _met(mode: LayeredMode, pairs: Floats, below: Bools) -> Bools:
+@dataclass(frozen=True)
+class _Watch:
+    """What the guards of a mode are told wherever it is entered: the pairs (P, 2) watched, their
+    places among moving neurons, and sides (P,);  reach (M n, r);  outer, labels (s,): of slides."""
+
+    pairs: Ints
+    places: Ints
+    sides: Floats
+    reach: Floats
+    outer: Ints
+    labels: Floats
+
+    @classmethod
+    def of(cls, mode: LayeredMode) -> _Watch:
+        """That of a mode."""
+        dynamics, moving = mode.dynamics, mode.moving
+        status = mode.status[moving]
+        places, i = np.nonzero((status != SLIDING) & dynamics.bends)
+        outer = np.full(len(mode.status), -1)
+        outer[moving] = np.arange(len(moving))
+        return cls(
+            np.stack([moving[places], i], axis=1),
+            np.stack([places, i], axis=1),
+            np.where(status[places, i] == ACTIVE, 1.0, -1.0),
+            np.ascontiguousarray(dynamics.points @ mode.basis).reshape(-1, mode.width),
+            outer[mode.slides[:, 0]],
+            -dynamics.labels[mode.slides[:, 1]],
+        )
+
+
+def _met(mode: LayeredMode, pairs: Ints, below: Bools) -> Bools:
     """The pairs (m, n) whose guards are below 0."""
     met = np.zeros(mode.status.shape, bool)
     met[tuple(pairs[below[: len(pairs)]].T)] = True

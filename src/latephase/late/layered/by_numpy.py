@@ -9,7 +9,7 @@ from dataclasses import field as given
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
-from latephase.late.modes.kernel.tableau import NODES
+from latephase.late.modes.kernel.tableau import NODES, STAGES, THROUGH
 
 from .field import LayeredField, rate_of
 from .guards import NOISE, LayeredGuards
@@ -88,9 +88,9 @@ class _Follower:
                 continue
             h = step.h * min(max(0.9 * max(step.error, 1e-12) ** (-1 / 6), 0.2), _GROWTH)
             self.most *= _EASED
-            below = self.guards(self.y[:, None] + step.moves) < 0
-            if below.any():
-                met = self._up_to_guard(step, below)
+            event = self._event(step)
+            if event is not None:
+                met = self._up_to_guard(step, *event)
                 if met is not None:
                     return met
                 continue
@@ -154,15 +154,44 @@ class _Follower:
             return step
         return stages(*given, self.spectrum, guess, noise, self.field.jacobian)
 
-    def _up_to_guard(self, step: Stages, below: Bools) -> LayeredSegment | None:
-        """The segment up to where a guard falls below 0 in a step.
+    def _event(self, step: Stages) -> tuple[Bools, float, float] | None:
+        """The guards that are first below 0 on a step, and between which shares of it they fall so:
+        at its nodes, or between these, where one falls and rises again."""
+        moves = np.column_stack([np.zeros(len(self.y)), step.moves])
+        values = self.guards(self.y[:, None] + moves)
+        below = values[:, 1:] < 0
+        first = int(np.argmax(below.any(axis=0))) if below.any() else STAGES
+        high = float(NODES[first]) if first < STAGES else 1.0
+        dip = self._dip(step, values, high)
+        if dip is not None:
+            return dip
+        if first == STAGES:
+            return None
+        return below[:, first], 0.0 if first == 0 else float(NODES[first - 1]), high
+
+    def _dip(self, step: Stages, values: Floats, most: float) -> tuple[Bools, float, float] | None:
+        """The guard that is below 0 first, before a share of the step, where it has fallen and
+        rises again; values (G, 6): guards at the start and at the stages."""
+        least, bottom, which = values.min(axis=1), most, -1
+        for k in np.flatnonzero(least <= values.max(axis=1) - least):
+            share = _lowest(values[k], bottom)
+            if share < bottom:
+                bottom, which = share, int(k)
+        part = self._advance(bottom * step.h, step) if which >= 0 else None
+        if part is None or part.h != bottom * step.h:
+            return None
+        if not self.guards(self.y[:, None] + part.moves[:, -1:])[which, 0] < 0:
+            return None
+        return np.arange(len(values)) == which, 0.0, bottom
+
+    def _up_to_guard(
+        self, step: Stages, some: Bools, low: float, high: float
+    ) -> LayeredSegment | None:
+        """The segment up to where some guards fall below 0 in a step, between two shares of it.
 
         Gradient descent notices at its next step only: None, and the run goes on, if the guard has
         risen again by then.  Where steps are not told apart, and on slides, it ends there and then.
         """
-        first = int(np.argmax(below.any(axis=0)))
-        some = below[:, first]
-        low, high = (0.0 if first == 0 else NODES[first - 1]), float(NODES[first])
         share = self._root(step, some, low, high)
         s = self.s + share * step.h
         waits = self.mode.dynamics.method.discrete and not self.mode.sliding
@@ -281,3 +310,14 @@ def _guess(like: Stages, h: float, beyond: bool) -> Floats:
     if not beyond:
         return like.along(h * NODES / like.h)
     return np.asarray(like.along(1 + h * NODES / like.h) - like.moves[:, -1:])
+
+
+def _lowest(values: Floats, most: float) -> float:
+    """The first share of a step, before `most`, where what has these values (6,) at its start and
+    its nodes is below 0 and least, between where it falls and rises; `most` if there is none."""
+    path = np.polynomial.Polynomial(THROUGH @ values)
+    turns = path.deriv().roots()
+    real = np.sort(turns.real[np.abs(turns.imag) < 1e-9])
+    rises = path.deriv(2)(real) > 0
+    found = real[rises & (real > 0) & (real < most) & (path(real) < 0)]
+    return float(found[0]) if found.size else most

@@ -21,6 +21,7 @@ from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import SLIDING, Statuses
 
 from .chatter import let_go, of_margins, share, with_kicks
+from .crossings import Crossings, moments, put_back
 from .dynamics import LayeredDynamics
 from .follow import AT_REST, follow
 from .mode import LayeredMode
@@ -103,7 +104,8 @@ class LayeredChain:
     (S,): the difference of two runs up to which it tells an error: once steps have been `wild`,
     beyond 2 / curvature, where rounding grows, what exceeds the `chatter` since then is chance;
     entry, mode: the last one, and the time at which it began;  nudge: by what share of itself the
-    state is moved before steps, to see what becomes of rounding; by its signs kicks are, too."""
+    state is moved before steps, to see what becomes of rounding; by its signs kicks are, too;
+    crossings: of kinks by steps;  beside: those of the run that this one is compared with."""
 
     task: LayeredTask
     at: LayeredState
@@ -120,6 +122,8 @@ class LayeredChain:
     entry: Instant = AT_START
     mode: LayeredMode | None = None
     nudge: Floats | float = 0.0
+    crossings: Crossings = given(default_factory=Crossings)
+    beside: Crossings | None = None
     tell: Callable[[float], None] | None = given(default=None, repr=False)
 
     def run(self) -> LayeredChain:
@@ -139,7 +143,8 @@ class LayeredChain:
                     self.chatter = max(self.chatter, share(kicks, self.at.state))
                     self._step()
                 else:
-                    self.kicked += KICKS * share(kicks, self.at.state)
+                    if kicks.any():
+                        self.kicked += KICKS * share(kicks, self.at.state)
                     self._follow(mode, kicks)
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 # Numbers beyond float64 in some matrix: the samples so far stand.
@@ -174,7 +179,14 @@ class LayeredChain:
         if log_ahead < math.log(count):
             count = max(round(math.exp(log_ahead)), 1)
         self.nudge = -self.nudge  # again and again: chaos forgets the start
-        state, low, rounding = steps(task.dynamics, at.state * (1 + self.nudge), at.low, count)
+        start = at.state * (1 + self.nudge)
+        state, low, rounding, crossed = steps(task.dynamics, start, at.low, count)
+        crossed = crossed + at.now.as_float
+        late = self._late(crossed)
+        if late.any():
+            count = round(float(np.ceil(crossed[late].min()) - at.now.as_float))
+            state, low, rounding, _ = steps(task.dynamics, start, at.low, count)
+            state = put_back(task.dynamics, state, late)
         norms = lengths(state)
         self.rounded += float(np.where(norms > 0, rounding / norms, 0.0).max())
         if task.dynamics.relaxation(state) > _EDGE:
@@ -212,6 +224,14 @@ class LayeredChain:
             self._write(at.passed + k, state, float(chatter[k]))
         self._arrive(mode, found, log_left)
 
+    def _late(self, crossed: Floats) -> Bools:
+        """The first of the pairs that have crossed at times (m, n) which cross at the same step as
+        in the run beside this one by chance; that one only notes them."""
+        if self.beside is None or self.wild:
+            self.crossings.note(crossed)
+            return np.zeros(crossed.shape, bool)
+        return self.beside.taken(crossed)
+
     def order(self, mode: LayeredMode) -> int:
         """Of the modified flow that a mode is followed by."""
         chatters = mode.sliding and not self.task.controls.slides_in_full
@@ -227,10 +247,15 @@ class LayeredChain:
         unresolved = found.failed or brief_modes > most or work > _MOST_WORK or beyond
         outcome = Outcome.budget_exhausted if unresolved else None
         finite = bool(np.isfinite(found.state).all())
+        now = Instant.at(self.task.until) if ended else at.now.later(found.log_time, whole)
+        state = found.state
+        if whole and finite and not (ended or mode.sliding):
+            crossed = moments(mode, state, now.as_float)
+            state = put_back(mode.dynamics, state, self._late(crossed))
         self.at = replace(
             at,
-            now=Instant.at(self.task.until) if ended else at.now.later(found.log_time, whole),
-            state=found.state,
+            now=now,
+            state=state,
             low=np.zeros_like(found.state),
             passed=at.passed + len(found.sampled),
             last=mode.status,

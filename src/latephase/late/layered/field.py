@@ -111,10 +111,13 @@ class LayeredField:
         """Sizes (D,) of the coordinates that the margins are forms of, each of its own neuron: one
         that slides moves by what its kink leaves, 1e-3 of the others' at x = 1000 and 1001; inf
         where they are rounding of the others, and cannot keep a point from its rest."""
-        hidden = np.abs(self.mode.forms).max(axis=1)
-        largest = hidden.max(axis=1)
-        hidden = np.where(hidden > DEPENDENT * largest[:, None], hidden, np.inf)
-        return np.concatenate([hidden.ravel(), largest])
+        found: Floats | None = self.mode.known.get("scale")
+        if found is None:
+            hidden = np.abs(self.mode.forms).max(axis=1)
+            largest = hidden.max(axis=1)
+            hidden = np.where(hidden > DEPENDENT * largest[:, None], hidden, np.inf)
+            found = self.mode.known["scale"] = np.concatenate([hidden.ravel(), largest])
+        return found
 
     @cached_property
     def _log_reach(self) -> float:
@@ -273,18 +276,18 @@ def _speed_at(mode: LayeredMode, y: Floats) -> Speed:
     if mode.live.size == 0:
         return Speed(-math.inf, -math.inf)
     c, v = mode.parted(y)
-    a = np.einsum("mlr,mr->ml", mode.forms, c)
-    q = v @ a
-    log = mode.dynamics.log_pull(q)
+    a = (mode.forms @ c[..., None])[..., 0]
+    log = mode.dynamics.log_pull(v @ a)
     top = float(log.max())
     w = np.exp(log - top)
-    sums = np.einsum("mlr,l->mr", mode.forms, w)
-    gram = np.einsum("m,mlr,mhr->lh", v**2, mode.forms, mode.forms) + a.T @ a
-    sizes = np.hypot(np.linalg.norm(c, axis=1), np.abs(v))
-    moves = np.hypot(np.linalg.norm(sums, axis=1) * np.abs(v), np.abs(a @ w))
+    sums = w @ mode.forms
+    served = (v[:, None, None] * mode.forms).swapaxes(0, 1).reshape(len(w), -1)
+    gram = served @ served.T + a.T @ a
+    sizes, pulled = np.sqrt((c * c).sum(axis=1) + v * v), np.sqrt((sums * sums).sum(axis=1))
+    moves = np.hypot(pulled * v, a @ w)
     own = float((moves / np.where(sizes > 0, sizes, np.inf)).max())
-    rate = max((np.abs(gram) @ w).max(), np.linalg.norm(sums, axis=1).max())
-    move = max(np.abs(gram @ w).max(), own)
+    rate = max(float((np.abs(gram) @ w).max()), float(pulled.max()))
+    move = max(float(np.abs(gram @ w).max()), own)
     if not (rate > 0 and move > 0):
         return Speed(-math.inf, -math.inf)
     return Speed(top + math.log(rate), top + math.log(move))

@@ -12,8 +12,9 @@ to that, its null part, is not touched.  Source: docs/theory.md, "Every layer tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class LayeredMode:
 
     status (m, n);  moving (M,), live (L,): indices;  basis (M, k, r): of the spans, padded with 0;
     forms (M, L, r): G_ji in them;  slides: pairs (s, 2) whose multipliers may reach an end;
-    needs, rooms (s, n): map pulls to multiplier * room, and to the room.
+    needs, rooms (s, n): map pulls to multiplier * room, and to the room;  known: what else follows
+    from all this but the state, as far as it was asked for.
     """
 
     dynamics: LayeredDynamics
@@ -46,6 +48,7 @@ class LayeredMode:
     slides: Ints
     needs: Floats
     rooms: Floats
+    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, dynamics: LayeredDynamics, state: Floats, status: Statuses) -> LayeredMode:
@@ -185,10 +188,11 @@ def _span(rows: Floats, scale: Floats) -> Floats:
         return np.zeros((len(used), 0))
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
     even = scaled[:, used] / np.where(lengths > 0, lengths, 1.0)
-    _, sizes, axes = np.linalg.svd(even, full_matrices=False)
+    sizes = np.linalg.svd(even, compute_uv=False)
     rank = int((sizes > DEPENDENT * sizes[0]).sum())
     if rank == used.sum():
         return np.asarray(np.eye(len(used))[:, used])
+    *_, axes = np.linalg.svd(even, full_matrices=False)
     basis = np.zeros((len(used), rank))
     basis[used] = np.linalg.qr(axes[:rank].T * scale[used, None])[0]
     return basis

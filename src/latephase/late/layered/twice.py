@@ -49,12 +49,13 @@ def run_twice(
     share of the way that lies behind, half of it for each run."""
     ways = np.random.default_rng(0).choice([-1.0, 1.0], (len(start), dynamics.points.shape[1] + 1))
     caution = 2.0 if dynamics.method.discrete else 10.0
-    chains = []
+    chains: list[LayeredChain] = []
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the outcome says it
         for before, factor in enumerate((caution, 1.0)):
             fine, nudge = before == 0, ways * (_NUDGE if before else 0.0)
             careful = replace(controls, caution=factor, slides_in_full=fine)
             chain = begun(dynamics, start, times, until, careful, nudge)
+            chain.beside = chains[0].crossings if chains else None
             if tell is not None:
                 chain.tell = lambda share, before=before: tell((before + share) / 2)
             chains.append(chain.run())

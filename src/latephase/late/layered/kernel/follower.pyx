@@ -25,7 +25,7 @@ include "newton.pxi"
 include "radau.pxi"
 include "guards.pxi"
 
-SOURCES = "d82c810f67d2"
+SOURCES = "45eef1398bca"
 
 cdef double RESOLVED = ln(2.0 ** 40)  # beyond it the steps of gradient descent are not told apart
 cdef enum:
@@ -33,6 +33,7 @@ cdef enum:
     MOST_LOOSE = 2  # times that a tolerance is loosened, where rounding keeps the solver from it
     REFINED = 4  # steps by which a root is found
     HALVED = 100  # times that an interval with a root in it is made smaller, at most
+    LOOKS = 8  # parts of a step in each of which a guard is least once at most
 cdef double SMALLEST = 1e-13  # of a step, in s
 cdef double FIRST = 0.3  # step, in s: a mode relaxes in a time of 1
 cdef double GROWTH = 3.0  # of steps, at most: beyond it the last one is no guess of the next
@@ -59,7 +60,7 @@ cdef class Follower:
     cdef Guards guards
     cdef Radau radau
     cdef Step now, last, part
-    cdef bint discrete, whole, opened, stale, followed
+    cdef bint discrete, whole, opened, stale, followed, known
     cdef Py_ssize_t D, work, passed
     cdef double s, end, most, cap, tolerance, margin_noise, pull_noise
     cdef double *y
@@ -67,6 +68,7 @@ cdef class Follower:
     cdef double *units
     cdef double *least
     cdef double *reaches
+    cdef double *nodes
     cdef char[:] some
     cdef const double[:] times
     cdef double[:, ::1] sampled
@@ -79,11 +81,12 @@ cdef class Follower:
         self.now, self.last, self.part = (
             Step(self.D, arena), Step(self.D, arena), Step(self.D, arena))
         self.discrete, self.whole, self.cap, self.tolerance = discrete, whole, cap, tolerance
-        self.opened, self.stale, self.followed = False, True, False
+        self.opened, self.stale, self.followed, self.known = False, True, False, False
         self.s, self.most, self.work, self.passed = 0.0, INFINITY, 0, 0
         self.y, self.at, self.units = arena.take(self.D), arena.take(self.D), arena.take(self.D)
         self.least, self.reaches = arena.take(self.D), arena.take(field.M)
         self.some = np.zeros(guards.count, np.int8)
+        self.nodes = arena.take((STAGES + 1) * guards.count)
         memcpy(self.y, guards.origin, self.D * sizeof(double))
         for j in range(field.M):
             for i in range(j * field.L, (j + 1) * field.L):
@@ -130,7 +133,7 @@ cdef class Follower:
 
     cdef Why run(self):
         """Step until something ends the segment."""
-        cdef double h = FIRST
+        cdef double h = FIRST, bottom, high
         cdef int loose = 0
         cdef Py_ssize_t first
         cdef Why why
@@ -152,8 +155,11 @@ cdef class Follower:
             h = self.now.h * smaller(larger(h, 0.2), GROWTH)
             self.most *= EASED
             first = self.crossed()
-            if first < STAGES:
-                why = self.up_to_guard(first)
+            high = NODES[first] if first < STAGES else 1.0
+            bottom = self.dip(high)
+            if bottom < high or first < STAGES:
+                why = self.up_to_guard(
+                    NODES[first - 1] if bottom == high and first else 0.0, bottom)
                 if why != _ON_:
                     return why
                 continue
@@ -174,6 +180,7 @@ cdef class Follower:
         """Go where a step leads."""
         self.s += step.h
         add(self.y, 1.0, step.end(), self.D)
+        self.known = step is self.now
         self.measure()
 
     cdef void measure(self):
@@ -269,15 +276,49 @@ cdef class Follower:
                 add(step.moves + c * self.D, -1.0, like.end(), self.D)
 
     cdef Py_ssize_t crossed(self):
-        """The first stage of the step at which a guard is below 0, then marked in `some`."""
-        cdef Py_ssize_t c, p
+        """The first stage of the step at which a guard is below 0, then marked in `some`; and all
+        of them at its `nodes`."""
+        cdef Py_ssize_t c, p, first = STAGES, count = self.guards.count
+        cdef double least
+        if self.known:
+            memcpy(self.nodes, self.nodes + STAGES * count, count * sizeof(double))
+        else:
+            self.guards.look(self.y)
+            memcpy(self.nodes, self.guards.values, count * sizeof(double))
+        self.known = False
         for c in range(STAGES):
             self.to(self.now.moves + c * self.D)
-            if self.guards.look(self.at) < 0:
-                for p in range(self.guards.count):
+            least = self.guards.look(self.at)
+            memcpy(self.nodes + (c + 1) * count, self.guards.values, count * sizeof(double))
+            if least < 0 and first == STAGES:
+                first = c
+                for p in range(count):
                     self.some[p] = self.guards.values[p] < 0
-                return c
-        return STAGES
+        return first
+
+    cdef double dip(self, double most):
+        """The first share of the step, before `most`, where a guard is below 0 that has fallen and
+        rises again, then the one marked in `some`; `most` if there is none."""
+        cdef Py_ssize_t p, c, which = -1, count = self.guards.count
+        cdef double share, bottom = most, least, top, value
+        for p in range(count):
+            least = top = self.nodes[p]
+            for c in range(1, STAGES + 1):
+                value = self.nodes[c * count + p]
+                least, top = smaller(least, value), larger(top, value)
+            if not least > top - least:  # a polynomial keeps to 0.64 of that from its values
+                share = lowest(self.nodes + p, count, bottom)
+                if share < bottom:
+                    bottom, which = share, p
+        if which < 0 or not self.advance(bottom * self.now.h, self.part, self.now, False):
+            return most
+        self.to(self.part.end())
+        self.guards.look(self.at)
+        if self.part.h != bottom * self.now.h or not self.guards.values[which] < 0:
+            return most
+        for p in range(count):
+            self.some[p] = p == which
+        return bottom
 
     cdef void to(self, const double* moves) noexcept:
         """at (D,): y and what it moves."""
@@ -285,13 +326,13 @@ cdef class Follower:
         for k in range(self.D):
             self.at[k] = self.y[k] + moves[k]
 
-    cdef Why up_to_guard(self, Py_ssize_t first):
-        """Up to where a guard falls below 0 in a step, at its `first` stage if not before.
+    cdef Why up_to_guard(self, double low, double high):
+        """Up to where a guard falls below 0 in a step, between two shares of it.
 
         Gradient descent notices at its next step only, and goes on if the guard has risen again by
         then.  Where steps are not told apart, and on slides, it ends there and then.
         """
-        cdef double share = self.root(NODES[first - 1] if first else 0.0, NODES[first])
+        cdef double share = self.root(low, high)
         cdef double log_time = self.field.log_time(self.s + share * self.now.h)
         if self.whole and log_time < RESOLVED:
             log_time = ln(larger(ceil(exp(log_time) - 1e-9), 1.0))
@@ -389,3 +430,42 @@ cdef class Follower:
                 self.to(step.end())
             memcpy(&self.sampled[self.passed, 0], self.at, self.D * sizeof(double))
             self.passed += 1
+
+
+cdef double lowest(const double* values, Py_ssize_t stride, double most) noexcept:
+    """The first share of a step, before `most`, where what has these values at its start and its
+    nodes is below 0 and least, between where it falls and rises; `most` if there is none."""
+    cdef double[STAGES] moves
+    cdef double low, high, middle, before, after, value
+    cdef Py_ssize_t c, power, look, _
+    for power in range(STAGES):
+        moves[power] = 0.0
+        for c in range(STAGES):
+            moves[power] += COLLOCATION[c][power] * (values[(c + 1) * stride] - values[0])
+    before = moves[0]
+    for look in range(LOOKS):
+        low, high = most * look / LOOKS, most * (look + 1) / LOOKS
+        after = rise(moves, high)
+        if before < 0 <= after:
+            for _ in range(40):
+                middle = (low + high) / 2
+                if rise(moves, middle) < 0:
+                    low = middle
+                else:
+                    high = middle
+            value = 0.0
+            for power in range(STAGES - 1, -1, -1):
+                value = (value + moves[power]) * high
+            if values[0] + value < 0:
+                return smaller(high, most)
+        before = after
+    return most
+
+
+cdef inline double rise(const double* moves, double share) noexcept:
+    """The derivative of that at a share."""
+    cdef double found = 0.0
+    cdef Py_ssize_t power
+    for power in range(STAGES - 1, -1, -1):
+        found = found * share + (power + 1) * moves[power]
+    return found
