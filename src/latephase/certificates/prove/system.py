@@ -34,19 +34,13 @@ class System:
         """Raises InputError unless two neurons of output weights +1, -1 meet two points of R."""
         problem = Problem.of(network, data, method)
         problem.refuse_all_but_pairs()
-        points = sorted(zip(data.labels, data.inputs[:, 0], strict=True), reverse=True)
-        neurons = sorted(
-            zip(
-                network.output_weights, network.weights[:, 0], network.biases_or_zeros, strict=True
-            ),
-            reverse=True,
-        )
-        x1, x2 = (Fraction(float(x)) for _, x in points)
-        weights, biases = zip(
-            *((Fraction(float(w)), Fraction(float(b))) for _, w, b in neurons), strict=True
-        )
+        points = 1 if data.labels[0] > 0 else -1  # the order that puts +1 first
+        neurons = 1 if network.output_weights[0] > 0 else -1
+        x1, x2 = map(Fraction, data.inputs[::points, 0].tolist())
+        w1, w2 = map(Fraction, network.weights[::neurons, 0].tolist())
+        b1, b2 = map(Fraction, network.biases_or_zeros[::neurons].tolist())
         step = Fraction(method.step_size) if method.discrete else None
-        return System(x1, x2, weights, biases, step)
+        return System(x1, x2, (w1, w2), (b1, b2), step)
 
     @cached_property
     def k11(self) -> Fraction:
@@ -59,6 +53,11 @@ class System:
     @cached_property
     def k12(self) -> Fraction:
         return 1 + self.x1 * self.x2
+
+    @cached_property
+    def attracts(self) -> bool:
+        """Whether k12 > 0."""
+        return self.k12 > 0
 
     @cached_property
     def mirrored(self) -> System:
@@ -89,7 +88,7 @@ class System:
         """Whether the margin tends to the largest possible one if the loss tends to 0; a neuron
         that serves both points turns off too near to one of them where k12 > 7 k_ii."""
         served = self.k12 <= 7 * min(self.k11, self.k22)
-        return served and self.limit_boundary == self.midpoint
+        return served and (self.k12 >= 0 or self.x1 + self.x2 == 0)
 
     @cached_property
     def start(self) -> tuple[Fractions, Fractions]:

@@ -36,12 +36,15 @@ class LateOrbits:
     @staticmethod
     def of(system: System, state: WalkState, orbits: tuple[Orbit, Orbit]) -> LateOrbits:
         """The tail of a run that is specialised in this state, for orbits from then on."""
-        k, gap, nulls = system.gram(), exact(system.x1 - system.x2), []
-        for j, sign in zip(BOTH, (1, -1), strict=True):
+
+        def null(j: int, sign: int) -> arb:
             own, other, known = state.a[j][j], state.a[j][1 - j], state.nulls[j]
-            followed = sign * (k[0][1] * own - k[j][j] * other) / gap
-            nulls.append(followed if known is None else exact(known))
-        return LateOrbits(system, orbits, state.nulls, (nulls[0], nulls[1]), state.time)
+            if known is not None:
+                return exact(known)
+            k = system.gram()
+            return sign * (k[0][1] * own - k[j][j] * other) / exact(system.x1 - system.x2)
+
+        return LateOrbits(system, orbits, state.nulls, (null(0, 1), null(1, -1)), state.time)
 
     @cached_property
     def mirrored(self) -> bool:
@@ -81,6 +84,18 @@ class LateOrbits:
         """Derivatives of w1 - w2 by m_1 and m_2."""
         s = self.system
         return exact(s.x1 / s.k11), exact(-s.x2 / s.k22)
+
+    @cached_property
+    def _turns(self) -> tuple[arb, arb]:
+        """k12/k11 and k12/k22: what a12 and a21 gain with m_1 and m_2."""
+        s = self.system
+        return exact(s.k12 / s.k11), exact(s.k12 / s.k22)
+
+    @cached_property
+    def _aside(self) -> tuple[arb, arb]:
+        """(x1 - x2) null_j / k_jj: the rest of -a12 and a21."""
+        s, gap = self.system, self.system.x1 - self.system.x2
+        return exact(gap / s.k11) * self.nulls[0], exact(gap / s.k22) * self.nulls[1]
 
     @cached_property
     def _rest(self) -> arb:
@@ -144,12 +159,11 @@ class LateOrbits:
     def boundary_decides(self, t: arb) -> bool:
         """a11 a22 - a12 a21 is bilinear in (m1, m2), which only grow: positive with non-negative
         derivatives at t, it stays so."""
-        s, (first, second) = self.system, self.orbits
+        first, second = self.orbits
         m1 = first.log_c + first.rough_level(t).log()
         m2 = second.log_c + second.rough_level(t).log()
         (a11, a12), (a21, a22) = self._sides(m1, m2)
-        by_first = a22 - exact(s.k12 / s.k11) * a21
-        by_second = a11 - exact(s.k12 / s.k22) * a12
+        by_first, by_second = a22 - self._turns[0] * a21, a11 - self._turns[1] * a12
         return bool(a11 * a22 - a12 * a21 > 0 and by_first >= 0 and by_second >= 0)
 
     def at(self, t: arb) -> Balls:
@@ -158,11 +172,8 @@ class LateOrbits:
 
     def _sides(self, m1: arb, m2: arb) -> Balls:
         """a_ji from a_jj = m_j: a_12 = (k12 m_1 - (x1 - x2) null_1)/k11, a_21 its mirror image."""
-        s = self.system
-        gap, k12 = exact(s.x1 - s.x2), exact(s.k12)
-        a12 = (k12 * m1 - gap * self.nulls[0]) / exact(s.k11)
-        a21 = (k12 * m2 + gap * self.nulls[1]) / exact(s.k22)
-        return (m1, a12), (a21, m2)
+        first, second = self._turns
+        return (m1, first * m1 - self._aside[0]), (second * m2 + self._aside[1], m2)
 
     def gap(self, t: arb) -> arb:
         """x* - x_inf at t."""

@@ -21,7 +21,18 @@ from .hold import Hold, Shape, hold, holds, level
 from .kicked_back import stays_alive
 from .sandwich import Sandwich, sandwich
 from .slides import Sliding, slides
-from .step import BOTH, Balls, WalkState, loss_step, moving, nulls_after, signs, start, step_once
+from .step import (
+    BOTH,
+    Active,
+    Balls,
+    WalkState,
+    loss_step,
+    moving,
+    nulls_after,
+    signs,
+    start,
+    step_once,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -76,6 +87,7 @@ class Walk:
         self.state, self.legs = start(system), [Leg("steps", 0)]
         self.entry: int | None = None
         self.visits, self.attempt = 0, _FIRST_ATTEMPT
+        self._exits: dict[Active, list[phases.Motion]] = {}  # of patterns that were decoupled
 
     def arrive(self) -> Arrival:
         """Walk until the whole future is known."""
@@ -171,14 +183,21 @@ class Walk:
         else:
             self.legs.append(Leg(by, n))
 
+    def _ends(self) -> list[phases.Motion]:
+        """The motions that end the present phase."""
+        active = self.state.active
+        if active not in self._exits:
+            self._exits[active] = phases.exits(self.system, active, self.gram)
+        return self._exits[active]
+
     def _orbits(self, pulls: list[arb | None]) -> tuple[dict[int, arb], dict[int, Orbit]] | None:
         return phases.orbits(self.state, self.gram, self.step, self.series, pulls)
 
     def _settled(self, pulls: list[arb | None]) -> Arrival | None:
         """The arrival, if the future is known from here."""
         system, s = self.system, self.state
-        if not phases.decoupled(system, s.active) or phases.exits(system, s, self.gram):
-            return self._kept_on_kinks() if system.k12 > 0 else None
+        if not phases.decoupled(system, s.active) or self._ends():
+            return self._kept_on_kinks() if system.attracts else None
         # Decoupled, and nothing that moves does so towards its kink.
         if self.entry is None:
             self.entry = s.time
@@ -247,7 +266,7 @@ class Walk:
         system, s = self.system, self.state
         if self.entry is not None or not phases.decoupled(system, s.active):
             return False
-        ends = phases.exits(system, s, self.gram)
+        ends = self._ends()
         if not phases.is_far(s, self.gram, pulls, ends):
             return False
         found = self._orbits(pulls)

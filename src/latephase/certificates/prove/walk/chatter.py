@@ -27,7 +27,7 @@ _LEAST = exact(-LARGEST_EXPONENT)
 
 def chatters(system: System, state: WalkState) -> bool:
     """Whether x1 x2 > -1 and each neuron is active on its own point, at least."""
-    return system.k12 > 0 and state.active[0][0] and state.active[1][1]
+    return state.active[0][0] and state.active[1][1] and system.attracts
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class FatouSeries:
 
     def remainder(self) -> arb:
         """R with |Phi(s_n) - Phi(s_0) - n| <= R for all n, if s_0 >= level.  Rigour: proved."""
-        return arb(0) if self.flow else exact(_remainder(self.terms, self.level)).abs_upper()
+        return arb(0) if self.flow else _remainder_ball(self.terms, self.level, bits())
 
     def phi(self, s: arb) -> arb:
         """Phi_K(s)."""
@@ -107,6 +107,11 @@ def _remainder(terms: int, level: int) -> Fraction:
     ratio = Fraction(terms, last - terms + 1) / s0  # of successive terms, from `last` on
     bound = head + edge * s0 ** (terms + 2 - last) / (1 - ratio)
     return bound * (s0 ** (-terms - 2) + s0 ** (-terms - 1) / (terms + 1))
+
+
+@cache
+def _remainder_ball(terms: int, level: int, precision: int) -> arb:
+    return exact(_remainder(terms, level)).abs_upper()
 
 
 @dataclass(frozen=True)

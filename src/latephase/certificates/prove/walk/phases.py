@@ -46,15 +46,15 @@ def motions(system: System, active: Active, gram: Balls) -> Iterator[Motion]:
                     yield Motion(j, i, p, slope if j == p else -slope)
 
 
-def exits(system: System, state: WalkState, gram: Balls) -> list[Motion]:
+def exits(system: System, active: Active, gram: Balls) -> list[Motion]:
     """The motions that will end the phase; if there are none, it lasts for ever.
 
     Such a motion goes towards its kink: active and falling, or inactive and rising.
     """
     return [
         m
-        for m in motions(system, state.active, gram)
-        if (m.slope < 0 if state.active[m.neuron][m.point] else m.slope > 0)
+        for m in motions(system, active, gram)
+        if (m.slope < 0 if active[m.neuron][m.point] else m.slope > 0)
     ]
 
 
