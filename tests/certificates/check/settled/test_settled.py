@@ -285,6 +285,44 @@ def test_hostile_files_end_in_bounded_time():
     assert time.process_time() - start < 60
 
 
+def kinked(sizes: tuple[int, int]):
+    """A file of 16 kinks, on eight points of two neurons each, of 32 neurons on 32 points: numbers
+    of these binary exponents, and nothing else right."""
+    rng, body = random.Random(5), fresh("slides and a rest")
+
+    def numbers(rows: int, columns: int) -> list[list[Fraction]]:
+        power = [Fraction(2) ** rng.randint(*sizes) for _ in range(rows * columns)]
+        row = [Fraction(rng.getrandbits(52) - 2**51, 2**51) * p for p in power]
+        return [row[i * columns : (i + 1) * columns] for i in range(rows)]
+
+    x, w = numbers(32, 8), numbers(32, 8)
+    signs = ["".join("01"[sum(map(operator.mul, a, b)) > 0] for b in x) for a in w]
+    for j in (0, 1):  # of output weights +1 and -1, on points of label -1 and +1
+        signs[j] = "".join(s if (i + j) % 2 == 0 or i > 15 else "s" for i, s in enumerate(signs[j]))
+    body["problem"].update(
+        inputs=[[number(a) for a in row] for row in x],
+        weights=[[number(a) for a in row] for row in w],
+        biases=None,
+        labels=[(-1) ** i for i in range(32)],
+        output_weights=[number(Fraction((-1) ** j)) for j in range(32)],
+    )
+    body["path"].clear()
+    body["claims"][ENTRY].update(base="0", entry="0", pattern=signs)
+    body["claims"][LIMIT]["support"] = list(range(32))
+    body["claims"][ABSORBED].update(up=[number(Fraction(1))] * 16, low=[number(Fraction(1))] * 16)
+    return body
+
+
+@pytest.mark.parametrize(("power", "refused"), [(0, False), (30, False), (900, True)])
+def test_many_kinks_end_in_bounded_time(power, refused):
+    """Ground truth: a clock; exact fractions of numbers of very different sizes grow too long."""
+    start = time.process_time()
+    found = faults(kinked((-power, power)))
+    assert ("exact fractions are too long" in "".join(found)) == refused
+    assert any(line.startswith("claim 2 (limit)") for line in found)
+    assert time.process_time() - start < 20
+
+
 def test_form_agrees_with_jsonschema():
     """Ground truth: jsonschema, on certificates with one place replaced by something else."""
     schema = json.loads(files("latephase.certificates").joinpath("schema-settled.json").read_text())

@@ -5,6 +5,7 @@ Source: docs/certificates-general.md, "absorbed" and "values".
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 from latephase.certificates.check.claims import need
@@ -12,8 +13,8 @@ from latephase.certificates.check.enclosures import ONE, ZERO, Two, value
 from latephase.certificates.check.form import Body
 from latephase.certificates.check.settled.kinks import Exact, HeldKinks
 from latephase.certificates.check.settled.limit import GeneralLimit
-from latephase.certificates.check.settled.path import GeneralPath
-from latephase.core.balls import Rational, arb, plus_minus
+from latephase.certificates.check.settled.path import GeneralPath, Rationals
+from latephase.core.balls import Rational, RationalMatrix, arb, plus_minus
 
 
 class View(NamedTuple):
@@ -73,15 +74,25 @@ class GeneralLate:
     def view(self, c: Exact, kappa: Exact) -> View:
         """What is to be known of a vector with these products with all that is across of the
         gradients, and what of it is along the kinks."""
-        leads = self.limit
-        inside = [c[i] for i in leads.support]
-        weights = [_dot(inside, row) for row in leads.inverse]
-        length = arb(_dot(weights, inside)).sqrt() if inside else ZERO
-        drift = _dot(inside, [leads.weights[i] for i in leads.support])
-        across = [
-            c[k] - _dot(weights, [leads.gram[i][k] for i in leads.support]) for k in leads.rest
-        ]
-        return View(drift, weights, length, across, kappa)
+        return self.views([(c, kappa)])[0]
+
+    def views(self, vectors: list[tuple[Exact, Exact]]) -> list[View]:
+        """The same of several, of which long fractions are multiplied at once."""
+        leads, found = self.limit, []
+        if not (vectors and leads.support):
+            return [View(Rational(0), [], ZERO, [c[k] for k in leads.rest], q) for c, q in vectors]
+        insides = [[c[i] for i in leads.support] for c, _ in vectors]
+        products = RationalMatrix(insides) * RationalMatrix(leads.inverse)
+        weights = products.tolist()
+        spread: Rationals = [[] for _ in vectors]
+        if leads.rest:
+            beside = RationalMatrix([[leads.gram[i][k] for k in leads.rest] for i in leads.support])
+            spread = (products * beside).tolist()
+        for (c, kappa), inside, row, part in zip(vectors, insides, weights, spread, strict=True):
+            across = [c[k] - x for k, x in zip(leads.rest, part, strict=True)]
+            length = arb(_dot(row, inside)).sqrt()
+            found.append(View(sum(row, Rational(0)), row, length, across, kappa))
+        return found
 
     def _induction(self) -> None:
         leads, p = self.limit, self.path.problem
@@ -137,9 +148,10 @@ class GeneralLate:
         need(self.power <= 1 and all(self.power <= gap for gap in falls), "5. does not hold: power")
         need(self.tail >= first and (rate - self.power) * self.tail >= forced, "6. does not hold")
         for j in range(p.m):
-            for k in range(p.n):
-                if (j, k) not in self.kinks.pairs:
-                    self._kept(j, k)
+            views = self._seen(j, p.gram)
+            for k, view in enumerate(views):
+                if view is not None and (j, k) not in self.kinks.pairs:
+                    self._kept(j, k, view)
 
     def _forced(self, lam: list[arb], own: list[arb]) -> tuple[arb, arb, list[Two]]:
         """c, the sum under the root of c', and the ends of H_i on the support."""
@@ -156,12 +168,10 @@ class GeneralLate:
             pulls[i] = w * (-x - above / sigma).exp() / (1 + p.plus * most / (eta * sigma)), most
         return c, total, pulls
 
-    def _kept(self, j: int, k: int) -> None:
+    def _kept(self, j: int, k: int, view: View) -> None:
         """4. of one pre-activation."""
-        view, on = self._seen(j, self.path.problem.gram[k]), self.path.s[j][k]
-        if view is None:
-            return
-        s, kappa = 1 if on else -1, view.kappa
+        on, kappa = self.path.s[j][k], view.kappa
+        s = 1 if on else -1
         a = self.path.a[j][k] - _balls(kappa, self.kinks.here)
         room = s * (a - _balls(view.weights, self.x)) - view.length * self.sup
         room = room + self.strip.spread([s * x for x in kappa])[0] / self.sigma
@@ -170,13 +180,18 @@ class GeneralLate:
         need(s * view.drift >= 0, "4. does not hold: a pre-activation goes to its kink")
         need(room > 0 if on else room >= 0, "4. does not hold: a sign may change")
 
-    def _seen(self, j: int, side: Exact) -> View | None:
-        """The vector of which the part of neuron j has these products with all points, and no other
-        part is; None if nothing moves it."""
-        beside = self.kinks.beside(j, side)
-        pulls = zip(self.kinks.pulls[j], side, strict=True)
-        c, kappa = self.kinks.across([x * g for x, g in pulls], beside), self.kinks.along(beside)
-        return self.view(c, kappa) if any(c) or any(kappa) else None
+    def _seen(self, j: int, sides: list[Exact]) -> list[View | None]:
+        """The vectors of which the part of neuron j has these products with all points, and no
+        other part is; None of what nothing moves."""
+        vectors = []
+        for side in sides:
+            beside = self.kinks.beside(j, side)
+            pulls = zip(self.kinks.pulls[j], side, strict=True)
+            c = self.kinks.across([x * g for x, g in pulls], beside)
+            vectors.append((c, self.kinks.along(beside)))
+        moved = [any(c) or any(kappa) for c, kappa in vectors]
+        views = iter(self.views([v for v, moves in zip(vectors, moved, strict=True) if moves]))
+        return [next(views) if moves else None for moves in moved]
 
     def _definite(self) -> None:
         """5.: G - slowest diag(1 / lambda) is positive definite, by elimination."""
@@ -233,12 +248,13 @@ class GeneralLate:
             for row, u, (below, above) in rows
         ]
 
-    def _unit(self, j: int, column: int) -> View | None:
-        """Of a parameter."""
-        return self._seen(j, [row[column] for row in self.path.problem.z])
+    @cached_property
+    def _units(self) -> list[list[View | None]]:
+        """Of the parameters."""
+        columns = [list(column) for column in zip(*self.path.problem.z, strict=True)]
+        return [self._seen(j, columns) for j in range(self.path.problem.m)]
 
-    def _parameter(self, j: int, column: int, here: arb, when: Moment) -> arb:
-        view = self._unit(j, column)
+    def _parameter(self, view: View | None, here: arb, when: Moment) -> arb:
         if view is None:
             return here
         below, above = self.strip.spread(view.kappa)
@@ -247,15 +263,13 @@ class GeneralLate:
 
     def parameters(self, when: Moment) -> list[list[arb]]:
         return [
-            [self._parameter(j, c, x, when) for c, x in enumerate(row)]
-            for j, row in enumerate(self.path.theta)
+            [self._parameter(view, x, when) for view, x in zip(views, row, strict=True)]
+            for views, row in zip(self._units, self.path.theta, strict=True)
         ]
 
     def direction(self) -> list[Exact]:
         """w (m, k), exactly."""
-        p = self.path.problem
-        seen = [[self._unit(j, c) for c in range(len(p.z[0]))] for j in range(p.m)]
-        return [[Rational(0) if v is None else v.drift for v in row] for row in seen]
+        return [[Rational(0) if v is None else v.drift for v in row] for row in self._units]
 
 
 def _dot(x: Exact, y: Exact) -> Rational:

@@ -10,6 +10,8 @@ from latephase.certificates.check.settled.kinks import Kinks
 from latephase.certificates.check.settled.path import Rationals
 from latephase.core.balls import Rational, RationalMatrix
 
+_MOST_BITS = 1 << 20  # of G, numerators and denominators together
+
 
 class GeneralLimit:
     """What a support S gives: exact multipliers, margins; the rest R and the idle points."""
@@ -19,6 +21,8 @@ class GeneralLimit:
         both = [[sum((row[i] * row[k] for row in kinks.pulls), Rational(0)) for k in n] for i in n]
         whole = [[both[i][k] * p.gram[i][k] for k in n] for i in n]
         self.gram = [kinks.across(row, beside) for row, beside in zip(whole, kinks.b, strict=True)]
+        length = sum(x.p.bit_length() + x.q.bit_length() for row in self.gram for x in row)
+        need(length <= _MOST_BITS, "numbers of so different sizes that exact fractions are too long")
         slid = {i for _, i in kinks.pairs}
         self.idle = [i for i in n if whole[i][i] == 0 and i not in slid]
         served = (self.gram[i][i] > 0 for i in n if i not in self.idle)

@@ -13,6 +13,8 @@ from latephase.core.balls import Rational, RationalMatrix
 
 from .system import MOST_KINKS, GeneralSystem, Kinks, Row, Signs
 
+_MOST_BITS = 1 << 20  # of the fractions of `gram`, which a checker takes
+
 
 @dataclass(frozen=True)
 class Gradients:
@@ -50,6 +52,8 @@ class Gradients:
         gram = [
             [squares[i][k] * near[i][k] - _dot(shares[i], along[k]) for k in points] for i in points
         ]
+        if sum(x.p.bit_length() + x.q.bit_length() for row in gram for x in row) > _MOST_BITS:
+            raise Unprovable("numbers of so different sizes that exact fractions are too long")
         kinked = {p for _, p in kinks}
         idle = [i for i in points if squares[i][i] * near[i][i] == 0 and i not in kinked]
         if any(gram[i][i] == 0 for i in points if i not in idle):
