@@ -75,27 +75,45 @@ class Kinks:
 
 
 class HeldKinks:
-    """Their strip: -low <= N r <= up."""
+    """Their strip: -low <= N r <= up; of those that are kicked -low <= r <= up / N."""
 
-    def __init__(self, kinks: Kinks, up: list[arb], low: list[arb]) -> None:
-        self.kinks, self.up, self.low = kinks, up, low
+    def __init__(self, kinks: Kinks, kicked: list[int], up: list[arb], low: list[arb]) -> None:
+        self.kinks, self.kicked, self.up, self.low = kinks, kicked, up, low
         need(len(up) == len(low) == len(kinks.pairs), "as many bands as kinks")
         need(all(x >= 0 for x in [*up, *low]), "a band below 0")
         self.slope = arb(kinks.problem.slope)
         self.w = [self._width(i) for i in range(kinks.problem.n)]  # (-W-, W+) of each point
 
-    def spread(self, kappa: Exact) -> Two:
-        """V: the ends of the sum of kappa N r."""
+    def spread(self, kappa: Exact, late: arb) -> Two:
+        """V(e, N): the ends of the sum of kappa r, where 1 / N is `late`."""
+        held, kicked = self._sum(kappa, late, kicked=False), self._sum(kappa, late, kicked=True)
+        return held[0] * late + kicked[0], held[1] * late + kicked[1]
+
+    def thrown(self, i: int, late: arb) -> Two:
+        """What kicked kinks may be of a margin."""
+        return self._sum(self.kinks.eps[i], late, kicked=True)
+
+    def off(self, i: int, late: arb) -> Two:
+        """The ends of e_i."""
+        (below, above), (less, more) = self.w[i], self.thrown(i, late)
+        return below * late + less, above * late + more
+
+    def _sum(self, kappa: Exact, late: arb, *, kicked: bool) -> Two:
+        """Of kappa r of kicked kinks, of kappa N r of the others."""
         below, above = ZERO, ZERO
-        for k, up, low in zip(kappa, self.up, self.low, strict=True):
-            x = arb(k)
+        for a, (k, up, low) in enumerate(zip(kappa, self.up, self.low, strict=True)):
+            if (a in self.kicked) != kicked:
+                continue
+            x, most = arb(k), up * late if kicked else up
             below, above = (
-                (below - x * low, above + x * up) if k > 0 else (below + x * up, above - x * low)
+                (below - x * low, above + x * most)
+                if k > 0
+                else (below + x * most, above - x * low)
             )
         return below, above
 
     def _width(self, i: int) -> Two:
-        below, above = self.spread(self.kinks.eps[i])
+        below, above = self._sum(self.kinks.eps[i], ONE, kicked=False)
         for a, (_, point) in enumerate(self.kinks.pairs):
             if point == i:
                 c = arb(self.kinks.c[a])
@@ -108,9 +126,12 @@ class HeldKinks:
         return (-below).max(above)
 
     def check(self, sigma: arb, pulls: list[Two]) -> None:
-        """7., where pulls are the ends of H_i."""
+        """7. and 9., where pulls are the ends of H_i."""
         kinks, once = self.kinks, ONE + 1 / sigma
         for a, (_, point) in enumerate(kinks.pairs):
+            if a in self.kicked:
+                self._kicked(a, sigma, pulls)
+                continue
             least, most = self._drift(a, pulls)
             kick = -arb(kinks.c[a] * kinks.own(a, a))
             soft, hard = (kick * h for h in pulls[point])
@@ -123,6 +144,21 @@ class HeldKinks:
             need(far, "7. does not hold: a kink may jump too far")
             back = (sigma + 1) * fall >= up and (sigma + 1) * rise >= low
             need(back, "7. does not hold: a kink is too slow")
+
+    def _kicked(self, a: int, sigma: arb, pulls: list[Two]) -> None:
+        """9. of one kink."""
+        kinks, p, (_, point) = self.kinks, self.kinks.problem, self.kinks.pairs[a]
+        least, most = self._drift(a, pulls)
+        at = [b for b, (_, i) in enumerate(kinks.pairs) if i == point]
+        deep = sum((abs(arb(kinks.c[b])) * self.up[b] for b in at), ZERO) / sigma
+        kick = -arb(kinks.c[a] * kinks.own(a, a) * p.eta)
+        soft, hard = kick / (1 + p.plus), kick / ((-deep).exp() + p.plus)
+        up, low, r = self.up[a], self.low[a], kinks.here[a]
+        need(least > 0, "9. does not hold: nothing pulls a kink that is kicked")
+        need(-low <= r and sigma * r <= up, "9. does not hold: a kink is too far")
+        far = up >= (ONE + 1 / sigma) * most and low >= hard
+        need(far, "9. does not hold: a kink may jump too far")
+        need(sigma * soft >= up + most, "9. does not hold: a kick is too short")
 
     def _drift(self, a: int, pulls: list[Two]) -> Two:
         """D of a kink."""

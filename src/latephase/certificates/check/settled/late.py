@@ -52,9 +52,11 @@ class GeneralLate:
         rest = set(limit.rest)
         need(all(k in rest or x.is_zero() for k, x in enumerate(spill)), "a spill off the rest")
         bands = ([value(x) for x in claim.get(name, [])] for name in ("up", "low"))
-        self.strip = HeldKinks(limit.kinks, *bands)
+        self.strip = HeldKinks(limit.kinks, limit.kicked, *bands)
         # What is across the kinks of each margin.
-        self.u = [self._free(path.u[i], i) for i in range(path.problem.n)]
+        self.u = [
+            ZERO if i in limit.idle else self._free(path.u[i], i) for i in range(path.problem.n)
+        ]
         self.fill: list[arb] = []
         self.x: list[arb] = []
         need(self.sigma > 0, "no sigma")
@@ -107,10 +109,9 @@ class GeneralLate:
         square = _along([_balls(row, self.x) for row in leads.inverse], self.x)
         first = square.abs_upper().sqrt()
         # 1. with E and q at the longest gradient, where both are extreme.
-        widest = own[0]
-        for g in own[1:]:
-            widest = widest.max(g)
-        far = (widest.sqrt() * sup).upper()
+        far = ZERO
+        for i, g in zip(leads.support, own, strict=True):
+            far = far.max((g.sqrt() * sup + self._thrown(i)).upper())
         steep = far.expm1() / far if far > 0 else ONE
         flat = -(-far).expm1() / far if far > 0 else ONE
         trace = _along(lam, own)
@@ -119,13 +120,12 @@ class GeneralLate:
         damped = (flat * self.slowest * total).sqrt()
         damped *= 1 / flat.sqrt() + trace / sigma * (1 + steep.sqrt())
         # 2. and 3.
-        falls, lengths, added = [], [], ZERO
-        forced = (c.min(damped) if sigma >= 4 else c) / sigma
+        falls, lengths, added, pushed = [], [], ZERO, ZERO
         for k, most in zip(leads.rest, self.spill, strict=True):
             view, gap = self.view(leads.gram[k], []), arb(leads.margins[k]) - 1
-            base, (below, above) = self.u[k] - _balls(view.weights, self.x), self.strip.w[k]
-            low = base - view.length * sup + below / sigma
-            top = base + view.length * sup + above / sigma
+            base = self.u[k] - _balls(view.weights, self.x)
+            below, above = self.strip.off(k, 1 / sigma)
+            low, top = base - view.length * sup + below, base + view.length * sup + above
             for q, s in zip(view.across, self.spill, strict=True):
                 low, top = (low + arb(q) * s, top) if q < 0 else (low, top + arb(q) * s)
             fall = eta * (-low).exp()
@@ -133,39 +133,68 @@ class GeneralLate:
             need(most >= fall * (1 + sigma / gap), "2. does not hold")
             rise = (-top).exp()
             self.fill.append((eta * rise * sigma / (gap * (1 + p.plus * rise))).lower())
-            added, forced = added + view.length * most, forced + sigma * view.length * fall
+            added, pushed = added + view.length * most, pushed + sigma * view.length * fall
             falls.append(gap)
             lengths.append(view.length)
         self._definite()
         rate = self.slowest * flat * (1 - steep * trace / (2 * sigma))
-        once = 1 / (sigma * sigma) + 1 / sigma
-        by_sum = sup >= first + c * once + added
-        by_balance = rate > 0 and sup >= first and rate * sup >= forced
-        need(by_sum or by_balance, "3. does not hold")
         self.strip.check(sigma, pulls)
-        # 5. and 6., then 4.
-        need(0 < self.power < rate, "5. does not hold: power")
-        need(self.power <= 1 and all(self.power <= gap for gap in falls), "5. does not hold: power")
-        need(self.tail >= first and (rate - self.power) * self.tail >= forced, "6. does not hold")
+        if leads.kicked:
+            self._thrown_about(first, trace, (steep, flat), total.sqrt(), pushed)
+        else:
+            forced = (c.min(damped) if sigma >= 4 else c) / sigma + pushed
+            once = 1 / (sigma * sigma) + 1 / sigma
+            by_sum = sup >= first + c * once + added
+            by_balance = rate > 0 and sup >= first and rate * sup >= forced
+            need(by_sum or by_balance, "3. does not hold")
+            # 5. and 6., then 4.
+            slower = self.power <= 1 and all(self.power <= gap for gap in falls)
+            need(0 < self.power < rate and slower, "5. does not hold: power")
+            settles = self.tail >= first and (rate - self.power) * self.tail >= forced
+            need(settles, "6. does not hold")
         for j in range(p.m):
             views = self._seen(j, p.gram)
             for k, view in enumerate(views):
                 if view is not None and (j, k) not in self.kinks.pairs:
                     self._kept(j, k, view)
 
+    def _thrown(self, i: int) -> arb:
+        """P_i."""
+        below, above = self.strip.thrown(i, 1 / self.sigma)
+        return (-below).max(above)
+
+    def _thrown_about(self, first: arb, trace: arb, bends: Two, forcing: arb, pushed: arb) -> None:
+        """8., of E and q, tau and Gamma."""
+        sigma, sup, (steep, flat), support = self.sigma, self.sup, bends, self.limit.support
+        need(self.power.is_zero() and bool(self.tail == sup), "a decay where kinks are kicked")
+        thrown = ZERO
+        for i in support:
+            thrown = thrown + arb(self.limit.weights[i]) * self._thrown(i) * self._thrown(i)
+        thrown, root, slow = thrown.sqrt(), flat.sqrt(), self.slowest.sqrt()
+        a, late = 1 - steep * trace / (2 * sigma), forcing / sigma
+        need(sigma >= 4 and a > 0 and sup >= first, "8. does not hold: sigma or sup")
+        beta = thrown * steep.sqrt() + late * (1 / root + steep.sqrt() * trace / sigma)
+        kappa = thrown * late + trace * late * late / (2 * sigma)
+        z, least = root * (slow * sup - thrown), (beta / (2 * a * root) + thrown) / slow
+        back = z >= beta / (2 * a) and a * z * z - beta * z - kappa >= pushed * sup
+        need(back, "8. does not hold: it is not drawn back")
+        far = least * least + 2 / sigma * (beta * beta / (4 * a) + kappa + pushed * sup)
+        need(sup * sup >= far, "8. does not hold: it may be thrown too far")
+
     def _forced(self, lam: list[arb], own: list[arb]) -> tuple[arb, arb, list[Two]]:
         """c, the sum under the root of c', and the ends of H_i on the support."""
         p, leads, sigma, eta = self.path.problem, self.limit, self.sigma, arb(self.path.problem.eta)
         c, total, pulls = arb(leads.square).sqrt() / 2, ZERO, [(ZERO, ZERO)] * p.n
         for i, w, g in zip(leads.support, lam, own, strict=True):
-            (below, above), wide = self.strip.w[i], self.strip.farthest(i)
+            (below, above), wide = self.strip.off(i, 1 / sigma), self.strip.farthest(i)
             x = g.sqrt() * self.sup
-            off = w * x.exp() * wide * (wide / sigma).exp()
+            y = x + self._thrown(i)
+            off = w * y.exp() * wide * (wide / sigma).exp()
             if p.plus:
-                off = off + w * w * (2 * x + 2 * wide / sigma).exp() / eta
+                off = off + w * w * (2 * y + 2 * wide / sigma).exp() / eta
             c, total = c + off * g.sqrt(), total + (w / 2 + off) * (w / 2 + off) / w
-            most = w * (x - below / sigma).exp()
-            pulls[i] = w * (-x - above / sigma).exp() / (1 + p.plus * most / (eta * sigma)), most
+            most = w * (x - below).exp()
+            pulls[i] = w * (-x - above).exp() / (1 + p.plus * most / (eta * sigma)), most
         return c, total, pulls
 
     def _kept(self, j: int, k: int, view: View) -> None:
@@ -174,7 +203,7 @@ class GeneralLate:
         s = 1 if on else -1
         a = self.path.a[j][k] - _balls(kappa, self.kinks.here)
         room = s * (a - _balls(view.weights, self.x)) - view.length * self.sup
-        room = room + self.strip.spread([s * x for x in kappa])[0] / self.sigma
+        room = room + self.strip.spread([s * x for x in kappa], 1 / self.sigma)[0]
         for q, most in zip(view.across, self.spill, strict=True):
             room = room + s * arb(q) * most if s * q < 0 else room
         need(s * view.drift >= 0, "4. does not hold: a pre-activation goes to its kink")
@@ -242,11 +271,11 @@ class GeneralLate:
         return steady + plus_minus(view.length * when.reach) + _balls(view.across, when.spilled)
 
     def margins(self, when: Moment) -> list[arb]:
-        rows = zip(self.limit.gram, self.u, self.strip.w, strict=True)
-        return [
-            self.enclosed(self.view(row, []), u, when) + below.union(above) * when.late
-            for row, u, (below, above) in rows
-        ]
+        found = []
+        for i, (row, u) in enumerate(zip(self.limit.gram, self.u, strict=True)):
+            below, above = self.strip.off(i, when.late)
+            found.append(self.enclosed(self.view(row, []), u, when) + below.union(above))
+        return found
 
     @cached_property
     def _units(self) -> list[list[View | None]]:
@@ -257,9 +286,9 @@ class GeneralLate:
     def _parameter(self, view: View | None, here: arb, when: Moment) -> arb:
         if view is None:
             return here
-        below, above = self.strip.spread(view.kappa)
+        below, above = self.strip.spread(view.kappa, when.late)
         across = here - _balls(view.kappa, self.kinks.here)
-        return self.enclosed(view, across, when) + below.union(above) * when.late
+        return self.enclosed(view, across, when) + below.union(above)
 
     def parameters(self, when: Moment) -> list[list[arb]]:
         return [

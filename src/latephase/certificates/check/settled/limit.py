@@ -14,7 +14,8 @@ _MOST_BITS = 1 << 20  # of G, numerators and denominators together
 
 
 class GeneralLimit:
-    """What a support S gives: exact multipliers, margins; the rest R and the idle points."""
+    """What a support S gives: exact multipliers, margins; the rest R, the idle points, and which
+    kinks are kicked at those."""
 
     def __init__(self, kinks: Kinks, support: list[int]) -> None:
         p, n, self.kinks = kinks.problem, range(kinks.problem.n), kinks
@@ -22,9 +23,12 @@ class GeneralLimit:
         whole = [[both[i][k] * p.gram[i][k] for k in n] for i in n]
         self.gram = [kinks.across(row, beside) for row, beside in zip(whole, kinks.b, strict=True)]
         length = sum(x.p.bit_length() + x.q.bit_length() for row in self.gram for x in row)
-        need(length <= _MOST_BITS, "numbers of so different sizes that exact fractions are too long")
-        slid = {i for _, i in kinks.pairs}
-        self.idle = [i for i in n if whole[i][i] == 0 and i not in slid]
+        need(length <= _MOST_BITS, "numbers so far apart that exact fractions are too long")
+        self.idle = [i for i in n if whole[i][i] == 0]
+        self.kicked = [a for a, (_, i) in enumerate(kinks.pairs) if i in self.idle]
+        need(not (self.kicked and p.slope), "a kink of a leaky neuron at an idle point")
+        alone = all(len(kinks.of(kinks.pairs[a][0])) == 1 for a in self.kicked)
+        need(alone, "a neuron that is kicked and slides on another kink")
         served = (self.gram[i][i] > 0 for i in n if i not in self.idle)
         need(all(served), "a point that only sliding neurons serve")
         self.support = support
@@ -36,6 +40,7 @@ class GeneralLimit:
         self.inverse: Rationals = []
         if not support:
             need(not self.rest, "no support, and yet points that are not idle")
+            need(not kinks.pairs, "no support, and yet kinks")
             return
         self.inverse = self._inverted()
         for i, row in zip(support, self.inverse, strict=True):

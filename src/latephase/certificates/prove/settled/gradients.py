@@ -19,7 +19,8 @@ _MOST_BITS = 1 << 20  # of the fractions of `gram`, which a checker takes
 @dataclass(frozen=True)
 class Gradients:
     """pulls (m, n): y_i v_j gamma_ji, 0 at kinks;  charges (|A|,): c_a;  own (|A|, |A|): K;
-    inverse: its;  along (n, |A|): B;  shares (n, |A|): epsilon;  gram (n, n): of what is across."""
+    inverse: its;  along (n, |A|): B;  shares (n, |A|): epsilon;  gram (n, n): of what is across;
+    kicked: which kinks are at idle points."""
 
     kinks: Kinks
     pulls: list[Row]
@@ -30,6 +31,7 @@ class Gradients:
     shares: list[Row]
     gram: list[Row]
     idle: list[int]
+    kicked: list[int]
 
     @classmethod
     def of(cls, system: GeneralSystem, signs: Signs, kinks: Kinks = ()) -> Gradients:
@@ -53,12 +55,17 @@ class Gradients:
             [squares[i][k] * near[i][k] - _dot(shares[i], along[k]) for k in points] for i in points
         ]
         if sum(x.p.bit_length() + x.q.bit_length() for row in gram for x in row) > _MOST_BITS:
-            raise Unprovable("numbers of so different sizes that exact fractions are too long")
-        kinked = {p for _, p in kinks}
-        idle = [i for i in points if squares[i][i] * near[i][i] == 0 and i not in kinked]
+            raise Unprovable("numbers so far apart that exact fractions are too long")
+        idle = [i for i in points if squares[i][i] * near[i][i] == 0]
         if any(gram[i][i] == 0 for i in points if i not in idle):
             raise Unprovable("a kink slides at a point that no other neuron serves")
-        return cls(kinks, pulls, charges, own, inverse, along, shares, gram, idle)
+        if kinks and len(idle) == system.n:
+            raise Unprovable("kinks slide where no point is served")
+        kicked = [a for a, (_, p) in enumerate(kinks) if p in idle]
+        slid = [j for j, _ in kinks]
+        if kicked and (system.slope or any(slid.count(slid[a]) > 1 for a in kicked)):
+            raise Unprovable("a neuron that is kicked for ever slides on another kink, or leaks")
+        return cls(kinks, pulls, charges, own, inverse, along, shares, gram, idle, kicked)
 
     def across(self, products: list[Row], beside: list[Row]) -> tuple[list[Row], list[Row]]:
         """Of vectors e with these products with all g_i (r, n) and all q_a (r, |A|): those with

@@ -16,7 +16,7 @@ from .walk import GeneralWalk
 def settled(walk: GeneralWalk, geometry: Geometry) -> Settled | None:
     """The induction from where a walk stands; None if it does not hold from there."""
     margins = walk.margins
-    strip = Strip(geometry.gradients, walk.system.slope, walk.slid)
+    strip = Strip(geometry.gradients, walk.system, walk.slid)
     across = [
         x - dot(share, walk.slid)
         for x, share in zip(walk.products, geometry.gradients.shares, strict=True)
@@ -62,7 +62,8 @@ def _kept(walk: GeneralWalk, geometry: Geometry, trial: Trial, bounds: Bounds) -
         for q, most in zip(across, bounds.spill, strict=True):
             if y * q < 0:
                 x = x + arb(y * q) * most
-        x = x + bounds.bands.spread([y * kappa for kappa in kappas])[0] / trial.sigma
+        turned = [y * kappa for kappa in kappas]
+        x = x + trial.strip.spread(bounds.bands, turned, 1 / trial.sigma)[0]
         if not (x > 0 if s else x >= 0):
             return False
     return True

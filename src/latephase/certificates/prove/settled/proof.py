@@ -132,7 +132,7 @@ def _leads(walk: GeneralWalk) -> tuple[Geometry | None, str]:
         return None, str(reason)
     if here.opposed(walk.signs):
         return None, "a pre-activation goes to its kink, slowly"
-    strip, pulls = Strip(gradients, walk.system.slope, walk.slid), map(arb, here.limit.multipliers)
+    strip, pulls = Strip(gradients, walk.system, walk.slid), map(arb, here.limit.multipliers)
     if any(not (m.fall[0] > 0 and m.rise[0] > 0) for m in strip.moves([(x, x) for x in pulls])):
         return None, "kinks slide that are not held one by one"
     return here, "it settles too slowly for the bounds to close"

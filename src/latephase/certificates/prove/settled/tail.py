@@ -124,7 +124,9 @@ class Settled:
 
     @property
     def narrow(self) -> bool:
-        """Whether more steps would tell little more."""
+        """Whether more steps would tell little more: kicks that do not shrink never do."""
+        if self.geometry.gradients.kicked:
+            return True
         open_ = sum((s - f for s, f in zip(self.held.spill, self.held.fill, strict=True)), arb(0))
         return bool(open_ < _OPEN and self.held.sup < _NEAR)
 
@@ -161,10 +163,12 @@ class Settled:
     def seen(self, family: Seen, here: Sequence[arb], when: Range) -> list[arb]:
         """e . theta in a stretch of time, for vectors e with these products at `base`."""
         found = []
+        kicked, bands = self.geometry.gradients.kicked, zip(*self.held.bands, strict=True)
         slid = [
-            (-low).union(up) * when.late - r
-            for up, low, r in zip(*self.held.bands, self.strip.here, strict=True)
+            (-low).union(up * when.late) if a in kicked else (-low).union(up) * when.late
+            for a, (up, low) in enumerate(bands)
         ]
+        slid = [span - r for span, r in zip(slid, self.strip.here, strict=True)]
         for r, a in enumerate(here):
             x = a - dot(family.weights[r], self.held.offset) if family.weights else a
             x = x + (dot(family.kappas[r], slid) if family.kappas else 0)
@@ -176,11 +180,8 @@ class Settled:
     def margins_in(self, when: Range) -> list[arb]:
         """u (n,)."""
         across = self.seen(self.geometry.points, self.across, when)
-        widths = self.strip.widths(self.held.bands)
-        return [
-            u + below.union(above) * when.late
-            for u, (below, above) in zip(across, widths, strict=True)
-        ]
+        ends = self.strip.off(self.held.bands, when.late)
+        return [u + below.union(above) for u, (below, above) in zip(across, ends, strict=True)]
 
     def parameters_in(self, when: Range) -> list[list[arb]]:
         """theta (m, k)."""

@@ -20,6 +20,7 @@ from .tail import Geometry, dot
 _KEPT = 64  # bits of the numbers that the induction is stated with
 _ROUNDS = 60  # after which the numbers of the induction have come to rest
 _MORE = 1 + 2.0**-16  # of what it needs, so that rounding does not matter
+_ROOM = 1 + 2.0**-8  # the same of sup where kinks are kicked
 _SHARE = 0.9  # of the rate of decay that is asked for, at most
 _LARGEST = 30.0  # distance to the curve, beyond which nothing is tried
 
@@ -40,6 +41,7 @@ class Trial:
     ) -> None:
         """margins: what is across the kinks of them."""
         self.limit, self.strip = geometry.limit, strip
+        self.kicked = bool(geometry.gradients.kicked)
         limit, seen = geometry.limit, geometry.points
         self.step, self.plus = arb(system.step), int(system.logistic)
         self.weights = [arb(limit.multipliers[i]) for i in limit.support]
@@ -70,10 +72,10 @@ class Trial:
 
     def off(self, bounds: Bounds) -> list[arb]:
         """F_i: how far h_i of the support may be off, times N^2."""
-        found, widths = [], self.strip.widths(bounds.bands)
+        found, widths, thrown = [], self.strip.widths(bounds.bands), self.thrown(bounds.bands)
         for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
             width = (-widths[i][0]).max(widths[i][1])
-            far = g.sqrt() * bounds.sup + width / self.sigma
+            far = g.sqrt() * bounds.sup + thrown[i] + width / self.sigma
             x = w * width * far.exp()
             found.append(x + w * w * (2 * far).exp() / self.step if self.plus else x)
         return found
@@ -88,7 +90,7 @@ class Trial:
         c = self.push(bounds)
         if not self.sigma >= 4:
             return c
-        steep, flat = self.bends(bounds.sup)
+        steep, flat = self.bends(bounds)
         shares = [w / 2 + x for w, x in zip(self.weights, self.off(bounds), strict=True)]
         total = dot((x / w for x, w in zip(shares, self.weights, strict=True)), shares)
         more = 1 / flat.sqrt() + self.trace / self.sigma * (1 + steep.sqrt())
@@ -96,13 +98,12 @@ class Trial:
 
     def ends(self, bounds: Bounds) -> list[tuple[arb, arb]]:
         """(low_k, top_k) of the rest."""
-        found, widths = [], self.strip.widths(bounds.bands)
+        found, widths = [], self.strip.off(bounds.bands, 1 / self.sigma)
         for k, base, p, row in zip(
             self.limit.rest, self.base, self.lengths, self.across, strict=True
         ):
             below, above = widths[k]
-            low = base - p * bounds.sup + below / self.sigma
-            top = base + p * bounds.sup + above / self.sigma
+            low, top = base - p * bounds.sup + below, base + p * bounds.sup + above
             for q, most in zip(row, bounds.spill, strict=True):
                 low, top = (low + arb(q) * most, top) if q < 0 else (low, top + arb(q) * most)
             found.append((low, top))
@@ -128,16 +129,18 @@ class Trial:
         losses = [self.step * (-low).exp() for low, _ in ends]
         return self.damped(bounds) / self.sigma + self.sigma * dot(self.lengths, losses)
 
-    def rate(self, sup: arb) -> arb:
+    def rate(self, bounds: Bounds) -> arb:
         """N times the share by which rho shrinks in a step, at least."""
-        steep, flat = self.bends(sup)
+        steep, flat = self.bends(bounds)
         return self.slowest * flat * (1 - steep * self.trace / (2 * self.sigma))
 
     def reached(self, bounds: Bounds) -> arb:
         """What 3. asks of sup: by the sum of all forcing, or by the balance with the decay."""
+        if self.kicked:
+            return self.begin.max(self.thrown_about(bounds))
         once = 1 / (self.sigma * self.sigma) + 1 / self.sigma
         added = self.begin + self.push(bounds) * once + dot(self.lengths, bounds.spill)
-        rate = self.rate(bounds.sup)
+        rate = self.rate(bounds)
         if not rate > 0:
             return added
         return added.min(self.begin.max(self.forced(bounds, self.ends(bounds)) / rate))
@@ -147,16 +150,16 @@ class Trial:
         if not self.strip.here:
             return []
         pulls = [(arb(0), arb(0))] * len(self.limit.margins)
-        widths = self.strip.widths(bounds.bands)
+        ends = self.strip.off(bounds.bands, 1 / self.sigma)
         for i, w, g in zip(self.limit.support, self.weights, self.own, strict=True):
-            below, above = (x / self.sigma for x in widths[i])
+            below, above = ends[i]
             far = g.sqrt() * bounds.sup
             most = w * (far - below).exp()
             least = w * (-far - above).exp()
             pulls[i] = least / (1 + self.plus * most / (self.step * self.sigma)), most
         for k, (low, _) in zip(self.limit.rest, self.ends(bounds), strict=True):
             pulls[k] = arb(0), self.sigma * self.step * (-low).exp()
-        return self.strip.moves(pulls)
+        return self.strip.moves(pulls, self.strip.depths(self.sigma, bounds.bands))
 
     def guessed(self) -> Bounds | None:
         """The bounds at which the inequalities come to rest, and a little more."""
@@ -168,7 +171,7 @@ class Trial:
             reached = self.reached(at)
             if not reached < _LARGEST:
                 return None
-            last, at = at.sup, at._replace(sup=_up(reached))
+            last, at = at.sup, at._replace(sup=_up(reached * _ROOM if self.kicked else reached))
             if i and (at.sup - last) < at.sup * 2.0**-30:
                 break
         sup, spill = (
@@ -178,10 +181,47 @@ class Trial:
         bands = Bands(*([rounded(x * _MORE, up=True) for x in side] for side in at.bands))
         return Bounds(sup, spill, bands)
 
-    def bends(self, sup: arb) -> tuple[arb, arb]:
+    def thrown(self, bands: Bands) -> list[arb]:
+        """P_i of all points."""
+        return [(-a).max(b) for a, b in self.strip.thrown(bands, 1 / self.sigma)]
+
+    def _eight(self, bounds: Bounds) -> tuple[arb, arb, arb, arb, arb, arb, arb]:
+        """Pi, sqrt q, a, beta, kappa, Gamma, sqrt slowest."""
+        steep, flat = self.bends(bounds)
+        thrown, sigma, trace = self.thrown(bounds.bands), self.sigma, self.trace
+        own = [thrown[i] for i in self.limit.support]
+        kicks = dot((w * p for w, p in zip(self.weights, own, strict=True)), own).sqrt()
+        shares = [w / 2 + x for w, x in zip(self.weights, self.off(bounds), strict=True)]
+        ratios = (x / w for x, w in zip(shares, self.weights, strict=True))
+        late = dot(ratios, shares).sqrt() / sigma
+        root, a = flat.sqrt(), 1 - steep * trace / (2 * sigma)
+        beta = kicks * steep.sqrt() + late * (1 / root + steep.sqrt() * trace / sigma)
+        kappa = kicks * late + trace * late * late / (2 * sigma)
+        losses = [self.step * (-low).exp() for low, _ in self.ends(bounds)]
+        pushed = sigma * dot(self.lengths, losses)
+        return kicks, root, a, beta, kappa, pushed, self.slowest.sqrt()
+
+    def thrown_about(self, bounds: Bounds) -> arb:
+        """What 8. asks of sup, mostly: that it is drawn back."""
+        kicks, root, a, beta, kappa, pushed, slow = self._eight(bounds)
+        drawn = beta + (beta * beta + 4 * a * (kappa + pushed * bounds.sup)).sqrt()
+        return (drawn / (2 * a * root) + kicks) / slow
+
+    def stays(self, bounds: Bounds) -> bool:
+        """8."""
+        (kicks, root, a, beta, kappa, pushed, slow), sup = self._eight(bounds), bounds.sup
+        z, least = root * (slow * sup - kicks), (beta / (2 * a * root) + kicks) / slow
+        far = least * least + 2 / self.sigma * (beta * beta / (4 * a) + kappa + pushed * sup)
+        back = z >= beta / (2 * a) and a * z * z - beta * z - kappa >= pushed * sup
+        about = self.sigma >= 4 and a > 0 and sup >= self.begin and sup * sup >= far
+        return bool(back and about)
+
+    def bends(self, bounds: Bounds) -> tuple[arb, arb]:
         """E and q."""
-        widest = (max(float(x.abs_upper()) for x in self.own) ** 0.5) * (1 + 2**-40)
-        x = widest * sup.upper()
+        thrown, x = self.thrown(bounds.bands), arb(0)
+        for i, g in zip(self.limit.support, self.own, strict=True):
+            x = x.max((g.sqrt() * bounds.sup + thrown[i]).upper())
+        x = x.upper()
         if not x > 0:
             return arb(1), arb(1)
         return (x.expm1() / x).upper(), (-(-x).expm1() / x).lower()
@@ -191,13 +231,17 @@ class Trial:
         enough = all(
             s >= x for s, x in zip(bounds.spill, self.spilled(self.ends(bounds)), strict=True)
         )
-        calm = self.bends(bounds.sup)[0] * self.trace <= 2 * self.sigma
+        calm = self.bends(bounds)[0] * self.trace <= 2 * self.sigma
         kept = self.strip.holds(self.sigma, bounds.bands, self.moves(bounds))
-        return bool(enough and calm and kept and bounds.sup >= self.reached(bounds))
+        if not (enough and calm and kept):
+            return False
+        return self.stays(bounds) if self.kicked else bool(bounds.sup >= self.reached(bounds))
 
     def decay(self, bounds: Bounds) -> tuple[arb, arb] | None:
         """power and tail, by 5. and 6."""
-        rate = self.rate(bounds.sup)
+        if self.kicked:
+            return arb(0), bounds.sup
+        rate = self.rate(bounds)
         fastest = min([1.0, float(rate.lower()) * _SHARE, *(float(g.lower()) for g in self.gaps)])
         power = arb(fastest * (1 - 2**-20))
         if not 0 < power < rate:

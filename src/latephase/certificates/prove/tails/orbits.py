@@ -14,7 +14,7 @@ from functools import cached_property
 
 from latephase.certificates.prove.system import System
 from latephase.certificates.prove.walk.fatou import Orbit
-from latephase.certificates.prove.walk.step import BOTH, Balls, WalkState
+from latephase.certificates.prove.walk.step import Balls, WalkState
 from latephase.core.balls import arb, exact, plus_minus
 
 from . import margins
