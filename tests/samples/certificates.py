@@ -142,9 +142,35 @@ SLIDES = {  # how many kinks of the SETTLED slide
 }  # fmt: skip
 
 
+# Networks of which an idle point kicks neurons for ever, as SETTLED.
+KICKED: dict[str, tuple[list, list, list, list | None, list, float, dict[str, Any]]] = {
+    "a kick": (
+        [0.625, 0.125, -1.375], [1, -1, 1], [2.0, -0.875, 0.25, -1.375],
+        [-0.75, 0.125, -1.125, 0.125], [1, -1, 1, -1], 0.125, {}
+    ),
+    "two are kicked": (
+        [-0.375, 0.875], [1, -1], [1.875, 1.0, -2.0, -1.25, 0.375],
+        [-1.0, -1.0, 1.125, 0.125, 1.0], [1, -1, 1, -1, 1], 0.125, {"loss": "logistic"}
+    ),
+    "a kick and a rest": (
+        [0.125, -0.75, 1.625, -1.25], [1, -1, 1, -1], [-0.125, 0.375, -0.25],
+        [-0.625, 0.25, 0.75], [1, -1, 1], 0.125, {"loss": "logistic"}
+    ),
+    "a kick in a plane": (
+        [[1.5, -1.375], [-0.375, 2.125], [-0.875, 0]], [1, -1, 1],
+        [[0.875, -1.625], [-1.125, 0.5], [1.125, 0.875]], [0.75, 0.0, -0.75], [1, -1, 1], 0.125, {}
+    ),
+}  # fmt: skip
+
+
+def described(run: str) -> tuple[list, list, list, list | None, list, float, dict[str, Any]]:
+    """One of the SETTLED runs, or of the KICKED ones."""
+    return KICKED.get(run) or SETTLED[run]
+
+
 def general(run: str, claim: str = "settled", **options: Any) -> Any:
-    """The certificate of one of the SETTLED runs."""
-    inputs, labels, weights, biases, outputs, step, more = SETTLED[run]
+    """The certificate of one of the SETTLED or KICKED runs."""
+    inputs, labels, weights, biases, outputs, step, more = described(run)
     slope, loss = more.get("negative_slope", 0.0), more.get("loss", "exponential")
     net = lp.ShallowReLU(weights, biases, outputs, negative_slope=slope)
     data, method = lp.Dataset(inputs, labels), lp.GradientDescent(step)

@@ -295,3 +295,40 @@ def test_settled_networks(part):
         return count
 
     enough(share)
+
+
+@pytest.mark.parametrize("part", shares(PARTS, (), SAMPLE))
+def test_kicked_networks(part):
+    """Ground truth: brute force of networks of which an idle point kicks neurons for ever."""
+    rng = np.random.default_rng([46, part])
+
+    def share():
+        d, m, n = rng.integers(1, 3), rng.integers(2, 5), rng.integers(2, 4)
+        x, weights = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+        x[:, 0] -= 0.3 * (-1.0) ** np.arange(n)
+        net = lp.ShallowReLU(weights, 0.3 * rng.normal(size=m), 1.0 - 2 * (np.arange(m) % 2))
+        data = lp.Dataset(x, 1 - 2 * (np.arange(n) % 2))
+        loss, step = str(rng.choice(["exponential", "logistic"])), float(rng.choice([0.05, 0.1]))
+        found = certify(net, data, lp.GradientDescent(step), loss=loss, max_steps=600, max_bits=128)
+        if not isinstance(found, lp.GeneralCertificate) or found.proof is None:
+            return 0
+        held, count = found.proof.settled, 0
+        if not held.geometry.gradients.kicked:
+            return 0
+        with precision(BITS):
+            truth = Descent(net, data, step, loss).to(held.base)
+        for t in range(held.base, held.base + 2 * LATER, 4):
+            with precision(BITS):
+                a = truth.to(t).preactivations()
+                truths = [*truth.margins(), *flat(truth.theta)]
+                slid = [a[j][i] for j, i in held.kinks]
+            with precision(found.proof.bits):
+                when = held.at(arb(t))
+                enclosures = [*held.margins_in(when), *flat(held.parameters_in(when))]
+                bands = zip(*held.held.bands, strict=True)
+                strips = [(-low).union(up * when.late) for up, low in bands]
+            with precision(BITS):
+                count += holds([*enclosures, *strips], [*truths, *slid])
+        return count
+
+    enough(share)

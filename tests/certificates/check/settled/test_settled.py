@@ -23,7 +23,7 @@ from latephase.certificates.check import form as check_form
 from latephase.certificates.check.verify import NotACertificate, verify
 from latephase.certificates.file.record import record
 from references.problems import problems
-from samples.certificates import SETTLED, SLIDES, exact, number, settled, signed
+from samples.certificates import KICKED, SETTLED, SLIDES, exact, number, settled, signed
 from samples.mutations import STILL_TRUE, accepted, mutations
 
 OF = functools.cache(settled)
@@ -42,7 +42,7 @@ def fresh(run: str):
     return copy.deepcopy(OF(run))
 
 
-@pytest.mark.parametrize("run", SETTLED)
+@pytest.mark.parametrize("run", [*SETTLED, *KICKED])
 def test_every_kind_of_run_is_derived_again(run):
     """Ground truth: a second implementation, in `certify`, from the same specification."""
     report = verify(json.dumps(OF(run)))
@@ -181,6 +181,53 @@ def test_forged_slides_are_found(name):
     """Ground truth: the run has these two kinks, and its strip is as wide as it must be."""
     body = fresh("slides and a rest")
     FORGED_SLIDES[name](body)
+    assert not accepted(signed(body))
+
+
+FORGED_KICKS = {  # pattern 100, 000, 000, 0s1 or the like: one kink
+    "no kink": lambda b: _replaced(b, "s", "0"),
+    "active": lambda b: _replaced(b, "s", "1"),
+    "no width": lambda b: _bands(b, Fraction(0), Fraction(0)),
+    "too narrow above": lambda b: _bands(b, LESS, SAME),
+    "too narrow below": lambda b: _bands(b, SAME, Fraction(63, 64)),
+    "too wide above": lambda b: _bands(b, MORE, SAME),
+    "too wide below": lambda b: _bands(b, SAME, MORE),
+    "upside down": lambda b: _bands(b, -SAME, -SAME),
+    "too near": lambda b: _both(b, Fraction(7, 8), "sup", "tail"),
+    "too far": lambda b: _both(b, MORE, "sup", "tail"),
+    "a tail beyond": lambda b: _both(b, Fraction(2), "tail"),
+    "a tail that is none": lambda b: _both(b, Fraction(1, 2), "tail"),
+    "a decay": lambda b: b["claims"][ABSORBED].update(power=number(Fraction(1, 16))),
+    "a growth": lambda b: b["claims"][ABSORBED].update(power=number(Fraction(-1, 16))),
+    "slower": lambda b: _both(b, Fraction(2), "slowest"),
+    "later": lambda b: _both(b, Fraction(4), "sigma"),
+    "earlier": lambda b: _both(b, Fraction(1, 4), "sigma"),
+    "it settles": lambda b: b["claims"][ABSORBED].update(regime="settled"),
+    "it is trained": lambda b: b.update(claim="trained"),
+    "a leak": lambda b: b["problem"].update(negative_slope=number(Fraction(1, 2**40))),
+    "the idle point": lambda b: b["claims"][LIMIT].update(support=[0, 1, 2]),
+    "a margin": lambda b: b["claims"][VALUES].update(
+        robustness_margin=b["claims"][LIMIT]["multipliers"][0]
+    ),
+}
+
+
+def _both(body, factor: Fraction, *names: str) -> None:
+    claim = body["claims"][ABSORBED]
+    claim.update({name: number(exact(claim[name]) * factor) for name in names})
+
+
+def _replaced(body, one: str, other: str) -> None:
+    claim = body["claims"][ENTRY]
+    claim["pattern"] = [row.replace(one, other) for row in claim["pattern"]]
+
+
+@pytest.mark.parametrize("run", KICKED)
+@pytest.mark.parametrize("name", FORGED_KICKS)
+def test_forged_kicks_are_found(name, run):
+    """Ground truth: each says something that is not so, or that its numbers do not carry."""
+    body = fresh(run)
+    FORGED_KICKS[name](body)
     assert not accepted(signed(body))
 
 
@@ -372,13 +419,13 @@ def test_a_change_with_a_new_digest_is_found_by_the_mathematics(part):
     assert sum(passed.values()) < seen / 5, passed
 
 
-@pytest.mark.parametrize("part", shares(6))
+@pytest.mark.parametrize("part", shares(12, (0,), (1, 2, 3)))
 def test_a_change_of_slides_is_found_by_the_mathematics(part):
     """Ground truth: as above, of runs with kinks."""
     passed: Counter[str] = Counter()
     seen = 0
     for name, body, changed, what in itertools.islice(
-        mutations(600, 3, OF, SLIDING), part, None, 6
+        mutations(1200, 3, OF, SLIDING), part, None, 12
     ):
         seen += 1
         if accepted(signed(changed)):
@@ -386,6 +433,22 @@ def test_a_change_of_slides_is_found_by_the_mathematics(part):
             assert why, (name, what)
             passed[why] += 1
     assert seen > 60
+    assert sum(passed.values()) < seen / 5, passed
+
+
+@pytest.mark.parametrize("part", shares(4))
+def test_a_change_of_kicks_is_found_by_the_mathematics(part):
+    """Ground truth: as above, of runs with kinks that are kicked."""
+    passed: Counter[str] = Counter()
+    seen = 0
+    drawn = mutations(1600, 4, OF, list(KICKED))
+    for name, body, changed, what in itertools.islice(drawn, part, None, 4):
+        seen += 1
+        if accepted(signed(changed)):
+            why = still_true(body, changed, what)
+            assert why, (name, what)
+            passed[why] += 1
+    assert seen > 250
     assert sum(passed.values()) < seen / 5, passed
 
 

@@ -22,7 +22,7 @@ from latephase.certificates.prove.settled.system import GeneralSystem
 from latephase.core.balls import arb, bounds, precision
 from references.ball_descent import ball_descend
 from references.problems import problems
-from samples.certificates import SETTLED, SLIDES, general, settled
+from samples.certificates import KICKED, SETTLED, SLIDES, described, general, settled
 
 BITS = 400
 LATER = (0, 1, 7, 100, 1500)  # steps from base on
@@ -33,7 +33,7 @@ class Steps:
     """Gradient descent by its definition, in 400-bit balls, one parameter after another."""
 
     def __init__(self, run: str) -> None:
-        inputs, self.labels, weights, biases, outputs, step, more = SETTLED[run]
+        inputs, self.labels, weights, biases, outputs, step, more = described(run)
         rows = [np.atleast_1d(np.asarray(x, float)) for x in inputs]
         one = [] if biases is None else [1.0]
         self.z = [[arb(float(x)) for x in [*row, *one]] for row in rows]
@@ -73,7 +73,7 @@ class Steps:
                 row[:] = [t + share * x for t, x in zip(row, z)]
 
 
-@pytest.mark.parametrize("run", SETTLED)
+@pytest.mark.parametrize("run", [*SETTLED, *KICKED])
 def test_every_later_step_is_inside(run):
     """Ground truth: the run itself, step by step, in 400-bit balls."""
     found = general(run)
@@ -92,7 +92,8 @@ def test_every_later_step_is_inside(run):
             for j, i in np.ndindex(len(a), len(a[0])):
                 assert (j, i) in held.kinks or bool(a[j][i] > 0) == held.signs[j][i]
             for (j, i), up, low in zip(held.kinks, *held.held.bands, strict=True):
-                assert -low <= a[j][i] / when.late <= up
+                late = 1 if run in KICKED and a[j][i] <= 0 else when.late
+                assert -low <= a[j][i] / late <= up
             for u, inside in zip(steps.margins(), held.margins_in(when), strict=True):
                 assert inside.contains(u)
             rows = held.parameters_in(when)
@@ -158,6 +159,33 @@ def test_kinks_slide_for_ever(run):
     shares = [slope + (1 - slope) * x / count for x in on]
     for share, mu in zip(shares, _multipliers(held), strict=True):
         assert abs(share - mu) < 0.02
+
+
+@pytest.mark.parametrize("run", KICKED)
+def test_kicks_never_end(run):
+    """Ground truth: the run itself in 400-bit balls: each kick throws a neuron back nearly as far
+    as its band, it comes back, and all the while everything is within what is proved."""
+    found = general(run)
+    held = found.proof.settled
+    assert found.trained is False
+    assert held.geometry.gradients.kicked == list(range(len(held.kinks)))
+    with precision(BITS):
+        steps = Steps(run)
+        for _ in range(held.base):
+            steps.step()
+        kicks, far = [0] * len(held.kinks), [0.0] * len(held.kinks)
+        for t in range(held.base, 8 * held.base + 1000):
+            a, when = steps.preactivations(), held.at(arb(t))
+            for k, (j, i) in enumerate(held.kinks):
+                up, low = held.held.bands.up[k], held.held.bands.low[k]
+                assert -low <= a[j][i] <= up * when.late
+                kicks[k] += bool(a[j][i] > 0)
+                far[k] = max(far[k], float(-a[j][i] / low))
+            margins = zip(steps.margins(), held.margins_in(when), strict=True)
+            assert all(inside.contains(u) for u, inside in margins)
+            steps.step()
+    assert min(kicks) >= 3
+    assert all(0.7 < x <= 1 for x in far), far
 
 
 def _multipliers(held) -> list[float]:
@@ -323,11 +351,13 @@ def _is_limit(gram, living, support) -> bool:
 
 
 def test_slides_that_are_not_held_are_undecided():
-    """Ground truth: a point that a sliding neuron alone serves keeps its loss, and its kicks are as
-    long as before; docs/certificates-general.md, "Slides"."""
+    """Ground truth: kicks of a point that no neuron serves are as long as its gradient and the
+    step, and those of a long step are too long; docs/certificates-general.md, "Slides"."""
     net = lp.ShallowReLU([0.7, 0.4, -1.0], [0.1, 0.2, -1.0], [1, -1, -1])
     data = lp.Dataset([0.5, -0.8], [1, -1])
     found = certify(net, data, lp.GradientDescent(0.1), max_steps=3000)
+    assert found.verdict is lp.Verdict.PROVED
+    found = certify(net, data, lp.GradientDescent(1.0), max_steps=3000)
     assert found.verdict is lp.Verdict.UNDECIDED
     assert found.proof is None
     assert "kink" in found.reason
@@ -349,6 +379,9 @@ def test_a_second_of_two_equal_points_is_undecided():
     [
         ("trained", "three neurons", "PROVED"),
         ("trained", "idle", "REFUTED"),
+        ("trained", "a kick", "REFUTED"),
+        ("slow", "a kick", "REFUTED"),
+        ("settled", "a kick", "PROVED"),
         ("slow", "three neurons", "PROVED"),
         ("slow", "nothing moves", "REFUTED"),
         ("slow", "no biases", "UNDECIDED"),
