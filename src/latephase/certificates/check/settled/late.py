@@ -153,10 +153,9 @@ class GeneralLate:
             settles = self.tail >= first and (rate - self.power) * self.tail >= forced
             need(settles, "6. does not hold")
         for j in range(p.m):
-            views = self._seen(j, p.gram)
-            for k, view in enumerate(views):
-                if view is not None and (j, k) not in self.kinks.pairs:
-                    self._kept(j, k, view)
+            for k, seen in enumerate(self._seen(j, p.gram)):
+                if seen is not None and (j, k) not in self.kinks.pairs:
+                    self._kept(j, k, seen)
 
     def _thrown(self, i: int) -> arb:
         """P_i."""

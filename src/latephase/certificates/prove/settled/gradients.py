@@ -58,7 +58,7 @@ class Gradients:
             raise Unprovable("numbers so far apart that exact fractions are too long")
         idle = [i for i in points if squares[i][i] * near[i][i] == 0]
         if any(gram[i][i] == 0 for i in points if i not in idle):
-            raise Unprovable("a kink slides at a point that no other neuron serves")
+            raise Unprovable("a point is served along sliding kinks alone")
         if kinks and len(idle) == system.n:
             raise Unprovable("kinks slide where no point is served")
         kicked = [a for a, (_, p) in enumerate(kinks) if p in idle]
