@@ -22,7 +22,7 @@ from samples.mutations import below, is_number
 
 SECONDS, MEMORY = 20, 1 << 19  # of a file: processor time (a path of 2^27 steps times bits), KiB
 NAMES = "inputs", "weights", "biases"
-QUICK = ["three neurons", "leaky", "idle", "nothing moves"]
+QUICK = ["three neurons", "leaky", "idle", "nothing moves", "a kick"]
 KINDS = {"pair": (certificate, RUNS), "layers": (layered, LAYERED), "settled": (settled, QUICK)}
 FUZZ = settings(
     max_examples=30,
