@@ -152,7 +152,7 @@ def test_kinks_slide_for_ever(run):
                 largest[k][0 if s else 1] = max(largest[k][0 if s else 1], share)
             before = signs
             steps.step()
-    slope = float(held.strip.slope)
+    slope = float(held.strip.system.slope)
     assert min(crossed) >= 10
     assert all(0.2 < share <= 1 for pair in largest for share in pair), largest
     # An average of `count` steps: each kink is on its sides in turn.
