@@ -93,6 +93,18 @@ def phase_from(task: PairTask, state: PairState, code: int) -> Phase:
     return Phase(reply, state, tracks, n, log_n, crossing)
 
 
+def ends_within(task: PairTask, a: Floats, code: int, steps: int) -> Bools:
+    """Where the phase that begins at pre-activations a (2, 2, R) surely takes fewer steps: each
+    takes s on by one at least. What is left of those that do is next to nothing."""
+    reply, soon = task.response(code), np.zeros(a.shape[-1], bool)
+    ahead = rises(reply, a)
+    for p, level in enumerate(reply.levels(a)):
+        if reply.rates[p] > 0:
+            s = np.exp(level - (task.method.log_step + np.log(reply.rates[p])))
+            soon |= s * np.expm1(ahead[:, :, p].min(axis=(0, 1))) < steps - 2
+    return soon
+
+
 def rises(reply: Response, a: Floats) -> Floats:
     """By how much margin p must rise until pre-activation (j, i) changes sign, (2, 2, p, R)."""
     ahead = np.full((2, 2, 2, a.shape[-1]), np.inf)

@@ -17,7 +17,7 @@ from latephase.late.pattern import pattern_code, statuses
 from .follow_kicks import follow_kicks
 from .follow_phase import follow_phase, record_phases
 from .follow_steps import follow_steps, record_now
-from .phase import Phase, phase_from
+from .phase import Phase, ends_within, phase_from
 from .regimes import half_slide, one_dead_for_ever, sliding_statuses, terminal_regime
 from .state import Journey, PairState, unmoved
 from .task import PairTask
@@ -56,11 +56,17 @@ def _round(task: PairTask, journey: Journey, rows: Ints, max_steps: int) -> None
     """Move every open trial by one piece, and by a step where that has ended."""
     rows = follow_kicks(task, journey, rows)
     codes = _choose(task, journey, rows, max_steps)
-    to_step = [rows[codes < 0]]
+    to_step, steps = [rows[codes < 0]], task.geometry.gram_sign != 0
     for code in np.unique(codes[codes >= 0]).tolist():
         group = rows[codes == code]
+        if steps:  # most phases are short, which is told sooner than how long they are
+            short = ends_within(task, journey.state.preactivations[..., group], code, WORTHWHILE)
+            to_step.append(group[short])
+            group = group[~short]
+        if not group.size:
+            continue
         phase = phase_from(task, journey.state[group], code)
-        short = (phase.n < WORTHWHILE) & (task.geometry.gram_sign != 0)
+        short = (phase.n < WORTHWHILE) & steps
         to_step.append(group[short])
         if not short.all():
             _follow(task, journey, group[~short], phase[~short], code)
