@@ -11,6 +11,7 @@ from latephase.core import Outcome
 from latephase.core.arrays import Bools, Ints
 from latephase.core.workers import in_threads
 from latephase.late.pattern import SLIDING
+from latephase.problem import TwoPointGeometry
 from latephase.problem.geometry import SIGN, two_sum
 
 from .advance import advance_pair
@@ -107,9 +108,12 @@ def _chunk(task: PairTask, journey: Journey, rows: Ints, s: PairState, max_steps
     falls like 1/t; all up to there where two kinks hold already; within the budget."""
     stretch = journey.stretch[rows]
     status, push = sliding_statuses(task.geometry, s.preactivations, task.method.log_step)
-    calm = s.time * (push.chatter / task.slide_tolerance - 1) * _LATER
-    calm = np.where(calm > 0, np.maximum(np.ceil(calm), stretch // 8), np.inf)
-    holds = (status[0, 1] == SLIDING) & (status[1, 0] == SLIDING) & (calm <= _SOON)
+    holds = (status[0, 1] == SLIDING) & (status[1, 0] == SLIDING)
+    calm = s.time * (push.chatter / task.slide_tolerance - 1)
+    apart = 1 / task.slide_tolerance - 1 / push.chatter
+    calm = np.where(holds, apart * _chatter_times_steps(task.geometry), calm) * _LATER
+    calm = np.where(calm > 0, np.maximum(np.ceil(calm), stretch // np.where(holds, 64, 8)), np.inf)
+    holds &= calm <= _SOON
     ready = steps_until_ready(task, s)
     chunk = np.where(ready < np.inf, np.minimum(_ALONE * stretch, ready), stretch)
     chunk = np.clip(chunk, _SHORTEST, _LONGEST)
@@ -117,6 +121,12 @@ def _chunk(task: PairTask, journey: Journey, rows: Ints, s: PairState, max_steps
     chunk = np.minimum(chunk, np.maximum(calm, _SHORTEST))
     chunk = np.where(stretch == 0, 1, chunk)
     return np.minimum(chunk, np.maximum(max_steps - journey.steps[rows], 1)).astype(np.int64)
+
+
+def _chatter_times_steps(g: TwoPointGeometry) -> float:
+    """What chatter tends to times the number of steps where two kinks hold."""
+    longest = np.sqrt(max(g.k11, g.k22))
+    return float(longest * np.sqrt(g.k11) * np.sqrt(g.k22) / g.determinant)
 
 
 def _note_pattern(
