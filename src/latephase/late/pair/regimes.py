@@ -127,7 +127,7 @@ class Pushes:
     kick: Floats
     chatter: Floats
 
-    def __getitem__(self, rows: Bools) -> Pushes:
+    def __getitem__(self, rows: Bools | Ints) -> Pushes:
         return Pushes(*(getattr(self, f.name)[..., rows] for f in fields(self)))
 
 

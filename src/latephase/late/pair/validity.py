@@ -33,10 +33,11 @@ def has_rates(reply: Response) -> bool:
 
 def each(task: PairTask, codes: Ints, question: Callable[[Response], bool]) -> Bools:
     """The answer of each code's response to a question, (R,)."""
-    answers = np.zeros(codes.size, bool)
-    for _, here, reply in task.by_pattern(codes):
-        answers[here] = question(reply)
-    return answers
+    present = np.bincount(codes)
+    answers = np.zeros(present.size, bool)
+    for code in np.flatnonzero(present).tolist():
+        answers[code] = question(task.response(code))
+    return answers[codes]
 
 
 def is_self_similar(task: PairTask, s: PairState, codes: Ints, push: Pushes) -> Bools:
@@ -48,13 +49,13 @@ def is_self_similar(task: PairTask, s: PairState, codes: Ints, push: Pushes) -> 
     """
     good = np.zeros(codes.size, bool)
     for _, here, reply in task.by_pattern(codes):
-        step, kick = push.step[:, here], push.kick[here]
+        step, kick, a = push.step[:, here], push.kick[here], s.preactivations[..., here]
         rise = (step * reply.rates[:, None]).max(axis=0)
         bend = (step * (reply.both * task.geometry.squares + reply.own)[:, None]).sum(axis=0)
-        ahead = rises(reply, s.preactivations[..., here]).min(axis=(0, 1, 2))
+        ahead = rises(reply, a).min(axis=(0, 1, 2))
         share = np.minimum(1.0, rise / kick)
         alike = np.maximum(10 * task.slide_tolerance * share, ALIKE)
-        deviation = _deviation(task, s[here], codes[here])
+        deviation = reply.deviation(reply.levels(a))
         good[here] = (deviation <= alike) & (bend <= 1) & (ahead >= WORTHWHILE * rise)
     return good
 
@@ -68,18 +69,25 @@ def may_slide(
     A slide entered so late that no affordable number of steps would make it so is followed too, and
     says so in its error: on points 2021, 2020 chatter falls to 1e-4 after 10^14 steps.  With one
     neuron dead the chatter never shrinks: its first kicks are followed exactly."""
-    s, tolerance = journey.state[rows], task.slide_tolerance
+    tolerance, time = task.slide_tolerance, journey.state.time[rows]
+    calm = push.chatter <= tolerance
+    one_dead = each(task, codes, lambda r: bool(r.rates.min() == 0))
+    lasting = one_dead & (journey.rounds[rows] > _KICKS)
+    hopeless = push.chatter * time > tolerance * max_steps * CHATTER_FACTOR
+    tried = (journey.stretch[rows] >= _PATIENCE) | (journey.rounds[rows] >= _ROUNDS)
+    hopeless &= tried & ~one_dead & (push.kick <= 1)
+
+    slides = calm | lasting | hopeless
+    some = np.flatnonzero(slides)  # few at first
+    s, codes, push = journey.state[rows[some]], codes[some], push[some]
     deviation = _deviation(task, s, codes)
     room = _room(task, s, codes) / push.kick
     late = (push.chatter * max_steps < 1) & (s.log_time > np.log(max_steps))
     alike = (deviation <= 10 * tolerance) | late
-    ready = (push.chatter <= tolerance) & alike & ((room >= _CLEAR) | late)
-    one_dead = each(task, codes, lambda r: bool(r.rates.min() == 0))
-    lasting = one_dead & (journey.rounds[rows] > _KICKS)
-    hopeless = push.chatter * s.time > tolerance * max_steps * CHATTER_FACTOR
-    tried = (journey.stretch[rows] >= _PATIENCE) | (journey.rounds[rows] >= _ROUNDS)
-    hopeless &= tried & ~one_dead & (deviation <= _LOOSE * push.kick) & (push.kick <= 1)
-    return np.asarray(ready | ((lasting | hopeless) & (room >= _LOOSE)))
+    ready = calm[some] & alike & ((room >= _CLEAR) | late)
+    ready |= (lasting[some] | (deviation <= _LOOSE * push.kick) & hopeless[some]) & (room >= _LOOSE)
+    slides[some] = ready
+    return np.asarray(slides)
 
 
 def _room(task: PairTask, s: PairState, codes: Ints) -> Floats:
