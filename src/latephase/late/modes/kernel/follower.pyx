@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "08d086c7d95f"
+SOURCES = "6d0044a633db"
 
 cdef enum:
     MOST_STEPS = 3_000

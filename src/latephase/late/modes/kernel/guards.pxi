@@ -43,6 +43,7 @@ cdef class Guards:
     cdef double* pairs
     cdef double* between
     cdef double* seen
+    cdef double* turns
     cdef double* row
     cdef Py_ssize_t dipped
     cdef double bottom
@@ -59,7 +60,7 @@ cdef class Guards:
         self.slack, self.at = arena.bare(m * n), arena.bare(n + ways.k)
         self.room, self.here, self.there = arena.bare(m), arena.bare(m), arena.bare(m)
         self.w_here, self.w_there, self.off = arena.take(r), arena.take(r), arena.bare(r)
-        self.row = arena.bare(r)
+        self.turns, self.row = arena.bare(ways.k + n), arena.bare(r)
         self.seen, self.open = self.pairs, 0
         self.near, self.asked = <Py_ssize_t*> arena.bare(m), <Py_ssize_t*> arena.take(m)
         fill(self.between, NEVER, m * n)
@@ -158,23 +159,51 @@ cdef class Guards:
         return self.slides.multiply(y) or found
 
     cdef bint dips(self, const double* y, Step step, double most) noexcept:
-        """Whether a pair falls below 0 and rises again on a step from y, before a share of it."""
-        cdef Py_ssize_t i, j, l, p, w = self.field.w
-        cdef double share
+        """Whether a pair falls below 0 and rises again on a step from y, whose end `ends_at` has
+        been told, before a share of it.
+
+        As in `passed`, the chord of the step and how far it bends off that leave few to be asked,
+        first neurons, then their pairs.
+        """
+        cdef Py_ssize_t j, l, p, w = self.field.w
+        cdef double bends
         self.bottom = INFINITY
         fill(self.off, 0.0, self.r)
-        for p in range(step.degree):
+        for p in range(1, step.degree):
+            bends = smaller((p + 1.0) ** (-1.0 / p) * p / (p + 1), most)  # |x^(p + 1) - x| at most
             for l in range(self.r):
-                self.off[l] += fabs(step.rows[p * step.size + w + l])
+                self.off[l] += bends * fabs(step.rows[p * step.size + w + l])
+        self.ways.at(y + w)
         for j in range(self.m):
-            if dot(&self.norms[j, 0], self.off, self.r) < self.here[j]:
-                continue
-            for i in range(self.n):
-                if self.sides[j, i] != 0:
-                    share = self.dip(j, i, y + w, step, most)
-                    if share < self.bottom:
-                        self.bottom, self.dipped = share, j * self.n + i
+            bends = dot(&self.norms[j, 0], self.off, self.r)
+            if not bends < CAREFUL * on_chord(self.here[j], self.there[j], most):
+                self.dips_of(j, bends, y + w, step, most)
         return self.bottom < INFINITY
+
+    cdef void dips_of(self, Py_ssize_t j, double bends, const double* w, Step step,
+                      double most) noexcept:
+        """See which pair of a neuron that bends off its chord by so much at most is first least and
+        below 0, on a step from w where the ways are."""
+        cdef Py_ssize_t i, n = self.n, k = self.k
+        cdef double* begins = self.turns + k
+        cdef double share, inverse, ends
+        if not self.asked[j]:
+            self.set_slack(j)
+        memcpy(self.turns, &self.theta[j, 0], k * sizeof(double))
+        self.ways.move(j, self.turns)
+        fill(begins, 0.0, n)
+        combine(begins, self.turns, self.points.columns, k, n, n)
+        for i in range(n):
+            if self.sides[j, i] == 0:
+                continue
+            share, inverse = INFINITY, self.points.inverse[i]
+            ends = self.pairs[j * n + i]  # NEVER where it is only known that it is beyond `there`
+            ends = self.there[j] if ends == NEVER else ends * inverse
+            begins[i] = (self.sides[j, i] * begins[i] + self.slack[j * n + i]) * inverse
+            if not bends < CAREFUL * on_chord(begins[i], ends, most):
+                share = self.dip(j, i, w, step, most)
+            if share < self.bottom:
+                self.bottom, self.dipped = share, j * n + i
 
     cdef double dip(self, Py_ssize_t j, Py_ssize_t i, const double* w, Step step,
                     double most) noexcept:
@@ -237,6 +266,11 @@ cdef class Guards:
             met[pair] = True
             turned[pair] = ACTIVE if slides.multipliers[place // 2] > 0.5 else INACTIVE
         return met, turned
+
+
+cdef inline double on_chord(double here, double there, double most) noexcept:
+    """The least of a distance on a chord that leads from `here` to `there`, up to a share of it."""
+    return smaller(here, (1 - most) * here + most * there)
 
 
 cdef double lowest(double start, const double* moves, Py_ssize_t degree, double most) noexcept:

@@ -136,17 +136,15 @@ cdef class Ways:
     cdef void seen(self, Py_ssize_t j, Py_ssize_t i, double side, double* row) noexcept:
         """Add to row (r,) how the pre-activation of neuron j at point i moves with w, times `side`."""
         cdef Py_ssize_t c, l
-        cdef double x
+        cdef const double* way
         cdef const double* z = self.points.rows + i * self.k
         if not self.dense and self.held[j] == NULL:
             for c in range(self.r):
                 l = self.field.live[c]
                 row[c] += side * self.serving[j, l] * self.points.products[i * self.n + l]
             return
-        for l in range(self.k):
-            x = side * z[l]
-            for c in range(self.r):
-                if self.dense:
-                    row[c] += x * self.given[c, j * self.k + l]
-                else:
-                    row[c] += x * self.held[j][self.field.live[c] * self.k + l]
+        for c in range(self.r):
+            way = (&self.given[c, j * self.k] if self.dense
+                   else self.held[j] + self.field.live[c] * self.k)
+            for l in range(self.k):
+                row[c] += side * z[l] * way[l]
