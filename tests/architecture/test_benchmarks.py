@@ -74,7 +74,7 @@ def test_the_table_of_a_gpu(there: bool, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 ON_ANOTHER_DEVICE = """
-import jax, numpy as np, latephase as lp
+import jax, latephase as lp
 other = jax.devices()[1]
 jax.config.update("jax_default_device", other)
 data, descent = lp.Dataset([1.0, -1.0], [1, -1]), lp.GradientDescent(step_size=0.1)

@@ -126,6 +126,16 @@ def test_what_would_be_loaded_from_other_hosts_is_seen(site):
     assert loaded('<a href="https://e.org"><img src="_images/a.png">') == []
 
 
+def test_formulas_in_code_and_line_breaks_in_text_end_the_build(site):
+    """Ground truth: pages of a paragraph and of code, one of them wrong in each way, by hand."""
+    check, code = site("mathml")._check, '<div class="highlight"><pre>{}</pre></div>'
+    right = code.format('xlabel="log10 t"; print("\\n")') + "<p>of <math></math></p>"
+    check(None, "page", "", {"body": right}, None)
+    for wrong in (code.format("<math></math>"), "<p>the slow rate\\nslower</p>"):
+        with pytest.raises(RuntimeError, match="on page"):
+            check(None, "page", "", {"body": right + wrong}, None)
+
+
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_notebooks_run_from_the_first_cell_to_the_last(file, tmp_path, monkeypatch):
     """Ground truth: no error and no warning; what cells print is seen on the site."""

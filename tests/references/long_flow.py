@@ -75,17 +75,15 @@ class _Run:
 
     def _series(self) -> Any:
         """Coefficients of rows (terms + 1, m, k) in the time from now."""
-        served, (m, n), last = (
-            self._gains(self.active) * self.p.labels,
-            self.active.shape,
-            self.terms,
-        )
+        served, last = self._gains(self.active) * self.p.labels, self.terms
+        m, n = self.active.shape
         rows = np.zeros((last + 1, *self.rows.shape), Long)
-        rows[0] = self.rows
         outer, heights = np.zeros((last + 1, m), Long), np.zeros((last + 1, m, n), Long)
-        q, pulls, bent = (np.zeros((last + 1, n), Long) for _ in range(3))  # bent: l (1 - l), or l:
+        # bent: l (1 - l), or l, which is what q' multiplies in -l'.
+        q, pulls, bent = (np.zeros((last + 1, n), Long) for _ in range(3))
+        rows[0] = self.rows
         outer[0], heights[0] = self._parted(rows[0])[1], served * self._preactivations(rows[0])
-        q[0] = (outer[0][:, None] * heights[0]).sum(axis=0)  # what q' multiplies in -l'
+        q[0] = (outer[0][:, None] * heights[0]).sum(axis=0)
         pulls[0] = self._pulls(q[0])
         for order in range(last):
             back, after = pulls[order::-1], order + 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections import Counter
 from fractions import Fraction
 
 from helpers import message_is_one_line
 from latephase.certificates.check.verify import NotACertificate, verify
-from samples.certificates import exact, number
+from samples.certificates import exact, number, signed
 
 STILL_TRUE = {
     ("bits",): "other bits, at which all is decided too",
@@ -198,3 +199,16 @@ def mutations(count: int, seed: int, of, names):
         what = CHANGES[i // len(names) % len(CHANGES)](changed, rng)
         if changed != body:
             yield name, body, changed, what
+
+
+def passed(drawn, still_true) -> tuple[int, Counter[str]]:
+    """How many changes there are, and how many of them pass with a new digest, by the reason why
+    they may: each has one, or is wrong."""
+    seen, reasons = 0, Counter()
+    for name, body, changed, what in drawn:
+        seen += 1
+        if accepted(signed(changed)):
+            why = still_true(body, changed, what)
+            assert why, (name, what)
+            reasons[why] += 1
+    return seen, reasons

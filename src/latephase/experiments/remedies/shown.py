@@ -26,7 +26,7 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
 )
 """Key, name and axis label of each clock."""
 _EARLIEST = -0.5  # of each clock: before it, no method has moved
-_FEW = 6  # methods that have a colour of their own
+_FEW = 6  # methods, each of which has an accent of a figure of its own
 _MOST = 9  # curves that can be told apart
 _ALIKE = ("sgd:replacement=0", "power_step", "normalized_gd", "polyak_step", "sam:radius=1", "sam")
 

@@ -24,7 +24,7 @@ from latephase.certificates.check.verify import NotACertificate, verify
 from latephase.certificates.file.record import record
 from references.problems import problems
 from samples.certificates import KICKED, SETTLED, SLIDES, exact, number, settled, signed
-from samples.mutations import STILL_TRUE, accepted, mutations
+from samples.mutations import STILL_TRUE, accepted, mutations, passed
 
 OF = functools.cache(settled)
 SLOWER = {"a point at rest", "a plane", *SLIDES}
@@ -407,49 +407,30 @@ def _replace(body, rng, other) -> None:
 @pytest.mark.parametrize("part", shares(4))
 def test_a_change_with_a_new_digest_is_found_by_the_mathematics(part):
     """Ground truth: what the unchanged one proves; a change passes only if it is still true."""
-    passed: Counter[str] = Counter()
-    seen = 0
-    for name, body, changed, what in itertools.islice(mutations(1600, 2, OF, QUICK), part, None, 4):
-        seen += 1
-        if accepted(signed(changed)):
-            why = still_true(body, changed, what)
-            assert why, (name, what)
-            passed[why] += 1
+    seen, reasons = passed(
+        itertools.islice(mutations(1600, 2, OF, QUICK), part, None, 4), still_true
+    )
     assert seen > 250
-    assert sum(passed.values()) < seen / 5, passed
+    assert sum(reasons.values()) < seen / 5, reasons
 
 
 @pytest.mark.parametrize("part", shares(12, (0,), (1, 2, 3)))
 def test_a_change_of_slides_is_found_by_the_mathematics(part):
     """Ground truth: as above, of runs with kinks."""
-    passed: Counter[str] = Counter()
-    seen = 0
-    for name, body, changed, what in itertools.islice(
-        mutations(1200, 3, OF, SLIDING), part, None, 12
-    ):
-        seen += 1
-        if accepted(signed(changed)):
-            why = still_true(body, changed, what)
-            assert why, (name, what)
-            passed[why] += 1
+    seen, reasons = passed(
+        itertools.islice(mutations(1200, 3, OF, SLIDING), part, None, 12), still_true
+    )
     assert seen > 60
-    assert sum(passed.values()) < seen / 5, passed
+    assert sum(reasons.values()) < seen / 5, reasons
 
 
 @pytest.mark.parametrize("part", shares(4))
 def test_a_change_of_kicks_is_found_by_the_mathematics(part):
     """Ground truth: as above, of runs with kinks that are kicked."""
-    passed: Counter[str] = Counter()
-    seen = 0
     drawn = mutations(1600, 4, OF, list(KICKED))
-    for name, body, changed, what in itertools.islice(drawn, part, None, 4):
-        seen += 1
-        if accepted(signed(changed)):
-            why = still_true(body, changed, what)
-            assert why, (name, what)
-            passed[why] += 1
+    seen, reasons = passed(itertools.islice(drawn, part, None, 4), still_true)
     assert seen > 250
-    assert sum(passed.values()) < seen / 5, passed
+    assert sum(reasons.values()) < seen / 5, reasons
 
 
 def still_true(body, changed, what) -> str:
