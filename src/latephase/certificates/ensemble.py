@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PART = 256
 MOST_TRIALS = 10**7  # days of work; what is counted of each, a few hundred bytes, stays in memory
 Progress = Callable[[int, int], None]
-Part = tuple[list["Counted"], bytes]  # what is counted of its trials, and its certificates as lines
+Part = tuple[list["Counted"], bytes]  # what is counted of its trials; its certificates as lines
 
 
 class Counted(NamedTuple):
@@ -124,9 +124,10 @@ def certify_ensemble(
         go_on = "nothing was kept: start again"
         if work is not None:
             go_on = f"finished parts are kept in {work.folder}: go on with resume"
-        done = _done(plan, left, at_once, go_on)
+        run = partial(run_part, plan, lines=out is not None)
+        done = _done(run, left, at_once, go_on)
         if client is not None:
-            done = over(client, partial(run_part, plan), left, go_on)
+            done = over(client, run, left, go_on)
         for start, (rows, lines) in done:
             parts[start] = rows
             if work is not None:
@@ -138,27 +139,29 @@ def certify_ensemble(
     return [row for start in plan.starts for row in parts[start]]
 
 
-def _done(plan: Plan, starts: list[int], processes: int, go_on: str) -> Iterator[tuple[int, Part]]:
+def _done(
+    run: Callable[[int], Part], starts: list[int], processes: int, go_on: str
+) -> Iterator[tuple[int, Part]]:
     """The parts that begin with the trials `starts`, as they are finished."""
     if processes == 1:
         for start in starts:
-            yield start, run_part(plan, start)
+            yield start, run(start)
         return
     with workers(processes, go_on) as pool:
-        waiting = {pool.submit(run_part, plan, start): start for start in starts}
+        waiting = {pool.submit(run, start): start for start in starts}
         for future in as_completed(waiting):
             yield waiting.pop(future), future.result()
 
 
-def run_part(plan: Plan, start: int) -> Part:
-    """Certify one part."""
+def run_part(plan: Plan, start: int, *, lines: bool) -> Part:
+    """Certify one part;  lines: also write the certificates, for a folder of files."""
     count = min(PART, plan.trials - start)
     weights, biases = known.get(plan.initializer)(trials=count, seed=plan.seed, start=start)
     found = [
         certify(ShallowReLU(w, b), plan.data, plan.method, claim=plan.claim)
         for w, b in zip(weights, biases, strict=True)
     ]
-    return [counted(one) for one in found], as_lines(map(record, found))
+    return [counted(one) for one in found], as_lines(map(record, found)) if lines else b""
 
 
 def counted(found: Certificate | GeneralCertificate) -> Counted:

@@ -16,6 +16,7 @@ import numpy as np
 
 from latephase.core import InputError, Words
 from latephase.core.arrays import Bools, Floats
+from latephase.core.nonnegative import nonnegative_least_squares
 
 MOST = 20_000  # activation patterns of a network that are gone through
 _ROUNDS, _CLOSE, _GAIN = 200, 1e-9, 1e-5
@@ -112,8 +113,6 @@ def _margin_in(sides: Bools, points: Floats, labels: Floats, outer: Floats, slop
 
     The least theta with G theta >= h, by non-negative least squares [lawsonhanson1995, Chapter 23].
     """
-    from scipy.optimize import nnls
-
     gains = np.where(sides, 1.0, slope) * np.outer(outer, labels)  # (m, n)
     if not (gains > 0).any(axis=0).all():
         return 0.0
@@ -125,7 +124,7 @@ def _margin_in(sides: Bools, points: Floats, labels: Floats, outer: Floats, slop
     heights = np.append(np.ones(n), np.zeros(m * n))
     target = np.append(np.zeros(m * k), 1.0)
     matrix = np.vstack([rows.T, heights])
-    weights, _ = nnls(matrix, target)
+    weights, _ = nonnegative_least_squares(matrix, target)
     rest = target - matrix @ weights
     if rest[-1] <= _CLOSE:
         return 0.0
@@ -146,9 +145,7 @@ def _best_neuron(side: Bools, points: Floats, pulls: Floats, slope: float) -> Fl
 
     Its length is the gain of one of length 1.
     """
-    from scipy.optimize import nnls
-
     pull = (np.where(side, 1.0, slope) * pulls) @ points
     outward = np.where(side, -1.0, 1.0)[:, None] * points
-    weights, _ = nnls(outward.T, pull)
+    weights, _ = nonnegative_least_squares(outward.T, pull)
     return np.asarray(pull - outward.T @ weights)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latephase.core.arrays import Floats
+from latephase.core.nonnegative import nonnegative_least_squares
 
 from .activation import preactivations
 from .normalised import margins
@@ -46,8 +47,6 @@ def kkt_residual(
 def _residual(
     theta: Floats, outer: Floats, points: Floats, signs: Floats, tolerance: float, leak: float
 ) -> float:
-    from scipy.optimize import nnls  # slow to import, and needed here only
-
     q = margins(theta, None, outer, points, signs, leak)
     if not q.min() > 0:
         return float("inf")
@@ -60,7 +59,7 @@ def _residual(
             complementarity[i] = slack / norm
             columns.append(np.concatenate([gradient.ravel(), complementarity]))
     target = np.concatenate([theta.ravel(), np.zeros(len(q))])
-    return float(nnls(np.array(columns).T, target)[1] / norm)
+    return nonnegative_least_squares(np.array(columns).T, target)[1] / float(norm)
 
 
 def _gradients(

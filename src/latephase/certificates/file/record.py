@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from fractions import Fraction
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,7 +72,7 @@ def record(certificate: Certified) -> Body:
     system, proof = certificate.system, certificate.proof
     body: Body = {
         "format": _format(system),
-        "versions": {name: version(name) for name in ("latephase", "python-flint")},
+        "versions": _versions(),
         "problem": _problem(certificate.network, certificate.data, system),
         "claim": certificate.claim,
         "verdict": certificate.verdict.name,
@@ -85,6 +86,12 @@ def record(certificate: Certified) -> Body:
             body["path"] = list(_path(proof))
             body["claims"] = list(_claims_of(system, proof))
     return {**body, "digest": digest(body)}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Asked once: to look one up reads and parses a file, which takes as long as a proof."""
+    return {name: version(name) for name in ("latephase", "python-flint")}
 
 
 def _problem(network: ShallowReLU, data: Dataset, system: System | GeneralSystem) -> Body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
@@ -77,7 +77,10 @@ class Curve:
         found = []
         for k in (2, 3, 1, 4, 5):
             steps = [10.0**-k * self.scale / 2**i for i in range(_HALVINGS)]
-            quotients = [(self.margin(e) - self.start) / e for e in steps]
+            margins = list(takewhile(math.isfinite, map(self.margin, steps)))
+            if len(margins) < len(steps):  # of wide networks of several inputs, after long searches
+                continue
+            quotients = [(m - self.start) / e for m, e in zip(margins, steps, strict=True)]
             slope, spread = _extrapolated(quotients)
             # Rounding of the margins, a few tens of ulp, is magnified by the smallest difference.
             error = spread + 1e-14 * self.start / steps[-1]
@@ -88,7 +91,7 @@ class Curve:
             found.append((slope, error, offset if told else math.nan))
             if error <= _SHARP * abs(slope):
                 break
-        return min(found, key=lambda one: one[1])
+        return min(found, key=lambda one: one[1], default=(math.nan, math.nan, math.nan))
 
     def within(self, eps: float) -> float | None:
         """The smallest ln t from which on the margin stays within eps of its limit, at least 0.01.

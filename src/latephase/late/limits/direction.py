@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latephase.core.arrays import Bools, Floats
+from latephase.core.nonnegative import nonnegative_least_squares
 
 from .exact import Vector, combined, dot, is_small, least_distance, rational, rounded
 from .gradients import SEPARATED, span_basis
@@ -91,15 +92,14 @@ def _least_distance(columns: Floats) -> Floats | None:
     itself exactly, in finitely many steps, where an interior-point method has multipliers of 1e-8
     off the support whose logarithms would enter the offset.  It needs no further dependency either.
     """
-    from scipy.optimize import nnls  # slow to import, and needed here only
-
     n = columns.shape[1]
     longest = float(np.linalg.norm(columns, axis=0).max())
     scale, unit = longest, np.append(np.zeros(len(columns)), 1.0)
     for _ in range(_SWEEPS):
         if not scale > SEPARATED * longest:
             return None
-        weights, residual = nnls(np.vstack([columns / scale, np.ones(n)]), unit, maxiter=100 * n)
+        system = np.vstack([columns / scale, np.ones(n)])
+        weights, residual = nonnegative_least_squares(system, unit)
         margin = scale * residual / np.sqrt(max(1 - residual**2, 1e-300))
         # Its tolerance is relative to 1: the answer is sharp where the margin is about 1 too.
         if 0.5 < margin / scale < 2:

@@ -60,6 +60,7 @@ class ExactNetwork:
         active = (a > 0).astype(bool)
         outer, bends = self.gains(active) * int(y), (self.on - self.off) * int(y)
         kinks: dict[tuple[int, ...], int] = {}
+        dead: set[tuple[int, ...]] = set()
         for row, height, gain in zip(self.weights, a, bends, strict=True):
             size = math.gcd(*row)
             if size and gain:
@@ -67,6 +68,7 @@ class ExactNetwork:
                 size = math.gcd(size, height)
                 key = (*(v // size for v in away), abs(height) // size)
                 kinks[key] = kinks.get(key, 0) + gain * size
+                dead |= {key} if height > 0 else set()
         some = {key: gain for key, gain in kinks.items() if gain}
         table = np.array(list(some), dtype=object).reshape(len(some), len(x) + 1)
         return Seen(
@@ -75,6 +77,7 @@ class ExactNetwork:
             normals=table[:, :-1],
             heights=table[:, -1],
             gains=np.array(list(some.values()), dtype=object),
+            dead=np.array([key in dead for key in some], dtype=bool),
             power=power,
         )
 
@@ -87,6 +90,7 @@ class Seen:
     normals_j u > heights_j.  Neurons with the same kink are one, and those that cancel are none:
     in float64 the sides of kinks that coincide cannot be told.
     slope (d,), normals (k, d), heights (k,), gains (k,)
+    dead (k,): which kinks are crossed where none of the neurons is active.
     """
 
     value: int
@@ -94,6 +98,7 @@ class Seen:
     normals: BigInts
     heights: BigInts
     gains: BigInts
+    dead: Bools
     power: int
 
     def within(self, reach: float, p: float) -> Seen:
@@ -104,7 +109,7 @@ class Seen:
         lengths = [dual_length(row, p) + ulp for row in self.normals]  # no less than they are
         pairs = zip(self.heights, lengths, strict=True)
         near = np.array([h <= limit * length for h, length in pairs], dtype=bool)
-        parts = self.normals[near], self.heights[near], self.gains[near]
+        parts = self.normals[near], self.heights[near], self.gains[near], self.dead[near]
         return Seen(self.value, self.slope, *parts, self.power)
 
     def line(self, crossed: Bools) -> tuple[int, BigInts]:

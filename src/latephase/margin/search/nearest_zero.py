@@ -1,7 +1,7 @@
 """The nearest zero of a network of several inputs, point after point, the likeliest first.
 
 Float64 with bounds of its errors rules out most points (`scene`); around the others the plane is
-drawn (`plane`), and in more dimensions cells are walked (`cells`).
+drawn (`plane`), and in more dimensions cells are walked (`cells`, `bundles`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from latephase.core.arrays import Bools
 
-from .cells import walk
+from .bundles import walk_bundles
 from .local import steepest
 from .plane import is_free, plane_distance
 from .scene import Scene
@@ -66,8 +66,6 @@ def _distance(scene: Scene, i: int, reach: float, *, exact: bool) -> tuple[float
         reach, certain = plane_distance(scene.exact, x, y, reach, p)
         if certain:
             return reach, reach
-    if exact or p == 2:
-        seen, cells = scene.exact.seen_from(x, y), math.inf if exact else CELLS
-        lower, upper = walk(seen, reach, p, cells)
-        return max(lower, scene.safe_distance(i)), upper
-    return scene.safe_distance(i), reach
+    most_cells = math.inf if exact else CELLS
+    lower, upper = walk_bundles(scene.exact.seen_from(x, y), reach, p, most_cells)
+    return max(lower, scene.safe_distance(i)), upper

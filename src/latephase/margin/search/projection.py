@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.core.nonnegative import nonnegative_least_squares
 from latephase.margin.exact.pivoting import linear_program
 
 _PIVOTS = 200  # after which a linear program goes round in circles of rounding
@@ -19,7 +20,7 @@ def nearest(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | None, 
 
     normals (k, d), offsets (k,).  Where nothing satisfies them there is no argmin and the
     multipliers say why: normals' multipliers is 0, offsets . multipliers is not.  None where
-    rounding took over.  Rigour: none; weak duality makes the multipliers a lower bound.
+    rounding takes a simplex over.  Rigour: none; weak duality makes the multipliers a lower bound.
     """
     if (offsets <= 0).all():
         return np.zeros(len(offsets)), np.zeros(normals.shape[1])
@@ -28,21 +29,17 @@ def nearest(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | None, 
 
 def _in_two_norm(normals: Floats, offsets: Floats) -> tuple[Floats | None, Floats | None]:
     """Least-distance programming [lawsonhanson1995, Chapter 23]."""
-    from scipy.optimize import nnls  # slow to import, and needed here only
-
     scale = float(offsets.max())
     system = np.vstack([normals.T, offsets / scale])
     target = np.zeros(len(system))
     target[-1] = 1.0
-    try:
-        weights, _ = nnls(system, target, maxiter=50 * len(offsets))
-    except RuntimeError:  # cycling between nearly parallel walls
-        return None, None
+    weights, _ = nonnegative_least_squares(system, target)
     rest = system @ weights - target
     if not -rest[-1] > 1e-14:
         return weights, None
     active = weights > 0
-    return weights, np.linalg.lstsq(normals[active], offsets[active], rcond=None)[0]
+    point = np.asarray(np.linalg.lstsq(normals[active], offsets[active], rcond=None)[0])
+    return weights, point
 
 
 def _by_simplex(normals: Floats, offsets: Floats, p: float) -> tuple[Floats | None, Floats | None]:

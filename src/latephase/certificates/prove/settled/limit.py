@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latephase.certificates.verdict import Unprovable
 from latephase.core.balls import Rational, RationalMatrix, arb
+from latephase.core.nonnegative import nonnegative_least_squares
 
 from .gradients import Gradients
 from .system import GeneralSystem, Row
@@ -115,8 +116,6 @@ def _inverse(gram: list[Row], support: list[int]) -> Any:
 def _guessed(system: GeneralSystem, gradients: Gradients, living: list[int]) -> list[int]:
     """The likely support, in floats: least distance by non-negative least squares
     [lawsonhanson1995, Chapter 23]."""
-    from scipy.optimize import nnls  # slow to import, and needed here only
-
     pulls, points, shares = map(_floats, (gradients.pulls, system.points, gradients.shares))
     outer = np.einsum("ji,ik->ijk", pulls, points)
     for a, (j, p) in enumerate(gradients.kinks):
@@ -124,10 +123,8 @@ def _guessed(system: GeneralSystem, gradients: Gradients, living: list[int]) -> 
     rows = outer.reshape(system.n, -1)[living]
     scale, unit = np.linalg.norm(rows, axis=1).max(), np.append(np.zeros(rows.shape[1]), 1.0)
     for _ in range(4):
-        try:
-            weights, residual = nnls(np.vstack([rows.T / scale, np.ones(len(rows))]), unit)
-        except RuntimeError:
-            break
+        columns = np.vstack([rows.T / scale, np.ones(len(rows))])
+        weights, residual = nonnegative_least_squares(columns, unit)
         if residual < 1e-9:
             break
         margin = scale * residual / np.sqrt(max(1 - residual**2, 1e-300))
