@@ -176,5 +176,6 @@ CLAIM = Claim(
         {STEP_FACTOR:g}, and, bfloat16 apart, that of the gap left within {DEFICIT_FACTOR:g}.""",
     source='docs/theory.md, "Real arithmetic"',
     examine=examine,
+    apart=True,
     evidence=Evidence.independent,
 )
