@@ -73,3 +73,12 @@ def test_long_tables_are_folded_and_short_ones_may_stand_for_a_figure():
     assert is_short(sample.short_table())
     assert is_short(Table("t", "", {"name": ["a", "b"], "value": [1, 2]}))
     assert shown(Table("t", "", {"name": [], "value": []})).rows == 0
+
+
+def test_what_is_rounding_is_said_to_be_less_than_it():
+    """Ground truth: written by hand; the file beside the page has the numbers as they are."""
+    gaps, floors = [0.25, 3e-17, 1e-13, None], {"gap": 1e-13}
+    (column,) = shown(Table("t", "", {"gap": gaps}, floors=floors)).parts[0]
+    power = "10<sup>−13</sup>"
+    assert list(map(str, column.cells[:3])) == ["0.25", f"&lt; {power}", power]
+    assert column.numeric

@@ -6,6 +6,7 @@ the column that names the rows.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ class Shown:
 
 def shown(table: Table) -> Shown:
     """The table as it is put on the page."""
-    columns = [_column(name, list(values)) for name, values in table.columns.items()]
+    columns = [
+        _column(name, list(values), table.floors.get(name, -math.inf))
+        for name, values in table.columns.items()
+    ]
     rows = len(columns[0].cells) if columns else 0
     return Shown(_parts(columns), rows, rows > _LONG and not table.opened)
 
@@ -58,9 +62,13 @@ def is_short(table: Table) -> bool:
     return fitted.rows * len(fitted.parts) <= _SHORT
 
 
-def _column(name: str, values: list[Any]) -> Column:
-    cells = [typeset.html(typeset.cell(value)) for value in values]
+def _column(name: str, values: list[Any], floor: float) -> Column:
     numeric = all(map(_is_number, values))
+    low = [numeric and value is not None and value < floor for value in values]
+    cells = [
+        typeset.html("< " + typeset.cell(floor) if less else typeset.cell(value))
+        for value, less in zip(values, low, strict=True)
+    ]
     head = _two_lines(str(typeset.html(name)))
     letters = [len(_MARKS.sub("", cell)) for cell in cells]
     body = max(letters, default=0)

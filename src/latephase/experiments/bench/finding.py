@@ -6,7 +6,7 @@ No plotting here: a figure is a description of panels and series, which the repo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
@@ -55,13 +55,15 @@ class Number:
 class Table:
     """A table: columns of equal length by name (units in the name), stored as CSV under `key`.
 
-    opened: shown at once even if it is long.
+    opened: shown at once even if it is long;
+    floors: of columns, what a page says less of no more than that it is less: rounding, say.
     """
 
     key: str
     caption: str
     columns: Mapping[str, Sequence[Any]]
     opened: bool = False
+    floors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unwrap(self, "caption")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from latephase.core import LogTime
 from latephase.core.arrays import Floats
 from latephase.problem import Dataset, TwoPointGeometry
 
+from ..bench.decay import FLOOR
 from ..bench.finding import Columns, Figure, Panel, Series, Table
 from .compared import SAME, MethodRow, effect, middle
 
@@ -61,7 +63,8 @@ def gap_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
         half, its value with a 95 % interval over trials, and its weight. gap / law is gap (ln s +
         offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this
         clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."""
-    return Table.of(key, caption, found, named)
+    floors = {name: FLOOR for name in named if name.startswith("gap at")}
+    return replace(Table.of(key, caption, found, named), floors=floors)
 
 
 def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) -> Table:
@@ -83,7 +86,8 @@ def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) 
         descent's of the same start (median); another C: farther; C drifts: its memory goes on
         changing C. Another law: none of these. Where data sets differ, their effects are separated
         by a stroke."""
-    return Table(key, caption, shown, opened=True)
+    floors = {name: FLOOR for name in shown if name.startswith("gap")}
+    return Table(key, caption, shown, opened=True, floors=floors)
 
 
 def clock_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
