@@ -16,7 +16,7 @@ def nonnegative_least_squares(matrix: Floats, target: Floats) -> tuple[Floats, f
     rigour: that of float64 where columns are parallel but for rounding, as neurons and points of
     late phases are.
 
-    On some of those `scipy.optimize.nnls` (1.15 to 1.17 at least) takes away all columns that it
+    On some of those `scipy.optimize.nnls` (1.16 and 1.17 at least) takes away all columns that it
     has chosen, and does not notice: it goes on to write in front of its memory.  So there is one
     more column here, in a row of its own, which is chosen first and never taken away.  And where
     it goes round in circles bounded-variable least squares, which takes longer, does not.
