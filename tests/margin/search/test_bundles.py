@@ -107,3 +107,13 @@ def dead_is_nearest(seed: int) -> bool:
     _, points, (w, b, outer) = drawn(seed, 24, 3)
     found = {float(margin_of(w, b, outer * [1.0, s, s], *points)) for s in (1.0, 1.01, 1.1)}
     return len({round(v, 9) for v in found}) == 1 and found != {0.0}
+
+
+@pytest.mark.parametrize("sizes", [(1e-200, 1e200), (1e200, 1e-200), (1e-160, 1e160)])
+def test_lengths_whose_ratio_is_beyond_float64(sizes):
+    """Whichever is the first of its bundle; the output weights make up for it."""
+    (w, b, outer), (x, y), _ = drawn(5, 8, 3, kinks=4)
+    scale = np.array([sizes[0]] * 4 + [sizes[1]] * 4)
+    whole, moved = ((w, b, outer), (w * scale[:, None], b * scale, outer / scale))
+    margins = [float(margin_of(*net, x, y)) for net in (whole, moved)]
+    assert margins[1] == pytest.approx(margins[0], rel=1e-11)

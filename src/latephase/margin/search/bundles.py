@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.margin.exact.integers import Seen, dual_length, rounded
+from latephase.margin.exact.integers import Seen, dual_length
 
 from .cells import walk
 from .local import Local
@@ -48,11 +48,13 @@ def bundled(seen: Seen, reach: float, p: float) -> tuple[Seen, int]:
     """
     first = _firsts(seen, reach, p)
     others = np.flatnonzero(first != np.arange(len(first)))
+    if not len(others):
+        return seen, 0
     ulp, length = Fraction(1, 1 << 64), {k: dual_length(seen.normals[k], p) for k in set(first)}
     gains, apart = {k: Fraction(seen.gains[k]) for k in sorted(set(first))}, Fraction(0)
     for j in others:
         k, normal, height = first[j], seen.normals[j], seen.heights[j]
-        ratio = Fraction(rounded(dual_length(normal, p) / length[k]))
+        ratio = dual_length(normal, p) / length[k]
         times, unit = ratio.as_integer_ratio()
         turned = dual_length(normal * unit - seen.normals[k] * times, p) + ulp
         moved = abs(height * unit - seen.heights[k] * times)
