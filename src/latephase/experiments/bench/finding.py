@@ -70,7 +70,13 @@ class Table:
 
     @classmethod
     def of(
-        cls, key: str, caption: str, rows: Sequence[Row], named: Columns[Row], opened: bool = False
+        cls,
+        key: str,
+        caption: str,
+        rows: Sequence[Row],
+        named: Columns[Row],
+        opened: bool = False,
+        floors: Mapping[str, float] | None = None,
     ) -> Table:
         """A table of records: in each column, what `named` says of each row."""
         return cls(
@@ -81,6 +87,7 @@ class Table:
                 for name, read in named.items()
             },
             opened,
+            floors or {},
         )
 
 

@@ -18,6 +18,7 @@ from latephase.core.arrays import Floats
 from latephase.problem import Dataset, GradientDescent, ShallowReLU
 
 from ..bench.base import PAPER_DATA, STEP_SIZE, Bench, Claim, Evidence
+from ..bench.decay import FLOOR
 from ..bench.drawn import draw, ends_in, follow
 from ..bench.finding import Columns, Finding, Number, Support, Table
 from .compared import null_free_constant
@@ -36,6 +37,7 @@ COLUMNS: Columns[tuple[MethodRuns, str]] = {
     "gap at the end": lambda pair: pair[0].row(pair[1]).gaps[4],
     "decay": lambda pair: pair[0].row(pair[1]).decay.text,
 }
+FLOORS = {"gap at the end": FLOOR}
 GAIN = 100.0  # least factor by which scaled inputs lower the deficit on +-1 at 10^6
 FACTOR = 0.5  # of the inputs
 TIMES = ("1e4", "1e6", "1e12", "1e100")
@@ -145,7 +147,10 @@ def examine(bench: Bench) -> Finding:
             *(Number(f"x = {name}: rest of |C|", c, Rigour.exact) for name, c in rests.items()),
         ],
         settings=settings(bench),
-        tables=[Table.of("remedies_constant", CAPTION, pairs, COLUMNS), _scaling_table(scaled)],
+        tables=[
+            Table.of("remedies_constant", CAPTION, pairs, COLUMNS, floors=FLOORS),
+            _scaling_table(scaled),
+        ],
     )
 
 

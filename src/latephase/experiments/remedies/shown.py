@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +63,7 @@ def gap_table(key: str, data: Dataset, found: Sequence[MethodRow]) -> Table:
         offset) / |C| at the end, s the flow time: 1 where gradient descent's law holds on this
         clock. Shift of C: median |C - C of gd| from the same start, over gd's median |C|."""
     floors = {name: FLOOR for name in named if name.startswith("gap at")}
-    return replace(Table.of(key, caption, found, named), floors=floors)
+    return Table.of(key, caption, found, named, floors=floors)
 
 
 def overview(key: str, compared: Sequence[tuple[Dataset, Sequence[MethodRow]]]) -> Table:
