@@ -100,15 +100,12 @@ def reach(trials: int, family: int) -> float:
 def proven(bench: Bench, name: str) -> Proven:
     """Certify the trials of one initializer, and its distribution."""
     from latephase.certificates.ensemble import certify_ensemble
-    from latephase.certificates.odds.probability import certified_distribution
 
     problem = (name, PAPER_DATA, PAPER_METHOD)
     trials, cores = min(bench.trials, TRIALS), bench.processes
     rows = certify_ensemble(*problem, trials=trials, seed=bench.seed, processes=cores)
     simulated = bench.ensemble(name, at=(HORIZON,))["regime"].values[:TRIALS]
-    scale = float(initializers.get(name).scale(1, 2))
-    grid = tuple((scale * GRID).tolist())
-    certified = certified_distribution(*problem, grid, undecided=allowed(name))
+    certified, scale = certified_bands(bench, name)
     pairs = zip(rows, simulated, strict=True)
     proved = [(row, other) for row, other in pairs if row.verdict == "PROVED"]
     differ = sum(row.regime != other for row, other in proved)
@@ -116,6 +113,21 @@ def proven(bench: Bench, name: str) -> Proven:
     width = max((row.constant_width for row in trained), default=0.0)
     sizes = np.abs(np.array([row.constant for row in trained], float))
     return Proven(name, len(rows), len(proved), differ, sizes, width, certified, scale)
+
+
+def certified_bands(bench: Bench, name: str) -> tuple[CertifiedDistribution, float]:
+    """The certified distribution and the scale; computed once where two initializers draw alike."""
+    from latephase.certificates.odds.probability import certified_distribution
+
+    drawn = initializers.get(name)
+    scale = float(drawn.scale(1, 2))
+    grid = tuple((scale * GRID).tolist())
+
+    def made() -> CertifiedDistribution:
+        return certified_distribution(name, PAPER_DATA, PAPER_METHOD, grid, undecided=allowed(name))
+
+    alike = ("certified bands", drawn.law, drawn.zero_bias, scale, allowed(name))
+    return bench.once(alike, made), scale
 
 
 def decide(found: list[Proven]) -> Support:

@@ -124,9 +124,8 @@ def speed_of(mode: Mode) -> Speed:
     log = mode.dynamics.log_pull(mode.margins[mode.live])
     top = float(log.max())
     f = np.exp(log - top)
-    gram = mode.pull.T @ mode.pull
     with np.errstate(divide="ignore"):
         top += mode.log_drive
-        rate = top + math.log((np.abs(gram) @ f).max())
+        rate = top + math.log((np.abs(mode.gram) @ f).max())
         move = top + float(np.log(np.abs((mode.pull @ f) @ mode.pull).max()))
     return Speed(rate, move)
