@@ -71,7 +71,10 @@ def test_bands_of_a_hundredth_hold_what_ensembles_count(x1, x2, step_size):
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(("x1", "x2", "step_size"), [(2.0, -1.0, 0.1), (-2.0, 2.0, 0.5)])
+@pytest.mark.parametrize(
+    ("x1", "x2", "step_size"),
+    [pytest.param(2.0, -1.0, 0.1, marks=pytest.mark.marathon), (-2.0, 2.0, 0.5)],
+)
 def test_bands_of_the_constant_hold_what_ensembles_count(x1, x2, step_size):
     """Ground truth: |C| of 100,000 runs, from the law of each."""
     some = (0.1, 1.0, 10.0)
