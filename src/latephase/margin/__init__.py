@@ -27,6 +27,7 @@ from .robustness import (
     margin_deficit,
     margin_of,
     margins_of,
+    nearest_zeros,
     optimal_margin,
     robustness_margin,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "margin_on_line",
     "margins",
     "margins_of",
+    "nearest_zeros",
     "max_stable_step",
     "normalised_margin",
     "normalised_margin_bound",

@@ -14,10 +14,13 @@ from latephase.core.arrays import Floats
 from latephase.margin import robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
+from .smooth import SmoothZero, smooth_zeros
+
 _HALVINGS = 6
 _SHARP = 1e-9  # of a slope: an error that is small enough
 _TOLD = 0.1  # of 1 + |offset|: an error of the offset up to which there is one
 _ROUNDING = 2.0**-50
+_SUMMED = 1e-13  # of the terms of a slope: their rounding
 _NEAREST = 1e-2  # ln t below which a run has no late phase
 _FARTHEST = 1e12  # ln t beyond which no passage is looked for
 
@@ -38,6 +41,10 @@ class Curve:
         return margin_or_nan(self.network.with_parameters(theta), self.data)
 
     @cached_property
+    def _at_limit(self) -> float:
+        return self.margin(0.0)
+
+    @cached_property
     def scale(self) -> float:
         """The e at which offset * e is as long as the direction."""
         return float(np.linalg.norm(self.direction)) / max(
@@ -47,7 +54,9 @@ class Curve:
     @cached_property
     def start(self) -> float:
         """The limit e -> 0 of the margin: margin(0), unless the zero set jumps there."""
-        limit, e = self.margin(0.0), 1e-7 * self.scale
+        limit, e = self._at_limit, 1e-7 * self.scale
+        if self.smooth is not None:  # N keeps its sign nearer than that, and has zeros beyond
+            return limit
         near = 2 * self.margin(e) - self.margin(2 * e)
         return near if abs(near - limit) > 1e-6 * abs(limit) else limit
 
@@ -55,6 +64,18 @@ class Curve:
     def slope(self) -> tuple[float, float]:
         """One-sided derivative of the margin by e at 0, and its estimated error."""
         return self._expansion[:2]
+
+    @cached_property
+    def smooth(self) -> SmoothZero | None:
+        """The zero of the limit, off all kinks, that is the nearest for all small e; None without.
+
+        Of several features only: on the line, and where kinks meet a zero, margins are measured.
+        """
+        if self.data.d == 1:
+            return None
+        told = self.direction, self.offset
+        near = smooth_zeros(*told, self.network, self.data, self._at_limit)
+        return None if near is None else min(near, key=lambda one: tuple(one.series(*told)[1:]))
 
     def law_numbers(self) -> dict[str, float]:
         """What a `Law` says of the margin; a constant below its error is 0, NaN if not measured."""
@@ -72,6 +93,8 @@ class Curve:
         other starts are tried until one is sharp, or the one with the smallest spread is taken.
         beta, which magnifies that error, is NaN where its own is no longer small.
         """
+        if self.smooth is not None:
+            return self._closed_form(self.smooth)
         if not math.isfinite(self.start):
             return math.nan, math.nan, math.nan
         found = []
@@ -93,6 +116,13 @@ class Curve:
                 break
         return min(found, key=lambda one: one[1], default=(math.nan, math.nan, math.nan))
 
+    def _closed_form(self, nearest: SmoothZero) -> tuple[float, float, float]:
+        """What `_expansion` gives, of a zero off all kinks."""
+        told = self.direction, self.offset
+        limit, slope, bend = nearest.series(*told).tolist()
+        error = _SUMMED * (limit / self.scale + float(np.abs(nearest.parts(*told)).sum()))
+        return slope, error, -bend / slope if abs(slope) > error / _TOLD else math.nan
+
     def within(self, eps: float) -> float | None:
         """The smallest ln t from which on the margin stays within eps of its limit, at least 0.01.
 
@@ -101,6 +131,8 @@ class Curve:
         if math.isnan(self.slope[0]):
             return None
         high = max(1.0, 2 * abs(self.slope[0]) / eps)
+        if math.isnan(self.margin(1 / high)):
+            return None
         while high < _FARTHEST and not self._near(high, eps):
             high *= 2
         if high >= _FARTHEST:

@@ -54,13 +54,9 @@ class _Cells:
 
     def zero(self, crossed: Bools, best: float) -> tuple[float, float]:
         """Bounds of the distance to the points of a cell with N <= 0; `best` if that is as far."""
-        value, slope = self._line(crossed)
-        if not slope.any() and value > 0:
+        rows, right = self._zeros(crossed)
+        if not len(rows):
             return best, best
-        rows, right = self._walls(crossed)
-        length = float(norms(slope, DUAL[self.p]))
-        if length > 0:
-            rows, right = np.vstack([rows, -slope / length]), np.append(right, value / length)
         lower, point = self._solved(rows, right)
         if lower >= best * (1 - _GAP):
             return best, best
@@ -70,6 +66,23 @@ class _Cells:
             exact = self.seen.distance(crossed, self.p, zero=True) / self.reach
             return (min(best, exact),) * 2
         return lower, best
+
+    def nearest_zero(self, crossed: Bools) -> Floats | None:
+        """About the nearest point of a cell with N <= 0; None where it has none."""
+        rows, right = self._zeros(crossed)
+        return nearest(rows, right, self.p)[1] if len(rows) else None
+
+    def _zeros(self, crossed: Bools) -> tuple[Floats, Floats]:
+        """The part of a cell with N <= 0 as normals @ u >= offsets; no rows where N is constant and
+        positive."""
+        value, slope = self._line(crossed)
+        rows, right = self._walls(crossed)
+        if not slope.any() and value > 0:
+            return rows[:0], right[:0]
+        length = float(norms(slope, DUAL[self.p]))
+        if length > 0:
+            rows, right = np.vstack([rows, -slope / length]), np.append(right, value / length)
+        return rows, right
 
     def _is_zero(self, point: Floats, lower: float) -> bool:
         """Whether N changes sign just behind the point, and nothing is much nearer."""
@@ -120,6 +133,32 @@ def walk(seen: Seen, upper: float, p: float, most_cells: float = math.inf) -> tu
         cells = _Cells(seen, reach, p, settled=math.isinf(most_cells))
         lower, best = _walked(cells, upper / reach, most_cells)
     return min(lower, best) * reach, best * reach
+
+
+def zeros_within(seen: Seen, reach: float, p: float, most_cells: int) -> Floats | None:
+    """The nearest zeros u (k, d) of all cells that have one within `reach` in the norm p.
+
+    None where more cells than those are near.  Rigour: float64, nothing is settled in integers.
+    """
+    seen = seen.within(reach, p)
+    with np.errstate(all="ignore"):
+        cells = _Cells(seen, reach, p, settled=False)
+        start = np.zeros(len(cells.local.heights), dtype=bool)
+        left, opened, found = [start], {start.tobytes()}, []
+        while left:
+            if len(opened) > most_cells:
+                return None
+            crossed = left.pop()
+            point = cells.nearest_zero(crossed)
+            if point is not None and norms(point, p) <= 1:
+                found.append(point * reach)
+            for j in np.flatnonzero(cells.local.heights < 1):
+                other = crossed.copy()
+                other[j] = not other[j]
+                if other.tobytes() not in opened and cells.away(other, 1.0) < 1:
+                    opened.add(other.tobytes())
+                    left.append(other)
+    return np.reshape(found, (-1, len(seen.slope)))
 
 
 def _walked(cells: _Cells, best: float, most_cells: float) -> tuple[float, float]:

@@ -11,14 +11,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from latephase.core.arrays import Bools
+from latephase.core.arrays import Bools, Floats
 
-from .bundles import walk_bundles
+from .bundles import bundled, walk_bundles
+from .cells import zeros_within
 from .local import steepest
 from .plane import is_free, plane_distance
 from .scene import Scene
 
 CELLS = 300  # that are looked at for each point of a larger network
+MOST_CELLS = 20_000  # around a point, where all zeros at one distance are looked for
 
 
 def nearest_zero(scene: Scene, optimum: float, *, exact: bool) -> tuple[float, float]:
@@ -47,6 +49,22 @@ def nearest_zero(scene: Scene, optimum: float, *, exact: bool) -> tuple[float, f
             left = left[_may_be_nearer(scene, left, best)]
     best = min(best, optimum)
     return min(lower, best), best
+
+
+def zeros_near(scene: Scene, reach: float) -> list[tuple[int, Floats]] | None:
+    """Points i and, for each cell around one of them with a zero within `reach`, the nearest (d,).
+
+    Kinks that are the same but for rounding are one.  None where there are too many cells.
+    """
+    found, points = list[tuple[int, Floats]](), np.arange(len(scene.x))
+    for i in points[_may_be_nearer(scene, points, reach)]:
+        seen = scene.exact.seen_from(scene.x[i], scene.y[i])
+        fewer, _ = bundled(seen.within(reach, scene.p), reach, scene.p)
+        near = zeros_within(fewer, reach, scene.p, MOST_CELLS)
+        if near is None:
+            return None
+        found += [(int(i), scene.x[i] + u) for u in near]
+    return found
 
 
 def _may_be_nearer(scene: Scene, some: NDArray[np.intp], best: float) -> Bools:

@@ -104,6 +104,10 @@ class _Ray(Curve):
         """It at e >= 0."""
         return self.measure(self.direction + self.offset * e)
 
+    @property
+    def smooth(self) -> None:  # type: ignore[override]
+        """It is measured: output weights move too, and it may be no margin."""
+
 
 def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     """How a quantity comes to its limit."""

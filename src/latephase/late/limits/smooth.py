@@ -1,0 +1,81 @@
+"""The margin near a limit whose nearest zeros lie off all kinks.
+
+Around such a zero N is one affine function A x + B, also of networks nearby, so that the margin is
+|A x_i + B| / |A| for the input i that it is nearest to: in closed form, of any width, where neurons
+that point in one direction in the limit have so many kinks at finite times that no search ends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from latephase.core.arrays import Floats
+from latephase.margin import nearest_zeros
+from latephase.problem import Dataset, ShallowReLU
+
+_OFF = 1e-9  # of its largest value as far as a zero: a pre-activation that is off its kink, and of
+# the margin: how well a zero is known
+
+
+@dataclass(frozen=True)
+class SmoothZero:
+    """A zero nearest to an input: what the neurons give to y N around it, weighted (m,), and the
+    input, point (k,), with a 1 where there are biases."""
+
+    weighted: Floats
+    point: Floats
+    d: int
+
+    def series(self, direction: Floats, offset: Floats) -> Floats:
+        """Its distance along direction + offset * e: the terms (3,) of order 0, 1 and 2 in e."""
+        (height, rise), (slope, turn) = zip(*map(self._line, (direction, offset)), strict=True)
+        square = slope @ slope
+        first = -(slope @ turn) / square
+        second = 1.5 * first**2 - turn @ turn / (2 * square)
+        terms = height, rise + height * first, height * second + rise * first
+        return np.array(terms) / math.sqrt(square)
+
+    def parts(self, direction: Floats, offset: Floats) -> Floats:
+        """What the offset of each neuron (m,) has in the term of order 1, which is their sum."""
+        height, slope = self._line(direction)
+        square = slope @ slope
+        rises = offset @ self.point - height / square * (offset[:, : self.d] @ slope)
+        return np.asarray(self.weighted * rises / math.sqrt(square))
+
+    def _line(self, theta: Floats) -> tuple[float, Floats]:
+        """y N at the input, were it what it is at the zero, and its slope (d,)."""
+        return float(self.weighted @ theta @ self.point), self.weighted @ theta[:, : self.d]
+
+
+def smooth_zeros(
+    direction: Floats, offset: Floats, network: ShallowReLU, data: Dataset, margin: float
+) -> list[SmoothZero] | None:
+    """All zeros of the limit that are as near as its margin; None where one lies on a kink.
+
+    direction, offset (m, k): of networks direction + offset * e of the kind of `network`.
+    """
+    if not 0 < margin < math.inf:
+        return None
+    limit = network.with_parameters(direction)
+    near = nearest_zeros(limit, data, margin)
+    if not near:
+        return None
+    found = []
+    for i, zero in near:
+        input_, place = network.points(np.array([data.inputs[i], zero]))
+        moved = np.where(direction.any(axis=1, keepdims=True), direction, offset)
+        far = np.append(np.abs(zero) + margin, np.ones(len(place) - data.d))
+        heights, sizes = moved @ place, np.abs(moved) @ far
+        bends = (network.negative_slope < 1) & (network.output_weights != 0) & (sizes > 0)
+        if (bends & (np.abs(heights) <= _OFF * sizes)).any():
+            return None
+        gains = np.where(heights > 0, 1.0, network.negative_slope)
+        weighted = data.labels[i] * network.output_weights * gains
+        one = SmoothZero(weighted, input_, data.d)
+        if not abs(one.series(direction, offset)[0] - margin) <= _OFF * margin:
+            return None
+        found.append(one)
+    return found

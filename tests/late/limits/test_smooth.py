@@ -1,0 +1,141 @@
+"""Laws of margins whose nearest zero is off all kinks, in closed form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import latephase as lp
+from helpers import relative_error
+from latephase.late.limits.curve import Curve
+from latephase.late.limits.parts import constant_parts
+from latephase.margin import MarginBounds, nearest_zeros
+
+FLOW = lp.GradientFlow()
+LOG_10 = math.log(10)
+
+
+def curve(seed: int, m: int, n: int, d: int, slope: float = 0.0, biased: bool = True) -> Curve:
+    """Of a random network that has settled."""
+    rng = np.random.default_rng(seed)
+    inputs, labels = rng.normal(size=(n, d)), np.resize([1, -1], n)
+    weights, biases = rng.normal(size=(m, d)), rng.normal(size=m) if biased else None
+    net = lp.ShallowReLU(weights, biases, np.resize([1.0, -1.0], m), negative_slope=slope)
+    run = lp.simulate(net, lp.Dataset(inputs, labels), FLOW, until="1e1000", at=["1e1000"])
+    assert run.outcome is lp.Outcome.settled
+    return lp.limit(run)._curve
+
+
+def measured(one: Curve) -> Curve:
+    """The same curve, whose margins are measured and their differences extrapolated."""
+    other = replace(one)
+    vars(other)["smooth"] = None
+    return other
+
+
+def split(one: Curve, times: int, seed: int) -> Curve:
+    """The same functions of wider networks: each neuron as that many of one direction, whose
+    offsets, and with them the kinks at finite times, differ."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.full(times, 2.0), size=len(one.direction))
+    moved = rng.normal(size=(*shares.shape, one.direction.shape[1]))
+    moved -= moved.mean(axis=1, keepdims=True)
+    moved *= one.direction.any(axis=1)[:, None, None]  # else its neurons have kinks of their own
+    direction = one.direction[:, None, :] * shares[..., None]
+    offset = one.offset[:, None, :] * shares[..., None] + 0.1 * moved
+    width, outer = one.direction.shape[1], np.repeat(one.network.output_weights, times)
+    wide = lp.ShallowReLU(
+        *one.network.parted(direction.reshape(-1, width)),
+        outer,
+        negative_slope=one.network.negative_slope,
+    )
+    return Curve(direction.reshape(-1, width), offset.reshape(-1, width), wide, one.data)
+
+
+SHAPES = {
+    "space": (1, 6, 4, 3),
+    "plane": (5, 8, 3, 2),
+    "leaky": (0, 5, 4, 4, 0.1),
+    "without biases": (2, 9, 3, 4, 0.0, False),
+    "leaky without biases": (10, 8, 2, 4, 0.1, False),
+    "many points": (5, 10, 6, 3, 0.5),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_the_closed_form_is_the_limit_of_measured_differences(kind: str) -> None:
+    """Ground truth: exact margins of networks near the limit, extrapolated from their halved
+    differences, to the error that they state."""
+    one = curve(*SHAPES[kind])
+    assert one.smooth is not None
+    slope, error, offset = one._expansion
+    truth, wide, bend = measured(one)._expansion
+    assert abs(slope - truth) <= wide + error
+    assert wide <= 1e-6 * abs(truth)
+    assert error <= 1e-9 * abs(slope)
+    assert abs(offset - bend) <= 1e-3 * (1 + abs(bend))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_network_of_many_neurons_in_few_directions_has_the_same_law(kind: str) -> None:
+    """Ground truth: the network with one neuron for each direction, whose law is the same, as the
+    sums of its neurons are; and of parts, which its neurons share."""
+    one = curve(*SHAPES[kind])
+    wide = split(one, 4, 3)
+    assert wide.network.m >= 20
+    assert relative_error(wide.start, one.start) < 1e-10
+    (slope, error, offset), (truth, _, bend) = wide._expansion, one._expansion
+    assert error <= 1e-9 * abs(slope)
+    assert relative_error(slope, truth) < 1e-9
+    assert relative_error(offset, bend) < 1e-6 * (1 + 1 / abs(bend))
+    law = lp.Law(None, slope, offset, 1.0, wide.start, -slope, np.ones(wide.network.m))
+    parts = constant_parts(wide, law)
+    assert abs(parts.sum() - truth) <= 1e-9 * np.abs(parts).sum()
+
+
+@pytest.mark.parametrize(("seed", "m", "n", "d"), [(2, 30, 6, 3), (0, 20, 4, 5), (1, 24, 5, 4)])
+def test_the_law_of_a_wide_run_meets_the_run(seed: int, m: int, n: int, d: int) -> None:
+    """Ground truth: zeros that a search over the network at 10^1000 has found, upper bounds of its
+    margin: they are where the law says, to what it leaves out."""
+    one = curve(seed, m, n, d)
+    slope, _, offset = one._expansion
+    e = 1 / (1000 * LOG_10)
+    near = one.network.with_parameters(one.direction + e * one.offset)
+    found = lp.robustness_margin(near, one.data)
+    upper = found.upper if isinstance(found, MarginBounds) else float(found)
+    assert relative_error((upper - one.start) / e * (1 + offset * e), slope) < 1e-4
+
+
+def test_of_inputs_that_are_equally_near_the_one_that_loses_most_decides() -> None:
+    """Ground truth: margins measured near the limit: N = x1 - x2 stays 0 on the diagonal, from
+    which (2, 1) and (1, 2) are equally far, and the plane turns towards one of them."""
+    data = lp.Dataset([[2.0, 1.0], [1.0, 2.0]], [1, -1])
+    kind = lp.ShallowReLU(np.eye(2), np.zeros(2), [1.0, -1.0])
+    direction = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    for offset in ([[0.3, 0.1, 0.2], [0.1, -0.2, 0.4]], [[-0.3, 0.0, 0.1], [0.2, 0.0, -0.1]]):
+        one = Curve(direction, np.array(offset), kind, data)
+        assert len(nearest_zeros(kind, data, one.start)) == 2
+        assert one.smooth is not None
+        truth, wide, _ = measured(one)._expansion
+        assert abs(one._expansion[0] - truth) <= wide + 1e-12
+
+
+def test_a_zero_on_a_kink_is_measured() -> None:
+    """Ground truth: the differences: N = |x1| - 1 + max(0, x2) bends where its zero (1, 0) is."""
+    data = lp.Dataset([[1.5, 0.0], [0.0, -0.5]], [1, -1])
+    direction = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    kind = lp.ShallowReLU(direction[:, :2], direction[:, 2], [1.0, 1.0, -1.0, 1.0])
+    one = Curve(direction, np.full((4, 3), 0.1), kind, data)
+    assert one.smooth is None
+    assert one._expansion == measured(one)._expansion
+
+
+def test_what_cannot_be_measured_has_no_passage() -> None:
+    """Ground truth: margins at finite times are bounds; "a deficit below" is then not known."""
+    one = curve(0, 30, 6, 3)
+    assert math.isfinite(one._expansion[0])
+    assert math.isnan(one.margin(0.1))
+    assert one.within(1e-3) is None
