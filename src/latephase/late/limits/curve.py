@@ -119,8 +119,8 @@ class Curve:
     def _closed_form(self, nearest: SmoothZero) -> tuple[float, float, float]:
         """What `_expansion` gives, of a zero off all kinks."""
         told = self.direction, self.offset
-        limit, slope, bend = nearest.series(*told).tolist()
-        error = _SUMMED * (limit / self.scale + float(np.abs(nearest.parts(*told)).sum()))
+        _, slope, bend = nearest.series(*told).tolist()
+        error = _SUMMED * nearest.terms(*told)
         return slope, error, -bend / slope if abs(slope) > error / _TOLD else math.nan
 
     def within(self, eps: float) -> float | None:

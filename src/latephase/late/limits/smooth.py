@@ -31,7 +31,9 @@ class SmoothZero:
 
     def series(self, direction: Floats, offset: Floats) -> Floats:
         """Its distance along direction + offset * e: the terms (3,) of order 0, 1 and 2 in e."""
-        (height, rise), (slope, turn) = zip(*map(self._line, (direction, offset)), strict=True)
+        unit = self._steepest(direction)
+        height, slope = self._line(direction / unit)
+        rise, turn = self._line(offset / unit)
         square = slope @ slope
         first = -(slope @ turn) / square
         second = 1.5 * first**2 - turn @ turn / (2 * square)
@@ -40,10 +42,23 @@ class SmoothZero:
 
     def parts(self, direction: Floats, offset: Floats) -> Floats:
         """What the offset of each neuron (m,) has in the term of order 1, which is their sum."""
-        height, slope = self._line(direction)
+        unit = self._steepest(direction)
+        height, slope = self._line(direction / unit)
         square = slope @ slope
         rises = offset @ self.point - height / square * (offset[:, : self.d] @ slope)
-        return np.asarray(self.weighted * rises / math.sqrt(square))
+        return np.asarray(self.weighted * (rises / unit) / math.sqrt(square))
+
+    def terms(self, direction: Floats, offset: Floats) -> float:
+        """The sizes of all that the term of order 1 is summed from, which bound its rounding."""
+        unit = self._steepest(direction)
+        height, slope = self._line(direction / unit)
+        square, moved = slope @ slope, np.abs(offset / unit)
+        most = moved @ np.abs(self.point) + height / square * (moved[:, : self.d] @ np.abs(slope))
+        return float(np.abs(self.weighted) @ most / math.sqrt(square))
+
+    def _steepest(self, theta: Floats) -> float:
+        """The largest entry of the slope of N, in whose units squares stay within float64."""
+        return float(np.abs(self._line(theta)[1]).max()) or 1.0
 
     def _line(self, theta: Floats) -> tuple[float, Floats]:
         """y N at the input, were it what it is at the zero, and its slope (d,)."""
