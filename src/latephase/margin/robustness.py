@@ -18,7 +18,6 @@ from .search.scene import PLANE, Scene
 from .value import Margin, MarginBounds, checked_norm
 
 _MANY = 4  # networks from which on it takes less time to look at all at once
-_TIE = 1 + 1e-11  # between distances of zeros that are equally near
 EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
 
 
@@ -94,19 +93,17 @@ def margin_of(
     return Margin(upper, p) if exact else MarginBounds(lower, upper, p)
 
 
-def nearest_zeros(
-    net: ShallowReLU, data: Dataset, margin: float
-) -> list[tuple[int, Floats]] | None:
-    """Every input i and zero (d,) of N as near as the robustness margin in the 2-norm, known.
+def nearest_zeros(net: ShallowReLU, data: Dataset, reach: float) -> list[tuple[int, Floats]] | None:
+    """Every input i and zero (d,) of N within `reach` of it in the 2-norm, as on the right side.
 
-    One for each cell of N that has one; for two features and more.  None where there are too many
-    cells to look at.  Rigour: float64, distances to 1e-11 relative.
+    The nearest of each cell of N that has one; for two features and more.  None where there are too
+    many cells to look at.  Rigour: float64.
     """
     weights, biases, outer = net.summed
     x, y = data.inputs, data.labels.astype(float)
     with np.errstate(all="ignore"):
         scene = Scene(*_enlarged(weights, biases), outer, x, y, 2.0, net.negative_slope)
-        return zeros_near(scene, margin * _TIE)
+        return zeros_near(scene, reach)
 
 
 def margins_of(

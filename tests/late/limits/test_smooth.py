@@ -117,10 +117,28 @@ def test_of_inputs_that_are_equally_near_the_one_that_loses_most_decides() -> No
     direction = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     for offset in ([[0.3, 0.1, 0.2], [0.1, -0.2, 0.4]], [[-0.3, 0.0, 0.1], [0.2, 0.0, -0.1]]):
         one = Curve(direction, np.array(offset), kind, data)
-        assert len(nearest_zeros(kind, data, one.start)) == 2
+        assert len(nearest_zeros(kind, data, one.start * (1 + 1e-9))) == 2
         assert one.smooth is not None
         truth, wide, _ = measured(one)._expansion
         assert abs(one._expansion[0] - truth) <= wide + 1e-12
+
+
+@pytest.mark.parametrize("shift", [3e4, 1e5])
+def test_inputs_far_from_the_origin_are_equally_near_but_for_rounding(shift: float) -> None:
+    """Ground truth: a difference of exact margins. Distances of 1 between inputs of 1e5 are known
+    to 1e-11, and one of three that are equal decides: others give -0.468."""
+    rng = np.random.default_rng(2)
+    d, n = int(rng.integers(2, 4)), int(rng.integers(2, 6))
+    inputs, labels = rng.normal(size=(n, d)), np.resize([1, -1], n)
+    weights, biases = rng.normal(size=(8, d)), rng.normal(size=8)
+    net = lp.ShallowReLU(weights, biases - shift * weights.sum(axis=1), np.resize([1.0, -1.0], 8))
+    run = lp.simulate(net, lp.Dataset(inputs + shift, labels), FLOW, at=["1e1000"])
+    one = lp.limit(run)._curve
+    assert one.smooth is not None
+    e = 0.1 * one.scale
+    secant = (one.margin(e) - one.margin(e / 2)) / (e / 2)
+    assert relative_error(run.law.constant, secant) < 1e-2
+    assert relative_error(run.law.constant_shares.sum(), run.law.constant) < 1e-6
 
 
 def test_a_zero_on_a_kink_is_measured() -> None:

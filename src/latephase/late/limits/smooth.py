@@ -16,8 +16,12 @@ from latephase.core.arrays import Floats
 from latephase.margin import nearest_zeros
 from latephase.problem import Dataset, ShallowReLU
 
-_OFF = 1e-9  # of its largest value as far as a zero: a pre-activation that is off its kink, and of
-# the margin: how well a zero is known
+_OFF = 1e-7  # of the margin: a zero that is off a kink
+_TIED = (
+    1e-8  # of the margin: distances that are equal, in all runs: they differ from ln t = 10^8 on
+)
+_ROUNDED = 2.0**-46  # of inputs: distances that may be equal, too
+_KNOWN = 1e-3  # of the margin: a distance that is known
 
 
 @dataclass(frozen=True)
@@ -74,23 +78,24 @@ def smooth_zeros(
     """
     if not 0 < margin < math.inf:
         return None
-    limit = network.with_parameters(direction)
-    near = nearest_zeros(limit, data, margin)
-    if not near:
+    tied = _TIED + _ROUNDED * (float(np.abs(data.inputs).max()) / margin + 1) * data.d
+    near = nearest_zeros(network.with_parameters(direction), data, margin * (1 + tied))
+    if not near or tied > _KNOWN:
         return None
     found = []
-    for i, zero in near:
-        input_, place = network.points(np.array([data.inputs[i], zero]))
-        moved = np.where(direction.any(axis=1, keepdims=True), direction, offset)
-        far = np.append(np.abs(zero) + margin, np.ones(len(place) - data.d))
-        heights, sizes = moved @ place, np.abs(moved) @ far
-        bends = (network.negative_slope < 1) & (network.output_weights != 0) & (sizes > 0)
-        if (bends & (np.abs(heights) <= _OFF * sizes)).any():
-            return None
-        gains = np.where(heights > 0, 1.0, network.negative_slope)
-        weighted = data.labels[i] * network.output_weights * gains
-        one = SmoothZero(weighted, input_, data.d)
-        if not abs(one.series(direction, offset)[0] - margin) <= _OFF * margin:
-            return None
-        found.append(one)
+    moved = np.where(direction.any(axis=1, keepdims=True), direction, offset)
+    bends = (network.negative_slope < 1) & (network.output_weights != 0) & moved.any(axis=1)
+    with np.errstate(all="ignore"):  # a distance that leaves float64 is none
+        for i, zero in near:
+            input_, place = network.points(np.array([data.inputs[i], zero]))
+            heights, rounded = moved @ place, _ROUNDED * (np.abs(moved) @ np.abs(place))
+            across = _OFF * margin * np.linalg.norm(moved[:, : data.d], axis=1)
+            if (bends & (np.abs(heights) <= across + rounded)).any():
+                return None
+            gains = np.where(heights > 0, 1.0, network.negative_slope)
+            weighted = data.labels[i] * network.output_weights * gains
+            one = SmoothZero(weighted, input_, data.d)
+            if not abs(one.series(direction, offset)[0] - margin) <= 2 * tied * margin:
+                return None
+            found.append(one)
     return found
