@@ -72,6 +72,14 @@ def test_a_change_of_a_pair_takes_less_than_a_tenth_of_a_second(page: Page):
     assert sorted(took)[len(took) // 2] < BUDGET, took
 
 
+def test_what_is_missing_is_shown_in_logarithms_also_where_it_stays(page: Page):
+    """Ground truth: the heading of its card: log10 of the deficit of a network that never fits, 1,
+    is 0 at all times."""
+    page.send(values={"w1": -2.65, "b1": 0.0, "w2": -1.78, "b2": 0.0})
+    shown = page.session.deficits._panel.series[0]
+    assert {float(y) for y in shown.y} == {0.0}
+
+
 @pytest.mark.parametrize("number", range(len(PRESETS)))
 def test_every_preset_is_shown_in_both_schemes(page: Page, number: int):
     """Ground truth: no error."""

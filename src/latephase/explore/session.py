@@ -40,7 +40,7 @@ class Session:
         for fig in (self.network.fig, self.neurons.fig):
             watch_drags(fig, self._drag_over)
         self.margins = OverTimeView(self._to_time, "margin")
-        self.deficits = OverTimeView(self._to_time, "deficit")
+        self.deficits = OverTimeView(self._to_time, "deficit", logarithmic=True)
         self.desk = MapDesk(doc, tell, self._to_place)
         self._runs, self._files = Latest(self._later), Latest(self._later)
         doc.on_session_destroyed(lambda context: self.close())

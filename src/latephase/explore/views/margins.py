@@ -18,12 +18,14 @@ _ROOM = 0.06
 
 
 class OverTimeView:
-    """One quantity over time; a tap goes to a time."""
+    """One quantity over time, or its logarithm to the base 10; a tap goes to a time."""
 
-    def __init__(self, to_time: Callable[[float], None], label: str) -> None:
+    def __init__(
+        self, to_time: Callable[[float], None], label: str, *, logarithmic: bool = False
+    ) -> None:
         self.fig = plot()
         late_axis(self.fig.xaxis[0])
-        self._painter, self._label = Painter(self.fig), label
+        self._painter, self._label, self._logarithmic = Painter(self.fig), label, logarithmic
         self._given: Panel | None = None
         self._panel = Panel([], "", "")
         self.now = Span(location=0, dimension="height", line_width=2)
@@ -34,7 +36,8 @@ class OverTimeView:
         """Show a panel, and where t is."""
         if panel is not self._given:
             self._given = panel
-            self._panel = _in_logarithms(panel) if panel.y_scale == "log" else panel
+            taken = panel.y_label.startswith("log10") or not self._logarithmic
+            self._panel = panel if taken else _in_logarithms(panel)
         panel = self._panel
         self._painter.paint(panel)
         self.fig.yaxis.axis_label = None  # the heading of the card says it
