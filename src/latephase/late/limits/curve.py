@@ -73,9 +73,9 @@ class Curve:
         """
         if self.data.d == 1:
             return None
-        told = self.direction, self.offset
-        near = smooth_zeros(*told, self.network, self.data, self._at_limit)
-        return None if near is None else min(near, key=lambda one: tuple(one.series(*told)[1:]))
+        told = self.direction, self.offset, self.network, self.data
+        near = smooth_zeros(*told, self._at_limit)
+        return min(near or [], key=lambda one: tuple(one.series(self.offset)[1:]), default=None)
 
     def law_numbers(self) -> dict[str, float]:
         """What a `Law` says of the margin; a constant below its error is 0, NaN if not measured."""
@@ -118,9 +118,8 @@ class Curve:
 
     def _closed_form(self, nearest: SmoothZero) -> tuple[float, float, float]:
         """What `_expansion` gives, of a zero off all kinks."""
-        told = self.direction, self.offset
-        _, slope, bend = nearest.series(*told).tolist()
-        error = _SUMMED * nearest.terms(*told)
+        _, slope, bend = nearest.series(self.offset).tolist()
+        error = _SUMMED * nearest.size(self.offset)
         return slope, error, -bend / slope if abs(slope) > error / _TOLD else math.nan
 
     def within(self, eps: float) -> float | None:

@@ -32,7 +32,7 @@ def constant_parts(curve: Curve, law: Law) -> Floats:
         weighted, point, _ = gains_at(curve, law.limit_boundary)
         parts = -weighted * (curve.offset @ point) / float((weighted @ curve.direction)[0])
     elif curve.smooth is not None:
-        parts = curve.smooth.parts(curve.direction, curve.offset)
+        parts = curve.smooth.parts(curve.offset)
     else:
         e = _NEAR * curve.scale
         coarse, middle, fine = (_slopes(curve, e / k) for k in (1, 2, 4))

@@ -17,56 +17,52 @@ from latephase.margin import nearest_zeros
 from latephase.problem import Dataset, ShallowReLU
 
 _OFF = 1e-7  # of the margin: a zero that is off a kink
-_TIED = (
-    1e-8  # of the margin: distances that are equal, in all runs: they differ from ln t = 10^8 on
-)
+_TIED = 1e-8  # of the margin: distances that are equal, in all runs: they part after ln t = 10^8
 _ROUNDED = 2.0**-46  # of inputs: distances that may be equal, too
 _KNOWN = 1e-3  # of the margin: a distance that is known
 
 
 @dataclass(frozen=True)
 class SmoothZero:
-    """A zero nearest to an input: what the neurons give to y N around it, weighted (m,), and the
-    input, point (k,), with a 1 where there are biases."""
+    """A zero nearest to an input, in a unit of N in which the largest entry of its slope is 1.
+
+    weighted (m,): what the neurons give to y N around it;  point (k,): the input, with a 1 where
+    there are biases;  height: y N there, were it affine all the way;  slope (d,): of y N.
+    """
 
     weighted: Floats
     point: Floats
-    d: int
+    height: float
+    slope: Floats
 
-    def series(self, direction: Floats, offset: Floats) -> Floats:
+    @classmethod
+    def of(cls, weighted: Floats, point: Floats, direction: Floats, d: int) -> SmoothZero:
+        """That of networks near direction (m, k), in any unit; NaN where N has no slope."""
+        weighted = weighted / np.abs(weighted @ direction[:, :d]).max()
+        way = weighted @ direction
+        return cls(weighted, point, float(way @ point), way[:d])
+
+    def series(self, offset: Floats) -> Floats:
         """Its distance along direction + offset * e: the terms (3,) of order 0, 1 and 2 in e."""
-        unit = self._steepest(direction)
-        height, slope = self._line(direction / unit)
-        rise, turn = self._line(offset / unit)
-        square = slope @ slope
-        first = -(slope @ turn) / square
+        way = self.weighted @ offset
+        rise, turn, square = way @ self.point, way[: len(self.slope)], self.slope @ self.slope
+        first = -(self.slope @ turn) / square
         second = 1.5 * first**2 - turn @ turn / (2 * square)
-        terms = height, rise + height * first, height * second + rise * first
-        return np.array(terms) / math.sqrt(square)
+        orders = self.height, rise + self.height * first, self.height * second + rise * first
+        return np.array(orders) / math.sqrt(square)
 
-    def parts(self, direction: Floats, offset: Floats) -> Floats:
+    def parts(self, offset: Floats) -> Floats:
         """What the offset of each neuron (m,) has in the term of order 1, which is their sum."""
-        unit = self._steepest(direction)
-        height, slope = self._line(direction / unit)
-        square = slope @ slope
-        rises = offset @ self.point - height / square * (offset[:, : self.d] @ slope)
-        return np.asarray(self.weighted * (rises / unit) / math.sqrt(square))
+        square, turns = self.slope @ self.slope, offset[:, : len(self.slope)] @ self.slope
+        rises = offset @ self.point - self.height / square * turns
+        return np.asarray(self.weighted * rises / math.sqrt(square))
 
-    def terms(self, direction: Floats, offset: Floats) -> float:
-        """The sizes of all that the term of order 1 is summed from, which bound its rounding."""
-        unit = self._steepest(direction)
-        height, slope = self._line(direction / unit)
-        square, moved = slope @ slope, np.abs(offset / unit)
-        most = moved @ np.abs(self.point) + height / square * (moved[:, : self.d] @ np.abs(slope))
+    def size(self, offset: Floats) -> float:
+        """The size of all that the term of order 1 is summed from, which bounds its rounding."""
+        square, moved = self.slope @ self.slope, np.abs(offset)
+        turns = moved[:, : len(self.slope)] @ np.abs(self.slope)
+        most = moved @ np.abs(self.point) + self.height / square * turns
         return float(np.abs(self.weighted) @ most / math.sqrt(square))
-
-    def _steepest(self, theta: Floats) -> float:
-        """The largest entry of the slope of N, in whose units squares stay within float64."""
-        return float(np.abs(self._line(theta)[1]).max()) or 1.0
-
-    def _line(self, theta: Floats) -> tuple[float, Floats]:
-        """y N at the input, were it what it is at the zero, and its slope (d,)."""
-        return float(self.weighted @ theta @ self.point), self.weighted @ theta[:, : self.d]
 
 
 def smooth_zeros(
@@ -94,8 +90,8 @@ def smooth_zeros(
                 return None
             gains = np.where(heights > 0, 1.0, network.negative_slope)
             weighted = data.labels[i] * network.output_weights * gains
-            one = SmoothZero(weighted, input_, data.d)
-            if not abs(one.series(direction, offset)[0] - margin) <= 2 * tied * margin:
+            one = SmoothZero.of(weighted, input_, direction, data.d)
+            if not abs(one.series(offset)[0] - margin) <= 2 * tied * margin:
                 return None
             found.append(one)
     return found
