@@ -138,9 +138,7 @@ def test_after_a_drag_of_nothing_nothing_is_in_a_hand(page: Page):
     session.desk.later = mapped.append  # type: ignore[method-assign]
     session._point_dragged([1.0, -1.0], [0.0, 0.0], False)  # the mouse has hit no point
     session.network.fig._trigger_event(PanEnd(model=session.network.fig))
-    page.queue.get(
-        timeout=SECONDS
-    )()  # what is shown is told back; else `send` may take it for its own
+    page.queue.get(timeout=SECONDS)()  # what is shown is told back, which `send` would take for its
     page.send(preset=3)
     assert session.state.inputs == ((0.5,), (-0.5,))
     assert list(session.network._flat.source.data["x"]) == [0.5, -0.5]

@@ -94,7 +94,7 @@ def margin_of(
 
 
 def nearest_zeros(net: ShallowReLU, data: Dataset, reach: float) -> list[tuple[int, Floats]] | None:
-    """Every input i and zero (d,) of N within `reach` of it in the 2-norm, as on the right side.
+    """Inputs i and zeros (d,) of N within `reach` of them in the 2-norm; all are on their side.
 
     The nearest of each cell of N that has one; for two features and more.  None where there are too
     many cells to look at.  Rigour: float64.

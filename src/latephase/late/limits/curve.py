@@ -130,9 +130,9 @@ class Curve:
         if math.isnan(self.slope[0]):
             return None
         high = max(1.0, 2 * abs(self.slope[0]) / eps)
-        if math.isnan(self.margin(1 / high)):
-            return None
         while high < _FARTHEST and not self._near(high, eps):
+            if math.isnan(self.margin(1 / high)):
+                return None
             high *= 2
         if high >= _FARTHEST:
             return abs(self.slope[0]) / eps

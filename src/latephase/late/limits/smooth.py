@@ -75,8 +75,10 @@ def smooth_zeros(
     if not 0 < margin < math.inf:
         return None
     tied = _TIED + _ROUNDED * (float(np.abs(data.inputs).max()) / margin + 1) * data.d
+    if tied > _KNOWN:
+        return None
     near = nearest_zeros(network.with_parameters(direction), data, margin * (1 + tied))
-    if not near or tied > _KNOWN:
+    if not near:
         return None
     found = []
     moved = np.where(direction.any(axis=1, keepdims=True), direction, offset)

@@ -138,9 +138,9 @@ def walk(seen: Seen, upper: float, p: float, most_cells: float = math.inf) -> tu
 def zeros_within(seen: Seen, reach: float, p: float, most_cells: int) -> Floats | None:
     """The nearest zeros u (k, d) of all cells that have one within `reach` in the norm p.
 
-    None where more cells than those are near.  Rigour: float64, nothing is settled in integers.
+    seen: without kinks that are farther.  None where more cells than those are near.  Rigour:
+    float64, nothing is settled in integers.
     """
-    seen = seen.within(reach, p)
     with np.errstate(all="ignore"):
         cells = _Cells(seen, reach, p, settled=False)
         start = np.zeros(len(cells.local.heights), dtype=bool)

@@ -414,23 +414,23 @@ def test_a_change_with_a_new_digest_is_found_by_the_mathematics(part):
     assert sum(reasons.values()) < seen / 5, reasons
 
 
-@pytest.mark.parametrize("part", shares(48, sample=(1, 2, 3, 4)))
+@pytest.mark.parametrize("part", shares(12, sample=(1,)))
 def test_a_change_of_slides_is_found_by_the_mathematics(part):
     """Ground truth: as above, of runs with kinks."""
     seen, reasons = passed(
-        itertools.islice(mutations(1200, 3, OF, SLIDING), part, None, 48), still_true
+        itertools.islice(mutations(1200, 3, OF, SLIDING), part, None, 12), still_true
     )
-    assert seen > 15
-    assert sum(reasons.values()) < seen / 3, reasons  # few in a part
+    assert seen > 60
+    assert sum(reasons.values()) < seen / 5, reasons
 
 
-@pytest.mark.parametrize("part", shares(16, sample=(1, 2, 3, 4)))
+@pytest.mark.parametrize("part", shares(4, sample=(1,)))
 def test_a_change_of_kicks_is_found_by_the_mathematics(part):
     """Ground truth: as above, of runs with kinks that are kicked."""
     drawn = mutations(1600, 4, OF, list(KICKED))
-    seen, reasons = passed(itertools.islice(drawn, part, None, 16), still_true)
-    assert seen > 60
-    assert sum(reasons.values()) < seen / 3, reasons  # few in a part
+    seen, reasons = passed(itertools.islice(drawn, part, None, 4), still_true)
+    assert seen > 250
+    assert sum(reasons.values()) < seen / 5, reasons
 
 
 def still_true(body, changed, what) -> str:
