@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "6d0044a633db"
+SOURCES = "fe025c5a203a"
 
 cdef enum:
     MOST_STEPS = 3_000
@@ -166,26 +166,36 @@ cdef class Follower:
     cdef Why stepped(self):
         """To where the step leads (`there`, `ahead`), or the first event on it."""
         cdef Landing landing = self.landing
+        cdef Suspects some
         cdef Py_ssize_t k
-        cdef double low = 0.0, high = 0.0
+        cdef double low = 0.0, high = 0.0, most = 1.0, bottom
+        cdef bint met = False
         cdef Why why = _FAILED
-        pairs, ends = [], []
         self.steps += 1
         landing.distance = 0.0
         self.now.at(self.y, 1.0, self.ahead)
-        self.guards.ends_at(self.ahead)
         self.began, self.length = self.s, self.now.h
+        if self.guards.ends_at(self.ahead):  # what is below 0 at its end tells how far to look
+            some = Suspects(self.guards, self.guards.below_zero())
+            some.begin(self.y, self.now)
+            most = some.first_node()
+        some = Suspects(self.guards, self.guards.doubtful(self.y, self.now, most))
+        some.begin(self.y, self.now)
         for k in range(STAGES):
-            self.now.at(self.y, NODES[k], self.ahead)
             low, high = high, NODES[k]
-            if self.guards.passed(self.ahead, high):
-                pairs, ends = self.guards.below_zero(), self.slides.below_zero()
+            met = some.below(high)
+            if self.slides.S:
+                self.now.at(self.y, high, self.ahead)
+                if self.slides.multiply(self.ahead):
+                    some.add_ends(self.slides.below_zero())
+                    met = True
+            if met or high >= most:
                 break
-        if self.guards.dips(self.y, self.now, high):
-            pairs = [p for p in pairs if p != self.guards.dipped] + [self.guards.dipped]
-            low, high = 0.0, self.guards.bottom
-        if pairs or ends:
-            landing.some = Suspects(self.guards, pairs, ends)
+        bottom = some.dips(high)
+        if bottom < INFINITY:
+            low, high, met = 0.0, bottom, True
+        if met:
+            landing.some = some
             landing.land(self.s, self.y, self.now, low, high, self.end, self.tolerance)
             self.work += landing.work
             why = _TRIGGERED if landing.hit else _FAILED

@@ -3,7 +3,6 @@
 
 cdef enum:
     INACTIVE, ACTIVE, SLIDING  # as `late/pattern.py` has them
-    LOOKS = 8  # parts of a step in each of which a guard is least once at most
 cdef double ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
 cdef double NEVER = 1e300  # a guard that never falls below 0
 cdef double CAREFUL = 1 - 1e-9  # of a distance, less its rounding
@@ -20,8 +19,7 @@ cdef class Guards:
     neurons that are `asked` (m,);  room (m,): how far neurons are from their nearest kinks at
     entry, at least, here and there (m,): where a step begins and ends, at w_here and w_there (r,);
     seen (m, n): guards of pairs as last asked for, either `pairs`, those at the end of a step, or
-    `between`, on the way, of the `open` neurons that are near (m,);  dipped, bottom: the pair that
-    falls below 0 and rises again on a step, and the share of it where it is least.
+    `between`, on the way, of the `open` neurons that are near (m,).
     """
 
     cdef Field field
@@ -37,6 +35,7 @@ cdef class Guards:
     cdef double* w_here
     cdef double* w_there
     cdef double* off
+    cdef double* rest
     cdef Py_ssize_t* near
     cdef Py_ssize_t* asked
     cdef double* at
@@ -44,9 +43,6 @@ cdef class Guards:
     cdef double* between
     cdef double* seen
     cdef double* turns
-    cdef double* row
-    cdef Py_ssize_t dipped
-    cdef double bottom
 
     def __init__(self, mode, Field field, Ways ways, Slides slides, const double[:, ::1] loose,
                  const double[:, ::1] least):
@@ -57,10 +53,11 @@ cdef class Guards:
         self.loose, self.least = loose, least
         self.m, self.k, self.n, self.r = m, ways.k, n, r
         self.pairs, self.between = arena.bare(m * n), arena.bare(m * n)
-        self.slack, self.at = arena.bare(m * n), arena.bare(n + ways.k)
+        self.slack, self.at = arena.bare(m * n), arena.bare(max(n, ways.k))
         self.room, self.here, self.there = arena.bare(m), arena.bare(m), arena.bare(m)
-        self.w_here, self.w_there, self.off = arena.take(r), arena.take(r), arena.bare(r)
-        self.turns, self.row = arena.bare(ways.k + n), arena.bare(r)
+        self.w_here, self.w_there = arena.take(r), arena.take(r)
+        self.off, self.rest = arena.bare(r), arena.bare(r)
+        self.turns = arena.bare(ways.k + 2 * n)
         self.seen, self.open = self.pairs, 0
         self.near, self.asked = <Py_ssize_t*> arena.bare(m), <Py_ssize_t*> arena.take(m)
         fill(self.between, NEVER, m * n)
@@ -83,12 +80,12 @@ cdef class Guards:
         start, since rounding may leave a pair that has just passed its kink on the wrong side."""
         cdef Py_ssize_t i, l, n = self.n, k = self.k
         cdef double* slack = self.slack + j * n
-        cdef double* sizes = self.at + k
+        cdef double* sizes = self.turns + k
         cdef double start
         for l in range(k):
-            self.at[l] = fabs(self.theta[j, l])
+            self.turns[l] = fabs(self.theta[j, l])
         fill(sizes, 0.0, n)
-        combine(sizes, self.at, self.points.sizes, k, n, n)
+        combine(sizes, self.turns, self.points.sizes, k, n, n)
         fill(slack, 0.0, n)
         combine(slack, &self.theta[j, 0], self.points.columns, k, n, n)
         for i in range(n):
@@ -153,76 +150,64 @@ cdef class Guards:
         for j in range(self.m):
             if not dot(&self.norms[j, 0], self.off, self.r) < CAREFUL * (
                     here * self.here[j] + share * self.there[j]):
+                self.moved(j)
                 found |= self.least_of(j) < 0
                 self.near[self.open] = j
                 self.open += 1
         return self.slides.multiply(y) or found
 
-    cdef bint dips(self, const double* y, Step step, double most) noexcept:
-        """Whether a pair falls below 0 and rises again on a step from y, whose end `ends_at` has
-        been told, before a share of it.
+    cdef list doubtful(self, const double* y, Step step, double most):
+        """The pairs, places in (m, n), that may be below 0 somewhere on a step from y, whose end
+        `ends_at` has been told, before a share of it.
 
         As in `passed`, the chord of the step and how far it bends off that leave few to be asked,
-        first neurons, then their pairs.
+        first neurons, then their pairs, these by the parabola through both ends.
         """
         cdef Py_ssize_t j, l, p, w = self.field.w
         cdef double bends
-        self.bottom = INFINITY
+        cdef list found = []
         fill(self.off, 0.0, self.r)
+        fill(self.rest, 0.0, self.r)
         for p in range(1, step.degree):
             bends = smaller((p + 1.0) ** (-1.0 / p) * p / (p + 1), most)  # |x^(p + 1) - x| at most
             for l in range(self.r):
                 self.off[l] += bends * fabs(step.rows[p * step.size + w + l])
-        self.ways.at(y + w)
+                if p > 1:
+                    self.rest[l] += bends * fabs(step.rows[p * step.size + w + l])
         for j in range(self.m):
-            bends = dot(&self.norms[j, 0], self.off, self.r)
-            if not bends < CAREFUL * on_chord(self.here[j], self.there[j], most):
-                self.dips_of(j, bends, y + w, step, most)
-        return self.bottom < INFINITY
+            if not dot(&self.norms[j, 0], self.off, self.r) < CAREFUL * lowest_of(
+                    self.here[j], self.there[j], 0.0, most):
+                self.doubt(j, y + w, step, most, found)
+        return found
 
-    cdef void dips_of(self, Py_ssize_t j, double bends, const double* w, Step step,
-                      double most) noexcept:
-        """See which pair of a neuron that bends off its chord by so much at most is first least and
-        below 0, on a step from w where the ways are."""
+    cdef void doubt(self, Py_ssize_t j, const double* w, Step step, double most, list found):
+        """Add those of a neuron, on a step from w."""
         cdef Py_ssize_t i, n = self.n, k = self.k
         cdef double* begins = self.turns + k
-        cdef double share, inverse, ends
+        cdef double* bends = begins + n
+        cdef double inverse, ends, rest = dot(&self.norms[j, 0], self.rest, self.r)
         if not self.asked[j]:
             self.set_slack(j)
         memcpy(self.turns, &self.theta[j, 0], k * sizeof(double))
+        fill(begins, 0.0, 2 * n)
+        self.ways.at(w)
         self.ways.move(j, self.turns)
-        fill(begins, 0.0, n)
         combine(begins, self.turns, self.points.columns, k, n, n)
+        if step.degree > 1:
+            fill(self.turns, 0.0, k)
+            self.ways.at(step.rows + step.size + self.field.w)
+            self.ways.move(j, self.turns)
+            combine(bends, self.turns, self.points.columns, k, n, n)
         for i in range(n):
             if self.sides[j, i] == 0:
                 continue
-            share, inverse = INFINITY, self.points.inverse[i]
+            inverse = self.points.inverse[i]
             ends = self.pairs[j * n + i]  # NEVER where it is only known that it is beyond `there`
             ends = self.there[j] if ends == NEVER else ends * inverse
             begins[i] = (self.sides[j, i] * begins[i] + self.slack[j * n + i]) * inverse
-            if not bends < CAREFUL * on_chord(begins[i], ends, most):
-                share = self.dip(j, i, w, step, most)
-            if share < self.bottom:
-                self.bottom, self.dipped = share, j * n + i
-
-    cdef double dip(self, Py_ssize_t j, Py_ssize_t i, const double* w, Step step,
-                    double most) noexcept:
-        """The share of a step from w where the guard of a pair is first least and below 0, INFINITY
-        if it is not before a share `most`."""
-        cdef double[MOST_TERMS] moves
-        cdef double start = 0.0
-        cdef Py_ssize_t l, p
-        if not self.asked[j]:
-            self.set_slack(j)
-        fill(self.row, 0.0, self.r)
-        self.ways.seen(j, i, self.sides[j, i], self.row)
-        for l in range(self.k):
-            start += self.points.columns[l * self.n + i] * self.theta[j, l]
-        start = self.sides[j, i] * start + self.slack[j * self.n + i] + dot(self.row, w, self.r)
-        moves[0] = 0.0
-        for p in range(step.degree):
-            moves[p] = dot(self.row, step.rows + p * step.size + self.field.w, self.r)
-        return lowest(start, moves, step.degree, most)
+            if not rest < CAREFUL * lowest_of(
+                    begins[i], ends, self.sides[j, i] * bends[i] * inverse, most):
+                found.append(j * n + i)
 
     cdef void arrive(self) noexcept:
         """Have the next step begin where `ends_at` was last told."""
@@ -230,20 +215,19 @@ cdef class Guards:
         self.w_here, self.w_there = self.w_there, self.w_here
 
     cdef double moved(self, Py_ssize_t j) noexcept:
-        """How far a neuron has moved to where the ways are."""
+        """How far a neuron has moved to where the ways are; its way is left in `at`."""
         fill(self.at, 0.0, self.k)
         self.ways.move(j, self.at)
         return sqrt(dot(self.at, self.at, self.k))
 
     cdef double least_of(self, Py_ssize_t j) noexcept:
-        """How far a neuron is from the nearest of its kinks where the ways are, below 0 beyond one;
-        its guards are left in `seen`."""
+        """How far a neuron that has `moved` is from the nearest of its kinks where the ways are,
+        below 0 beyond one; its guards are left in `seen`."""
         cdef Py_ssize_t n = self.n, k = self.k
         cdef double* pairs = self.seen + j * n
         if not self.asked[j]:
             self.set_slack(j)
-        memcpy(self.at, &self.theta[j, 0], k * sizeof(double))
-        self.ways.move(j, self.at)
+        add(self.at, 1.0, &self.theta[j, 0], k)
         fill(pairs, 0.0, n)
         combine(pairs, self.at, self.points.columns, k, n, n)
         return guarded(pairs, &self.sides[j, 0], self.slack + j * n, self.points.inverse, n)
@@ -268,45 +252,11 @@ cdef class Guards:
         return met, turned
 
 
-cdef inline double on_chord(double here, double there, double most) noexcept:
-    """The least of a distance on a chord that leads from `here` to `there`, up to a share of it."""
-    return smaller(here, (1 - most) * here + most * there)
-
-
-cdef double lowest(double start, const double* moves, Py_ssize_t degree, double most) noexcept:
-    """The first x in (0, most) where start + sum_p moves[p] x^(p + 1) is least, between where it
-    falls and rises, and below 0; INFINITY if there is none."""
-    cdef double least = 0.0, steepest = moves[0], low, high, x, before, after
-    cdef Py_ssize_t p, look
-    for p in range(degree):
-        least += smaller(moves[p], 0.0)
-        steepest += larger((p + 1) * moves[p], 0.0) if p else 0.0
-    if start + least >= 0 or least - smaller(moves[0], 0.0) + moves[0] >= 0 or steepest <= 0:
-        return INFINITY
-    before = moves[0]
-    for look in range(1, LOOKS + 1):
-        low, high = most * (look - 1) / LOOKS, most * look / LOOKS
-        after = rise(moves, degree, high)
-        if before < 0 <= after:
-            for _ in range(50):
-                x = (low + high) / 2
-                if rise(moves, degree, x) < 0:
-                    low = x
-                else:
-                    high = x
-            least = 0.0
-            for p in range(degree - 1, -1, -1):
-                least = (least + moves[p]) * high
-            if start + least < 0:
-                return high
-        before = after
-    return INFINITY
-
-
-cdef inline double rise(const double* moves, Py_ssize_t degree, double x) noexcept:
-    """The derivative of that at x."""
-    cdef double found = 0.0
-    cdef Py_ssize_t p
-    for p in range(degree - 1, -1, -1):
-        found = found * x + (p + 1) * moves[p]
-    return found
+cdef inline double lowest_of(double here, double there, double bend, double most) noexcept:
+    """The least value that the parabola here + (there - here) x + bend (x^2 - x) has for x from 0
+    to `most`, less its rounding."""
+    cdef double slope = there - here - bend, turn = -slope / (2 * bend) if bend > 0 else most
+    cdef double least = smaller(here, here + most * (slope + most * bend))
+    if 0 < turn < most:
+        least = here + slope * turn / 2
+    return least - 1e-15 * (fabs(here) + fabs(there) + fabs(bend))

@@ -1,8 +1,9 @@
-# The landing of a step where a guard falls below 0, by the few guards that are below 0 somewhere on
-# it, at a fraction of the work of all of them.
+# The landing of a step where a guard falls below 0, by the few guards that may be somewhere on it,
+# at a fraction of the work of all of them.
 
 cdef enum:
     MOST_AIMS = 8
+    LOOKS = 8  # parts of a step in each of which a guard is least once at most
 cdef double RESOLVED = 40 * 0.6931471805599453  # beyond it steps of descent are not told apart
 cdef double ALIGHTS = 1e-8  # of a step: this near to a guard it is met along the field
 
@@ -10,32 +11,36 @@ cdef double ALIGHTS = 1e-8  # of a step: this near to a guard it is met along th
 cdef class Suspects:
     """Some guards: pairs (p,), places in (m, n), as functions rows (p, r + 1) of (w, 1), and ends
     (e,) of slides, places in (S, 2);  values (p + e,), `before` elsewhere;  moves (p, degree): of
-    pairs, by the powers of the share of a step."""
+    pairs, by the powers of the share of a step, that of `begin`."""
 
     cdef Field field
     cdef Slides slides
     cdef list pairs, ends
-    cdef Py_ssize_t count, watched
+    cdef Py_ssize_t count, watched, degree
     cdef double* rows
     cdef double* values
     cdef double* before
     cdef double* moves
     cdef Arena arena
 
-    def __init__(self, Guards guards, list pairs, list ends):
-        cdef Py_ssize_t p, l, i, j, place, r = guards.r
+    def __init__(self, Guards guards, list pairs):
+        cdef Py_ssize_t p, l, i, j, place, r = guards.r, most = len(pairs) + 2 * guards.slides.S
         cdef double* row
-        self.field, self.slides, self.pairs, self.ends = guards.field, guards.slides, pairs, ends
-        self.arena, self.watched, self.count = Arena(), len(pairs), len(pairs) + len(ends)
+        self.field, self.slides, self.pairs, self.ends = guards.field, guards.slides, pairs, []
+        self.arena, self.watched, self.count = Arena(), len(pairs), len(pairs)
         self.moves = self.arena.bare(MOST_TERMS * self.watched)
-        self.rows = self.arena.take(len(pairs) * (r + 1))
-        self.values, self.before = self.arena.bare(self.count), self.arena.bare(self.count)
+        self.rows = self.arena.take(self.watched * (r + 1))
+        self.values, self.before = self.arena.bare(most), self.arena.bare(most)
         for p, place in enumerate(pairs):
             i, j, row = place % guards.n, place // guards.n, self.rows + p * (r + 1)
             guards.ways.seen(j, i, guards.sides[j, i], row)
             for l in range(guards.k):
                 row[r] += guards.points.columns[l * guards.n + i] * guards.theta[j, l]
             row[r] = guards.sides[j, i] * row[r] + guards.slack[place]
+
+    cdef void add_ends(self, list ends):
+        """Have ends of slides among them."""
+        self.ends, self.count = ends, self.watched + len(ends)
 
     cdef double least(self, const double* y) noexcept:
         """The least of these guards at a state y; all are left in `values`."""
@@ -63,21 +68,55 @@ cdef class Suspects:
     cdef void begin(self, const double* y, Step step) noexcept:
         """Set what pairs are at a state y and move by on a step from it."""
         cdef Py_ssize_t p, d, r = self.field.r
-        self.least(y)
-        memcpy(self.before, self.values, self.watched * sizeof(double))
+        cdef const double* row
+        self.degree = step.degree
         for p in range(self.watched):
+            row = self.rows + p * (r + 1)
+            self.before[p] = dot(row, y + self.field.w, r) + row[r]
             for d in range(step.degree):
                 self.moves[p * MOST_TERMS + d] = dot(
-                    self.rows + p * (r + 1), step.rows + d * step.size + self.field.w, r)
+                    row, step.rows + d * step.size + self.field.w, r)
+
+    cdef double pair_at(self, Py_ssize_t p, double share) noexcept:
+        """One of pairs at a share of this step."""
+        cdef const double* moves = self.moves + p * MOST_TERMS
+        cdef double found = 0.0
+        cdef Py_ssize_t d
+        for d in range(self.degree - 1, -1, -1):
+            found = (found + moves[d]) * share
+        return self.before[p] + found
+
+    cdef bint below(self, double share) noexcept:
+        """Whether one of pairs is below 0 there."""
+        cdef Py_ssize_t p
+        for p in range(self.watched):
+            if self.pair_at(p, share) < 0:
+                return True
+        return False
+
+    cdef double first_node(self) noexcept:
+        """The first node of this step at which one of pairs is below 0, else its end."""
+        cdef Py_ssize_t k
+        for k in range(STAGES):
+            if self.below(NODES[k]):
+                return NODES[k]
+        return 1.0
+
+    cdef double dips(self, double most) noexcept:
+        """The first share of this step, up to `most`, at which one of pairs is least and below 0;
+        INFINITY if there is none."""
+        cdef Py_ssize_t p
+        cdef double found = INFINITY
+        for p in range(self.watched):
+            found = smaller(
+                found, lowest(self.before[p], self.moves + p * MOST_TERMS, self.degree, most))
+        return found
 
     cdef double on_step(self, const double* y, Step step, double share, double* at) noexcept:
         """As `least` at a share of this step, and the state (size,) there, its margins at least."""
-        cdef Py_ssize_t p, d
+        cdef Py_ssize_t p
         for p in range(self.watched):
-            self.values[p] = 0.0
-            for d in range(step.degree - 1, -1, -1):
-                self.values[p] = (self.values[p] + self.moves[p * MOST_TERMS + d]) * share
-            self.values[p] += self.before[p]
+            self.values[p] = self.pair_at(p, share)
         if self.count > self.watched:
             step.at(y, share, at)
         return self.with_ends(at)
@@ -93,10 +132,49 @@ cdef class Suspects:
         )
 
 
+cdef double lowest(double start, const double* moves, Py_ssize_t degree, double most) noexcept:
+    """The first x in (0, most) where start + sum_p moves[p] x^(p + 1) is least, between where it
+    falls and rises, and below 0; INFINITY if there is none."""
+    cdef double least = 0.0, steepest = moves[0], low, high, x, before, after
+    cdef Py_ssize_t p, look
+    for p in range(degree):
+        least += smaller(moves[p], 0.0)
+        steepest += larger((p + 1) * moves[p], 0.0) if p else 0.0
+    if start + least >= 0 or least - smaller(moves[0], 0.0) + moves[0] >= 0 or steepest <= 0:
+        return INFINITY
+    before = moves[0]
+    for look in range(1, LOOKS + 1):
+        low, high = most * (look - 1) / LOOKS, most * look / LOOKS
+        after = rise(moves, degree, high)
+        if before < 0 <= after:
+            for _ in range(50):
+                x = (low + high) / 2
+                if rise(moves, degree, x) < 0:
+                    low = x
+                else:
+                    high = x
+            least = 0.0
+            for p in range(degree - 1, -1, -1):
+                least = (least + moves[p]) * high
+            if start + least < 0:
+                return high
+        before = after
+    return INFINITY
+
+
+cdef inline double rise(const double* moves, Py_ssize_t degree, double x) noexcept:
+    """The derivative of that at x."""
+    cdef double found = 0.0
+    cdef Py_ssize_t p
+    for p in range(degree - 1, -1, -1):
+        found = found * x + (p + 1) * moves[p]
+    return found
+
+
 cdef class Landing:
     """Where a step from s and a state y that passes a guard has to end.
 
-    some: the guards that are below 0;  ahead (size,): where it ends, at s + distance;  hit: whether
+    some: the guards that may be below 0;  ahead (size,): where it ends, at s + distance;  hit: whether
     one is met there;  work: attempts at steps;  whole: whether events wait for whole times.
     """
 
@@ -123,7 +201,6 @@ cdef class Landing:
         it is not and one where it is: by the polynomial, with the method of false position,
         Illinois variant."""
         cdef double share = high, value, below, above
-        self.some.begin(y, step)
         below = self.some.on_step(y, step, high, self.ahead)
         above = self.some.on_step(y, step, low, self.ahead)
         if above <= 0:  # at the node before it was not: rounding

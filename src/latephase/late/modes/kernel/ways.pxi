@@ -135,13 +135,19 @@ cdef class Ways:
 
     cdef void seen(self, Py_ssize_t j, Py_ssize_t i, double side, double* row) noexcept:
         """Add to row (r,) how the pre-activation of neuron j at point i moves with w, times `side`."""
-        cdef Py_ssize_t c, l
+        cdef Py_ssize_t c, l, r = self.r
         cdef const double* way
         cdef const double* z = self.points.rows + i * self.k
+        cdef const double* products = self.points.products + i * self.n
+        cdef const double* gains = &self.serving[j, 0]
         if not self.dense and self.held[j] == NULL:
-            for c in range(self.r):
+            if r == self.n:  # all points are live
+                for c in range(r):
+                    row[c] += side * gains[c] * products[c]
+                return
+            for c in range(r):
                 l = self.field.live[c]
-                row[c] += side * self.serving[j, l] * self.points.products[i * self.n + l]
+                row[c] += side * gains[l] * products[l]
             return
         for c in range(self.r):
             way = (&self.given[c, j * self.k] if self.dense
