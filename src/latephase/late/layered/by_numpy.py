@@ -143,16 +143,16 @@ class _Follower:
             if step.error < math.inf:
                 return step
         elif not self.stale or guess is None:
-            step = stages(*given, self.spectrum, guess, noise)
+            step = stages(*given, self.spectrum, guess, noise, logs=self.field.logs)
             if step.error < math.inf:
                 return step
         if self.spectrum is None or self.stale:
             self.spectrum = Spectrum.of(self.field.jacobian(self.s, self.y))
             self.stale = False
-        step = stages(*given, self.spectrum, guess, noise)
+        step = stages(*given, self.spectrum, guess, noise, logs=self.field.logs)
         if step.error < math.inf:
             return step
-        return stages(*given, self.spectrum, guess, noise, self.field.jacobian)
+        return stages(*given, self.spectrum, guess, noise, self.field.jacobian, self.field.logs)
 
     def _event(self, step: Stages) -> tuple[Bools, float, float] | None:
         """The guards that are first below 0 on a step, and between which shares of it they fall so:

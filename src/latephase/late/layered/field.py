@@ -190,6 +190,10 @@ class LayeredField:
         clock = np.minimum(s, self.clocks[:, None])
         return np.asarray(self.mode.dynamics.log_pull(q) + (clock + self.log_origin))
 
+    def logs(self, s: Floats, y: Floats) -> Floats:
+        """The same at coordinates (D, S)."""
+        return self.log_pulls(s, self._forms(y).q)
+
     def rounding(self, s: float, y: Floats) -> tuple[float, float]:
         """What rounding leaves in a move, in ulp of the coordinates: of margins in the pulls; and,
         times its length, of pulls that hold one another."""
@@ -197,7 +201,8 @@ class LayeredField:
         log = np.minimum(self.log_pulls(np.array([s]), at.q)[:, 0], LARGEST)
         fastest = float(np.exp(log.max()) * self._reach(at)[0])
         pulls = math.sqrt(float(np.exp(2 * log).sum()) * self._squares)
-        return float(np.abs(at.q).max()), pulls * min(self.stiffest / fastest, 1.0)
+        slowed = self.stiffest / fastest if fastest > self.stiffest else 1.0
+        return float(np.abs(at.q).max()), pulls * slowed
 
     @cached_property
     def _squares(self) -> float:

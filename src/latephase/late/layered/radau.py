@@ -24,6 +24,8 @@ from latephase.late.modes.kernel.tableau import NODES, STAGES
 _MOST_PLAIN, _MOST_NEWTON = 12, 10  # iterations
 _DONE = 0.03  # of the tolerance: what an iteration may leave
 _SURE = 0.1  # of the tolerance
+_JUMPS = 0.5  # of ln of a pull in an iteration: Newton's moves it by 1 where it is far off
+_OUTDONE = 30.0  # between logarithms of pulls, of which the smaller does nothing
 _AT, _INVERSE_T = tableau.MATRIX.T.copy(), tableau.INVERSE.T.copy()
 _SHARE, _EXPONENT = 0.01, (STAGES + 1) / (2 * STAGES)  # of the tolerance, for the estimate
 
@@ -77,17 +79,25 @@ def stages(
     guess: Floats | None = None,
     noise: float = 0.0,
     jacobian: Callable[[float, Floats], Floats] | None = None,
+    logs: Field | None = None,
 ) -> Stages:
     """The stages of a step h from y (D,) at s; units (D,): what tolerances are relative to;
     spectrum: None for functional iteration;  guess (D, 5): of the moves;  noise: of the moves, as a
     share of the units, which rounding leaves and no iteration takes away;  jacobian: of the field,
-    for Newton's iteration with one for each stage: where what is stiff turns within a step."""
+    for Newton's iteration with one for each stage: where what is stiff turns within a step;  logs:
+    of the pulls (L, 5), which must have come to rest where rounding stops the iteration."""
     z = np.zeros((len(y), STAGES)) if guess is None else guess.copy()
     times, before, rate, count = s + h * NODES, math.inf, 0.5, 0
     most = _MOST_PLAIN if spectrum is None else _MOST_NEWTON
     least = max(_DONE, noise / tolerance)
     scale = 1 / (units[:, None] * tolerance * math.sqrt(z.size))
+    watched = logs if spectrum is not None and least > _DONE else None
+    pulls, jump = np.array(-math.inf), 0.0
     while True:
+        if watched is not None:
+            pulls, last = watched(times, y[:, None] + z), pulls
+            seen = np.maximum(pulls, last) > np.maximum(pulls, last).max(axis=0) - _OUTDONE
+            jump = float(np.abs(np.where(seen, pulls - last, 0.0)).max())
         speed = field(times, y[:, None] + z)
         if jacobian is not None:
             slopes = [jacobian(float(at), y + z[:, c]) for c, at in enumerate(times)]
@@ -103,7 +113,13 @@ def stages(
             return Stages(h, z, math.inf, count, 1.0)
         left = now * rate / (1 - rate) if rate < 1 else now
         if left <= least or now <= least:
-            break
+            # Where rounding stops it, a move of a pull by e is no larger than what it may leave.
+            if jump <= _JUMPS:
+                break
+            if count >= most:
+                return Stages(h, z, math.inf, count, rate)
+            before = now
+            continue
         if count > 1 and rate < 1 and count + math.log(least / left) / math.log(rate) > most:
             return Stages(h, z, math.inf, count, rate)
         before = now

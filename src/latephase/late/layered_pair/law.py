@@ -48,9 +48,10 @@ def layered_laws(task: LayeredPairTask, journey: LayeredJourney, rows: Ints) -> 
     s, g = state[rows], task.geometry
     nulls, doubts = _null_parts(task, s)
     base = g.x1 / g.k11 - g.x2 / g.k22
-    weights = np.array([g.x1 - g.x_inf, g.x_inf - g.x2])
-    constant = weights @ nulls / base
-    doubt = np.abs(weights) @ doubts / abs(base)
+    weights = g.x1 - g.x_inf, g.x_inf - g.x2
+    # Sums of two terms: a product of matrices rounds them as the size of the batch has it.
+    constant = (weights[0] * nulls[0] + weights[1] * nulls[1]) / base
+    doubt = (abs(weights[0]) * doubts[0] + abs(weights[1]) * doubts[1]) / abs(base)
     constant = np.where(np.abs(constant) <= doubt, 0.0, constant)
     apart = np.log(g.k11 / g.k22) / 2 * (g.x1 * g.x_inf + 1) / g.k11
     result.limit_boundary[rows], result.constant[rows] = g.x_inf, constant

@@ -29,10 +29,12 @@ POINTS = -np.cos(np.pi * np.arange(_NODES) / (_NODES - 1))
 
 
 def _integrals() -> Floats:
-    """Of the polynomials through values at the points, from -1 to each of them."""
-    series = np.linalg.inv(chebyshev.chebvander(POINTS, _NODES - 1))
-    through = np.array([chebyshev.chebint(column, lbnd=-1) for column in series.T])
-    return np.asarray(chebyshev.chebvander(POINTS, _NODES) @ through.T)
+    """Of the polynomials through values at the points, from -1 to each of them; their series by a
+    sum over the points, since what LAPACK rounds depends on the processor."""
+    ends = np.where(np.isin(np.arange(_NODES), (0, _NODES - 1)), 0.5, 1.0)
+    series = chebyshev.chebvander(POINTS, _NODES - 1) * np.outer(ends, ends) * (2 / (_NODES - 1))
+    through = np.array([chebyshev.chebint(row, lbnd=-1) for row in series])
+    return (chebyshev.chebvander(POINTS, _NODES)[:, None] * through).sum(axis=-1)
 
 
 INTEGRAL = _integrals()

@@ -204,3 +204,50 @@ def test_the_boundary_of_the_linear_model_has_a_law():
     logs = run.trajectory.log10_t.values * math.log(10)
     apart = run.trajectory.boundary.values - 0.75
     assert (np.abs(terms(run.law, logs).sum(axis=0) / apart - 1) < 4 / logs).all()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "slope", "weights", "biases", "outer"),
+    [
+        ([0.2, 0.9], 0.3, [-0.6, -0.6], [-0.4, -1.2], [-0.2, -2.0]),
+        ([1.0, -1.0], 0.9, [-1.0, 2.0], [0.5, -1.5], [0.7, -0.1]),
+    ],
+)
+def test_a_point_that_repels_is_no_limit(inputs, slope, weights, biases, outer):
+    """Ground truth: the run itself. It passes such a point as slowly as by its exponent, -0.26 and
+    -0.01, and its boundary at 10^100000 and later is farther from there than at 10^1000."""
+    net = lp.ShallowReLU(weights, biases, outer, negative_slope=slope, train_output=True)
+    times = ["1e1000", "1e100000", "1e430000"]
+    data = lp.Dataset(inputs, [1, -1])
+    run = lp.simulate(net, data, lp.GradientFlow(), until=times[-1], at=times)
+    assert run.outcome is lp.Outcome.transient
+    assert run.law is None
+    passed = {0.3: 0.7384615, 0.9: 0.0526316}[slope]
+    away = np.abs(run.trajectory.boundary.values - passed)
+    assert away[2] > away[1] > away[0]
+
+
+@pytest.mark.parametrize("at", [["1e1000"], ["1000", "1e1000"], ["0", "1e20", "1e430000"]])
+@pytest.mark.parametrize(
+    ("inputs", "labels", "weights", "biases", "outer", "constant"),
+    [
+        ([-0.1, -1.0, 0.6, -1.5], [1, 1, -1, 1], [0.4, -0.5, 1.4], [0.5, 0.4, -1.3],
+         [0.5, 1.4, 1.1], -0.028889),
+        ([0.7, 0.1, 0.0, -0.5], [1, 1, -1, -1], [-0.6, 0.4], [1.4, -0.5], [-1.3, -0.2],
+         -1.24689e-4),
+    ],
+)  # fmt: skip
+def test_the_law_of_the_linear_model_is_that_of_any_samples(
+    inputs, labels, weights, biases, outer, constant, at
+):
+    """Ground truth: the boundary at 10^100000, by LSODA to 10^1000 and by the engine.
+
+    Newton's steps that move a pull by e are no larger than what rounding leaves at margins of 10^6:
+    they were taken for the last ones, and the margin was 15 short of where it is."""
+    net = lp.ShallowReLU(weights, biases, outer, negative_slope=1, train_output=True)
+    data, method = lp.Dataset(inputs, labels), lp.GradientDescent(0.01)
+    run = lp.simulate(net, data, method, until=at[-1], at=at)
+    assert run.outcome is lp.Outcome.settled
+    assert run.law.exponent == 1
+    assert relative_error(run.law.constant, constant) < 1e-4
+    assert np.isfinite(run.trajectory.boundary.values).all()

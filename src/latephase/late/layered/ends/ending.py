@@ -65,7 +65,8 @@ def ending_of(mode: LayeredMode, log_t: float, order: int) -> Ending:
     the mode lasts, unfitted if it lasts and the loss does not, else transient.
 
     The mode is followed by the modified flow of an order to ln t = 10^6, and must lead to a point
-    within its own pattern: what decays like (ln t)^-0.004 meets its kink far beyond that.
+    within its own pattern, since what decays like (ln t)^-0.004 meets its kink far beyond that, and
+    to one that attracts: by another one a run may pass as slowly.
     """
     far = max(FAR, 2 * _SEEN**2 * log_t, _AHEAD * float(mode.dynamics.margins(mode.state).min()))
     if not far < _FARTHEST:  # rounding of a margin hides what its point pulls
@@ -78,6 +79,6 @@ def ending_of(mode: LayeredMode, log_t: float, order: int) -> Ending:
     if not fitted.all():
         return Ending(Outcome.unfitted)
     point = kkt_point(mode, found.state)
-    if point is None or not point.within(mode):
+    if point is None or not point.within(mode) or not point.attracts:
         return Ending(Outcome.transient)
     return Ending(Outcome.settled, point, seen, np.array(found.sampled))

@@ -22,6 +22,7 @@ _STEPS = 50
 _DONE = 1e-14
 _STRONG = 1e-4  # of the largest pull: a point with less does not support the first guess
 _TIGHT = 1e-9  # a margin within this of 1 counts as 1, a multiplier below this share as 0
+_MET = 1e-7  # between a margin on the support and 1: Newton's steps have led somewhere
 _ROUNDS = 20
 _SINGULAR = 1e-10  # of the largest singular value: neurons of one role share what they serve
 _SAME = 1e-6  # between eigenvalues that are equal
@@ -47,6 +48,11 @@ class KKTPoint:
     def exponents(self) -> Floats:
         """(1 - mu) / 2: the powers of 1 / ln t by which deviations along the vectors decay."""
         return (1 - self.values) / 2
+
+    @property
+    def attracts(self) -> bool:
+        """Whether no deviation from it grows: what comes near to another one leaves it again."""
+        return bool((self.exponents > -_SAME).all())
 
     def within(self, mode: LayeredMode) -> bool:
         """Whether it lies in the pattern of its mode, up to rounding, and holds its slides."""
@@ -88,6 +94,8 @@ def kkt_point(mode: LayeredMode, state: Floats) -> KKTPoint | None:
             return None
         p, multipliers = found
         q = forms.margins(p)
+        if not (np.abs(q[support] - 1) <= _MET).all():
+            return None
         short = ~support & (q < 1 - _TIGHT)
         against = support & (multipliers < -_TIGHT * np.abs(multipliers).max())
         if not (short.any() or against.any()):

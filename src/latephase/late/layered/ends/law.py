@@ -120,10 +120,9 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
     powers = [1.0, *powers, *pairs]
     later = [power for power in powers if power < min(first, 1.0 + _SAME)]
     apart = np.array([measure(limit.coordinates(state)) for state in limit.far]) - end
-    seen = apart[-1] * apart[-2] > 0 and abs(apart[-1]) > rounding
     exponent, constant = min(first, 1.0), slope
-    if later and seen:
-        exponent = _nearest([*later, first], apart[-2:], limit.scales[-2:])
+    if later and (np.abs(apart) > rounding).all() and (apart * apart[0] > 0).all():
+        exponent = _nearest([*later, first], apart, limit.scales)
         if exponent < first:
             constant = float(extrapolated(apart * limit.scales**exponent))
     rest = apart - constant * limit.scales**-exponent
@@ -133,9 +132,10 @@ def _power(limit: LayeredLimit, measure: Measure, data: Dataset) -> _Power:
 
 
 def _nearest(powers: list[float], values: Floats, scales: Floats) -> float:
-    """The power of 1 / Q that two values of one sign come nearest to."""
-    seen = math.log(values[0] / values[1]) / math.log(scales[1] / scales[0])
-    return min(powers, key=lambda power: abs(power - seen))
+    """The power of 1 / Q that two of these values of one sign, one after the other, come nearest
+    to: rounding at the latest time is seen in the last two, what follows a power in the first."""
+    seen = np.log(values[:-1] / values[1:]) / np.log(scales[1:] / scales[:-1])
+    return min(powers, key=lambda power: float(np.abs(power - seen).min()))
 
 
 def _remainder(

@@ -115,13 +115,15 @@ class LayeredLimit:
 
 def extrapolated(values: Floats) -> Floats:
     """The limits (...) of three values (3, ...) whose distances from them shrink by one factor;
-    the last ones where that is not so."""
+    where that is not so the last ones, or if these are the farther from the second ones, as rounding
+    at the latest time makes them, those."""
     first, last = values[1] - values[0], values[2] - values[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = last / first
         step = last * ratio / (1 - ratio)
     shrinks = np.isfinite(step) & (ratio > 0) & (ratio < 0.99)
-    return np.asarray(values[2] + np.where(shrinks, step, 0.0))
+    settled = np.where(np.abs(last) > np.abs(first), values[1], values[2])
+    return np.asarray(np.where(shrinks, values[2] + step, settled))
 
 
 def _distinct(values: Floats) -> list[float]:

@@ -25,7 +25,7 @@ include "newton.pxi"
 include "radau.pxi"
 include "guards.pxi"
 
-SOURCES = "45eef1398bca"
+SOURCES = "0d6317eb732e"
 
 cdef double RESOLVED = ln(2.0 ** 40)  # beyond it the steps of gradient descent are not told apart
 cdef enum:

@@ -8,6 +8,8 @@ cdef enum:
     EXACT = 2  # and with one for each
 cdef double DONE = 0.03  # of the tolerance: what an iteration may leave
 cdef double SURE = 0.1  # of the tolerance
+cdef double JUMPS = 0.5  # of ln of a pull in an iteration: Newton's moves it by 1 where it is far off
+cdef double OUTDONE = 30.0  # between logarithms of pulls, of which the smaller does nothing
 cdef double SHARE = 0.01, EXPONENT = (STAGES + 1) / (2.0 * STAGES)  # of it, for the estimate
 
 
@@ -60,6 +62,7 @@ cdef class Radau:
     cdef double *change
     cdef double *re
     cdef double *im
+    cdef double *logs
 
     def __init__(self, Field field):
         cdef Arena arena = field.arena
@@ -68,13 +71,14 @@ cdef class Radau:
         self.at, self.start, self.re, self.im = (
             arena.take(D), arena.take(D), arena.take(D), arena.take(D))
         self.speeds, self.change = arena.take(STAGES * D), arena.take(STAGES * D)
+        self.logs = arena.take(STAGES * field.L)
 
     cdef void stages(self, double s, const double* y, Step step, const double* units,
                      double tolerance, int way, double noise):
         """The stages of a step of the length that it has, from a guess of its moves;  units (D,):
         what tolerances are relative to;  way: in which;  noise: as in Python."""
         cdef Py_ssize_t count = 0, k, c, D = self.D, most = MOST_NEWTON if way else MOST_PLAIN
-        cdef double h = step.h, before = INFINITY, now, rate, left
+        cdef double h = step.h, before = INFINITY, now, rate, left, jump
         cdef double least = larger(DONE, noise / tolerance)
         cdef Py_ssize_t first = 2 if way == EXACT else 1  # what is stiff turns with what it moved
         step.error = INFINITY
@@ -84,10 +88,12 @@ cdef class Radau:
         if way == EXACT:
             self.newton.by_stages()
         while True:
+            jump = 0.0
             for c in range(STAGES):
                 for k in range(D):
                     self.at[k] = y[k] + step.moves[c * D + k]
                 self.field.speed(s + NODES[c] * h, self.at, self.speeds + c * D)
+                jump = larger(jump, self.jumped(c))
                 if way == EXACT:
                     self.newton.keep(c, s + NODES[c] * h, self.at)
             if way == PLAIN:
@@ -102,7 +108,13 @@ cdef class Radau:
                 return
             left = now * rate / (1 - rate) if rate < 1 else now
             if left <= least or now <= least:
-                break
+                # Where rounding stops it, a move of a pull by e is no larger than what it may leave.
+                if not way or least <= DONE or (count > 1 and jump <= JUMPS):
+                    break
+                if count >= most:
+                    return
+                before = now
+                continue
             if count > 1 and rate < 1 and count + ln(least / left) / ln(rate) > most:
                 return
             before = now
@@ -110,6 +122,21 @@ cdef class Radau:
         step.error /= SHARE * tolerance ** EXPONENT
         if not step.error < INFINITY:
             step.error = INFINITY
+
+    cdef double jumped(self, Py_ssize_t c) noexcept:
+        """How far the logarithms of pulls at a stage, which was just looked at, are from what they
+        were in the last iteration, of those that do something."""
+        cdef Py_ssize_t i, L = self.field.L
+        cdef double *last = self.logs + c * L
+        cdef double top = -INFINITY, found = 0.0, now
+        for i in range(L):
+            top = larger(top, larger(self.field.log[i], last[i]))
+        for i in range(L):
+            now = self.field.log[i]
+            if larger(now, last[i]) > top - OUTDONE:
+                found = larger(found, fabs(now - last[i]))
+            last[i] = now
+        return found
 
     cdef void plain(self, double h, const double* z) noexcept:
         """The change (5, D) of a functional iteration."""
