@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as given
 
 import numpy as np
 
@@ -91,13 +92,9 @@ def stages(
     most = _MOST_PLAIN if spectrum is None else _MOST_NEWTON
     least = max(_DONE, noise / tolerance)
     scale = 1 / (units[:, None] * tolerance * math.sqrt(z.size))
-    watched = logs if spectrum is not None and least > _DONE else None
-    pulls, jump = np.array(-math.inf), 0.0
+    jumps = _Jumps(logs if spectrum is not None and least > _DONE else None)
     while True:
-        if watched is not None:
-            pulls, last = watched(times, y[:, None] + z), pulls
-            seen = np.maximum(pulls, last) > np.maximum(pulls, last).max(axis=0) - _OUTDONE
-            jump = float(np.abs(np.where(seen, pulls - last, 0.0)).max())
+        jump = jumps.to(times, y[:, None] + z)
         speed = field(times, y[:, None] + z)
         if jacobian is not None:
             slopes = [jacobian(float(at), y + z[:, c]) for c, at in enumerate(times)]
@@ -112,15 +109,11 @@ def stages(
         if not now < math.inf or (count > first and rate >= 1 and now > least):
             return Stages(h, z, math.inf, count, 1.0)
         left = now * rate / (1 - rate) if rate < 1 else now
-        if left <= least or now <= least:
-            # Where rounding stops it, a move of a pull by e is no larger than what it may leave.
-            if jump <= _JUMPS:
-                break
-            if count >= most:
-                return Stages(h, z, math.inf, count, rate)
-            before = now
-            continue
-        if count > 1 and rate < 1 and count + math.log(least / left) / math.log(rate) > most:
+        if min(left, now) <= least and jump <= _JUMPS:
+            break
+        contracts = count > 1 and 0 < rate < 1
+        ahead = math.log(least / max(left, least)) / math.log(rate) if contracts else 0.0
+        if count + ahead > most or (count == most and jump > _JUMPS):
             return Stages(h, z, math.inf, count, rate)
         before = now
     error = tableau.GAMMA * h * field(np.array([s]), y[:, None])[:, 0] + z @ (
@@ -131,6 +124,26 @@ def stages(
         error = vectors @ ((vectors.T @ error) / (1 - tableau.GAMMA * h * np.minimum(values, 0.0)))
     allowed = _SHARE * tolerance**_EXPONENT * math.sqrt(len(y))
     return Stages(h, z, float(np.linalg.norm(error / units)) / allowed, count, rate)
+
+
+@dataclass
+class _Jumps:
+    """How far the logarithms of pulls move in an iteration, of those that do something; 0 of none.
+
+    Where rounding stops an iteration, a move of a pull by e may be no larger than what it leaves.
+    """
+
+    logs: Field | None
+    last: Floats = given(default_factory=lambda: np.array(-math.inf))
+
+    def to(self, s: Floats, y: Floats) -> float:
+        """From the last place to this one; inf at the first."""
+        if self.logs is None:
+            return 0.0
+        now, last = self.logs(s, y), self.last
+        seen = np.maximum(now, last) > np.maximum(now, last).max(axis=0) - _OUTDONE
+        self.last = now
+        return float(np.abs(np.where(seen, now - last, 0.0)).max())
 
 
 def _eased(speed: Floats, z: Floats, h: float, spectrum: Spectrum) -> Floats:

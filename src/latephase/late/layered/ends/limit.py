@@ -115,8 +115,8 @@ class LayeredLimit:
 
 def extrapolated(values: Floats) -> Floats:
     """The limits (...) of three values (3, ...) whose distances from them shrink by one factor;
-    where that is not so the last ones, or if these are the farther from the second ones, as rounding
-    at the latest time makes them, those."""
+    where that is not so the last ones, or where rounding at the latest time has put these farther
+    from the second ones than the first ones are, the second ones."""
     first, last = values[1] - values[0], values[2] - values[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = last / first
