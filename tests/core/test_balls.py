@@ -10,7 +10,7 @@ from flint import arb, ctx
 
 from helpers import message_is_one_line
 from latephase.core import InputError
-from latephase.core.balls import bounds, exact, float_bounds, precision, relative_error_upper
+from latephase.core.balls import bounds, exact, float_bounds, precision, relative_error_upper, root
 
 
 @pytest.mark.parametrize("x", [0, 0.1, -3, 2**300 + 1, 5e-324, 1.7e308])
@@ -75,6 +75,19 @@ def test_a_wide_ball_is_not_close():
     assert relative_error_upper(3.0, arb(3, 1)) >= 1 / 2
     assert relative_error_upper(2.0, arb(3, 1)) >= 1
     assert relative_error_upper(4.0, arb(3, 1)) >= 1
+
+
+@pytest.mark.parametrize("bits", [53, 400])
+def test_a_root_is_never_below_0(bits):
+    """Ground truth: squares of the ends; balls that end at 0 are rounded to reach below it."""
+    with precision(bits):
+        for ball, upper in ((arb(0).union(exact(1e-5)), 1e-5), (arb(0, 1e-3).max(arb(0)), 1e-3),
+                            (arb(1, 3), 4), (arb(0), 0), (exact(2), 2)):  # fmt: skip
+            low, high = bounds(root(ball))
+            assert low >= 0
+            assert low**2 <= max(bounds(ball)[0], 0)
+            assert upper <= high**2 <= upper * (1 + Fraction(1, 2**20))
+    assert root(arb("nan")).is_nan()
 
 
 @pytest.mark.parametrize(

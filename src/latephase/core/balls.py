@@ -34,6 +34,7 @@ __all__ = [
     "float_bounds",
     "whole_part",
     "plus_minus",
+    "root",
     "integral",
     "relative_error_upper",
 ]
@@ -105,6 +106,14 @@ def whole_part(ball: arb) -> int | None:
 def plus_minus(radius: arb) -> arb:
     """The ball around 0 that reaches to the upper end of |radius|."""
     return arb(0, radius.abs_upper())
+
+
+def root(x: arb) -> arb:
+    """The square root of what is known not to be negative, though its ball may dip below 0.
+
+    Its lower end is never below 0; where the ball is, that is left out.  Rigour: proved.
+    """
+    return x.nonnegative_part().sqrt().nonnegative_part()
 
 
 def bounds(ball: arb) -> tuple[Fraction, Fraction]:

@@ -87,6 +87,30 @@ def test_random_networks_are_derived_again(part):
     assert verdicts["PROVED"] >= 5
 
 
+# Inputs, weights, biases, output weights, slope, step size: of points whose nearest zeros are known
+# badly at 10^6, or are many, or may be another's in all balls at once.
+OPEN = {
+    "wide": ([[2, .2], [-1.2, -.8]], [[-.1, .4], [-.1, 1.1]], [-.4, -.1], [-1, -1], .1, .01),
+    "many feet": ([[1.6, -.3], [-.4, -1.2]], [[-1, -.3], [.6, 1]], [-.9, .7], [-1, 1], .9, .001),
+    "far kinks": ([[.8, 1], [-1.3, .8]], [[1.9, -.8], [1.4, 1]], [.1, -.5], [1, 1], .1, .001),
+    "another foot": (
+        [[-.4, .8], [.4, -.2]], [[-.7, 3.3], [-.2, 1.4]], [-1.1, -.7], [-1, 1], .5, .03
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_known_badly_is_enclosed_alike(name):
+    """Ground truth: a second implementation; margins that are enclosed are not given up."""
+    inputs, weights, biases, outputs, slope, step = OPEN[name]
+    net = lp.ShallowReLU(weights, biases, outputs, negative_slope=slope)
+    found = certify(net, lp.Dataset(inputs, [1, -1]), lp.GradientDescent(step), max_steps=15_000)
+    body = record(found)
+    assert verify(json.dumps(body)).faults == ()
+    values = [claim for claim in body["claims"] if claim["kind"] == "values"]
+    assert all(exact(claim["robustness_margin"]["lower"]) > 0 for claim in values)
+
+
 FORGED = {
     "a certificate of pairs": lambda b: b.update(format="latephase certificate 1"),
     "of both layers": lambda b: b.update(format="latephase certificate 2"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import latephase as lp
 from helpers import relative_error, shares
 from latephase.certificates import certify
 from latephase.certificates.check.settled.claims import SettledCheck
+from latephase.certificates.check.settled.margin import Shape
 from latephase.certificates.check.settled.path import GeneralPath, GeneralProblem
 from latephase.certificates.prove.settled.feet import BallNetwork, margin
 from latephase.certificates.prove.settled.gradients import Gradients
@@ -308,6 +311,46 @@ def test_margins_are_those_of_the_exact_search():
         close += 1
     assert close >= 100
     assert open_ <= 20  # without biases a zero may be where all kinks are
+
+
+@pytest.mark.parametrize("radius", [1e-6, 1e-3, 1e-2])
+def test_margins_of_wide_balls_are_those_of_every_network_inside(radius):
+    """Ground truth: the exact search on networks in the balls, and the checker's own margin."""
+    rng, enclosed = np.random.default_rng(9), 0
+    for net, data in nets(60, 5):
+        wide = in_balls(net)
+        wide = replace(wide, rows=[[x + arb(0, radius) for x in row] for row in wide.rows])
+        with precision(128):
+            found = margin(wide, data.inputs, data.labels)
+        if found is None:
+            continue
+        enclosed += 1
+        lower, upper = bounds(found)
+        assert lower >= 0
+        for _ in range(3):
+            off = rng.uniform(-radius, radius, size=(len(wide.rows), data.inputs.shape[1] + 1))
+            near = lp.ShallowReLU(
+                net.weights + off[:, :-1], None if net.biases is None else net.biases + off[:, -1],
+                net.output_weights, negative_slope=net.negative_slope,
+            )  # fmt: skip
+            truth = float(lp.robustness_margin(near, data))
+            assert float(lower) * (1 - 1e-9) <= truth <= float(upper) * (1 + 1e-9)
+        with precision(192):
+            low, high = shape(wide, data).margin(found.upper() + 1e-3 * found.rad())
+            assert lower <= bounds(low)[0]
+            assert bounds(high)[1] <= upper
+            assert found.rad() < 2 * (high - low) + 1e-30
+    assert enclosed >= {1e-6: 50, 1e-3: 45, 1e-2: 35}[radius]
+
+
+def shape(network: BallNetwork, data: lp.Dataset) -> Shape:
+    """The checker's network of these balls."""
+    d, labels = data.inputs.shape[1], [int(y) for y in data.labels]
+    problem = SimpleNamespace(
+        slope=network.slope, d=d, biased=network.biased, inputs=data.inputs.tolist(), y=labels
+    )
+    late = SimpleNamespace(path=SimpleNamespace(problem=problem))
+    return Shape(late, network.rows, network.outputs)
 
 
 def test_limits_are_those_of_an_enumeration():

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from latephase.certificates.check.claims import Wrong, need
 from latephase.certificates.check.enclosures import ONE, ZERO
 from latephase.certificates.check.settled.late import GeneralLate, Moment
-from latephase.core.balls import BallMatrix, arb
+from latephase.core.balls import BallMatrix, arb, root
 
 FREE, FACES = 12, 20_000  # beyond which there is no enclosure
 
@@ -124,12 +124,12 @@ class Shape:
         nearest = [
             a - heights[kink] / size * b for a, b in zip(self.inputs[i], normal, strict=True)
         ]
-        radius = (reach * reach - heights[kink] * heights[kink] / size).max(ZERO).sqrt()
+        radius = root(reach * reach - heights[kink] * heights[kink] / size)
         at = self.heights(nearest)
         for j in others:
             row = self.rows[j][: self.d]
             slant = product(row, normal)
-            reach_along = radius * (product(row, row) - slant * slant / size).max(ZERO).sqrt()
+            reach_along = radius * root(product(row, row) - slant * slant / size)
             if at[j] + reach_along < 0 if signs[j] else at[j] - reach_along > 0:
                 return True
         return False
@@ -171,8 +171,7 @@ def _projection(normals: list[Vector], values: Vector) -> tuple[Vector, arb]:
         pulls = list(gram.solve(BallMatrix([[b] for b in values])).entries())
     except ZeroDivisionError:
         raise Wrong("a face whose foot is not determined") from None
-    square = product(pulls, values)
-    return pulls, square.max(ZERO).sqrt()
+    return pulls, root(product(pulls, values))
 
 
 def margin_in(late: GeneralLate, when: Moment, reach: arb) -> tuple[arb, arb]:
@@ -187,4 +186,4 @@ def product(x: Vector, y: Vector) -> arb:
 
 
 def _norm(x: Vector) -> arb:
-    return product(x, x).sqrt()
+    return root(product(x, x))

@@ -17,7 +17,7 @@ import numpy as np
 
 from latephase.certificates.verdict import Undecided
 from latephase.core.arrays import Floats
-from latephase.core.balls import BallMatrix, arb
+from latephase.core.balls import BallMatrix, arb, root
 
 _MOST_FREE, _MOST_FACES = 12, 20_000
 _HALVINGS = 40
@@ -78,7 +78,8 @@ def margin(network: BallNetwork, inputs: Floats, labels: Sequence[int]) -> arb |
     for foot in found:
         low = low.min(foot.distance)
         high = high.min(foot.distance.upper()) if foot.certain else high
-    return low.lower().union(high) if high.is_finite() else None
+    enclosed = low.lower().union(high).nonnegative_part()
+    return enclosed if enclosed.is_finite() else None
 
 
 def nearest(network: BallNetwork, inputs: Floats, labels: Sequence[int]) -> list[Foot] | None:
@@ -91,8 +92,15 @@ def nearest(network: BallNetwork, inputs: Floats, labels: Sequence[int]) -> list
         if not side > 0:
             return None
     reach = _reach(network, inputs, points, labels)
-    if reach is None:
-        return None
+    found = None if reach is None else _within(network, points, reach)
+    certain = [foot.distance.upper() for foot in found or () if foot.certain]
+    # Again, within the nearest certain one, as who reads the file does: what was looked at before
+    # was farther, where more signs are open, or nearer, by a point that the file does not name.
+    return _within(network, points, min(certain)) if certain else None
+
+
+def _within(network: BallNetwork, points: list[Vector], reach: arb) -> list[Foot] | None:
+    """The feet that may be within reach, and within that of the certain ones before them."""
     found: list[Foot] = []
     for i, x in enumerate(points):
         feet = _feet(network, i, x, reach)
@@ -101,8 +109,7 @@ def nearest(network: BallNetwork, inputs: Floats, labels: Sequence[int]) -> list
         found += feet
         for foot in feet:
             reach = reach.min(foot.distance.upper()) if foot.certain else reach
-    kept = [foot for foot in found if not foot.distance > reach]
-    return kept if any(foot.certain for foot in kept) else None
+    return found
 
 
 def _reach(
@@ -223,12 +230,12 @@ def _apart(
     if not square > 0:
         return False
     share = heights[kink] / square
-    radius = (reach * reach - share * heights[kink]).max(arb(0)).sqrt()
+    radius = root(reach * reach - share * heights[kink])
     for j in others:
         row = network.rows[j][: len(x)]
         slant = _dot(row, normal)
         middle = heights[j] - share * slant
-        along = (_dot(row, row) - slant * slant / square).max(arb(0)).sqrt() * radius
+        along = root(_dot(row, row) - slant * slant / square) * radius
         if middle + along < 0 if signs[j] else middle - along > 0:
             return True
     return False
@@ -248,15 +255,11 @@ def _solved(rows: list[Vector], values: Vector) -> tuple[Vector, arb]:
         weights = matrix.solve(BallMatrix([[b] for b in values])).entries()
     except ZeroDivisionError:
         raise Undecided("a face") from None
-    square = _dot(weights, values)
-    if not square >= 0:
-        square = arb(0).union(square.abs_upper())
-    return list(weights), square.sqrt()
+    return list(weights), root(_dot(weights, values))
 
 
 def _length(x: Vector) -> arb:
-    """|x|; NaN, which is no larger than anything, where it may be 0."""
-    return _dot(x, x).sqrt()
+    return root(_dot(x, x))
 
 
 def _dot(x: Sequence[arb], y: Sequence[arb]) -> arb:
