@@ -88,11 +88,14 @@ def test_random_networks_are_derived_again(part):
 
 
 # Inputs, weights, biases, output weights, slope, step size: of points whose nearest zeros are known
-# badly at 10^6, or are many, or may be another's in all balls at once.
+# badly at 10^6, or are many, or may be another's in all balls at once; or of which C is 0.
 OPEN = {
     "wide": ([[2, .2], [-1.2, -.8]], [[-.1, .4], [-.1, 1.1]], [-.4, -.1], [-1, -1], .1, .01),
     "many feet": ([[1.6, -.3], [-.4, -1.2]], [[-1, -.3], [.6, 1]], [-.9, .7], [-1, 1], .9, .001),
     "far kinks": ([[.8, 1], [-1.3, .8]], [[1.9, -.8], [1.4, 1]], [.1, -.5], [1, 1], .1, .001),
+    "no constant": (
+        [-0.3, 0.3], [0.6, -0.7, 0.2, -0.4], [1.5, -0.5, 0.1, -1.5], [-1, -1, 1, 1], 0, 0.03,
+    ),
     "another foot": (
         [[-.4, .8], [.4, -.2]], [[-.7, 3.3], [-.2, 1.4]], [-1.1, -.7], [-1, 1], .5, .03
     ),
@@ -109,6 +112,12 @@ def test_what_is_known_badly_is_enclosed_alike(name):
     assert verify(json.dumps(body)).faults == ()
     values = [claim for claim in body["claims"] if claim["kind"] == "values"]
     assert all(exact(claim["robustness_margin"]["lower"]) > 0 for claim in values)
+    if name == "no constant":  # may be off by what cancels, and by no more
+        constant = next(claim for claim in body["claims"] if claim["kind"] == "constant")
+        constant["margin_constant"] = {
+            "lower": number(Fraction(-1, 2**30)), "upper": number(Fraction(1, 2**30))
+        }  # fmt: skip
+        assert any("much wider" in line for line in faults(body))
 
 
 FORGED = {

@@ -106,8 +106,8 @@ class SettledCheck(BallClaims):
             return
         laws = MarginLaws(self._late())
         self._near(ends, *laws.limit(value(ends["upper"])))
-        found = laws.constant()
-        self._near(slope, found.lower(), found.upper())
+        found, size = laws.constant()
+        self._near(slope, found.lower(), found.upper(), size)
         self.laws = laws
 
     def rate(self, claim: Body) -> None:
@@ -129,9 +129,12 @@ class SettledCheck(BallClaims):
             raise Wrong("what it rests on is wrong")
         return self.late
 
-    def _near(self, claimed: Body, low: arb, high: arb) -> None:
-        """What is derived again is inside, and the interval not much wider."""
-        fine = (low.abs_upper() + high.abs_upper()) * arb(2) ** -40
+    def _near(self, claimed: Body, low: arb, high: arb, size: arb = ZERO) -> None:
+        """What is derived again is inside, and the interval not much wider.
+
+        size: of what may have cancelled.
+        """
+        fine = (low.abs_upper() + high.abs_upper() + size) * arb(2) ** -40
         within(claimed, low, high, _WIDE * (high - low) + fine)
 
     def _each(self, claimed: list[Body], balls: list[arb]) -> None:

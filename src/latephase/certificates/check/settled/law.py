@@ -51,12 +51,14 @@ class MarginLaws:
             need(len(self.one[i]) == 1, "a nearest foot on kinks that come apart")
         return low, high
 
-    def constant(self) -> arb:
+    def constant(self) -> tuple[arb, arb]:
+        """The constant, and what its summands come to if none cancels another."""
         turning = self.late.parameters(self.late.ever())
-        least, *others = [self._change(place, turning) for place in self.feet]
-        for change in others:
+        changes, sizes = zip(*(self._change(place, turning) for place in self.feet), strict=True)
+        least = changes[0]
+        for change in changes[1:]:
             least = least.min(change)
-        return -least
+        return -least, sum(sizes, ZERO)
 
     def rate(self, start: arb) -> tuple[arb, arb]:
         """(lower, upper) of (limit - margin) ln t for all ln t >= start."""
@@ -83,7 +85,7 @@ class MarginLaws:
             need(place.certain, "a nearest foot is not certain")
         low, high = arb("-inf"), arb("-inf")
         for place in now:
-            fall = -self._change(place, turning)
+            fall = -self._change(place, turning)[0]
             low, high = low.max(fall.lower()), high.max(fall.upper())
         return low, high
 
@@ -129,12 +131,12 @@ class MarginLaws:
             raise Wrong("a nearest foot that is not determined") from None
         return _sum(pulls, values)
 
-    def _change(self, place: Place, turning: list[Vector]) -> arb:
-        """The rate at which a distance changes with e."""
+    def _change(self, place: Place, turning: list[Vector]) -> tuple[arb, arb]:
+        """The rate at which a distance changes with e, and the sizes of its summands."""
         p, (_, kinks, signs) = self.late.path.problem, place.face
         z = [*place.p, ONE] if p.biased else place.p
         turned = [product(row, z) for row in turning]
-        pushes, total = [turned[j] for j in kinks], ZERO
+        gains = [ZERO] * len(turned)
         for j, still in enumerate(self.frozen):
             if j in kinks:
                 continue
@@ -143,9 +145,19 @@ class MarginLaws:
                 need(turned[j] > 0 or turned[j] <= 0, "the side of a frozen neuron is open")
                 on = bool(turned[j] > 0)
             need(not (place.plain and on), "a plain that tilts")
-            total = total + arb(p.v[j] * p.gain(on)) * turned[j]
-        pushes += [] if place.plain else [total]
-        return product(place.pulls, pushes) / place.far
+            gains[j] = arb(p.v[j] * p.gain(on))
+
+        def summed(pulls: Vector, gains: Vector, turned: Vector) -> arb:
+            pushes = [turned[j] for j in kinks] + ([] if place.plain else [product(gains, turned)])
+            return product(pulls, pushes) / place.far
+
+        most = [product(_sizes(row), _sizes(z)) for row in turning]
+        large = summed(_sizes(place.pulls), _sizes(gains), most)
+        return summed(place.pulls, gains, turned), large
+
+
+def _sizes(x: Vector) -> Vector:
+    return [abs(a) for a in x]
 
 
 def _ratio(row: Exact, other: Exact) -> Rational:
