@@ -17,7 +17,8 @@ from latephase.certificates import certify
 from latephase.certificates.check.settled.claims import SettledCheck
 from latephase.certificates.check.settled.margin import Shape
 from latephase.certificates.check.settled.path import GeneralPath, GeneralProblem
-from latephase.certificates.prove.settled.feet import BallNetwork, margin
+from latephase.certificates.prove.settled import law
+from latephase.certificates.prove.settled.feet import BallNetwork, margin, nearest
 from latephase.certificates.prove.settled.gradients import Gradients
 from latephase.certificates.prove.settled.limit import limit
 from latephase.certificates.prove.settled.proof import prove_settled
@@ -351,6 +352,19 @@ def shape(network: BallNetwork, data: lp.Dataset) -> Shape:
     )
     late = SimpleNamespace(path=SimpleNamespace(problem=problem))
     return Shape(late, network.rows, network.outputs)
+
+
+def test_a_foot_that_may_be_at_its_input_has_no_law(monkeypatch):
+    """Ground truth: its distance may be 0, and is divided by."""
+
+    def wide(*of):
+        return [foot._replace(distance=arb(1, 1)) for foot in nearest(*of)]
+
+    proof = general("a plane").proof
+    with precision(proof.bits):
+        assert law.margin_law(proof.settled) is not None
+        monkeypatch.setattr(law, "nearest", wide)
+        assert law.margin_law(proof.settled) is None
 
 
 def test_limits_are_those_of_an_enumeration():

@@ -178,8 +178,8 @@ def _rate(settled: Settled, foot: Foot, turning: list[list[arb]], rows: list[lis
     system, frozen = settled.system, _frozen(settled)
     z = [*foot.place, arb(1)] if system.biased else foot.place
     turned = [sum((a * b for a, b in zip(row, z, strict=True)), arb(0)) for row in turning]
-    if any(len(_groups(settled)[j]) > 1 for j in foot.kinks):
-        raise Undecided("where kinks of the limit that are one come apart")
+    if not foot.distance > 0 or any(len(_groups(settled)[j]) > 1 for j in foot.kinks):
+        raise Undecided("a foot at its input, or where kinks of the limit that are one come apart")
     pushes = [turned[j] for j in foot.kinks]
     change = arb(0)
     for j, (v, s, f) in enumerate(zip(system.outputs, foot.signs, frozen, strict=True)):
