@@ -34,6 +34,27 @@ def test_file_and_json_are_those_of_lp_certify(latephase, problem, tmp_path):
     assert "latephase verify run.cert.json" in ended.out
 
 
+def test_a_time_that_is_not_decided_leaves_the_others(latephase, problem, monkeypatch):
+    """Ground truth: the table without that time; a time that cannot be read is still refused."""
+    found = lp.certificates.Certificate
+
+    def deficit(self, t, known=found.deficit):
+        if t == "300":
+            raise lp.InputError("a time at which everything is decided", t, "take another")
+        return known(self, t)
+
+    whole = latephase("certify", *problem, "--at", "1e6,1e100").out
+    monkeypatch.setattr(found, "deficit", deficit)
+    ended = latephase("certify", *problem, "--at", "1e6,300,1e100")
+    assert ended.code == 0
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert ["300", "-", "-"] in rows
+    assert [row for row in rows if row[:1] in (["1e6"], ["1e100"])] == [
+        line.split() for line in whole.splitlines() if line.split()[:1] in (["1e6"], ["1e100"])
+    ]
+    assert latephase("certify", *problem, "--at", "1e6,soon").code == 2
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "word"),
     [

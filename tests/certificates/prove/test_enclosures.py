@@ -173,6 +173,32 @@ def test_brute_force_lies_inside_everywhere(seed):
     }  # fmt: skip
 
 
+SLOW = {  # entered only after hundreds or thousands of steps to and fro
+    "soon": ([-1.05, -0.61], [-0.77, 0.95], [-0.59, 1.8546384185373535], [1, -1], 0.3),
+    "late": ([1.54, 1.116], [0.85, 2.2], [1.047, 0.286], [-1, 1], 0.05),
+    "later": ([1.651, 2.554], [0.9, 1.1929415638513718], [0.0, 0.0], [1, -1], 0.01),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_times_before_a_slow_entry_are_enclosed(name):
+    """Ground truth: 500 steps of brute force in 400-bit balls; all later steps are known alike."""
+    points, weights, biases, outputs, step_size = SLOW[name]
+    data, method = lp.Dataset(points, [1, -1]), lp.GradientDescent(step_size)
+    network = lp.ShallowReLU(weights, biases, outputs)
+    found = certify(network, data, method)
+    with precision(BITS):
+        truth = BruteForce(network, data, step_size)
+        for step in range(501):
+            if step in (100, 300, 500):
+                lower, upper = found.deficit(step)
+                assert inside((lower, upper), truth.deficit())
+                assert upper - lower < Decimal("1e-30")
+            truth.step()
+    for low, high in itertools.chain(*found.preactivations(found.entry_step - 1)):
+        assert high - low < Decimal("1e-30")
+
+
 RUNS = {
     "specialised": ([1, -1], [0.7, -0.4], [0.1, 0.2]),
     "sinking": ([3, -1], [0.7, -0.4], [0.1, 0.2]),

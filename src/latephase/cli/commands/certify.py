@@ -109,13 +109,22 @@ def _print(
         entry = printing.whole(found.entry_step or 0)
         printing.line("entry", f"t = {entry}; every sign up to there is decided")
         _print_law(found)
-        rows = [(t, found.deficit(t)) for t in at]
+        rows = [(t, _deficit(found, t)) for t in at]
         _print_bounds(("t", ">margin deficit, at least", ">at most"), rows)
     printing.line("rigour", f"proved: enclosed in balls of {found.proof.bits} bits")
     claimed = "" if found.claim == "settled" else f" --claim {found.claim}"
     again = f"latephase certify {problem_flags}{claimed} --out run.cert.json"
     following = f"keep it: {again}" if out is None else f"check it: latephase verify {out}"
     printing.line("next", following)
+
+
+def _deficit(found: Certificate, t: str) -> Any:
+    """Its bounds; None where they are not decided at a time that can be read."""
+    LogTime.parse(t, flow=found.system.step is None, name="t")
+    try:
+        return found.deficit(t)
+    except InputError:
+        return None
 
 
 def _print_bounds(head: tuple[str, ...], rows: list[tuple[str, Any]]) -> None:

@@ -97,7 +97,8 @@ class Walk:
                 arrival = self._settled(pulls)
                 if arrival is not None:
                     return arrival
-                if not (self._cross(pulls) or self._chatter()):
+                untried = max(1, self.attempt - self.visits)
+                if not (self._cross(pulls) or self._chatter(untried)):
                     self.advance(pulls)
         except Undecided as question:
             question.steps = self.max_steps - self.left
@@ -128,10 +129,9 @@ class Walk:
         self.state = step_once(self.system, self.state, self.gram, pulls)
         self._walked("steps", 1)
 
-    def _chatter(self) -> bool:
-        """Steps to and fro, none of which but the last can be the one from which a slide is tried;
-        False where there are none."""
-        most = min(max(1, self.attempt - self.visits), (self.left - 1) % _TOLD + 1)
+    def _chatter(self, most: int) -> bool:
+        """Steps to and fro, at most so many; False where there are none."""
+        most = min(most, (self.left - 1) % _TOLD + 1)
         if self.left == 0 or not chatters(self.system, self.state):
             return False
         walked = self._kinks.walked(self.state, most)
@@ -154,8 +154,10 @@ class Walk:
             assert found is not None  # else the leg would be of steps
             self.cross(leg.steps, found[1])
             return
-        for _ in range(leg.steps):
-            self.advance(self.pulls())
+        end = self.state.time + leg.steps
+        while self.state.time < end:
+            if not self._chatter(end - self.state.time):
+                self.advance(self.pulls())
 
     def cross(self, n: int, tracks: dict[int, Orbit]) -> None:
         """n steps of a decoupled phase at once, of which only the last changes signs."""
