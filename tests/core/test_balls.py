@@ -10,7 +10,15 @@ from flint import arb, ctx
 
 from helpers import message_is_one_line
 from latephase.core import InputError
-from latephase.core.balls import bounds, exact, float_bounds, precision, relative_error_upper, root
+from latephase.core.balls import (
+    bounds,
+    exact,
+    float_bounds,
+    length,
+    precision,
+    relative_error_upper,
+    root,
+)
 
 
 @pytest.mark.parametrize("x", [0, 0.1, -3, 2**300 + 1, 5e-324, 1.7e308])
@@ -88,6 +96,16 @@ def test_a_root_is_never_below_0(bits):
             assert low**2 <= max(bounds(ball)[0], 0)
             assert upper <= high**2 <= upper * (1 + Fraction(1, 2**20))
     assert root(arb("nan")).is_nan()
+
+
+def test_a_length_is_that_of_the_ends():
+    """Ground truth: of (x, y), x in [-1, 3], y in [3, 5]: between 3 and the root of 9 + 25."""
+    for size in (2.0**-40, 1.0, 2.0**40):
+        low, high = bounds(length([arb(size, 2 * size), arb(-4 * size, size)]))
+        assert 3 * (1 - 1e-8) <= low / Fraction(size) <= 3
+        assert 34 <= (high / Fraction(size)) ** 2 <= 34 * (1 + 1e-8)
+    assert bounds(length([arb(1, 2)]))[0] == 0
+    assert length([]).is_zero()
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ __all__ = [
     "whole_part",
     "plus_minus",
     "root",
+    "length",
     "integral",
     "relative_error_upper",
 ]
@@ -114,6 +115,16 @@ def root(x: arb) -> arb:
     Its lower end is never below 0; where the ball is, that is left out.  Rigour: proved.
     """
     return x.nonnegative_part().sqrt().nonnegative_part()
+
+
+def length(vector: Sequence[arb]) -> arb:
+    """The Euclidean length, by the ends of |x|: the product of a ball with itself may dip below 0.
+
+    As `root`.
+    """
+    ends = [x.abs_lower() for x in vector], [x.abs_upper() for x in vector]
+    low, high = (root(sum((x * x for x in end), arb(0))) for end in ends)
+    return low.lower().union(high.upper()).nonnegative_part()
 
 
 def bounds(ball: arb) -> tuple[Fraction, Fraction]:

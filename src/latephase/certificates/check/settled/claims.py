@@ -14,7 +14,7 @@ from latephase.certificates.check.settled.law import MarginLaws
 from latephase.certificates.check.settled.limit import GeneralLimit
 from latephase.certificates.check.settled.margin import margin_in
 from latephase.certificates.check.settled.path import GeneralPath
-from latephase.core.balls import arb
+from latephase.core.balls import arb, length
 
 _CLAIMS = dict.fromkeys(
     ("settled", "idle"), "entry limit absorbed( values)* constant( rate)?( rate)?"
@@ -86,9 +86,8 @@ class SettledCheck(BallClaims):
         for u in margins[1:]:
             low, high = low.min(u.lower()), high.min(u.upper())
         if not (low.is_zero() and high.is_zero()):
-            sizes = [abs(x) for row in late.parameters(when) for x in row]
-            length = sum((x * x for x in sizes), ZERO).sqrt()
-            low, high = (low / length).lower(), (high / length).upper()
+            size = length([x for row in late.parameters(when) for x in row])
+            low, high = (low / size).lower(), (high / size).upper()
         self._near(claim["normalised_margin"], low, high)
         if (claimed := claim["robustness_margin"]) is not None:
             idle = self._leads().idle

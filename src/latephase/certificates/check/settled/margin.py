@@ -14,7 +14,7 @@ from typing import NamedTuple
 from latephase.certificates.check.claims import Wrong, need
 from latephase.certificates.check.enclosures import ONE, ZERO
 from latephase.certificates.check.settled.late import GeneralLate, Moment
-from latephase.core.balls import BallMatrix, arb, root
+from latephase.core.balls import BallMatrix, arb, length, root
 
 FREE, FACES = 12, 20_000  # beyond which there is no enclosure
 
@@ -67,7 +67,7 @@ class Shape:
             free = [
                 j
                 for j, (a, row) in enumerate(zip(heights, self.rows, strict=True))
-                if not abs(a) > _norm(row[: self.d]) * reach
+                if not abs(a) > length(row[: self.d]) * reach
             ]
             need(len(free) <= FREE, "too many kinks within reach")
             for number, (kinks, on) in enumerate(_choices(free, self.d), 1):
@@ -183,7 +183,3 @@ def margin_in(late: GeneralLate, when: Moment, reach: arb) -> tuple[arb, arb]:
 def product(x: Vector, y: Vector) -> arb:
     """The inner product."""
     return sum((a * b for a, b in zip(x, y, strict=True)), ZERO)
-
-
-def _norm(x: Vector) -> arb:
-    return root(product(x, x))

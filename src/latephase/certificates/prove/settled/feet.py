@@ -17,7 +17,7 @@ import numpy as np
 
 from latephase.certificates.verdict import Undecided
 from latephase.core.arrays import Floats
-from latephase.core.balls import BallMatrix, arb, root
+from latephase.core.balls import BallMatrix, arb, length, root
 
 _MOST_FREE, _MOST_FACES = 12, 20_000
 _HALVINGS = 40
@@ -136,7 +136,7 @@ def _reach(
                 share = arb(min(far * beyond, 1.0))
                 there = [a + share * way for a, way in zip(points[i], ways, strict=True)]
                 if labels[i] * network.value(there) <= 0:
-                    reach = (share * _length(ways)).upper()
+                    reach = (share * length(ways)).upper()
                     best = reach if best is None else best.min(reach)
                     break
     return best
@@ -148,7 +148,7 @@ def _feet(network: BallNetwork, i: int, x: Vector, reach: arb) -> list[Foot] | N
     free = [
         j
         for j, (a, row) in enumerate(zip(heights, network.rows, strict=True))
-        if not abs(a) > _length(row[:dim]) * reach
+        if not abs(a) > length(row[:dim]) * reach
     ]
     many = len(free) > _MOST_FREE
     if many or sum(1 for _ in _faces(free, [False] * len(heights), dim)) > _MOST_FACES:
@@ -256,10 +256,6 @@ def _solved(rows: list[Vector], values: Vector) -> tuple[Vector, arb]:
     except ZeroDivisionError:
         raise Undecided("a face") from None
     return list(weights), root(_dot(weights, values))
-
-
-def _length(x: Vector) -> arb:
-    return root(_dot(x, x))
 
 
 def _dot(x: Sequence[arb], y: Sequence[arb]) -> arb:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from latephase.core.balls import Rational, arb, plus_minus
+from latephase.core.balls import Rational, arb, length, plus_minus
 
 from .gradients import Gradients
 from .limit import Limit, Seen
@@ -197,10 +197,7 @@ class Settled:
             least = least.min(x)
         if least.is_zero():
             return least
-        rows = self.parameters_in(when)
-        sizes = (abs(x) for row in rows for x in row)
-        squares = sum((size * size for size in sizes), arb(0))
-        return least / squares.sqrt()
+        return least / length([x for row in self.parameters_in(when) for x in row])
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> arb:
