@@ -81,7 +81,8 @@ class Law:
     constant : float
         In units of the inputs.  Exactly 0.0 where it is no larger than its error: the term in
         1 / ln t vanishes, and what is left is of the next order, see Notes.  NaN where the margin
-        cannot be measured exactly.
+        cannot be measured exactly; where both layers are trained also where what decays slowest
+        has not come to its power of ln t by ln t = 10^6.
     offset : float
         A natural logarithm; NaN where the extrapolated margin does not tell it: 0 then gives the
         leading order.

@@ -251,3 +251,24 @@ def test_the_law_of_the_linear_model_is_that_of_any_samples(
     assert run.law.exponent == 1
     assert relative_error(run.law.constant, constant) < 1e-4
     assert np.isfinite(run.trajectory.boundary.values).all()
+
+
+def test_a_deviation_that_is_not_there_yet_has_no_constant():
+    """Ground truth: the margins of the run at 10^100 and 10^1000, 0.116 and 0.133, of which a
+    constant that is extrapolated tenfold makes 53.1 and 13.2."""
+    net = lp.ShallowReLU(
+        [[-0.413343900411299, -0.9858373900314374], [1.4455571910454263, 0.2382880655832004]],
+        [-0.35691462850557487, 0.051656427110536786],
+        [0.006755783106504292, -0.5154523045341743],
+        negative_slope=0.1,
+        train_output=True,
+    )
+    x = [[0.28944411642351886, 0.9619127617450929], [-0.7762460378788001, 0.7140303276068805]]
+    data, method = lp.Dataset(x, [1, -1]), lp.GradientDescent(0.05)
+    run = lp.simulate(net, data, method, until="1e1000", at=LATE[:2])
+    assert run.outcome is lp.Outcome.settled
+    assert relative_error(run.law.exponent, 0.278102401446) < 1e-6
+    assert math.isnan(run.law.constant)
+    assert math.isnan(run.law.margin_constant)
+    assert run.law.remainder_constant == 0
+    assert 0 < run.law.limit_margin < data.optimal_margin

@@ -158,11 +158,11 @@ def _first_order(
     limit: LayeredLimit, measure: Measure, data: Dataset
 ) -> tuple[float, float, float]:
     """The smallest exponent of a deviation that moves a quantity to first order, inf without one;
-    its limit, and how far."""
+    its limit, and how far, NaN where that deviation is not known."""
     end, size = measure(limit.direction), float(np.abs(data.inputs).max())
     for one in limit.deviations:
         ray = _Ray(limit.direction, one.along, None, data, measure)  # type: ignore[arg-type]
         slope, error = ray.slope
         if abs(slope) > error + _SHARP * size * float(np.linalg.norm(one.along)):
-            return one.exponent, ray.start, slope
+            return one.exponent, ray.start, slope if one.known else math.nan
     return math.inf, end, 0.0

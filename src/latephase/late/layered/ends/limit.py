@@ -18,6 +18,7 @@ from .kkt import KKTPoint
 _APART = 1e-6  # between exponents that are told apart
 _DIGITS = 12  # of an exponent: an eigenvalue has no more
 _FADED = 1e-9  # of the direction: a deviation no larger than that is rounding
+_THERE = 0.5  # of a deviation: what it may still change by beyond the latest time
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class Coordinates:
 @dataclass(frozen=True)
 class Deviation:
     """What decays like Q^-exponent of the direction of a run with common margin Q: `along`
-    (m, d + 2), in the user's coordinates, at Q = 1."""
+    (m, d + 2), in the user's coordinates, at Q = 1;  known: whether it is there for the most part
+    at the latest time that was looked at."""
 
     exponent: float
     along: Floats
+    known: bool
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,15 @@ class LayeredLimit:
         point = self.point
         seen = [point.growing(*late) for late in zip(self.far, self.scales, strict=True)]
         components, found = extrapolated(np.array(seen)), list[Deviation]()
+        ahead = np.abs(components - seen[-1])
         decays = point.exponents > _APART
         for exponent in _distinct(point.exponents[decays]):
             same = np.abs(point.exponents - exponent) <= _APART
             inside = np.einsum("e,emk->mk", components[same], point.vectors[same])
             along = self.coordinates(inside, float(abs(exponent - 0.5) <= _APART))
             if np.linalg.norm(along) > _FADED * np.linalg.norm(self.direction):
-                found.append(Deviation(round(exponent, _DIGITS), along))
+                known = np.linalg.norm(ahead[same]) <= _THERE * np.linalg.norm(components[same])
+                found.append(Deviation(round(exponent, _DIGITS), along, bool(known)))
         return found
 
 
