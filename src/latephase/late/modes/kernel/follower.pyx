@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "fe025c5a203a"
+SOURCES = "fee965b30d14"
 
 cdef enum:
     MOST_STEPS = 3_000

@@ -19,14 +19,14 @@ cdef class Guards:
     neurons that are `asked` (m,);  room (m,): how far neurons are from their nearest kinks at
     entry, at least, here and there (m,): where a step begins and ends, at w_here and w_there (r,);
     seen (m, n): guards of pairs as last asked for, either `pairs`, those at the end of a step, or
-    `between`, on the way, of the `open` neurons that are near (m,).
+    `between`, on the way.
     """
 
     cdef Field field
     cdef Points points
     cdef Ways ways
     cdef Slides slides
-    cdef Py_ssize_t m, k, n, r, open
+    cdef Py_ssize_t m, k, n, r
     cdef const double[:, ::1] theta, sides, norms, loose, least
     cdef double* slack
     cdef double* room
@@ -36,7 +36,6 @@ cdef class Guards:
     cdef double* w_there
     cdef double* off
     cdef double* rest
-    cdef Py_ssize_t* near
     cdef Py_ssize_t* asked
     cdef double* at
     cdef double* pairs
@@ -58,9 +57,7 @@ cdef class Guards:
         self.w_here, self.w_there = arena.take(r), arena.take(r)
         self.off, self.rest = arena.bare(r), arena.bare(r)
         self.turns = arena.bare(ways.k + 2 * n)
-        self.seen, self.open = self.pairs, 0
-        self.near, self.asked = <Py_ssize_t*> arena.bare(m), <Py_ssize_t*> arena.take(m)
-        fill(self.between, NEVER, m * n)
+        self.seen, self.asked = self.pairs, <Py_ssize_t*> arena.take(m)
         self.begin(mode.preactivations)
 
     cdef void begin(self, const double[:, ::1] a) noexcept:
@@ -136,7 +133,7 @@ cdef class Guards:
         On the chord of the step a neuron is as far from each of its kinks as the mean of where it
         begins and ends, and off the chord w is by so much at most: few need to be asked.
         """
-        cdef Py_ssize_t j, l, p
+        cdef Py_ssize_t j, l
         cdef const double* w = y + self.field.w
         cdef bint found = False
         cdef double here = 1 - share
@@ -144,16 +141,12 @@ cdef class Guards:
         for l in range(self.r):
             self.off[l] = fabs(w[l] - here * self.w_here[l] - share * self.w_there[l])
         self.seen = self.between
-        for p in range(self.open):
-            fill(self.seen + self.near[p] * self.n, NEVER, self.n)
-        self.open = 0
+        fill(self.seen, NEVER, self.m * self.n)
         for j in range(self.m):
             if not dot(&self.norms[j, 0], self.off, self.r) < CAREFUL * (
                     here * self.here[j] + share * self.there[j]):
                 self.moved(j)
                 found |= self.least_of(j) < 0
-                self.near[self.open] = j
-                self.open += 1
         return self.slides.multiply(y) or found
 
     cdef list doubtful(self, const double* y, Step step, double most):
