@@ -25,7 +25,7 @@ include "newton.pxi"
 include "radau.pxi"
 include "guards.pxi"
 
-SOURCES = "0d6317eb732e"
+SOURCES = "3ff739931d81"
 
 cdef double RESOLVED = ln(2.0 ** 40)  # beyond it the steps of gradient descent are not told apart
 cdef enum:

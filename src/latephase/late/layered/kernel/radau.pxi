@@ -81,6 +81,7 @@ cdef class Radau:
         cdef double h = step.h, before = INFINITY, now, rate, left, jump
         cdef double least = larger(DONE, noise / tolerance)
         cdef Py_ssize_t first = 2 if way == EXACT else 1  # what is stiff turns with what it moved
+        cdef bint rounded = way and least > DONE  # rounding may stop the iteration
         step.error = INFINITY
         self.field.speed(s, y, self.start)
         if way:
@@ -93,7 +94,8 @@ cdef class Radau:
                 for k in range(D):
                     self.at[k] = y[k] + step.moves[c * D + k]
                 self.field.speed(s + NODES[c] * h, self.at, self.speeds + c * D)
-                jump = larger(jump, self.jumped(c))
+                if rounded:
+                    jump = larger(jump, self.jumped(c))
                 if way == EXACT:
                     self.newton.keep(c, s + NODES[c] * h, self.at)
             if way == PLAIN:
@@ -108,8 +110,8 @@ cdef class Radau:
                 return
             left = now * rate / (1 - rate) if rate < 1 else now
             if left <= least or now <= least:
-                # Where rounding stops it, a move of a pull by e is no larger than what it may leave.
-                if not way or least <= DONE or (count > 1 and jump <= JUMPS):
+                # There a move of a pull by e is no larger than what the iteration may leave.
+                if not rounded or (count > 1 and jump <= JUMPS):
                     break
                 if count >= most:
                     return
