@@ -54,6 +54,7 @@ cdef class Field:
         """ln of the mode's own time at entry, as `modified.Speed` has it; sets `slow`."""
         cdef Py_ssize_t i, k
         cdef double top = -INFINITY, rate, move, one
+        cdef const double* row
         cdef double* u = self.arena.take(self.L)
         cdef double* v = self.arena.take(self.L)
         cdef double* beta = self.arena.take(self.r)
@@ -63,8 +64,9 @@ cdef class Field:
         for i in range(self.L):
             u[i] = exp(u[i] - top)
         for i in range(self.L):
+            row = &gram[i, 0]
             for k in range(self.L):
-                v[k] += fabs(gram[i, k]) * u[i]
+                v[k] += fabs(row[k]) * u[i]
         rate = largest(v, self.L)
         self.spread(u, beta)
         self.gather(beta, v)

@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "fee965b30d14"
+SOURCES = "bad0ade69e57"
 
 cdef enum:
     MOST_STEPS = 3_000

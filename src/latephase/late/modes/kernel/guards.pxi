@@ -3,15 +3,14 @@
 
 cdef enum:
     INACTIVE, ACTIVE, SLIDING  # as `late/pattern.py` has them
+cdef double TERMS = 1e-15  # of those of a parabola: its rounding
 cdef double ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its kink has no sign
-cdef double NEVER = 1e300  # a guard that never falls below 0
-cdef double CAREFUL = 1 - 1e-9  # of a distance, less its rounding
 
 
 cdef class Guards:
     """The guards of a mode of m neurons with k coordinates on n points.
 
-    theta (m, k) at entry;  sides (m, n): +1 and -1 of watched pairs, else 0;  norms (m, r): how far
+    theta (m, k), a (m, n): parameters and pre-activations at entry;  sides (m, n): +1 and -1 of watched pairs, else 0;  norms (m, r): how far
     neurons move per unit of w, at most;  loose (m, n): how far below 0 guards may go, as shares of
     the terms of pre-activations, at least `least` (m, n).
 
@@ -27,7 +26,7 @@ cdef class Guards:
     cdef Ways ways
     cdef Slides slides
     cdef Py_ssize_t m, k, n, r
-    cdef const double[:, ::1] theta, sides, norms, loose, least
+    cdef const double[:, ::1] theta, a, sides, norms, loose, least
     cdef double* slack
     cdef double* room
     cdef double* here
@@ -48,7 +47,8 @@ cdef class Guards:
         cdef Py_ssize_t m = ways.m, n = ways.n, r = field.r
         cdef Arena arena = field.arena
         self.field, self.ways, self.points, self.slides = field, ways, ways.points, slides
-        self.theta, self.sides, self.norms = mode.theta, mode.sides, mode.norms
+        self.theta, self.a, self.sides, self.norms = (
+            mode.theta, mode.preactivations, mode.sides, mode.norms)
         self.loose, self.least = loose, least
         self.m, self.k, self.n, self.r = m, ways.k, n, r
         self.pairs, self.between = arena.bare(m * n), arena.bare(m * n)
@@ -56,39 +56,37 @@ cdef class Guards:
         self.room, self.here, self.there = arena.bare(m), arena.bare(m), arena.bare(m)
         self.w_here, self.w_there = arena.take(r), arena.take(r)
         self.off, self.rest = arena.bare(r), arena.bare(r)
-        self.turns = arena.bare(ways.k + 2 * n)
+        self.turns = arena.bare(ways.k + 4 * n)
         self.seen, self.asked = self.pairs, <Py_ssize_t*> arena.take(m)
-        self.begin(mode.preactivations)
+        self.begin()
 
-    cdef void begin(self, const double[:, ::1] a) noexcept:
-        """See how far neurons are from their nearest kinks at pre-activations a (m, n), less the
-        rounding of that: 0 where rounding has put one on the wrong side."""
+    cdef void begin(self) noexcept:
+        """See how far neurons are from their nearest kinks at entry, less the rounding of that: 0
+        where rounding has put one on the wrong side."""
         cdef Py_ssize_t i, j, n = self.n
         for j in range(self.m):
             for i in range(n):
                 self.at[i] = 0.0 if self.sides[j, i] != 0 else NEVER
-            memcpy(self.pairs, &a[j, 0], n * sizeof(double))
+            memcpy(self.pairs, &self.a[j, 0], n * sizeof(double))
             self.room[j] = guarded(self.pairs, &self.sides[j, 0], self.at, self.points.inverse, n)
             self.room[j] = CAREFUL * smaller(larger(self.room[j], 0.0), NEVER)
         memcpy(self.here, self.room, self.m * sizeof(double))
 
     cdef void set_slack(self, Py_ssize_t j) noexcept:
-        """Set how far below 0 the guards of a neuron may go: they are measured from where they
-        start, since rounding may leave a pair that has just passed its kink on the wrong side."""
+        """Set how far below 0 the guards of a neuron may go: by their rounding, and measured from
+        where they start, which may leave a pair that has just passed its kink on the wrong side."""
         cdef Py_ssize_t i, l, n = self.n, k = self.k
         cdef double* slack = self.slack + j * n
         cdef double* sizes = self.turns + k
-        cdef double start
         for l in range(k):
             self.turns[l] = fabs(self.theta[j, l])
         fill(sizes, 0.0, n)
         combine(sizes, self.turns, self.points.sizes, k, n, n)
-        fill(slack, 0.0, n)
-        combine(slack, &self.theta[j, 0], self.points.columns, k, n, n)
         for i in range(n):
-            start = self.sides[j, i] * slack[i]
-            slack[i] = ROUNDING * sizes[i] + self.loose[j, i] * larger(sizes[i], self.least[j, i])
-            slack[i] = larger(slack[i], -start) if self.sides[j, i] != 0 else NEVER
+            slack[i] = ROUNDING * sizes[i] + larger(
+                self.loose[j, i] * larger(sizes[i], self.least[j, i]),
+                -self.sides[j, i] * self.a[j, i])
+            slack[i] = slack[i] if self.sides[j, i] != 0 else NEVER
         self.asked[j] = 1
 
     cdef void parameters(self, const double* w, double* theta) noexcept:
@@ -178,28 +176,42 @@ cdef class Guards:
         cdef Py_ssize_t i, n = self.n, k = self.k
         cdef double* begins = self.turns + k
         cdef double* bends = begins + n
-        cdef double inverse, ends, rest = dot(&self.norms[j, 0], self.rest, self.r)
+        cdef double* ends = bends + n
+        cdef double* low = ends + n
+        cdef const double* sides = &self.sides[j, 0]
+        cdef const double* slack = self.slack + j * n
+        cdef const double* inverse = self.points.inverse
+        cdef const double* pairs = self.pairs + j * n
+        cdef double rest = dot(&self.norms[j, 0], self.rest, self.r)
         if not self.asked[j]:
             self.set_slack(j)
-        memcpy(self.turns, &self.theta[j, 0], k * sizeof(double))
-        fill(begins, 0.0, 2 * n)
-        self.ways.at(w)
-        self.ways.move(j, self.turns)
-        combine(begins, self.turns, self.points.columns, k, n, n)
+        if largest(w, self.r) == 0:  # at entry
+            memcpy(begins, &self.a[j, 0], n * sizeof(double))
+        else:
+            memcpy(self.turns, &self.theta[j, 0], k * sizeof(double))
+            fill(begins, 0.0, n)
+            self.ways.at(w)
+            self.ways.move(j, self.turns)
+            combine(begins, self.turns, self.points.columns, k, n, n)
+        fill(bends, 0.0, n)
         if step.degree > 1:
             fill(self.turns, 0.0, k)
             self.ways.at(step.rows + step.size + self.field.w)
             self.ways.move(j, self.turns)
             combine(bends, self.turns, self.points.columns, k, n, n)
         for i in range(n):
-            if self.sides[j, i] == 0:
-                continue
-            inverse = self.points.inverse[i]
-            ends = self.pairs[j * n + i]  # NEVER where it is only known that it is beyond `there`
-            ends = self.there[j] if ends == NEVER else ends * inverse
-            begins[i] = (self.sides[j, i] * begins[i] + self.slack[j * n + i]) * inverse
-            if not rest < CAREFUL * lowest_of(
-                    begins[i], ends, self.sides[j, i] * bends[i] * inverse, most):
+            begins[i] = (sides[i] * begins[i] + slack[i]) * inverse[i]
+            bends[i] = sides[i] * bends[i] * inverse[i]
+            # NEVER where it is only known that it is beyond `there`.
+            ends[i] = self.there[j] if pairs[i] == NEVER else pairs[i] * inverse[i]
+            # A parabola is lower than where it begins and ends by no more than its bend allows.
+            low[i] = smaller(begins[i], begins[i] + most * (
+                ends[i] - begins[i] - (1 - most) * bends[i])) - (
+                larger(bends[i], 0.0) * (most * most / 4)
+                + TERMS * (fabs(begins[i]) + fabs(ends[i]) + fabs(bends[i])))
+        for i in range(n):
+            if sides[i] != 0 and not rest < CAREFUL * low[i] and not rest < CAREFUL * lowest_of(
+                    begins[i], ends[i], bends[i], most):
                 found.append(j * n + i)
 
     cdef void arrive(self) noexcept:
@@ -252,4 +264,4 @@ cdef inline double lowest_of(double here, double there, double bend, double most
     cdef double least = smaller(here, here + most * (slope + most * bend))
     if 0 < turn < most:
         least = here + slope * turn / 2
-    return least - 1e-15 * (fabs(here) + fabs(there) + fabs(bend))
+    return least - TERMS * (fabs(here) + fabs(there) + fabs(bend))

@@ -1,6 +1,8 @@
 # The multipliers of the slides of a mode, and what must stay positive of them: each, and one minus
 # each.
 
+cdef double NEVER = 1e300  # a guard that never falls below 0
+cdef double CAREFUL = 1 - 1e-9  # of a distance, less its rounding
 cdef double REPRESENTABLE = 600.0  # spread of ln l_i below which pulls are floats on one scale
 
 
@@ -9,7 +11,9 @@ cdef class Slides:
 
     needs, rooms (S, n): map pulls to multiplier times room, and to the room;  unsure: error of a
     multiplier per 1 + max |q|;  alone: whether only the point of a slide has a room;  ends (S, 2):
-    how far below 0 guards may go;  inside (S, 2): the guards, multipliers (S,), as last asked for.
+    how far below 0 guards may go;  safe (S,): how far all margins may move from entry before a
+    multiplier comes to an end, at least;  inside (S, 2): the guards, NEVER of those that are safe,
+    multipliers (S,), as last asked for.
     """
 
     cdef Field field
@@ -21,6 +25,7 @@ cdef class Slides:
     cdef long long* neurons
     cdef long long* kinks
     cdef double* ends
+    cdef double* safe
     cdef double* inside
     cdef double* multipliers
     cdef double* q
@@ -39,7 +44,8 @@ cdef class Slides:
         self.needs, self.rooms = <const double**> arena.bare(S), <const double**> arena.bare(S)
         self.neurons, self.kinks = <long long*> arena.bare(S), <long long*> arena.bare(S)
         self.ends, self.inside = arena.bare(2 * S), arena.bare(2 * S)
-        self.multipliers, self.q, self.log = arena.bare(S), arena.bare(self.n), arena.bare(self.n)
+        self.multipliers, self.safe = arena.bare(S), arena.take(S)
+        self.q, self.log = arena.bare(self.n), arena.bare(self.n)
         self.S = 0
         for p in range(len(held)):
             one = held[p]
@@ -53,15 +59,41 @@ cdef class Slides:
         self.multiply(field.entry)
         for p in range(2 * self.S):  # measured from where they start
             self.ends[p] += larger(-self.inside[p], 0.0)
+        if self.alone and not self.wide:
+            for p in range(self.S):
+                self.safe[p] = self.distance(p)
+
+    cdef double distance(self, Py_ssize_t p) noexcept:
+        """How far margins may move from entry, where multipliers have just been asked for.
+
+        Each pull changes by a factor between 1/z and z, z = exp(distance). So a multiplier, the sum
+        of needs over one room, changes by z (z - 1) times the sum of their sizes over it at most.
+        """
+        cdef Py_ssize_t i
+        cdef const double* needs = self.needs[p]
+        cdef double sizes, one = self.multipliers[p]
+        for i in range(self.n):
+            self.log[i] = fabs(needs[i])
+        sizes = dot(self.log, self.q, self.n)
+        sizes = sizes / (self.rooms[p][self.kinks[p]] * self.q[self.kinks[p]]) + fabs(one)
+        one = CAREFUL * smaller(one, 1 - one) / sizes
+        return log((1 + sqrt(1 + 4 * one)) / 2) if one > 0 else 0.0
 
     cdef bint multiply(self, const double* y) noexcept:
         """The multipliers at a state y, each in [0, 1] while it slides; whether a guard is below
         0."""
-        cdef Py_ssize_t p
-        cdef bint below = False
-        if self.S:
-            self.weigh(y)
+        cdef Py_ssize_t p, q = self.field.q
+        cdef double moved = 0.0
+        cdef bint below = False, asked = False
+        for p in range(q, q + self.field.L):
+            moved = larger(moved, fabs(y[p] - self.field.entry[p]))
         for p in range(self.S):
+            if moved < self.safe[p]:
+                self.inside[2 * p] = self.inside[2 * p + 1] = NEVER
+                continue
+            if not asked:
+                self.weigh(y)
+                asked = True
             self.multiplier(p)
             below |= self.inside[2 * p] < 0 or self.inside[2 * p + 1] < 0
         return below

@@ -40,11 +40,11 @@ cdef class Points:
 
 cdef class Held:
     """What a neuron that slides has of its own, as `gradients.Neuron` says: `off` transposed, (c, k),
-    its gradients (n, k), the points (s,) of its slides, needs and rooms (s, n);  alone: whether no kink is shared, so that
-    only the point itself has a room."""
+    its gradients (n, k), these in columns (k, n), the points (s,) of its slides, needs and rooms
+    (s, n);  alone: whether no kink is shared, so that only the point itself has a room."""
 
     cdef const double[:, ::1] off_t
-    cdef const double[:, ::1] gradients
+    cdef const double[:, ::1] gradients, columns
     cdef const long long[::1] slides
     cdef const double[:, ::1] needs
     cdef const double[:, ::1] rooms
@@ -53,6 +53,7 @@ cdef class Held:
     def __init__(self, off, gradients, slides, needs, rooms):
         self.off_t = np.ascontiguousarray(off.T)
         self.gradients = np.ascontiguousarray(gradients.T)
+        self.columns = np.ascontiguousarray(gradients)
         self.slides = np.ascontiguousarray(slides)
         self.needs, self.rooms = np.ascontiguousarray(needs), np.ascontiguousarray(rooms)
         self.alone = np.count_nonzero(rooms) <= len(rooms)  # each has one at least
@@ -77,8 +78,8 @@ def put_on_kinks(double[:, ::1] theta, list places, list held):
 cdef class Ways:
     """What m neurons of k coordinates move by, while w (r,) grows.
 
-    given (r, m k): ways, or None where they are the gradients of the live points: held (m,): those
-    of neurons that slide, others serve points with their gains (m, n), `serving`.
+    given (r, m k): ways, or None where they are the gradients of the live points: held, columns
+    (m,): those of neurons that slide, others serve points with their gains (m, n), `serving`.
     """
 
     cdef Py_ssize_t m, k, n, r
@@ -88,23 +89,25 @@ cdef class Ways:
     cdef const double[:, ::1] given
     cdef const double[:, ::1] serving
     cdef const double** held
+    cdef const double** columns
     cdef double* full
     cdef double* served
 
     def __init__(self, mode, Field field, Points points, list places, list held):
-        cdef Py_ssize_t p
+        cdef Py_ssize_t p, j
         cdef Held one
         cdef Arena arena = field.arena
         self.field, self.points, self.serving = field, points, mode.serving
         self.m, self.k, self.n, self.r = len(mode.serving), points.k, points.n, field.r
         self.full, self.served = arena.take(self.n), arena.bare(self.n + self.r)
-        self.held = <const double**> arena.take(self.m)
+        self.held, self.columns = <const double**> arena.take(self.m), <const double**> arena.take(self.m)
         self.dense = mode.given is not None
         if self.dense:
             self.given = np.ascontiguousarray(mode.given)
         for p in range(len(held)):
             one = held[p]
-            self.held[<Py_ssize_t> places[p]] = &one.gradients[0, 0]
+            j = places[p]
+            self.held[j], self.columns[j] = &one.gradients[0, 0], &one.columns[0, 0]
 
     cdef void at(self, const double* w) noexcept:
         """Have neurons asked for at w (r,)."""
@@ -135,9 +138,8 @@ cdef class Ways:
 
     cdef void seen(self, Py_ssize_t j, Py_ssize_t i, double side, double* row) noexcept:
         """Add to row (r,) how the pre-activation of neuron j at point i moves with w, times `side`."""
-        cdef Py_ssize_t c, l, r = self.r
-        cdef const double* way
-        cdef const double* z = self.points.rows + i * self.k
+        cdef Py_ssize_t c, l, r = self.r, k = self.k
+        cdef const double* z = self.points.rows + i * k
         cdef const double* products = self.points.products + i * self.n
         cdef const double* gains = &self.serving[j, 0]
         if not self.dense and self.held[j] == NULL:
@@ -149,8 +151,11 @@ cdef class Ways:
                 l = self.field.live[c]
                 row[c] += side * gains[l] * products[l]
             return
-        for c in range(self.r):
-            way = (&self.given[c, j * self.k] if self.dense
-                   else self.held[j] + self.field.live[c] * self.k)
-            for l in range(self.k):
-                row[c] += side * z[l] * way[l]
+        if self.dense:
+            for c in range(r):
+                row[c] += side * dot(z, &self.given[c, j * k], k)
+            return
+        fill(self.served, 0.0, self.n)
+        combine(self.served, z, self.columns[j], k, self.n, self.n)
+        for c in range(r):
+            row[c] += side * self.served[self.field.live[c]]
