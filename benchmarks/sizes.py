@@ -60,7 +60,7 @@ def answer() -> None:
         until = "1e100" if int(seed) >= 0 else "1e3"
         asked = {"at": [until]} if samples == "1" else {}
         steps[0], before = 0.0, time.process_time()
-        path = lp.simulate(net, data, how, until=until, **asked).trajectory
+        path = lp.simulate(net, data, how, until=until, processes=1, **asked).trajectory
         spent = time.process_time() - before
         print(spent, steps[0], float(path.error[-1]), float(path.log_loss[-1]), flush=True)
 

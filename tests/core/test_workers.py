@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from latephase.core import LatephaseError
-from latephase.core.workers import in_threads, one_thread, threads, workers
+from latephase.core import workers as module
+from latephase.core.workers import in_threads, one_thread, processes_at_most, threads, workers
 
 CALL = "print(main_can_be_imported())"
 SCRIPTS = {
@@ -74,6 +75,18 @@ def test_a_working_folder_that_is_gone_is_no_hindrance(tmp_path, monkeypatch):
         assert pool.submit(abs, -1).result() == 1
     with pytest.raises(FileNotFoundError):
         os.getcwd()
+
+
+def test_processes_are_as_many_as_asked_for_or_as_cores(monkeypatch):
+    """Ground truth: the cores it is told of; one where others would come to the call again."""
+    cores = {"os.cpu_count": lambda: 7, "os.sched_getaffinity": lambda _: range(5)}
+    for name, told in cores.items():
+        monkeypatch.setattr(name, told, raising=False)
+    for importable, expected in ((True, [5, 1, 9]), (False, [1, 1, 1])):
+        monkeypatch.setattr(module, "main_can_be_imported", lambda it=importable: it)
+        assert [processes_at_most(asked) for asked in (None, 1, 9)] == expected
+    with workers(1) as pool:
+        assert pool.submit(processes_at_most, 9).result() == 1
 
 
 def test_threads_are_as_many_as_the_process_may_use(monkeypatch):

@@ -34,8 +34,16 @@ def threads() -> int:
     """How many threads may work at a time: one for each core that this process may use, but one
     alone within `one_thread`, and in a process that another one has started, as `workers` do:
     others are at work beside it."""
-    if _alone.get() or parent_process() is not None:
-        return 1
+    return 1 if _alone.get() or parent_process() is not None else _cores()
+
+
+def processes_at_most(asked: int | None) -> int:
+    """How many processes may share work: as many as are asked for, None: one for each core that
+    this process may use; one alone where `main_can_be_imported` forbids others."""
+    return (asked or _cores()) if main_can_be_imported() else 1
+
+
+def _cores() -> int:
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else sys.maxsize
     return min(os.cpu_count() or 1, mine)
 

@@ -51,13 +51,14 @@ class Goal:
     """What is asked of an engine, besides a problem and sample times.  Raises InputError.
 
     Every engine: until: the horizon, None: until the run has settled;  max_steps: budget of steps;
-    processes: the most it may use;  progress: called as progress(done, total).
+    processes: the most it may use, None: one for each core;  progress: called as progress(done,
+    total).
     Options, None where the caller has no wish: as in `simulate`.
     """
 
     until: LogTime | None
     max_steps: int = MAX_STEPS
-    processes: int = 1
+    processes: int | None = None
     progress: Progress | None = None
     tolerance: float | None = None
     slide_tolerance: float | None = None
@@ -68,7 +69,8 @@ class Goal:
     def __post_init__(self) -> None:
         callback(self.progress)
         for name in ("max_steps", "processes"):
-            self._set(name, whole_number(getattr(self, name), name, 1, MOST))
+            if getattr(self, name) is not None:
+                self._set(name, whole_number(getattr(self, name), name, 1, MOST))
         for name in ("tolerance", "slide_tolerance"):
             if getattr(self, name) is not None:
                 self._set(name, positive_number(getattr(self, name), name))

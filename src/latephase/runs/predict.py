@@ -151,7 +151,7 @@ def predict(
     *,
     loss: str = "exponential",
     max_steps: int = MAX_STEPS,
-    processes: int = 1,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> Prediction:
     """Regime, law and pace of a run, without its samples on the way.

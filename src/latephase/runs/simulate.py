@@ -44,7 +44,7 @@ def simulate(
     dtype: object = None,
     accumulate: bool | None = None,
     rounding: str | None = None,
-    processes: int = 1,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train `network` on `data` until time `until` and record it at the times `at`.
@@ -63,7 +63,10 @@ def simulate(
     {tolerance}
     {options}
     processes : int
-        With 2, the two runs of a wide network go side by side, from a main module that imports.
+        The most that are used, two at most: the second run of a network of 2,500 pairs of a neuron
+        and a point, which measures the error, goes beside the first.  As many as there are
+        processors unless said; one where another would run the caller's script again (it calls
+        this outside of ``if __name__ == "__main__":``).
     progress : callable
         Called as progress(done, total): thousandths of ln(1 + t) of the way (the work need not be
         proportional); of exact pieces 0 or 1 of one run; of steps and arithmetics updates.

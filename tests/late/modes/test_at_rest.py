@@ -9,7 +9,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import latephase as lp
+from latephase.core.workers import workers
 from latephase.experiments.beyond.wider import problem
+from latephase.late.chain import run_twice
 from latephase.late.modes import follow
 from references.problems import problems
 
@@ -115,15 +117,21 @@ def test_points_nearly_in_line_do_not_rest(monkeypatch, compiled, offset, far):
 
 
 @pytest.mark.campaign
-def test_two_processes_change_nothing():
-    """The run that is compared is the same one wherever it goes."""
+def test_two_processes_change_nothing(monkeypatch):
+    """The run that is compared is the same one wherever it goes: beside the other one by itself,
+    where the network is wide."""
+    begun = []
+    monkeypatch.setattr(run_twice, "workers", lambda n: begun.append(n) or workers(n))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(2), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(20, 5))
+    x = rng.normal(size=(50, 5))
     data = lp.Dataset(x, np.where(x[:, 0] > 0, 1, -1))
     outer = np.where(np.arange(50) % 2 == 0, 1.0, -1.0)
     net = lp.ShallowReLU(rng.normal(size=(50, 5)) / 7, rng.normal(size=50) / 7, outer)
     one, two = (
         lp.simulate(net, data, lp.GradientFlow(), until=10.0, at=[1.0, 10.0], processes=k)
-        for k in (1, 2)
+        for k in (1, None)
     )
+    assert begun == [1]
     assert one.trajectory.identical(two.trajectory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from latephase.cli import flags, hints, printing
@@ -58,8 +57,7 @@ def command(
         from latephase.runs import predict, stall
 
         budget: dict[str, Any] = {"loss": loss, "max_steps": max_steps}
-        cores = os.cpu_count() or 1
-        found = predict(network, data, method, **budget, processes=cores, progress=shown)
+        found = predict(network, data, method, **budget, progress=shown)
         within = [(one, found.steps_within(one)) for one in eps or _DISTANCES]
         below = [(one, found.when(deficit=one)) for one in deficit or []]
         still = None if dtype is None else stall(network, data, method, dtype, **budget)

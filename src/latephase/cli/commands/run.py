@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +82,7 @@ def _made(asked: AnyProblem, goal: dict[str, Any], save: str | None) -> tuple[Ru
         with nullcontext() if save is None else claimed(save) as place:  # before the work
             if place is not None:
                 kept.withdraw_if_interrupted(place, "network")
-            run = simulate(*problem, **goal, processes=os.cpu_count() or 1, progress=shown)
+            run = simulate(*problem, **goal, progress=shown)
             saved = None if place is None else _save(run, place)
             if saved is not None:
                 interrupt.on_interruption(lambda: f"the network is saved: {save}")

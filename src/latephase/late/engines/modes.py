@@ -10,6 +10,7 @@ import numpy as np
 
 from latephase.core import LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Ints
+from latephase.core.workers import processes_at_most
 from latephase.late.chain.ending import ending, pattern
 from latephase.late.chain.run_twice import run_twice
 from latephase.late.chain.state import Controls
@@ -19,7 +20,7 @@ from latephase.late.modes.dynamics import Dynamics
 from latephase.late.pair.regimes import regime_of_end
 from latephase.problem import Problem, is_two_point
 
-_WIDE = 1000  # pairs from which a run takes long enough for a second process
+_WIDE = 2500  # pairs from which a run takes long enough for a second process to be worth its start
 _TOTAL = 1000  # progress is told in thousandths of the way
 
 
@@ -42,7 +43,8 @@ class Modes:
         controls = Controls(
             goal.tolerance or TOLERANCE, goal.slide_tolerance or SLIDE_TOLERANCE, goal.max_steps
         )
-        side_by_side = goal.processes > 1 and network.m * data.n >= _WIDE
+        wide = network.m * data.n >= _WIDE
+        side_by_side = wide and processes_at_most(goal.processes) > 1
         with thousandths(goal.progress) as tell:
             arguments = (dynamics, theta, list(times), goal.until, controls, side_by_side)
             found = run_twice(*arguments, tell if goal.progress else None)

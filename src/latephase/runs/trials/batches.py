@@ -7,7 +7,6 @@ Two neurons on two points go through exact pieces, all at once; other networks o
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, as_completed
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from latephase.core import InputError, LatephaseError, LogTime, Outcome, Regime, Rigour
 from latephase.core.arrays import Floats
-from latephase.core.workers import main_can_be_imported
+from latephase.core.workers import processes_at_most
 from latephase.late.engine import Goal, Progress, Record
 from latephase.late.engines.choice import engine_for
 from latephase.late.engines.exact_pieces import follow_trials
@@ -282,8 +281,5 @@ def checked_processes(processes: object) -> int | None:
 
 def processes_for(trials: int, most: int | None) -> int:
     """How many processes share so many trials that go one by one, at most as many as asked for."""
-    if not main_can_be_imported():
-        return 1
-    if most is not None:
-        return min(most, trials)
-    return max(1, min(os.cpu_count() or 1, trials // _WORTH_A_PROCESS))
+    worth = trials if most is not None else max(1, trials // _WORTH_A_PROCESS)
+    return min(processes_at_most(most), worth)
