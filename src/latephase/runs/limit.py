@@ -21,8 +21,8 @@ from latephase.late.limits.curve import Curve
 from latephase.late.limits.direction import TIGHT, not_separated
 from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.law import mode_law
-from latephase.late.limits.mode import mode_limit
 from latephase.late.limits.parts import constant_parts
+from latephase.late.limits.reading import read_off
 from latephase.late.limits.settled import Pair
 from latephase.margin import zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
@@ -52,8 +52,8 @@ class Limit(Summarised, Pictured):
     offset : ShallowReLU
         theta - network * ln t in the limit.
     offset_error : float
-        The moves that were still to come: bounds the error of the part of the offset that is read
-        off the run, once the remainder is small.
+        The moves that were still to come where the offset was read off, which is later than any
+        sample if these are off the path: bounds the error of what is read off, up to rounding.
     remainder : float
         |theta - network_at(t)| at the last sample, which falls like t^-rate; where a run
         settled after that, at its horizon.
@@ -297,19 +297,20 @@ def limit(run: Run) -> Limit | TwoLayerLimit:
         return two_layer_limit(run)
     pattern, kind = pattern_of(run), run.network
     theta, log_t = last_sample(run, pattern)
-    found = mode_limit(pattern, theta, run.data, kind, log_t, run.method.log_step)
+    reading = read_off(run.problem, pattern, theta, log_t)
     mode = LinearMode.of(pattern, run.data, kind)
-    if found is None:
+    if reading is None:
         raise unfitted(not_separated(mode.gradients))
+    found = reading.limit
     network, rest = kind.with_parameters(found.direction), kind.with_parameters(found.offset)
     served = run.data.labels * network(run.data.inputs)
     if (served <= TIGHT).any():  # one neuron on both points of a one-dead run: it will leave one
         raise unfitted(served <= TIGHT)
     norm = length(found.direction)
     curve = Curve(found.direction, found.offset, kind, run.data)
-    law = run.law or mode_law(found, kind, run.data, log_t)
+    law = run.law or mode_law(found, kind, run.data, reading.log_t)
     if law is not None:
-        law.shared_by(partial(constant_parts, curve, law))
+        law.shared_by(partial(constant_parts, curve, law, reading.log_t))
     return Limit(
         network=network,
         offset=rest,

@@ -110,3 +110,26 @@ def test_shares_are_unknown_where_the_limit_is_not_told(monkeypatch):
     monkeypatch.setattr(module, "limit", refused)
     assert np.isnan(run.law.constant_shares).all()
     assert run.law.constant_shares.shape == (2,)
+
+
+SYMMETRIC = lp.Dataset([[0.9, 0.3], [-0.9, -0.3]], [1, -1])
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1, 1.0])
+def test_parts_of_a_constant_of_0_are_0_together(slope: float) -> None:
+    """Ground truth: without biases N(-x) = -N(x) in the limit, whose zeros pass the origin: the
+    margin is second order in 1 / ln t, and no neuron gives anything to a constant of 0."""
+    rng = np.random.default_rng(1)
+    outer, weights = [1.0, -1.0, 1.0], rng.normal(size=(3, 2))
+    net = lp.ShallowReLU(weights, None, outer, negative_slope=slope)
+    law = lp.simulate(net, SYMMETRIC, lp.GradientFlow(), at=["1e1000"]).law
+    assert law.constant == 0
+    assert np.array_equal(law.constant_shares, np.zeros(3))
+
+
+def test_parts_are_unknown_where_two_points_are_equally_near_for_ever() -> None:
+    """Ground truth: of x and -x a linear model has the same margin, and of these each bias moves
+    one up and one down: whose part is meant is not known."""
+    net = lp.ShallowReLU([[0.3, 0.2], [0.1, -0.5]], [0.4, -0.2], [1.0, -1.0], negative_slope=1.0)
+    run = lp.simulate(net, SYMMETRIC, lp.GradientFlow(), at=["1e1000"])
+    assert np.isnan(run.law.constant_shares).all()

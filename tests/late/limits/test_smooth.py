@@ -157,3 +157,15 @@ def test_what_cannot_be_measured_has_no_passage() -> None:
     assert math.isfinite(one._expansion[0])
     assert math.isnan(one.margin(0.1))
     assert one.within(1e-3) is None
+
+
+@pytest.mark.parametrize("turn", [0.79, 0.87, 1.0, 1.58, 1.74])
+def test_zeros_that_are_equally_near_to_first_order(turn: float) -> None:
+    """Ground truth: two zeros at distance 1 that come nearer by 0.03 turn / ln t both, and then the
+    right one by 1.125 turn^2 / ln^2 t, 25 times as fast as the left one, whatever rounding says."""
+    data = lp.Dataset([[-9.0, 0.1], [9.0, 0.02], [-15.0, 0.0]], [1, 1, -1])
+    net = lp.ShallowReLU([[1.0, 0], [1.0, 0], [0, 0]], [20.0, 0, 10], [1.0, -2.0, -1.0])
+    offset = turn * np.array([[0, 0.3, 0], [0, -0.6, 0], [0, 0, 0]])
+    slope, _, bend = Curve(net.parameters, offset, net, data)._expansion
+    assert relative_error(slope, 0.03 * turn) < 1e-12
+    assert relative_error(bend, 37.5 * turn) < 1e-12

@@ -67,7 +67,7 @@ class Modes:
             observed={"log_loss": dynamics.log_loss(fine.samples.theta)},  # (w, b) are rounded
         )
         stands = outcome, statuses, found.end, fine.state.now.log
-        record.find_law_by(partial(law_of, network, data, method, *stands))
+        record.find_law_by(partial(law_of, problem, *stands))
         return record
 
 

@@ -71,11 +71,20 @@ class Curve:
 
         Of several features only: on the line, and where kinks meet a zero, margins are measured.
         """
+        return self.tied[0] if self.tied else None
+
+    @cached_property
+    def tied(self) -> list[SmoothZero]:
+        """All zeros that are as near as `smooth` up to terms of order 1 in e, which comes first."""
         if self.data.d == 1:
-            return None
+            return []
         told = self.direction, self.offset, self.network, self.data
-        near = smooth_zeros(*told, self._at_limit)
-        return min(near or [], key=lambda one: tuple(one.series(self.offset)[1:]), default=None)
+        near = smooth_zeros(*told, self._at_limit) or []
+        terms = {k: one.series(self.offset).tolist() for k, one in enumerate(near)}
+        doubt = 2 * _SUMMED * max((one.size(self.offset) for one in near), default=0.0)
+        least = min((first for _, first, _ in terms.values()), default=0.0)
+        tied = [k for k, (_, first, _) in terms.items() if first <= least + doubt]
+        return [near[k] for k in sorted(tied, key=lambda k: terms[k][2])]
 
     def law_numbers(self) -> dict[str, float]:
         """What a `Law` says of the margin; a constant below its error is 0, NaN if not measured."""
@@ -184,18 +193,25 @@ def boundary_law(curve: Curve, log_t: float) -> tuple[float, float, float] | Non
     if len(zeros) != 1:
         return None
     zero = float(zeros[0])
-    weighted, point, height = gains_at(curve, zero)
+    weighted, _, height = gains_at(curve, zero)
     slope, _ = weighted @ direction
     turn, lift = weighted @ offset
     at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
     if slope == 0 or (at_kink.any() and slope_below < 1):
         return None
-    sizes = np.abs(direction) * max(log_t, 1.0) + np.abs(offset)
-    doubt = _ROUNDING * float(np.abs(weighted) @ sizes @ np.abs(point)) / abs(slope)
+    doubt = rounding_on_line(curve, zero, log_t)
     constant = -float(lift + turn * zero) / slope
     if doubt > max(1e-9 * curve.data.optimal_margin, 1e-6 * abs(constant)):
         return zero, math.nan, math.nan
     return zero, 0.0 if abs(constant) <= doubt else float(constant), float(turn / slope)
+
+
+def rounding_on_line(curve: Curve, zero: float, log_t: float) -> float:
+    """What rounding at time t has left in the constant of a zero on the line."""
+    weighted, point, _ = gains_at(curve, zero)
+    sizes = np.abs(curve.direction) * max(log_t, 1.0) + np.abs(curve.offset)
+    slope = float(weighted @ curve.direction[:, 0])
+    return _ROUNDING * float(np.abs(weighted) @ sizes @ np.abs(point)) / abs(slope)
 
 
 def gains_at(curve: Curve, zero: float) -> tuple[Floats, Floats, Floats]:

@@ -14,22 +14,21 @@ from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pattern import pattern_code
 from latephase.problem import (
     Dataset,
+    Problem,
     ShallowReLU,
     TwoPointGeometry,
     is_two_point,
 )
-from latephase.problem.methods import Method
 
 from .curve import Curve, boundary_law
-from .mode import ModeLimit, mode_limit
+from .mode import ModeLimit
+from .reading import read_off
 
 _ROUNDING = 2.0**-48  # of an input: two points this equally far from a zero are so
 
 
 def law_of(
-    network: ShallowReLU,
-    data: Dataset,
-    method: Method,
+    problem: Problem,
     outcome: Outcome,
     pattern: NDArray[np.integer],
     theta: Floats,
@@ -37,21 +36,24 @@ def law_of(
 ) -> Law | None:
     """The law of a run that stays in the mode `pattern`; None unless its loss tends to 0.
 
-    network: its kind and output weights;  theta (m, k): its parameters at time t.  Both losses have
-    the same laws.  Rigour: exact for two ReLU neurons with biases and output weights 1, -1 on two
-    points (closed forms); else that of `limit`.
+    theta (m, k): its parameters at time t.  Both losses have the same laws.  Rigour: exact for two
+    ReLU neurons with biases and output weights 1, -1 on two points (closed forms); else that of
+    `limit`.
     Source: docs/theory.md, "The law of the late phase" and "Margins along the way".
     """
     if outcome is not Outcome.settled:
         return None
+    network, data = problem.network, problem.data
     outer = network.output_weights
     if network.is_plain and is_two_point(data) and sorted(outer) == [-1.0, 1.0]:
-        return _closed_form(outer, data, pattern, theta, method.log_step)
+        return _closed_form(outer, data, pattern, theta, problem.method.log_step)
     try:
-        found = mode_limit(pattern, theta, data, network, log_t, method.log_step)
+        found = read_off(problem, pattern, theta, log_t)
     except InputError:
         return None
-    return mode_law(found, network, data, log_t) if found is not None and found.settled else None
+    if found is None or not found.limit.settled:
+        return None
+    return mode_law(found.limit, network, data, found.log_t)
 
 
 def mode_law(found: ModeLimit, network: ShallowReLU, data: Dataset, log_t: float) -> Law | None:

@@ -9,15 +9,19 @@ import numpy as np
 from latephase.core import Law
 from latephase.core.arrays import Floats
 
-from .curve import Curve, gains_at, margin_or_nan
+from .curve import Curve, gains_at, margin_or_nan, rounding_on_line
 
 _SUM = 1e-6  # of the parts' sizes, up to which their sum must be the constant
 _NEAR = 1e-3  # of the e at which the offset is as long as the direction: the run is that late
-_STEP = 1e-3  # of e, by which a neuron's share of the offset is varied there
+_STEP = 1e-2  # of e, by which a neuron's share of the offset is varied there
+_ROUNDED = 2.0**-48  # of margins and inputs: the differences of margins
 
 
-def constant_parts(curve: Curve, law: Law) -> Floats:
+def constant_parts(curve: Curve, law: Law, log_t: float = 1.0) -> Floats:
     """The part (m,) of each neuron in law.constant, to which they add up; NaN where they do not.
+
+    log_t: ln of the time at which the offset was read off, from which its rounding follows: parts
+    that add up to a constant of 0 do so up to that.
 
     Its null part moves the zero, and so does by how much it is ahead of the others or behind: on
     the line -v_j gain_j (rest_j . (x*, 1)) / N'(x*), where rest is the offset less its component
@@ -31,15 +35,22 @@ def constant_parts(curve: Curve, law: Law) -> Floats:
     if law.limit_boundary is not None:
         weighted, point, _ = gains_at(curve, law.limit_boundary)
         parts = -weighted * (curve.offset @ point) / float((weighted @ curve.direction)[0])
+        doubt = rounding_on_line(curve, law.limit_boundary, log_t)
     elif curve.smooth is not None:
-        parts = curve.smooth.parts(curve.offset)
+        parts, doubt = curve.smooth.parts(curve.offset), curve.slope[1]
+        others = [np.abs(one.parts(curve.offset) - parts) for one in curve.tied[1:]]
+        if others and np.max(others) > max(_SUM * float(np.abs(parts).max()), doubt):
+            return np.full(len(parts), np.nan)  # each as near as the other, for ever
     else:
         e = _NEAR * curve.scale
         coarse, middle, fine = (_slopes(curve, e / k) for k in (1, 2, 4))
         parts = (coarse - 6 * middle + 8 * fine) / 3  # Richardson: without e and e^2
+        size = float(np.abs(curve.data.inputs).max())
+        doubt = curve.slope[1] + _ROUNDED * size / (_STEP * e)
     off = abs(float(parts.sum()) - law.constant)
-    added = off <= _SUM * float(np.abs(parts).sum())
-    return parts if added else np.full(len(parts), np.nan)
+    added = off <= max(_SUM * float(np.abs(parts).sum()), doubt if law.constant == 0 else 0.0)
+    shown = np.where(np.abs(parts) > doubt, parts, 0.0)
+    return shown if added else np.full(len(parts), np.nan)
 
 
 def _slopes(curve: Curve, e: float) -> Floats:
