@@ -79,6 +79,26 @@ def test_the_closed_form_is_the_limit_of_measured_differences(kind: str) -> None
     assert abs(offset - bend) <= 1e-3 * (1 + abs(bend))
 
 
+@pytest.mark.parametrize("share", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("kind", ["plane", "without biases", "leaky without biases", "many points"])
+def test_measured_offsets_of_small_constants(kind: str, share: float) -> None:
+    """Ground truth: the closed form, of offsets that hardly move the nearest zero to first order:
+    beta is then up to 3e7, and the error of the constant is its own."""
+    one = curve(*SHAPES[kind])
+    along = np.zeros_like(one.offset)
+    for place in np.ndindex(*along.shape):
+        unit = np.zeros_like(along)
+        unit[place] = 1.0
+        along[place] = one.smooth.series(unit)[1]
+    less = (1 - share) * one.slope[0] / (along**2).sum()
+    small = replace(one, offset=one.offset - less * along)
+    slope, _, offset = small._expansion
+    measured_slope, error, bend = measured(small)._expansion
+    assert abs(measured_slope - slope) <= error
+    assert abs(offset) > 10
+    assert relative_error(bend, offset) < 1e-6 + 2 * error / abs(slope)
+
+
 @pytest.mark.parametrize("kind", SHAPES)
 def test_a_network_of_many_neurons_in_few_directions_has_the_same_law(kind: str) -> None:
     """Ground truth: the network with one neuron for each direction, whose law is the same, as the

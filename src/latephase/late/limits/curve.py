@@ -116,10 +116,12 @@ class Curve:
             slope, spread = _extrapolated(quotients)
             # Rounding of the margins, a few tens of ulp, is magnified by the smallest difference.
             error = spread + 1e-14 * self.start / steps[-1]
-            bends = [slope / q - 1 if q else 0.0 for q in quotients]
-            offset, wide = _extrapolated([bend / e for bend, e in zip(bends, steps, strict=True)])
-            wide += 2 * error / (max(abs(slope), 1e-300) * steps[-1])
-            told = wide <= _TOLD * (1 + abs(offset))
+            # Not of slope / q - 1, whose series in e ends at 1 / beta.
+            ends = zip(pairwise(quotients), pairwise(steps), strict=True)
+            bend, wide = _extrapolated([(a - b) / (e - f) for (a, b), (e, f) in ends])
+            wide += 2 * error / steps[-1]
+            offset = -bend / slope if slope else math.nan
+            told = wide + abs(offset) * error <= _TOLD * (1 + abs(offset)) * abs(slope)
             found.append((slope, error, offset if told else math.nan))
             if error <= _SHARP * abs(slope):
                 break
