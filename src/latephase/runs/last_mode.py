@@ -11,6 +11,7 @@ from latephase.core import InputError, LogTime, Outcome, Words
 from latephase.core.arrays import Bools, Floats, Ints
 from latephase.late.limits.gradients import LinearMode
 from latephase.late.limits.mode import ModeLimit
+from latephase.late.modes.dynamics import lengths
 from latephase.late.pattern import ACTIVE, SLIDING
 from latephase.problem import Dataset, ShallowReLU
 
@@ -119,4 +120,4 @@ def kkt_residual(found: ModeLimit, mode: LinearMode, network: ShallowReLU, data:
 
 def length(values: Floats) -> float:
     """Euclidean length of all numbers."""
-    return float(np.linalg.norm(values))
+    return float(lengths(values.ravel()))

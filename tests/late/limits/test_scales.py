@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from math import log, sqrt
 
 import numpy as np
@@ -165,3 +166,30 @@ def test_rational_multipliers_meet_their_conditions(seed):
     assert min(multipliers) >= 0
     assert (1 - min(margins)) * 10**11 < 1
     assert all(s == 1 for s, x in zip(margins, multipliers) if x > 0)
+
+
+@cache
+def run_beside_a_dead_neuron(d: int, size: float) -> lp.Run:
+    """Of three neurons, one of which is inactive on all points, and of that size."""
+    inputs = np.array([[2.0, 0.5, 0.7], [1.5, -1.0, 0.6], [-2.0, 0.3, -0.5], [-1.2, -1.0, -0.3]])
+    weights = np.array([[0.7, 0.1, 0.3], [-0.4, 0.2, 0.1], [-0.01 * size] * 3])
+    net = lp.ShallowReLU(weights[:, :d], [0.1, 0.2, -size], [1.0, -1.0, 1.0])
+    data = lp.Dataset(inputs[:, :d], [1, 1, -1, -1])
+    return lp.simulate(net, data, lp.GradientFlow(), at=["1e1000"])
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("size", [1e100, 1e155, 1e300])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_dead_neuron_of_any_size_changes_no_law(d, size):
+    """Ground truth: the run without it, whose squares are floats."""
+    one, other = (run_beside_a_dead_neuron(d, x) for x in (1.0, size))
+    for name in ("limit_margin", "constant", "offset", "shares"):
+        assert relative_error(getattr(other.law, name), getattr(one.law, name)) < 1e-9
+    sizes = np.abs(one.law.constant_shares).sum()
+    assert np.abs(other.law.constant_shares - one.law.constant_shares).max() < 1e-9 * sizes
+    ends = lp.limit(one), lp.limit(other)
+    assert ends[1].margin_constant_error < 10 * ends[0].margin_constant_error
+    assert ends[1].remainder < 10 * ends[0].remainder
+    when = [end.steps_within(abs(one.law.margin_constant) / 30).log for end in ends]
+    assert relative_error(when[1], when[0]) < 1e-9

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, takewhile
+from itertools import pairwise, product, takewhile
 
 import numpy as np
 
 from latephase.core import InputError
-from latephase.core.arrays import Floats
+from latephase.core.arrays import Bools, Floats
+from latephase.late.modes.dynamics import lengths
 from latephase.margin import robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
@@ -47,9 +48,12 @@ class Curve:
     @cached_property
     def scale(self) -> float:
         """The e at which offset * e is as long as the direction."""
-        return float(np.linalg.norm(self.direction)) / max(
-            float(np.linalg.norm(self.offset)), 1e-300
-        )
+        return self._scale(np.ones(len(self.direction), bool))
+
+    def _scale(self, neurons: Bools) -> float:
+        """The same where the offset of some neurons (m,) alone counts."""
+        moved = float(lengths(self.offset[neurons].ravel()))
+        return float(lengths(self.direction.ravel())) / max(moved, 1e-300)
 
     @cached_property
     def start(self) -> float:
@@ -100,6 +104,8 @@ class Curve:
 
         Extrapolated from halved differences.  The widest ones may straddle a kink of the margin, so
         other starts are tried until one is sharp, or the one with the smallest spread is taken.
+        Of neurons that stay where they are the kinks do, too: what they have may be of any size,
+        and nothing to the margin, so that steps are at first measured on the others.
         beta, which magnifies that error, is NaN where its own is no longer small.
         """
         if self.smooth is not None:
@@ -107,8 +113,11 @@ class Curve:
         if not math.isfinite(self.start):
             return math.nan, math.nan, math.nan
         found = []
-        for k in (2, 3, 1, 4, 5):
-            steps = [10.0**-k * self.scale / 2**i for i in range(_HALVINGS)]
+        scales = dict.fromkeys((self._scale(self.direction.any(axis=1)), self.scale))
+        for scale, k in product(scales, (2, 3, 1, 4, 5)):
+            steps = [10.0**-k * scale / 2**i for i in range(_HALVINGS)]
+            if not steps[-1] > 0:
+                continue
             margins = list(takewhile(math.isfinite, map(self.margin, steps)))
             if len(margins) < len(steps):  # of wide networks of several inputs, after long searches
                 continue
@@ -198,7 +207,7 @@ def boundary_law(curve: Curve, log_t: float) -> tuple[float, float, float] | Non
     weighted, _, height = gains_at(curve, zero)
     slope, _ = weighted @ direction
     turn, lift = weighted @ offset
-    at_kink = (np.abs(height) <= 1e-12 * np.linalg.norm(direction, axis=1)) & direction.any(axis=1)
+    at_kink = (np.abs(height) <= 1e-12 * lengths(direction)) & direction.any(axis=1)
     if slope == 0 or (at_kink.any() and slope_below < 1):
         return None
     doubt = rounding_on_line(curve, zero, log_t)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from latephase.core import InputError, Law, Outcome, Regime
 from latephase.core.arrays import Floats
+from latephase.late.modes.dynamics import lengths
 from latephase.late.pair.law import Laws, laws
 from latephase.late.pair.regimes import terminal_regime
 from latephase.late.pattern import pattern_code
@@ -62,8 +63,7 @@ def mode_law(found: ModeLimit, network: ShallowReLU, data: Dataset, log_t: float
     That of the boundary where the limit has one zero on the line and no kink at it; else the
     margin's, whose numbers are computed when they are asked for.  None where rounding hides it.
     """
-    squares = (found.direction**2).sum(axis=1)
-    shares = squares / squares.sum()
+    shares = (lengths(found.direction) / lengths(found.direction.ravel())) ** 2
     curve = Curve(found.direction, found.offset, network, data)
     line = boundary_law(curve, log_t)
     if line is None:

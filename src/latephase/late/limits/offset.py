@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.late.modes.dynamics import lengths
 
 from .direction import Direction, Exact
 from .exact import Vector, dot, in_span, off_rows, rational, rounded, slowest
@@ -49,7 +50,7 @@ def offset(
     rest = _across(flat, direction, theta.ravel()) + moves
     full = np.zeros(len(flat))
     full[direction.support] = multipliers
-    return Offset((within + rest).reshape(theta.shape), full, float(np.linalg.norm(moves)))
+    return Offset((within + rest).reshape(theta.shape), full, float(lengths(moves)))
 
 
 def _across(flat: Floats, direction: Direction, vector: Floats) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from latephase.core import Law
 from latephase.core.arrays import Floats
+from latephase.late.modes.dynamics import lengths
 
 from .curve import Curve, gains_at, margin_or_nan, rounding_on_line
 
@@ -30,8 +31,8 @@ def constant_parts(curve: Curve, law: Law, log_t: float = 1.0) -> Floats:
     add up where the nearest zero is on a kink for ever.
     Rigour: as the law's.
     """
-    clock = float(np.vdot(curve.offset, curve.direction)) / float((curve.direction**2).sum())
-    curve = replace(curve, offset=curve.offset - clock * curve.direction)
+    along = curve.direction / lengths(curve.direction.ravel())
+    curve = replace(curve, offset=curve.offset - np.vdot(curve.offset, along) * along)
     if law.limit_boundary is not None:
         weighted, point, _ = gains_at(curve, law.limit_boundary)
         parts = -weighted * (curve.offset @ point) / float((weighted @ curve.direction)[0])

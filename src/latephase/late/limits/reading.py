@@ -66,7 +66,7 @@ def _later(problem: Problem, found: ModeLimit, theta: Floats, log_t: float) -> f
         return None
     path = found.direction * log_t
     off, size = theta - path - found.offset, np.abs(path) + np.abs(found.offset)
-    if np.abs(off).max() <= _ON_PATH * size.max():
+    if (np.abs(off).max(axis=1) <= _ON_PATH * size.max(axis=1)).all():
         return None
     network = problem.network.with_parameters(theta)
     served = problem.data.labels * network(problem.data.inputs)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latephase.core.arrays import Floats
+from latephase.late.modes.dynamics import lengths
 from latephase.margin import nearest_zeros
 from latephase.problem import Dataset, ShallowReLU
 
@@ -87,7 +88,7 @@ def smooth_zeros(
         for i, zero in near:
             input_, place = network.points(np.array([data.inputs[i], zero]))
             heights, rounded = moved @ place, _ROUNDED * (np.abs(moved) @ np.abs(place))
-            across = _OFF * margin * np.linalg.norm(moved[:, : data.d], axis=1)
+            across = _OFF * margin * lengths(moved[:, : data.d])
             if (bends & (np.abs(heights) <= across + rounded)).any():
                 return None
             gains = np.where(heights > 0, 1.0, network.negative_slope)

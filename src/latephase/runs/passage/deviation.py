@@ -13,6 +13,7 @@ from latephase.core import Law, LogTime
 from latephase.core.arrays import Floats
 from latephase.late.limits.curve import Curve, margin_or_nan
 from latephase.margin import zeros_on_line
+from latephase.runs.last_mode import length
 from latephase.runs.run import Run
 from latephase.runs.trajectory import networks_of, parameters_of
 
@@ -69,7 +70,7 @@ class Deviation:
         """How far the margin may be from the curve at ln t, from how far theta is."""
         left = self.remainder * math.exp(-self.rate * (log - self.log_last))
         off = math.inf if self.rate == 0 else left
-        return self._size * off / (float(np.linalg.norm(self.curve.direction)) * log)
+        return self._size * off / (length(self.curve.direction) * log)
 
     def _followed(self, eps: float, log_top: float) -> LogTime | None:
         run, flow = self.run, self.run.flow
