@@ -17,6 +17,7 @@ from .search.nearest_zero import nearest_zero, zeros_near
 from .search.scene import PLANE, Scene
 from .value import Margin, MarginBounds, checked_norm
 
+_ODD = 100  # binary exponent of inputs and output weights from which on they are rescaled
 _MANY = 4  # networks from which on it takes less time to look at all at once
 EXACT_NEURONS = 16  # up to which every margin is exact, in any dimension
 
@@ -84,11 +85,13 @@ def margin_of(
     if not all(np.isfinite(part).all() for part in (w, b, outer)):
         return Margin(math.nan, p)
     with np.errstate(all="ignore"):  # what leaves float64 is in doubt, and decided in integers
-        scene = Scene(*_enlarged(w, b), outer, x, y, p, negative_slope)
+        w, b, outer, x, power = _ordinary(w, b, outer, x)
+        scene = Scene(w, b, outer, x, y, p, negative_slope)
         if not scene.is_right():
             return Margin(0.0, p)
         exact = x.shape[1] == PLANE or len(outer) <= EXACT_NEURONS
-        lower, upper = nearest_zero(scene, least_distance(x, y, p) / 2, exact=exact)
+        found = nearest_zero(scene, least_distance(x, y, p) / 2, exact=exact)
+        lower, upper = np.ldexp(found, power).tolist()
     exact = exact or lower >= upper * (1 - 1e-12)
     return Margin(upper, p) if exact else MarginBounds(lower, upper, p)
 
@@ -102,8 +105,10 @@ def nearest_zeros(net: ShallowReLU, data: Dataset, reach: float) -> list[tuple[i
     weights, biases, outer = net.summed
     x, y = data.inputs, data.labels.astype(float)
     with np.errstate(all="ignore"):
-        scene = Scene(*_enlarged(weights, biases), outer, x, y, 2.0, net.negative_slope)
-        return zeros_near(scene, reach)
+        *parts, x, power = _ordinary(weights, biases, outer, x)
+        scene = Scene(*parts, x, y, 2.0, net.negative_slope)
+        found = zeros_near(scene, math.ldexp(reach, -power))
+    return found and [(i, np.ldexp(zero, power)) for i, zero in found]
 
 
 def margins_of(
@@ -134,12 +139,33 @@ def margins_of(
     return found
 
 
-def _enlarged(w: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """A network of 1e-300, say, brought near 1, if that loses no bit: N has the same zeros."""
-    power = -int(np.frexp(max(np.abs(w).max(initial=0.0), np.abs(b).max(initial=0.0)))[1])
-    new = np.ldexp(w, power), np.ldexp(b, power)
-    kept = all((np.ldexp(n, -power) == old).all() for n, old in zip(new, (w, b), strict=True))
-    return new if kept else (w, b)
+def _ordinary(
+    w: Floats, b: Floats, outer: Floats, x: Floats
+) -> tuple[Floats, Floats, Floats, Floats, int]:
+    """A network and inputs of 1e-300, say, brought near 1, where that loses no bit, and the power
+    of 2 by which distances in x are divided.
+
+    A network that is multiplied as a whole has the same zeros, and one whose inputs and biases are
+    has zeros that are.
+    """
+    (x, scaled), power = _near_one((x, b), x) if _is_odd(x) else ((x, b), 0)
+    (w, b), _ = _near_one((w, scaled), w, scaled)
+    (outer,), _ = _near_one((outer,), outer) if _is_odd(outer) else ((outer,), 0)
+    return w, b, outer, x, power
+
+
+def _is_odd(values: Floats) -> bool:
+    """Whether products with numbers of this size may leave float64."""
+    return not 2.0**-_ODD < np.abs(values).max(initial=0.0) < 2.0**_ODD
+
+
+def _near_one(parts: tuple[Floats, ...], *sized: Floats) -> tuple[tuple[Floats, ...], int]:
+    """Arrays divided by the power of two that brings the largest entry of `sized` near 1, and that
+    power; as they are, and 0, if that loses a bit."""
+    power = int(np.frexp(max(np.abs(part).max(initial=0.0) for part in sized))[1])
+    new = tuple(np.ldexp(part, -power) for part in parts)
+    kept = all((np.ldexp(n, power) == old).all() for n, old in zip(new, parts, strict=True))
+    return (new, power) if kept else (parts, 0)
 
 
 def least_distance(inputs: Floats, labels: ArrayLike, p: float = 2.0) -> float:
