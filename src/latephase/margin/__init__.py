@@ -24,6 +24,7 @@ from .kkt import kkt_residual
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
 from .robustness import (
+    EXACT_NEURONS,
     margin_deficit,
     margin_of,
     margins_of,
@@ -37,6 +38,7 @@ from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
 
 __all__ = [
+    "EXACT_NEURONS",
     "Margin",
     "MarginBounds",
     "activation_pattern",

@@ -105,8 +105,8 @@ def nearest_zeros(net: ShallowReLU, data: Dataset, reach: float) -> list[tuple[i
     weights, biases, outer = net.summed
     x, y = data.inputs, data.labels.astype(float)
     with np.errstate(all="ignore"):
-        *parts, x, power = _ordinary(weights, biases, outer, x)
-        scene = Scene(*parts, x, y, 2.0, net.negative_slope)
+        weights, biases, outer, x, power = _ordinary(weights, biases, outer, x)
+        scene = Scene(weights, biases, outer, x, y, 2.0, net.negative_slope)
         found = zeros_near(scene, math.ldexp(reach, -power))
     return found and [(i, np.ldexp(zero, power)) for i, zero in found]
 

@@ -216,7 +216,9 @@ class Limit(Summarised, Pictured):
         Notes
         -----
         Rigour: estimated.  By the curve network_at(t), or the law of a pair, where the run has come
-        to it; earlier ones are looked for on the run itself, as in `Prediction.steps_within`.
+        to it; earlier ones are looked for on the run itself, as in `Prediction.steps_within`.  Of
+        networks of more than 16 neurons on three features and more by the zeros that are the
+        nearest in the limit, and None where others may be.
         """
         bound = distance(eps)
         return self._deviation().within(bound) if self.settled and self._measured else None

@@ -220,7 +220,10 @@ class Run(Summarised, Pictured, Lawful):
         Notes
         -----
         Rigour: estimated.  Late passages are those of the law; others are looked for on the run,
-        which is made again for it, to 1e-8 of ln t or one update: see `Limit.steps_within`.
+        which is made again for it, to 1e-8 of ln t or one update: see `Limit.steps_within`.  Of
+        networks of more than 16 neurons on three features and more, whose margins are bounds, the
+        margin is by the zeros that are the nearest in the limit, in closed form: late deficits of
+        margins that rise to their limit are told, and others are None.
         """
         from .passage.when import when
 

@@ -189,3 +189,41 @@ def test_zeros_that_are_equally_near_to_first_order(turn: float) -> None:
     slope, _, bend = Curve(net.parameters, offset, net, data)._expansion
     assert relative_error(slope, 0.03 * turn) < 1e-12
     assert relative_error(bend, 37.5 * turn) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["space", "leaky", "without biases", "many points"])
+def test_passages_of_a_wide_network_are_those_of_the_narrow_one(kind: str) -> None:
+    """Ground truth: the network with one neuron for each direction, whose margins are exact at all
+    times; near the limit both are one affine function around the nearest zero."""
+    one = curve(*SHAPES[kind])
+    wide = split(one, 4, 3)
+    assert wide.is_wide
+    assert not one.is_wide
+    for share in (1e-4, 1e-6, 1e-8):
+        eps = share * abs(one.slope[0])
+        assert relative_error(wide.within(eps), one.within(eps)) < 1e-4
+        theta = one.direction + one.offset * share
+        assert relative_error(one.margin_near(7.0 * theta), one.margin(share)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("seed", "m", "n", "d", "share"), [(2, 30, 6, 3, 1e-3), (1, 24, 5, 4, 1e-2)]
+)
+def test_a_wide_run_says_when_it_stays_within_a_distance(seed, m, n, d, share) -> None:
+    """Ground truth: zeros that a search over the networks at that time has found: the margin is at
+    that distance from its limit there.  The deficit of a margin from above is less in all the time
+    that the limit knows of, and when it was not is not told."""
+    rng = np.random.default_rng(seed)
+    inputs, labels = rng.normal(size=(n, d)), np.resize([1, -1], n)
+    net = lp.ShallowReLU(rng.normal(size=(m, d)), rng.normal(size=m), np.resize([1.0, -1.0], m))
+    run = lp.simulate(net, lp.Dataset(inputs, labels), FLOW, until="1e1000", at=["1e1000"])
+    eps, end = share * abs(run.law.margin_constant), run.law.limit_margin
+    time = lp.limit(run).steps_within(eps)
+    found = lp.robustness_margin(run.network_at(time), run.data)
+    assert relative_error(abs(found.upper - end), eps) < 1e-5
+    assert found.lower < end
+    when = run.when(deficit=run.data.optimal_margin - end + eps)
+    if run.law.margin_constant < 0:
+        assert when is None
+    else:
+        assert relative_error(when.log, time.log) < 1e-6

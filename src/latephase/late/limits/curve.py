@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, product, takewhile
+from itertools import pairwise, takewhile
 
 import numpy as np
 
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
-from latephase.margin import robustness_margin, zeros_on_line
+from latephase.margin import EXACT_NEURONS, robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
-from .smooth import SmoothZero, smooth_zeros
+from .smooth import SmoothZero, Surroundings, smooth_zeros
 
 _HALVINGS = 6
 _SHARP = 1e-9  # of a slope: an error that is small enough
@@ -48,7 +48,7 @@ class Curve:
     @cached_property
     def scale(self) -> float:
         """The e at which offset * e is as long as the direction."""
-        return self._scale(np.ones(len(self.direction), bool))
+        return self._scale(np.ones(len(self.direction), np.bool_))
 
     def _scale(self, neurons: Bools) -> float:
         """The same where the offset of some neurons (m,) alone counts."""
@@ -104,17 +104,25 @@ class Curve:
 
         Extrapolated from halved differences.  The widest ones may straddle a kink of the margin, so
         other starts are tried until one is sharp, or the one with the smallest spread is taken.
-        Of neurons that stay where they are the kinks do, too: what they have may be of any size,
-        and nothing to the margin, so that steps are at first measured on the others.
+        Of neurons that stay where they are the kinks do, too, and what they have may be of any size
+        and nothing to the margin: where it hides all, steps are measured on the others.
         beta, which magnifies that error, is NaN where its own is no longer small.
         """
         if self.smooth is not None:
             return self._closed_form(self.smooth)
         if not math.isfinite(self.start):
             return math.nan, math.nan, math.nan
+        found = self._measured(self.scale)
+        if found[1] <= _SHARP * abs(found[0]) or self.direction.any(axis=1).all():
+            return found
+        other = self._measured(self._scale(np.asarray(self.direction.any(axis=1))))
+        same = abs(other[0] - found[0]) <= other[1] + found[1]
+        return other if same and other[1] < found[1] else found
+
+    def _measured(self, scale: float) -> tuple[float, float, float]:
+        """What `_expansion` gives, of steps from shares of `scale` on."""
         found = []
-        scales = dict.fromkeys((self._scale(self.direction.any(axis=1)), self.scale))
-        for scale, k in product(scales, (2, 3, 1, 4, 5)):
+        for k in (2, 3, 1, 4, 5):
             steps = [10.0**-k * scale / 2**i for i in range(_HALVINGS)]
             if not steps[-1] > 0:
                 continue
@@ -151,7 +159,7 @@ class Curve:
             return None
         high = max(1.0, 2 * abs(self.slope[0]) / eps)
         while high < _FARTHEST and not self._near(high, eps):
-            if math.isnan(self.margin(1 / high)):
+            if math.isnan(self._late(high)) and not self.is_wide:
                 return None
             high *= 2
         if high >= _FARTHEST:
@@ -160,6 +168,8 @@ class Curve:
         outside = next((float(tau) for tau in taus if not self._near(float(tau), eps)), None)
         if outside is None:
             return float(taus[-1])
+        if math.isnan(self._late(outside)):
+            return None
         low, high = outside, min(float(tau) for tau in taus if tau > outside)
         while high - low > 1e-12 * high:
             middle = (low + high) / 2
@@ -167,7 +177,29 @@ class Curve:
         return high
 
     def _near(self, tau: float, eps: float) -> bool:
-        return abs(self.margin(1 / tau) - self.start) <= eps
+        return abs(self._late(tau) - self.start) <= eps
+
+    def _late(self, tau: float) -> float:
+        theta = self.direction + self.offset / tau
+        return self.margin_near(theta) if self.is_wide else self.margin(1 / tau)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether margins at finite times are bounds, which take long searches."""
+        return self.data.d > 2 and self.network.m > EXACT_NEURONS
+
+    def margin_near(self, theta: Floats) -> float:
+        """The margin of a network near the limit, of any length, by the zeros that are the nearest
+        there, in closed form; NaN of one that is not near enough."""
+        around = self._surroundings
+        return math.nan if around is None else around.margin_at(theta, self.network)
+
+    @cached_property
+    def _surroundings(self) -> Surroundings | None:
+        if self.smooth is None:
+            return None
+        told = self.direction, self.offset, self.network, self.data
+        return Surroundings.of(*told, self._at_limit)
 
 
 def _extrapolated(values: list[float]) -> tuple[float, float]:

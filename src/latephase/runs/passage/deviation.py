@@ -20,6 +20,7 @@ from latephase.runs.trajectory import networks_of, parameters_of
 from .last_passage import FARTHEST, RESOLVED, Steps, last_passage
 from .stepped import FEW, MANY, stepped
 
+_PASSED = -0.01  # ln(deviation / bound) at a passage: it has just come within
 _APART = 1e-7  # of the bound: how far the run may be from its curve where that answers
 
 
@@ -82,6 +83,8 @@ class Deviation:
         while log_top <= FARTHEST:
             top = LogTime.from_log(log_top, flow=flow)
             found = last_passage(excess, top, flow=flow, steps=near)
+            if found is not None and self.curve.is_wide and excess([found])[0] < _PASSED:
+                return None  # where its margin is first known it is within already
             if found is not None:
                 return found
             log_top *= 2
@@ -90,6 +93,9 @@ class Deviation:
     def _log_off(self, path: Mapping[Any, Any]) -> Floats:
         if self.boundary:
             off = zeros_off(path, self.run, self.law)
+        elif self.curve.is_wide:
+            margins = [self.curve.margin_near(theta) for theta in parameters_of(path)]
+            off = np.abs(np.array(margins) - self.curve.start)
         else:
             off = np.abs(margins_of(path, self.run) - self.curve.start)
         with np.errstate(divide="ignore"):
