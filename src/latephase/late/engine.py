@@ -68,9 +68,9 @@ class Goal:
 
     def __post_init__(self) -> None:
         callback(self.progress)
-        for name in ("max_steps", "processes"):
-            if getattr(self, name) is not None:
-                self._set(name, whole_number(getattr(self, name), name, 1, MOST))
+        self._set("max_steps", whole_number(self.max_steps, "max_steps", 1, MOST))
+        if self.processes is not None:
+            self._set("processes", whole_number(self.processes, "processes", 1, MOST))
         for name in ("tolerance", "slide_tolerance"):
             if getattr(self, name) is not None:
                 self._set(name, positive_number(getattr(self, name), name))
