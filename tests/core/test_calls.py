@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         "network": [*NO_NET, lp.ShallowReLU([[1.0, 2.0]] * 2, [0, 0])], "data": NO_DATA,
         "method": NO_METHOD, "until": TIMES, "at": [x for x in AT if x is not None],
         "max_steps": [0, *COUNTS], "loss": NAMES, "tolerance": [0, *given(SIZES)],
-        "slide_tolerance": [0, *given(SIZES)], "processes": [0, *COUNTS],
+        "slide_tolerance": [0, *given(SIZES)], "processes": [0, *given(COUNTS)],
         "dtype": [n for n in NAMES if n is not None], "progress": [3, "x"]}),
     "simulate, samples": (lp.simulate, good(network=NET, until="10"), {"samples": [0, 1, *COUNTS]}),
     "simulate, dtype": (
