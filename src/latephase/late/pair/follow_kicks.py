@@ -24,7 +24,7 @@ _SHORTEST = 64  # steps of a cycle: shorter ones are stepped through
 _LONG = 512  # steps of one beyond which it is worthwhile whatever it leaves out
 _MOST = 48  # kicks that are followed one by one
 _COUNTED = 2.0**52  # time up to which a step changes it
-_AT_ONCE = 1 << 13  # samples: what they take fits the cache
+_AT_ONCE = 1 << 15  # samples: fewer spend their time on waiting for the interpreter
 
 
 def follow_kicks(task: PairTask, journey: Journey, rows: Ints) -> Ints:

@@ -25,7 +25,7 @@ _ALONE = 4  # times as many steps as were made in a row, where one neuron is dea
 _SOON = 16_384  # steps to a slide that are made at once
 _LOOKS = 16  # samples that are taken on the way, at least
 _MOST_LOOKED_AT = 1 << 20  # of all trials
-_RECORDED_AT_ONCE = 1 << 13  # samples: what they take fits the cache
+_RECORDED_AT_ONCE = 1 << 15  # samples: fewer spend their time on waiting for the interpreter
 _LATER = 1.001  # chatter is not quite as smooth as 1/t
 
 
