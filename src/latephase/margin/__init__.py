@@ -24,7 +24,7 @@ from .kkt import kkt_residual
 from .normalised import largest_normalised_margin, margins, normalised_margin
 from .on_line import margin_on_line
 from .robustness import (
-    EXACT_NEURONS,
+    has_exact_margins,
     margin_deficit,
     margin_of,
     margins_of,
@@ -38,13 +38,13 @@ from .value import Margin, MarginBounds
 from .zeros import zeros_on_line
 
 __all__ = [
-    "EXACT_NEURONS",
     "Margin",
     "MarginBounds",
     "activation_pattern",
     "best_normalised_margin",
     "boundary",
     "boundary_offset",
+    "has_exact_margins",
     "is_active",
     "kkt_residual",
     "largest_normalised_margin",

@@ -89,7 +89,7 @@ def margin_of(
         scene = Scene(w, b, outer, x, y, p, negative_slope)
         if not scene.is_right():
             return Margin(0.0, p)
-        exact = x.shape[1] == PLANE or len(outer) <= EXACT_NEURONS
+        exact = has_exact_margins(len(outer), x.shape[1])
         found = nearest_zero(scene, least_distance(x, y, p) / 2, exact=exact)
         lower, upper = np.ldexp(found, power).tolist()
     exact = exact or lower >= upper * (1 - 1e-12)
@@ -137,6 +137,11 @@ def margins_of(
         parts = weights[s], biases[s], outer[s], inputs, y
         found[s] = float(margin_of(*parts, 2, negative_slope))
     return found
+
+
+def has_exact_margins(m: int, d: int) -> bool:
+    """Whether margins of m neurons on d features are exact; else they are bounds."""
+    return d <= PLANE or m <= EXACT_NEURONS
 
 
 def _ordinary(

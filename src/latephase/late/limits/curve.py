@@ -12,7 +12,7 @@ import numpy as np
 from latephase.core import InputError
 from latephase.core.arrays import Bools, Floats
 from latephase.late.modes.dynamics import lengths
-from latephase.margin import EXACT_NEURONS, robustness_margin, zeros_on_line
+from latephase.margin import has_exact_margins, robustness_margin, zeros_on_line
 from latephase.problem import Dataset, ShallowReLU
 
 from .smooth import SmoothZero, Surroundings, smooth_zeros
@@ -186,7 +186,7 @@ class Curve:
     @property
     def is_wide(self) -> bool:
         """Whether margins at finite times are bounds, which take long searches."""
-        return self.data.d > 2 and self.network.m > EXACT_NEURONS
+        return not has_exact_margins(self.network.m, self.data.d)
 
     def margin_near(self, theta: Floats) -> float:
         """The margin of a network near the limit, of any length, by the zeros that are the nearest

@@ -1,7 +1,7 @@
 """The limit of a run, read off where it has come to its asymptotic path.
 
 What is still to come across the support is known to leading order only, so that a limit that is
-read off early is wrong by the square of what is left: by 70 % of the constant at t = 10^20, of a
+read off early is wrong by the square of what is left: by 42 % of the constant at t = 10^20, of a
 run that comes to its path like t^-0.05.
 """
 

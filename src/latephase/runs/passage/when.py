@@ -12,7 +12,7 @@ from latephase.core import InputError, LogTime, Outcome, Regime, Words
 from latephase.core.arrays import Floats
 from latephase.core.records import distance
 from latephase.late.pattern import SLIDING
-from latephase.margin import EXACT_NEURONS
+from latephase.margin import has_exact_margins
 from latephase.problem.checks import real_number
 from latephase.runs.limit import limit
 from latephase.runs.run import Run
@@ -65,7 +65,7 @@ def _deficit_within(run: Run, bound: float) -> LogTime | None:
     both = limit(run).steps_within(bound - left)
     if left == 0 or both is None or both.log > FARTHEST:
         return both
-    if run.data.d > 2 and run.network.m > EXACT_NEURONS:  # by the law, which says from which side
+    if not has_exact_margins(run.network.m, run.data.d):  # by the law, which says from which side
         return both if (law.margin_constant or 0.0) > 0 else None
     # A margin above its limit is as far off as one below it, but that is no deficit.
     return _up_to(run, both.log, beyond, both) or both

@@ -42,7 +42,7 @@ include "landing.pxi"
 include "filippov.pxi"
 include "sliding.pxi"
 
-SOURCES = "bad0ade69e57"
+SOURCES = "f23461be5005"
 
 cdef enum:
     MOST_STEPS = 3_000

@@ -10,9 +10,10 @@ cdef double ROUNDING = 1e-14  # of a pre-activation's terms: one nearer to its k
 cdef class Guards:
     """The guards of a mode of m neurons with k coordinates on n points.
 
-    theta (m, k), a (m, n): parameters and pre-activations at entry;  sides (m, n): +1 and -1 of watched pairs, else 0;  norms (m, r): how far
-    neurons move per unit of w, at most;  loose (m, n): how far below 0 guards may go, as shares of
-    the terms of pre-activations, at least `least` (m, n).
+    theta (m, k), a (m, n): parameters and pre-activations at entry;  sides (m, n): +1 and -1 of
+    watched pairs, else 0;  norms (m, r): how far neurons move per unit of w, at most;  loose
+    (m, n): how far below 0 guards may go, as shares of the terms of pre-activations, at least
+    `least` (m, n).
 
     slack (m, n): how far below 0 a guard may go, NEVER of pairs that are not watched, of the
     neurons that are `asked` (m,);  room (m,): how far neurons are from their nearest kinks at

@@ -3,4 +3,4 @@
 A test has the digest of all of them; who changes one writes it here and there.
 """
 
-SOURCES = "bad0ade69e57"
+SOURCES = "f23461be5005"

@@ -100,7 +100,8 @@ cdef class Ways:
         self.field, self.points, self.serving = field, points, mode.serving
         self.m, self.k, self.n, self.r = len(mode.serving), points.k, points.n, field.r
         self.full, self.served = arena.take(self.n), arena.bare(self.n + self.r)
-        self.held, self.columns = <const double**> arena.take(self.m), <const double**> arena.take(self.m)
+        self.held = <const double**> arena.take(self.m)
+        self.columns = <const double**> arena.take(self.m)
         self.dense = mode.given is not None
         if self.dense:
             self.given = np.ascontiguousarray(mode.given)
