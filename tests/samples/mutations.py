@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections import Counter
 from fractions import Fraction
 
@@ -170,7 +171,9 @@ def change_path(body, rng):
 
 
 def is_number(x) -> bool:
-    return isinstance(x, dict) and "mantissa" in x
+    """Whether it is a number as certificates have them, which a change before may have spoilt."""
+    parts = [x.get(part) for part in ("mantissa", "exponent")] if isinstance(x, dict) else []
+    return bool(parts) and all(re.fullmatch(r"-?[0-9]{1,4000}", str(part)) for part in parts)
 
 
 CHANGES = (
